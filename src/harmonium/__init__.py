@@ -1,0 +1,112 @@
+"""Harmonium: restricted Boltzmann machines, exact where they are small and fast where they are large.
+
+    import harmonium as hm
+    rbm = hm.RBM(hm.Binary([0., 0.]), hm.Binary([0., 0.]), [[.5, .5], [.5, .5]])
+    hm.exact.log_partition(rbm)
+
+Everything is imported when it is first used, so that `import harmonium` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from harmonium import data, exact, gradients, likelihood, model, plots, samplers, storage, training, units
+    from harmonium.checks import InputError
+    from harmonium.face import (
+        at_temperature,
+        energy,
+        free_energy,
+        hidden_given_visible,
+        reconstruct,
+        sample,
+        visible_given_hidden,
+    )
+    from harmonium.gradients import cd, pcd, persistent
+    from harmonium.likelihood import Likelihood, evaluate
+    from harmonium.model import RBM
+    from harmonium.samplers.gibbs import gibbs
+    from harmonium.storage import load, save
+    from harmonium.training import DivergenceError, TrainState, initial, train
+    from harmonium.units import Binary, Spin
+
+_HOMES = {
+    "InputError": "checks",
+    "Binary": "units",
+    "Spin": "units",
+    "RBM": "model",
+    "at_temperature": "face",
+    "energy": "face",
+    "free_energy": "face",
+    "hidden_given_visible": "face",
+    "visible_given_hidden": "face",
+    "sample": "face",
+    "reconstruct": "face",
+    "gibbs": "samplers",
+    "cd": "gradients",
+    "pcd": "gradients",
+    "persistent": "gradients",
+    "Likelihood": "likelihood",
+    "evaluate": "likelihood",
+    "initial": "training",
+    "train": "training",
+    "TrainState": "training",
+    "DivergenceError": "training",
+    "save": "storage",
+    "load": "storage",
+}
+_MODULES = ("data", "exact", "gradients", "likelihood", "model", "plots", "samplers", "storage", "training", "units")
+
+__all__ = [
+    "RBM",
+    "Binary",
+    "DivergenceError",
+    "InputError",
+    "Likelihood",
+    "Spin",
+    "TrainState",
+    "at_temperature",
+    "cd",
+    "data",
+    "energy",
+    "evaluate",
+    "exact",
+    "free_energy",
+    "gibbs",
+    "gradients",
+    "hidden_given_visible",
+    "initial",
+    "likelihood",
+    "load",
+    "model",
+    "pcd",
+    "persistent",
+    "plots",
+    "reconstruct",
+    "sample",
+    "samplers",
+    "save",
+    "storage",
+    "train",
+    "training",
+    "units",
+    "visible_given_hidden",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"harmonium.{name}")
+    if name in _HOMES:
+        value = getattr(import_module(f"harmonium.{_HOMES[name]}"), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'harmonium' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,69 @@
+"""list the named data sources, or describe one data set
+
+Without DATA: the named sources and what each is. With DATA, a source or a file: its rows, columns and values.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from harmonium.cli.machine import add_seed
+from harmonium.cli.show import console, print_json, print_table
+
+EXAMPLE = """\
+example:
+  harmonium data
+  harmonium data bars-and-stripes:3x3
+  harmonium data images.npz:train --binarise threshold=0.5
+"""
+
+
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("data", metavar="DATA", nargs="?", help="a named source or a file to describe")
+    command.add_argument("--binarise", metavar="HOW", help="zeros and ones from grey levels: threshold=X or stochastic")
+    add_seed(command)
+
+
+def run(options: argparse.Namespace) -> None:
+    from harmonium import data
+
+    out = console()
+    if options.data is None:
+        sources = [{"name": s.name, "about": s.about, "binarise": s.binarise} for s in data.SOURCES.values()]
+        if options.json:
+            print_json({"sources": sources})
+            return
+        for source in data.SOURCES.values():
+            out.print(source.name, style="bold", end="  ")
+            out.print(source.about)
+        out.print(
+            "\nAny command that takes DATA also takes a file: .npy, .npz (file.npz:key), .csv, .parquet, IDX; gzipped or not."
+        )
+        return
+    dataset = data.load(options.data, options.binarise, options.seed)
+    values = dataset.train
+    result = {
+        "name": dataset.name,
+        "rows": {part: len(getattr(dataset, part)) for part in ("train", "valid", "test")},
+        "columns": values.shape[1],
+        "column_names": dataset.columns,
+        "image_shape": dataset.image_shape,
+        "smallest": float(values.min()),
+        "largest": float(values.max()),
+        "mean": float(values.mean()),
+        "binary": bool(((values == 0) | (values == 1)).all()),
+        "binarised": dataset.binarised,
+        "entropy": dataset.entropy,
+        "held_out": dataset.held_out,
+    }
+    if options.json:
+        print_json(result)
+        return
+    shape = "" if dataset.image_shape is None else f" ({dataset.image_shape[0]} x {dataset.image_shape[1]} pixels)"
+    out.print(f"{dataset.name}: {values.shape[1]} columns{shape}; {dataset.held_out}")
+    rows = [[part, len(getattr(dataset, part)), float(getattr(dataset, part).mean())] for part in ("train", "valid", "test")]
+    print_table("", ["part", "rows", "mean value"], rows, decimals=4, out=out)
+    kind = "zeros and ones" if result["binary"] else f"from {values.min():g} to {values.max():g}, so not binary as they are"
+    out.print(f"values: {kind}" + (f" (by {dataset.binarised})" if dataset.binarised else ""))
+    if dataset.entropy is not None:
+        out.print(f"no machine's mean log likelihood can exceed {-dataset.entropy:.6f} nats, minus the entropy of this source")

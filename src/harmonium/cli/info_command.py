@@ -1,0 +1,72 @@
+"""say what a model file holds
+
+The layers, the size of the weights and biases, the data it was trained on and with what settings, as far as the file says.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from harmonium.cli.show import console, plain, print_json, print_table
+
+EXAMPLE = """\
+example:
+  harmonium info runs/digits
+"""
+
+
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("model", metavar="MODEL", help="a model file, or the run folder it is in")
+
+
+def run(options: argparse.Namespace) -> None:
+    import jax
+    import numpy as np
+
+    from harmonium import exact, likelihood, storage
+
+    rbm, _, description = storage.load_described(options.model)
+    leaves = {"weights": rbm.weights}
+    for layer in ("visible", "hidden"):
+        leaves |= {f"{layer} {name}": value for name, value in vars(getattr(rbm, layer)).items()}
+    states = exact.enumerable_states(rbm)
+    result = {
+        "format_version": int(description["version"]),
+        "visible": {"kind": rbm.visible.name, "units": rbm.visible.size},
+        "hidden": {"kind": rbm.hidden.name, "units": rbm.hidden.size},
+        "parameters": sum(leaf.size for leaf in jax.tree.leaves(rbm)),
+        "precision": str(rbm.weights.dtype),
+        "enumerable_states": states,
+        "exact": likelihood.can_be_exact(rbm),
+        "arrays": {
+            name: {
+                "shape": list(value.shape),
+                "mean": float(np.mean(value)),
+                "standard_deviation": float(np.std(value)),
+                "smallest": float(np.min(value)),
+                "largest": float(np.max(value)),
+            }
+            for name, value in leaves.items()
+        },
+        "notes": description["notes"],
+    }
+    if options.json:
+        print_json(result)
+        return
+    out = console()
+    out.print(f"{rbm.visible.size} {rbm.visible.name} visible and {rbm.hidden.size} {rbm.hidden.name} hidden units,", end=" ")
+    out.print(f"{result['parameters']:,} parameters in {result['precision']}, format version {result['format_version']}")
+    if result["exact"]:
+        out.print(f"small enough to be exact: {states:,} states of the smaller layer")
+    else:
+        out.print("too large for its likelihood to be exact")
+    header = ["", "shape", "mean", "standard deviation", "smallest", "largest"]
+    rows = []
+    for name, value in leaves.items():
+        numbers = (float(np.mean(value)), float(np.std(value)), float(np.min(value)), float(np.max(value)))
+        rows.append([name, " x ".join(str(n) for n in value.shape), *numbers])
+    print_table("", header, rows, decimals=4, out=out)
+    for key, value in plain(description["notes"]).items():
+        shown = ", ".join(f"{k} {v}" for k, v in value.items() if v is not None) if isinstance(value, dict) else value
+        if shown is not None:
+            out.print(f"{key.replace('_', ' ')}: {shown}")

@@ -1,0 +1,71 @@
+"""send data through the hidden units and back
+
+Prints how probable the reconstruction of each row is, ln Pr{v'=v|v} = ln sum_h Pr{v|h} Pr{h|v}, where the hidden layer can
+be summed over; --out writes E[v'|v], the mean over --draws draws of h, as .npy or as a picture beside the data (.png).
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from harmonium.cli.evaluate_command import add_rows, test_rows
+from harmonium.cli.machine import add_seed
+from harmonium.cli.sample_command import add_out, check_out, write_out
+from harmonium.cli.show import console, print_json
+
+EXAMPLE = """\
+example:
+  harmonium reconstruct runs/digits digits --out reconstructions.png
+"""
+
+MOST_TERMS = 1 << 31
+"""Hidden states x rows x columns up to which the probability of reconstruction is summed."""
+SHOWN = 64
+"""Rows in a picture."""
+
+
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("model", metavar="MODEL", help="a model file, or the run folder it is in")
+    add_rows(command)
+    command.add_argument("--draws", metavar="N", type=int, default=100, help="draws of h for each row (default: 100)")
+    add_seed(command)
+    add_out(command)
+
+
+def run(options: argparse.Namespace) -> None:
+    import numpy as np
+
+    import harmonium as hm
+    from harmonium import exact, plots, storage
+
+    check_out(options)
+    rbm, _, description = storage.load_described(options.model)
+    rows = rbm.visible.check(test_rows(options), options.data)
+    reconstructed = hm.reconstruct(rbm, rows, options.draws, options.seed)
+    states = rbm.hidden.state_count
+    log_probability = None
+    if states is not None and states * len(rows) * max(rbm.weights.shape) <= MOST_TERMS:
+        log_probability = float(exact.log_reconstruction(rbm, rows).mean())
+    result: dict[str, Any] = {
+        "rows": len(rows),
+        "mean_squared_difference": float(np.mean((reconstructed - rows) ** 2)),
+        "log_reconstruction": log_probability,
+        "draws": options.draws,
+        "seed": options.seed,
+    }
+    if options.out is not None:
+        shape = description["notes"].get("image_shape")
+        figure = plots.reconstructions(rows[:SHOWN], reconstructed[:SHOWN], tuple(shape) if shape else None)
+        result["file"] = write_out(options, reconstructed, figure)
+    if options.json:
+        print_json(result)
+        return
+    out = console()
+    if log_probability is None:
+        out.print(f"ln Pr{{v'=v|v}}: not available, the {rbm.hidden.size} hidden units have too many states to sum over")
+    else:
+        out.print(f"ln Pr{{v'=v|v}} = {log_probability:.6f} nats, mean of {len(rows):,} rows (exact)")
+    out.print(f"mean squared difference of E[v'|v] from v: {result['mean_squared_difference']:.6f} per column")
+    if options.out is not None:
+        out.print(f"written to {result['file']}")

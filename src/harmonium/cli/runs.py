@@ -1,0 +1,83 @@
+"""The folder of a training run: made without overwriting another, filled file by file, each whole."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harmonium.checks import InputError
+from harmonium.cli.show import plain
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+MODEL, METRICS, CONFIG = "model.safetensors", "metrics.jsonl", "config.json"
+
+
+def new_folder(name: str, out: str | None, overwrite: bool) -> Path:
+    """`out`, or runs/NAME, runs/NAME-2, ...: an empty folder of this run's own.
+
+    Raises:
+        InputError: `out` exists and is not empty (unless `overwrite`), or the folder cannot be made or written to.
+    """
+    try:
+        if out is None:
+            return _first_free(Path("runs"), name)
+        folder = Path(out)
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()) and not overwrite:
+            raise InputError(f"{folder} exists and is not empty; choose another --out, or add --overwrite")
+        probe = folder / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise InputError(f"{error.filename or out}: the run folder cannot be made: {error.strerror}") from error
+    return folder
+
+
+def _first_free(parent: Path, name: str) -> Path:
+    parent.mkdir(parents=True, exist_ok=True)
+    for number in itertools.count(1):
+        folder = parent / (name if number == 1 else f"{name}-{number}")
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            continue
+        return folder
+    raise AssertionError("itertools.count does not end")
+
+
+def write_json(path: Path, value: Any) -> None:
+    """`value` as indented JSON, whole or not at all, in place of any earlier one."""
+    from harmonium import storage
+
+    storage.write_file(path, (json.dumps(plain(value), indent=2, allow_nan=False) + "\n").encode(), overwrite=True)
+
+
+def append_line(path: Path, value: Any) -> None:
+    """`value` as one more line of JSON."""
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(plain(value), allow_nan=False) + "\n")
+
+
+def write_picture(path: str | Path, figure: Figure, overwrite: bool = False) -> Path:
+    """`figure` as a PNG, whole or not at all."""
+    from harmonium import storage
+
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=120)
+    return storage.write_file(path, buffer.getvalue(), overwrite)
+
+
+def write_array(path: str | Path, array: Any, overwrite: bool = False) -> Path:
+    """`array` as .npy, whole or not at all."""
+    import numpy as np
+
+    from harmonium import storage
+
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    return storage.write_file(path, buffer.getvalue(), overwrite)

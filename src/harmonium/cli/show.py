@@ -1,0 +1,99 @@
+"""What every command prints with: one JSON object, or aligned tables."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+PIPED_WIDTH = 160
+"""Columns assumed where the output is no terminal, so that tables are not squeezed."""
+
+
+def print_json(value: Any) -> None:
+    """One JSON object on stdout; NumPy numbers and arrays become plain ones, NaN and infinities null."""
+    print(json.dumps(plain(value), allow_nan=False))
+
+
+def plain(value: Any) -> Any:
+    """`value` in terms of JSON."""
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def console(stderr: bool = False) -> Console:
+    """Where people read: stdout, or stderr for progress."""
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() else PIPED_WIDTH
+    return Console(stderr=stderr, width=width, highlight=False, markup=False)
+
+
+def print_table(
+    title: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    *,
+    breaks: Iterable[int] = (),
+    decimals: int = 9,
+    out: Console | None = None,
+) -> None:
+    """An aligned table; numbers to the right, text to the left, a line after the rows whose numbers are in `breaks`."""
+    from rich import box
+    from rich.table import Table
+
+    cells = [_column(list(column), decimals) for column in zip(*rows, strict=True)]
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column, (_, justify) in zip(columns, cells, strict=True):
+        table.add_column(column, justify=justify, no_wrap=True)
+    ends = set(breaks)
+    for number, row in enumerate(zip(*(texts for texts, _ in cells), strict=True)):
+        table.add_row(*row, end_section=number in ends)
+    out = out or console()
+    if title:
+        out.print(title, style="bold")
+    out.print(table)
+
+
+def _column(cells: list[Any], decimals: int) -> tuple[list[str], Literal["left", "right"]]:
+    """A column's cells as text: numbers to as many decimals, short ones (E = -0.5, say) plainly if all of them are short."""
+    if any(isinstance(cell, str) for cell in cells):
+        return [str(cell) for cell in cells], "left"
+    short = all(_short(cell) for cell in cells)
+    return [text(cell, short, decimals) for cell in cells], "right"
+
+
+def _short(cell: Any) -> bool:
+    return cell is None or not math.isfinite(cell) or (abs(cell) < 1e7 and abs(cell - round(cell, 6)) <= 1e-14 * abs(cell))
+
+
+def text(cell: Any, short: bool = False, decimals: int = 9) -> str:
+    """A number with that many decimals (in powers of ten where that hides digits), or as short as it is; None as a dash."""
+    if cell is None or not math.isfinite(cell):
+        return "-"
+    if isinstance(cell, int):
+        return f"{cell:,}"
+    value = float(cell) + 0.0  # no "-0.0"
+    if short:
+        return f"{value:.6f}".rstrip("0").rstrip(".")
+    if value != 0 and (abs(value) < 1e-4 or abs(value) >= 1e7):
+        return f"{value:.6e}"
+    return f"{value:.{decimals}f}"
+
+
+def units_text(units: Any, states: Any) -> list[str]:
+    """Each of `states [n, N]` as text."""
+    return [units.write(state) for state in states]

@@ -1,0 +1,7 @@
+"""Where rows come from: named sources and files, as arrays with what is known of them."""
+
+from harmonium.data.binarise import binarise
+from harmonium.data.files import Table, read_table
+from harmonium.data.sources import SOURCES, Dataset, load
+
+__all__ = ["SOURCES", "Dataset", "Table", "binarise", "load", "read_table"]

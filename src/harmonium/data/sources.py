@@ -1,0 +1,168 @@
+"""Data by name: real digits, toys with a known law, MNIST on request, and files, all as one `Dataset`."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from harmonium.checks import InputError
+from harmonium.data import toys
+from harmonium.data.binarise import binarise
+from harmonium.data.files import Table, read_table
+
+HELD_OUT = 0.1
+"""Share of the rows that is held out for validation, and again for the test, where no such files are given."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Training, validation and test rows `[n, V]`, and what is known of them.
+
+    `image_shape`: (height, width) if a row is a picture. `columns`: their names if they have any. `entropy`: of the law the
+    rows come from, in nats, where it is known (no machine's mean log likelihood can exceed -entropy). `held_out`: how
+    validation and test rows came about, in words. `binarised`: how, or None.
+    """
+
+    name: str
+    train: np.ndarray
+    valid: np.ndarray
+    test: np.ndarray
+    held_out: str
+    image_shape: tuple[int, int] | None = None
+    columns: list[str] | None = None
+    entropy: float | None = None
+    binarised: str | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """A named source: `make(size)` gets what stands after the colon in NAME:SIZE, or None."""
+
+    name: str
+    about: str
+    make: Callable[[str | None], Dataset]
+    binarise: str | None = None
+
+
+def load(location: str, binarised: str | None = None, seed: int = 0, held_out: bool = True) -> Dataset:
+    """The data set that `location` names: a named source, NAME or NAME:SIZE, or a file (see `read_table`).
+
+    Args:
+        binarised: `threshold=X` or `stochastic`; by default what the source prescribes, and nothing for files.
+        seed: of stochastic binarisation. held_out: hold out rows of a file for validation and test; else all rows are
+            in all three parts.
+
+    Raises:
+        InputError: nothing has that name, or the file cannot be used.
+    """
+    name, _, size = location.partition(":")
+    if name in SOURCES:
+        source = SOURCES[name]
+        dataset = source.make(size or None)
+        binarised = binarised or source.binarise
+    else:
+        dataset = _split(location, read_table(location), held_out)
+    if binarised is None:
+        return dataset
+    parts = (dataset.train, dataset.valid, dataset.test)
+    train, valid, test = (binarise(part, binarised, seed + number) for number, part in enumerate(parts))
+    return replace(dataset, binarised=binarised, train=train, valid=valid, test=test)
+
+
+def _split(name: str, table: Table, held_out: bool = True) -> Dataset:
+    count = len(table.values)
+    share = int(HELD_OUT * count) if held_out else 0
+    if share == 0:
+        words = "all rows" if not held_out else f"{count} rows are too few to hold any out: all serve for training too"
+        train = valid = test = table.values
+    else:
+        # The split depends on the number of rows alone, so that runs with different seeds can be compared.
+        shuffled = table.values[np.random.default_rng(0).permutation(count)]
+        test, valid, train = shuffled[:share], shuffled[share : 2 * share], shuffled[2 * share :]
+        words = f"{share} rows held out for validation and {share} for the test, chosen at random once for all"
+    return Dataset(name, train, valid, test, words, table.image_shape, table.columns)
+
+
+def _digits(size: str | None) -> Dataset:
+    from sklearn.datasets import load_digits
+
+    _no_size("digits", size)
+    return _split("digits", Table(load_digits().data / 16.0, image_shape=(8, 8)))
+
+
+def _mnist(size: str | None) -> Dataset:
+    import warnings
+
+    from sklearn.datasets import fetch_openml
+
+    _no_size("mnist", size)
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            fetched = fetch_openml("mnist_784", version=1, as_frame=False, parser="liac-arff")
+        pixels = np.asarray(fetched.data) / 255.0
+    except Exception as error:  # whatever the network did
+        raise InputError(
+            f"mnist could not be fetched from openml.org ({type(error).__name__}: {str(error).splitlines()[0]}); "
+            "name a file instead: IDX, .npz, .npy"
+        ) from error
+    words = "the last 10,000 rows are the test set, the 10,000 before them held out for validation"
+    return Dataset("mnist", pixels[:50_000], pixels[50_000:60_000], pixels[60_000:], words, (28, 28))
+
+
+def _bars_and_stripes(size: str | None) -> Dataset:
+    match = re.fullmatch(r"(\d{1,2})x(\d{1,2})", size or "4x4")
+    if not match or int(match[1]) < 2 or int(match[2]) < 2:
+        raise InputError(f"bars-and-stripes:{size} is out of range: write HEIGHTxWIDTH, each from 2 to 16, as in 3x3")
+    height, width = int(match[1]), int(match[2])
+    return _listed(f"bars-and-stripes:{height}x{width}", toys.bars_and_stripes(height, width), (height, width))
+
+
+def _shifter(size: str | None) -> Dataset:
+    if not re.fullmatch(r"\d{1,2}", size or "8"):
+        raise InputError(f"shifter:{size} is out of range: write the number of bits, from 2 to 16, as in shifter:8")
+    return _listed(f"shifter:{size or 8}", toys.shifter(int(size or 8)), None)
+
+
+def _listed(name: str, patterns: np.ndarray, image_shape: tuple[int, int] | None) -> Dataset:
+    words = f"all {len(patterns)} patterns, equally probable, serve for training, validation and test"
+    entropy = math.log(len(patterns))
+    return Dataset(name, patterns, patterns, patterns, words, image_shape, entropy=entropy)
+
+
+def _no_size(name: str, size: str | None) -> None:
+    if size is not None:
+        raise InputError(f"{name} has one size; write {name}, not {name}:{size}")
+
+
+SOURCES = {
+    source.name: source
+    for source in (
+        Source(
+            "digits",
+            "1,797 handwritten digits of 8x8 pixels that come with scikit-learn (UCI Optical Recognition)",
+            _digits,
+            "threshold=0.5",
+        ),
+        Source(
+            "bars-and-stripes",
+            "pictures of full rows or full columns, all equally probable; bars-and-stripes:3x3 sets the size (4x4 by default)",
+            _bars_and_stripes,
+        ),
+        Source(
+            "shifter",
+            "a pattern, the same pattern shifted by -1, 0 or +1, and which; shifter:4 sets the bits (8 by default)",
+            _shifter,
+        ),
+        Source(
+            "mnist",
+            "70,000 handwritten digits of 28x28 pixels, fetched from openml.org through scikit-learn when named",
+            _mnist,
+            "threshold=0.5",
+        ),
+    )
+}
+"""The named sources, by name."""

@@ -1,0 +1,125 @@
+"""Estimators of the gradient of the mean ln p(v), all in one form:
+
+    gradient = positive term - negative term
+             = statistics expected with v held at the data - statistics expected under the model
+
+They differ only in where the negative term's v comes from. A gradient is an `RBM` whose leaves are the derivatives.
+
+References: G. Hinton, Neural Computation 14 (2002), section 4 (CD); T. Tieleman, "Training restricted Boltzmann machines
+using approximations to the likelihood gradient", ICML 2008 (PCD); A. Fischer and C. Igel, "Bounding the bias of
+contrastive divergence learning", Neural Computation 23 (2011) (the bias of CD).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+
+from harmonium import checks, model
+from harmonium import exact as enumeration
+from harmonium.checks import InputError
+from harmonium.model import RBM
+from harmonium.samplers import Sampler, gibbs
+from harmonium.samplers.gibbs import sweep_many
+
+
+class Terms(NamedTuple):
+    """How a gradient came about, which a caller may drop.
+
+    `positive`, `negative`: the two terms. `trace`: for CD the states (v, h, v', h') that the chain began and ended with.
+    """
+
+    positive: RBM
+    negative: RBM
+    trace: tuple[Any, Any, Any, Any] | None = None
+
+
+class Estimator(NamedTuple):
+    """`init(key, rbm) -> state`; `gradient(key, rbm, state, v [B, V]) -> (gradient, state, terms)`; both traceable."""
+
+    init: Callable[[Any, RBM], Any]
+    gradient: Callable[[Any, RBM, Any, Any], tuple[RBM, Any, Terms]]
+
+
+def exact() -> Estimator:
+    """The gradient itself: the negative term by enumerating the smaller layer."""
+
+    def gradient(_key: Any, rbm: RBM, state: Any, v: Any) -> tuple[RBM, Any, Terms]:
+        positive = model.statistics(rbm, v, model.hidden_inputs(rbm, v))
+        negative = enumeration.log_partition_and_statistics(rbm)[1]
+        return _difference(positive, negative), state, Terms(positive, negative)
+
+    return Estimator(_no_state, gradient)
+
+
+def cd(k: int = 1, sampled: bool = False) -> Estimator:
+    """Contrastive divergence: the negative term after `k` Gibbs sweeps that start at the data.
+
+    Biased: its expectation is not the gradient for any finite k.
+
+    Args:
+        k: sweeps.
+        sampled: count the sampled hidden states, as in the vector form v h^T - v' h'^T, instead of their means
+            (the same expectation with more noise).
+    """
+    k = checks.whole(k, "k")
+
+    def gradient(key: Any, rbm: RBM, state: Any, v: Any) -> tuple[RBM, Any, Terms]:
+        start_key, sweep_key = jax.random.split(key)
+        inputs = model.hidden_inputs(rbm, v)
+        h = rbm.hidden.sample(start_key, inputs)
+        end = sweep_many(sweep_key, rbm, h, k)
+        if sampled:
+            positive, negative = model.joint_statistics(rbm, v, h), model.joint_statistics(rbm, end.v, end.h)
+        else:
+            positive, negative = model.statistics(rbm, v, inputs), model.statistics(rbm, end.v, end.hidden_inputs)
+        return _difference(positive, negative), state, Terms(positive, negative, (v, h, end.v, end.h))
+
+    return Estimator(_no_state, gradient)
+
+
+def pcd(k: int = 1, chains: int = 500) -> Estimator:
+    """Persistent contrastive divergence: `chains` Gibbs chains that go on from update to update, `k` sweeps each time.
+
+    Args:
+        k: sweeps at each update. chains: number of chains.
+    """
+    return persistent(gibbs(checks.whole(chains, "chains"), checks.whole(k, "k")))
+
+
+def persistent(sampler: Sampler) -> Estimator:
+    """The negative term from any sampler's chains, which persist from update to update."""
+
+    def gradient(key: Any, rbm: RBM, state: Any, v: Any) -> tuple[RBM, Any, Terms]:
+        state, samples = sampler.step(key, rbm, state)
+        positive = model.statistics(rbm, v, model.hidden_inputs(rbm, v))
+        negative = model.statistics(rbm, samples.v, samples.hidden_inputs)
+        return _difference(positive, negative), state, Terms(positive, negative)
+
+    return Estimator(sampler.init, gradient)
+
+
+def by_name(name: str, chains: int = 500, sampled: bool = False) -> Estimator:
+    """The estimator that the command line calls `exact`, `cd-K` or `pcd-K` (`chains` for pcd, `sampled` for cd).
+
+    Raises:
+        InputError: the name is none of them.
+    """
+    if name == "exact":
+        return exact()
+    match = re.fullmatch(r"(cd|pcd)-([1-9]\d{0,5})", name)
+    if not match:
+        raise InputError(f"estimator {name!r} is unknown: use exact, cd-K or pcd-K with K Gibbs sweeps, for example pcd-1")
+    k = int(match[2])
+    return cd(k, sampled) if match[1] == "cd" else pcd(k, chains)
+
+
+def _no_state(_key: Any, _rbm: RBM) -> Any:
+    return ()
+
+
+def _difference(positive: RBM, negative: RBM) -> RBM:
+    return jax.tree.map(lambda p, n: p - n, positive, negative)

@@ -1,0 +1,323 @@
+"""The lecture's worked steps, for any small machine, as values: table, chain, the other road, one step of learning.
+
+Faces print and draw these; nothing here prints. Everything is in float64. The machine and its temperature stand side by
+side: E is the machine's own energy, probabilities are proportional to e^(-E/T), and a step on the machine's own
+parameters carries the factor 1/T.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from harmonium import checks, exact, model
+from harmonium.checks import InputError
+from harmonium.exact import JointTable
+from harmonium.gradients import Estimator
+from harmonium.model import RBM
+from harmonium.samplers.gibbs import sweep
+from harmonium.units import Units
+
+MOST_ROWS = 4096
+"""Tables of more rows than this are cut to the most probable ones."""
+SHOWN_OF_MANY = 40
+"""How many rows are left of such a table."""
+
+
+@dataclass(frozen=True)
+class Marginal:
+    """Probabilities `[n]` of states `[n, N]` of one layer."""
+
+    states: np.ndarray
+    probability: np.ndarray
+
+
+@dataclass(frozen=True)
+class Table:
+    """The joint table with the marginals of both layers; not `complete` where only the most probable rows are kept."""
+
+    joint: JointTable
+    visible: Marginal
+    hidden: Marginal
+    complete: bool
+
+
+def table(rbm: RBM, temperature: float = 1.0) -> Table:
+    """All configurations with their probabilities and both marginals, or the most probable of a machine with too many."""
+    count = exact.configurations(model.validate(rbm))
+    if count is not None and count <= MOST_ROWS:
+        joint = exact.joint_table(rbm, temperature)
+        grid = joint.probability.reshape(rbm.visible.state_count, -1)  # type: ignore[arg-type]
+        visible = Marginal(exact.all_states(rbm.visible), grid.sum(axis=1))
+        hidden = Marginal(exact.all_states(rbm.hidden), grid.sum(axis=0))
+        return Table(joint, visible, hidden, complete=True)
+    joint = exact.most_probable(rbm, SHOWN_OF_MANY, temperature)
+    cold = exact.tempered(rbm, temperature)
+    visible = _marginal(cold, np.unique(joint.v, axis=0), joint.log_partition)
+    hidden = _marginal(model.transpose(cold), np.unique(joint.h, axis=0), joint.log_partition)
+    return Table(joint, visible, hidden, complete=False)
+
+
+def _marginal(rbm: RBM, states: np.ndarray, log_z: float) -> Marginal:
+    return Marginal(states, np.exp(exact.log_likelihood(rbm, states, log_z)))
+
+
+# ---- the chain
+
+
+@dataclass(frozen=True)
+class ChainVisits:
+    """How often a Gibbs chain visited configurations, beside their probabilities.
+
+    `v [n, V]`, `h [n, H]`; `frequency [n]` of visits after each sweep; `standard_error [n]` of the frequency, allowing for the
+    chain's autocorrelation (NaN for a configuration never visited); `probability [n]`, NaN if the machine is too large.
+    """
+
+    v: np.ndarray
+    h: np.ndarray
+    probability: np.ndarray
+    frequency: np.ndarray
+    standard_error: np.ndarray
+    sweeps: int
+    visited: int
+    complete: bool
+
+
+def chain(rbm: RBM, start: Any, sweeps: int, seed: int = 0, temperature: float = 1.0) -> ChainVisits:
+    """Run one Gibbs chain from v = `start [V]` and count the configurations (v, h) after each sweep.
+
+    Standard errors are ArviZ's Monte Carlo standard errors of the visits' indicators.
+
+    Reference: A. Vehtari et al., "Rank-normalization, folding, and localization", Bayesian Analysis 16 (2021).
+    """
+    cold = exact.tempered(rbm, temperature)
+    start = rbm.visible.check(start, "start").astype(np.float64)
+    sweeps = checks.whole(sweeps, "sweeps")
+    if rbm.visible.unit_states is None or rbm.hidden.unit_states is None:
+        raise InputError("visits can only be counted where the units' states can be listed")
+    visits = _run_chain(cold, start, sweeps, checks.seed(seed))
+    count = exact.configurations(rbm)
+    complete = count is not None and count <= MOST_ROWS
+    numbers, kept, frequency = _count_visits(visits)
+    visited = len(kept)
+    if complete:
+        # Every configuration gets a row, visited or not, in the order of the table.
+        joint = exact.joint_table(rbm, temperature)
+        everything = np.concatenate([joint.v, joint.h], axis=1).astype(np.int8)
+        place = {row.tobytes(): number for number, row in enumerate(everything)}
+        numbers = np.array([place[row.tobytes()] for row in kept])[numbers]
+        frequency = np.bincount(numbers, minlength=len(everything)) / sweeps
+        v, h, probability = joint.v, joint.h, joint.probability
+    else:
+        order = np.argsort(-frequency)[:SHOWN_OF_MANY]
+        rank = np.full(visited, -1)
+        rank[order] = np.arange(len(order))
+        numbers, frequency = rank[numbers], frequency[order]
+        v, h = np.split(kept[order].astype(np.float64), [rbm.visible.size], axis=1)
+        probability = _probabilities(cold, v, h)
+    return ChainVisits(v, h, probability, frequency, _errors(numbers, frequency), sweeps, visited, complete)
+
+
+def _run_chain(rbm: RBM, start: np.ndarray, sweeps: int, seed: int) -> np.ndarray:
+    """The configurations after each sweep, `[sweeps, V + H]` in int8."""
+
+    @jax.jit
+    def stretch(rbm: RBM, h: Any, keys: Any) -> tuple[Any, Any]:
+        def one(h: Any, key: Any) -> tuple[Any, Any]:
+            samples = sweep(key, rbm, h)
+            return samples.h, jnp.concatenate([samples.v[0], samples.h[0]]).astype(jnp.int8)
+
+        return jax.lax.scan(one, h, keys)
+
+    parts = []
+    with jax.enable_x64(True):
+        start_key, sweeps_key = jax.random.split(jax.random.key(seed))
+        h = rbm.hidden.sample(start_key, model.hidden_inputs(rbm, start[None]))
+        for first in range(0, sweeps, 1 << 16):
+            keys = jax.vmap(lambda i: jax.random.fold_in(sweeps_key, i))(jnp.arange(first, min(sweeps, first + (1 << 16))))
+            h, part = stretch(rbm, h, keys)
+            parts.append(np.asarray(part))
+    return np.concatenate(parts)
+
+
+def _count_visits(visits: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Each sweep's configuration as a number, the distinct configurations, and their frequencies."""
+    rows = np.ascontiguousarray(visits).view(np.dtype((np.void, visits.shape[1]))).ravel()
+    _, first, numbers, counts = np.unique(rows, return_index=True, return_inverse=True, return_counts=True)
+    return numbers, visits[first], counts / len(visits)
+
+
+def _errors(numbers: np.ndarray, frequency: np.ndarray) -> np.ndarray:
+    from arviz_stats.base import array_stats
+
+    errors = np.full(len(frequency), np.nan)
+    for row in np.flatnonzero((frequency > 0) & (frequency < 1)):
+        errors[row] = array_stats.mcse((numbers == row).astype(float)[None], chain_axis=0, draw_axis=1)
+    return errors
+
+
+def _probabilities(cold: RBM, v: np.ndarray, h: np.ndarray) -> np.ndarray:
+    states = exact.enumerable_states(cold)
+    if states is None or states * max(cold.weights.shape) > 1 << 31:
+        return np.full(len(v), np.nan)
+    with jax.enable_x64(True):
+        energies = np.asarray(model.energy(cold, v, h))
+    return np.exp(-energies - exact.log_partition(cold))
+
+
+# ---- the other road
+
+
+@dataclass(frozen=True)
+class Conditional:
+    """What follows from one layer's state alone.
+
+    For the other layer's units: `total_input [N]` = S, own bias included; `unit_probability [N]` of each unit's upper state
+    (binary: 1) given the state. For all the other layer's states `states [n, N]` (None if too many): `conditional [n]` =
+    Pr{h|v}, `joint [n]` = Pr{h|v} Pr{v}, and `from_energy [n]` = e^(-E/T) / Z, which must agree. `marginal` = Pr{v}.
+    `reconstruction`: Pr{v'|v} of every v' of the layer given (None if too many).
+    """
+
+    given: np.ndarray
+    given_is_visible: bool
+    total_input: np.ndarray
+    unit_probability: np.ndarray
+    marginal: float
+    states: np.ndarray | None
+    conditional: np.ndarray | None
+    joint: np.ndarray | None
+    from_energy: np.ndarray | None
+    reconstruction: Marginal | None
+    temperature: float
+
+
+def conditional(rbm: RBM, given: Any, given_is_visible: bool = True, temperature: float = 1.0) -> Conditional:
+    """The lecture's other road to the table, from the state `given` of the visible (or hidden) layer."""
+    exact.tempered(rbm, temperature)
+    forward = rbm if given_is_visible else model.transpose(rbm)
+    cold = exact.tempered(forward, temperature)
+    given = forward.visible.check(given, "v" if given_is_visible else "h").astype(np.float64)
+    inputs = given @ np.asarray(cold.weights, dtype=np.float64)
+    with jax.enable_x64(True):
+        mean = np.asarray(cold.hidden.mean(inputs))
+    log_z = exact.log_partition(cold)
+    marginal = float(np.exp(exact.log_likelihood(cold, given, log_z)))
+    states = every = joint = from_energy = reconstruction = None
+    if _listable(forward.hidden):
+        states = exact.all_states(forward.hidden)
+        with jax.enable_x64(True):
+            every = np.exp(np.asarray(cold.hidden.log_probability(states, inputs)))
+            from_energy = np.exp(-np.asarray(model.energy(cold, given, states)) - log_z)
+        joint = every * marginal
+        if _listable(forward.visible):
+            others = exact.all_states(forward.visible)
+            log_p = exact.log_reconstruction(cold, np.tile(given, (len(others), 1)), others)
+            reconstruction = Marginal(others, np.exp(log_p))
+    return Conditional(
+        given,
+        given_is_visible,
+        (inputs + _own_bias(cold.hidden)) * temperature,
+        _upper_probability(forward.hidden, mean),
+        marginal,
+        states,
+        every,
+        joint,
+        from_energy,
+        reconstruction,
+        float(temperature),
+    )
+
+
+def _listable(units: Units) -> bool:
+    count = units.state_count
+    return count is not None and count <= MOST_ROWS
+
+
+def _own_bias(units: Units) -> np.ndarray:
+    return np.asarray(getattr(units, "bias", np.zeros(units.size)), dtype=np.float64)
+
+
+def _upper_probability(units: Units, mean: np.ndarray) -> np.ndarray:
+    values = units.unit_states
+    if values is None or values.shape != (2, 1):
+        raise InputError(f"the lecture's tables are for units of two states, not for {units.name} ones")
+    low, high = values.ravel()
+    return (mean - low) / (high - low)
+
+
+# ---- one step of learning
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step up an estimate of the gradient of the mean ln p(v).
+
+    `positive`, `negative`: the two terms, `delta` what was added to each parameter, and `after` the machine it led to: all
+    of them RBMs. `log_probability` and `log_reconstruction`: means of ln p(v) and ln p(v|v) over the data after the step (the
+    latter NaN where the hidden layer is too large to sum over). `trace`: for CD the sampled (v, h, v', h'), rows of the data.
+    """
+
+    positive: RBM
+    negative: RBM
+    delta: RBM
+    after: RBM
+    log_probability: float
+    log_reconstruction: float
+    trace: tuple[np.ndarray, ...] | None
+
+
+def steps(
+    rbm: RBM,
+    data: Any,
+    estimator: Estimator,
+    rate: float,
+    *,
+    temperature: float = 1.0,
+    number: int = 1,
+    freeze_biases: bool = False,
+    seed: int = 0,
+) -> list[Step]:
+    """`number` steps of gradient ascent on the mean ln p(v) of the rows of `data [n, V]`.
+
+    delta = rate / T * (positive - negative), all rows in every step.
+
+    Raises:
+        InputError: an argument is out of range, or the machine is too large for ln p(v) to be followed.
+    """
+    rate = checks.positive(rate, "rate")
+    checks.whole(number, "steps")
+    rows = rbm.visible.check(data, "data").astype(np.float64)
+    if rows.ndim != 2 or not len(rows):
+        raise InputError(f"data must have shape [n, {rbm.visible.size}] with n at least 1, but has {list(rows.shape)}")
+    rbm = jax.tree.map(lambda leaf: np.asarray(leaf, dtype=np.float64), rbm)
+    gradient = jax.jit(estimator.gradient)
+    taken = []
+    with jax.enable_x64(True):
+        init_key, key = jax.random.split(jax.random.key(checks.seed(seed)))
+        state = estimator.init(init_key, exact.tempered(rbm, temperature))
+        for index in range(number):
+            cold = exact.tempered(rbm, temperature)
+            slope, state, terms = gradient(jax.random.fold_in(key, index), cold, state, rows)
+            delta = jax.tree.map(lambda g: np.asarray(g) * (rate / temperature), slope)
+            if freeze_biases:
+                visible, hidden = jax.tree.map(np.zeros_like, (delta.visible, delta.hidden))
+                delta = RBM(visible, hidden, delta.weights)
+            rbm = jax.tree.map(lambda old, change: old + change, rbm, delta)
+            positive, negative = jax.tree.map(np.asarray, (terms.positive, terms.negative))
+            trace = None if terms.trace is None else tuple(np.asarray(part) for part in terms.trace)
+            taken.append(Step(positive, negative, delta, rbm, *log_probabilities(rbm, rows, temperature), trace))
+    return taken
+
+
+def log_probabilities(rbm: RBM, rows: np.ndarray, temperature: float = 1.0) -> tuple[float, float]:
+    """The means over `rows` of ln p(v) and of ln p(v|v), the latter NaN where the hidden layer is too large to sum over."""
+    cold = exact.tempered(rbm, temperature)
+    mean = float(exact.log_likelihood(cold, rows).mean())
+    states = cold.hidden.state_count
+    if states is None or states * len(rows) * max(cold.weights.shape) > 1 << 31:
+        return mean, float("nan")
+    return mean, float(exact.log_reconstruction(cold, rows).mean())

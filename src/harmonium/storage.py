@@ -1,0 +1,147 @@
+"""Files: a machine in one versioned safetensors file, and any file written whole or not at all.
+
+A model file holds named arrays (`weights`, `visible.bias`, ...) beside a description in its header: the format's name and
+version, the kind of each layer, and whatever the caller notes. Nothing in it is ever executed.
+
+Reference: the safetensors format, https://github.com/huggingface/safetensors#format.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harmonium import model
+from harmonium.checks import InputError
+from harmonium.model import RBM
+from harmonium.units import Units, type_name_to_class
+
+FORMAT = "harmonium"
+VERSION = 1
+
+
+def write_file(path: str | os.PathLike[str], content: bytes, overwrite: bool = False) -> Path:
+    """Write `content` to a temporary name beside `path` and rename it: the file is whole or absent.
+
+    Raises:
+        InputError: the file exists and `overwrite` is false, or the folder cannot be written to.
+    """
+    target = Path(path)
+    if target.exists() and not overwrite:
+        raise InputError(f"{target} exists already; choose another name or ask for it to be overwritten")
+    temporary = None
+    try:
+        handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, target)
+    except OSError as error:
+        raise InputError(f"{target} cannot be written: {error.strerror or error}") from error
+    finally:
+        if temporary is not None and os.path.exists(temporary):
+            os.unlink(temporary)
+    return target
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def save(
+    rbm: RBM,
+    path: str | os.PathLike[str],
+    *,
+    overwrite: bool = False,
+    base_rate: Units | None = None,
+    notes: dict[str, Any] | None = None,
+) -> Path:
+    """Write `rbm` to a model file (.safetensors).
+
+    Args:
+        overwrite: replace a file of that name. base_rate: visible units fitted to the training data alone, the baseline
+            that `evaluate` compares with. notes: anything JSON can hold, to go into the description.
+
+    Raises:
+        InputError: the machine is malformed, the file exists, or it cannot be written.
+    """
+    from safetensors.numpy import save as serialise
+
+    model.validate(rbm)
+    arrays = {"weights": rbm.weights, **_leaves("visible", rbm.visible), **_leaves("hidden", rbm.hidden)}
+    if base_rate is not None:
+        arrays |= _leaves("base_rate", base_rate)
+    description = {
+        "format": FORMAT,
+        "version": str(VERSION),
+        "visible": rbm.visible.name,
+        "hidden": rbm.hidden.name,
+        "notes": json.dumps(notes or {}, allow_nan=False),
+    }
+    content = serialise({name: np.ascontiguousarray(value) for name, value in arrays.items()}, description)
+    return write_file(path, content, overwrite)
+
+
+def load(path: str | os.PathLike[str]) -> RBM:
+    """The machine in a model file.
+
+    Raises:
+        InputError: there is no such file, it is damaged, no model file of this package, or of a later version.
+    """
+    return load_described(path)[0]
+
+
+def load_described(path: str | os.PathLike[str]) -> tuple[RBM, Units | None, dict[str, Any]]:
+    """The machine, the base rate (None if the file has none) and the description of a model file; raises as `load`."""
+    from safetensors import SafetensorError, safe_open
+
+    source = Path(path)
+    if source.is_dir():
+        source = source / "model.safetensors"
+    if not source.is_file():
+        raise InputError(f"{source}: there is no such model file")
+    try:
+        with safe_open(source, framework="numpy") as file:
+            description: dict[str, Any] = dict(file.metadata() or {})
+            if description.get("format") != FORMAT:
+                raise InputError(f"{source} is a safetensors file, but not one that harmonium wrote")
+            if not description.get("version", "").isdecimal() or int(description["version"]) > VERSION:
+                raise InputError(
+                    f"{source} has format version {description.get('version')!r}; this harmonium reads up to {VERSION}"
+                )
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+        description["notes"] = json.loads(description.get("notes", "{}"))
+    except OSError as error:
+        raise InputError(f"{source} cannot be read: {error.strerror or error}") from error
+    except (SafetensorError, json.JSONDecodeError, TypeError) as error:
+        raise InputError(f"{source} is damaged or no model file: {str(error).splitlines()[0]}") from error
+    try:
+        visible = _units(arrays, "visible", description["visible"])
+        hidden = _units(arrays, "hidden", description["hidden"])
+        rbm = model.validate(RBM(visible, hidden, arrays["weights"]))
+        has_base_rate = any(name.startswith("base_rate.") for name in arrays)
+        base_rate = _units(arrays, "base_rate", description["visible"]) if has_base_rate else None
+    except KeyError as error:
+        raise InputError(f"{source} is damaged: {error.args[0]!r} is missing or unknown") from error
+    except InputError as error:
+        raise InputError(f"{source} is damaged: {error}") from error
+    return rbm, base_rate, description
+
+
+def _leaves(prefix: str, units: Units) -> dict[str, Any]:
+    return {f"{prefix}.{field.name}": getattr(units, field.name) for field in fields(units)}  # type: ignore[arg-type]
+
+
+def _units(arrays: dict[str, Any], prefix: str, name: str) -> Units:
+    kind = type_name_to_class[name]
+    return kind(**{field.name: arrays[f"{prefix}.{field.name}"] for field in fields(kind)})  # type: ignore[arg-type]
