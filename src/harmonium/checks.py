@@ -14,23 +14,30 @@ class InputError(ValueError):
 
 def positive(value: Any, what: str) -> float:
     """`value` as a float, if it is a finite number above zero."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not 0 < float(value) < math.inf:
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)) or not 0 < value < math.inf:
         raise InputError(f"{what} must be a positive number, but is {value!r}")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError as error:
+        raise InputError(f"{what} must be a positive number that floating point can hold, but is far larger") from error
 
 
-def whole(value: Any, what: str, least: int = 1) -> int:
-    """`value` as an int, if it is a whole number of at least `least`."""
+MOST = 2**31 - 1
+"""The largest count: what the 32-bit integers of compiled loops and shapes hold."""
+
+
+def whole(value: Any, what: str, least: int = 1, most: int = MOST) -> int:
+    """`value` as an int, if it is a whole number from `least` to `most`."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
         raise InputError(f"{what} must be a whole number of at least {least}, but is {value!r}")
+    if value > most:
+        raise InputError(f"{what} must be a whole number of at most {most}, but is larger")
     return int(value)
 
 
 def seed(value: Any) -> int:
     """`value` as a seed: a whole number from 0 to 2^63 - 1."""
-    if whole(value, "seed", 0) >= 2**63:
-        raise InputError(f"seed must be less than 2^63, but is {value!r}")
-    return int(value)
+    return whole(value, "seed", 0, 2**63 - 1)
 
 
 def numeric_array(x: Any, what: str) -> np.ndarray:
@@ -40,5 +47,11 @@ def numeric_array(x: Any, what: str) -> np.ndarray:
     except ValueError as error:
         raise InputError(f"{what} is not a rectangular array of numbers: its rows differ in length") from error
     if array.dtype.kind not in "fiub":
-        raise InputError(f"{what} must hold numbers, but holds {array.dtype.name} values")
+        raise InputError(f"{what} must hold real numbers, but holds {array.dtype.name} values")
     return array
+
+
+def reason(error: BaseException) -> str:
+    """What an exception says, in one line; its kind where it says nothing."""
+    said = getattr(error, "strerror", None) or str(error)
+    return (said.strip().splitlines() or [type(error).__name__])[0]

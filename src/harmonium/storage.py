@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from harmonium import model
-from harmonium.checks import InputError
+from harmonium.checks import InputError, reason
 from harmonium.model import RBM
 from harmonium.units import Units, type_name_to_class
 
@@ -33,10 +33,10 @@ def write_file(path: str | os.PathLike[str], content: bytes, overwrite: bool = F
         InputError: the file exists and `overwrite` is false, or the folder cannot be written to.
     """
     target = Path(path)
-    if target.exists() and not overwrite:
-        raise InputError(f"{target} exists already; choose another name or ask for it to be overwritten")
     temporary = None
     try:
+        if target.exists() and not overwrite:
+            raise InputError(f"{target} exists already; choose another name or ask for it to be overwritten")
         handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         with os.fdopen(handle, "wb") as file:
             file.write(content)
@@ -45,7 +45,7 @@ def write_file(path: str | os.PathLike[str], content: bytes, overwrite: bool = F
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, target)
     except OSError as error:
-        raise InputError(f"{target} cannot be written: {error.strerror or error}") from error
+        raise InputError(f"{target} cannot be written: {reason(error)}") from error
     finally:
         if temporary is not None and os.path.exists(temporary):
             os.unlink(temporary)
@@ -73,20 +73,25 @@ def save(
             that `evaluate` compares with. notes: anything JSON can hold, to go into the description.
 
     Raises:
-        InputError: the machine is malformed, the file exists, or it cannot be written.
+        InputError: the machine or the base rate is malformed, the notes are not JSON, the file exists, or it cannot be written.
     """
     from safetensors.numpy import save as serialise
 
     model.validate(rbm)
     arrays = {"weights": rbm.weights, **_leaves("visible", rbm.visible), **_leaves("hidden", rbm.hidden)}
     if base_rate is not None:
+        _check_base_rate(rbm, base_rate)
         arrays |= _leaves("base_rate", base_rate)
+    try:
+        notes_text = json.dumps(notes or {}, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"notes cannot be written as JSON: {reason(error)}") from error
     description = {
         "format": FORMAT,
         "version": str(VERSION),
         "visible": rbm.visible.name,
         "hidden": rbm.hidden.name,
-        "notes": json.dumps(notes or {}, allow_nan=False),
+        "notes": notes_text,
     }
     content = serialise({name: np.ascontiguousarray(value) for name, value in arrays.items()}, description)
     return write_file(path, content, overwrite)
@@ -106,36 +111,50 @@ def load_described(path: str | os.PathLike[str]) -> tuple[RBM, Units | None, dic
     from safetensors import SafetensorError, safe_open
 
     source = Path(path)
-    if source.is_dir():
-        source = source / "model.safetensors"
-    if not source.is_file():
-        raise InputError(f"{source}: there is no such model file")
     try:
+        if source.is_dir():
+            source = source / "model.safetensors"
+        if not source.is_file():
+            raise InputError(f"{source}: there is no such model file")
         with safe_open(source, framework="numpy") as file:
             description: dict[str, Any] = dict(file.metadata() or {})
             if description.get("format") != FORMAT:
                 raise InputError(f"{source} is a safetensors file, but not one that harmonium wrote")
-            if not description.get("version", "").isdecimal() or int(description["version"]) > VERSION:
+            if description.get("version") not in {str(number) for number in range(1, VERSION + 1)}:
                 raise InputError(
                     f"{source} has format version {description.get('version')!r}; this harmonium reads up to {VERSION}"
                 )
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
         description["notes"] = json.loads(description.get("notes", "{}"))
+        if not isinstance(description["notes"], dict):
+            raise InputError(f"{source} is damaged: its notes are no JSON object")
     except OSError as error:
-        raise InputError(f"{source} cannot be read: {error.strerror or error}") from error
+        raise InputError(f"{source} cannot be read: {reason(error)}") from error
     except (SafetensorError, json.JSONDecodeError, TypeError) as error:
-        raise InputError(f"{source} is damaged or no model file: {str(error).splitlines()[0]}") from error
+        raise InputError(f"{source} is damaged or no model file: {reason(error)}") from error
     try:
         visible = _units(arrays, "visible", description["visible"])
         hidden = _units(arrays, "hidden", description["hidden"])
         rbm = model.validate(RBM(visible, hidden, arrays["weights"]))
         has_base_rate = any(name.startswith("base_rate.") for name in arrays)
         base_rate = _units(arrays, "base_rate", description["visible"]) if has_base_rate else None
+        if base_rate is not None:
+            _check_base_rate(rbm, base_rate)
     except KeyError as error:
         raise InputError(f"{source} is damaged: {error.args[0]!r} is missing or unknown") from error
     except InputError as error:
         raise InputError(f"{source} is damaged: {error}") from error
     return rbm, base_rate, description
+
+
+def _check_base_rate(rbm: RBM, base_rate: Units) -> None:
+    """The base rate must be able to stand in the visible layer's place."""
+    if type(base_rate) is not type(rbm.visible):
+        raise InputError(f"base_rate must be {rbm.visible.name} units, as the visible layer, but is {base_rate!r:.60}")
+    try:
+        model.validate(RBM(base_rate, rbm.hidden, rbm.weights))
+    except InputError as error:
+        raise InputError(f"base_rate does not fit the visible layer: {error}") from error
 
 
 def _leaves(prefix: str, units: Units) -> dict[str, Any]:

@@ -40,7 +40,7 @@ class Parser(argparse.ArgumentParser):
     """An argument parser that reports a mistake in one line."""
 
     def error(self, message: str) -> None:  # type: ignore[override]
-        self.exit(BAD_INPUT, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+        self.exit(BAD_INPUT, f"{self.prog}: error: {' '.join(message.split())} (see {self.prog} --help)\n")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -79,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command line; the exit status."""
-    from harmonium.checks import InputError
+    from harmonium.checks import InputError, reason
 
     options = parser().parse_args(_joined(arguments))
     try:
@@ -95,6 +95,11 @@ def run(arguments: Sequence[str]) -> int:
         # The reader of our output went away, as `head` does: nothing more can be said to it, also not at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except (OSError, MemoryError) as error:
+        # A file, a disk or an amount beyond what the checks foresee.
+        name = getattr(error, "filename", None)
+        print(f"harmonium: error: {'' if name is None else f'{name}: '}{reason(error)}", file=sys.stderr)
+        return BAD_INPUT
     return status or 0
 
 

@@ -25,6 +25,8 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
+    import numpy as np
+
     from harmonium import lecture
 
     rbm = machine(options)
@@ -83,7 +85,8 @@ def run(options: argparse.Namespace) -> None:
         f"their Pr{{{layer}}} = Pr{{{both}}}/Pr{{{other}|{layer}}}",
     ]
     roads = (result.conditional, result.joint, result.from_energy)
-    implied = result.from_energy / result.conditional  # type: ignore[operator]
+    with np.errstate(invalid="ignore"):  # a dash where both are 0
+        implied = result.from_energy / result.conditional  # type: ignore[operator]
     print_table("Both roads to the joint probability", header, zip(states, *roads, implied, strict=True), out=out)  # type: ignore[arg-type]
     if result.reconstruction is not None:
         rows_of = zip(units_text(units, result.reconstruction.states), result.reconstruction.probability, strict=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harmonium.checks import InputError
 
@@ -45,17 +45,26 @@ def machine(options: argparse.Namespace) -> RBM:
     Raises:
         InputError: numbers that do not parse or fit together, or a model file that cannot be used.
     """
-    import numpy as np
-
-    from harmonium import checks, model, storage
-    from harmonium.units import type_name_to_class
+    from harmonium import checks, storage
 
     checks.positive(options.temperature, "--temperature")
     if options.model is not None:
         for name in ("visible_bias", "hidden_bias", "visible_units", "hidden_units"):
             if getattr(options, name) is not None:
                 raise InputError(f"--{name.replace('_', '-')} goes with --weights; a model file brings its own")
-        return storage.load(options.model)
+        rbm = storage.load(options.model)
+    else:
+        rbm = _from_numbers(options)
+    check_energies(rbm, options.temperature, "the machine that was given")
+    return rbm
+
+
+def _from_numbers(options: argparse.Namespace) -> RBM:
+    import numpy as np
+
+    from harmonium import model
+    from harmonium.units import type_name_to_class
+
     weights = matrix(options.weights, "--weights")
     layers = []
     for layer, size in zip(("visible", "hidden"), weights.shape, strict=True):
@@ -70,6 +79,21 @@ def machine(options: argparse.Namespace) -> RBM:
         layers.append(kind(bias))  # type: ignore[call-arg]
     visible, hidden = layers
     return model.validate(model.RBM(visible, hidden, weights))
+
+
+def check_energies(rbm: RBM, temperature: float, what: str) -> None:
+    """Every E/T must be a finite number: none is larger than the sum of all parameters' sizes.
+
+    Raises:
+        InputError: the sum is not finite; `what` says which machine it is.
+    """
+    import jax
+    import numpy as np
+
+    with np.errstate(over="ignore"):
+        largest = sum(float(np.abs(np.asarray(leaf, dtype=np.float64)).sum()) for leaf in jax.tree.leaves(rbm))
+    if not largest / temperature < float("inf"):
+        raise InputError(f"{what} has energies E/T beyond the largest number there is, at temperature {temperature:g}")
 
 
 def matrix(text: str, what: str) -> np.ndarray:
@@ -99,7 +123,7 @@ def held(units: Units, text: str) -> np.ndarray:
 
     values = np.full(units.size, np.nan)
     if "=" not in text:
-        cleaned = text.replace(" ", "")
+        cleaned = text.replace(" ", "").replace(",", "")
         symbol = (units.symbols or "?")[0]
         state = units.read(cleaned.replace("?", symbol), "--clamp")
         held_columns = np.repeat([character != "?" for character in cleaned], units.size // len(cleaned))
@@ -114,7 +138,18 @@ def held(units: Units, text: str) -> np.ndarray:
         if not 1 <= first <= last <= units.size:
             raise InputError(f"--clamp {part!r}: the visible units are v1 to v{units.size}")
         try:
-            values[first - 1 : last] = float(match[3])
-        except ValueError as error:
-            raise InputError(f"--clamp {part!r}: {match[3]!r} is not a number") from error
+            value = float(match[3])
+        except ValueError:
+            value = np.nan
+        if np.isnan(value):  # which would set the unit free
+            raise InputError(f"--clamp {part!r}: {match[3]!r} is not a number")
+        values[first - 1 : last] = value
     return values
+
+
+def image_shape(description: dict[str, Any], rbm: RBM) -> tuple[int, int] | None:
+    """(height, width) of a row as a picture, if the description of a model file says one that fits its columns."""
+    match description["notes"].get("image_shape"):
+        case [int(height), int(width)] if height > 0 and height * width == rbm.visible.size:
+            return height, width
+    return None

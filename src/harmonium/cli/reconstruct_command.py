@@ -10,7 +10,7 @@ import argparse
 from typing import Any
 
 from harmonium.cli.evaluate_command import add_rows, test_rows
-from harmonium.cli.machine import add_seed
+from harmonium.cli.machine import add_seed, image_shape
 from harmonium.cli.sample_command import add_out, check_out, write_out
 from harmonium.cli.show import console, print_json
 
@@ -55,8 +55,7 @@ def run(options: argparse.Namespace) -> None:
         "seed": options.seed,
     }
     if options.out is not None:
-        shape = description["notes"].get("image_shape")
-        figure = plots.reconstructions(rows[:SHOWN], reconstructed[:SHOWN], tuple(shape) if shape else None)
+        figure = plots.reconstructions(rows[:SHOWN], reconstructed[:SHOWN], image_shape(description, rbm))
         result["file"] = write_out(options, reconstructed, figure)
     if options.json:
         print_json(result)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from harmonium.checks import InputError
 from harmonium.cli import runs
-from harmonium.cli.machine import add_seed, held
+from harmonium.cli.machine import add_seed, held, image_shape
 from harmonium.cli.show import print_json, units_text
 
 if TYPE_CHECKING:
@@ -80,8 +80,8 @@ def run(options: argparse.Namespace) -> None:
     if options.out is None:
         result["samples"] = units_text(rbm.visible, v)
     else:
-        shape = description["notes"].get("image_shape")
-        result["file"] = write_out(options, v, plots.tiles(v, tuple(shape) if shape else None, f"Samples ({method})"))
+        shape = image_shape(description, rbm)
+        result["file"] = write_out(options, v, plots.tiles(v, shape, f"Samples ({method})"))
     if options.json:
         print_json(result)
     elif options.out is None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from harmonium.checks import InputError
 from harmonium.cli import table_command
-from harmonium.cli.machine import add_machine, add_seed, machine, number
+from harmonium.cli.machine import add_machine, add_seed, check_energies, machine, number
 from harmonium.cli.show import console, print_json, print_table, units_text
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     import numpy as np
 
-    from harmonium import data, gradients, lecture
+    from harmonium import checks, data, gradients, lecture
 
     rbm = machine(options)
     if options.binarise and not options.data:
@@ -57,19 +57,21 @@ def run(options: argparse.Namespace) -> None:
     else:
         rows = data.load(options.data, options.binarise, options.seed, held_out=False).train
         rbm.visible.check(rows, options.data)
-    estimator = gradients.by_name(options.estimator, options.chains, sampled=True)
+    estimator = gradients.by_name(options.estimator, checks.whole(options.chains, "--chains"), sampled=True)
     before = lecture.log_probabilities(rbm, rows, options.temperature)
-    taken = lecture.steps(
-        rbm,
-        rows,
-        estimator,
-        options.rate,
-        temperature=options.temperature,
-        number=options.steps,
-        freeze_biases=options.freeze_biases,
-        seed=options.seed,
-    )
+    with np.errstate(over="ignore", invalid="ignore"):  # checked below
+        taken = lecture.steps(
+            rbm,
+            rows,
+            estimator,
+            options.rate,
+            temperature=options.temperature,
+            number=options.steps,
+            freeze_biases=options.freeze_biases,
+            seed=options.seed,
+        )
     after = taken[-1].after
+    check_energies(after, options.temperature, f"the machine after {options.steps:,} steps at --rate {options.rate:g}")
     tables = [lecture.table(machine_at, options.temperature) for machine_at in (rbm, after)]
     if options.json:
         print_json(_as_dict(rbm, taken, before, tables))

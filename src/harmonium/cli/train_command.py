@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from harmonium.data import Dataset
+    from harmonium.gradients import Estimator
     from harmonium.likelihood import Likelihood
     from harmonium.model import RBM
     from harmonium.training import TrainState
@@ -102,6 +103,7 @@ def run(options: argparse.Namespace) -> int | None:
         valid=dataset.valid,
         seed=options.seed,
     )
+    _trace(rbm, estimator, dataset.train)
     name = re.sub(r"[^\w.-]+", "-", Path(dataset.name).name).strip("-.") or "run"
     folder = runs.new_folder(name, options.out, options.overwrite)
     config = _config(options, dataset, jax.devices()[0].device_kind)
@@ -124,6 +126,15 @@ def run(options: argparse.Namespace) -> int | None:
     return None
 
 
+def _trace(rbm: RBM, estimator: Estimator, rows: np.ndarray) -> None:
+    """Go through an update's gradient without computing it: a machine too large to be exact is found out here."""
+    import jax
+
+    key = jax.random.key(0)
+    state = jax.eval_shape(estimator.init, key, rbm)
+    jax.eval_shape(estimator.gradient, key, rbm, state, rows[:1].astype(rbm.weights.dtype))
+
+
 def _dataset(options: argparse.Namespace) -> Dataset:
     from dataclasses import replace
 
@@ -133,7 +144,8 @@ def _dataset(options: argparse.Namespace) -> Dataset:
     for part in ("valid", "test"):
         file = getattr(options, part)
         if file is not None:
-            rows = data.load(file, options.binarise, options.seed, held_out=False).train
+            # As `evaluate` does: a source's own rows of that part, all rows of a file.
+            rows = getattr(data.load(file, options.binarise, options.seed, held_out=False), part)
             dataset = replace(dataset, held_out=f"{dataset.held_out}; {part}: {file}")
             dataset = replace(dataset, valid=rows) if part == "valid" else replace(dataset, test=rows)
     return dataset

@@ -27,12 +27,12 @@ def binarise(values: np.ndarray, how: str, seed: int = 0) -> np.ndarray:
     if np.isnan(values).any():
         raise InputError("values to be binarised include NaN; every value must be a number")
     if how == "stochastic":
-        if values.min() < 0 or values.max() > 1:
+        if ((values < 0) | (values > 1)).any():
             raise InputError(
                 f"stochastic binarisation takes values from 0 to 1, but they run from {values.min():g} to {values.max():g}"
             )
         return (np.random.default_rng(checks.seed(seed)).random(values.shape) < values).astype(np.float64)
-    match = re.fullmatch(r"threshold=([-+0-9.eE]+)", how)
+    match = re.fullmatch(r"threshold=([-+0-9.eE]+)", str(how))
     try:
         threshold = float(match[1]) if match else None
     except ValueError:

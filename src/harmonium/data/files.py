@@ -1,7 +1,8 @@
-"""Arrays from files: .npy, .npz, .csv, .parquet and IDX, the last four and IDX gzipped too."""
+"""Arrays from files: .npy, .npz, .csv, .parquet and IDX, gzipped or not."""
 
 from __future__ import annotations
 
+import csv
 import gzip
 import io
 import math
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from harmonium.checks import InputError
+from harmonium.checks import InputError, reason
 
 IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 """Element types of the IDX format by the third byte of its magic number (Y. LeCun's MNIST page)."""
@@ -40,54 +41,63 @@ def read_table(location: str) -> Table:
     name = path.name.lower().removesuffix(".gz")
     try:
         if name.endswith(".npy"):
-            return _from_array(np.load(io.BytesIO(content), allow_pickle=False), path)
-        if name.endswith(".npz"):
-            return _from_array(_npz_member(content, key, path), path)
-        if name.endswith((".csv", ".tsv", ".txt")):
-            return _csv(content.decode("utf-8-sig"), path)
-        if name.endswith(".parquet"):
-            return _parquet(content, path)
-        if content[:2] == b"\0\0" and len(content) > 4 and content[2] in IDX_TYPES:
-            return _from_array(_idx(content, path), path)
+            table = _from_array(_npy(content, path), path)
+        elif name.endswith(".npz"):
+            table = _from_array(_npz_member(content, key, path), path)
+        elif name.endswith((".csv", ".tsv", ".txt")):
+            table = _csv(content.decode("utf-8-sig"), path)
+        elif name.endswith(".parquet"):
+            table = _parquet(content, path)
+        elif content[:2] == b"\0\0" and len(content) > 4 and content[2] in IDX_TYPES:
+            table = _from_array(_idx(content, path), path)
+        else:
+            raise InputError(f"{path}: unknown kind of file; use .npy, .npz, .csv, .parquet or IDX (each may be gzipped)")
     except InputError:
         raise
-    except (ValueError, OSError, EOFError, KeyError, zlib.error, UnicodeDecodeError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(f"{path} cannot be read as {path.suffix or 'data'}: {reason}") from error
-    raise InputError(f"{path}: unknown kind of file; use .npy, .npz, .csv, .parquet or IDX (each may be gzipped)")
+    except Exception as error:  # the readers of damaged files raise almost anything
+        raise InputError(f"{path} cannot be read as {Path(name).suffix or 'data'}: {reason(error)}") from error
+    unusable = np.argwhere(~np.isfinite(table.values))
+    if len(unusable):
+        row, column = unusable[0]
+        value = table.values[row, column]
+        raise InputError(f"{path} has {value} in row {row + 1}, column {column + 1}; every value must be a finite number")
+    return table
 
 
 def _split_key(location: str) -> tuple[Path, str | None]:
-    match = re.fullmatch(r"(.*\.npz):([^/\\:]+)", location)
+    match = re.fullmatch(r"(.*\.npz(?:\.gz)?):([^:]+)", location, re.IGNORECASE)
     return (Path(match[1]), match[2]) if match else (Path(location), None)
 
 
 def _content(path: Path) -> bytes:
-    if not path.exists():
-        raise InputError(f"{path}: there is no such file (nor a named source of that name; `harmonium data` lists them)")
-    if path.is_dir():
-        raise InputError(f"{path} is a folder, but a data file was expected")
     try:
+        if not path.exists():
+            raise InputError(f"{path}: there is no such file (nor a named source of that name; `harmonium data` lists them)")
+        if path.is_dir():
+            raise InputError(f"{path} is a folder, but a data file was expected")
         content = path.read_bytes()
         if path.suffix.lower() == ".gz":
             content = gzip.decompress(content)
     except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        raise InputError(f"{path} cannot be read: {reason(error)}") from error
     if not content.strip():
         raise InputError(f"{path} is empty")
     return content
 
 
-def _npz_member(content: bytes, key: str | None, path: Path) -> np.ndarray:
-    import zipfile
+def _npy(content: bytes, path: Path) -> np.ndarray:
+    if not content.startswith(b"\x93NUMPY"):
+        raise InputError(f"{path} is damaged or no .npy file: it does not begin as one")
+    return np.load(io.BytesIO(content), allow_pickle=False)
 
-    try:
-        archive = np.load(io.BytesIO(content), allow_pickle=False)
-    except zipfile.BadZipFile as error:
-        raise InputError(f"{path} is damaged: {error}") from error
-    if not isinstance(archive, np.lib.npyio.NpzFile):
-        raise InputError(f"{path} is no .npz archive")
+
+def _npz_member(content: bytes, key: str | None, path: Path) -> np.ndarray:
+    if not content.startswith(b"PK"):
+        raise InputError(f"{path} is damaged or no .npz archive: it does not begin as one")
+    archive = np.load(io.BytesIO(content), allow_pickle=False)
     names = list(archive.keys())
+    if not names:
+        raise InputError(f"{path} holds no arrays")
     if key is None and len(names) == 1:
         key = names[0]
     if key is None or key not in names:
@@ -98,39 +108,55 @@ def _npz_member(content: bytes, key: str | None, path: Path) -> np.ndarray:
 
 def _from_array(array: np.ndarray, path: Path) -> Table:
     if array.dtype.kind not in "fiub":
-        raise InputError(f"{path} holds {array.dtype.name} values, but numbers were expected")
+        raise InputError(f"{path} holds {array.dtype.name} values, but real numbers were expected")
     if array.ndim < 2 or array.size == 0:
         raise InputError(f"{path} has shape {list(array.shape)}, but rows and columns [n, V] were expected, none empty")
-    if array.dtype == np.uint8 and array.max() > 1:
-        array = array / 255.0
     shape = (int(array.shape[1]), int(array.shape[2])) if array.ndim == 3 else None
-    return Table(array.reshape(len(array), -1), image_shape=shape)
+    return Table(_grey_levels(array).reshape(len(array), -1), image_shape=shape)
+
+
+def _grey_levels(array: np.ndarray) -> np.ndarray:
+    return array / 255.0 if array.dtype == np.uint8 and array.max() > 1 else array
 
 
 def _csv(text: str, path: Path) -> Table:
-    lines = [line for line in text.splitlines() if line.strip()]
-    delimiter = max(",;\t ", key=lines[0].count)
-    first = [cell.strip().strip('"') for cell in lines[0].split(delimiter)]
-    columns = None if all(_is_number(cell) for cell in first) else first
-    body = lines[1:] if columns else lines
-    if not body:
-        raise InputError(f"{path} has a header but no rows")
-    rows = [line.split(delimiter) for line in body]
-    for number, row in enumerate(rows, start=2 if columns else 1):
-        if len(row) != len(first):
-            raise InputError(f"{path}, line {number}: {len(row)} columns, but the first line has {len(first)}")
-        for column, cell in enumerate(row, start=1):
-            if not _is_number(cell.strip().strip('"')):
-                raise InputError(f"{path}, line {number}, column {column}: {cell.strip()!r} is not a number")
-    return Table(np.array([[float(cell.strip().strip('"')) for cell in row] for row in rows]), columns)
+    lines = [(number, line) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
+    if not lines:
+        raise InputError(f"{path} is empty")
+    # A comma may be a decimal one and a space part of a name, so each counts only where none of those before it is used.
+    delimiter = next((mark for mark in "\t;," if mark in lines[0][1]), None)
+    first = _cells(lines[0][1], delimiter)
+    numeric = [_number(cell) is not None for cell in first]
+    columns = None if any(numeric) else first
+    if columns is not None:
+        del lines[0]
+        if not lines:
+            raise InputError(f"{path} has a header but no rows")
+    rows = []
+    for number, line in lines:
+        cells = _cells(line, delimiter)
+        if len(cells) != len(first):
+            raise InputError(f"{path}, line {number}: {len(cells)} columns, but the first line has {len(first)}")
+        row = [_number(cell) for cell in cells]
+        if None in row:
+            column = row.index(None)
+            hint = " (a line of names has no numbers in it)" if columns is None and not rows else ""
+            raise InputError(f"{path}, line {number}, column {column + 1}: {cells[column]!r} is not a number{hint}")
+        rows.append(row)
+    return Table(np.array(rows, dtype=np.float64), columns)
 
 
-def _is_number(cell: str) -> bool:
+def _cells(line: str, delimiter: str | None) -> list[str]:
+    if delimiter is None:
+        return [cell.strip('"') for cell in line.split()]
+    return [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter, skipinitialspace=True))]
+
+
+def _number(cell: str) -> float | None:
     try:
-        float(cell)
+        return None if "_" in cell else float(cell)  # to Python 1_0 is 10
     except ValueError:
-        return False
-    return True
+        return None
 
 
 def _parquet(content: bytes, path: Path) -> Table:
@@ -142,17 +168,17 @@ def _parquet(content: bytes, path: Path) -> Table:
     try:
         table = parquet.read_table(io.BytesIO(content))
     except pa.ArrowException as error:
-        raise InputError(f"{path} is damaged or no Parquet file: {str(error).splitlines()[0]}") from error
+        raise InputError(f"{path} is damaged or no Parquet file: {reason(error)}") from error
     arrays = []
     for name, column in zip(table.column_names, table.columns, strict=True):
         if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type) or pa.types.is_boolean(column.type)):
             raise InputError(f"{path}: column {name!r} holds {column.type} values, but numbers were expected")
         if column.null_count:
             raise InputError(f"{path}: column {name!r} has {column.null_count} missing values")
-        arrays.append(column.to_numpy().astype(np.float64))
+        arrays.append(column.to_numpy())
     if not arrays or not len(arrays[0]):
         raise InputError(f"{path} has no rows or no columns")
-    return Table(np.stack(arrays, axis=1), list(table.column_names))
+    return Table(_grey_levels(np.stack(arrays, axis=1)), list(table.column_names))
 
 
 def _idx(content: bytes, path: Path) -> np.ndarray:

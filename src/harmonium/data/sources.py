@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from harmonium import checks
 from harmonium.checks import InputError
 from harmonium.data import toys
 from harmonium.data.binarise import binarise
@@ -59,6 +60,7 @@ def load(location: str, binarised: str | None = None, seed: int = 0, held_out: b
     Raises:
         InputError: nothing has that name, or the file cannot be used.
     """
+    checks.seed(seed)
     name, _, size = location.partition(":")
     if name in SOURCES:
         source = SOURCES[name]
@@ -69,8 +71,10 @@ def load(location: str, binarised: str | None = None, seed: int = 0, held_out: b
     if binarised is None:
         return dataset
     parts = (dataset.train, dataset.valid, dataset.test)
-    train, valid, test = (binarise(part, binarised, seed + number) for number, part in enumerate(parts))
-    return replace(dataset, binarised=binarised, train=train, valid=valid, test=test)
+    train, valid, test = (binarise(part, binarised, (seed + number) % 2**63) for number, part in enumerate(parts))
+    # The entropy is that of the values as they were.
+    entropy = dataset.entropy if np.array_equal(train, dataset.train) else None
+    return replace(dataset, binarised=binarised, train=train, valid=valid, test=test, entropy=entropy)
 
 
 def _split(name: str, table: Table, held_out: bool = True) -> Dataset:
@@ -106,7 +110,7 @@ def _mnist(size: str | None) -> Dataset:
         pixels = np.asarray(fetched.data) / 255.0
     except Exception as error:  # whatever the network did
         raise InputError(
-            f"mnist could not be fetched from openml.org ({type(error).__name__}: {str(error).splitlines()[0]}); "
+            f"mnist could not be fetched from openml.org ({type(error).__name__}: {checks.reason(error)}); "
             "name a file instead: IDX, .npz, .npy"
         ) from error
     words = "the last 10,000 rows are the test set, the 10,000 before them held out for validation"
@@ -115,16 +119,19 @@ def _mnist(size: str | None) -> Dataset:
 
 def _bars_and_stripes(size: str | None) -> Dataset:
     match = re.fullmatch(r"(\d{1,2})x(\d{1,2})", size or "4x4")
-    if not match or int(match[1]) < 2 or int(match[2]) < 2:
-        raise InputError(f"bars-and-stripes:{size} is out of range: write HEIGHTxWIDTH, each from 2 to 16, as in 3x3")
-    height, width = int(match[1]), int(match[2])
+    height, width = (int(match[1]), int(match[2])) if match else (0, 0)
+    if not (2 <= height <= toys.MOST_SIDE and 2 <= width <= toys.MOST_SIDE):
+        raise InputError(
+            f"bars-and-stripes:{size} is out of range: write HEIGHTxWIDTH, each from 2 to {toys.MOST_SIDE}, as in 3x3"
+        )
     return _listed(f"bars-and-stripes:{height}x{width}", toys.bars_and_stripes(height, width), (height, width))
 
 
 def _shifter(size: str | None) -> Dataset:
-    if not re.fullmatch(r"\d{1,2}", size or "8"):
-        raise InputError(f"shifter:{size} is out of range: write the number of bits, from 2 to 16, as in shifter:8")
-    return _listed(f"shifter:{size or 8}", toys.shifter(int(size or 8)), None)
+    bits = int(size or 8) if re.fullmatch(r"\d{1,2}", size or "8") else 0
+    if not 2 <= bits <= toys.MOST_SIDE:
+        raise InputError(f"shifter:{size} is out of range: write the number of bits, from 2 to {toys.MOST_SIDE}, as in shifter:8")
+    return _listed(f"shifter:{bits}", toys.shifter(bits), None)
 
 
 def _listed(name: str, patterns: np.ndarray, image_shape: tuple[int, int] | None) -> Dataset:

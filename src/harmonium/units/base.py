@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Self, dataclass_transform
 
 import jax
@@ -34,10 +34,17 @@ type_name_to_class: dict[str, type[Units]] = {}
 @dataclass_transform(frozen_default=True)
 def units(cls: type[Units]) -> type[Units]:
     """Make a class of units a frozen dataclass, a JAX pytree, and known to model files by its `name`."""
-    from dataclasses import dataclass
-
     frozen = dataclass(frozen=True, eq=False)(cls)
-    jax.tree_util.register_dataclass(frozen)
+    names = [field.name for field in fields(frozen)]  # type: ignore[arg-type]
+
+    # Not by jax.tree_util.register_dataclass: two classes that it registers with the same field names have equal tree
+    # structures (jax 0.10.2), so that now and then jit runs what it compiled for one kind of unit on another.
+    jax.tree_util.register_pytree_with_keys(
+        frozen,
+        lambda x: (tuple((jax.tree_util.GetAttrKey(name), getattr(x, name)) for name in names), None),
+        lambda _, children: frozen(*children),
+        lambda x: (tuple(getattr(x, name) for name in names), None),
+    )
     type_name_to_class[frozen.name] = frozen
     return frozen
 

@@ -1,0 +1,34 @@
+"""Machines and reference figures that many tests share."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import harmonium as hm
+
+REFERENCE = Path(__file__).parent / "reference"
+LECTURE = json.loads((REFERENCE / "two_by_two.json").read_text())
+SMALL = json.loads((REFERENCE / "small_machines.json").read_text())["cases"]
+
+
+def machine(case: dict[str, Any]) -> hm.RBM:
+    """The machine of a reference case, at its own parameters (not divided by the temperature)."""
+    return hm.RBM(hm.Binary(case["visible_bias"]), hm.Binary(case["hidden_bias"]), case["weights"])
+
+
+def random_machine(visible: type, hidden: type, shape: tuple[int, int], seed: int = 0, scale: float = 1.0) -> hm.RBM:
+    """A machine with normal parameters in float64."""
+    random = np.random.default_rng(seed)
+    layers = [kind(scale * random.standard_normal(n)) for kind, n in zip((visible, hidden), shape, strict=True)]
+    return hm.RBM(*layers, scale * random.standard_normal(shape))
+
+
+@pytest.fixture
+def two_by_two() -> hm.RBM:
+    """The lecture's machine."""
+    return machine(LECTURE)

@@ -1,0 +1,175 @@
+"""Enumeration against brute force, and its bounds."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import subprocess
+import sys
+
+import jax
+import numpy as np
+import pytest
+from conftest import LECTURE, SMALL, machine, random_machine
+from statistics_of_tests import FALSE_ALARM, counts_agree, draws_for_counts
+
+import harmonium as hm
+from harmonium import exact
+from harmonium.units import Binary, Spin
+
+each_case = pytest.mark.parametrize("case", SMALL, ids=lambda case: f"{case['n_visible']}x{case['n_hidden']}")
+each_pair = pytest.mark.parametrize(("visible", "hidden"), list(itertools.product((Binary, Spin), repeat=2)))
+
+
+def brute_force(rbm):
+    """Every joint probability, `[states of v, states of h]`, straight from the energies."""
+    v, h = exact.all_states(rbm.visible), exact.all_states(rbm.hidden)
+    energies = hm.energy(rbm, v[:, None], h[None])
+    log_z = np.logaddexp.reduce(-energies, axis=None)
+    return v, h, np.exp(-energies - log_z), log_z
+
+
+@each_case
+def test_reference_machines(case):
+    rbm = hm.at_temperature(machine(case), case["temperature"])
+    found = exact.moments(rbm)
+    assert exact.log_partition(rbm) == pytest.approx(case["log_partition"], abs=1e-9)
+    np.testing.assert_allclose(found.v, case["mean_v"], atol=1e-9)
+    np.testing.assert_allclose(found.h, case["mean_h"], atol=1e-9)
+    np.testing.assert_allclose(found.vh, case["mean_vh"], atol=1e-9)
+    log_p = exact.log_likelihood(rbm, exact.all_states(rbm.visible))
+    assert -(np.exp(log_p) * log_p).sum() == pytest.approx(case["entropy_v"], abs=1e-9)
+
+
+def test_the_lecture_table(two_by_two):
+    table = exact.joint_table(two_by_two)
+    np.testing.assert_allclose(table.energy, LECTURE["energies"], atol=1e-9)
+    np.testing.assert_allclose(table.boltzmann_factor, LECTURE["boltzmann_factors"], atol=1e-9)
+    np.testing.assert_allclose(table.probability, LECTURE["joint_probabilities"], atol=1e-9)
+    assert math.exp(table.log_partition) == pytest.approx(LECTURE["partition_function"], abs=1e-9)
+    assert math.exp(exact.log_likelihood(two_by_two, [0, 1])) == pytest.approx(LECTURE["p_target"], abs=1e-9)
+
+
+@each_pair
+@pytest.mark.parametrize("shape", [(3, 5), (5, 3), (1, 1), (6, 1)])
+def test_every_function_agrees_with_brute_force(visible, hidden, shape):
+    rbm = random_machine(visible, hidden, shape, seed=3, scale=2.0)
+    v, h, joint, log_z = brute_force(rbm)
+    found = exact.moments(rbm)
+    assert exact.log_partition(rbm) == pytest.approx(log_z, rel=1e-10)
+    np.testing.assert_allclose(found.v, joint.sum(axis=1) @ v, atol=1e-10)
+    np.testing.assert_allclose(found.h, joint.sum(axis=0) @ h, atol=1e-10)
+    np.testing.assert_allclose(found.vh, v.T @ joint @ h, atol=1e-10)
+    np.testing.assert_allclose(exact.log_likelihood(rbm, v), np.log(joint.sum(axis=1)), atol=1e-10)
+    h_given_v = joint / joint.sum(axis=1, keepdims=True)
+    v_given_h = joint / joint.sum(axis=0, keepdims=True)
+    np.testing.assert_allclose(np.exp(exact.log_reconstruction(rbm, v)), np.diag(h_given_v @ v_given_h.T), atol=1e-10)
+    np.testing.assert_allclose(
+        np.exp(exact.log_reconstruction(rbm, v, v[::-1])), (h_given_v @ v_given_h.T)[:, ::-1].diagonal(), atol=1e-10
+    )
+
+
+@pytest.mark.parametrize("shape", [(4, 11), (11, 4)])
+def test_sums_over_many_blocks_agree_with_one(monkeypatch, shape):
+    """The last block is cut short, and states beyond the last one must count for nothing."""
+    rbm = random_machine(Spin, Binary, shape, seed=5)
+    whole = exact.log_partition(rbm), exact.moments(rbm), exact.log_reconstruction(rbm, exact.all_states(rbm.visible)[:3])
+    monkeypatch.setattr(exact, "BLOCK_ELEMENTS", 3)
+    jax.clear_caches()
+    parts = exact.log_partition(rbm), exact.moments(rbm), exact.log_reconstruction(rbm, exact.all_states(rbm.visible)[:3])
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12), whole, parts)
+    jax.clear_caches()
+
+
+def test_huge_weights_do_not_overflow():
+    rbm = random_machine(Binary, Binary, (4, 3), scale=500.0)
+    _, _, joint, log_z = brute_force(rbm)
+    assert exact.log_partition(rbm) == pytest.approx(log_z, rel=1e-12)
+    assert np.isfinite(exact.moments(rbm).vh).all()
+    assert exact.joint_table(rbm).probability.sum() == pytest.approx(joint.sum(), rel=1e-9)
+
+
+@pytest.mark.parametrize("shape", [(3, 6), (6, 3)])
+@pytest.mark.parametrize("rows", [1, 7, 100])
+def test_most_probable_rows_are_the_head_of_the_sorted_table(shape, rows):
+    rbm = random_machine(Binary, Spin, shape, seed=11)
+    for temperature in (1.0, 2.5):
+        best = exact.most_probable(rbm, rows, temperature)
+        table = exact.joint_table(rbm, temperature)
+        np.testing.assert_allclose(best.probability, np.sort(table.probability)[::-1][:rows], atol=1e-14)
+        np.testing.assert_allclose(best.energy, hm.energy(rbm, best.v, best.h), atol=1e-12)
+        assert len({(tuple(v), tuple(h)) for v, h in zip(best.v, best.h, strict=True)}) == rows
+
+
+def test_best_choices_of_states_with_more_than_two_each():
+    scores = np.random.default_rng(0).standard_normal((4, 3))
+    every = sorted((-sum(scores[u, d] for u, d in enumerate(digits)), digits) for digits in itertools.product(range(3), repeat=4))
+    found = exact._best_digits(scores, 50)
+    assert [digits for _, digits in found] == [digits for _, digits in every[:50]]
+    np.testing.assert_allclose([loss for loss, _ in found], [loss - every[0][0] for loss, _ in every[:50]], atol=1e-12)
+
+
+@each_pair
+@pytest.mark.parametrize("shape", [(2, 3), (3, 2)])
+def test_samples_follow_the_joint_law(visible, hidden, shape):
+    rbm = random_machine(visible, hidden, shape, seed=2)
+    n = draws_for_counts(32, 0.01)
+    v, h = exact.sample_joint(rbm, n, seed=4)
+    numbers = rbm.visible.indices(v) * rbm.hidden.state_count + rbm.hidden.indices(h)
+    assert counts_agree(numbers, exact.joint_table(rbm).probability) > FALSE_ALARM
+    assert counts_agree(numbers, exact.joint_table(rbm, 1.2).probability) < FALSE_ALARM
+
+
+def test_samples_are_the_same_for_the_same_seed_and_others_for_another(two_by_two):
+    np.testing.assert_array_equal(exact.sample(two_by_two, 50, seed=1), exact.sample(two_by_two, 50, seed=1))
+    assert (exact.sample(two_by_two, 50, seed=1) != exact.sample(two_by_two, 50, seed=2)).any()
+
+
+def test_float32_machines_are_summed_in_float64(two_by_two):
+    single = jax.tree.map(lambda leaf: np.float32(leaf), two_by_two)
+    assert exact.log_partition(single) == pytest.approx(math.log(LECTURE["partition_function"]), abs=1e-12)
+
+
+def test_float64_is_not_switched_on_for_everyone(two_by_two):
+    exact.moments(two_by_two)
+    assert jax.numpy.ones(1).dtype == np.float32
+
+
+def test_both_shapes_stay_within_a_gibibyte():
+    """60 x 20 and 20 x 60 in a process of their own, whose peak memory includes Python and JAX themselves."""
+    resource = pytest.importorskip("resource")
+    assert resource is not None
+    program = """
+import resource, sys
+import numpy as np
+import harmonium as hm
+random = np.random.default_rng(0)
+for shape in ((60, 20), (20, 60)):
+    rbm = hm.RBM(hm.Binary(random.normal(size=shape[0])), hm.Binary(random.normal(size=shape[1])), random.normal(size=shape))
+    assert np.isfinite(hm.exact.log_partition(rbm))
+    assert np.isfinite(hm.exact.moments(rbm).vh).all()
+unit = 1 if sys.platform == "darwin" else 1024
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
+"""
+    output = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert int(output) < 2**30
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda rbm: exact.log_partition(random_machine(Binary, Binary, (40, 50))), "too large to be exact"),
+        (lambda rbm: exact.joint_table(random_machine(Binary, Binary, (20, 20))), "most_probable"),
+        (lambda rbm: exact.joint_table(rbm, 0.0), "temperature must be a positive"),
+        (lambda rbm: exact.joint_table(rbm, -1.0), "temperature must be a positive"),
+        (lambda rbm: exact.joint_table(rbm, math.nan), "temperature must be a positive"),
+        (lambda rbm: exact.log_likelihood(rbm, [[0, 1, 1]]), "v must have 2 columns"),
+        (lambda rbm: exact.log_likelihood(rbm, [[0, 2]]), "2 in row 1, column 2"),
+        (lambda rbm: exact.sample(rbm, 0), "n must be a whole number"),
+        (lambda rbm: exact.sample(rbm, 5, seed=-1), "seed must be a whole number"),
+        (lambda rbm: exact.log_reconstruction(rbm, [[0, 1]], [[0, 1], [1, 1]]), "one shape"),
+    ],
+)
+def test_bad_input_is_refused(two_by_two, call, message):
+    with pytest.raises(hm.InputError, match=message):
+        call(two_by_two)

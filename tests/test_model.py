@@ -1,0 +1,166 @@
+"""The machine: energies, free energies, temperature, gauge and permutation laws."""
+
+from __future__ import annotations
+
+import itertools
+
+import jax
+import numpy as np
+import pytest
+from conftest import LECTURE, random_machine
+
+import harmonium as hm
+from harmonium import model
+from harmonium.units import Binary, Spin
+
+PAIRS = list(itertools.product((Binary, Spin), repeat=2))
+each_pair = pytest.mark.parametrize(("visible", "hidden"), PAIRS)
+
+
+@pytest.fixture(autouse=True)
+def _float64():
+    with jax.enable_x64(True):
+        yield
+
+
+def states(rbm):
+    return hm.exact.all_states(rbm.visible), hm.exact.all_states(rbm.hidden)
+
+
+def test_energies_of_the_lecture(two_by_two):
+    v, h = states(two_by_two)
+    energies = hm.energy(two_by_two, np.repeat(v, 4, axis=0), np.tile(h, (4, 1)))
+    np.testing.assert_allclose(energies, LECTURE["energies"], atol=1e-15)
+
+
+@each_pair
+def test_energy_is_the_written_sum(visible, hidden):
+    rbm = random_machine(visible, hidden, (3, 2))
+    for v, h in itertools.product(*states(rbm)):
+        expected = -sum(rbm.weights[i, j] * v[i] * h[j] for i in range(3) for j in range(2))
+        expected -= np.dot(rbm.visible.bias, v) + np.dot(rbm.hidden.bias, h)
+        np.testing.assert_allclose(model.energy(rbm, v, h), expected, atol=1e-12)
+
+
+@each_pair
+def test_free_energy_sums_the_hidden_states(visible, hidden):
+    rbm = random_machine(visible, hidden, (3, 4))
+    v, h = states(rbm)
+    energies = np.asarray(model.energy(rbm, v[:, None], h[None]))
+    np.testing.assert_allclose(model.free_energy(rbm, v), -np.logaddexp.reduce(-energies, axis=1), atol=1e-12)
+
+
+@each_pair
+def test_conditionals_are_ratios_of_the_joint(visible, hidden):
+    rbm = random_machine(visible, hidden, (3, 4))
+    v, h = states(rbm)
+    joint = hm.exact.joint_table(rbm).probability.reshape(len(v), len(h))
+    h_given_v = np.exp(rbm.hidden.log_probability(h[None], model.hidden_inputs(rbm, v)[:, None]))
+    v_given_h = np.exp(rbm.visible.log_probability(v[:, None], model.visible_inputs(rbm, h)[None]))
+    np.testing.assert_allclose(h_given_v, joint / joint.sum(axis=1, keepdims=True), atol=1e-12)
+    np.testing.assert_allclose(v_given_h, joint / joint.sum(axis=0, keepdims=True), atol=1e-12)
+
+
+@each_pair
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
+def test_temperature_divides_the_energy_everywhere(visible, hidden, temperature):
+    rbm = random_machine(visible, hidden, (3, 4))
+    cold = hm.at_temperature(rbm, temperature)
+    v, h = states(rbm)
+    energies = np.asarray(model.energy(rbm, v[:, None], h[None])) / temperature
+    joint = np.exp(-energies)
+    joint /= joint.sum()
+    np.testing.assert_allclose(hm.energy(cold, v[:8], h[:8]), hm.energy(rbm, v[:8], h[:8]) / temperature, atol=1e-12)
+    np.testing.assert_allclose(hm.free_energy(cold, v), -np.logaddexp.reduce(-energies, axis=1), atol=1e-12)
+    np.testing.assert_allclose(hm.hidden_given_visible(cold, v), joint @ h / joint.sum(axis=1, keepdims=True), atol=1e-12)
+    np.testing.assert_allclose(hm.visible_given_hidden(cold, h), joint.T @ v / joint.T.sum(axis=1, keepdims=True), atol=1e-12)
+    np.testing.assert_allclose(hm.exact.log_partition(cold), np.logaddexp.reduce(-energies, axis=None), atol=1e-12)
+    np.testing.assert_allclose(hm.exact.log_likelihood(cold, v), np.log(joint.sum(axis=1)), atol=1e-12)
+    np.testing.assert_allclose(hm.exact.moments(cold).vh, np.einsum("ab,ai,bj->ij", joint, v, h), atol=1e-12)
+    np.testing.assert_allclose(hm.exact.joint_table(rbm, temperature).probability, joint.ravel(), atol=1e-12)
+
+
+@each_pair
+def test_statistics_are_the_gradient_of_minus_the_free_energy(visible, hidden):
+    rbm = random_machine(visible, hidden, (3, 4))
+    v = states(rbm)[0][1:6]
+    gradient = jax.grad(lambda r: -model.free_energy(r, v).mean())(rbm)
+    found = model.statistics(rbm, v, model.hidden_inputs(rbm, v))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-12), found, gradient)
+
+
+@each_pair
+def test_exchanging_the_layers_changes_nothing(visible, hidden):
+    rbm = random_machine(visible, hidden, (3, 4))
+    v, h = states(rbm)
+    swapped = model.transpose(rbm)
+    np.testing.assert_allclose(model.energy(swapped, h[:8], v[:8]), model.energy(rbm, v[:8], h[:8]), atol=1e-12)
+
+
+@each_pair
+def test_permuting_units_permutes_and_nothing_more(visible, hidden):
+    rbm = random_machine(visible, hidden, (4, 5))
+    random = np.random.default_rng(0)
+    p, q = random.permutation(4), random.permutation(5)
+    permuted = hm.RBM(visible(rbm.visible.bias[p]), hidden(rbm.hidden.bias[q]), rbm.weights[p][:, q])
+    v, _ = states(rbm)
+    np.testing.assert_allclose(hm.free_energy(permuted, v[:, p]), hm.free_energy(rbm, v), atol=1e-12)
+
+
+def test_flipping_a_spin_flips_its_parameters_and_nothing_more():
+    rbm = random_machine(Spin, Spin, (4, 3))
+    sign = np.array([1, -1, -1, 1])
+    flipped = hm.RBM(Spin(sign * rbm.visible.bias), rbm.hidden, sign[:, None] * rbm.weights)
+    v, _ = states(rbm)
+    np.testing.assert_allclose(hm.free_energy(flipped, v * sign), hm.free_energy(rbm, v), atol=1e-12)
+
+
+def test_flipping_a_binary_unit_moves_its_weights_into_the_biases():
+    """v -> 1 - v: a -> -a, w -> -w, b -> b + w; free energies change by one constant."""
+    rbm = random_machine(Binary, Binary, (4, 3))
+    bias, weights = np.array(rbm.visible.bias), np.array(rbm.weights)
+    hidden = Binary(rbm.hidden.bias + weights[1])
+    bias[1], weights[1] = -bias[1], -weights[1]
+    flipped = hm.RBM(Binary(bias), hidden, weights)
+    v, _ = states(rbm)
+    turned = np.where(np.arange(4) == 1, 1 - v, v)
+    difference = hm.free_energy(flipped, turned) - hm.free_energy(rbm, v)
+    np.testing.assert_allclose(difference, difference[0], atol=1e-12)
+
+
+def test_a_machine_is_a_pytree_whose_leaves_are_its_parameters(two_by_two):
+    leaves, structure = jax.tree.flatten(two_by_two)
+    assert [leaf.shape for leaf in leaves] == [(2,), (2,), (2, 2)]
+    assert isinstance(jax.tree.unflatten(structure, leaves), hm.RBM)
+
+
+def test_lists_become_float64_on_the_host(two_by_two):
+    for leaf in jax.tree.leaves(two_by_two):
+        assert isinstance(leaf, np.ndarray)
+        assert leaf.dtype == np.float64
+
+
+def test_replicas_run_under_vmap():
+    machines = [random_machine(Binary, Binary, (3, 2), seed) for seed in range(4)]
+    stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *machines)
+    v = np.array([[0.0, 1.0, 1.0], [1.0, 1.0, 0.0]])
+    together = jax.vmap(model.free_energy, in_axes=(0, None))(stacked, v)
+    np.testing.assert_allclose(together, [hm.free_energy(rbm, v) for rbm in machines], atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: hm.RBM(Binary([0.0, 0.0]), Binary([0.0]), [[1.0]]), r"weights must have shape \[2, 1\]"),
+        (lambda: hm.RBM(Binary([0.0]), Binary([0.0]), [[np.nan]]), "weights: every value must be a finite"),
+        (lambda: hm.RBM(Binary([np.inf]), Binary([0.0]), [[1.0]]), "visible bias: every value must be a finite"),
+        (lambda: hm.RBM(Binary([[0.0]]), Binary([0.0]), [[1.0]]), r"visible bias must have shape \[N\]"),
+        (lambda: hm.RBM([0.0], Binary([0.0]), [[1.0]]), "visible must be units"),
+        (lambda: hm.RBM(Binary([0.0]), Binary([0.0]), "x"), "weights must be an array"),
+        (lambda: "no machine", "rbm must be a harmonium.RBM"),
+    ],
+)
+def test_malformed_machines_are_refused_by_every_face(build, message):
+    for face in (hm.exact.log_partition, lambda r: hm.free_energy(r, [[0.0]]), lambda r: hm.sample(r, 1)):
+        with pytest.raises(hm.InputError, match=message):
+            face(build())
