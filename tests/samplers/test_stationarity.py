@@ -34,7 +34,7 @@ def numbers_of(rbm: hm.RBM, v: Any, h: Any) -> np.ndarray:
     return rbm.visible.indices(v) * rbm.hidden.state_count + rbm.hidden.indices(h)
 
 
-def p_value_after(rbm: hm.RBM, sampler: Sampler, steps: int = 5) -> float:
+def p_value_after(rbm: hm.RBM, sampler: Sampler, steps: int = 1) -> float:
     """p-value of exactness after `steps` steps from CHAINS exact draws of (v, h)."""
     state = Chains(*(jnp.asarray(part, jnp.float32) for part in exact.sample_joint(rbm, CHAINS, seed=7)))
     single = jax.tree.map(jnp.float32, rbm)
@@ -64,8 +64,8 @@ def broken(mistake: str) -> Sampler:
     def step(key: Any, rbm: hm.RBM, state: Chains) -> tuple[Chains, Samples]:
         v_key, h_key = jax.random.split(key)
         h = state.h
-        if mistake == "mean of h sent down":
-            h = rbm.hidden.mean(model.hidden_inputs(rbm, state.v))
+        if mistake == "h rounded instead of drawn":
+            h = jnp.round(rbm.hidden.mean(model.hidden_inputs(rbm, state.v)))
         from_h = model.visible_inputs(rbm, h)
         if mistake == "visible bias forgotten":
             from_h = from_h - rbm.visible.bias
@@ -89,7 +89,7 @@ def broken(mistake: str) -> Sampler:
 
 
 MISTAKES = [
-    "mean of h sent down",
+    "h rounded instead of drawn",
     "visible bias forgotten",
     "visible bias twice",
     "temperature in one conditional only",

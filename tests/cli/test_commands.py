@@ -1,0 +1,370 @@
+"""Every command, as a user runs it: what it prints, its JSON, what it writes."""
+
+from __future__ import annotations
+
+import json
+import math
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from conftest import LECTURE, SMALL
+
+import harmonium as hm
+from harmonium.cli import COMMANDS, run
+
+WEIGHTS = ["--weights", "0.5 0.5; 0.5 0.5"]
+TINY = ["--hidden", "4", "--updates", "50", "--chains", "20"]
+
+
+@pytest.fixture(autouse=True)
+def _somewhere_else(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def command(capsys):
+    """Run a command line that must succeed: its stdout."""
+
+    def call(*arguments):
+        assert run(list(arguments)) == 0
+        return capsys.readouterr().out
+
+    return call
+
+
+@pytest.fixture
+def as_json(command):
+    """Run a command line with --json: its stdout must be one JSON object and nothing else."""
+    return lambda *arguments: json.loads(command(*arguments, "--json"))
+
+
+def close(found, expected):
+    np.testing.assert_allclose(found, expected, atol=1e-9)
+
+
+# ---- the lecture
+
+
+def test_table_of_the_lecture(as_json):
+    table = as_json("table", *WEIGHTS)
+    rows = table["rows"]
+    assert [row["v"] + row["h"] for row in rows] == [f"{n:04b}" for n in range(16)]
+    close([row["energy"] for row in rows], LECTURE["energies"])
+    close([row["boltzmann_factor"] for row in rows], LECTURE["boltzmann_factors"])
+    close([row["probability"] for row in rows], LECTURE["joint_probabilities"])
+    close(table["partition_function"], LECTURE["partition_function"])
+    close(table["log_partition"], math.log(LECTURE["partition_function"]))
+    assert [row["v"] for row in table["visible"]] == ["00", "01", "10", "11"]
+    close(table["visible"][1]["probability"], LECTURE["p_target"])
+    close(sum(row["probability"] for row in table["hidden"]), 1)
+
+
+@pytest.mark.parametrize("expected", LECTURE["steps"], ids=lambda step: f"rate {step['learning_rate']}")
+def test_steps_of_the_lecture(as_json, expected):
+    rate = str(expected["learning_rate"])
+    step = as_json("step", *WEIGHTS, "--target", "01", "--rate", rate, "--freeze-biases")
+    close(step["positive"], LECTURE["positive_term"])
+    close(step["negative"], LECTURE["negative_term"])
+    close(step["delta"]["weights"], expected["delta_weights"])
+    assert step["delta"]["visible_bias"] == step["delta"]["hidden_bias"] == [0, 0]
+    close(step["probability_before"], LECTURE["p_target"])
+    close(step["probability_after"], expected["p_target"])
+    close([row["energy"] for row in step["after"]["rows"]], expected["energies"])
+    close([row["probability"] for row in step["after"]["rows"]], expected["joint_probabilities"])
+    close([row["probability"] for row in step["before"]["rows"]], LECTURE["joint_probabilities"])
+    close(step["after"]["partition_function"], expected["partition_function"])
+    # Pr{v'|v} by hand, from the conditionals of the two tables.
+    for when in ("before", "after"):
+        joint = np.array([row["probability"] for row in step[when]["rows"]]).reshape(4, 4)
+        by_hand = (joint[1] / joint[1].sum()) @ (joint[1] / joint.sum(axis=0))
+        close(step[f"reconstruction_{when}"], by_hand)
+    assert step["reconstruction_after"] > step["reconstruction_before"]
+
+
+def test_the_other_road_of_the_lecture(as_json):
+    road = as_json("conditional", *WEIGHTS, "--given", "v=01")
+    close([unit["total_input"] for unit in road["units"]], [0.5, 0.5])
+    close([unit["probability"] for unit in road["units"]], [LECTURE["p_h1_given_v_01"]] * 2)
+    close([row["conditional"] for row in road["rows"]], LECTURE["p_h_given_target"])
+    close([row["probability"] for row in road["rows"]], LECTURE["joint_probabilities"][4:8])
+    close([row["probability_from_energy"] for row in road["rows"]], LECTURE["joint_probabilities"][4:8])
+    close(road["marginal"], LECTURE["p_target"])
+
+
+@pytest.mark.parametrize("case", SMALL, ids=lambda case: f"{case['n_visible']}x{case['n_hidden']}")
+def test_small_machines_by_their_numbers(as_json, case):
+    def text(numbers):
+        return " ".join(map(repr, numbers))
+
+    table = as_json(
+        "table",
+        "--weights",
+        "; ".join(text(row) for row in case["weights"]),
+        "--visible-bias",
+        text(case["visible_bias"]),
+        "--hidden-bias",
+        text(case["hidden_bias"]),
+        "--temperature",
+        repr(case["temperature"]),
+    )
+    close(table["log_partition"], case["log_partition"])
+
+
+def test_chain_reports_frequencies_beside_probabilities(as_json):
+    rows = as_json("chain", *WEIGHTS, "--start", "01", "--sweeps", "2000", "--seed", "3")["rows"]
+    close([row["probability"] for row in rows], LECTURE["joint_probabilities"])
+    close(sum(row["frequency"] for row in rows), 1)
+    assert all(row["standard_error"] > 0 for row in rows if row["frequency"] > 0)
+    assert rows == as_json("chain", *WEIGHTS, "--start", "01", "--sweeps", "2000", "--seed", "3")["rows"]
+
+
+def test_a_configuration_never_visited_has_no_standard_error(as_json):
+    rows = as_json("chain", *WEIGHTS, "--sweeps", "3")["rows"]
+    assert {row["standard_error"] is None for row in rows if row["frequency"] == 0} == {True}
+
+
+def test_cd_step_shows_the_sampled_states_it_counted(as_json):
+    step = as_json("step", *WEIGHTS, "--target", "01", "--rate", "0.1", "--estimator", "cd-2", "--seed", "5")
+    v, h, v_end, h_end = (
+        np.array([int(bit) for bit in step["trace"][name]]) for name in ("v", "h", "v_reconstructed", "h_reconstructed")
+    )
+    np.testing.assert_array_equal(v, [0, 1])
+    close(step["positive"], np.outer(v, h))
+    close(step["negative"], np.outer(v_end, h_end))
+    close(step["delta"]["weights"], 0.1 * (np.outer(v, h) - np.outer(v_end, h_end)))
+    close(step["delta"]["visible_bias"], 0.1 * (v - v_end))
+    close(step["delta"]["hidden_bias"], 0.1 * (h - h_end))
+    again = as_json("step", *WEIGHTS, "--target", "01", "--rate", "0.1", "--estimator", "cd-2", "--seed", "5")
+    assert again == step
+
+
+def test_pcd_and_many_steps_and_a_whole_training_set(as_json, command):
+    step = as_json("step", *WEIGHTS, "--target", "01", "--estimator", "pcd-2", "--steps", "3")
+    assert len(step["steps"]) == 3
+    step = as_json("step", "--weights", "1 0; 0 1; 0 -1; -1 0", "--data", "bars-and-stripes:2x2", "--rate", "1", "--steps", "50")
+    assert step["probability_after"] > step["probability_before"]
+    assert math.log(step["probability_after"]) == pytest.approx(step["log_likelihood_after"])
+    assert "geometric mean over 6 rows" in command("step", "--weights", "1 0; 0 1; 0 -1; -1 0", "--data", "bars-and-stripes:2x2")
+
+
+def test_temperature_reaches_every_lecture_command(as_json):
+    hot = ["--temperature", "2"]
+    table = as_json("table", *WEIGHTS, *hot)
+    close([row["energy"] for row in table["rows"]], LECTURE["energies"])
+    close([row["boltzmann_factor"] for row in table["rows"]], np.exp(-np.array(LECTURE["energies"]) / 2))
+    road = as_json("conditional", *WEIGHTS, *hot, "--given", "v=01")
+    close([unit["total_input"] for unit in road["units"]], [0.5, 0.5])
+    close([unit["probability"] for unit in road["units"]], [1 / (1 + math.exp(-0.25))] * 2)
+    step = as_json("step", *WEIGHTS, *hot, "--target", "01", "--rate", "1")
+    close(step["delta"]["weights"], (np.array(step["positive"]) - np.array(step["negative"])) / 2)
+    rows = as_json("chain", *WEIGHTS, *hot, "--sweeps", "100")["rows"]
+    close([row["probability"] for row in rows], [row["probability"] for row in table["rows"]])
+
+
+def test_numbers_that_begin_with_a_minus(as_json):
+    table = as_json("table", "--weights", "-1 2; -3 4", "--visible-bias", "-1, 2", "--hidden-bias", "-5 -6")
+    assert table["rows"][-1]["energy"] == pytest.approx(-(-1 + 2 - 3 + 4) - 1 + 11)
+
+
+def test_spin_machines_are_written_with_signs(as_json):
+    table = as_json("table", "--weights", "1 -1", "--visible-units", "spin", "--hidden-units", "spin")
+    assert [row["v"] + row["h"] for row in table["rows"][:2]] == ["---", "--+"]
+    as_json("chain", "--weights", "1 -1", "--visible-units", "spin", "--start", "-", "--sweeps", "10")
+
+
+@pytest.mark.parametrize("which", [["table"], ["chain", "--sweeps", "50"], ["conditional", "--given", "v=01"]])
+def test_lecture_commands_print_aligned_tables(command, which):
+    text = command(*which, *WEIGHTS)
+    assert "0.031390208" in text or "0.235003712" in text
+    # Cells of one column end where their heading ends.
+    assert "nan" not in text.lower()
+
+
+def test_step_prints_every_number_of_the_lecture(command):
+    text = command("step", *WEIGHTS, "--target", "01", "--rate", "0.1", "--freeze-biases")
+    for figure in ("0.622459331", "0.454352573", "-0.045435257", "0.016810676", "0.220225046", "0.230677826"):
+        assert figure in text
+
+
+# ---- the loop
+
+
+def test_train_then_everything_else(as_json, command, tmp_path):
+    report = as_json("train", "bars-and-stripes:3x3", *TINY, "--seed", "4")
+    folder = tmp_path / "runs" / "bars-and-stripes-3x3"
+    assert report["run"] == str(folder.relative_to(tmp_path))
+    names = {"model.safetensors", "metrics.jsonl", "config.json"}
+    pictures = {"filters.png", "fantasies.png", "reconstructions.png", "learning_curves.png"}
+    assert {path.name for path in folder.iterdir()} == names | pictures
+    assert all((folder / name).read_bytes().startswith(b"\x89PNG") for name in pictures)
+    metrics = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    assert metrics[-1]["step"] == 50
+    config = json.loads((folder / "config.json").read_text())
+    assert config["finished"]
+    assert config["settings"]["seed"] == 4
+    assert config["versions"]["jax"]
+
+    rbm = hm.load(folder / "model.safetensors")
+    patterns = hm.data.load("bars-and-stripes:3x3").test
+    assert report["log_likelihood"]["mean"] == pytest.approx(hm.exact.log_likelihood(rbm, patterns).mean(), abs=1e-9)
+    assert report["log_likelihood"]["lower"] == report["log_likelihood"]["mean"] == report["log_likelihood"]["upper"]
+    assert report["log_likelihood"]["method"].startswith("exact")
+
+    evaluation = as_json("evaluate", str(folder), "bars-and-stripes:3x3")
+    assert evaluation["log_likelihood"]["mean"] == pytest.approx(report["log_likelihood"]["mean"], abs=1e-12)
+    assert evaluation["baseline"] == pytest.approx(report["baseline"], abs=1e-6)
+    assert "nats/example, exact" in command("evaluate", str(folder), "bars-and-stripes:3x3")
+
+    samples = as_json("sample", str(folder), "--count", "5", "--sweeps", "20", "--clamp", "v1=1,v3..v4=0")["samples"]
+    assert len(samples) == 5
+    assert all(sample[0] == "1" and sample[2:4] == "00" for sample in samples)
+    assert all(sample[1] == "1" for sample in as_json("sample", str(folder), "--clamp", "?1???????")["samples"])
+    assert len(command("sample", str(folder), "--exact", "--count", "3").splitlines()) == 3
+    command("sample", str(folder), "--out", "s.npy", "--count", "7")
+    assert np.load("s.npy").shape == (7, 9)
+    command("sample", str(folder), "--out", "s.png")
+    assert (tmp_path / "s.png").read_bytes().startswith(b"\x89PNG")
+
+    shown = as_json("reconstruct", str(folder), "bars-and-stripes:3x3", "--out", "r.npy")
+    assert np.load("r.npy").shape == (14, 9)
+    expected = hm.exact.log_reconstruction(rbm, patterns).mean()
+    assert shown["log_reconstruction"] == pytest.approx(expected, abs=1e-9)
+    command("reconstruct", str(folder), "bars-and-stripes:3x3", "--out", "r.png")
+
+    info = as_json("info", str(folder))
+    assert (info["visible"]["units"], info["hidden"]["units"], info["parameters"]) == (9, 4, 49)
+    assert info["notes"]["trained_on"] == "bars-and-stripes:3x3"
+    command("info", str(folder))
+    assert as_json("table", "--model", str(folder))["configurations"] == 2**13
+    assert "too many to print" in command("table", "--model", str(folder))
+
+
+def test_a_second_run_never_overwrites_the_first(as_json):
+    first = as_json("train", "bars-and-stripes:2x2", *TINY)["run"]
+    second = as_json("train", "bars-and-stripes:2x2", *TINY)["run"]
+    assert first != second
+
+
+def test_the_same_command_gives_the_same_machine(as_json):
+    one, two = (hm.load(as_json("train", "shifter:3", *TINY, "--seed", "9")["run"]) for _ in range(2))
+    np.testing.assert_array_equal(one.weights, two.weights)
+
+
+def test_minutes_record_what_repeats_the_run(as_json, tmp_path):
+    timed = as_json("train", "shifter:3", "--hidden", "4", "--chains", "20", "--minutes", "0.02")
+    again = as_json("train", "shifter:3", "--hidden", "4", "--chains", "20", "--updates", str(timed["updates"]))
+    np.testing.assert_array_equal(hm.load(timed["run"]).weights, hm.load(again["run"]).weights)
+    assert json.loads((tmp_path / timed["run"] / "config.json").read_text())["updates"] == timed["updates"]
+
+
+def test_train_on_files_with_rows_for_validation_and_test(as_json):
+    rows = np.random.default_rng(0).integers(0, 2, size=(60, 6))
+    np.save("train.npy", rows)
+    np.save("valid.npy", rows[:7])
+    np.savez("test.npz", a=rows[:9], b=rows[:2] * 7)
+    report = as_json("train", "train.npy", "--valid", "valid.npy", "--test", "test.npz:a", *TINY, "--epochs", "2")
+    assert report["log_likelihood"]["rows"] == 9
+    assert json.loads(open(f"{report['run']}/config.json").read())["data"]["rows"]["valid"] == 7  # noqa: SIM115
+
+
+def test_grey_levels_are_binarised_as_asked(as_json):
+    np.save("grey.npy", np.random.default_rng(0).integers(0, 256, size=(50, 3, 4), dtype=np.uint8))
+    report = as_json("train", "grey.npy", *TINY, "--binarise", "threshold=0.5")
+    assert as_json("evaluate", report["run"], "grey.npy", "--binarise", "stochastic")["rows"] == 50
+
+
+def test_a_machine_too_large_to_be_exact_still_trains_and_says_so(as_json, command):
+    np.save("wide.npy", np.random.default_rng(0).integers(0, 2, size=(40, 50)))
+    report = as_json("train", "wide.npy", "--hidden", "40", "--updates", "5", "--chains", "10")
+    assert report["log_likelihood"]["mean"] is None
+    assert "too large" in report["log_likelihood"]["method"]
+
+
+@pytest.mark.parametrize("kinds", [("spin", "spin"), ("spin", "binary")])
+def test_spin_units_through_the_whole_loop(as_json, kinds):
+    np.save("spins.npy", np.random.default_rng(0).choice([-1, 1], size=(40, 9)))
+    report = as_json("train", "spins.npy", *TINY, "--visible-units", kinds[0], "--hidden-units", kinds[1])
+    assert set(as_json("sample", report["run"], "--sweeps", "5")["samples"][0]) <= {"-", "+"}
+    as_json("reconstruct", report["run"], "spins.npy")
+    assert as_json("evaluate", report["run"], "spins.npy")["log_likelihood"]["mean"] < 0
+
+
+def test_data_lists_and_describes(as_json, command):
+    assert {source["name"] for source in as_json("data")["sources"]} == {"digits", "bars-and-stripes", "shifter", "mnist"}
+    assert as_json("data", "bars-and-stripes:3x3")["entropy"] == pytest.approx(math.log(14))
+    assert as_json("data", "digits")["rows"] == {"train": 1439, "valid": 179, "test": 179}
+    assert "1,797" in command("data")
+    assert "zeros and ones" in command("data", "digits")
+
+
+# ---- manners
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_help_has_an_example(name, capsys):
+    with pytest.raises(SystemExit) as stop:
+        run([name, "--help"])
+    assert stop.value.code == 0
+    assert f"harmonium {name}" in capsys.readouterr().out.split("example:")[1]
+
+
+def test_help_imports_nothing_heavy():
+    program = """
+import sys
+from harmonium.cli import run
+try:
+    run(["--help"])
+except SystemExit:
+    print([name for name in ("jax", "numpy", "rich", "matplotlib", "optax", "sklearn") if name in sys.modules])
+"""
+    output = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert output.splitlines()[-1] == "[]"
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit):
+        run(["--version"])
+    assert capsys.readouterr().out == f"harmonium {hm.__version__}\n"
+
+
+def test_a_reader_that_goes_away_is_no_error():
+    program = f"{sys.executable} -m harmonium table --weights '1 2 3; 4 5 6; 7 8 9' | head -1"
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_interrupting_a_training_keeps_the_last_state(tmp_path):
+    """Ctrl-C in mid-training: one line that says where, status 130, a whole model, and no half-written file."""
+    command = [sys.executable, "-m", "harmonium", "train", "shifter:4", "--hidden", "6", "--minutes", "5", "--out", "run"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    metrics = tmp_path / "run" / "metrics.jsonl"
+    deadline = time.monotonic() + 120
+    while not (metrics.exists() and len(metrics.read_text().splitlines()) > 2):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    line = errors.strip().splitlines()[-1]
+    assert line.startswith("harmonium: interrupted")
+    assert line.endswith("in run")
+    assert "Traceback" not in errors
+    assert output == ""
+    assert np.isfinite(hm.load(tmp_path / "run").weights).all()
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert not config["finished"]
+    assert config["updates"] == json.loads(metrics.read_text().splitlines()[-1])["step"]
+    assert {path.name for path in (tmp_path / "run").iterdir()} == {"model.safetensors", "metrics.jsonl", "config.json"}
+
+
+def test_divergence_keeps_the_last_good_machine(tmp_path, capsys):
+    assert run(["train", "bars-and-stripes:2x2", *TINY, "--rate", "1e39", "--out", "run"]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "diverged" in captured.err.strip().splitlines()[-1]
+    assert np.isfinite(hm.load(tmp_path / "run").weights).all()

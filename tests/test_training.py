@@ -1,0 +1,188 @@
+"""Training: what is reached, repeatability, stopping, metrics, and refusals."""
+
+from __future__ import annotations
+
+import math
+
+import jax
+import numpy as np
+import optax
+import pytest
+from conftest import random_machine
+
+import harmonium as hm
+from harmonium import data, exact, gradients, training
+from harmonium.units import Binary, Spin
+
+
+def last(states):
+    *_, state = states
+    return state
+
+
+@pytest.fixture
+def patterns():
+    return data.load("bars-and-stripes:3x3").train
+
+
+def same(a, b):
+    return all(np.array_equal(x, y) for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True))
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_exact_gradient_comes_within_a_tenth_of_a_nat_of_the_bound(patterns, seed):
+    rbm = hm.initial(patterns, 8, scale=0.1, seed=seed)
+    optimiser = optax.sgd(0.5, momentum=0.9)
+    state = last(hm.train(rbm, patterns, gradients.exact(), optimiser, updates=2000, average=0))
+    reached = exact.log_likelihood(state.rbm, patterns).mean()
+    assert -math.log(14) - 0.1 < reached <= -math.log(14)
+
+
+@pytest.mark.parametrize(("visible", "hidden"), [(Binary, Binary), (Spin, Spin), (Spin, Binary), (Binary, Spin)])
+def test_every_kind_of_unit_learns(patterns, visible, hidden):
+    rows = patterns if visible is Binary else 2 * patterns - 1
+    rbm = hm.initial(rows, hidden.zeros(8), visible=visible, scale=0.1)
+    # A spin's statistics are twice as large as a binary unit's, so its steps are made a quarter as long.
+    rate = 0.2 if visible is hidden is Binary else 0.05
+    state = last(hm.train(rbm, rows, gradients.exact(), optax.sgd(rate, momentum=0.9), updates=3000))
+    independent = exact.log_likelihood(rbm, rows).mean()
+    assert exact.log_likelihood(state.rbm, rows).mean() > independent + 2
+
+
+def test_pcd_learns_and_beats_independent_units_by_far(patterns):
+    rbm = hm.initial(patterns, 8, scale=0.1)
+    state = last(hm.train(rbm, patterns, hm.pcd(1, chains=200), optax.sgd(0.1), updates=3000, average=0.99))
+    assert exact.log_likelihood(state.rbm, patterns).mean() > exact.log_likelihood(rbm, patterns).mean() + 2
+
+
+@pytest.mark.parametrize("estimator", [gradients.exact(), hm.cd(1), hm.pcd(1, chains=30)], ids=["exact", "cd", "pcd"])
+def test_the_result_depends_on_the_seed_alone_and_not_on_where_states_were_yielded(patterns, estimator, monkeypatch):
+    rbm = hm.initial(patterns, 4)
+
+    def run(seed, seconds):
+        monkeypatch.setattr(training, "SECONDS_BETWEEN_STATES", seconds)
+        states = list(hm.train(rbm, patterns, estimator, batch_size=5, updates=60, seed=seed, valid=patterns))
+        return len(states), states[-1]
+
+    many, often = run(3, 1e-9)
+    few, seldom = run(3, 1e9)
+    assert many > few
+    assert same(often.rbm, seldom.rbm)
+    assert same(often.iterate, seldom.iterate)
+    assert not same(often.rbm, run(4, 1e9)[1].rbm)
+
+
+def test_minutes_record_the_updates_that_repeat_the_run(patterns):
+    rbm = hm.initial(patterns, 4)
+    timed = last(hm.train(rbm, patterns, hm.cd(1), batch_size=5, minutes=0.02))
+    assert timed.step > 1
+    counted = last(hm.train(rbm, patterns, hm.cd(1), batch_size=5, updates=timed.step))
+    assert same(timed.rbm, counted.rbm)
+
+
+def test_states_start_at_the_beginning_and_end_at_the_end(patterns):
+    rbm = hm.initial(patterns, 4)
+    states = list(hm.train(rbm, patterns, hm.cd(1), updates=25, valid=patterns))
+    assert states[0].step == 0
+    assert states[-1].step == 25
+    assert [state.step for state in states] == sorted({state.step for state in states})
+    np.testing.assert_allclose(states[0].rbm.weights, rbm.weights, atol=1e-7)
+    assert all(leaf.dtype == np.float32 for leaf in jax.tree.leaves(states[-1].rbm))
+
+
+def test_one_update_is_the_estimators_gradient_times_the_rate(patterns):
+    rbm = hm.initial(patterns, 4, scale=0.3)
+    state = last(hm.train(rbm, patterns, gradients.exact(), optax.sgd(0.5), updates=1, average=0))
+    with jax.enable_x64(True):
+        slope = gradients.exact().gradient(None, rbm, (), patterns)[0]
+    expected = jax.tree.map(lambda p, g: p + 0.5 * np.asarray(g), rbm, slope)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), state.rbm, expected)
+
+
+def test_the_average_is_that_of_the_iterates(patterns):
+    """The recursion written out over the iterates of 1, 2, ... updates."""
+    rbm = hm.initial(patterns, 3, scale=0.3)
+    run = dict(estimator=gradients.exact(), optimiser=optax.sgd(0.5))
+    iterates = [last(hm.train(rbm, patterns, updates=n, average=0, **run)).rbm.weights for n in range(1, 13)]
+    average = np.asarray(rbm.weights)
+    for step, iterate in enumerate(iterates):
+        decay = min(0.5, (1 + step) / (10 + step))
+        average = decay * average + (1 - decay) * iterate
+    found = last(hm.train(rbm, patterns, updates=12, average=0.5, **run)).rbm.weights
+    np.testing.assert_allclose(found, average, atol=1e-5)
+
+
+def test_every_row_is_used_once_in_an_epoch():
+    """Rows that each light one column of their own: the positive term of a batch counts which rows were in it."""
+    rows = np.eye(6)
+    seen = []
+
+    def gradient(key, rbm, state, v):
+        jax.debug.callback(lambda batch: seen.append(np.asarray(batch).sum(axis=0)), v, ordered=True)
+        return jax.tree.map(lambda leaf: 0 * leaf, rbm), state, None
+
+    estimator = gradients.Estimator(lambda key, rbm: (), gradient)
+    last(hm.train(hm.initial(rows, 2), rows, estimator, batch_size=2, updates=9))
+    jax.effects_barrier()
+    epochs = np.array(seen).reshape(3, 3, 6).sum(axis=1)
+    np.testing.assert_array_equal(epochs, np.ones((3, 6)))
+    assert any(not np.array_equal(seen[:3], seen[i : i + 3]) for i in (3, 6))
+
+
+def test_metrics_are_what_they_say(patterns):
+    train_rows, valid = patterns[:9], patterns[9:]
+    rbm = hm.initial(train_rows, 4, scale=0.5)
+    metrics = next(iter(hm.train(rbm, train_rows, updates=1, valid=valid))).metrics
+    shown = train_rows[: len(valid)]
+    gap = hm.free_energy(rbm, valid).mean() - hm.free_energy(rbm, shown).mean()
+    assert metrics["free_energy_gap"] == pytest.approx(gap, abs=1e-5)
+    assert metrics["valid_log_likelihood"] == pytest.approx(exact.log_likelihood(rbm, valid).mean(), abs=1e-5)
+    assert metrics["train_log_likelihood"] == pytest.approx(exact.log_likelihood(rbm, shown).mean(), abs=1e-5)
+    assert metrics["train_log_likelihood"] - metrics["valid_log_likelihood"] == pytest.approx(gap, abs=1e-5)
+
+
+def test_a_machine_too_large_to_be_exact_trains_without_a_log_likelihood():
+    rows = np.random.default_rng(0).integers(0, 2, size=(20, 40))
+    metrics = last(hm.train(hm.initial(rows, 40), rows, hm.cd(1), updates=2, valid=rows)).metrics
+    assert "free_energy_gap" in metrics
+    assert not any("likelihood" in name for name in metrics)
+
+
+def test_divergence_is_noticed_and_the_last_good_state_stays(patterns):
+    rbm = hm.initial(patterns, 4)
+    states = []
+    with pytest.raises(hm.DivergenceError, match="lower the rate"):
+        for state in hm.train(rbm, patterns, hm.cd(1), optax.sgd(1e39), updates=100):
+            states.append(state)
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(states[-1].rbm))
+
+
+def test_initial_visible_biases_are_the_data_means(patterns):
+    rbm = hm.initial(patterns, 4, scale=1e-9)
+    np.testing.assert_allclose(hm.visible_given_hidden(rbm, np.zeros(4)), (patterns.sum(axis=0) + 0.5) / 15, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (dict(updates=None), "exactly one of updates, epochs or minutes"),
+        (dict(epochs=1.0), "exactly one of updates, epochs or minutes"),
+        (dict(updates=0), "updates must be a whole number of at least 1"),
+        (dict(updates=None, epochs=-1.0), "epochs must be a positive"),
+        (dict(updates=None, minutes=0.0), "minutes must be a positive"),
+        (dict(batch_size=0), "batch_size must be a whole number"),
+        (dict(average=1.0), "average must be"),
+        (dict(average=-0.1), "average must be"),
+        (dict(seed=-1), "seed must be"),
+        (dict(data=np.ones((3, 4))), "data must have 9 columns"),
+        (dict(data=np.ones(9)), r"data must have shape \[n, 9\]"),
+        (dict(data=np.full((3, 9), np.nan)), "nan in row 1, column 1"),
+        (dict(data=np.full((3, 9), 0.5)), "0.5 in row 1, column 1"),
+        (dict(valid=np.ones((3, 4))), "valid must have 9 columns"),
+        (dict(data=np.ones((0, 9))), "n at least 1"),
+    ],
+)
+def test_bad_input_is_refused_at_the_call(patterns, change, message):
+    arguments = dict(data=patterns, updates=1) | change
+    with pytest.raises(hm.InputError, match=message):
+        hm.train(random_machine(Binary, Binary, (9, 3)), arguments.pop("data"), **arguments)
