@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+import numbers
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 
 class InputError(ValueError):
@@ -14,7 +16,7 @@ class InputError(ValueError):
 
 def positive(value: Any, what: str) -> float:
     """`value` as a float, if it is a finite number above zero."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)) or not 0 < value < math.inf:
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 < value < math.inf:
         raise InputError(f"{what} must be a positive number, but is {value!r}")
     try:
         return float(value)
@@ -28,7 +30,7 @@ MOST = 2**31 - 1
 
 def whole(value: Any, what: str, least: int = 1, most: int = MOST) -> int:
     """`value` as an int, if it is a whole number from `least` to `most`."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
         raise InputError(f"{what} must be a whole number of at least {least}, but is {value!r}")
     if value > most:
         raise InputError(f"{what} must be a whole number of at most {most}, but is larger")
@@ -42,6 +44,8 @@ def seed(value: Any) -> int:
 
 def numeric_array(x: Any, what: str) -> np.ndarray:
     """`x` as a NumPy array of numbers, or an `InputError` that says it is none."""
+    import numpy as np  # here, because the command line's --help needs no arrays
+
     try:
         array = np.asarray(x)
     except ValueError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import pathlib
 import signal
 import subprocess
 import sys
@@ -266,9 +267,9 @@ def test_train_on_files_with_rows_for_validation_and_test(as_json):
     np.save("train.npy", rows)
     np.save("valid.npy", rows[:7])
     np.savez("test.npz", a=rows[:9], b=rows[:2] * 7)
-    report = as_json("train", "train.npy", "--valid", "valid.npy", "--test", "test.npz:a", *TINY, "--epochs", "2")
+    report = as_json("train", "train.npy", "--valid", "valid.npy", "--test", "test.npz:a", "--hidden", "4", "--epochs", "2")
     assert report["log_likelihood"]["rows"] == 9
-    assert json.loads(open(f"{report['run']}/config.json").read())["data"]["rows"]["valid"] == 7  # noqa: SIM115
+    assert json.loads(pathlib.Path(report["run"], "config.json").read_text())["data"]["rows"]["valid"] == 7
 
 
 def test_grey_levels_are_binarised_as_asked(as_json):
@@ -363,7 +364,7 @@ def test_interrupting_a_training_keeps_the_last_state(tmp_path):
 
 
 def test_divergence_keeps_the_last_good_machine(tmp_path, capsys):
-    assert run(["train", "bars-and-stripes:2x2", *TINY, "--rate", "1e39", "--out", "run"]) == 2
+    assert run(["train", "bars-and-stripes:3x3", *TINY, "--estimator", "cd-1", "--rate", "3e38", "--out", "run"]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "diverged" in captured.err.strip().splitlines()[-1]

@@ -37,9 +37,15 @@ def console(stderr: bool = False) -> Console:
     """Where people read: stdout, or stderr for progress."""
     from rich.console import Console
 
+    class Piped(Console):
+        """rich exits by itself when its reader goes away; here that is the command line's to decide."""
+
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError
+
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() else PIPED_WIDTH
-    return Console(stderr=stderr, width=width, highlight=False, markup=False)
+    return Piped(stderr=stderr, width=width, highlight=False, markup=False)
 
 
 def print_table(

@@ -104,7 +104,8 @@ def run(options: argparse.Namespace) -> int | None:
         seed=options.seed,
     )
     _trace(rbm, estimator, dataset.train)
-    name = re.sub(r"[^\w.-]+", "-", Path(dataset.name).name).strip("-.") or "run"
+    plain_name = re.sub(r"\.(npy|npz|csv|tsv|txt|parquet|idx|gz)(?=$|[.:])", "", Path(dataset.name).name)
+    name = re.sub(r"[^\w.-]+", "-", plain_name).strip("-.") or "run"
     folder = runs.new_folder(name, options.out, options.overwrite)
     config = _config(options, dataset, jax.devices()[0].device_kind)
     runs.write_json(folder / runs.CONFIG, config)
