@@ -86,7 +86,7 @@ def learning_curves(
         points = [(m["step"], m[key]) for m in metrics if key in m]
         if points:
             upper.plot(*zip(*points, strict=True), color=colour, label=name, marker=".", markersize=4)
-    for value, name, style in ((baseline, "independent units", ":"), (bound, "best possible", "--")):
+    for value, name, style in ((baseline, "independent units (test rows)", ":"), (bound, "best possible", "--")):
         if value is not None:
             upper.axhline(value, color=INK, linestyle=style, linewidth=1, label=name)
     if upper.lines:
