@@ -46,7 +46,8 @@ def largest_z(draws: np.ndarray, expected: np.ndarray) -> float:
     error = draws.std(axis=0, ddof=1) / math.sqrt(len(draws))
     difference = np.abs(draws.mean(axis=0) - expected)
     # An entry that never varied must agree by itself.
-    return float(np.max(np.where(error > 0, difference / np.where(error > 0, error, 1), np.where(difference > 1e-6, np.inf, 0))))
+    never = np.where(difference > 1e-6, np.inf, 0)
+    return float(np.max(np.where(error > 0, difference / np.where(error > 0, error, 1), never)))
 
 
 def z_limit(entries: int) -> float:

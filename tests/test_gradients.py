@@ -97,7 +97,8 @@ def test_a_gradient_does_not_depend_on_how_often_the_same_rows_are_given(estimat
     v = data_for(rbm)
     state = estimator.init(jax.random.key(0), rbm)
     once, often = (
-        estimator.gradient(jax.random.key(1), rbm, state, rows)[2].positive.visible.bias for rows in (v, np.tile(v, (repeats, 1)))
+        estimator.gradient(jax.random.key(1), rbm, state, rows)[2].positive.visible.bias
+        for rows in (v, np.tile(v, (repeats, 1)))
     )
     np.testing.assert_allclose(once, often, atol=1e-12)
 

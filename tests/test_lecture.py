@@ -32,9 +32,7 @@ def test_a_table_too_long_shows_the_most_probable_rows_with_their_own_marginals(
     table = lecture.table(rbm)
     whole = exact.joint_table(rbm)
     assert not table.complete
-    np.testing.assert_allclose(
-        table.joint.probability, np.sort(whole.probability)[::-1][: lecture.SHOWN_OF_MANY], rtol=1e-12
-    )
+    np.testing.assert_allclose(table.joint.probability, np.sort(whole.probability)[::-1][: lecture.SHOWN_OF_MANY], rtol=1e-12)
     p_v = np.exp(exact.log_likelihood(rbm, table.visible.states))
     p_h = whole.probability.reshape(256, 32).sum(axis=0)[rbm.hidden.indices(table.hidden.states)]
     np.testing.assert_allclose(table.visible.probability, p_v, rtol=1e-12)
@@ -126,7 +124,7 @@ def test_a_chain_visits_in_proportion(two_by_two, temperature):
 
 
 def test_standard_errors_allow_for_autocorrelation():
-    """A sticky machine: two far modes. Repeated chains scatter as their standard errors say, far more than independent draws."""
+    """A sticky machine: two far modes. Repeated chains scatter as their errors say, far more than independent draws."""
     rbm = hm.RBM(Binary([-2.2, -2.2]), Binary([-2.2, -2.2]), [[2.2, 2.2], [2.2, 2.2]])
     runs = [lecture.chain(rbm, [0, 0], 4000, seed=seed) for seed in range(30)]
     frequency = np.array([run.frequency[0] for run in runs])

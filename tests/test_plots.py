@@ -52,7 +52,12 @@ def test_learning_curves_show_what_was_followed():
     upper, lower = plots.learning_curves(metrics, baseline=-8.0, bound=-3.0).axes
     np.testing.assert_array_equal(upper.lines[1].get_xydata(), [[0, -9.5], [20, -5.0]])
     np.testing.assert_array_equal(lower.lines[0].get_xydata(), [[0, 0], [10, 0.3], [20, 0.5]])
-    assert {line.get_label() for line in upper.lines} == {"training rows", "held-out rows", "independent units (test rows)", "best possible"}
+    assert {line.get_label() for line in upper.lines} == {
+        "training rows",
+        "held-out rows",
+        "independent units (test rows)",
+        "best possible",
+    }
 
 
 def test_learning_curves_say_when_nothing_was_followed():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,7 +16,7 @@ class InputError(ValueError):
 
 def positive(value: Any, what: str) -> float:
     """`value` as a float, if it is a finite number above zero."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 < value < math.inf:
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 < cast(Any, value) < math.inf:
         raise InputError(f"{what} must be a positive number, but is {value!r}")
     try:
         return float(value)
@@ -30,9 +30,9 @@ MOST = 2**31 - 1
 
 def whole(value: Any, what: str, least: int = 1, most: int = MOST) -> int:
     """`value` as an int, if it is a whole number from `least` to `most`."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or int(value) < least:
         raise InputError(f"{what} must be a whole number of at least {least}, but is {value!r}")
-    if value > most:
+    if int(value) > most:
         raise InputError(f"{what} must be a whole number of at most {most}, but is larger")
     return int(value)
 

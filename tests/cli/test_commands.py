@@ -146,10 +146,14 @@ def test_cd_step_shows_the_sampled_states_it_counted(as_json):
 def test_pcd_and_many_steps_and_a_whole_training_set(as_json, command):
     step = as_json("step", *WEIGHTS, "--target", "01", "--estimator", "pcd-2", "--steps", "3")
     assert len(step["steps"]) == 3
-    step = as_json("step", "--weights", "1 0; 0 1; 0 -1; -1 0", "--data", "bars-and-stripes:2x2", "--rate", "1", "--steps", "50")
+    step = as_json(
+        "step", "--weights", "1 0; 0 1; 0 -1; -1 0", "--data", "bars-and-stripes:2x2", "--rate", "1", "--steps", "50"
+    )
     assert step["probability_after"] > step["probability_before"]
     assert math.log(step["probability_after"]) == pytest.approx(step["log_likelihood_after"])
-    assert "geometric mean over 6 rows" in command("step", "--weights", "1 0; 0 1; 0 -1; -1 0", "--data", "bars-and-stripes:2x2")
+    assert "geometric mean over 6 rows" in command(
+        "step", "--weights", "1 0; 0 1; 0 -1; -1 0", "--data", "bars-and-stripes:2x2"
+    )
 
 
 def test_temperature_reaches_every_lecture_command(as_json):

@@ -132,7 +132,7 @@ def _csv(text: str, path: Path) -> Table:
         del lines[0]
         if not lines:
             raise InputError(f"{path} has a header but no rows")
-    rows = []
+    rows: list[list[float | None]] = []
     for number, line in lines:
         cells = _cells(line, delimiter)
         if len(cells) != len(first):

@@ -130,7 +130,8 @@ def _bars_and_stripes(size: str | None) -> Dataset:
 def _shifter(size: str | None) -> Dataset:
     bits = int(size or 8) if re.fullmatch(r"\d{1,2}", size or "8") else 0
     if not 2 <= bits <= toys.MOST_SIDE:
-        raise InputError(f"shifter:{size} is out of range: write the number of bits, from 2 to {toys.MOST_SIDE}, as in shifter:8")
+        most = toys.MOST_SIDE
+        raise InputError(f"shifter:{size} is out of range: write the number of bits, from 2 to {most}, as in shifter:8")
     return _listed(f"shifter:{bits}", toys.shifter(bits), None)
 
 
