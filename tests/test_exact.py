@@ -16,6 +16,7 @@ from statistics_of_tests import FALSE_ALARM, counts_agree, draws_for_counts
 
 import harmonium as hm
 from harmonium import exact
+from harmonium.exact import blocks, tables
 from harmonium.units import Binary, Spin
 
 each_case = pytest.mark.parametrize("case", SMALL, ids=lambda case: f"{case['n_visible']}x{case['n_hidden']}")
@@ -75,7 +76,7 @@ def test_sums_over_many_blocks_agree_with_one(monkeypatch, shape):
     """The last block is cut short, and states beyond the last one must count for nothing."""
     rbm = random_machine(Spin, Binary, shape, seed=5)
     whole = exact.log_partition(rbm), exact.moments(rbm), exact.log_reconstruction(rbm, exact.all_states(rbm.visible)[:3])
-    monkeypatch.setattr(exact, "BLOCK_ELEMENTS", 3)
+    monkeypatch.setattr(blocks, "BLOCK_ELEMENTS", 3)
     jax.clear_caches()
     parts = exact.log_partition(rbm), exact.moments(rbm), exact.log_reconstruction(rbm, exact.all_states(rbm.visible)[:3])
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12), whole, parts)
@@ -107,7 +108,7 @@ def test_best_choices_of_states_with_more_than_two_each():
     every = sorted(
         (-sum(scores[u, d] for u, d in enumerate(digits)), digits) for digits in itertools.product(range(3), repeat=4)
     )
-    found = exact._best_digits(scores, 50)
+    found = tables._best_digits(scores, 50)
     assert [digits for _, digits in found] == [digits for _, digits in every[:50]]
     np.testing.assert_allclose([loss for loss, _ in found], [loss - every[0][0] for loss, _ in every[:50]], atol=1e-12)
 

@@ -45,7 +45,7 @@ def written(arrays: dict | None = None, **description: str) -> str:
     parts = {"weights": rbm.weights, "visible.bias": rbm.visible.bias, "hidden.bias": rbm.hidden.bias} | (arrays or {})
     header = HEADER | description
     content = serialise(
-        {name: np.ascontiguousarray(array) for name, array in parts.items() if array is not None},
+        {name: np.array(array, order="C") for name, array in parts.items() if array is not None},
         {name: text for name, text in header.items() if text is not None},
     )
     Path("x.safetensors").write_bytes(content)
@@ -204,8 +204,8 @@ def test_places_that_cannot_be_written_to(path):
         (hm.RBM(hm.Binary([0.0]), hm.Binary([0.0]), [[1.0, 2.0]]), {}, "weights must have shape"),
         (some_machine(), {"notes": {"a": float("nan")}}, "notes cannot be written as JSON"),
         (some_machine(), {"notes": {"a": np.zeros(2)}}, "notes cannot be written as JSON"),
-        (some_machine(), {"notes": {"a", "b"}}, "notes cannot be written as JSON"),
-        (some_machine(), {"notes": ["a"]}, "notes"),
+        (some_machine(), {"notes": {"a": {"b"}}}, "notes cannot be written as JSON"),
+        (some_machine(), {"notes": ["a"]}, "notes must be a dict"),
         (some_machine(), {"base_rate": hm.Binary([0.0])}, "base_rate does not fit"),
         (some_machine(), {"base_rate": hm.Binary([0.0, np.inf, 0.0])}, "base_rate does not fit"),
         (some_machine(), {"base_rate": hm.Spin([0.0, 0.0, 0.0])}, "base_rate must be binary units"),

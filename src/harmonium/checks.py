@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 class InputError(ValueError):
     """What was given cannot be used. The message, one line, says what was wrong, what was expected and how to mend it."""
 
+    def __init__(self, message: str) -> None:
+        super().__init__(" ".join(message.split()))  # arrays are written on several lines
+
 
 def positive(value: Any, what: str) -> float:
     """`value` as a float, if it is a finite number above zero."""

@@ -82,6 +82,8 @@ def save(
     if base_rate is not None:
         _check_base_rate(rbm, base_rate)
         arrays |= _leaves("base_rate", base_rate)
+    if not isinstance(notes or {}, dict):
+        raise InputError(f"notes must be a dict, but are a {type(notes).__name__}")
     try:
         notes_text = json.dumps(notes or {}, allow_nan=False)
     except (TypeError, ValueError) as error:
@@ -130,7 +132,7 @@ def load_described(path: str | os.PathLike[str]) -> tuple[RBM, Units | None, dic
             raise InputError(f"{source} is damaged: its notes are no JSON object")
     except OSError as error:
         raise InputError(f"{source} cannot be read: {reason(error)}") from error
-    except (SafetensorError, json.JSONDecodeError, TypeError) as error:
+    except (SafetensorError, json.JSONDecodeError, TypeError, AttributeError) as error:
         raise InputError(f"{source} is damaged or no model file: {reason(error)}") from error
     try:
         visible = _units(arrays, "visible", description["visible"])

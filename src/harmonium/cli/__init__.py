@@ -86,7 +86,7 @@ def run(arguments: Sequence[str]) -> int:
         status = options.run(options)
         sys.stdout.flush()
     except InputError as error:
-        print(f"harmonium: error: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"harmonium: error: {error}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
         print("harmonium: interrupted", file=sys.stderr)

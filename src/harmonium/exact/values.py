@@ -1,0 +1,194 @@
+"""The machine's distribution with nothing estimated: ln Z, moments, likelihoods, reconstructions, independent draws.
+
+Every function checks its input and computes in float64 whatever the machine's own precision.
+
+Reference: R. Salakhutdinov and I. Murray, "On the quantitative analysis of deep belief networks", ICML 2008, section 4
+(enumerating the smaller layer).
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from harmonium import checks, model
+from harmonium.checks import InputError
+from harmonium.exact import blocks
+from harmonium.exact.blocks import block, block_length, count_of, fold_blocks, smaller_first
+from harmonium.model import RBM
+
+
+class Moments(NamedTuple):
+    """Expectations under the joint distribution: `v [V]`, `h [H]` and `vh [V, H]` = <v h^T>."""
+
+    v: np.ndarray
+    h: np.ndarray
+    vh: np.ndarray
+
+
+@jax.jit
+def _log_partition(rbm: RBM) -> Any:
+    return fold_blocks(rbm, (), lambda *_: ())[0]
+
+
+@jax.jit
+def _moments(rbm: RBM) -> tuple[Any, Any, Any]:
+    v, h = (jnp.zeros(n, rbm.weights.dtype) for n in rbm.weights.shape)
+
+    def add(sums: Any, p: Any, x: Any, inputs: Any, scale: Any) -> Any:
+        mean = rbm.hidden.mean(inputs)
+        return jax.tree.map(lambda old, new: old * scale + new, sums, (p @ x, p @ mean, (x * p[:, None]).T @ mean))
+
+    return fold_blocks(rbm, (v, h, jnp.zeros_like(rbm.weights)), add)[1]
+
+
+@partial(jax.jit, static_argnames="length")
+def _block_log_weights(rbm: RBM, first: Any, length: int) -> Any:
+    return block(rbm, first, length)[2]
+
+
+@partial(jax.jit, static_argnames="length")
+def _log_reconstruction(rbm: RBM, v: Any, reconstructed: Any, length: int) -> Any:
+    """ln sum_h p(reconstructed | h) p(h | v), streamed over blocks of h; the rows of v go together."""
+    count = count_of(rbm.hidden)
+    inputs = model.hidden_inputs(rbm, v)
+
+    def body(number: Any, carry: Any) -> Any:
+        indices = number * length + jnp.arange(length)
+        h = rbm.hidden.states(indices)
+        up = rbm.hidden.log_probability(h[None], inputs[:, None])
+        down = rbm.visible.log_probability(reconstructed[:, None], model.visible_inputs(rbm, h)[None])
+        terms = jnp.where(indices < count, up + down, -jnp.inf)
+        return jnp.logaddexp(carry, jax.nn.logsumexp(terms, axis=1))
+
+    blocks = jnp.asarray(-(-count // length))
+    return jax.lax.fori_loop(jnp.zeros_like(blocks), blocks, body, jnp.full(len(v), -jnp.inf, v.dtype))
+
+
+@jax.jit
+def _free_energy(rbm: RBM, v: Any) -> Any:
+    return model.free_energy(rbm, v)
+
+
+@jax.jit
+def _sample_hidden(rbm: RBM, key: Any, v: Any) -> Any:
+    return rbm.hidden.sample(key, model.hidden_inputs(rbm, v))
+
+
+def float64(rbm: RBM) -> RBM:
+    return jax.tree.map(lambda leaf: np.asarray(leaf, dtype=np.float64), model.validate(rbm))
+
+
+def log_partition(rbm: RBM) -> float:
+    """ln Z = ln sum_{v,h} exp(-E(v, h)), in nats, by enumerating the smaller layer in float64.
+
+    Raises:
+        InputError: the machine is malformed, or neither layer can be enumerated.
+    """
+    with jax.enable_x64(True):
+        return float(_log_partition(smaller_first(float64(rbm))))
+
+
+def moments(rbm: RBM) -> Moments:
+    """<v>, <h> and <v h^T> under the joint distribution: the negative term of the gradient.
+
+    Raises:
+        InputError: the machine is malformed, or neither layer can be enumerated.
+    """
+    rbm = float64(rbm)
+    enumerated = smaller_first(rbm)
+    with jax.enable_x64(True):
+        v, h, vh = (np.asarray(part) for part in _moments(enumerated))
+    return Moments(v, h, vh) if enumerated is rbm else Moments(h, v, vh.T)
+
+
+def log_likelihood(rbm: RBM, v: Any, log_z: float | None = None) -> np.ndarray:
+    """ln p(v) = -F(v) - ln Z for each row, `[..., V] -> [...]`, in nats.
+
+    Args:
+        v: `[..., V]`. log_z: `log_partition(rbm)` if at hand.
+
+    Raises:
+        InputError: v is outside the units' domain, or the machine cannot be enumerated.
+    """
+    rbm = float64(rbm)
+    v = rbm.visible.check(v, "v").astype(np.float64)
+    if log_z is None:
+        log_z = log_partition(rbm)
+    with jax.enable_x64(True):
+        return np.asarray(-_free_energy(rbm, v)) - log_z
+
+
+def log_reconstruction(rbm: RBM, v: Any, reconstructed: Any = None) -> np.ndarray:
+    """ln p(v' | v) = ln sum_h p(v' | h) p(h | v) for each row: the lecture's aim is to raise it for v' = v.
+
+    Args:
+        v: `[n, V]`. reconstructed: v' `[n, V]`; v itself by default.
+
+    Raises:
+        InputError: v is outside the domain, or the hidden layer cannot be enumerated.
+    """
+    rbm = float64(rbm)
+    v = rbm.visible.check(v, "v").astype(np.float64)
+    target = v if reconstructed is None else rbm.visible.check(reconstructed, "reconstructed").astype(np.float64)
+    if v.ndim != 2 or v.shape != target.shape:
+        raise InputError(f"v and reconstructed must have one shape [n, V], but have {v.shape} and {target.shape}")
+    states = rbm.hidden.state_count
+    if states is None or states > blocks.MOST_STATES:
+        raise InputError(f"{rbm!r} has too many hidden states for the probability of a reconstruction to be summed")
+    length = block_length(model.transpose(rbm))
+    rows = max(1, blocks.BLOCK_ELEMENTS // (length * max(rbm.weights.shape)))
+    with jax.enable_x64(True):
+        parts = [_log_reconstruction(rbm, v[i : i + rows], target[i : i + rows], length) for i in range(0, len(v), rows)]
+        return np.concatenate([np.asarray(part) for part in parts])
+
+
+def tempered(rbm: RBM, temperature: float) -> RBM:
+    """`model.at_temperature` with the machine in float64 and the temperature checked.
+
+    Raises:
+        InputError: the temperature is not a positive number.
+    """
+    return model.at_temperature(float64(rbm), checks.positive(temperature, "temperature"))
+
+
+def sample(rbm: RBM, n: int, seed: int = 0) -> np.ndarray:
+    """`n` independent draws of v from p(v), `[n, V]` in float64, with no Markov chain.
+
+    Raises:
+        InputError: the machine cannot be enumerated, or n is not positive.
+    """
+    return sample_joint(rbm, n, seed)[0]
+
+
+def sample_joint(rbm: RBM, n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """`n` independent draws of (v, h) from p(v, h), `[n, V]` and `[n, H]` in float64; see `sample`."""
+    rbm = float64(rbm)
+    n = checks.whole(n, "n")
+    enumerated = smaller_first(rbm)
+    length = block_length(enumerated)
+    random = np.random.default_rng(checks.seed(seed))
+    with jax.enable_x64(True):
+        firsts = range(0, count_of(enumerated.visible), length)
+        # A block by its share of Z, then a state inside the block: no array of all states is ever held.
+        shares = [float(jax.nn.logsumexp(_block_log_weights(enumerated, first, length))) for first in firsts]
+        chosen = np.sort(random.choice(len(shares), size=n, p=_normalised(np.array(shares))))
+        numbers = np.empty(n, dtype=np.int64)
+        for block in np.unique(chosen):
+            inside = _normalised(np.asarray(_block_log_weights(enumerated, firsts[block], length)))
+            here = chosen == block
+            numbers[here] = firsts[block] + random.choice(length, size=int(here.sum()), p=inside)
+        random.shuffle(numbers)
+        x = enumerated.visible.states(jnp.asarray(numbers))
+        y = _sample_hidden(enumerated, jax.random.key(int(random.integers(2**63))), x)
+        x, y = np.asarray(x), np.asarray(y)
+    return (x, y) if enumerated is rbm else (y, x)
+
+
+def _normalised(log_weights: np.ndarray) -> np.ndarray:
+    weights = np.exp(log_weights - log_weights.max())
+    return weights / weights.sum()

@@ -1,0 +1,532 @@
+"""Every mistake at the command line: one line that says it, a non-zero status, no output, and no file left behind."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save as serialise
+
+import harmonium as hm
+from harmonium.cli import run
+
+W = '--weights "0.5 0.5; 0.5 0.5"'
+HUGE = "9" * 20
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path, monkeypatch):
+    """A folder of good and bad files to run in."""
+    monkeypatch.chdir(tmp_path)
+    random = np.random.default_rng(0)
+    bits = random.integers(0, 2, (20, 2)).astype(float)
+    rbm = hm.RBM(hm.Binary([0.1, 0.2]), hm.Binary([0.0, 1.0]), [[1.0, 2.0], [3.0, 4.0]])
+    hm.save(rbm, "m.safetensors", notes={"image_shape": [5, 5]})
+    hm.save(hm.RBM(hm.Spin([0.1, 0.2]), hm.Binary([0.0]), [[1.0], [3.0]]), "spin.safetensors")
+    large = hm.RBM(hm.Binary(np.zeros(40)), hm.Binary(np.zeros(40)), np.zeros((40, 40)))
+    hm.save(large, "large.safetensors")
+    np.save("bits.npy", bits)
+    np.save("wide.npy", random.integers(0, 2, (20, 40)))
+    np.save("three.npy", np.zeros((20, 3)))
+    np.save("grey.npy", np.full((20, 2), 0.5))
+    np.save("levels.npy", np.full((20, 2), 7.0))
+    np.save("nan.npy", np.where(bits == bits[3], bits, np.nan))
+    np.save("flat.npy", np.zeros(20))
+    np.savez("two.npz", a=bits, b=bits)
+    Path("empty.csv").touch()
+    Path("empty.npy").touch()
+    Path("empty.safetensors").touch()
+    Path("header.csv").write_text("a,b\n")
+    Path("ragged.csv").write_text("0,1\n1\n")
+    Path("words.csv").write_text("a,b\n0,yes\n")
+    Path("text.npy").write_text("no array")
+    Path("picture.png").write_text("no picture")
+    Path("old.npy").write_text("kept")
+    model = Path("m.safetensors").read_bytes()
+    Path("cut.safetensors").write_bytes(model[:-1])
+    Path("flipped.safetensors").write_bytes(model[:20] + bytes([model[20] ^ 0xFF]) + model[21:])
+    foreign = {"weights": np.zeros((2, 2))}
+    Path("foreign.safetensors").write_bytes(serialise(foreign))
+    header = {"format": "harmonium", "version": "2", "visible": "binary", "hidden": "binary"}
+    Path("later.safetensors").write_bytes(serialise(foreign, header))
+    Path("partial.safetensors").write_bytes(serialise(foreign, header | {"version": "1"}))
+    Path("folder").mkdir()
+    Path("full").mkdir()
+    Path("full/notes.txt").write_text("kept")
+
+
+def everything() -> dict[str, bytes | None]:
+    """All files and folders with their content."""
+    return {str(path): path.read_bytes() if path.is_file() else None for path in sorted(Path().rglob("*"))}
+
+
+def mistake(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> str:
+    """Run a command that must fail as a command should; the line it fails with."""
+    before = everything()
+    try:
+        status = run(arguments)
+    except SystemExit as end:  # from argparse
+        status = end.code
+    captured = capsys.readouterr()
+    assert status == 2
+    assert captured.out == ""
+    assert captured.err.startswith("harmonium")
+    assert captured.err.count("\n") == 1
+    assert captured.err.endswith("\n")
+    assert "Traceback" not in captured.err
+    assert everything() == before
+    return captured.err
+
+
+def each(cases: list[tuple[str, str]]) -> pytest.MarkDecorator:
+    """Commands as one would type them, each with words that the message must have."""
+    # Short and unique names, since commands hold characters that names of tests should not.
+    return pytest.mark.parametrize(("command", "words"), cases, ids=[f"{i}-{c.split()[0]}" for i, (c, _) in enumerate(cases)])
+
+
+# ---- the command line itself
+
+
+@each(
+    [
+        ("", "required: COMMAND"),
+        ("fly", "invalid choice: 'fly'"),
+        ("--fly", "required: COMMAND"),
+        ("'two\nlines'", "invalid choice"),
+        (f"table {W} 'two\nlines'", "unrecognized arguments: two lines"),
+        (f"table {W} --fly", "unrecognized arguments: --fly"),
+        ("table", "one of the arguments --weights --model is required"),
+        ("table --weights", "expected one argument"),
+        (f"table {W} --model m.safetensors", "not allowed with"),
+        (f"table {W} --temp 2", "unrecognized arguments"),
+        (f"table {W} --visible-units quantum", "invalid choice: 'quantum'"),
+        ("train", "required: DATA"),
+        ("train bits.npy --hidden-units quantum", "invalid choice"),
+        ("train bits.npy --updates 3 --epochs 1", "not allowed with"),
+        ("train bits.npy --minutes 1 --epochs 1", "not allowed with"),
+        ("evaluate m.safetensors", "required: DATA"),
+        ("evaluate", "required: MODEL, DATA"),
+        ("reconstruct m.safetensors", "required: DATA"),
+        ("sample", "required: MODEL"),
+        ("info", "required: MODEL"),
+        (f"conditional {W}", "required: --given"),
+        (f"step {W}", "one of the arguments --target --data is required"),
+        (f"step {W} --target 01 --data bits.npy", "not allowed with"),
+    ]
+)
+def test_the_command_line(capsys, command, words):
+    assert words in mistake(capsys, [] if command == "" else shlex.split(command))
+
+
+# ---- machines typed in
+
+
+@each(
+    [
+        ('--weights ""', "--weights is empty"),
+        ('--weights " ; "', "--weights is empty"),
+        ('--weights "1 2; 3"', "its rows have 2, 1"),
+        ('--weights "1 x"', "'x' is not a number"),
+        ('--weights "1 nan"', "must be finite"),
+        ('--weights "1 inf"', "must be finite"),
+        ('--weights "1 1e999"', "must be finite"),
+        ('--weights "-1 -x"', "'-x' is not a number"),
+        ('--weights "1e308 1e308; 1e308 1e308"', "energies E/T beyond the largest number"),
+        (f'{W} --visible-bias "0"', "--visible-bias has 1 numbers, but the weights, 2x2, have 2 visible units"),
+        (f'{W} --visible-bias "0 0 0"', "--visible-bias has 3 numbers"),
+        (f'{W} --hidden-bias "0; 0; 0"', "--hidden-bias has 3 numbers"),
+        (f'{W} --hidden-bias ""', "--hidden-bias is empty"),
+        (f'{W} --hidden-bias "0 nan"', "must be finite"),
+        (f'{W} --hidden-bias "-1 a"', "'a' is not a number"),
+        ('--model m.safetensors --visible-bias "0 0"', "--visible-bias goes with --weights"),
+        ("--model m.safetensors --hidden-units spin", "--hidden-units goes with --weights"),
+        (f"{W} --temperature 0", "--temperature must be a positive number, but is 0.0"),
+        (f"{W} --temperature -1", "but is -1.0"),
+        (f"{W} --temperature nan", "but is nan"),
+        (f"{W} --temperature inf", "but is inf"),
+        (f"{W} --temperature -inf", "but is -inf"),
+        (f"{W} --temperature 1e-320", "energies E/T beyond the largest number"),
+        (f"{W} --temperature warm", "invalid number value: 'warm'"),
+        (f"{W} --temperature ''", "invalid number value: ''"),
+        ("--model large.safetensors", "too large to be exact"),
+    ]
+)
+@pytest.mark.parametrize(
+    "rest", ["table", "chain --sweeps 10", "conditional --given v=01", "step --target 01"], ids=lambda rest: rest.split()[0]
+)
+def test_machines(capsys, rest, command, words):
+    if "large" in command:
+        rest = rest.replace("01", "01" * 20)
+        if rest.startswith("chain"):
+            pytest.skip("a chain needs no enumeration")
+    assert words in mistake(capsys, shlex.split(f"{rest} {command}"))
+
+
+# ---- model files
+
+
+MODELS = [
+    ("none.safetensors", "there is no such model file"),
+    ("no/such/folder", "there is no such model file"),
+    ("folder", "there is no such model file"),
+    ("bits.npy", "damaged or no model file"),
+    ("empty.safetensors", "damaged or no model file"),
+    ("cut.safetensors", "damaged or no model file"),
+    ("flipped.safetensors", "damaged or no model file"),
+    ("foreign.safetensors", "not one that harmonium wrote"),
+    ("later.safetensors", "format version '2'; this harmonium reads up to 1"),
+    ("partial.safetensors", "'visible.bias' is missing"),
+    ("x" * 5000, "File name too long"),
+]
+
+
+@pytest.mark.parametrize(("file", "words"), MODELS, ids=[file[:20] for file, _ in MODELS])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "info FILE",
+        "sample FILE",
+        "sample FILE --exact --out new.npy",
+        "evaluate FILE bits.npy",
+        "reconstruct FILE bits.npy --out new.png",
+        "table --model FILE",
+        "chain --model FILE",
+        "conditional --model FILE --given v=01",
+        "step --model FILE --target 01",
+    ],
+)
+def test_model_files(capsys, command, file, words):
+    message = mistake(capsys, command.replace("FILE", file).split())
+    assert words in message
+    assert f"error: {file}" in message
+
+
+# ---- data
+
+
+DATA = [
+    ("none.npy", "there is no such file"),
+    ("digit", "there is no such file (nor a named source of that name"),
+    ("folder", "is a folder"),
+    ("empty.csv", "empty.csv is empty"),
+    ("empty.npy", "empty.npy is empty"),
+    ("header.csv", "a header but no rows"),
+    ("ragged.csv", "line 2: 1 columns"),
+    ("words.csv", "line 2, column 2: 'yes' is not a number"),
+    ("text.npy", "no .npy file"),
+    ("picture.png", "unknown kind of file"),
+    ("flat.npy", "shape [20]"),
+    ("nan.npy", "nan in row"),
+    ("two.npz", "name one of them: two.npz:a, two.npz:b"),
+    ("two.npz:c", "no array 'c'"),
+    ("bars-and-stripes:1x2", "out of range"),
+    ("shifter:x", "out of range"),
+    ("digits:8", "write digits, not digits:8"),
+    ("x" * 5000, "File name too long"),
+]
+
+
+@pytest.mark.parametrize(("file", "words"), DATA, ids=[file[:20] for file, _ in DATA])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "data FILE",
+        "train FILE",
+        "train bits.npy --valid FILE",
+        "train bits.npy --test FILE --out new",
+        "evaluate m.safetensors FILE",
+        "reconstruct m.safetensors FILE",
+        f"step {W} --data FILE",
+    ],
+)
+def test_data(capsys, command, file, words):
+    assert words in mistake(capsys, shlex.split(command.replace("FILE", file)))
+
+
+@pytest.mark.parametrize(
+    ("file", "words"),
+    [
+        ("three.npy", "2 columns"),
+        ("shifter:2", "2 columns"),
+        ("grey.npy", "has 0.5 in row 1, column 1, but a binary unit is 0 or 1"),
+        ("levels.npy", "has 7.0 in row 1, column 1, but a binary unit is 0 or 1"),
+        ("bits.npy --binarise threshold", "use threshold=X"),
+        ("bits.npy --binarise threshold=high", "use threshold=X"),
+        ("bits.npy --binarise coin", "use threshold=X"),
+        ("levels.npy --binarise stochastic", "from 0 to 1, but they run from 7 to 7"),
+    ],
+)
+@pytest.mark.parametrize(
+    "command",
+    [
+        "train bits.npy --valid FILE",
+        "train bits.npy --out new --test FILE",
+        "evaluate m.safetensors FILE",
+        "reconstruct m.safetensors FILE --out new.npy",
+        f"step {W} --data FILE",
+    ],
+)
+def test_data_that_do_not_suit_the_machine(capsys, command, file, words):
+    assert words in mistake(capsys, shlex.split(command.replace("FILE", file)))
+
+
+@each(
+    [
+        ("train grey.npy", "has 0.5 in row 1, column 1, but a binary unit is 0 or 1"),
+        ("train bits.npy --visible-units spin", "a spin unit is -1 or +1"),
+        ("evaluate spin.safetensors bits.npy", "a spin unit is -1 or +1"),
+        ("evaluate large.safetensors wide.npy", "cannot be had exactly"),
+        ("train levels.npy --binarise stochastic", "from 0 to 1"),
+        ("data levels.npy --binarise stochastic", "from 0 to 1"),
+        (f"step {W} --target 01 --binarise stochastic", "--binarise goes with --data"),
+        ("data --binarise stochastic", "--binarise goes with DATA"),
+    ]
+)
+def test_data_of_the_wrong_domain(capsys, command, words):
+    assert words in mistake(capsys, shlex.split(command))
+
+
+# ---- states and clamps
+
+
+@each(
+    [
+        (f"step {W} --target 0", "has 1 characters, but the layer has 2 binary units"),
+        (f"step {W} --target 011", "has 3 characters"),
+        (f"step {W} --target ''", "has 0 characters"),
+        (f"step {W} --target 02", "has '2', but a binary unit is 0 or 1"),
+        (f"step {W} --target -1", "has '-', but a binary unit is 0 or 1"),
+        (f"step {W} --visible-units spin --target 01", "but a spin unit is - or +"),
+        (f"chain {W} --start 0", "has 1 characters"),
+        (f"chain {W} --start ab", "has 'a'"),
+        (f"chain {W} --start 01,1", "has 3 characters"),
+        (f"conditional {W} --given 01", "write v=STATE or h=STATE"),
+        (f"conditional {W} --given x=01", "write v=STATE or h=STATE"),
+        (f"conditional {W} --given =", "write v=STATE or h=STATE"),
+        (f"conditional {W} --given v=", "has 0 characters"),
+        (f"conditional {W} --given v=1", "has 1 characters"),
+        (f"conditional {W} --given h=0a", "has 'a'"),
+        ("sample m.safetensors --clamp ''", "has 0 characters"),
+        ("sample m.safetensors --clamp 1", "has 1 characters"),
+        ("sample m.safetensors --clamp 1??", "has 3 characters"),
+        ("sample m.safetensors --clamp 1x", "has 'x'"),
+        ("sample m.safetensors --clamp v0=1", "the visible units are v1 to v2"),
+        ("sample m.safetensors --clamp v3=1", "the visible units are v1 to v2"),
+        ("sample m.safetensors --clamp v2..v1=1", "the visible units are v1 to v2"),
+        ("sample m.safetensors --clamp v1..v9=1", "the visible units are v1 to v2"),
+        ("sample m.safetensors --clamp h1=1", "write v1=1"),
+        ("sample m.safetensors --clamp v1=", "write v1=1"),
+        ("sample m.safetensors --clamp v1=one", "'one' is not a number"),
+        ("sample m.safetensors --clamp v1=nan", "'nan' is not a number"),
+        ("sample m.safetensors --clamp v1=inf", "must be a finite number"),
+        ("sample m.safetensors --clamp v1=2", "has 2.0 in column 1, but a binary unit is 0 or 1"),
+        ("sample m.safetensors --clamp v1=-1,v2=1", "has -1.0 in column 1"),
+        ("sample spin.safetensors --clamp v1=0", "a spin unit is -1 or +1"),
+        ("sample spin.safetensors --clamp 1?", "has '1'"),
+        ("sample m.safetensors --exact --clamp 1?", "leave out --clamp"),
+        ("sample m.safetensors --exact --clamp ''", "leave out --clamp"),
+    ]
+)
+def test_states(capsys, command, words):
+    assert words in mistake(capsys, shlex.split(command))
+
+
+# ---- numbers
+
+
+COUNTS = [
+    "train bits.npy --hidden",
+    "train bits.npy --updates",
+    "train bits.npy --batch",
+    "train bits.npy --chains",
+    "train bits.npy --out new/deep --chains",
+    "sample m.safetensors --count",
+    "sample m.safetensors --exact --count",
+    "sample m.safetensors --sweeps",
+    "sample m.safetensors --out new.npy --sweeps",
+    "reconstruct m.safetensors bits.npy --draws",
+    f"chain {W} --sweeps",
+    f"step {W} --target 01 --steps",
+    f"step {W} --target 01 --chains",
+    f"step {W} --target 01 --estimator pcd-1 --chains",
+]
+
+
+@pytest.mark.parametrize("command", COUNTS, ids=lambda command: command.replace(W, "W"))
+@pytest.mark.parametrize("value", ["0", "-1", HUGE, "1.5", "1e3", "many", "", "nan"])
+def test_counts(capsys, command, value):
+    message = mistake(capsys, [*shlex.split(command), value])
+    assert ("must be a whole number" if value in ("0", "-1", HUGE) else f"invalid int value: {value!r}") in message
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "train bits.npy",
+        "train bits.npy --binarise stochastic",
+        "evaluate m.safetensors bits.npy",
+        "sample m.safetensors",
+        "sample m.safetensors --exact",
+        "reconstruct m.safetensors bits.npy",
+        "data bits.npy",
+        "data digits",
+        f"chain {W}",
+        f"step {W} --target 01",
+        f"step {W} --data bits.npy",
+    ],
+    ids=lambda command: command.replace(W, "W"),
+)
+@pytest.mark.parametrize("value", ["-1", str(2**63), "0.5", "x"])
+def test_seeds(capsys, command, value):
+    assert "seed" in mistake(capsys, [*shlex.split(command), "--seed", value])
+
+
+@pytest.mark.parametrize("option", ["--rate", "--epochs", "--minutes"])
+@pytest.mark.parametrize("value", ["0", "-1", "nan", "inf", "-0.0", "fast", "1e999"])
+def test_positive_numbers_of_training(capsys, option, value):
+    message = mistake(capsys, ["train", "bits.npy", option, value])
+    assert ("invalid number value" if value == "fast" else "must be a positive number") in message
+
+
+@pytest.mark.parametrize("value", ["-0.1", "1", "1.5", "nan", "inf"])
+def test_averages(capsys, value):
+    assert "average must be at least 0 and below 1" in mistake(capsys, ["train", "bits.npy", "--average", value])
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "nan", "inf", "-inf"])
+def test_rates_of_a_step(capsys, value):
+    command = [*shlex.split(f"step {W} --target 01 --rate"), value]
+    assert "rate must be a positive number" in mistake(capsys, command)
+
+
+def test_a_rate_that_leaves_the_finite_numbers(capsys):
+    """Without a warning beside the line, and without a table of dashes."""
+    assert "at --rate 1e+308" in mistake(capsys, shlex.split(f"step {W} --target 01 --rate 1e308"))
+
+
+@pytest.mark.parametrize("name", ["", "cd", "cd-0", "cd--1", "cd-1.5", "pcd-x", "PCD-1", "pcd-9999999", "exact-1", "tempering"])
+@pytest.mark.parametrize("command", ["train bits.npy", f"step {W} --target 01"], ids=["train", "step"])
+def test_estimators(capsys, command, name):
+    assert f"estimator {name!r} is unknown" in mistake(capsys, [*shlex.split(command), "--estimator", name])
+
+
+def test_an_exact_gradient_of_too_large_a_machine_is_found_out_before_there_is_a_folder(capsys):
+    command = "train wide.npy --hidden 40 --estimator exact --updates 1"
+    assert "too large to be exact" in mistake(capsys, command.split())
+
+
+# ---- where results go
+
+
+@pytest.mark.parametrize("command", ["sample m.safetensors", "reconstruct m.safetensors bits.npy"])
+@pytest.mark.parametrize(
+    ("out", "words"),
+    [
+        ("new.jpg", "must end with .npy or .png"),
+        ("new", "must end with .npy or .png"),
+        ("new.npy.gz", "must end with .npy or .png"),
+        ("", "must end with .npy or .png"),
+        ("old.npy", "exists already"),
+        ("picture.png", "exists already"),
+        ("no/such/new.npy", "there is no folder"),
+        # Below a regular file nobody may write, not even the superuser.
+        ("bits.npy/new.npy", "there is no folder"),
+        ("bits.npy/new.png --overwrite", "there is no folder"),
+        ("x" * 5000 + ".npy", "File name too long"),
+        ("x" * 253 + ".npy", "File name too long"),
+    ],
+    ids=lambda text: text[:20],
+)
+def test_files_to_write(capsys, command, out, words):
+    name, *rest = out.split(" ")
+    assert words in mistake(capsys, [*command.split(), "--out", name, *rest])
+
+
+def test_a_folder_where_a_file_is_to_be_written(capsys):
+    Path("taken.npy").mkdir()
+    assert "exists already" in mistake(capsys, ["sample", "m.safetensors", "--out", "taken.npy"])
+    words = mistake(capsys, ["sample", "m.safetensors", "--sweeps", "1", "--out", "taken.npy", "--overwrite"])
+    assert "taken.npy cannot be written" in words
+
+
+@pytest.mark.parametrize(
+    ("out", "words"),
+    [
+        ("full", "exists and is not empty; choose another --out, or add --overwrite"),
+        ("old.npy", "the run folder cannot be made: File exists"),
+        ("old.npy/run", "the run folder cannot be made: Not a directory"),
+        ("old.npy/deep/run --overwrite", "the run folder cannot be made: Not a directory"),
+        ("x" * 5000, "the run folder cannot be made: File name too long"),
+    ],
+    ids=lambda text: text[:20],
+)
+def test_run_folders(capsys, out, words):
+    assert words in mistake(capsys, ["train", "bits.npy", "--updates", "1", "--out", *out.split()])
+
+
+def test_a_file_where_the_runs_should_go(capsys):
+    Path("runs").write_text("kept")
+    assert "the run folder cannot be made" in mistake(capsys, ["train", "bits.npy", "--updates", "1"])
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the superuser may write everywhere")
+@pytest.mark.parametrize("command", ["sample m.safetensors --sweeps 1 --out closed/new.npy", "train bits.npy --out closed/run"])
+def test_a_folder_that_may_not_be_written_to(capsys, command):
+    Path("closed").mkdir(mode=0o500)
+    assert "Permission denied" in mistake(capsys, command.split())
+
+
+@pytest.mark.parametrize("function", ["os.replace", "os.fsync", "tempfile.mkstemp"])
+@pytest.mark.parametrize("out", ["new.npy", "new.png", "old.npy"])
+def test_a_disk_that_fails_leaves_nothing_half_written(capsys, monkeypatch, function, out):
+    def fail(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(function, fail)
+    command = ["sample", "m.safetensors", "--sweeps", "1", "--out", out, "--overwrite"]
+    assert f"{out} cannot be written: No space left on device" in mistake(capsys, command)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (MemoryError("Unable to allocate 7 TiB"), "error: Unable to allocate 7 TiB"),
+        (MemoryError(), "error: MemoryError"),
+        (OSError(5, "Input/output error", "some file"), "error: some file: Input/output error"),
+        (hm.InputError("on two\n lines"), "error: on two lines"),
+    ],
+)
+def test_what_no_check_foresees_is_one_line_too(capsys, monkeypatch, error, words):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr("harmonium.storage.load_described", fail)
+    assert words in mistake(capsys, ["info", "m.safetensors"])
+
+
+# ---- what looks like a mistake and is none
+
+
+@each(
+    [
+        ("sample m.safetensors --count 2 --sweeps 1 --clamp 1,?", ""),
+        ("sample m.safetensors --count 2 --sweeps 1 --clamp '1 ?'", ""),
+        ("sample spin.safetensors --count 2 --sweeps 1 --clamp -?", ""),
+        ("sample m.safetensors --count 2 --exact --seed 9223372036854775807", ""),
+        ("sample m.safetensors --count 2 --sweeps 1 --out new.png", "new.png"),
+        ("reconstruct m.safetensors bits.npy --draws 1 --out new.png", "new.png"),
+        ("table --weights '-1 -2; 3 4' --visible-bias '-1 0' --hidden-bias '-.5 0'", "Z = "),
+        ("conditional --weights '1000 1000; 1000 1000' --given v=01", "Pr{"),
+        ("data bits.npy --binarise stochastic --seed 9223372036854775807", "stochastic"),
+    ]
+)
+def test_no_mistake_and_no_warning(capsys, command, words):
+    """Negative numbers, a picture's shape that does not fit, 0/0 in a column, the largest seed: all have an answer."""
+    assert run(shlex.split(command)) == 0
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    assert words in captured.out
+    assert captured.out
