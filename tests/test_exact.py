@@ -16,7 +16,7 @@ from statistics_of_tests import FALSE_ALARM, counts_agree, draws_for_counts
 
 import harmonium as hm
 from harmonium import exact
-from harmonium.exact import blocks, tables
+from harmonium.exact import blocks, products, tables
 from harmonium.units import Binary, Spin
 
 each_case = pytest.mark.parametrize("case", SMALL, ids=lambda case: f"{case['n_visible']}x{case['n_hidden']}")
@@ -81,6 +81,39 @@ def test_sums_over_many_blocks_agree_with_one(monkeypatch, shape):
     parts = exact.log_partition(rbm), exact.moments(rbm), exact.log_reconstruction(rbm, exact.all_states(rbm.visible)[:3])
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12), whole, parts)
     jax.clear_caches()
+
+
+@each_pair
+@pytest.mark.parametrize(("shape", "scale"), [((9, 5), 1.0), ((5, 9), 0.3), ((40, 6), 3.0), ((6, 40), 15.0), ((3, 20), 200.0)])
+def test_products_agree_with_the_plain_sum(monkeypatch, visible, hidden, shape, scale):
+    """From sums of a few nats, sixteen factors a logarithm, up to those that leave products no room at all."""
+    rbm = random_machine(visible, hidden, shape, seed=6, scale=scale)
+    plain = exact.log_partition(rbm)
+    monkeypatch.setattr(products, "FEWEST_STATES", 1)
+    monkeypatch.setattr(products, "LOW_STATES", 4)
+    monkeypatch.setattr(products, "HIGH_STATES", 3)
+    group = products.group_length(blocks.smaller_first(rbm))
+    assert (group is None) == (scale == 200)
+    jax.clear_caches()
+    assert exact.log_partition(rbm) == pytest.approx(plain, rel=1e-13)
+    jax.clear_caches()
+
+
+@pytest.mark.parametrize("weight", [10.0, 340.0, 360.0, 690.0, 710.0])
+def test_products_stop_before_they_overflow(monkeypatch, weight):
+    """One unit sends +weight and another -weight, so that a half's factor is far larger than any sum."""
+    rbm = hm.RBM(Spin([0.0, 0.0]), Spin([0.0, 0.0, 0.0]), [[weight, 0.1, 0.0], [-weight, 0.2, weight / 2]])
+    monkeypatch.setattr(products, "FEWEST_STATES", 1)
+    monkeypatch.setattr(products, "LOW_STATES", 2)
+    jax.clear_caches()
+    assert exact.log_partition(rbm) == pytest.approx(brute_force(rbm)[3], rel=1e-13)
+    jax.clear_caches()
+
+
+def test_forecasts_grow_with_the_states_and_are_infinite_where_nothing_can_be_listed():
+    small, large, huge = (random_machine(Binary, Binary, (n, 50)) for n in (13, 20, 40))
+    assert exact.forecast(small) < exact.forecast(large) < 1
+    assert exact.forecast(huge) == math.inf
 
 
 def test_huge_weights_do_not_overflow():

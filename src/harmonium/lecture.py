@@ -26,6 +26,8 @@ MOST_ROWS = 4096
 """Tables of more rows than this are cut to the most probable ones."""
 SHOWN_OF_MANY = 40
 """How many rows are left of such a table."""
+MOST_SECONDS = 10.0
+"""A probability is left out where ln Z is forecast to take longer than this."""
 
 
 @dataclass(frozen=True)
@@ -161,8 +163,7 @@ def _errors(numbers: np.ndarray, frequency: np.ndarray) -> np.ndarray:
 
 
 def _probabilities(cold: RBM, v: np.ndarray, h: np.ndarray) -> np.ndarray:
-    states = exact.enumerable_states(cold)
-    if states is None or states * max(cold.weights.shape) > 1 << 31:
+    if exact.forecast(cold) > MOST_SECONDS:
         return np.full(len(v), np.nan)
     with jax.enable_x64(True):
         energies = np.asarray(model.energy(cold, v, h))

@@ -134,6 +134,7 @@ def validate(rbm: Any) -> RBM:
 
 def _check_parameter(what: str, value: Any) -> None:
     if not hasattr(value, "dtype") or np.dtype(value.dtype).kind not in "fiu":
-        raise InputError(f"{what} must be an array of real numbers, but is {value!r:.60}")
+        kind = getattr(value, "dtype", type(value).__name__)
+        raise InputError(f"{what} must be an array of real numbers, but its type is {kind}")
     if not isinstance(value, jax.core.Tracer) and not np.isfinite(np.asarray(value)).all():
         raise InputError(f"{what}: every value must be a finite number, but there is a NaN or an infinity")

@@ -25,8 +25,8 @@ from harmonium.model import RBM
 from harmonium.units import Binary, Units
 
 SECONDS_BETWEEN_STATES = 1.0
-MONITOR_ELEMENTS = 1 << 27
-"""The log likelihood is followed exactly during training up to this many states x columns (about a second)."""
+MONITOR_SECONDS = 1.0
+"""The log likelihood is followed during training where one exact value is forecast to take no longer than this."""
 MONITOR_SHARE = 0.2
 """The share of the time that following it may take."""
 
@@ -236,9 +236,7 @@ class _Monitor:
         if self.held_out is not None:
             gap = _mean_free_energy(rbm, self.held_out) - _mean_free_energy(rbm, self.shown)
             metrics["free_energy_gap"] = float(gap)
-        states = exact.enumerable_states(rbm)
-        affordable = states is not None and states * max(rbm.weights.shape) <= MONITOR_ELEMENTS
-        if affordable and (final or self.spent <= MONITOR_SHARE * elapsed):
+        if exact.forecast(rbm) <= MONITOR_SECONDS and (final or self.spent <= MONITOR_SHARE * elapsed):
             log_z = exact.log_partition(rbm)
             metrics["train_log_likelihood"] = float(exact.log_likelihood(rbm, self.shown, log_z).mean())
             if self.held_out is not None:

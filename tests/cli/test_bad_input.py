@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -84,7 +86,8 @@ def mistake(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> str:
 def each(cases: list[tuple[str, str]]) -> pytest.MarkDecorator:
     """Commands as one would type them, each with words that the message must have."""
     # Short and unique names, since commands hold characters that names of tests should not.
-    return pytest.mark.parametrize(("command", "words"), cases, ids=[f"{i}-{c.split()[0]}" for i, (c, _) in enumerate(cases)])
+    names = [f"{number}-{command[:12]}" for number, (command, _) in enumerate(cases)]
+    return pytest.mark.parametrize(("command", "words"), cases, ids=names)
 
 
 # ---- the command line itself
@@ -530,3 +533,11 @@ def test_no_mistake_and_no_warning(capsys, command, words):
     assert captured.err == ""
     assert words in captured.out
     assert captured.out
+
+
+def test_the_command_as_a_process_of_its_own():
+    """The same line and status where nothing is captured or replaced."""
+    command = [sys.executable, "-m", "harmonium", "table", "--weights", "1 x"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "harmonium: error: --weights: 'x' is not a number\n"

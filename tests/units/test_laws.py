@@ -61,6 +61,17 @@ def test_mean_is_the_gradient_of_the_log_normaliser(units):
 
 
 @each
+def test_softplus_form_is_the_log_normaliser_and_affine(units):
+    form = units.softplus_form(INPUTS)
+    if form is None:
+        pytest.skip("this kind has none, and need not")
+    constant, y = form
+    np.testing.assert_allclose(constant + np.logaddexp(0, y).sum(axis=-1), units.log_normaliser(INPUTS), atol=1e-10)
+    zero, there, twice = (units.softplus_form(factor * INPUTS) for factor in (0, 1, 2))
+    jax.tree.map(lambda a, b, c: np.testing.assert_allclose(c - a, 2 * (b - a), atol=1e-10), zero, there, twice)
+
+
+@each
 def test_mean_is_the_mean_over_states(units):
     p = np.exp(units.log_probability(listed(units)[:, None], INPUTS))
     np.testing.assert_allclose(units.mean(INPUTS), np.einsum("kb,kn->bn", p, listed(units)), atol=1e-12)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 
+from harmonium.checks import InputError
 from harmonium.cli.machine import add_seed
 from harmonium.cli.show import console, print_json, print_table
 
@@ -29,6 +30,8 @@ def run(options: argparse.Namespace) -> None:
 
     out = console()
     if options.data is None:
+        if options.binarise is not None:
+            raise InputError("--binarise goes with DATA")
         sources = [{"name": s.name, "about": s.about, "binarise": s.binarise} for s in data.SOURCES.values()]
         if options.json:
             print_json({"sources": sources})

@@ -66,7 +66,7 @@ def run(options: argparse.Namespace) -> None:
     from harmonium import exact, plots, storage
 
     check_out(options)
-    if options.exact and options.clamp:
+    if options.exact and options.clamp is not None:
         raise InputError("--exact draws all visible units; leave out --clamp, or use Gibbs sampling")
     rbm, _, description = storage.load_described(options.model)
     if options.exact:

@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> None:
     from harmonium import checks, data, gradients, lecture
 
     rbm = machine(options)
-    if options.binarise and not options.data:
+    if options.binarise is not None and options.data is None:
         raise InputError("--binarise goes with --data")
     if options.target is not None:
         rows = rbm.visible.read(options.target, "--target")[None]

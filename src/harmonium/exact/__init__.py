@@ -4,6 +4,7 @@ from harmonium.exact.blocks import enumerable_states, log_partition_and_statisti
 from harmonium.exact.tables import JointTable, all_states, configurations, joint_table, most_probable
 from harmonium.exact.values import (
     Moments,
+    forecast,
     log_likelihood,
     log_partition,
     log_reconstruction,
@@ -19,6 +20,7 @@ __all__ = [
     "all_states",
     "configurations",
     "enumerable_states",
+    "forecast",
     "joint_table",
     "log_likelihood",
     "log_partition",

@@ -17,8 +17,8 @@ import numpy as np
 
 from harmonium import checks, model
 from harmonium.checks import InputError
-from harmonium.exact import blocks
-from harmonium.exact.blocks import block, block_length, count_of, fold_blocks, smaller_first
+from harmonium.exact import blocks, products
+from harmonium.exact.blocks import block, block_length, count_of, enumerable_states, fold_blocks, smaller_first
 from harmonium.model import RBM
 
 
@@ -83,6 +83,18 @@ def float64(rbm: RBM) -> RBM:
     return jax.tree.map(lambda leaf: np.asarray(leaf, dtype=np.float64), model.validate(rbm))
 
 
+def forecast(rbm: RBM) -> float:
+    """About how many seconds `log_partition` takes, compilation aside, on two cores of 2026; infinite where it refuses.
+
+    Measured on 784x20: 5.7 s by the plain sum, 0.33 s by products.
+    """
+    states = enumerable_states(model.validate(rbm))
+    if states is None or states > blocks.MOST_STATES:
+        return float("inf")
+    by_products = products.group_length(smaller_first(float64(rbm))) is not None
+    return float(states * max(rbm.weights.shape) / (2.4e9 if by_products else 1.4e8))
+
+
 def log_partition(rbm: RBM) -> float:
     """ln Z = ln sum_{v,h} exp(-E(v, h)), in nats, by enumerating the smaller layer in float64.
 
@@ -90,7 +102,9 @@ def log_partition(rbm: RBM) -> float:
         InputError: the machine is malformed, or neither layer can be enumerated.
     """
     with jax.enable_x64(True):
-        return float(_log_partition(smaller_first(float64(rbm))))
+        enumerated = smaller_first(float64(rbm))
+        group = products.group_length(enumerated)
+        return float(_log_partition(enumerated) if group is None else products.log_partition(enumerated, group))
 
 
 def moments(rbm: RBM) -> Moments:

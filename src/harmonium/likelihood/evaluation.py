@@ -15,8 +15,8 @@ from harmonium.likelihood.report import Likelihood
 from harmonium.model import RBM
 from harmonium.units import Units
 
-EXACT_ELEMENTS = 1 << 31
-"""States x columns up to which enumeration is chosen unasked: some ten seconds on two cores."""
+EXACT_SECONDS = 10.0
+"""Enumeration is chosen unasked where it is forecast to take no longer than this."""
 
 
 def evaluate(rbm: RBM, data: Any) -> Likelihood:
@@ -30,7 +30,7 @@ def evaluate(rbm: RBM, data: Any) -> Likelihood:
     if not can_be_exact(rbm):
         raise InputError(
             f"the log likelihood of {rbm!r} cannot be had exactly: neither layer is small enough to be enumerated "
-            f"(about 20 units beside 1,000); train with fewer hidden units"
+            "(about 24 units beside 1,000); train with fewer hidden units"
         )
     log_z = exact.log_partition(rbm)
     mean = float(exact.log_likelihood(rbm, rows, log_z).mean())
@@ -42,9 +42,8 @@ def evaluate(rbm: RBM, data: Any) -> Likelihood:
 
 
 def can_be_exact(rbm: RBM) -> bool:
-    """Whether enumeration costs some ten seconds at most."""
-    states = exact.enumerable_states(rbm)
-    return states is not None and states * max(rbm.weights.shape) <= EXACT_ELEMENTS
+    """Whether ln Z can be enumerated in some ten seconds."""
+    return exact.forecast(rbm) <= EXACT_SECONDS
 
 
 def base_rate_log_likelihood(base_rate: Units, data: Any) -> float:

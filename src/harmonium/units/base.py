@@ -94,6 +94,13 @@ class Units(abc.ABC):
         """ln p(x | inputs) in nats, `[..., N] -> [...]`."""
         return jnp.sum(inputs * x, axis=-1) - self.energy(x) - self.log_normaliser(inputs)
 
+    def softplus_form(self, inputs: Any) -> tuple[Any, Any] | None:  # noqa: ARG002
+        """(c `[...]`, y `[..., N]`), both affine in `inputs`, with log_normaliser = c + sum_i softplus(y_i).
+
+        Optional: kinds of two states have it, and are enumerated many times as fast for it; None for all others.
+        """
+        return None
+
     # ---- the layer's size and its states
 
     @property

@@ -40,6 +40,9 @@ class Binary(Units):
     def log_normaliser(self, inputs: Any) -> Any:
         return jnp.sum(jax.nn.softplus(inputs + self.bias), axis=-1)
 
+    def softplus_form(self, inputs: Any) -> tuple[Any, Any]:
+        return jnp.zeros(jnp.shape(inputs)[:-1]), inputs + self.bias
+
     def mean(self, inputs: Any) -> Any:
         return jax.nn.sigmoid(inputs + self.bias)
 

@@ -40,6 +40,10 @@ class Spin(Units):
         total = inputs + self.bias
         return jnp.sum(jax.nn.softplus(2 * total) - total, axis=-1)
 
+    def softplus_form(self, inputs: Any) -> tuple[Any, Any]:
+        total = inputs + self.bias
+        return -jnp.sum(total, axis=-1), 2 * total
+
     def mean(self, inputs: Any) -> Any:
         return jnp.tanh(inputs + self.bias)
 
