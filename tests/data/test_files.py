@@ -319,7 +319,8 @@ def test_a_folder_is_no_file():
 
 
 def test_a_name_too_long_for_the_system():
-    assert "cannot be read" in refused("x" * 5000)
+    # From Python 3.14 such a file is just not there; before, asking for it was an error.
+    assert "cannot be read" in (message := refused("x" * 5000)) or "there is no such file" in message
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the superuser may read every file")
