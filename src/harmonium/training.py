@@ -103,7 +103,7 @@ def train(
         estimator: of the gradient; `pcd(1)` by default. optimiser: optax's; `optax.sgd(0.05)` by default.
         batch_size: rows in an update; all of them if there are fewer.
         updates, epochs, minutes: when to stop, exactly one of them. An epoch is len(data) / batch_size updates. `minutes` is
-            looked at between states; the updates made are in the last state's `step`, and `updates=step` repeats the run.
+            looked at between states (one update is always made); the updates made are in the last state's `step`, and `updates=step` repeats the run.
         average: decay of the running average of the iterates, in [0, 1); 0 turns averaging off.
         valid: held-out rows `[m, V]`, for the metrics alone. seed: of every random number.
 
@@ -193,7 +193,7 @@ def _states(
     monitor = _Monitor(rows, held_out, batches)
     done, count, speed = 0, 1, 0.0
     yield monitor.state(carry, done, speed, final=False)
-    while done != last and (deadline is None or time.monotonic() < deadline):
+    while done != last and (done == 0 or deadline is None or time.monotonic() < deadline):
         count = count if last is None else min(count, last - done)
         before = time.monotonic()
         carry = jax.block_until_ready(advance(carry, jnp.asarray(count, jnp.int32)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import pathlib
+import shlex
 import signal
 import subprocess
 import sys
@@ -261,9 +262,13 @@ def test_the_same_command_gives_the_same_machine(as_json):
 
 def test_minutes_record_what_repeats_the_run(as_json, tmp_path):
     timed = as_json("train", "shifter:3", "--hidden", "4", "--chains", "20", "--minutes", "0.02")
-    again = as_json("train", "shifter:3", "--hidden", "4", "--chains", "20", "--updates", str(timed["updates"]))
+    config = json.loads((tmp_path / timed["run"] / "config.json").read_text())
+    assert config["updates"] == timed["updates"]
+    name, *arguments = shlex.split(config["repeat"])
+    assert name == "harmonium"
+    assert str(timed["updates"]) in arguments
+    again = as_json(*arguments)
     np.testing.assert_array_equal(hm.load(timed["run"]).weights, hm.load(again["run"]).weights)
-    assert json.loads((tmp_path / timed["run"] / "config.json").read_text())["updates"] == timed["updates"]
 
 
 def test_train_on_files_with_rows_for_validation_and_test(as_json):

@@ -11,6 +11,7 @@ import argparse
 import hashlib
 import platform
 import re
+import shlex
 import sys
 import time
 from importlib.metadata import version
@@ -111,7 +112,7 @@ def run(options: argparse.Namespace) -> int | None:
     runs.write_json(folder / runs.CONFIG, config)
     (folder / runs.METRICS).unlink(missing_ok=True)
     state, history, stopped = _follow(states, folder, options)
-    config |= {"updates": state.step, "finished": stopped is None}
+    config |= {"updates": state.step, "finished": stopped is None, "repeat": _repeat(options, state.step)}
     runs.write_json(folder / runs.CONFIG, config)
     _save(state.rbm, base_rate, folder, dataset, config)
     if stopped is not None:
@@ -171,6 +172,15 @@ def _config(options: argparse.Namespace, dataset: Dataset, device: str) -> dict[
         "versions": {"python": platform.python_version(), **{package: version(package) for package in packages}},
         "machine": {"system": platform.system(), "architecture": platform.machine(), "device": device},
     }
+
+
+def _repeat(options: argparse.Namespace, updates: int) -> str:
+    """The command that gives the same machine again."""
+    words = ["harmonium", "train", options.data, "--updates", str(updates)]
+    for name, value in vars(options).items():
+        if name not in ("data", "updates", "epochs", "minutes", "out", "overwrite", "json", "run") and value is not None:
+            words += [f"--{name.replace('_', '-')}", str(value)]
+    return shlex.join(words)
 
 
 def _digest(rows: np.ndarray) -> str:
