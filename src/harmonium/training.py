@@ -103,7 +103,8 @@ def train(
         estimator: of the gradient; `pcd(1)` by default. optimiser: optax's; `optax.sgd(0.05)` by default.
         batch_size: rows in an update; all of them if there are fewer.
         updates, epochs, minutes: when to stop, exactly one of them. An epoch is len(data) / batch_size updates. `minutes` is
-            looked at between states (one update is always made); the updates made are in the last state's `step`, and `updates=step` repeats the run.
+            looked at between states, after one update at least; the updates made are in the last state's `step`, and
+            `updates=step` repeats the run.
         average: decay of the running average of the iterates, in [0, 1); 0 turns averaging off.
         valid: held-out rows `[m, V]`, for the metrics alone. seed: of every random number.
 
