@@ -128,7 +128,8 @@ def precision(rbm: RBM) -> AbstractContextManager[Any]:
 
 def _call(function: Callable[..., Any], rbm: RBM, *arguments: Any, **settings: int) -> np.ndarray:
     with precision(rbm):
-        return np.asarray(function(_floating(rbm), *arguments, **settings))
+        # Waiting first turns a lack of memory into an error; np.asarray of what failed ends the process.
+        return np.asarray(jax.block_until_ready(function(_floating(rbm), *arguments, **settings)))
 
 
 def _floating(rbm: RBM) -> RBM:

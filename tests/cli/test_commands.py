@@ -278,6 +278,7 @@ def test_train_on_files_with_rows_for_validation_and_test(as_json):
     np.savez("test.npz", a=rows[:9], b=rows[:2] * 7)
     report = as_json("train", "train.npy", "--valid", "valid.npy", "--test", "test.npz:a", "--hidden", "4", "--epochs", "2")
     assert report["log_likelihood"]["rows"] == 9
+    assert report["train"]["rows"] == 60
     assert json.loads(pathlib.Path(report["run"], "config.json").read_text())["data"]["rows"]["valid"] == 7
 
 

@@ -251,7 +251,7 @@ def test_a_few_rows_serve_for_everything():
 
 def test_nothing_is_held_out_where_none_is_asked():
     np.save("x.npy", numbered(50))
-    parts = load("x.npy", held_out=False)
+    parts = load("x.npy", hold_out=())
     for part in ("train", "valid", "test"):
         np.testing.assert_array_equal(getattr(parts, part), numbered(50))
     assert parts.held_out == "all rows"

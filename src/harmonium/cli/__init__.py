@@ -95,8 +95,10 @@ def run(arguments: Sequence[str]) -> int:
         # The reader of our output went away, as `head` does: nothing more can be said to it, also not at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (OSError, MemoryError) as error:
-        # A file, a disk or an amount beyond what the checks foresee.
+    except (OSError, MemoryError, RuntimeError) as error:
+        # A file, a disk or an amount beyond what the checks foresee; XLA's own name for want of memory is the last.
+        if isinstance(error, RuntimeError) and "RESOURCE_EXHAUSTED" not in str(error):
+            raise
         name = getattr(error, "filename", None)
         print(f"harmonium: error: {'' if name is None else f'{name}: '}{reason(error)}", file=sys.stderr)
         return BAD_INPUT

@@ -40,7 +40,7 @@ def test_rows(options: argparse.Namespace) -> np.ndarray:
     """The rows that DATA names."""
     from harmonium import data
 
-    return data.load(options.data, options.binarise, options.seed, held_out=False).test
+    return data.load(options.data, options.binarise, options.seed, hold_out=()).test
 
 
 def run(options: argparse.Namespace) -> None:

@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> None:
     if options.target is not None:
         rows = rbm.visible.read(options.target, "--target")[None]
     else:
-        rows = data.load(options.data, options.binarise, options.seed, held_out=False).train
+        rows = data.load(options.data, options.binarise, options.seed, hold_out=()).train
         rbm.visible.check(rows, options.data)
     estimator = gradients.by_name(options.estimator, checks.whole(options.chains, "--chains"), sampled=True)
     before = lecture.log_probabilities(rbm, rows, options.temperature)

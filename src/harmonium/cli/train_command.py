@@ -142,12 +142,13 @@ def _dataset(options: argparse.Namespace) -> Dataset:
 
     from harmonium import data
 
-    dataset = data.load(options.data, options.binarise, options.seed)
+    missing = [part for part in data.PARTS if getattr(options, part) is None]
+    dataset = data.load(options.data, options.binarise, options.seed, missing)
     for part in ("valid", "test"):
         file = getattr(options, part)
         if file is not None:
             # As `evaluate` does: a source's own rows of that part, all rows of a file.
-            rows = getattr(data.load(file, options.binarise, options.seed, held_out=False), part)
+            rows = getattr(data.load(file, options.binarise, options.seed, hold_out=()), part)
             dataset = replace(dataset, held_out=f"{dataset.held_out}; {part}: {file}")
             dataset = replace(dataset, valid=rows) if part == "valid" else replace(dataset, test=rows)
     return dataset

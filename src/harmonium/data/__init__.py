@@ -2,6 +2,6 @@
 
 from harmonium.data.binarise import binarise
 from harmonium.data.files import Table, read_table
-from harmonium.data.sources import SOURCES, Dataset, load
+from harmonium.data.sources import PARTS, SOURCES, Dataset, load
 
-__all__ = ["SOURCES", "Dataset", "Table", "binarise", "load", "read_table"]
+__all__ = ["PARTS", "SOURCES", "Dataset", "Table", "binarise", "load", "read_table"]

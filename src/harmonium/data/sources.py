@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,6 +17,8 @@ from harmonium.data.files import Table, read_table
 
 HELD_OUT = 0.1
 """Share of the rows that is held out for validation, and again for the test, where no such files are given."""
+PARTS = ("test", "valid")
+WORDS = {"valid": "validation", "test": "the test"}
 
 
 @dataclass(frozen=True)
@@ -49,13 +51,13 @@ class Source:
     binarise: str | None = None
 
 
-def load(location: str, binarised: str | None = None, seed: int = 0, held_out: bool = True) -> Dataset:
+def load(location: str, binarised: str | None = None, seed: int = 0, hold_out: Collection[str] = PARTS) -> Dataset:
     """The data set that `location` names: a named source, NAME or NAME:SIZE, or a file (see `read_table`).
 
     Args:
         binarised: `threshold=X` or `stochastic`; by default what the source prescribes, and nothing for files.
-        seed: of stochastic binarisation. held_out: hold out rows of a file for validation and test; else all rows are
-            in all three parts.
+        seed: of stochastic binarisation. hold_out: of the rows of a file, for which of "test" and "valid" a tenth is held
+            out; a part for which none is holds the training rows.
 
     Raises:
         InputError: nothing has that name, or the file cannot be used.
@@ -67,7 +69,7 @@ def load(location: str, binarised: str | None = None, seed: int = 0, held_out: b
         dataset = source.make(size or None)
         binarised = binarised or source.binarise
     else:
-        dataset = _split(location, read_table(location), held_out)
+        dataset = _split(location, read_table(location), hold_out)
     if binarised is None:
         return dataset
     parts = (dataset.train, dataset.valid, dataset.test)
@@ -77,17 +79,18 @@ def load(location: str, binarised: str | None = None, seed: int = 0, held_out: b
     return replace(dataset, binarised=binarised, train=train, valid=valid, test=test, entropy=entropy)
 
 
-def _split(name: str, table: Table, held_out: bool = True) -> Dataset:
+def _split(name: str, table: Table, hold_out: Collection[str] = PARTS) -> Dataset:
     count = len(table.values)
-    share = int(HELD_OUT * count) if held_out else 0
-    if share == 0:
-        words = "all rows" if not held_out else f"{count} rows are too few to hold any out: all serve for training too"
-        train = valid = test = table.values
-    else:
-        # The split depends on the number of rows alone, so that runs with different seeds can be compared.
-        shuffled = table.values[np.random.default_rng(0).permutation(count)]
-        test, valid, train = shuffled[:share], shuffled[share : 2 * share], shuffled[2 * share :]
-        words = f"{share} rows held out for validation and {share} for the test, chosen at random once for all"
+    share = int(HELD_OUT * count)
+    if not hold_out or share == 0:
+        words = f"{count} rows are too few to hold any out: all serve for training too" if hold_out else "all rows"
+        return Dataset(name, table.values, table.values, table.values, words, table.image_shape, table.columns)
+    # The split depends on the number of rows alone, so that runs with different seeds can be compared.
+    shuffled = table.values[np.random.default_rng(0).permutation(count)]
+    parts = {part: shuffled[share * place : share * (place + 1)] for place, part in enumerate(hold_out)}
+    train = shuffled[share * len(parts) :]
+    words = " and ".join(f"{share} rows held out for {WORDS[part]}" for part in hold_out) + ", chosen at random once for all"
+    valid, test = parts.get("valid", train), parts.get("test", train)
     return Dataset(name, train, valid, test, words, table.image_shape, table.columns)
 
 
