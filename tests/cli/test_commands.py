@@ -16,7 +16,7 @@ import pytest
 from conftest import LECTURE, SMALL
 
 import harmonium as hm
-from harmonium.cli import COMMANDS, run
+from harmonium.cli import COMMANDS, run, show
 
 WEIGHTS = ["--weights", "0.5 0.5; 0.5 0.5"]
 TINY = ["--hidden", "4", "--updates", "50", "--chains", "20"]
@@ -188,6 +188,15 @@ def test_lecture_commands_print_aligned_tables(command, which):
     assert "0.031390208" in text or "0.235003712" in text
     # Cells of one column end where their heading ends.
     assert "nan" not in text.lower()
+
+
+@pytest.mark.parametrize("width", [20, 60, 80])
+def test_no_number_is_cut_in_a_narrow_terminal(command, monkeypatch, width):
+    monkeypatch.setattr(show, "PIPED_WIDTH", width)
+    text = command("conditional", *WEIGHTS, "--given", "v=01")
+    assert "…" not in text
+    row = next(line for line in text.splitlines() if "0.387455619" in line)
+    assert row.split() == ["11", "0.387455619", "0.085327431", "0.085327431", "0.220225046"]
 
 
 def test_step_prints_every_number_of_the_lecture(command):

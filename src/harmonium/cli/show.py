@@ -63,15 +63,19 @@ def print_table(
 
     cells = [_column(list(column), decimals) for column in zip(*rows, strict=True)]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column, (_, justify) in zip(columns, cells, strict=True):
-        table.add_column(column, justify=justify, no_wrap=True)
+    widths = [max(map(len, texts), default=1) for texts, _ in cells]
+    for column, (_, justify), width in zip(columns, cells, widths, strict=True):
+        table.add_column(column, justify=justify, min_width=width, overflow="fold")
     ends = set(breaks)
     for number, row in enumerate(zip(*(texts for texts, _ in cells), strict=True)):
         table.add_row(*row, end_section=number in ends)
     out = out or console()
     if title:
         out.print(title, style="bold")
-    out.print(table)
+    # Headings fold in a narrow terminal; numbers are never cut, even if the terminal itself must then break the line.
+    usual, out.width = out.width, max(out.width, sum(widths) + 3 * len(widths))
+    out.print(table, crop=False)
+    out.width = usual
 
 
 def _column(cells: list[Any], decimals: int) -> tuple[list[str], Literal["left", "right"]]:
