@@ -42,6 +42,7 @@ def side_by_side(
     arrays = {name: np.asarray(images, dtype=float) for name, images in groups.items()}
     first = next(iter(arrays.values()))
     shape = image_shape or square(first.shape[1])
+    columns = _columns(shape, columns)
     lines = max(math.ceil(len(images) / columns) for images in arrays.values())
     figure = _figure(title, len(arrays) * columns * shape[1], lines * shape[0])
     for place, (name, images) in enumerate(arrays.items()):
@@ -62,6 +63,7 @@ def filters(weights: Any, image_shape: tuple[int, int] | None = None) -> Figure:
 def reconstructions(v: Any, reconstructed: Any, image_shape: tuple[int, int] | None = None, columns: int = 16) -> Figure:
     """Rows of `v [n, V]` with what the machine makes of each below it."""
     pairs = [np.asarray(v, dtype=float), np.asarray(reconstructed, dtype=float)]
+    columns = _columns(image_shape or square(pairs[0].shape[1]), columns)
     lines = [part[i : i + columns] for i in range(0, len(pairs[0]), columns) for part in pairs]
     padded = [np.concatenate([line, np.full((columns - len(line), line.shape[1]), np.nan)]) for line in lines]
     columns_used = columns if len(pairs[0]) >= columns else len(pairs[0])
@@ -109,6 +111,11 @@ def square(size: int) -> tuple[int, int]:
     """The shape in which `size` columns are drawn when nothing is known of them."""
     side = math.isqrt(size)
     return (side, side) if side * side == size and side > 2 else (1, size)
+
+
+def _columns(shape: tuple[int, int], wanted: int) -> int:
+    """Pictures in a line: as many as wanted, but few of rows that are no pictures, whose cells stand in one line themselves."""
+    return wanted if shape[0] > 1 else max(1, min(wanted, 32 // shape[1]))
 
 
 def _figure(title: str, width: int, height: int) -> Figure:

@@ -285,11 +285,13 @@ def _pictures(
     from harmonium import exact, likelihood, plots
 
     shape = dataset.image_shape
-    fantasies = exact.sample(rbm, 100, seed) if likelihood.can_be_exact(rbm) else hm.sample(rbm, 100, seed)
+    real = dataset.test[:100]
+    draw = exact.sample if likelihood.can_be_exact(rbm) else hm.sample
+    fantasies = draw(rbm, len(real), seed)
     shown = dataset.test[:64]
     pictures = {
         "filters": plots.filters(rbm.weights, shape),
-        "fantasies": plots.side_by_side({"data (test)": dataset.test[:100], "fantasies of the machine": fantasies}, shape),
+        "fantasies": plots.side_by_side({"data (test)": real, "fantasies of the machine": fantasies}, shape),
         "reconstructions": plots.reconstructions(shown, hm.reconstruct(rbm, shown, seed=seed), shape),
         "learning_curves": plots.learning_curves(history, report["baseline"], report["bound"]),
     }
