@@ -148,7 +148,10 @@ def test_best_choices_of_states_with_more_than_two_each():
 
 @each_pair
 @pytest.mark.parametrize("shape", [(2, 3), (3, 2)])
-def test_samples_follow_the_joint_law(visible, hidden, shape):
+@pytest.mark.parametrize("fewest", [1, 1 << 12], ids=["by products", "by the plain sum"])
+def test_samples_follow_the_joint_law(monkeypatch, visible, hidden, shape, fewest):
+    monkeypatch.setattr(products, "FEWEST_STATES", fewest)
+    monkeypatch.setattr(products, "LOW_STATES", 2)
     rbm = random_machine(visible, hidden, shape, seed=2)
     n = draws_for_counts(32, 0.01)
     v, h = exact.sample_joint(rbm, n, seed=4)

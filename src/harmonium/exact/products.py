@@ -11,6 +11,7 @@ largest possible product allows, so nothing overflows.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -56,39 +57,65 @@ def group_length(rbm: RBM) -> int | None:
     return group if exponents[:group].sum() <= LARGEST_EXPONENT else None
 
 
-@partial(jax.jit, static_argnames="group")
 def log_partition(rbm: RBM, group: int) -> Any:
     """ln Z by products of `group` factors (see `group_length`)."""
+    return jax.nn.logsumexp(log_shares(rbm, group))
+
+
+@partial(jax.jit, static_argnames="group")
+def log_shares(rbm: RBM, group: int) -> Any:
+    """The logs of each block's part of Z, `[blocks]`; block b holds states b * block_length(rbm) ..."""
+    _, length, high_count = _counts(rbm)
+    logs = _log_weights_of_blocks(rbm, group)
+    return jax.lax.map(lambda number: jax.nn.logsumexp(logs(number)), jnp.arange(-(-high_count // length)))
+
+
+@partial(jax.jit, static_argnames="group")
+def block_log_weights(rbm: RBM, group: int, number: Any) -> Any:
+    """The logs of the unnormalised probabilities of a block's states, `[block_length(rbm)]`, -inf beyond the last state."""
+    return _log_weights_of_blocks(rbm, group)(number).ravel()
+
+
+def block_length(rbm: RBM) -> int:
+    """States in a block."""
+    low_count, length, _ = _counts(rbm)
+    return low_count * length
+
+
+def _counts(rbm: RBM) -> tuple[int, int, int]:
+    """States of the lower half, of the upper half in a block, and of the upper half in all."""
     states = rbm.visible.unit_states
     assert states is not None
     each, units = len(states), rbm.visible.size // states.shape[1]
-    low_units = min(units, max(1, int(np.log(LOW_STATES) / np.log(each))))
-    low_count = each**low_units
+    low_count = each ** min(units, max(1, int(np.log(LOW_STATES) / np.log(each))))
     high_count = count_of(rbm.visible) // low_count
-    length = min(HIGH_STATES, high_count)
+    return low_count, min(HIGH_STATES, high_count), high_count
 
+
+def _log_weights_of_blocks(rbm: RBM, group: int) -> Callable[[Any], Any]:
+    low_count, length, high_count = _counts(rbm)
     # A half's states are joint states with the other half in its first state, which must then not be counted twice.
-    nothing = rbm.visible.states(jnp.zeros(1, int))
-    start, start_y = _parts(rbm, nothing)
+    start, start_y = _parts(rbm, rbm.visible.states(jnp.zeros(1, int)))
     low, low_y = _parts(rbm, rbm.visible.states(jnp.arange(low_count)))
     low_factors = _grouped(jnp.exp(low_y), group)
 
-    def body(number: Any, total: Any) -> Any:
+    def logs(number: Any) -> Any:
+        """The block's log weights, `[length, low_count]`."""
         indices = number * length + jnp.arange(length)
         high, high_y = _parts(rbm, rbm.visible.states(indices * low_count))
         high_factors = _grouped(jnp.exp(high_y - start_y), group)
 
-        def add(place: Any, logs: Any) -> Any:
+        def add(place: Any, total: Any) -> Any:
             a, b = low_factors[place], high_factors[place]
             product = 1 + a[0][None] * b[0][:, None]
             for factor in range(1, group):
                 product = product * (1 + a[factor][None] * b[factor][:, None])
-            return logs + jnp.log(product)
+            return total + jnp.log(product)
 
-        logs = jax.lax.fori_loop(0, len(low_factors), add, (high - start)[:, None] + low[None])
-        return jnp.logaddexp(total, jax.nn.logsumexp(jnp.where(indices[:, None] < high_count, logs, -jnp.inf)))
+        every = jax.lax.fori_loop(0, len(low_factors), add, (high - start)[:, None] + low[None])
+        return jnp.where(indices[:, None] < high_count, every, -jnp.inf)
 
-    return jax.lax.fori_loop(0, -(-high_count // length), body, jnp.full((), -jnp.inf, low.dtype))
+    return logs
 
 
 def _parts(rbm: RBM, x: Any) -> tuple[Any, Any]:

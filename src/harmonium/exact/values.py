@@ -47,8 +47,8 @@ def _moments(rbm: RBM) -> tuple[Any, Any, Any]:
 
 
 @partial(jax.jit, static_argnames="length")
-def _block_log_weights(rbm: RBM, first: Any, length: int) -> Any:
-    return block(rbm, first, length)[2]
+def _block_log_weights(rbm: RBM, number: Any, length: int) -> Any:
+    return block(rbm, number * length, length)[2]
 
 
 @partial(jax.jit, static_argnames="length")
@@ -184,18 +184,24 @@ def sample_joint(rbm: RBM, n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarra
     rbm = float64(rbm)
     n = checks.whole(n, "n")
     enumerated = smaller_first(rbm)
-    length = block_length(enumerated)
     random = np.random.default_rng(checks.seed(seed))
     with jax.enable_x64(True):
-        firsts = range(0, count_of(enumerated.visible), length)
         # A block by its share of Z, then a state inside the block: no array of all states is ever held.
-        shares = [float(jax.nn.logsumexp(_block_log_weights(enumerated, first, length))) for first in firsts]
-        chosen = np.sort(random.choice(len(shares), size=n, p=_normalised(np.array(shares))))
+        group = products.group_length(enumerated)
+        if group is None:
+            length = block_length(enumerated)
+            weights_of = partial(_block_log_weights, enumerated, length=length)
+            log_shares = np.array([jax.nn.logsumexp(weights_of(b)) for b in range(-(-count_of(enumerated.visible) // length))])
+        else:
+            length = products.block_length(enumerated)
+            weights_of = partial(products.block_log_weights, enumerated, group)
+            log_shares = np.asarray(products.log_shares(enumerated, group))
+        chosen = np.sort(random.choice(len(log_shares), size=n, p=_normalised(log_shares)))
         numbers = np.empty(n, dtype=np.int64)
-        for block in np.unique(chosen):
-            inside = _normalised(np.asarray(_block_log_weights(enumerated, firsts[block], length)))
-            here = chosen == block
-            numbers[here] = firsts[block] + random.choice(length, size=int(here.sum()), p=inside)
+        for number in np.unique(chosen):
+            inside = _normalised(np.asarray(weights_of(number)))
+            here = chosen == number
+            numbers[here] = number * length + random.choice(length, size=int(here.sum()), p=inside)
         random.shuffle(numbers)
         x = enumerated.visible.states(jnp.asarray(numbers))
         y = _sample_hidden(enumerated, jax.random.key(int(random.integers(2**63))), x)
