@@ -28,4 +28,4 @@ class Likelihood:
 
     def __str__(self) -> str:
         interval = "" if self.lower == self.upper else f" [{self.lower:.3f}, {self.upper:.3f}]"
-        return f"{self.mean:.3f}{interval} nats/example, {self.method}, {self.seconds:.1f} s"
+        return f"{self.mean:.3f}{interval} nats/example, {self.method}, {self.seconds:.2g} s"
