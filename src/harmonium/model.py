@@ -18,6 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from harmonium import pytree
 from harmonium.checks import InputError
 from harmonium.units import Units
 
@@ -48,7 +49,7 @@ class RBM:
         return f"RBM({_layer(self.visible)}, {_layer(self.hidden)}, {getattr(self.weights, 'dtype', '?')})"
 
 
-jax.tree_util.register_dataclass(RBM)
+pytree.register(RBM)
 
 
 def _layer(units: Any) -> str:

@@ -192,9 +192,9 @@ def _states(
     order = jnp.arange(len(rows))
     carry = _Carry(jnp.zeros((), jnp.int32), start, start, optimiser.init(start), estimator.init(init_key, start), order)
     monitor = _Monitor(rows, held_out, batches)
-    done, count, speed = 0, 1, 0.0
+    done, count, speed, final = 0, 1, 0.0, False
     yield monitor.state(carry, done, speed, final=False)
-    while done != last and (done == 0 or deadline is None or time.monotonic() < deadline):
+    while not final:
         count = count if last is None else min(count, last - done)
         before = time.monotonic()
         carry = jax.block_until_ready(advance(carry, jnp.asarray(count, jnp.int32)))

@@ -89,8 +89,8 @@ def run(options: argparse.Namespace) -> int | None:
     base_rate = rbm.visible
     for part in ("valid", "test"):
         base_rate.check(getattr(dataset, part), f"{part} data")
-    if not options.updates and options.epochs is None and options.minutes is None:
-        options.updates = DEFAULT_UPDATES if options.updates is None else options.updates
+    if options.updates is options.epochs is options.minutes is None:
+        options.updates = DEFAULT_UPDATES
     states = training.train(
         rbm,
         dataset.train,
@@ -150,7 +150,7 @@ def _dataset(options: argparse.Namespace) -> Dataset:
             # As `evaluate` does: a source's own rows of that part, all rows of a file.
             rows = getattr(data.load(file, options.binarise, options.seed, hold_out=()), part)
             dataset = replace(dataset, held_out=f"{dataset.held_out}; {part}: {file}")
-            dataset = replace(dataset, valid=rows) if part == "valid" else replace(dataset, test=rows)
+            dataset = replace(dataset, valid=rows) if part == "valid" else replace(dataset, test=rows, entropy=None)
     return dataset
 
 

@@ -86,7 +86,7 @@ def float64(rbm: RBM) -> RBM:
 def forecast(rbm: RBM) -> float:
     """About how many seconds `log_partition` takes, compilation aside, on two cores of 2026; infinite where it refuses.
 
-    Measured on 784x20: 5.7 s by the plain sum, 0.33 s by products.
+    Measured on 784x20: 5.6 s by the plain sum, 0.2 to 0.5 s by products.
     """
     states = enumerable_states(model.validate(rbm))
     if states is None or states > blocks.MOST_STATES:

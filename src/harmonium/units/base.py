@@ -25,6 +25,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from harmonium import pytree
 from harmonium.checks import InputError, numeric_array
 
 type_name_to_class: dict[str, type[Units]] = {}
@@ -35,16 +36,7 @@ type_name_to_class: dict[str, type[Units]] = {}
 def units(cls: type[Units]) -> type[Units]:
     """Make a class of units a frozen dataclass, a JAX pytree, and known to model files by its `name`."""
     frozen = dataclass(frozen=True, eq=False)(cls)
-    names = [field.name for field in fields(frozen)]  # type: ignore[arg-type]
-
-    # Not by jax.tree_util.register_dataclass: two classes that it registers with the same field names have equal tree
-    # structures (jax 0.10.2), so that now and then jit runs what it compiled for one kind of unit on another.
-    jax.tree_util.register_pytree_with_keys(
-        frozen,
-        lambda x: (tuple((jax.tree_util.GetAttrKey(name), getattr(x, name)) for name in names), None),
-        lambda _, children: frozen(*children),
-        lambda x: (tuple(getattr(x, name) for name in names), None),
-    )
+    pytree.register(frozen)
     type_name_to_class[frozen.name] = frozen
     return frozen
 
