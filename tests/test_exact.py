@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import itertools
 import math
+import os
+import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import jax
@@ -16,7 +19,7 @@ from statistics_of_tests import FALSE_ALARM, counts_agree, draws_for_counts
 
 import harmonium as hm
 from harmonium import exact
-from harmonium.exact import blocks, products, tables
+from harmonium.exact import blocks, products, slabs, tables, values
 from harmonium.units import Binary, Spin
 
 each_case = pytest.mark.parametrize("case", SMALL, ids=lambda case: f"{case['n_visible']}x{case['n_hidden']}")
@@ -83,20 +86,125 @@ def test_sums_over_many_blocks_agree_with_one(monkeypatch, shape):
     jax.clear_caches()
 
 
+@pytest.fixture
+def small_parts(monkeypatch):
+    """Blocks and slabs so small that a small machine has many, and as many threads as a larger computer's."""
+    for module, name, value in (
+        (products, "FEWEST_STATES", 1),
+        (products, "LOW_STATES", 4),
+        (products, "MIDDLE_STATES", 3),
+        (blocks, "BLOCK_ELEMENTS", 64),
+        (slabs, "PRODUCT_ELEMENTS", 512),
+        (slabs, "PLAIN_ELEMENTS", 512),
+        (slabs, "_cores", lambda: 4),
+    ):
+        monkeypatch.setattr(module, name, value)
+    jax.clear_caches()
+    yield monkeypatch
+    jax.clear_caches()
+
+
 @each_pair
-@pytest.mark.parametrize(("shape", "scale"), [((9, 5), 1.0), ((5, 9), 0.3), ((40, 6), 3.0), ((6, 40), 15.0), ((3, 20), 200.0)])
-def test_products_agree_with_the_plain_sum(monkeypatch, visible, hidden, shape, scale):
-    """From sums of a few nats, sixteen factors a logarithm, up to those that leave products no room at all."""
+@pytest.mark.parametrize(("shape", "scale"), [((9, 5), 1.0), ((5, 9), 0.3), ((40, 6), 3.0), ((6, 40), 15.0), ((3, 20), 2000.0)])
+def test_products_in_several_threads_agree_with_the_plain_sum_in_one(visible, hidden, shape, scale, request):
+    """From sums of a few nats, sixteen factors a group, up to those that leave products no room at all."""
     rbm = random_machine(visible, hidden, shape, seed=6, scale=scale)
     plain = exact.log_partition(rbm)
-    monkeypatch.setattr(products, "FEWEST_STATES", 1)
-    monkeypatch.setattr(products, "LOW_STATES", 4)
-    monkeypatch.setattr(products, "HIGH_STATES", 3)
-    group = products.group_length(blocks.smaller_first(rbm))
-    assert (group is None) == (scale == 200)
-    jax.clear_caches()
+    request.getfixturevalue("small_parts")
+    in_blocks = slabs.in_blocks(blocks.smaller_first(rbm))
+    assert in_blocks.by_products == (scale < 2000)
     assert exact.log_partition(rbm) == pytest.approx(plain, rel=1e-13)
-    jax.clear_caches()
+
+
+@pytest.mark.parametrize("shape", [(3, 8), (20, 2), (1, 1)])
+def test_states_by_powers_are_the_units_own(shape):
+    rbm = random_machine(Spin, Binary, shape)
+    numbers = np.arange(min(rbm.visible.state_count, 256))
+    np.testing.assert_array_equal(blocks.states(rbm, numbers), rbm.visible.states(numbers))
+
+
+each_sum = pytest.mark.parametrize("fewest", [1, 1 << 40], ids=["by products", "by the plain sum"])
+
+
+@each_sum
+def test_progress_rises_to_one_and_is_told_to_the_calling_thread(small_parts, fewest):
+    small_parts.setattr(products, "FEWEST_STATES", fewest)
+    rbm = random_machine(Binary, Binary, (9, 12))
+    told = []
+    value = exact.log_partition(rbm, lambda share: told.append((share, threading.get_ident())))
+    shares = [share for share, _ in told]
+    assert value == exact.log_partition(rbm)
+    assert len(shares) > 5
+    assert shares[0] > 0
+    assert (np.diff(shares) > 0).all()
+    assert shares[-1] == 1
+    assert {thread for _, thread in told} == {threading.get_ident()}
+    assert products.log_shares._cache_size() + blocks.log_shares._cache_size() == 1  # compiled once for all threads
+
+
+def test_progress_of_a_sum_in_one_call_is_told_once(two_by_two):
+    told = []
+    exact.log_partition(two_by_two, told.append)
+    assert told == [1]
+
+
+@each_sum
+@pytest.mark.parametrize("after", [1, 3])
+def test_what_progress_raises_stops_the_sum_and_leaves_nothing_running(small_parts, fewest, after):
+    small_parts.setattr(products, "FEWEST_STATES", fewest)
+    rbm = random_machine(Binary, Binary, (9, 12))
+    threads = threading.active_count()
+    told = []
+
+    def stop(share):
+        told.append(share)
+        if len(told) == after:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        exact.log_partition(rbm, stop)
+    assert len(told) == after
+    assert threading.active_count() == threads
+
+
+def test_ctrl_c_stops_the_loop_after_the_computations_that_have_begun():
+    threads = threading.active_count()
+    begun = []
+
+    def compute(number):
+        begun.append(number)
+        if number == 5:
+            os.kill(os.getpid(), signal.SIGINT)
+        return jax.numpy.zeros(1)
+
+    with pytest.raises(KeyboardInterrupt):
+        list(slabs.run(compute, 100_000))
+    assert len(begun) < 1000
+    assert threading.active_count() == threads
+
+
+def test_what_a_computation_raises_reaches_the_caller():
+    def compute(number):
+        if number == 3:
+            raise MemoryError
+        return jax.numpy.zeros(1)
+
+    with pytest.raises(MemoryError):
+        list(slabs.run(compute, 10))
+
+
+@each_pair
+def test_moments_by_products_leave_out_only_what_is_negligible(small_parts, visible, hidden):
+    """Weights so large that most states have no probability to speak of."""
+    rbm = random_machine(visible, hidden, (8, 30), seed=8, scale=4.0)
+    used = []
+    moments_of = values._moments_of
+    small_parts.setattr(values, "_moments_of", lambda *of: used.append(of[3]) or moments_of(*of))
+    found = exact.moments(rbm)
+    assert 0 < sum(used) < rbm.visible.state_count / 2
+    small_parts.setattr(products, "FEWEST_STATES", 1 << 40)
+    for part, plain in zip(found, exact.moments(rbm), strict=True):
+        np.testing.assert_allclose(part, plain, rtol=1e-12, atol=1e-14)
 
 
 @pytest.mark.parametrize("weight", [10.0, 340.0, 360.0, 690.0, 710.0])

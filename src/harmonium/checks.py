@@ -27,6 +27,13 @@ def positive(value: Any, what: str) -> float:
         raise InputError(f"{what} must be a positive number that floating point can hold, but is far larger") from error
 
 
+def share(value: Any, what: str) -> float:
+    """`value` as a float, if it is a number from 0 to 1."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 <= cast(Any, value) <= 1:
+        raise InputError(f"{what} must be a number from 0 to 1, but is {value!r}")
+    return float(value)
+
+
 MOST = 2**31 - 1
 """The largest count: what the 32-bit integers of compiled loops and shapes hold."""
 

@@ -81,6 +81,20 @@ def free_energy(rbm: RBM, v: Any, inputs: Any = None) -> Any:
     return rbm.visible.energy(v) - rbm.hidden.log_normaliser(inputs)
 
 
+def free_energy_difference(rbm: RBM, other: RBM, v: Any, inputs: Any, other_inputs: Any) -> Any:
+    """F of `other` minus F of `rbm` at the same v, `[..., V] -> [...]` (nats).
+
+    The differences are formed unit by unit and then summed: between close machines nothing is lost to cancellation. The
+    visible part uses that an energy is linear in the parameters.
+
+    Args:
+        inputs, other_inputs: `[..., H]`, `hidden_inputs` of v under each of the two.
+    """
+    visible = jax.tree.map(lambda a, b: b - a, rbm.visible, other.visible).energy(v)
+    hidden = other.hidden.log_normaliser_terms(other_inputs) - rbm.hidden.log_normaliser_terms(inputs)
+    return visible - jnp.sum(hidden, axis=-1)
+
+
 def statistics(rbm: RBM, v: Any, inputs: Any) -> RBM:
     """The sufficient statistics expected when `v` is held, averaged over the rows of `v`.
 
@@ -104,6 +118,24 @@ def joint_statistics(rbm: RBM, v: Any, h: Any) -> RBM:
 def at_temperature(rbm: RBM, temperature: Any) -> RBM:
     """The machine whose distribution is that of `rbm` at `temperature`: every parameter divided by it."""
     return jax.tree.map(lambda leaf: leaf / temperature, rbm)
+
+
+def interpolate(base: RBM, rbm: RBM, beta: Any) -> RBM:
+    """The machine `beta` of the way from `base` to `rbm`, leaf by leaf: (1 - beta) base + beta rbm.
+
+    From a machine of zeros this is tempering (at temperature 1 / beta), from independent units the path of annealing.
+    """
+    return jax.tree.map(lambda b, r: (1 - beta) * b + beta * r, base, rbm)
+
+
+def independent(visible: Units, hidden: Units) -> RBM:
+    """The two layers without any weight between them: its ln Z is a sum, its samples need no chain."""
+    return RBM(visible, hidden, jnp.zeros((visible.size, hidden.size), jnp.result_type(*jax.tree.leaves(visible))))
+
+
+def independent_log_partition(rbm: RBM) -> Any:
+    """ln Z of the machine's two layers if there were no weights between them (nats)."""
+    return sum(layer.log_normaliser(jnp.zeros(layer.size)) for layer in (rbm.visible, rbm.hidden))
 
 
 def transpose(rbm: RBM) -> RBM:

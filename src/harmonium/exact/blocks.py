@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from harmonium import model
 from harmonium.checks import InputError
@@ -58,13 +60,42 @@ def count_of(units: Units) -> int:
     return count
 
 
+def states(rbm: RBM, numbers: Any) -> Any:
+    """The enumerated (visible) layer's states of the given numbers, `[n] -> [n, V]`: `rbm.visible.states(numbers)`.
+
+    By a table of powers, which cannot overflow here (`MOST_STATES`): compiled in a tenth of the time and run in half of it.
+    """
+    values = rbm.visible.unit_states
+    assert values is not None
+    each, width = values.shape
+    powers = each ** np.arange(rbm.visible.size // width)[::-1]
+    digits = numbers[:, None] // powers % each
+    return jnp.asarray(values, jnp.result_type(rbm.weights))[digits].reshape(len(numbers), -1)
+
+
 def block(rbm: RBM, first: Any, length: int) -> tuple[Any, Any, Any]:
     """States `first ...` with their inputs to the other layer and the logs of their unnormalised probabilities."""
     indices = first + jnp.arange(length)
-    x = rbm.visible.states(indices)
+    x = states(rbm, indices)
     inputs = model.hidden_inputs(rbm, x)
     log_weights = -model.free_energy(rbm, x, inputs)
     return x, inputs, jnp.where(indices < count_of(rbm.visible), log_weights, -jnp.inf)
+
+
+@partial(jax.jit, static_argnames=("length", "blocks"))
+def log_shares(rbm: RBM, first: Any, length: int, blocks: int) -> Any:
+    """The logs of the parts of Z of the blocks `first ...`, `[blocks]`; block b holds states b * length ..."""
+    return jax.lax.map(lambda number: jax.nn.logsumexp(_log_weights(rbm, number, length)), first + jnp.arange(blocks))
+
+
+@partial(jax.jit, static_argnames="length")
+def log_weights(rbm: RBM, number: Any, length: int) -> Any:
+    """The logs of the unnormalised probabilities of a block's states, `[length]`, -inf beyond the last state."""
+    return _log_weights(rbm, number, length)
+
+
+def _log_weights(rbm: RBM, number: Any, length: int) -> Any:
+    return block(rbm, number * length, length)[2]
 
 
 def fold_blocks(rbm: RBM, start: Any, add: Callable[[Any, Any, Any, Any, Any], Any]) -> tuple[Any, Any]:

@@ -63,8 +63,12 @@ class Units(abc.ABC):
         """The layer's own part of the energy, `[..., N] -> [...]` (nats at temperature 1)."""
 
     @abc.abstractmethod
+    def log_normaliser_terms(self, inputs: Any) -> Any:
+        """`log_normaliser` unit by unit, `[..., N] -> [..., units]`: units of one layer are independent given `inputs`."""
+
     def log_normaliser(self, inputs: Any) -> Any:
         """ln sum_x exp(inputs . x - energy(x)), `[..., N] -> [...]`; its gradient by `inputs` is `mean`."""
+        return jnp.sum(self.log_normaliser_terms(inputs), axis=-1)
 
     @abc.abstractmethod
     def mean(self, inputs: Any) -> Any:

@@ -37,8 +37,8 @@ class Binary(Units):
     def energy(self, x: Any) -> Any:
         return -jnp.sum(self.bias * x, axis=-1)
 
-    def log_normaliser(self, inputs: Any) -> Any:
-        return jnp.sum(jax.nn.softplus(inputs + self.bias), axis=-1)
+    def log_normaliser_terms(self, inputs: Any) -> Any:
+        return jax.nn.softplus(inputs + self.bias)
 
     def softplus_form(self, inputs: Any) -> tuple[Any, Any]:
         return jnp.zeros(jnp.shape(inputs)[:-1]), inputs + self.bias

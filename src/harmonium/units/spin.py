@@ -35,10 +35,10 @@ class Spin(Units):
     def energy(self, x: Any) -> Any:
         return -jnp.sum(self.bias * x, axis=-1)
 
-    def log_normaliser(self, inputs: Any) -> Any:
+    def log_normaliser_terms(self, inputs: Any) -> Any:
         # ln 2 cosh y, without forming e^|y|
         total = inputs + self.bias
-        return jnp.sum(jax.nn.softplus(2 * total) - total, axis=-1)
+        return jax.nn.softplus(2 * total) - total
 
     def softplus_form(self, inputs: Any) -> tuple[Any, Any]:
         total = inputs + self.bias
