@@ -181,5 +181,5 @@ def test_cd_shows_the_states_it_sampled():
 
 @pytest.mark.parametrize("name", ["", "cd", "cd-0", "pcd-x", "exact-1", "CD-1", "cd-1.5"])
 def test_unknown_estimators_are_refused(name):
-    with pytest.raises(hm.InputError, match="use exact, cd-K or pcd-K"):
+    with pytest.raises(hm.InputError, match="use exact, cd-K, pcd-K, pt-K or ptt-K"):
         gradients.by_name(name)

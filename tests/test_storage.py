@@ -9,8 +9,10 @@ import struct
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
+from conftest import random_machine
 from safetensors.numpy import save as serialise
 
 import harmonium as hm
@@ -382,3 +384,39 @@ def test_two_hundred_random_damages_raise_nothing_else():
             assert np.isfinite(hm.exact.log_partition(rbm))
     assert len(messages) > 100
     assert all(message.startswith("x.safetensors") for message in messages)
+
+
+@pytest.mark.parametrize("name", ["gibbs", "tempering", "trajectory"])
+def test_a_samplers_state_comes_back_and_goes_on_as_if_it_had_never_left(tmp_path, name):
+    rbm = jax.tree.map(jnp.float32, random_machine(hm.Binary, hm.Binary, (4, 3)))
+    sampler = {"gibbs": hm.gibbs(5), "tempering": hm.tempering(5, rungs=3), "trajectory": hm.trajectory(chains=5, rungs=3)}[
+        name
+    ]
+    state, _ = sampler.step(jax.random.key(1), rbm, sampler.init(jax.random.key(0), rbm))
+    path = storage.save_state(state, tmp_path / "chains.safetensors")
+    loaded = storage.load_state(path, jax.eval_shape(sampler.init, jax.random.key(0), rbm))
+    assert type(loaded) is type(state)
+    jax.tree.map(np.testing.assert_array_equal, state, loaded)
+    ahead, again = (sampler.step(jax.random.key(2), rbm, s)[0] for s in (state, loaded))
+    jax.tree.map(np.testing.assert_array_equal, ahead, again)
+
+
+def test_state_files_that_do_not_fit_are_refused(tmp_path):
+    rbm = jax.tree.map(jnp.float32, random_machine(hm.Binary, hm.Binary, (4, 3)))
+    state = hm.gibbs(5).init(jax.random.key(0), rbm)
+    path = storage.save_state(state, tmp_path / "chains.safetensors")
+    with pytest.raises(hm.InputError, match="exists already"):
+        storage.save_state(state, path)
+    with pytest.raises(hm.InputError, match=r"shape \[5, 4\].*\[6, 4\].*another machine or sampler"):
+        storage.load_state(path, hm.gibbs(6).init(jax.random.key(0), rbm))
+    with pytest.raises(hm.InputError, match="holds a Chains state, but a Tempered is expected"):
+        storage.load_state(path, hm.tempering(5).init(jax.random.key(0), rbm))
+    with pytest.raises(hm.InputError, match="no such state file"):
+        storage.load_state(tmp_path / "absent", state)
+    with pytest.raises(hm.InputError, match="no state file"):
+        storage.load_state(hm.save(rbm, tmp_path / "model.safetensors"), state)
+    path.write_bytes(path.read_bytes()[:50])
+    with pytest.raises(hm.InputError, match="damaged"):
+        storage.load_state(path, state)
+    with pytest.raises(hm.InputError, match="cannot be stored"):
+        storage.save_state({"key": np.array(["a"])}, tmp_path / "other")

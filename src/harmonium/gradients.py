@@ -22,7 +22,7 @@ from harmonium import checks, model
 from harmonium import exact as enumeration
 from harmonium.checks import InputError
 from harmonium.model import RBM
-from harmonium.samplers import Sampler, gibbs
+from harmonium.samplers import Sampler, gibbs, tempering, trajectory
 from harmonium.samplers.gibbs import sweep_many
 
 
@@ -103,18 +103,31 @@ def persistent(sampler: Sampler) -> Estimator:
 
 
 def by_name(name: str, chains: int = 500, sampled: bool = False) -> Estimator:
-    """The estimator that the command line calls `exact`, `cd-K` or `pcd-K` (`chains` for pcd, `sampled` for cd).
+    """The estimator that the command line calls `exact`, `cd-K`, `pcd-K`, `pt-K` or `ptt-K`.
+
+    K is the number of Gibbs sweeps at an update; pt and ptt are parallel tempering and parallel trajectory tempering.
+
+    Args:
+        chains: for all but exact and cd. sampled: for cd.
 
     Raises:
         InputError: the name is none of them.
     """
     if name == "exact":
         return exact()
-    match = re.fullmatch(r"(cd|pcd)-([1-9]\d{0,5})", name)
+    match = re.fullmatch(r"(cd|pcd|pt|ptt)-([1-9]\d{0,5})", name)
     if not match:
-        raise InputError(f"estimator {name!r} is unknown: use exact, cd-K or pcd-K with K Gibbs sweeps, for example pcd-1")
-    k = int(match[2])
-    return cd(k, sampled) if match[1] == "cd" else pcd(k, chains)
+        raise InputError(
+            f"estimator {name!r} is unknown: use exact, cd-K, pcd-K, pt-K or ptt-K with K Gibbs sweeps, for example pcd-1"
+        )
+    kind, k = match[1], int(match[2])
+    if kind == "cd":
+        return cd(k, sampled)
+    return {
+        "pcd": lambda: pcd(k, chains),
+        "pt": lambda: persistent(tempering(chains, sweeps=k)),
+        "ptt": lambda: persistent(trajectory(chains=chains, sweeps=k)),
+    }[kind]()
 
 
 def _no_state(_key: Any, _rbm: RBM) -> Any:

@@ -1,7 +1,8 @@
 """Files: a machine in one versioned safetensors file, and any file written whole or not at all.
 
 A model file holds named arrays (`weights`, `visible.bias`, ...) beside a description in its header: the format's name and
-version, the kind of each layer, and whatever the caller notes. Nothing in it is ever executed.
+version, the kind of each layer, and whatever the caller notes. A state file holds the arrays of a sampler's state.
+Nothing in either is ever executed.
 
 Reference: the safetensors format, https://github.com/huggingface/safetensors#format.
 """
@@ -15,6 +16,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from harmonium import model
@@ -23,6 +26,7 @@ from harmonium.model import RBM
 from harmonium.units import Units, type_name_to_class
 
 FORMAT = "harmonium"
+STATE_FORMAT = "harmonium state"
 VERSION = 1
 
 
@@ -147,6 +151,66 @@ def load_described(path: str | os.PathLike[str]) -> tuple[RBM, Units | None, dic
     except InputError as error:
         raise InputError(f"{source} is damaged: {error}") from error
     return rbm, base_rate, description
+
+
+def save_state(state: Any, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+    """Write a sampler's state, or any pytree of arrays, to a state file (.safetensors), each leaf under its own name.
+
+    Raises:
+        InputError: a leaf is no array of numbers, the file exists and `overwrite` is false, or it cannot be written.
+    """
+    from safetensors.numpy import save as serialise
+
+    arrays = {}
+    for name, leaf in _named_leaves(state).items():
+        arrays[name] = np.ascontiguousarray(np.asarray(leaf)).reshape(np.shape(leaf))
+        if arrays[name].dtype.kind not in "fiub":
+            raise InputError(f"{name} cannot be stored: it holds {arrays[name].dtype.name} values, not numbers")
+    description = {"format": STATE_FORMAT, "version": str(VERSION), "kind": type(state).__name__}
+    return write_file(path, serialise(arrays, description), overwrite)
+
+
+def load_state(path: str | os.PathLike[str], template: Any) -> Any:
+    """The state in a file that `save_state` wrote, in the form of `template`.
+
+    Args:
+        template: a state of the same sampler and machine (or `jax.eval_shape` of its `init`): it says what is expected.
+
+    Raises:
+        InputError: there is no such file, it is damaged or of another kind, or its arrays differ from the template's.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    source = Path(path)
+    try:
+        if not source.is_file():
+            raise InputError(f"{source}: there is no such state file")
+        with safe_open(source, framework="numpy") as file:
+            description = dict(file.metadata() or {})
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+    except OSError as error:
+        raise InputError(f"{source} cannot be read: {reason(error)}") from error
+    except SafetensorError as error:
+        raise InputError(f"{source} is damaged or no state file: {reason(error)}") from error
+    if description.get("format") != STATE_FORMAT or description.get("version") != str(VERSION):
+        raise InputError(f"{source} is no state file of version {VERSION}")
+    expected = _named_leaves(template)
+    if description.get("kind") != type(template).__name__ or expected.keys() != arrays.keys():
+        raise InputError(f"{source} holds a {description.get('kind')} state, but a {type(template).__name__} is expected")
+    for name, leaf in expected.items():
+        shape, dtype = list(np.shape(leaf)), np.dtype(leaf.dtype)
+        if (list(arrays[name].shape), arrays[name].dtype) != (shape, dtype):
+            raise InputError(
+                f"{source}: {name} has shape {list(arrays[name].shape)} and type {arrays[name].dtype}, "
+                f"but {shape} and {dtype} are expected: it belongs to another machine or sampler"
+            )
+    with jax.enable_x64(True):  # or float64 arrays would be narrowed
+        return jax.tree.unflatten(jax.tree.structure(template), [jnp.asarray(arrays[name]) for name in expected])
+
+
+def _named_leaves(tree: Any) -> dict[str, Any]:
+    """Each leaf under its path, such as `rungs.v`."""
+    return {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in jax.tree.leaves_with_path(tree)}
 
 
 def _check_base_rate(rbm: RBM, base_rate: Units) -> None:
