@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import jax
@@ -11,34 +13,77 @@ import numpy as np
 
 from harmonium import exact, model
 from harmonium.checks import InputError
+from harmonium.likelihood.bracket import Bracket, Report, bracket, check_limits
+from harmonium.likelihood.conservative import conservative_log_likelihood
 from harmonium.likelihood.report import Likelihood
+from harmonium.likelihood.rows import rows_of
 from harmonium.model import RBM
 from harmonium.units import Units
 
 EXACT_SECONDS = 10.0
 """Enumeration is chosen unasked where it is forecast to take no longer than this."""
+WIDEST = 1.0
+"""The widest interval (nats) that passes without a warning."""
+LEAST_EFFECTIVE_SHARE = 0.1
+"""The smallest effective share of the runs that passes without a warning."""
+CONSERVATIVE = "conservative_log_likelihood"
 
 
-def evaluate(rbm: RBM, data: Any) -> Likelihood:
-    """The mean ln p(v) of `data [n, V]`, exact by enumeration of the smaller layer.
+def evaluate(
+    rbm: RBM,
+    data: Any,
+    *,
+    method: str = "auto",
+    base_rate: Units | None = None,
+    seconds: float = 60.0,
+    precision: float = 0.1,
+    runs: int = 100,
+    seed: int = 0,
+    report: Report = lambda _stage, _share: None,
+) -> Likelihood:
+    """The mean ln p(v) = -mean F(v) - ln Z of `data [n, V]`, in nats per example.
+
+    Where the smaller layer can be enumerated in some ten seconds, ln Z is exact. Otherwise it is bracketed by annealed
+    importance sampling forwards and in reverse, the reverse runs starting from tempered chains whose equilibrium is checked
+    (see `likelihood.bracket`); what speaks against the figure stands in the result's `warnings`.
+
+    Args:
+        method: `auto`; `exact`, which enumerates however long it takes; or `estimate`, which never does.
+        base_rate: visible units of the annealing path's start; by default fitted to `data`.
+        seconds: time allowed to an estimate. precision: half the width of the interval (nats) at which it stops earlier.
+        runs: annealing runs in each direction. seed: of every random number.
+        report: told the stage and the share of it done, as the work goes on.
 
     Raises:
-        InputError: data outside the units' domain, or a machine too large to enumerate.
+        InputError: data outside the units' domain, an argument out of range, or a machine too large for `exact`.
+
+    References: R. Salakhutdinov and I. Murray, ICML 2008; Y. Burda, R. Grosse and R. Salakhutdinov, AISTATS 2015.
     """
-    start = time.monotonic()
+    begun = time.monotonic()
     rows = rows_of(model.validate(rbm).visible, data)
-    if not can_be_exact(rbm):
-        raise InputError(
-            f"the log likelihood of {rbm!r} cannot be had exactly: neither layer is small enough to be enumerated "
-            "(about 24 units beside 1,000); train with fewer hidden units"
-        )
-    log_z = exact.log_partition(rbm)
-    mean = float(exact.log_likelihood(rbm, rows, log_z).mean())
-    states = exact.enumerable_states(rbm)
-    assert states is not None
-    layer = "visible" if rbm.visible.state_count == states else "hidden"
-    method = f"exact (all {states:,} {layer} states)"
-    return Likelihood(mean, mean, mean, method, len(rows), log_z, time.monotonic() - start)
+    if method not in ("auto", "exact", "estimate"):
+        raise InputError(f"method must be auto, exact or estimate, but is {method!r}")
+    check_limits(rbm, base_rate, seconds, precision, runs, seed)
+    if method == "exact" or (method == "auto" and can_be_exact(rbm)):
+        log_z = exact.log_partition(rbm, progress=lambda share: report("enumerating", share))
+        mean = float(exact.log_likelihood(rbm, rows, log_z).mean())
+        states = exact.enumerable_states(rbm)
+        assert states is not None
+        layer = "visible" if rbm.visible.state_count == states else "hidden"
+        name = f"exact (all {states:,} {layer} states)"
+        return Likelihood(mean, mean, mean, name, len(rows), log_z, time.monotonic() - begun)
+    found = bracket(rbm, rows, base_rate=base_rate, seconds=seconds, precision=precision, runs=runs, seed=seed, report=report)
+    return _estimated(rbm, rows, found, begun, seed, report)
+
+
+def on_other_rows(found: Likelihood, rbm: RBM, data: Any) -> Likelihood:
+    """The report for other rows `[n, V]` of the same machine, whose ln Z is known by now; raises as `evaluate`."""
+    rows = rows_of(model.validate(rbm).visible, data)
+    mean = float(exact.log_likelihood(rbm, rows, found.log_partition).mean())
+    shift = mean - found.mean
+    details = {name: value for name, value in found.details.items() if name != CONSERVATIVE}
+    other = replace(found, mean=mean, lower=found.lower + shift, upper=found.upper + shift, rows=len(rows), details=details)
+    return replace(other, warnings=doubts(other))
 
 
 def can_be_exact(rbm: RBM) -> bool:
@@ -53,9 +98,70 @@ def base_rate_log_likelihood(base_rate: Units, data: Any) -> float:
         return float(jnp.mean(units.log_probability(np.asarray(data, dtype=np.float64), np.zeros(units.size))))
 
 
-def rows_of(units: Units, data: Any) -> np.ndarray:
-    """`data` as rows `[n, V]` in the domain of `units`, or an `InputError`."""
-    rows = units.check(data, "data")
-    if rows.ndim != 2 or len(rows) == 0:
-        raise InputError(f"data must have shape [n, {units.size}] with n at least 1, but has {list(rows.shape)}")
-    return rows
+def _estimated(rbm: RBM, rows: np.ndarray, found: Bracket, begun: float, seed: int, report: Report) -> Likelihood:
+    # Reverse runs from chains that remember their start are biased; the forward ones do not depend on those chains.
+    log_z = (found.bridge if found.samples.met else found.forward).value
+    # What is left of the log likelihood when ln Z is taken to be 0: the mean of -F.
+    unnormalised = exact.log_likelihood(rbm, rows, 0.0)
+    details = _details(found)
+    if found.upper - found.lower > WIDEST:
+        some = np.random.default_rng(seed).permutation(len(rows))[: found.runs]
+        told = partial(report, "annealing from the data")
+        short = conservative_log_likelihood(rbm, rows[some], found, seed=seed, progress=told) - unnormalised[some]
+        details[CONSERVATIVE] = float(unnormalised.mean() + short.mean())
+    result = Likelihood(
+        mean=float(unnormalised.mean()) - log_z,
+        lower=float(unnormalised.mean()) - found.upper,
+        upper=float(unnormalised.mean()) - found.lower,
+        method=f"AIS + reverse, {found.runs:,} runs x {found.temperatures:,} temperatures",
+        rows=len(rows),
+        log_partition=log_z,
+        seconds=time.monotonic() - begun,
+        effective_sample_size=min(found.ess_forward, found.ess_reverse),
+        details=details,
+    )
+    return replace(result, warnings=doubts(result))
+
+
+def _details(found: Bracket) -> dict[str, Any]:
+    return {
+        "log_partition_forward": found.forward._asdict(),
+        "log_partition_reverse": found.reverse._asdict(),
+        "log_partition_bridge": found.bridge._asdict(),
+        "effective_sample_size_forward": found.ess_forward,
+        "effective_sample_size_reverse": found.ess_reverse,
+        "runs": found.runs,
+        "temperatures": found.temperatures,
+        "tempering_steps": found.samples.steps,
+        "tempering_rungs": found.samples.rungs,
+        "tempering_round_trips": found.samples.round_trips,
+        "tempering_least_acceptance": found.samples.acceptance,
+        "starts_differ_by_standard_errors": found.samples.z,
+        "starts_met": found.samples.met,
+    }
+
+
+def doubts(found: Likelihood) -> tuple[str, ...]:
+    """What speaks against a figure, and what to do about it: one sentence each."""
+    said, details = [], found.details
+    width = found.upper - found.lower
+    if width > WIDEST:
+        low = f"; a conservative estimate is {details[CONSERVATIVE]:.2f}" if CONSERVATIVE in details else ""
+        said.append(f"the interval is {width:.2f} nats wide: allow more --seconds, or a larger --runs{low}")
+    effective = found.effective_sample_size
+    if effective is not None and effective < LEAST_EFFECTIVE_SHARE * details["runs"]:
+        said.append(
+            f"only {effective:.1f} of {details['runs']} runs carry the estimate: allow more --seconds, for more temperatures"
+        )
+    if not details.get("starts_met", True):
+        said.append(
+            "the tempered chains that the reverse runs start from still remember where they began "
+            f"({details['starts_differ_by_standard_errors']:.1f} standard errors between those from the data and from noise): "
+            "the interval may be too short; allow more --seconds, and see what harmonium diagnose says"
+        )
+    elif details.get("tempering_rungs") and details["tempering_round_trips"] < details["runs"]:
+        said.append(
+            f"only {details['tempering_round_trips']} states of {details['runs']} ladders have travelled from the bottom to "
+            "the machine and back, so modes may be missing from both estimates: allow more --seconds"
+        )
+    return tuple(said)

@@ -1,0 +1,156 @@
+"""Samples of the machine itself, from which the reverse runs start: exact ones, or the top of long tempered chains.
+
+Half of the tempered chains start at rows of data and half at noise, on all rungs; whether the two halves have met is
+tested on the free energy and the rows' leading components, each chain's average over a block of steps being one
+independent draw. It goes on until two blocks running, the first not counted, show no difference and every ladder has, on
+average, brought a state from the bottom to the top and back, or until the time is up.
+
+The ladder goes down to infinite temperature. Only where there is no time for so long a one does it start at the independent
+units from which annealing starts: that way is shorter, but a base fitted to what the machine mostly holds can turn the
+way to a smaller mode into a jump, across which no state travels however many round trips there are.
+
+Reference: A. Gelman and D. Rubin, Statistical Science 7 (1992) (chains from overdispersed starts must forget them).
+"""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from harmonium import exact, model
+from harmonium.likelihood.annealing import Progress
+from harmonium.model import RBM
+from harmonium.samplers import Tempered, tempering
+from harmonium.samplers.ladder import started_at
+
+RUNGS, MOST_RUNGS = 12, 96
+LEAST_ACCEPTANCE = 0.2
+"""Below this mean rate of exchange the ladder gets twice as many rungs."""
+UNITS_A_SECOND = 3000
+"""The units of all chains together for which a second is enough, about, to go down to infinite temperature."""
+FIRST_BLOCK, LONGEST_BLOCK_SECONDS = 50, 1.0
+BLOCKS_IN_AGREEMENT = 2
+COMPONENTS = 3
+Z_LIMIT = 3.7
+"""One of four standard normal numbers is larger with a chance of 1 in 1,000."""
+
+
+class ModelSamples(NamedTuple):
+    """Draws `v [C, V]` of the machine, and how far to trust them.
+
+    `from_data [C]`: which chains began at rows of data. `z`: the largest difference between the two halves over the last
+    block, in standard errors. `met`: whether they agree. `steps`, `rungs`, `round_trips`, and `acceptance`, the least rate of
+    exchange between neighbours: of the tempered chains; for exact draws 0 and 1.
+    """
+
+    v: Any
+    from_data: np.ndarray
+    z: float
+    met: bool
+    steps: int
+    rungs: int
+    round_trips: int
+    acceptance: float
+
+
+def exact_samples(rbm: RBM, count: int, seed: int) -> ModelSamples:
+    """Independent draws by enumeration."""
+    v = jnp.asarray(exact.sample(rbm, count, seed), rbm.weights.dtype)
+    return ModelSamples(v, np.zeros(count, bool), 0.0, True, 0, 0, 0, 1.0)
+
+
+def tempered_samples(
+    key: Any, base: RBM, rbm: RBM, rows: np.ndarray, chains: int, seconds: float, progress: Progress = lambda _: None
+) -> ModelSamples:
+    """The states at the top of `chains` ladders of parallel tempering, after at most about `seconds`.
+
+    Args:
+        base: the machine without weights from which annealing starts. rows: `[n, V]`, where half of the chains start.
+    """
+    noise_key, row_key, begin_key, run_key = jax.random.split(key, 4)
+    from_data = np.arange(chains) < chains // 2
+    directions = _leading_directions(rows)
+    some = jnp.asarray(rows[np.asarray(jax.random.randint(row_key, (chains,), 0, len(rows)))], rbm.weights.dtype)
+    v = jnp.where(from_data[:, None], some, fair_draws(noise_key, rbm, chains))
+    finite = rbm.visible.unit_states is not None and rbm.hidden.unit_states is not None
+    if finite and chains * sum(rbm.weights.shape) <= UNITS_A_SECOND * seconds:
+        base = jax.tree.map(jnp.zeros_like, rbm)
+    rungs, deadline = RUNGS, None
+    while True:
+        state = _begin(jax.random.fold_in(begin_key, rungs), base, rbm, v, rungs)
+        keys = jax.random.fold_in(run_key, rungs)
+        # The first step, which compiles, is not timed.
+        state, _ = jax.block_until_ready(_advance(jax.random.fold_in(keys, 0), rbm, state, directions, jnp.asarray(1)))
+        deadline = deadline or time.monotonic() + seconds
+        length, blocks, agreed = FIRST_BLOCK, 0, 0
+        while True:
+            before = time.monotonic()
+            state, averages = _advance(jax.random.fold_in(keys, state.steps), rbm, state, directions, jnp.asarray(length))
+            averages = np.asarray(averages)
+            now = time.monotonic()
+            blocks += 1
+            z = _largest_z(averages[from_data], averages[~from_data])
+            # What the first block averages includes the start.
+            agreed = agreed + 1 if z < Z_LIMIT and blocks > 1 else 0
+            progress(max(0.0, min(1.0, 1 - (deadline - now) / seconds)))
+            travelled = agreed >= BLOCKS_IN_AGREEMENT and state.round_trips >= chains
+            if now >= deadline or travelled:
+                trips, least = int(state.round_trips), float(state.acceptance.min())
+                return ModelSamples(state.v[-1], from_data, z, agreed > 0, int(state.steps), rungs, trips, least)
+            if float(state.acceptance.mean()) < LEAST_ACCEPTANCE and rungs < MOST_RUNGS:
+                break
+            room = min(LONGEST_BLOCK_SECONDS, deadline - now)
+            length = max(1, min(2 * length, int(length / (now - before) * room)))
+        v, rungs = state.v[-1], 2 * rungs
+
+
+def fair_draws(key: Any, rbm: RBM, count: int) -> Any:
+    """Noise: draws of v under visible units whose parameters are all zero, `[count, V]`."""
+    fair = jax.tree.map(jnp.zeros_like, rbm.visible)
+    return fair.sample(key, jnp.zeros((count, fair.size), rbm.weights.dtype))
+
+
+@partial(jax.jit, static_argnames="rungs")
+def _begin(key: Any, base: RBM, rbm: RBM, v: Any, rungs: int) -> Tempered:
+    """A ladder with the chains `v [C, V]` on every rung."""
+    state = tempering(len(v), rungs, base=base).init(key, rbm)
+    everywhere = jnp.broadcast_to(v, state.v.shape)
+    inputs = jax.vmap(lambda beta, x: model.hidden_inputs(model.interpolate(base, rbm, beta), x))(state.betas, everywhere)
+    return state._replace(rungs=started_at(everywhere, inputs))
+
+
+@jax.jit
+def _advance(key: Any, rbm: RBM, state: Tempered, directions: Any, length: Any) -> tuple[Tempered, Any]:
+    """`length` steps, and each chain's averages of the statistics that are compared, `[C, 1 + COMPONENTS]`."""
+    rungs, chains, _ = state.v.shape
+    sampler = tempering(chains, rungs)
+
+    def step(number: Any, carry: tuple[Tempered, Any]) -> tuple[Tempered, Any]:
+        state, total = carry
+        state, samples = sampler.step(jax.random.fold_in(key, number), rbm, state)
+        seen = model.free_energy(rbm, samples.v, samples.hidden_inputs)[:, None]
+        return state, total + jnp.concatenate([seen, samples.v @ directions], axis=1)
+
+    nothing = jnp.zeros((chains, 1 + directions.shape[1]), rbm.weights.dtype)
+    state, total = jax.lax.fori_loop(jnp.zeros_like(length), length, step, (state, nothing))
+    return state, total / length
+
+
+def _leading_directions(rows: np.ndarray) -> Any:
+    """The rows' first principal directions, `[V, at most COMPONENTS]`."""
+    some = rows[:: -(-len(rows) // 1000)].astype(np.float32)
+    _, _, directions = np.linalg.svd(some - some.mean(axis=0), full_matrices=False)
+    return jnp.asarray(directions[:COMPONENTS].T)
+
+
+def _largest_z(a: np.ndarray, b: np.ndarray) -> float:
+    """The largest difference of the means of two independent samples, `[n, statistics]`, in standard errors."""
+    difference = np.abs(a.mean(axis=0) - b.mean(axis=0))
+    error = np.sqrt(a.var(axis=0, ddof=1) / len(a) + b.var(axis=0, ddof=1) / len(b))
+    scale = 1e-6 * (1 + np.abs(a).mean(axis=0))  # what never varies must agree but for rounding
+    return float(np.max(difference / np.maximum(error, scale)))

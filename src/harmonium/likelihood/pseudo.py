@@ -1,0 +1,115 @@
+"""The pseudo-log-likelihood: ln p(v_i | all other units of v), summed over the visible units i.
+
+It is not a log likelihood, and in general neither an upper nor a lower bound on one. It asks how well each unit follows from
+the others, needs no ln Z, and is nearly blind to how probable the modes are against each other: every conditional stays
+within one mode. It is here because it is fast, and to compare with scikit-learn.
+
+References: J. Besag, "Statistical analysis of non-lattice data", The Statistician 24 (1975) (the sum);
+sklearn.neural_network.BernoulliRBM.score_samples (the estimate from one random unit).
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from harmonium import checks, model
+from harmonium.checks import InputError
+from harmonium.exact.values import float64
+from harmonium.likelihood.rows import rows_of
+from harmonium.model import RBM
+from harmonium.units import Units
+
+BLOCK_ELEMENTS = 1 << 18
+"""Rows x hidden units in one block: 2 MiB in float64, a few of which are alive at once."""
+
+
+def pseudo_log_likelihood(rbm: RBM, v: Any) -> np.ndarray:
+    """sum_i ln p(v_i | v_-i) for each row, `[n, V] -> [n]`, in nats: the pseudo-log-likelihood, which is no log likelihood.
+
+    Computed in float64 from free energies, each unit being put into each of its states.
+
+    Raises:
+        InputError: the visible units have no finite number of states, or v is outside their domain.
+    """
+    rbm, rows, columns = _prepared(rbm, v)
+    return _in_blocks(_all_units, rbm, columns, rows)
+
+
+def stochastic_pseudo_log_likelihood(rbm: RBM, v: Any, seed: int = 0) -> np.ndarray:
+    """units * ln p(v_i | v_-i) with one random unit i for each row, `[n, V] -> [n]`, in nats.
+
+    What scikit-learn's `BernoulliRBM.score_samples` computes: an unbiased but noisy estimate of `pseudo_log_likelihood`, so
+    no log likelihood either.
+
+    Raises:
+        InputError: as `pseudo_log_likelihood`, or seed is out of range.
+    """
+    rbm, rows, columns = _prepared(rbm, v)
+    units = rbm.visible.size // columns.shape[1]
+    chosen = np.random.default_rng(checks.seed(seed)).integers(units, size=len(rows))
+    return units * _in_blocks(_one_unit, rbm, columns, rows, chosen)
+
+
+def _prepared(rbm: RBM, v: Any) -> tuple[RBM, np.ndarray, np.ndarray]:
+    """The machine in float64, the rows, and the states of one visible unit `[K, columns]`."""
+    rbm = float64(rbm)
+    states = rbm.visible.unit_states
+    if states is None:
+        raise InputError(f"a pseudo-likelihood sums over the states of a unit, but {rbm.visible.name} units take a continuum")
+    return rbm, rows_of(rbm.visible, v).astype(np.float64), np.asarray(states, dtype=np.float64)
+
+
+def _in_blocks(function: Any, rbm: RBM, states: np.ndarray, *columns: np.ndarray) -> np.ndarray:
+    length = max(1, BLOCK_ELEMENTS // rbm.hidden.size)
+    with jax.enable_x64(True):
+        energies = _state_energies(rbm.visible, states)
+        starts = range(0, len(columns[0]), length)
+        parts = [function(rbm, states, energies, *(part[i : i + length] for part in columns)) for i in starts]
+        return np.concatenate([np.asarray(part) for part in parts])
+
+
+@jax.jit
+def _state_energies(units: Units, states: Any) -> Any:
+    """The energy of the layer with unit i in state k and all others in state 0, `[units, K]`.
+
+    Energies add up over units, so differences along a row are what a change of that unit's state costs whatever the others
+    do.
+    """
+    count, width = states.shape
+    rest = jnp.tile(states[0], (count, units.size // width))
+
+    def of_unit(i: Any) -> Any:
+        return units.energy(jax.lax.dynamic_update_slice(rest, states, (0, i * width)))
+
+    return jax.lax.map(of_unit, jnp.arange(units.size // width))
+
+
+@jax.jit
+def _all_units(rbm: RBM, states: Any, energies: Any, v: Any) -> Any:
+    conditional = partial(_log_conditional, rbm, states, energies, v, model.hidden_inputs(rbm, v))
+    return jax.lax.fori_loop(0, len(energies), lambda i, total: total + conditional(i), jnp.zeros(len(v)))
+
+
+@jax.jit
+def _one_unit(rbm: RBM, states: Any, energies: Any, v: Any, unit: Any) -> Any:
+    return _log_conditional(rbm, states, energies, v, model.hidden_inputs(rbm, v), unit)
+
+
+def _log_conditional(rbm: RBM, states: Any, energies: Any, v: Any, inputs: Any, unit: Any) -> Any:
+    """ln p(v_i | v_-i) `[B]` for unit i, one for all rows or one for each."""
+    count, width = states.shape
+    value = v.reshape(len(v), -1, width)[jnp.arange(len(v)), unit]
+    state = jnp.argmax((value[:, None] == states).all(axis=-1), axis=-1)
+    weights = rbm.weights.reshape(-1, width, rbm.hidden.size)[unit]
+    kept = rbm.hidden.log_normaliser(inputs) - energies[unit, state]  # -F(v), as far as this unit changes it
+    log_sum = jnp.zeros_like(kept)
+    for step in range(1, count):  # the unit in each of its other states
+        other = (state + step) % count
+        moved = inputs + ((states[other] - value)[:, None] @ weights)[:, 0]
+        log_sum = jnp.logaddexp(log_sum, rbm.hidden.log_normaliser(moved) - energies[unit, other] - kept)
+    return -log_sum
