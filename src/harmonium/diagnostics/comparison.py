@@ -1,0 +1,71 @@
+"""Do two groups of independent chains have the same means?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+FALSE_ALARM = 1e-3
+"""Chance that groups of one law are told apart, over all quantities together."""
+NEGLIGIBLE = 0.1
+"""A difference of fewer standard deviations is of no account, however certain."""
+COARSE = 0.25
+"""With a standard error of more standard deviations than this, nothing found is nothing learnt."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Mean of the first group less that of the second, in standard deviations of a draw within a group.
+
+    `difference [Q]`, its `standard_error [Q]` from the spread of the chains' own means, and `p_value [Q]` of Welch's test.
+    """
+
+    quantities: Sequence[str]
+    difference: np.ndarray
+    standard_error: np.ndarray
+    p_value: np.ndarray
+
+    @property
+    def differ(self) -> np.ndarray:
+        """Whether the groups differ, `[Q]`: certainly (Bonferroni) and by a difference that matters."""
+        return (self.p_value * len(self.p_value) < FALSE_ALARM) & (np.abs(self.difference) > NEGLIGIBLE)
+
+    @property
+    def decided(self) -> bool:
+        """Whether a difference that matters would have been seen, had there been one."""
+        return bool((self.standard_error < COARSE).all())
+
+    @property
+    def agree(self) -> bool:
+        """Whether no quantity differs, and one that did would have been seen."""
+        return self.decided and not self.differ.any()
+
+    def largest(self) -> str:
+        """The most certain difference in words, such as `component 1 by 1.20 +- 0.05 standard deviations`."""
+        worst = int(np.argmax(np.abs(self.difference) / np.maximum(self.standard_error, 1e-300)))
+        difference, error = abs(self.difference[worst]), self.standard_error[worst]
+        return f"{self.quantities[worst]} by {difference:.2f} +- {error:.2f} standard deviations"
+
+
+def compare(first: np.ndarray, second: np.ndarray, quantities: Sequence[str]) -> Comparison:
+    """Compare groups of independent chains, `[C1, D1, Q]` and `[C2, D2, Q]`, each with 2 chains at least.
+
+    Reference: B. Welch, "The generalization of Student's problem when several different population variances are
+    involved", Biometrika 34 (1947); a chain counts as one observation, so autocorrelation inside it does no harm.
+    """
+    groups = [np.asarray(group, dtype=np.float64) for group in (first, second)]
+    means = [group.mean(axis=1) for group in groups]
+    # In chains that never move, rounding alone must not pass for a spread.
+    resolution = 1e-6 * np.maximum(*(np.abs(group).max(axis=(0, 1)) for group in groups)) + 1e-12
+    scale = np.maximum(np.sqrt(sum(group.var(axis=(0, 1)) for group in groups) / 2), resolution)
+    parts = np.stack([mean.var(axis=0, ddof=1) / len(mean) for mean in means])
+    error = np.sqrt(parts.sum(axis=0))
+    difference = means[0].mean(axis=0) - means[1].mean(axis=0)
+    same = np.abs(difference) <= resolution
+    safe = np.maximum(error, resolution * 1e-3)
+    freedom = np.maximum(1, safe**4 / np.maximum(sum(p**2 / (len(m) - 1) for p, m in zip(parts, means, strict=True)), 1e-300))
+    p_value = np.where(same, 1.0, 2 * stats.t.sf(np.abs(difference) / safe, freedom))
+    return Comparison(quantities, np.where(same, 0, difference / scale), error / scale, p_value)

@@ -1,0 +1,146 @@
+"""How well the chains of a relaxation mix: do the starts meet, R-hat, effective sample size, autocorrelation.
+
+All of it is of the second half of the chains, in ArviZ's definitions (`to_arviz` gives the same chains to ArviZ itself).
+
+Reference: A. Vehtari, A. Gelman, D. Simpson, B. Carpenter and P. Buerkner, "Rank-normalization, folding, and localization: an
+improved R-hat", Bayesian Analysis 16 (2021) (R-hat, and the effective sample size, of which they ask 400).
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from harmonium.diagnostics.common import Verdict
+from harmonium.diagnostics.comparison import Comparison, compare
+from harmonium.diagnostics.relaxation import STARTS, Relaxation, quantities
+
+LARGE_R_HAT = 1.05
+"""R-hat^2 - 1 of chains in equilibrium is their autocorrelation time over half their length, so the 1.01 asked of a few long
+chains is beyond many short ones; 1.05 says that each half holds ten autocorrelation times."""
+SMALL_ESS = 400
+
+
+@dataclass(frozen=True)
+class Mixing:
+    """Figures of the second half of all chains together, for each of Q quantities.
+
+    `r_hat [Q]`: rank-normalised. `ess [Q]`: bulk effective sample size, of `draws` in all. `autocorrelation_time [Q]`: draws
+    made for each effective one, in sweeps; no shorter time than the spacing of the draws is resolved. `autocorrelation
+    [Q, L]` at `lags [L]` sweeps. `starts`: chains from noise less chains from data.
+    """
+
+    quantities: Sequence[str]
+    r_hat: np.ndarray
+    ess: np.ndarray
+    autocorrelation_time: np.ndarray
+    autocorrelation: np.ndarray
+    lags: np.ndarray
+    draws: int
+    sweeps: int
+    starts: Comparison
+
+    @property
+    def verdicts(self) -> list[Verdict]:
+        """Whether the starts meet, and whether the chains mix."""
+        return [self._meeting(), self._mixing()]
+
+    def _meeting(self) -> Verdict:
+        name, made = "relaxation", f"after {self.sweeps:,} sweeps"
+        if self.starts.differ.any():
+            advice = "the chains still remember where they began; make more sweeps, or sample by tempering"
+            return Verdict(name, False, f"chains from noise and from data differ in {self.starts.largest()} {made}: {advice}")
+        if not self.starts.decided:
+            error = self.starts.standard_error.max()
+            sentence = f"means are known to {error:.2f} standard deviations only: too few chains to tell if the starts meet"
+            return Verdict(name, False, sentence)
+        sentence = f"chains from noise and from data meet {made}; the largest difference is in {self.starts.largest()}"
+        return Verdict(name, True, sentence)
+
+    def _mixing(self) -> Verdict:
+        slow, few = int(np.argmax(self.r_hat)), int(np.argmin(self.ess))
+        time = f"{self.autocorrelation_time[few]:,.3g} sweeps"
+        figures = (
+            f"R-hat at most {self.r_hat[slow]:.3f} ({self.quantities[slow]}), effective sample size at least "
+            f"{self.ess[few]:,.0f} of {self.draws:,}"
+        )
+        if self.r_hat[slow] <= LARGE_R_HAT and self.ess[few] >= SMALL_ESS:
+            return Verdict("mixing", True, f"{figures}, autocorrelation time at most {time}")
+        advice = "single chains see a part only; make more sweeps, or sample by tempering"
+        return Verdict("mixing", False, f"{figures}, autocorrelation time {time} or more: {advice}")
+
+
+def mixing(relaxation: Relaxation) -> Mixing:
+    """The figures of a relaxation's second half."""
+    from arviz_stats.base import array_stats
+
+    values = second_half(relaxation)
+    names = quantities(relaxation.components.shape[-1])
+    chains = values.reshape(-1, *values.shape[2:])
+    draws = chains.shape[0] * chains.shape[1]
+    # Chains that never move have no variance to divide by; what all of them agree on has nothing to mix.
+    still = np.ptp(chains, axis=(0, 1)) == 0
+    with np.errstate(all="ignore"):
+        r_hat = np.where(still, 1.0, array_stats.rhat(chains, chain_axis=0, draw_axis=1, method="rank"))
+        ess = np.where(still, float(draws), array_stats.ess(chains, chain_axis=0, draw_axis=1, method="bulk"))
+    correlation = _autocorrelation(chains)
+    return Mixing(
+        quantities=names,
+        r_hat=r_hat,
+        ess=ess,
+        autocorrelation_time=relaxation.spacing * draws / ess,
+        autocorrelation=correlation,
+        lags=np.arange(correlation.shape[1]) * relaxation.spacing,
+        draws=draws,
+        sweeps=int(relaxation.sweeps[-1]),
+        starts=compare(values[0], values[1], names),
+    )
+
+
+def second_half(relaxation: Relaxation) -> np.ndarray:
+    """Free energy and components of the second half, `[2, C, D, 1 + K]` in float64."""
+    values = np.concatenate([relaxation.free_energy[..., None], relaxation.components], axis=-1)
+    return values[:, :, _first_kept(relaxation) :].astype(np.float64)
+
+
+def _first_kept(relaxation: Relaxation) -> int:
+    return (len(relaxation.sweeps) + 1) // 2
+
+
+def _autocorrelation(chains: np.ndarray) -> np.ndarray:
+    """Around the mean of all chains, so that a chain which keeps to its own part counts as correlated; `[Q, lags]`."""
+    deviation = chains - chains.mean(axis=(0, 1))
+    variance = np.mean(deviation**2, axis=(0, 1))
+    length = chains.shape[1]
+    lags = range(max(1, length // 2))
+    products = [np.mean(deviation[:, lag:] * deviation[:, : length - lag], axis=(0, 1)) for lag in lags]
+    return (np.stack(products) / np.where(variance > 0, variance, np.nan)).T
+
+
+def to_arviz(relaxation: Relaxation) -> Any:
+    """The chains as an xarray DataTree, as `arviz_stats.summary` and ArviZ's plots take them.
+
+    The second half is the group `posterior`, the first the group `warmup_posterior`; the coordinate `draw` is in sweeps, and
+    `start` tells chains from noise from chains from data.
+    """
+    from arviz_base import from_dict
+
+    kept = _first_kept(relaxation)
+    parts = {"posterior": slice(kept, None), "warmup_posterior": slice(kept)}
+    arrays = {"free_energy": relaxation.free_energy, "component": relaxation.components}
+    chains = {name: array.reshape(-1, *array.shape[2:]) for name, array in arrays.items()}
+    groups = {group: {name: array[:, part] for name, array in chains.items()} for group, part in parts.items()}
+    numbers = 1 + np.arange(relaxation.components.shape[-1])
+    with warnings.catch_warnings():
+        # More chains than draws is no mistake here.
+        warnings.filterwarnings("ignore", "Found chain dimension to be longer than draw dimension")
+        dims, coords = {"component": ["direction"]}, {"direction": numbers}
+        tree = from_dict(groups, dims=dims, coords=coords, save_warmup=True)
+    start = ("chain", np.repeat(STARTS, relaxation.free_energy.shape[1]))
+    for group, part in parts.items():
+        tree[group].dataset = tree[group].to_dataset().assign_coords(draw=relaxation.sweeps[part], start=start)
+    return tree

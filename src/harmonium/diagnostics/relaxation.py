@@ -1,0 +1,111 @@
+"""Relaxation: Gibbs chains from noise and Gibbs chains from data must come to the same place.
+
+Chains of one machine forget where they began. As long as those from noise differ from those from data, neither tells of the
+machine's own distribution, and figures drawn from either are figures of the start.
+
+What is followed is the free energy and the leading components: v projected on the leading left singular vectors of the
+weights. The machine's slow directions lie along those, also where the data never move, so a mode that the data do not show is
+seen; the principal components of the data could miss it.
+
+References: A. Gelman and D. Rubin, "Inference from iterative simulation using multiple sequences", Statistical Science 7
+(1992) (overdispersed starts); A. Decelle, G. Fissore and C. Furtlehner, "Spectral dynamics of learning in restricted
+Boltzmann machines", EPL 119 (2017) (the singular vectors of the weights as the machine's modes).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from harmonium import checks, model
+from harmonium.diagnostics.common import checked_rows, single
+from harmonium.keys import key_of
+from harmonium.model import RBM
+from harmonium.samplers.gibbs import gibbs, sweep_many
+
+MOST_DRAWS = 250
+"""Times at which the chains are looked at; more sweeps than that are thinned."""
+LEAST_SWEEPS = 20
+"""Fewer sweeps leave the second half too short to say anything of."""
+COMPONENTS = 4
+STARTS = ("noise", "data")
+
+
+@dataclass(frozen=True)
+class Relaxation:
+    """What chains from both starts went through.
+
+    `free_energy [2, C, D]` in nats and `components [2, C, D, K]`: from noise [0] and from data [1], C chains each, at D times.
+    `sweeps [D]`: the sweeps made by then, from 0.
+    """
+
+    free_energy: np.ndarray
+    components: np.ndarray
+    sweeps: np.ndarray
+
+    @property
+    def spacing(self) -> int:
+        """Sweeps between two times."""
+        return int(self.sweeps[1] - self.sweeps[0])
+
+
+def relaxation(rbm: RBM, data: Any, chains: int = 100, sweeps: int = 1000, seed: int = 0) -> Relaxation:
+    """Run `chains` Gibbs chains from noise, as the visible units' own biases draw it, and as many from rows of `data [n, V]`.
+
+    Args:
+        sweeps: rounded up to a multiple of the spacing of the times recorded, at most 250 and the start.
+
+    Raises:
+        InputError: data outside the units' domain, fewer than 2 chains or 20 sweeps, or a bad seed.
+    """
+    rows = checked_rows(rbm, data, "data")
+    chains = checks.whole(chains, "chains", 2)
+    spacing = -(-checks.whole(sweeps, "sweeps", LEAST_SWEEPS) // MOST_DRAWS)
+    key = key_of(seed)
+    # Every row once before any row twice.
+    chosen = np.resize(np.random.default_rng(seed).permutation(len(rows)), chains)
+    rbm = single(rbm)
+    draws = -(-sweeps // spacing)
+    values = _run(key, rbm, rows[chosen].astype(np.float32), directions(rbm), draws=draws, spacing=spacing)
+    values = np.moveaxis(np.asarray(values), 0, 1).reshape(2, chains, draws + 1, -1)
+    return Relaxation(values[..., 0], values[..., 1:], np.arange(draws + 1) * spacing)
+
+
+def directions(rbm: RBM) -> np.ndarray:
+    """The leading left singular vectors of the weights, `[V, K]`, each with its largest entry above zero."""
+    left = np.linalg.svd(np.asarray(rbm.weights, dtype=np.float64), full_matrices=False)[0][:, :COMPONENTS]
+    signs = np.sign(left[np.abs(left).argmax(axis=0), np.arange(left.shape[1])])
+    return (left * signs).astype(np.float32)
+
+
+def followed(rbm: RBM, v: Any, inputs: Any, along: Any) -> Any:
+    """Free energy and components of `v [..., V]`, `[..., 1 + K]`."""
+    return jnp.concatenate([model.free_energy(rbm, v, inputs)[..., None], v @ along], axis=-1)
+
+
+def quantities(components: int) -> list[str]:
+    """The names of what `followed` returns."""
+    return ["free energy", *(f"component {number}" for number in range(1, components + 1))]
+
+
+@partial(jax.jit, static_argnames=("draws", "spacing"))
+def _run(key: Any, rbm: RBM, rows: Any, along: Any, *, draws: int, spacing: int) -> Any:
+    """What the chains went through, `[draws + 1, 2 C, 1 + K]`."""
+    noise_key, h_key, sweep_key = jax.random.split(key, 3)
+    noise = gibbs(len(rows)).init(noise_key, rbm).v
+    v = jnp.concatenate([noise, rows])
+    inputs = model.hidden_inputs(rbm, v)
+    first = followed(rbm, v, inputs, along)
+    h = rbm.hidden.sample(h_key, inputs)
+
+    def step(h: Any, number: Any) -> tuple[Any, Any]:
+        samples = sweep_many(jax.random.fold_in(sweep_key, number), rbm, h, spacing)
+        return samples.h, followed(rbm, samples.v, samples.hidden_inputs, along)
+
+    values = jax.lax.scan(step, h, jnp.arange(draws))[1]
+    return jnp.concatenate([first[None], values])

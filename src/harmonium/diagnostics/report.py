@@ -1,0 +1,136 @@
+"""All diagnostics of one machine together, each with its verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import jax
+import numpy as np
+
+from harmonium import checks, exact
+from harmonium.diagnostics.adversarial import AdversarialAccuracy, adversarial_accuracy, privacy_loss
+from harmonium.diagnostics.common import Verdict, checked_rows, single
+from harmonium.diagnostics.hidden import HiddenUnits, hidden_units
+from harmonium.diagnostics.mixing import Mixing, mixing
+from harmonium.diagnostics.overfitting import FreeEnergyGap, free_energy_gap
+from harmonium.diagnostics.relaxation import LEAST_SWEEPS, Relaxation, relaxation
+from harmonium.diagnostics.spectrum import Spectrum, spectrum
+from harmonium.diagnostics.swaps import Swaps, agreement, swaps
+from harmonium.keys import key_of
+from harmonium.model import RBM
+from harmonium.samplers import gibbs
+
+STAGES = 4
+MOST_ROWS = 500
+"""Rows of each kind compared by nearest neighbours."""
+EXACT_SECONDS = 1.0
+"""Rows are drawn by enumeration where ln Z is forecast to take no longer than this, by Gibbs chains otherwise."""
+TEMPERING_SHARE = 0.4
+"""Steps of tempering for each Gibbs sweep: a step sweeps every rung."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """The diagnostics of one machine. What needs training rows apart from the held-out ones is None without them.
+
+    `accuracy` is against held-out rows, `train_accuracy` against as many training rows; `drawn` says how the rows compared with
+    them were drawn.
+    """
+
+    relaxation: Relaxation
+    mixing: Mixing
+    swaps: Swaps
+    gap: FreeEnergyGap | None
+    accuracy: AdversarialAccuracy
+    train_accuracy: AdversarialAccuracy | None
+    drawn: str
+    hidden: HiddenUnits
+    spectrum: Spectrum
+
+    @property
+    def verdicts(self) -> list[Verdict]:
+        """All verdicts: on the sampling first, on the fit next, on the parameters last."""
+        verdicts = [*self.mixing.verdicts, self.swaps.verdict, agreement(self.swaps, self.relaxation)]
+        if self.gap is not None:
+            verdicts.append(self.gap.verdict)
+        verdicts.append(self.accuracy.verdict)
+        if self.train_accuracy is not None:
+            verdicts.append(privacy_loss(self.accuracy, self.train_accuracy))
+        return [*verdicts, self.hidden.verdict, self.spectrum.verdict]
+
+
+def report(
+    rbm: RBM,
+    held_out: Any,
+    train: Any = None,
+    *,
+    chains: int = 100,
+    sweeps: int = 1000,
+    rungs: int | None = None,
+    seed: int = 0,
+    stage: Callable[[str], None] = lambda _: None,
+) -> Report:
+    """Run all diagnostics on rows `held_out [m, V]` and, if there are any, rows `train [n, V]` the machine was trained on.
+
+    Args:
+        chains: from noise, from data, and of tempering each. sweeps: of each Gibbs chain. rungs: of tempering (see `swaps`).
+        stage: called with the name of every stage when it begins (`STAGES` of them).
+
+    Raises:
+        InputError: a malformed machine, rows outside the units' domain, fewer than 2 rows, or a number out of range.
+    """
+    held_out = checked_rows(rbm, held_out, "held_out", 2)
+    known = held_out if train is None else checked_rows(rbm, train, "train", 2)
+    check_settings(chains, sweeps, rungs, seed)
+    stage("Gibbs chains from noise and from data")
+    relaxed = relaxation(rbm, known, chains, sweeps, seed)
+    mixed = mixing(relaxed)
+    stage("parallel tempering")
+    exchanged = swaps(rbm, chains, max(LEAST_SWEEPS, round(TEMPERING_SHARE * sweeps)), rungs, seed)
+    stage("nearest neighbours of drawn rows")
+    count = min(MOST_ROWS, len(held_out), len(known))
+    v, drawn = _draws(rbm, count, sweeps, seed)
+    accuracies = [adversarial_accuracy(_some(rows, count, seed), v, seed) for rows in (held_out, known)]
+    stage("overfitting, hidden units, spectrum")
+    return Report(
+        relaxation=relaxed,
+        mixing=mixed,
+        swaps=exchanged,
+        gap=None if train is None else free_energy_gap(rbm, train, held_out),
+        accuracy=accuracies[0],
+        train_accuracy=None if train is None else accuracies[1],
+        drawn=drawn,
+        hidden=hidden_units(rbm, known),
+        spectrum=spectrum(rbm, known),
+    )
+
+
+def check_settings(chains: Any, sweeps: Any, rungs: Any, seed: Any) -> None:
+    """Raise what `report` would raise of its numbers."""
+    checks.whole(chains, "chains", 2)
+    checks.whole(sweeps, "sweeps", LEAST_SWEEPS)
+    if rungs is not None:
+        checks.whole(rungs, "rungs", 2)
+    checks.seed(seed)
+
+
+def _some(rows: np.ndarray, count: int, seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).permutation(rows)[:count]
+
+
+def _draws(rbm: RBM, count: int, sweeps: int, seed: int) -> tuple[np.ndarray, str]:
+    """Rows that the machine draws, and how, in words."""
+    if exact.forecast(rbm) <= EXACT_SECONDS:
+        return exact.sample(rbm, count, seed), "by enumeration"
+    v = _gibbs_ends(key_of(seed), single(rbm), count=count, sweeps=sweeps)
+    return np.asarray(v), f"by Gibbs chains of {sweeps:,} sweeps from noise"
+
+
+@partial(jax.jit, static_argnames=("count", "sweeps"))
+def _gibbs_ends(key: Any, rbm: RBM, *, count: int, sweeps: int) -> Any:
+    init_key, step_key = jax.random.split(key)
+    sampler = gibbs(count, sweeps)
+    return sampler.step(step_key, rbm, sampler.init(init_key, rbm))[0].v

@@ -1,0 +1,135 @@
+"""Swap rates: does parallel tempering travel its ladder, and does it find what plain Gibbs sampling does not?
+
+Where every two neighbours of a ladder of temperatures exchange their states often enough, and states go from the bottom to
+the top and back, the top forgets where it began even if its own Gibbs chains cannot. Then its means are the test of theirs.
+
+Reference: H. Katzgraber, S. Trebst, D. Huse and M. Troyer, "Feedback-optimized parallel tempering Monte Carlo", J. Stat. Mech.
+(2006) P03018 (round trips as the measure of a ladder).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from harmonium import checks, model
+from harmonium.diagnostics.common import Verdict, single
+from harmonium.diagnostics.comparison import Comparison, compare
+from harmonium.diagnostics.mixing import second_half
+from harmonium.diagnostics.relaxation import STARTS, Relaxation, directions, followed, quantities
+from harmonium.keys import key_of
+from harmonium.model import RBM
+from harmonium.samplers import tempering
+
+SMALL_RATE = 0.1
+"""Below this rate of exchange a pair of neighbours is a bottleneck."""
+FEWEST_RUNGS, MOST_RUNGS, USUAL_RATE, TRIAL_STEPS = 12, 48, 0.2, 60
+
+
+@dataclass(frozen=True)
+class Swaps:
+    """What parallel tempering went through: R rungs, C ladders.
+
+    `betas [R]`, `acceptance [R - 1]` between neighbours, `round_trips` of all ladders together in `steps` steps, and
+    `values [C, steps, 1 + K]`: free energy and components at the top, as a `Relaxation` has them.
+    """
+
+    betas: np.ndarray
+    acceptance: np.ndarray
+    round_trips: int
+    steps: int
+    values: np.ndarray
+
+    @property
+    def travels(self) -> bool:
+        """Whether the ladder can be trusted: no bottleneck, and a round trip for each ladder."""
+        return bool(self.acceptance.min() >= SMALL_RATE and self.round_trips >= len(self.values))
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether states travel the ladder."""
+        figures = (
+            f"{len(self.betas)} rungs exchange with probability {self.acceptance.min():.2f} to {self.acceptance.max():.2f}; "
+            f"{self.round_trips:,} round trips of {len(self.values):,} ladders in {self.steps:,} steps"
+        )
+        advice = "" if self.travels else ": too few to trust the ladder; add rungs, or make more steps"
+        return Verdict("tempering", self.travels, figures + advice)
+
+
+def swaps(rbm: RBM, chains: int = 100, steps: int = 400, rungs: int | None = None, seed: int = 0) -> Swaps:
+    """Run parallel tempering on the machine at temperatures from infinity (beta 0) to 1.
+
+    Args:
+        chains: ladders. steps: of one sweep of every rung and an exchange between every second pair. rungs: by default as
+            many, from 12 to 48, as give neighbours a mean rate of exchange of 0.2.
+
+    Raises:
+        InputError: a malformed machine, or a number out of range.
+    """
+    rbm = single(model.validate(rbm))
+    chains, steps = checks.whole(chains, "chains", 2), checks.whole(steps, "steps", 2)
+    # A bottom rung fitted to the data would favour the modes that the data show. Only units of a continuum need one: at
+    # infinite temperature they have no law.
+    listed = rbm.visible.unit_states is not None and rbm.hidden.unit_states is not None
+    base = None if listed else model.independent(rbm.visible, rbm.hidden)
+    key = key_of(seed)
+    along = directions(rbm)
+    if rungs is None:
+        rungs = FEWEST_RUNGS
+        while rungs < MOST_RUNGS and _rate(key, rbm, base, along, chains, rungs) < USUAL_RATE:
+            rungs *= 2
+    state, values = _run(key, rbm, base, along, chains=chains, rungs=checks.whole(rungs, "rungs", 2), steps=steps)
+    return Swaps(
+        np.asarray(state.betas),
+        np.asarray(state.acceptance),
+        int(state.round_trips),
+        steps,
+        np.moveaxis(np.asarray(values), 0, 1),
+    )
+
+
+def _rate(key: Any, rbm: RBM, base: RBM | None, along: Any, chains: int, rungs: int) -> float:
+    """The mean rate of exchange after a short trial."""
+    state, _ = _run(key, rbm, base, along, chains=min(chains, 20), rungs=rungs, steps=TRIAL_STEPS)
+    return float(jnp.mean(state.acceptance))
+
+
+@partial(jax.jit, static_argnames=("chains", "rungs", "steps"))
+def _run(key: Any, rbm: RBM, base: RBM | None, along: Any, *, chains: int, rungs: int, steps: int) -> tuple[Any, Any]:
+    sampler = tempering(chains, rungs, base=base)
+    init_key, step_key = jax.random.split(key)
+
+    def step(state: Any, number: Any) -> tuple[Any, Any]:
+        state, samples = sampler.step(jax.random.fold_in(step_key, number), rbm, state)
+        return state, followed(rbm, samples.v, samples.hidden_inputs, along)
+
+    return jax.lax.scan(step, sampler.init(init_key, rbm), jnp.arange(steps))
+
+
+def against_gibbs(swaps: Swaps, relaxation: Relaxation) -> list[Comparison]:
+    """The second halves of Gibbs chains from noise [0] and from data [1], less tempering's."""
+    names = quantities(swaps.values.shape[-1] - 1)
+    tempered = swaps.values[:, swaps.steps // 2 :]
+    return [compare(chains, tempered, names) for chains in second_half(relaxation)]
+
+
+def agreement(swaps: Swaps, relaxation: Relaxation) -> Verdict:
+    """Whether tempering sees what Gibbs chains do not."""
+    name = "Gibbs against tempering"
+    if not swaps.travels:
+        return Verdict(name, False, "not to be told: the ladder of temperatures is not travelled often enough to compare with")
+    comparisons = dict(zip(STARTS, against_gibbs(swaps, relaxation), strict=True))
+    missed = [f"from {start} in {comparison.largest()}" for start, comparison in comparisons.items() if comparison.differ.any()]
+    if missed:
+        sentence = (
+            f"Gibbs chains differ {' and '.join(missed)} from tempering's: they miss part of the distribution; use tempering"
+        )
+        return Verdict(name, False, sentence)
+    if not all(comparison.agree for comparison in comparisons.values()):
+        return Verdict(name, False, "too few chains to tell whether tempering sees what Gibbs chains do not")
+    return Verdict(name, True, "tempering sees nothing that Gibbs chains do not: all means agree")
