@@ -132,9 +132,42 @@ def test_evaluation_is_exact_and_says_so(two_by_two):
         (lambda rbm: hm.sample(rbm, 2, start=[[0, 1]]), r"start must have shape \[2, 2\]"),
         (lambda rbm: hm.reconstruct(rbm, [[0, 1]], draws=0), "draws must be a whole number"),
         (lambda rbm: hm.evaluate(rbm, [0, 1]), r"data must have shape \[n, 2\]"),
-        (lambda rbm: hm.evaluate(random_machine(Binary, Binary, (50, 60)), np.ones((1, 50))), "cannot be had exactly"),
+        (
+            lambda rbm: hm.evaluate(random_machine(Binary, Binary, (50, 60)), np.ones((1, 50)), method="exact"),
+            "too large to be exact",
+        ),
     ],
 )
 def test_bad_input_is_refused(two_by_two, call, message):
     with pytest.raises(hm.InputError, match=message):
         call(two_by_two)
+
+
+def test_run_goes_on_where_it_stopped_and_follows_the_law():
+    rbm = random_machine(hm.Binary, hm.Binary, (4, 3), seed=3)
+    sampler = hm.tempering(4000, rungs=3)
+    v, state = hm.run(rbm, sampler, 30, seed=1)
+    assert v.shape == (4000, 4)
+    assert v.dtype == np.float64
+    np.testing.assert_array_equal(v, state.v[-1])
+    with pytest.raises(hm.InputError, match="seed must be given with a state"):
+        hm.run(rbm, sampler, 5, state=state)
+    with pytest.raises(hm.InputError, match="has another form"):
+        hm.run(rbm, hm.tempering(4001, rungs=3), 5, state=state, seed=2)
+    with pytest.raises(hm.InputError, match="has another form"):
+        hm.run(rbm, hm.gibbs(4000), 5, state=state, seed=2)
+    again, later = hm.run(rbm, sampler, 5, state=state, seed=2)
+    assert int(later.steps) == 35
+    states = hm.exact.all_states(rbm.visible)
+    assert counts_agree(rbm.visible.indices(again), np.exp(hm.exact.log_likelihood(rbm, states))) > FALSE_ALARM
+    with pytest.raises(hm.InputError, match="steps must be a whole number of at least 1"):
+        hm.run(rbm, sampler, 0)
+
+
+def test_seeds_that_differ_in_their_upper_half_give_other_draws():
+    rbm = random_machine(hm.Binary, hm.Binary, (8, 3), seed=3)
+    single = jax.tree.map(np.float32, rbm)
+    draws = [hm.sample(single, 50, seed=seed, sweeps=2) for seed in (1, 2**32 + 1, 2**62 + 1)]
+    assert not np.array_equal(draws[0], draws[1])
+    assert not np.array_equal(draws[1], draws[2])
+    np.testing.assert_array_equal(draws[0], hm.sample(single, 50, seed=1, sweeps=2))

@@ -123,6 +123,7 @@ def test_a_chain_visits_in_proportion(two_by_two, temperature):
     assert stats.chi2.sf((wrong**2).sum() * 15 / 16, 15) < FALSE_ALARM
 
 
+@pytest.mark.slow
 def test_standard_errors_allow_for_autocorrelation():
     """A sticky machine: two far modes. Repeated chains scatter as their errors say, far more than independent draws."""
     rbm = hm.RBM(Binary([-2.2, -2.2]), Binary([-2.2, -2.2]), [[2.2, 2.2], [2.2, 2.2]])

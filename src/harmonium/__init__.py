@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from harmonium import data, exact, gradients, likelihood, model, plots, samplers, storage, training, units
+    from harmonium import data, diagnostics, exact, gradients, likelihood, model, plots, samplers, storage, training, units
     from harmonium.checks import InputError
     from harmonium.face import (
         at_temperature,
@@ -23,14 +23,18 @@ if TYPE_CHECKING:
         free_energy,
         hidden_given_visible,
         reconstruct,
+        run,
         sample,
         visible_given_hidden,
     )
     from harmonium.gradients import cd, pcd, persistent
     from harmonium.likelihood import Likelihood, evaluate
+    from harmonium.likelihood.bracket import bracket
     from harmonium.model import RBM
     from harmonium.samplers.gibbs import gibbs
-    from harmonium.storage import load, save
+    from harmonium.samplers.tempering import tempering
+    from harmonium.samplers.trajectory import trajectory
+    from harmonium.storage import load, load_state, save, save_state
     from harmonium.training import DivergenceError, TrainState, initial, train
     from harmonium.units import Binary, Spin
 
@@ -46,11 +50,15 @@ _HOMES = {
     "visible_given_hidden": "face",
     "sample": "face",
     "reconstruct": "face",
+    "run": "face",
     "gibbs": "samplers",
+    "tempering": "samplers",
+    "trajectory": "samplers",
     "cd": "gradients",
     "pcd": "gradients",
     "persistent": "gradients",
     "Likelihood": "likelihood",
+    "bracket": "likelihood",
     "evaluate": "likelihood",
     "initial": "training",
     "train": "training",
@@ -58,8 +66,22 @@ _HOMES = {
     "DivergenceError": "training",
     "save": "storage",
     "load": "storage",
+    "save_state": "storage",
+    "load_state": "storage",
 }
-_MODULES = ("data", "exact", "gradients", "likelihood", "model", "plots", "samplers", "storage", "training", "units")
+_MODULES = (
+    "data",
+    "diagnostics",
+    "exact",
+    "gradients",
+    "likelihood",
+    "model",
+    "plots",
+    "samplers",
+    "storage",
+    "training",
+    "units",
+)
 
 __all__ = [
     "RBM",
@@ -70,8 +92,10 @@ __all__ = [
     "Spin",
     "TrainState",
     "at_temperature",
+    "bracket",
     "cd",
     "data",
+    "diagnostics",
     "energy",
     "evaluate",
     "exact",
@@ -82,17 +106,22 @@ __all__ = [
     "initial",
     "likelihood",
     "load",
+    "load_state",
     "model",
     "pcd",
     "persistent",
     "plots",
     "reconstruct",
+    "run",
     "sample",
     "samplers",
     "save",
+    "save_state",
     "storage",
+    "tempering",
     "train",
     "training",
+    "trajectory",
     "units",
     "visible_given_hidden",
 ]

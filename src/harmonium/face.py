@@ -17,8 +17,9 @@ import numpy as np
 
 from harmonium import checks, model
 from harmonium.checks import InputError
+from harmonium.keys import key_of
 from harmonium.model import RBM
-from harmonium.samplers import gibbs
+from harmonium.samplers import Sampler, gibbs
 from harmonium.units import Units
 
 
@@ -104,7 +105,37 @@ def sample(
         start = _states(rbm, start, "visible")
         if start.shape != (n, rbm.visible.size):
             raise InputError(f"start must have shape [{n}, {rbm.visible.size}], but has {list(start.shape)}")
-    return _call(_chains_ends, rbm, jax.random.key(checks.seed(seed)), held, start, chains=n, sweeps=sweeps)
+    return _call(_chains_ends, rbm, key_of(seed), held, start, chains=n, sweeps=sweeps)
+
+
+def run(rbm: RBM, sampler: Sampler, steps: int = 1000, *, state: Any = None, seed: int | None = None) -> tuple[np.ndarray, Any]:
+    """`steps` steps of a sampler's chains: the v that they then hold `[C, V]`, and the state from which to go on.
+
+    Args:
+        sampler: `gibbs(...)`, `tempering(...)` or `trajectory(...)`; make it once, it is compiled once.
+        state: of an earlier call; by default chains begin anew. seed: 0 by default; to go on from a state takes another one
+            each time, because the same random numbers again would make chains alike.
+
+    Raises:
+        InputError: a malformed machine, a state of another machine or sampler, or steps or seed out of range or missing.
+    """
+    model.validate(rbm)
+    steps = checks.whole(steps, "steps")
+    if state is not None and seed is None:
+        raise InputError("seed must be given with a state, and be another at each call: the same numbers would be drawn again")
+    init_key, step_key = jax.random.split(key_of(0 if seed is None else seed))
+    with precision(rbm):
+        machine = jax.tree.map(jnp.asarray, _floating(rbm))
+        if state is None:
+            state = sampler.init(init_key, machine)
+        elif _form(state) != _form(jax.eval_shape(sampler.init, init_key, machine)):
+            raise InputError(f"state must be one of this sampler on {rbm!r}, but it has another form")
+        state, v = jax.block_until_ready(_run(sampler, step_key, machine, state, jnp.asarray(steps)))
+        return np.asarray(v), state
+
+
+def _form(state: Any) -> Any:
+    return jax.tree.structure(state), [(np.shape(leaf), np.dtype(leaf.dtype)) for leaf in jax.tree.leaves(state)]
 
 
 def reconstruct(rbm: RBM, v: Any, draws: int = 100, seed: int = 0) -> np.ndarray:
@@ -114,7 +145,7 @@ def reconstruct(rbm: RBM, v: Any, draws: int = 100, seed: int = 0) -> np.ndarray
         InputError: as `energy`; or draws or seed is out of range.
     """
     v = _states(rbm, v, "visible")
-    return _call(_reconstruction, rbm, v, jax.random.key(checks.seed(seed)), draws=checks.whole(draws, "draws"))
+    return _call(_reconstruction, rbm, v, key_of(seed), draws=checks.whole(draws, "draws"))
 
 
 # ---- how they are called
@@ -183,6 +214,16 @@ def _chains_ends(rbm: RBM, key: Any, held: Any, start: Any, *, chains: int, swee
         v = start if held is None else jnp.where(jnp.isnan(held), start, held)
         state = state._replace(v=v, h=rbm.hidden.sample(start_key, model.hidden_inputs(rbm, v)))
     return sampler.step(step_key, rbm, state)[0].v
+
+
+@partial(jax.jit, static_argnums=0)
+def _run(sampler: Sampler, key: Any, rbm: RBM, state: Any, steps: Any) -> tuple[Any, Any]:
+    def step(number: Any, carry: tuple[Any, Any]) -> tuple[Any, Any]:
+        state, samples = sampler.step(jax.random.fold_in(key, number), rbm, carry[0])
+        return state, samples.v
+
+    form = jax.eval_shape(sampler.step, key, rbm, state)[1].v
+    return jax.lax.fori_loop(jnp.zeros_like(steps), steps, step, (state, jnp.zeros(form.shape, form.dtype)))
 
 
 @partial(jax.jit, static_argnames="draws")

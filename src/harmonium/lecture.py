@@ -18,6 +18,7 @@ from harmonium import checks, exact, model
 from harmonium.checks import InputError
 from harmonium.exact import JointTable
 from harmonium.gradients import Estimator
+from harmonium.keys import key_of
 from harmonium.model import RBM
 from harmonium.samplers.gibbs import sweep
 from harmonium.units import Units
@@ -137,7 +138,7 @@ def _run_chain(rbm: RBM, start: np.ndarray, sweeps: int, seed: int) -> np.ndarra
 
     parts = []
     with jax.enable_x64(True):
-        start_key, sweeps_key = jax.random.split(jax.random.key(seed))
+        start_key, sweeps_key = jax.random.split(key_of(seed))
         h = rbm.hidden.sample(start_key, model.hidden_inputs(rbm, start[None]))
         for first in range(0, sweeps, 1 << 16):
             keys = jax.vmap(lambda i: jax.random.fold_in(sweeps_key, i))(jnp.arange(first, min(sweeps, first + (1 << 16))))
@@ -298,7 +299,7 @@ def steps(
     gradient = jax.jit(estimator.gradient)
     taken = []
     with jax.enable_x64(True):
-        init_key, key = jax.random.split(jax.random.key(checks.seed(seed)))
+        init_key, key = jax.random.split(key_of(seed))
         state = estimator.init(init_key, exact.tempered(rbm, temperature))
         for index in range(number):
             cold = exact.tempered(rbm, temperature)

@@ -21,6 +21,7 @@ import optax
 from harmonium import checks, exact, model
 from harmonium.checks import InputError
 from harmonium.gradients import Estimator, pcd
+from harmonium.keys import key_of
 from harmonium.model import RBM
 from harmonium.units import Binary, Units
 
@@ -154,7 +155,7 @@ def _states(
     average: float,
     seed: int,
 ) -> Iterator[TrainState]:
-    init_key, order_key, update_key = jax.random.split(jax.random.key(seed), 3)
+    init_key, order_key, update_key = jax.random.split(key_of(seed), 3)
     device_rows = jnp.asarray(rows)
     batches = len(rows) // batch_size
     shuffled = batch_size < len(rows)

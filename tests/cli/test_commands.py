@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import pathlib
+import re
 import shlex
 import signal
 import subprocess
@@ -297,11 +298,48 @@ def test_grey_levels_are_binarised_as_asked(as_json):
     assert as_json("evaluate", report["run"], "grey.npy", "--binarise", "stochastic")["rows"] == 50
 
 
-def test_a_machine_too_large_to_be_exact_still_trains_and_says_so(as_json, command):
+def test_a_machine_too_large_to_be_exact_is_bracketed(as_json, command):
     np.save("wide.npy", np.random.default_rng(0).integers(0, 2, size=(40, 50)))
-    report = as_json("train", "wide.npy", "--hidden", "40", "--updates", "5", "--chains", "10")
-    assert report["log_likelihood"]["mean"] is None
-    assert "too large" in report["log_likelihood"]["method"]
+    report = as_json(
+        "train", "wide.npy", "--hidden", "40", "--updates", "5", "--chains", "10", "--evaluation-seconds", "5", "--out", "wide"
+    )
+    for rows in ("log_likelihood", "train"):
+        found = report[rows]
+        assert found["lower"] < found["mean"] < found["upper"]
+        assert found["method"].startswith("AIS + reverse, 100 runs x ")
+    # After five updates the machine is still close to independent units.
+    assert report["log_likelihood"]["mean"] == pytest.approx(report["baseline"], abs=2)
+    out = command("evaluate", "wide", "wide.npy", "--seconds", "5", "--runs", "20").splitlines()
+    number = r"-\d+\.\d{2,3}"
+    line = (
+        rf"log likelihood {number} \[{number}, {number}\] nats/example, AIS \+ reverse, 20 runs x [\d,]+ temperatures, [\d.]+ s"
+    )
+    assert re.fullmatch(line, out[0])
+    assert out[-1].startswith("mean of 40 rows, ln Z = ")
+
+
+def test_an_estimate_of_a_small_machine_contains_its_exact_value(as_json):
+    run = as_json("train", "digits", *TINY)["run"]
+    exact = as_json("evaluate", run, "digits", "--exact")["log_likelihood"]
+    found = as_json("evaluate", run, "digits", "--estimate", "--seconds", "5", "--seed", "1")["log_likelihood"]
+    assert exact["lower"] == exact["upper"]
+    assert exact["effective_sample_size"] is None
+    assert found["lower"] <= exact["mean"] <= found["upper"]
+    assert found["effective_sample_size"] > 10
+    assert found["details"]["starts_met"] is True
+    assert found["warnings"] == []
+
+
+def test_doubts_are_printed_and_in_the_json(command, as_json, monkeypatch):
+    from harmonium.likelihood import evaluation
+
+    monkeypatch.setattr(evaluation, "WIDEST", 1e-9)
+    run = as_json("train", "digits", *TINY)["run"]
+    arguments = ("evaluate", run, "digits", "--estimate", "--seconds", "1", "--runs", "20")
+    assert "warning: the interval is" in command(*arguments)
+    found = as_json(*arguments)["log_likelihood"]
+    assert "allow more --seconds" in found["warnings"][0]
+    assert found["details"]["conservative_log_likelihood"] < found["upper"] + 1
 
 
 @pytest.mark.parametrize("kinds", [("spin", "spin"), ("spin", "binary")])
@@ -380,6 +418,25 @@ def test_interrupting_a_training_keeps_the_last_state(tmp_path):
     assert not config["finished"]
     assert config["updates"] == json.loads(metrics.read_text().splitlines()[-1])["step"]
     assert {path.name for path in (tmp_path / "run").iterdir()} == {"model.safetensors", "metrics.jsonl", "config.json"}
+
+
+@pytest.mark.parametrize("how", [["--exact"], ["--estimate", "--seconds", "100", "--precision", "1e-6"]])
+def test_interrupting_an_evaluation_ends_it_cleanly(tmp_path, how):
+    """Ctrl-C amid the work, in Python or in compiled code: one line and status 130, whatever threads are busy."""
+    random = np.random.default_rng(0)
+    rbm = hm.RBM(hm.Binary(np.zeros(200)), hm.Binary(np.zeros(31)), random.standard_normal((200, 31)))
+    hm.save(rbm, tmp_path / "model.safetensors")
+    np.save(tmp_path / "rows.npy", random.integers(2, size=(50, 200)))
+    command = [sys.executable, "-m", "harmonium", "evaluate", "model.safetensors", "rows.npy", *how]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    time.sleep(8)
+    assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert errors.strip().splitlines()[-1] == "harmonium: interrupted"
+    assert "Traceback" not in errors
+    assert output == ""
 
 
 def test_divergence_keeps_the_last_good_machine(tmp_path, capsys):

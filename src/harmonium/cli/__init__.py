@@ -14,6 +14,7 @@ from importlib import import_module
 COMMANDS = (
     "train",
     "evaluate",
+    "diagnose",
     "sample",
     "reconstruct",
     "info",
@@ -74,7 +75,13 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 if all went well, 2 for bad input, 130 when interrupted."""
-    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+    status = run(sys.argv[1:] if arguments is None else arguments)
+    if status == INTERRUPTED:
+        # Compiled code may still be running in threads of its own, which an orderly end of the interpreter can crash.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    sys.exit(status)
 
 
 def run(arguments: Sequence[str]) -> int:

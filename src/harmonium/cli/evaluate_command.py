@@ -2,25 +2,35 @@
 
 DATA's own test rows are used if it is a named source, all rows of a file otherwise. The baseline, independent units
 fitted to the training data, is stored in the model file by `harmonium train`.
+
+ln Z is enumerated where that takes some ten seconds, and otherwise bracketed by annealed importance sampling (AIS) forwards
+and in reverse: the interval printed is the 95 % interval of the mean, and contains both estimates with their errors.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harmonium.cli.machine import add_seed
-from harmonium.cli.show import console, print_json
+from harmonium.cli.machine import add_seed, number
+from harmonium.cli.show import console, print_json, staged_progress
 
 if TYPE_CHECKING:
     import numpy as np
+    from rich.console import Console
+
+    from harmonium.likelihood import Likelihood
+    from harmonium.model import RBM
+    from harmonium.units import Units
 
 EXAMPLE = """\
 example:
   harmonium evaluate runs/digits digits
   harmonium evaluate runs/mine/model.safetensors rows.npy --binarise threshold=0.5 --json
+  harmonium evaluate runs/large mnist --seconds 300 --precision 0.05
 """
 
 
@@ -28,6 +38,14 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("model", metavar="MODEL", help="a model file, or the run folder it is in")
     add_rows(command)
     add_seed(command)
+    command.add_argument("--seconds", metavar="X", type=number, default=60.0, help="time for an estimate (default: 60)")
+    command.add_argument(
+        "--precision", metavar="X", type=number, default=0.1, help="half the interval, in nats, that is enough (default: 0.1)"
+    )
+    command.add_argument("--runs", metavar="N", type=int, default=100, help="AIS runs in each direction (default: 100)")
+    how = command.add_mutually_exclusive_group()
+    how.add_argument("--exact", action="store_true", help="enumerate, however long it takes")
+    how.add_argument("--estimate", action="store_true", help="estimate, even if the machine can be enumerated")
 
 
 def add_rows(command: argparse.ArgumentParser) -> None:
@@ -49,7 +67,9 @@ def run(options: argparse.Namespace) -> None:
 
     rbm, base_rate, _ = storage.load_described(options.model)
     rows = test_rows(options)
-    report = likelihood.evaluate(rbm, rows)
+    method = "exact" if options.exact else "estimate" if options.estimate else "auto"
+    limits = {name: getattr(options, name) for name in ("seconds", "precision", "runs", "seed")}
+    report = evaluated(rbm, rows, base_rate, method, **limits)
     baseline = None if base_rate is None else likelihood.base_rate_log_likelihood(base_rate, rows)
     model = Path(options.model)
     result: dict[str, Any] = {
@@ -64,5 +84,22 @@ def run(options: argparse.Namespace) -> None:
         return
     out = console()
     out.print(f"log likelihood {report}", style="bold")
+    print_warnings(report, out)
     compared = "" if baseline is None else f"; independent units reach {baseline:.3f}"
     out.print(f"mean of {report.rows:,} rows, ln Z = {report.log_partition:.6f}{compared}")
+
+
+def evaluated(rbm: RBM, rows: np.ndarray, base_rate: Units | None, method: str = "auto", **limits: Any) -> Likelihood:
+    """`likelihood.evaluate` under a progress bar, with a forecast if the machine is to be enumerated at length."""
+    from harmonium import exact, likelihood
+
+    if method == "exact" and likelihood.EXACT_SECONDS < exact.forecast(rbm) < float("inf"):
+        print(f"harmonium: enumerating takes some {exact.forecast(rbm):,.0f} s", file=sys.stderr)
+    with staged_progress() as report:
+        return likelihood.evaluate(rbm, rows, method=method, base_rate=base_rate, report=report, **limits)
+
+
+def print_warnings(report: Likelihood, out: Console) -> None:
+    """Why not to believe the figure, a line each."""
+    for warning in report.warnings:
+        out.print(f"warning: {warning}", style="yellow")

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.progress import TaskID
 
 PIPED_WIDTH = 160
 """Columns assumed where the output is no terminal, so that tables are not squeezed."""
@@ -46,6 +48,25 @@ def console(stderr: bool = False) -> Console:
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() else PIPED_WIDTH
     return Piped(stderr=stderr, width=width, highlight=False, markup=False)
+
+
+@contextmanager
+def staged_progress() -> Iterator[Callable[[str, float], None]]:
+    """A progress bar on stderr, where that is a terminal: a function that is told the stage and the share of it done."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (BarColumn(bar_width=24), TextColumn("{task.description}"), TimeRemainingColumn(compact=True), TextColumn("left"))
+    with Progress(*columns, console=console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as progress:
+        tasks: dict[str, TaskID] = {}
+
+        def report(stage: str, share: float) -> None:
+            if stage not in tasks or (progress.tasks[tasks[stage]].finished and share < 1):
+                for task in tasks.values():
+                    progress.update(task, visible=False)
+                tasks[stage] = progress.add_task(stage, total=1.0)
+            progress.update(tasks[stage], completed=share)
+
+        yield report
 
 
 def print_table(

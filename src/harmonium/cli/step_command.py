@@ -37,7 +37,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     what.add_argument("--data", metavar="DATA", help="a whole training set instead: a named source or a file")
     command.add_argument("--rate", metavar="R", type=number, default=0.1, help="learning rate (default: 0.1)")
     command.add_argument("--steps", metavar="N", type=int, default=1, help="number of steps (default: 1)")
-    command.add_argument("--estimator", metavar="E", default="exact", help="exact (default), cd-K or pcd-K")
+    command.add_argument("--estimator", metavar="E", default="exact", help="exact (default), cd-K, pcd-K, pt-K or ptt-K")
     command.add_argument("--chains", metavar="N", type=int, default=100, help="number of pcd chains (default: 100)")
     command.add_argument("--freeze-biases", action="store_true", help="change the weights only")
     command.add_argument("--binarise", metavar="HOW", help="threshold=X or stochastic, for --data")
