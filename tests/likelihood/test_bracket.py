@@ -89,7 +89,7 @@ def test_an_interval_too_wide_is_called_so_and_a_conservative_figure_is_given():
 def test_tempered_starts_find_both_modes(tilt):
     """Reverse runs from one mode alone would put ln Z off; with shares of 8 and 92 % the way there must not be a jump."""
     rbm = two_modes(tilt=tilt)
-    found = bracket(rbm, exact.sample(rbm, 50, seed=1), seconds=10, precision=0.1, runs=400)
+    found = bracket(rbm, exact.sample(rbm, 50, seed=1), seconds=40, precision=0.2, runs=400)
     assert found.samples.met
     assert found.lower <= exact.log_partition(rbm) <= found.upper
     share = (np.asarray(found.samples.v).mean(axis=1) > 0.5).mean()
@@ -97,11 +97,14 @@ def test_tempered_starts_find_both_modes(tilt):
     assert abs(share - right) < 5 * np.sqrt(0.25 / 400 + 0.25 / 4000)
 
 
-def test_rows_from_one_mode_of_two_raise_a_doubt():
-    """A base at one mode leaves the other out of both directions; only the chains from noise know of it."""
+def test_a_base_at_one_mode_of_two_raises_a_doubt_and_the_interval_still_holds():
+    """Such a base leaves the other mode out of both directions; only the chains from noise know of it."""
     rbm = two_modes()
-    found = evaluate(rbm, np.ones((50, 24)), method="estimate", seconds=5)
+    rows = np.ones((50, 24))
+    # Too short a time, whatever the machine, for a ladder that goes down to infinite temperature.
+    found = evaluate(rbm, rows, base_rate=Binary(np.full(24, 4.0)), method="estimate", seconds=2, runs=400)
     assert any("still remember where they began" in warning for warning in found.warnings)
+    assert found.lower <= exact.log_likelihood(rbm, rows).mean() <= found.upper
 
 
 def test_the_conservative_figure_is_low_and_more_runs_tighten_it():

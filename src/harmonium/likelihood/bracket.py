@@ -23,7 +23,7 @@ from harmonium import checks, model
 from harmonium.checks import InputError
 from harmonium.keys import key_of
 from harmonium.likelihood import annealing, weights
-from harmonium.likelihood.equilibrium import ModelSamples, exact_samples, fair_draws, tempered_samples
+from harmonium.likelihood.equilibrium import ModelSamples, bottom_of_ladder, exact_samples, fair_draws, tempered_samples
 from harmonium.likelihood.rows import rows_of
 from harmonium.likelihood.weights import Estimate
 from harmonium.model import RBM
@@ -116,7 +116,8 @@ def bracket(
             # However long compiling took, the chains are given some time.
             allowed = SHARE_FOR_SAMPLES * max(seconds / 4, deadline - time.monotonic())
             told = partial(report, "sampling the machine")
-            samples = tempered_samples(sample_key, path.base, machine, rows, runs, allowed, told)
+            bottom = bottom_of_ladder(path.base, machine, runs, seconds)
+            samples = tempered_samples(sample_key, bottom, machine, rows, runs, allowed, told)
             told(1.0)
         wanted = min(LARGEST_SPREAD, precision * np.sqrt(runs) / 2.5)
         steps, step_seconds = int(min(MOST, PILOTS[-1] * (path.spread / wanted) ** 2)), path.step_seconds

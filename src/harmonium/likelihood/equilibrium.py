@@ -31,8 +31,9 @@ from harmonium.samplers.ladder import started_at
 RUNGS, MOST_RUNGS = 12, 96
 LEAST_ACCEPTANCE = 0.2
 """Below this mean rate of exchange the ladder gets twice as many rungs."""
-UNITS_A_SECOND = 3000
-"""The units of all chains together for which a second is enough, about, to go down to infinite temperature."""
+UNITS_A_SECOND = 1000
+"""The units of all chains together for which one second of an estimate's time is enough, about, to go down to infinite
+temperature."""
 FIRST_BLOCK, LONGEST_BLOCK_SECONDS = 50, 1.0
 BLOCKS_IN_AGREEMENT = 2
 COMPONENTS = 3
@@ -70,16 +71,13 @@ def tempered_samples(
     """The states at the top of `chains` ladders of parallel tempering, after at most about `seconds`.
 
     Args:
-        base: the machine without weights from which annealing starts. rows: `[n, V]`, where half of the chains start.
+        base: the machine without weights at the bottom of the ladder. rows: `[n, V]`, where half of the chains start.
     """
     noise_key, row_key, begin_key, run_key = jax.random.split(key, 4)
     from_data = np.arange(chains) < chains // 2
     directions = _leading_directions(rows)
     some = jnp.asarray(rows[np.asarray(jax.random.randint(row_key, (chains,), 0, len(rows)))], rbm.weights.dtype)
     v = jnp.where(from_data[:, None], some, fair_draws(noise_key, rbm, chains))
-    finite = rbm.visible.unit_states is not None and rbm.hidden.unit_states is not None
-    if finite and chains * sum(rbm.weights.shape) <= UNITS_A_SECOND * seconds:
-        base = jax.tree.map(jnp.zeros_like, rbm)
     rungs, deadline = RUNGS, None
     while True:
         state = _begin(jax.random.fold_in(begin_key, rungs), base, rbm, v, rungs)
@@ -107,6 +105,14 @@ def tempered_samples(
             room = min(LONGEST_BLOCK_SECONDS, deadline - now)
             length = max(1, min(2 * length, int(length / (now - before) * room)))
         v, rungs = state.v[-1], 2 * rungs
+
+
+def bottom_of_ladder(base: RBM, rbm: RBM, chains: int, seconds: float) -> RBM:
+    """Infinite temperature if an estimate of `seconds` in all has time for it, else the `base` from which annealing starts."""
+    finite = rbm.visible.unit_states is not None and rbm.hidden.unit_states is not None
+    if finite and chains * sum(rbm.weights.shape) <= UNITS_A_SECOND * seconds:
+        return jax.tree.map(jnp.zeros_like, rbm)
+    return base
 
 
 def fair_draws(key: Any, rbm: RBM, count: int) -> Any:
