@@ -22,6 +22,7 @@ import jax
 import jax.numpy as jnp
 
 from harmonium import model
+from harmonium.keys import uniform
 from harmonium.model import RBM
 from harmonium.samplers.base import Samples
 from harmonium.samplers.gibbs import sweep_many
@@ -94,8 +95,8 @@ def step(key: Any, machine: Callable[[Any], RBM], state: Rungs, sweeps: int, cou
         v_a, v_b = v[low], v[low + 1]
         a_at_b, b_at_a = model.hidden_inputs(a, v_b), model.hidden_inputs(b, v_a)
         log_ratio = exchange_log_ratio(a, b, v_a, v_b, inputs[low], a_at_b, b_at_a, inputs[low + 1])
-        uniform = jax.random.uniform(jax.random.fold_in(exchange_key, low), log_ratio.shape, log_ratio.dtype)
-        accepted = jnp.log(uniform) < log_ratio
+        chance = uniform(jax.random.fold_in(exchange_key, low), log_ratio.shape, log_ratio.dtype)
+        accepted = jnp.log(chance) < log_ratio
         weight = jnp.maximum(1 / (1 + state.steps // 2), FORGETTING).astype(acceptance.dtype)
         rate = jnp.mean(jnp.minimum(jnp.exp(log_ratio), 1))
 

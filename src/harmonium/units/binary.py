@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from harmonium.keys import uniform
 from harmonium.units.base import Units, units
 
 
@@ -48,8 +49,8 @@ class Binary(Units):
 
     def sample(self, key: Any, inputs: Any) -> Any:
         probability = self.mean(inputs)
-        uniform = jax.random.uniform(key, probability.shape, probability.dtype)
-        return (uniform < probability).astype(probability.dtype)
+        chance = uniform(key, probability.shape, probability.dtype)
+        return (chance < probability).astype(probability.dtype)
 
     def statistics(self, x: Any) -> Binary:
         return Binary(x)

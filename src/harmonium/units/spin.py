@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from harmonium.keys import uniform
 from harmonium.units.base import Units, units
 
 
@@ -49,8 +50,8 @@ class Spin(Units):
 
     def sample(self, key: Any, inputs: Any) -> Any:
         up = jax.nn.sigmoid(2 * (inputs + self.bias))
-        uniform = jax.random.uniform(key, up.shape, up.dtype)
-        return jnp.where(uniform < up, 1, -1).astype(up.dtype)
+        chance = uniform(key, up.shape, up.dtype)
+        return jnp.where(chance < up, 1, -1).astype(up.dtype)
 
     def statistics(self, x: Any) -> Spin:
         return Spin(x)
