@@ -49,8 +49,9 @@ def main() -> None:
     exact = hm.evaluate(rbm, test, method="exact")
     print(f"784x16: {exact}", flush=True)
     for seed in range(2):
-        settings = dict(base_rate=base_rate, runs=1500, precision=0.04, seconds=120, seed=seed)
-        found = hm.evaluate(rbm, test, method="estimate", **settings)
+        found = hm.evaluate(
+            rbm, test, method="estimate", base_rate=base_rate, runs=1500, precision=0.04, seconds=120, seed=seed
+        )
         off = {
             name: value["value"] - exact.log_partition for name, value in found.details.items() if name.startswith("log_part")
         }
