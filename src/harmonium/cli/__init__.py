@@ -23,6 +23,7 @@ COMMANDS = (
     "chain",
     "conditional",
     "step",
+    "lab",
 )
 
 EXAMPLES = """\
