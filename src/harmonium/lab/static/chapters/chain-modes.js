@@ -1,0 +1,118 @@
+/** A cold machine with two modes: Gibbs sampling keeps to one of them, a ladder of temperatures finds both. */
+import { html } from "../html.js";
+import { fixed, grouped, plain } from "../format.js";
+import { usePage } from "../page.js";
+import { filled } from "../state.js";
+import { Button, Choice } from "../ui/controls.js";
+import { Formula } from "../ui/formula.js";
+import { goneOn, RECENT, useCarried, useStart } from "./chain-carried.js";
+import { Cells } from "./chain-cells.js";
+import { Moves, Sweeps } from "./chain-controls.js";
+import { Distances } from "./chain-distance.js";
+
+/** @typedef {import("./chain-carried.js").Visits} Visits */
+/** @typedef {import("./chain-carried.js").Chain} Chain */
+/** @typedef {Visits & {ladder: {at: string[], acceptance: number[], label: number[], round_trips: number, steps: number},
+ *   temperature: (number | null)[], exchanges: {rung: number, chance: number, drawn: number, exchanged: boolean}[]}} Tempered */
+/** @typedef {{gibbs: Chain | null, ladder: Tempered}} Both */
+
+const UNITS = 4;
+const RUNGS = [2, 4, 6, 8];
+
+/** All off and all on are the two modes; the second is about twice as probable. */
+function twoModes() {
+  const free = () => Array(UNITS).fill(null);
+  const machine = { weights: filled(UNITS, UNITS, 2), a: Array(UNITS).fill(-4), b: Array(UNITS).fill(-3.95) };
+  return { machine, temperature: 0.3, target: Array(UNITS).fill(1), clamp: { v: free(), h: free() } };
+}
+
+/** @param {{law: import("./chain-carried.js").Law}} props */
+export function Modes({ law }) {
+  const { state, ask, change, machineParams, setting, changeSetting } = usePage();
+  const { start, key } = useStart();
+  const asked = Number(setting("chain", "rungs", 6));
+  const rungs = RUNGS.includes(asked) ? asked : 6;
+  const seed = state.seed;
+  /** @param {Both | null} now @param {number} sweeps @returns {Promise<Both>} */
+  const advance = async (now, sweeps) => {
+    const { gibbs = null, ladder = null } = now ?? {};
+    const held = gibbs?.chain ?? { v: start, h: null, half: 0 };
+    const visits = (/** @type {Visits | null} */ past) => ({ counts: past?.counts ?? null, crossings: past?.crossings ?? 0, sweeps });
+    const params = { ...machineParams(), seed };
+    const moved = sweeps ? await ask("chain.run", { ...params, ...held, ...visits(gibbs) }) : null;
+    const tempered = await ask("chain.temper", { ...params, start, rungs, ladder: ladder?.ladder ?? null, ...visits(ladder) });
+    return { gibbs: moved && { ...moved, ...goneOn(gibbs, moved) }, ladder: { ...tempered, ...goneOn(ladder, tempered) } };
+  };
+  const moved = useCarried(`${key},${rungs}`, advance, 0, 1);
+  const fits = moved.now?.ladder.ladder.at[0].length === start.length && moved.now.ladder.counts.length === law.v.length;
+  const both = fits ? moved.now : null;
+  const load = () => change({ ...twoModes(), settings: { ...state.settings, chain: { ...state.settings.chain, start: "0".repeat(UNITS) } } });
+  const slow = law.relaxation === null || law.relaxation > 1000;
+  return html`<section class="card modes">
+    <div class="card-head"><h3>Gibbs sampling and tempering, side by side</h3>
+      <${Choice} label="temperatures" value=${rungs} options=${RUNGS.map((n) => [n, n])} onChange=${(/** @type {number} */ n) => changeSetting("chain", { rungs: n })} test="rungs" /></div>
+    <p><${Button} primary=${!slow} onClick=${load} test="two-modes">load two cold modes<//> <span class="soft load-said">${slow
+      ? html`At T = ${plain(state.temperature)} a Gibbs chain of this machine forgets its start in <strong data-test="forgets"><${Sweeps} sweeps=${law.relaxation} /></strong>.`
+      : html`The present machine is easy: its chain forgets its start in about <span data-test="forgets"><${Sweeps} sweeps=${law.relaxation} /></span>. Load one that is not.`}</span></p>
+    <${Moves} moved=${moved} by=${[1, 100, 10_000]} unit="step" test="modes" />
+    <${Past} name="Gibbs" visits=${both?.gibbs ?? null} units=${start.length} rest=${law.h.length} test="past-gibbs" />
+    <${Past} name="tempering" visits=${both?.ladder ?? null} units=${start.length} rest=${law.h.length} test="past-tempering" />
+    <p class="soft">One column is one sweep, one row a visible unit, filled where it is on; the last ${RECENT} sweeps.</p>
+    <div class="pair">
+      <${Ladder} tempered=${both?.ladder ?? null} />
+      <div><${Shares} law=${law} both=${both} />
+      <${Distances} least=${100} height=${190} test="modes-distance" lines=${[
+        { label: "Gibbs", x: both?.gibbs?.distance.sweeps ?? [], y: both?.gibbs?.distance.chain ?? [], now: both?.gibbs?.now, dash: "7 4", tone: "two" },
+        { label: "tempering", x: both?.ladder.distance.sweeps ?? [], y: both?.ladder.distance.chain ?? [], now: both?.ladder.now },
+        { label: "independent draws, expected", x: both?.ladder.distance.sweeps ?? [], y: both?.ladder.distance.draws ?? [], now: both?.ladder.expected, dash: "2 3", tone: "three" },
+      ]} /></div>
+    </div>
+  </section>`;
+}
+
+/** The visible units over the latest sweeps. @param {{name: string, visits: Visits | null, units: number, rest: number, test: string}} props
+ *   `rest`: rows of the whole table, of which every v has the same number */
+function Past({ name, visits, units, rest, test }) {
+  const width = rest >> units;
+  const values = (visits?.recent ?? []).flatMap((n) => Array.from({ length: units }, (_, i) => (Math.floor(n / width) >> (units - 1 - i)) & 1));
+  return html`<figure class="past"><figcaption>${name}</figcaption>
+    <${Cells} values=${values} columns=${RECENT} rows=${units} cell=${4} down test=${test} label=${`${name}: the visible units in the last ${visits?.recent.length ?? 0} sweeps`} /></figure>`;
+}
+
+/** @param {{law: import("./chain-carried.js").Law, both: Both | null}} props */
+function Shares({ law, both }) {
+  const row = (/** @type {string} */ name, /** @type {Visits | null | undefined} */ found, /** @type {string} */ test) => html`<tr data-test=${test} data-upper=${found?.upper} data-crossings=${found?.crossings}>
+    <th scope="row">${name}</th><td class="num">${found?.sweeps ? fixed(found.upper, 4) : "\u2013"}</td><td class="num">${found?.sweeps ? grouped(found.crossings) : "\u2013"}</td></tr>`;
+  return html`<table class="shares">
+    <thead><tr><td></td><th scope="col">most units on</th><th scope="col">crossings</th></tr></thead>
+    <tbody><tr data-test="share-exact" data-upper=${law.upper}><th scope="row">exact</th><td class="num">${fixed(law.upper, 4)}</td><td></td></tr>
+      ${row("Gibbs", both?.gibbs, "share-gibbs")}${row("tempering", both?.ladder, "share-tempering")}</tbody></table>
+    <p class="soft">The share of sweeps in which more than half of the visible units were on, and how often that changed.</p>`;
+}
+
+/** The rungs from infinite temperature down to the machine's own, and the exchanges between them. @param {{tempered: Tempered | null}} props */
+function Ladder({ tempered }) {
+  if (!tempered) return html`<div></div>`;
+  const { at, acceptance, round_trips: trips, steps } = tempered.ladder;
+  const last = at.length - 1;
+  return html`<div><ol class="ladder" aria-label="the ladder of temperatures" data-test="ladder">
+    ${at.map((v, n) => {
+      const T = tempered.temperature[n];
+      const tried = tempered.exchanges.find(({ rung }) => rung === n);
+      return html`<li data-test=${`rung-${n}`}><span class="rung"><span class="rung-T">T = ${T === null ? "\u221e" : plain(T, 2)}</span>
+          <span class="rung-bits" aria-label=${`v = ${v}`} role="img">${[...v].map((bit) => html`<span class=${bit === "1" ? "on" : ""}>${bit}</span>`)}</span>
+          ${n === last ? html`<span class="soft">counted</span>` : n === 0 ? html`<span class="soft">fair coins</span>` : ""}</span>
+        ${n < last && html`<span class=${`exchange${tried?.exchanged ? " done" : ""}`} data-test=${`exchange-${n}`}>
+          <span aria-hidden="true">${tried?.exchanged ? "\u21c5" : "\u00b7"}</span>
+          <span class="num">${tried ? `p ${fixed(tried.chance, 3)}, u ${fixed(tried.drawn, 3)}: ${tried.exchanged ? "exchanged" : "kept"}` : steps ? "not their turn" : "not yet tried"}</span>
+          <span class="soft num">${steps ? `${Math.round(100 * acceptance[n])} %` : ""}</span></span>`}</li>`;
+    })}
+  </ol>
+  <p class="soft">Between two rungs: the chance p of an exchange and the coin u; right, how often exchanges succeed lately. ${grouped(trips)} round trips from the lowest temperature to the highest and back.</p></div>`;
+}
+
+/** How exchanges are decided, as a formula with the rung's own free energy. */
+export function ExchangeRule() {
+  return html`<${Formula} block tex=${"p = \\min\\left(1,\\; e^{F_a(v_a) + F_b(v_b) - F_a(v_b) - F_b(v_a)}\\right)"} />
+    <${Formula} block tex=${"F_a(v) = -\\ln \\sum_h e^{-E(v,h)/T_a}"} />`;
+}

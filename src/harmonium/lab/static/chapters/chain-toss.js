@@ -1,0 +1,101 @@
+/** The chain at one moment: both layers, the chance of every unit, and the coin that fell. */
+import { html } from "../html.js";
+import { bitsText, fixed, grouped, indexed, plain, probability } from "../format.js";
+import { usePage } from "../page.js";
+import { Summed } from "../ui/sum.js";
+
+/** @typedef {import("./chain-carried.js").Chain} Chain */
+/** @typedef {import("./chain-carried.js").Coins} Coins */
+
+/** @param {{chain: Chain | null, start: string, still: boolean}} props `still`: coins are shown where they fell, without their flight */
+export function Toss({ chain, start, still }) {
+  const { state } = usePage();
+  const { weights, a, b } = state.machine;
+  const v = chain?.chain.v ?? start;
+  const h = chain?.chain.h ?? null;
+  const half = chain?.chain.half ?? 0;
+  const fresh = still ? [] : (chain?.fresh ?? []);
+  // After a half-step one layer is new; after whole sweeps h is, made from the v shown.
+  const newest = half === 0 ? null : half % 2 === 1 ? "h" : "v";
+  const layer = (/** @type {"v" | "h"} */ name, /** @type {string | null} */ bits, /** @type {number} */ units) => html`
+    <${Layer} name=${name} bits=${bits} units=${units} coins=${chain?.coins[name]} half=${half} fresh=${fresh.includes(name)}
+      late=${fresh.length === 2 && name === "h"} past=${newest !== null && newest !== name} />`;
+  return html`<div class="toss" data-test="toss" data-half=${half}>
+    ${layer("h", h, b.length)}
+    <${Edges} weights=${weights} on=${newest === "v" ? h : v} from=${newest === "v" ? "h" : "v"} />
+    ${layer("v", v, a.length)}
+    <p class="soft said" aria-live=${still ? "off" : "polite"} data-test="said">${saidOf(chain, start)}</p>
+  </div>`;
+}
+
+/** What just happened, in words. @param {Chain | null} chain @param {string} start */
+function saidOf(chain, start) {
+  if (!chain) return `The chain stands at v = ${bitsText(start)}. Toss for h.`;
+  const { v, h, half } = chain.chain;
+  const sweeps = chain.sweeps === 1 ? "1 sweep" : `${grouped(chain.sweeps)} sweeps`;
+  if (half === 1) return `h = ${bitsText(h ?? "")} was tossed, given v = ${bitsText(v)}. Now v again, given this h.`;
+  if (half % 2 === 0) return `v = ${bitsText(v)} was tossed, given h = ${bitsText(h ?? "")}. A new h ends the sweep.`;
+  return `h = ${bitsText(h ?? "")} was tossed, given v = ${bitsText(v)}: ${sweeps} made, and this pair is counted.`;
+}
+
+/** @param {{name: "v" | "h", bits: string | null, units: number, coins?: Coins, half: number, fresh: boolean, late: boolean, past: boolean}} props */
+function Layer({ name, bits, units, coins, half, fresh, late, past }) {
+  const classes = ["layer", name, fresh && "fresh", late && "late", past && "past"].filter(Boolean).join(" ");
+  return html`<ol class=${classes} style=${`--units:${units}`} aria-label=${name === "v" ? "visible units" : "hidden units"}>
+    ${Array.from({ length: units }, (_, i) => {
+      const bit = bits?.[i];
+      const unit = indexed(name, i + 1);
+      const circle = html`<span class=${`unit-bit ${bit === undefined ? "none" : bit === "1" ? "one" : "zero"}`} key=${`b${half}`} data-test=${`bit-${name}-${i}`}>
+        <span class="unit-name">${unit}</span> <b>${bit ?? "?"}</b></span>`;
+      const coin = html`<${Coin} name=${name} i=${i} coins=${coins} half=${half} unit=${unit} />`;
+      return html`<li key=${i}>${name === "h" ? [coin, circle] : [circle, coin]}</li>`;
+    })}
+  </ol>`;
+}
+
+/** One unit's coin: the shaded part of the bar is its chance to be on, the mark is where the coin fell.
+ * @param {{name: "v" | "h", i: number, coins?: Coins, half: number, unit: string}} props */
+function Coin({ name, i, coins, half, unit }) {
+  const { state } = usePage();
+  if (!coins) return html`<span class="coin empty"><span class="gauge"></span><span class="soft">not tossed</span></span>`;
+  const [p, u] = [coins.probability[i], coins.uniform[i]];
+  return html`<span class="coin" data-test=${`coin-${name}-${i}`} data-p=${p} data-u=${u}>
+    <span class="gauge" aria-hidden="true"><span class="chance" style=${`width:${100 * p}%`}></span>
+      <span class="ball" key=${`c${half}`} style=${`--u:${100 * u}%`}></span></span>
+    <span class="p"><${Summed} value=${p} text=${`p ${probability(p, 3)}`} digits=${4} label=${`probability that ${unit} is on`} tex=${texOf(name, i)} total="p" rows=${() => terms(state, name, i, coins)} /></span>
+    <span class="u"><span class="letter">u</span> ${fixed(u, 3)}</span>
+  </span>`;
+}
+
+/** @param {"v" | "h"} name @param {number} i */
+function texOf(name, i) {
+  const other = name === "h" ? "v" : "h";
+  return `p(${name}_{${i + 1}} = 1 \\mid ${other}) = \\frac{1}{1 + e^{-S/T}}`;
+}
+
+/** The total input, written out. @param {import("../state.js").State} state @param {"v" | "h"} name @param {number} i @param {Coins} coins
+ * @returns {[string, number | string][]} */
+function terms(state, name, i, coins) {
+  const { weights, a, b } = state.machine;
+  const sent = [...coins.given].map((bit, k) => {
+    const [w, which] = name === "h" ? [weights[k][i], indexed("w", k + 1, i + 1)] : [weights[i][k], indexed("w", i + 1, k + 1)];
+    return /** @type {[string, string]} */ ([`${indexed(name === "h" ? "v" : "h", k + 1)} ${which}`, `${bit} \u00b7 ${plain(w)}`]);
+  });
+  const own = /** @type {[string, number]} */ (name === "h" ? [indexed("b", i + 1), b[i]] : [indexed("a", i + 1), a[i]]);
+  return [own, ...sent, ["S, their sum", coins.input[i]], ["T", plain(state.temperature)]];
+}
+
+/** The weights between the layers; those whose sender is on speak, the others are faint.
+ * @param {{weights: number[][], on: string | null, from: "v" | "h"}} props */
+function Edges({ weights, on, from }) {
+  const x = (/** @type {number} */ i, /** @type {number} */ n) => (100 * (i + 0.5)) / n;
+  return html`<svg class=${`edges from-${from}`} viewBox="0 0 100 40" preserveAspectRatio="none" aria-hidden="true">
+    ${weights.map((row, i) =>
+      row.map((w, j) => {
+        const speaks = on?.[from === "v" ? i : j] === "1";
+        return html`<line x1=${x(i, weights.length)} y1="40" x2=${x(j, row.length)} y2="0" vector-effect="non-scaling-stroke"
+          class=${`${w < 0 ? "minus" : "plus"}${speaks ? " speaks" : ""}`} stroke-width=${w === 0 ? 1 : Math.min(9, 1.2 + 2 * Math.abs(w))} />`;
+      }),
+    )}
+  </svg>`;
+}

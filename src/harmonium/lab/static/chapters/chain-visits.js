@@ -1,0 +1,86 @@
+/** How often the chain came by, beside how often it should: as a table of bars, and as maps where there are many rows. */
+import { useState } from "preact/hooks";
+import { html } from "../html.js";
+import { fixed, grouped, probability, signed } from "../format.js";
+import { usePage } from "../page.js";
+import { Bar } from "../ui/bars.js";
+import { Choice } from "../ui/controls.js";
+import { useStart } from "./chain-carried.js";
+import { Cells } from "./chain-cells.js";
+
+const MOST_ROWS = 64;
+const SHOWN_OF_MANY = 24;
+
+/** @typedef {import("./chain-carried.js").Law} Law */
+/** @typedef {{frequency: number[], error: number[] | null, deviation: (number | null)[] | null}} Found */
+
+/** Visits to configurations, or to v alone. @param {{law: Law, chain: import("./chain-carried.js").Chain | null}} props */
+export function Visits({ law, chain }) {
+  const { setting, changeSetting } = usePage();
+  const of = setting("chain", "count", "joint") === "v" ? "v" : "joint";
+  const sweeps = chain?.sweeps ?? 0;
+  const many = of === "joint" && law.v.length > MOST_ROWS;
+  return html`<section class="card visits">
+    <div class="card-head"><h3>Visits in ${grouped(sweeps)} ${sweeps === 1 ? "sweep" : "sweeps"}, beside the table</h3>
+      <${Choice} label="count" value=${of} options=${[["joint", "pairs v, h"], ["v", "v alone"]]} onChange=${(/** @type {string} */ x) => changeSetting("chain", { count: x })} test="count" /></div>
+    ${of === "v"
+      ? html`<${Rows} v=${law.visible.states} p=${law.visible.probability} found=${sweeps ? chain?.visible : null} />`
+      : html`<${Rows} v=${law.v} h=${law.h} p=${law.probability} found=${sweeps ? chain : null} />`}
+    ${many && html`<${Maps} law=${law} chain=${sweeps ? chain : null} />`}
+    <p class="soft">Bars: the share of visits. Upright marks: the exact probability. The line at a bar\u2019s end reaches one standard error to both
+      sides<span class="wide-only">; z says how many of them the share is off by</span>.</p>
+    ${sweeps > 0 && html`<${Terminal} key=${`${sweeps}`} sweeps=${sweeps} />`}
+  </section>`;
+}
+
+/** The command that counts the same visits. @param {{sweeps: number}} props */
+function Terminal({ sweeps }) {
+  const { state, ask, machineParams } = usePage();
+  const { start } = useStart();
+  const [text, setText] = useState("");
+  const tell = () => ask("chain.command", { ...machineParams(), seed: state.seed, start, sweeps }).then((answer) => setText(answer.text), (problem) => setText(problem.message));
+  if (!text) return html`<p class="soft"><button type="button" class="link" onClick=${tell} data-test="terminal">the same visits at the terminal</button></p>`;
+  return html`<pre class="terminal" data-test="terminal-text" tabindex="0">${text}</pre>`;
+}
+
+/** @param {{v: string[], h?: string[], p: number[], found: Found | null | undefined, word?: string, test?: string}} props */
+export function Rows({ v, h, p, found, word = "visits", test = h ? "visits" : "visits-v" }) {
+  const { hover, setHover } = usePage();
+  const numbers = p.map((_, n) => n);
+  const cut = numbers.length > MOST_ROWS;
+  const shown = cut ? numbers.sort((m, n) => p[n] - p[m]).slice(0, SHOWN_OF_MANY) : numbers;
+  const largest = Math.max(...p, ...(found?.frequency ?? []));
+  const left = cut ? { p: sum(p, shown), f: found ? sum(found.frequency, shown) : null } : null;
+  return html`<div class="scroll tall" tabindex="0" role="group" aria-label=${`${word} beside probabilities`}><table class="rows" data-test=${test} onPointerLeave=${() => setHover(null)}>
+    <thead><tr><th scope="col">v</th>${h && html`<th scope="col">h</th>`}<th scope="col">p</th><th scope="col">${word}</th><th scope="col" class="wide-only" title="standard error">\u00b1</th>
+      <th scope="col" class="wide-only"><span class="hidden">deviation in standard errors</span><span aria-hidden="true">z</span></th><th scope="col"><span class="hidden">bar</span></th></tr></thead>
+    <tbody>${shown.map((n, place) => {
+      const [f, e] = [found?.frequency[n] ?? null, found?.error?.[n] ?? null];
+      const lit = hover && hover.v === v[n] && (!h || !hover.h || hover.h === h[n]);
+      return html`<tr key=${n} class=${`${lit ? "lit" : ""}${!cut && h && place > 0 && v[n] !== v[n - 1] ? " first" : ""}`} data-test=${`${test}-${v[n]}${h ? `-${h[n]}` : ""}`}
+        data-f=${f} data-e=${e} data-p=${p[n]} onPointerEnter=${() => setHover(h ? { v: v[n], h: h[n] } : { v: v[n] })}>
+        <td class="bits-cell">${v[n]}</td>${h && html`<td class="bits-cell">${h[n]}</td>`}
+        <td class="num">${probability(p[n], 4)}</td><td class="num">${f === null ? "\u2013" : fixed(f, 4)}</td>
+        <td class="num wide-only">${e === null ? "\u2013" : probability(e, 4)}</td><td class="num wide-only">${off(found?.deviation?.[n])}</td>
+        <td class="bar-cell"><${Bar} share=${f === null ? 0 : f / largest} mark=${p[n] / largest} error=${f === null || e === null ? null : e / largest} /></td></tr>`;
+    })}</tbody></table></div>
+    ${left && html`<p class="soft">The ${SHOWN_OF_MANY} most probable of ${grouped(p.length)} rows; together they have ${fixed(left.p, 4)} of the probability${left.f === null ? "" : ` and ${fixed(left.f, 4)} of the visits`}.</p>`}`;
+}
+
+/** @param {number | null | undefined} z */
+const off = (z) => signed(z, z && Math.abs(z) >= 100 ? 0 : 1);
+
+/** @param {number[]} values @param {number[]} places */
+const sum = (values, places) => places.reduce((total, n) => total + values[n], 0);
+
+/** @param {{law: Law, chain: Found | null | undefined}} props */
+function Maps({ law, chain }) {
+  const rows = law.visible.states.length;
+  const columns = law.v.length / rows;
+  const largest = Math.max(...law.probability, ...(chain?.frequency ?? []));
+  const shade = (/** @type {number[]} */ values) => values.map((x) => Math.sqrt(x / largest));
+  return html`<div class="pair maps">
+    <figure><${Cells} values=${chain ? shade(chain.frequency) : []} columns=${columns} rows=${rows} label=${`Visits as a map of ${rows} v by ${columns} h`} test="map-visits" /><figcaption class="soft">visits</figcaption></figure>
+    <figure><${Cells} values=${shade(law.probability)} columns=${columns} rows=${rows} label=${`Probabilities as a map of ${rows} v by ${columns} h`} /><figcaption class="soft">exact</figcaption></figure>
+  </div><p class="soft">v down, h across; the tone is the square root of the share, so that rare rows are seen too.</p>`;
+}

@@ -1,0 +1,59 @@
+/** A picture with a part erased, and how the machine completes it: Gibbs sampling with the known pixels clamped. */
+import { useState } from "preact/hooks";
+import { grouped } from "../format.js";
+import { html } from "../html.js";
+import { useAnswer, usePage } from "../page.js";
+import { Button, Error } from "../ui/controls.js";
+import { useCalm } from "./images-drawing.js";
+import { Pad } from "./images-pad.js";
+import { Gallery, Picture, usePictures } from "./images-picture.js";
+
+const AGAIN_MS = 1500;
+const SETTLED_MS = 350;
+
+/** @param {import("./images-draw.js").Play} props */
+export function Complete({ which, shape, drawing, ready, version }) {
+  const { state } = usePage();
+  const [tossed, setTossed] = useState(0);
+  const { bits, erased } = drawing;
+  const some = erased.includes("1");
+  const now = [...bits].map((bit, i) => (erased[i] === "1" ? "." : bit)).join("");
+  const known = useCalm(now, SETTLED_MS);
+  const calm = useCalm(version, AGAIN_MS);
+  const fits = known.length === shape.visible;
+  const { answer, error } = useAnswer("images.complete", ready && some && fits ? { which, known, seed: state.seed + 10 * tossed } : null, [which, known, calm, tossed, ready, some]);
+  const found = ready && some && fits && answer?.size === shape.visible ? answer : null;
+  const { height, width } = shape;
+  const halves = /** @type {[string, (row: number, column: number) => boolean][]} */ ([
+    ["upper", (row) => row < height / 2],
+    ["lower", (row) => row >= height / 2],
+    ["left", (_, column) => column < width / 2],
+    ["right", (_, column) => column >= width / 2],
+  ]);
+  return html`<section class="card play" aria-label="Complete">
+    <div class="card-head"><h3>Erase a part, and let it be completed</h3>
+      <span class="buttons">${halves.map(([name, inside]) => html`<${Button} onClick=${() => drawing.half(inside)} test=${`erase-${name}`}>${name} half<//> `)}
+        <${Button} onClick=${drawing.restore} disabled=${!some} test="restore">nothing<//></span></div>
+    <div class="bench two">
+      <div>
+        <${Pad} height=${height} width=${width} bits=${bits} erased=${erased} values=${erased} onPaint=${drawing.erase} label="What is known of your drawing" what=${["known", "unknown"]} test="mask" />
+        <p class="soft">Hatched pixels are unknown to the machine; all others are clamped. Erase more, or bring pixels back, as you draw.</p>
+      </div>
+      ${error && ready && some && html`<${Error}>${error}.<//>`}
+      ${found ? html`<div class=${found.known === now ? "completion" : "completion stale"} data-test="completion" data-known=${found.known}>
+          <h4>The mean of ${found.chains} chains</h4>
+          <div class="stages" data-test="stages">${found.stages.map((/** @type {any} */ stage) => html`<${Stage} key=${stage.sweeps} stage=${stage} height=${height} width=${width} />`)}</div>
+          <div class="card-head"><h4>Single chains after ${grouped(found.stages.at(-1).sweeps)} sweeps</h4> <${Button} onClick=${() => setTossed(tossed + 1)} test="toss">other chains<//></div>
+          <${Gallery} packed=${found.singles} height=${height} width=${width} what="completion" label="Single completions" tile=${78} test="singles" />
+        </div>`
+        : html`<p class="soft wait-machine">${!ready ? "There is no machine to complete it yet." : !some ? "Erase a half of the drawing, or any pixels." : "The chains are on their way."}</p>`}
+    </div>
+  </section>`;
+}
+
+/** @param {{stage: {sweeps: number, mean: import("./images-picture.js").Packed}, height: number, width: number}} props */
+function Stage({ stage, height, width }) {
+  const [bytes] = usePictures(stage.mean);
+  const words = `after ${grouped(stage.sweeps)} ${stage.sweeps === 1 ? "sweep" : "sweeps"}`;
+  return html`<figure><${Picture} bytes=${bytes} height=${height} width=${width} label=${`Mean completion ${words}`} /><figcaption class="soft">${words}</figcaption></figure>`;
+}

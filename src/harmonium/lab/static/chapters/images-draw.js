@@ -1,0 +1,79 @@
+/** A drawing, and what the machine makes of it. */
+import { fixed } from "../format.js";
+import { html } from "../html.js";
+import { useAnswer, usePage } from "../page.js";
+import { Bar } from "../ui/bars.js";
+import { Button, Error } from "../ui/controls.js";
+import { Formula } from "../ui/formula.js";
+import { useCalm } from "./images-drawing.js";
+import { Histogram } from "./images-histogram.js";
+import { Pad } from "./images-pad.js";
+import { Picture, usePictures } from "./images-picture.js";
+
+const AGAIN_MS = 1000;
+const MOST_UNITS = 64;
+
+/** @typedef {import("./images-picture.js").Packed} Packed */
+/** @typedef {{which: "training" | "file", shape: import("./images-drawing.js").Shape, drawing: import("./images-drawing.js").Drawing,
+ *   ready: boolean, version: number, filters: Packed | null, hidden: number, begin: () => void}} Play */
+
+/** @param {Play} props */
+export function Draw({ which, shape, drawing, ready, version, filters, hidden, begin }) {
+  const { state } = usePage();
+  const calm = useCalm(version, AGAIN_MS);
+  const { answer, error } = useAnswer("images.respond", ready ? { which, v: drawing.bits, seed: state.seed } : null, [which, drawing.bits, calm, ready]);
+  const found = ready && answer?.size === shape.visible && answer.hidden.length === hidden ? answer : null;
+  const thing = shape.digits ? "digit" : "picture";
+  return html`<section class="card play" aria-label="Draw" id="images-play">
+    <div class="card-head"><h3>Draw a ${thing}</h3>
+      <span class="buttons"><${Button} onClick=${drawing.another} test="another">${shape.digits ? "another held-out digit" : "another of its fantasies"}<//>
+        <${Button} onClick=${drawing.clear} test="clear">clear<//></span></div>
+    <div class="bench">
+      <div>
+        <${Pad} height=${shape.height} width=${shape.width} bits=${drawing.bits} values=${drawing.bits} onPaint=${drawing.draw} label="Your drawing" test="pad" />
+        <p class="soft">Draw with the mouse or a finger. With the keyboard: arrows move, the space bar turns a pixel over.</p>
+      </div>
+      ${!ready && html`<p class="soft wait-machine">The machine that answers is the one trained above, or one from a file. There is none yet. <${Button} onClick=${begin}>train one now<//></p>`}
+      ${error && ready && html`<${Error}>${error}.<//>`}
+      ${found && html`<div>
+        <h4>Its reconstruction</h4>
+        <${Reconstruction} packed=${found.reconstruction} shape=${shape} draws=${found.draws} />
+      </div>
+      <div class="answers">
+        <h4>Which hidden units answer: p(h\u2c7c = 1 | v)</h4>
+        <${Hidden} probabilities=${found.hidden} filters=${filters} shape=${shape} />
+        <h4>How probable it is</h4>
+        <${Histogram} histogram=${found.histogram} at=${found.free_energy} />
+        <${Probable} found=${found} shape=${shape} />
+      </div>`}
+    </div>
+  </section>`;
+}
+
+/** @param {{packed: Packed, shape: import("./images-drawing.js").Shape, draws: number}} props */
+function Reconstruction({ packed, shape, draws }) {
+  const [bytes] = usePictures(packed);
+  return html`<div class="one-picture" data-test="reconstruction"><${Picture} bytes=${bytes} height=${shape.height} width=${shape.width} label="The mean reconstruction of your drawing" /></div>
+    <p class="soft">Up to the hidden units and down again, once: E[v\u2032\u00a0|\u00a0v], a mean over ${draws} tosses of h. What they have no word for is lost on the way.</p>`;
+}
+
+/** @param {{probabilities: number[], filters: Packed | null, shape: import("./images-drawing.js").Shape}} props */
+function Hidden({ probabilities, filters, shape }) {
+  const pictures = usePictures(filters);
+  const shown = probabilities.slice(0, MOST_UNITS);
+  return html`<div class="units" role="list" data-test="hidden-answer">
+      ${shown.map((p, j) => html`<span key=${j} role="listitem" aria-label=${`hidden unit ${j + 1}: ${fixed(p, 2)}`} title=${`hidden unit ${j + 1}: ${fixed(p, 3)}`} class=${p < 0.5 ? "off" : ""}>
+        ${pictures[j] && html`<${Picture} bytes=${pictures[j]} height=${shape.height} width=${shape.width} signed label="" />`}<${Bar} share=${p} /></span>`)}
+    </div>
+    ${probabilities.length > shown.length && html`<p class="soft">The first ${shown.length} of ${probabilities.length}.</p>`}`;
+}
+
+/** @param {{found: any, shape: import("./images-drawing.js").Shape}} props */
+function Probable({ found, shape }) {
+  const share = (/** @type {string} */ name) => html`<strong class="num">${Math.round(100 * found.less_probable[name])}\u2009%</strong>`;
+  return html`<p data-test="free-energy"><${Formula} tex="F(v)" /> = <span class="num">${fixed(found.free_energy, 3)}</span> nats${found.log_probability !== null
+      ? html`, so <${Formula} tex="\\ln p(v) = -F(v) - \\ln Z" /> = <span class="num" data-test="log-probability">${fixed(found.log_probability, 3)}</span>, exactly` : ""}.
+    ${" "}The machine holds it more probable than ${shape.digits
+      ? html`${share("digits")} of the held-out digits, and than ${share("noise")} of pictures whose pixels were tossed one by one`
+      : html`${share("fantasies")} of its own fantasies`}.</p>`;
+}

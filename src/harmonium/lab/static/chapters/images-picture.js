@@ -1,0 +1,131 @@
+/** Small pictures: bytes from the library, in the page's own colours. */
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { html } from "../html.js";
+
+/** @typedef {[number, number, number]} Rgb */
+/** @typedef {{ink: Rgb, card: Rgb, line: Rgb, soft: Rgb, plus: Rgb, minus: Rgb}} Colours */
+/** Pictures as the library sends them: `count` pictures of so many bytes each, in base64; with a `scale`, 128 is zero.
+ * @typedef {{count: number, bytes: string, scale?: number}} Packed */
+
+const NAMES = /** @type {const} */ (["ink", "card", "line", "soft", "plus", "minus"]);
+const MARK_FROM = { large: 0.12, small: 0.28 };
+/** Wider pictures have no room for marks in their pixels. */
+export const MARKED_WIDTH = 16;
+
+/** The page's colours as numbers, again whenever light turns to dark. @returns {Colours} */
+export function useColours() {
+  const [colours, setColours] = useState(read);
+  useEffect(() => {
+    const again = () => setColours(read());
+    const scheme = matchMedia("(prefers-color-scheme: dark)");
+    scheme.addEventListener("change", again);
+    document.addEventListener("themechange", again);
+    return () => {
+      scheme.removeEventListener("change", again);
+      document.removeEventListener("themechange", again);
+    };
+  }, []);
+  return colours;
+}
+
+/** @returns {Colours} */
+function read() {
+  const place = document.querySelector(".harmonium-lab") ?? document.documentElement;
+  const style = getComputedStyle(place);
+  const pen = document.createElement("canvas").getContext("2d");
+  return /** @type {Colours} */ (
+    Object.fromEntries(
+      NAMES.map((name) => {
+        if (!pen) return [name, [0, 0, 0]];
+        // A canvas writes every colour it understands as #rrggbb.
+        pen.fillStyle = style.getPropertyValue(`--${name}`).trim();
+        const text = String(pen.fillStyle);
+        return [name, [1, 3, 5].map((i) => parseInt(text.slice(i, i + 2), 16))];
+      }),
+    )
+  );
+}
+
+/** @param {Rgb} from @param {Rgb} to @param {number} share @returns {Rgb} */
+const mixed = (from, to, share) => /** @type {Rgb} */ (from.map((x, i) => x + (to[i] - x) * share));
+/** @param {Rgb} rgb As a canvas takes it. */
+export const css = (rgb) => `#${rgb.map((x) => Math.round(x).toString(16).padStart(2, "0")).join("")}`;
+
+/** @param {string} base64 */
+export function bytesOf(base64) {
+  return Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+}
+
+/** The bits of one picture of black and white. @param {Packed} packed @param {number} [which] */
+export function bitsOf(packed, which = 0) {
+  const bytes = bytesOf(packed.bytes);
+  const size = bytes.length / packed.count;
+  return [...bytes.subarray(which * size, (which + 1) * size)].map((x) => (x > 127 ? "1" : "0")).join("");
+}
+
+/** The colour of a shade from 0 to 1, or of a number of either sign from -1 to 1. @param {Colours} colours @param {number} x @param {boolean} signed */
+function shade(colours, x, signed) {
+  if (!signed) return mixed(colours.card, colours.ink, x);
+  return mixed(colours.card, x < 0 ? colours.minus : colours.plus, Math.abs(x) ** 0.8);
+}
+
+/** One picture; without a label it is ornament. Negative pixels carry a small minus where there is room, so that signs are not told by colour alone.
+ * @param {{bytes: Uint8Array, height: number, width: number, label: string, signed?: boolean, large?: boolean}} props */
+export function Picture({ bytes, height, width, label, signed = false, large = false }) {
+  const place = useRef(/** @type {HTMLCanvasElement | null} */ (null));
+  const colours = useColours();
+  const marked = signed && width <= MARKED_WIDTH;
+  const cell = marked ? (large ? 13 : 7) : 1;
+  useEffect(() => {
+    const pen = place.current?.getContext("2d");
+    if (!pen) return;
+    const image = pen.createImageData(width * cell, height * cell);
+    const pixels = new Uint32Array(image.data.buffer);
+    const middle = (cell - 1) / 2;
+    const arm = Math.floor(cell / 4);
+    for (let i = 0; i < height * width; i++) {
+      if (i >= bytes.length) continue;
+      const x = signed ? (bytes[i] - 128) / 127 : bytes[i] / 255;
+      const colour = word(shade(colours, x, signed));
+      const mark = word(mixed(shade(colours, x, signed), Math.abs(x) > 0.5 ? colours.card : colours.ink, 0.75));
+      const told = marked && Math.abs(x) > MARK_FROM[large ? "large" : "small"] && (large || x < 0);
+      for (let row = 0; row < cell; row++) {
+        const start = ((Math.floor(i / width) * cell + row) * width + (i % width)) * cell;
+        for (let column = 0; column < cell; column++) {
+          const across = row === middle && Math.abs(column - middle) <= arm;
+          const down = x > 0 && column === middle && Math.abs(row - middle) <= arm;
+          pixels[start + column] = told && (across || down) ? mark : colour;
+        }
+      }
+    }
+    pen.putImageData(image, 0, 0);
+  }, [bytes, colours, height, width, signed, cell]);
+  return html`<canvas class="picture" ref=${place} width=${width * cell} height=${height * cell} role=${label ? "img" : undefined} aria-label=${label || undefined}
+    aria-hidden=${label ? undefined : "true"} style=${`aspect-ratio:${width}/${height}`}></canvas>`;
+}
+
+/** @param {Rgb} rgb A pixel as one little-endian word. */
+const word = ([r, g, b]) => ((255 << 24) | (Math.round(b) << 16) | (Math.round(g) << 8) | Math.round(r)) >>> 0;
+
+/** One sign of a picture of both: how far each pixel goes that way. @param {Uint8Array} bytes @param {1 | -1} sign */
+export const oneSign = (bytes, sign) => bytes.map((x) => Math.max(0, (sign * (x - 128) * 255) / 127));
+
+/** The pictures of a message, one by one. @param {Packed | null | undefined} packed @returns {Uint8Array[]} */
+export function usePictures(packed) {
+  return useMemo(() => {
+    if (!packed || packed.count === 0) return [];
+    const bytes = bytesOf(packed.bytes);
+    const size = bytes.length / packed.count;
+    return Array.from({ length: packed.count }, (_, n) => bytes.subarray(n * size, (n + 1) * size));
+  }, [packed?.bytes]);
+}
+
+/** Many pictures in rows.
+ * @param {{packed: Packed | null | undefined, height: number, width: number, label: string, what: string, tile?: number, first?: number,
+ *   most?: number, test?: string}} props `what`: the name of one of them */
+export function Gallery({ packed, height, width, label, what, tile = 56, first = 0, most = 64, test }) {
+  const pictures = usePictures(packed);
+  return html`<div class="gallery" role="group" aria-label=${label} style=${`--tile:${tile}px`} data-test=${test}>
+    ${pictures.slice(0, most).map((bytes, n) => html`<${Picture} key=${n} bytes=${bytes} height=${height} width=${width} label=${`${what} ${first + n + 1}`} />`)}
+  </div>`;
+}

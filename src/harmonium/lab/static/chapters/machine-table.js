@@ -1,0 +1,107 @@
+/** All configurations with their energies, weights and probabilities. Any number opens as the sum that it is. */
+import { useMemo, useState } from "preact/hooks";
+import { html } from "../html.js";
+import { fixed, grouped, indexed, plain, probability, sized } from "../format.js";
+import { usePage } from "../page.js";
+import { Bar } from "../ui/bars.js";
+import { Button, Choice } from "../ui/controls.js";
+import { Formula } from "../ui/formula.js";
+
+const SHOWN = 256;
+/** @typedef {"v" | "h" | "energy" | "probability"} Order */
+/** @typedef {"E" | "weight" | "p"} Column */
+
+export function Configurations() {
+  const { state, table, setting, changeSetting, hover, setHover } = usePage();
+  const [open, setOpen] = useState(/** @type {{row: number, column: Column} | null} */ (null));
+  const [all, setAll] = useState(false);
+  const order = /** @type {Order} */ (setting("machine", "order", "v"));
+  const numbers = useMemo(() => ordered(table, order), [table, order]);
+  if (!table) return null;
+  const held = [...state.clamp.v, ...state.clamp.h].some((x) => x !== null);
+  const chance = table.given ?? table.probability;
+  const largest = Math.max(...chance);
+  const agreeing = held ? numbers.filter((n) => agrees(table.v[n], state.clamp.v) && agrees(table.h[n], state.clamp.h)) : numbers;
+  const shown = all ? agreeing : agreeing.slice(0, SHOWN);
+  /** @param {number} row @param {Column} column */
+  const toggle = (row, column) => setOpen(open?.row === row && open.column === column ? null : { row, column });
+  return html`<section class="card configurations">
+    <div class="card-head"><h3>${held ? `${grouped(agreeing.length)} of ${grouped(table.v.length)}` : `All ${grouped(table.v.length)}`} configurations</h3>
+      <${Choice} label="order" value=${order} options=${[["v", "by v"], ["h", "by h"], ["energy", "by E"], ["probability", "by p"]]}
+        onChange=${(/** @type {Order} */ x) => changeSetting("machine", { order: x })} test="order" /></div>
+    ${held && html`<p class="soft">Held: ${heldText(state)}. These are the rows that agree, with their probability given that.</p>`}
+    <div class="scroll tall"><table class="rows" data-test="configurations" onPointerLeave=${() => setHover(null)}>
+      <thead><tr><th scope="col">v</th><th scope="col">h</th><th scope="col">E</th><th scope="col">e<sup>\u2212E/T</sup></th><th scope="col">${held ? "p given" : "p"}</th><th scope="col"><span class="hidden">bar</span></th></tr></thead>
+      <tbody>
+        ${shown.map((n, place) => {
+          const [v, h] = [table.v[n], table.h[n]];
+          const lit = hover && ((hover.v === v && hover.h === h) || touched(hover, v, h));
+          const first = place > 0 && (order === "v" ? v !== table.v[shown[place - 1]] : order === "h" && h !== table.h[shown[place - 1]]);
+          const cell = (/** @type {Column} */ column, /** @type {string} */ text) =>
+            html`<td class="num"><button type="button" aria-expanded=${String(open?.row === n && open.column === column)} onClick=${() => toggle(n, column)}>${text}</button></td>`;
+          return html`<tr key=${n} class=${`${lit ? "lit" : ""}${first ? " first" : ""}`} data-test=${`row-${v}-${h}`}
+              onPointerEnter=${() => setHover({ v, h })} onFocusIn=${() => setHover({ v, h })}>
+              <td class="bits-cell">${v}</td><td class="bits-cell">${h}</td>
+              ${cell("E", fixed(table.energy[n], 3))}${cell("weight", weightText(table.weight[n], -table.energy[n] / state.temperature))}${cell("p", probability(chance[n]))}
+              <td class="bar-cell"><${Bar} share=${largest > 0 ? chance[n] / largest : 0} strong=${lit} /></td></tr>
+            ${open?.row === n && html`<tr class="opened"><td colspan="6"><${Opened} n=${n} column=${open.column} /></td></tr>`}`;
+        })}
+      </tbody></table></div>
+    ${agreeing.length > SHOWN &&
+    html`<p><${Button} onClick=${() => setAll(!all)}>${all ? `show the first ${SHOWN}` : `show all ${grouped(agreeing.length)}`}<//></p>`}
+    <p class="soft">Press a number to see how it comes about.</p>
+  </section>`;
+}
+
+/** @param {{n: number, column: Column}} props */
+function Opened({ n, column }) {
+  const { state, table } = usePage();
+  if (!table) return null;
+  const { machine, temperature: T, clamp } = state;
+  const [v, h] = [[...table.v[n]].map(Number), [...table.h[n]].map(Number)];
+  const E = table.energy[n];
+  if (column === "E") {
+    const on = machine.weights.flatMap((row, i) => row.map((w, j) => ({ name: `${indexed("v", i + 1)}${indexed("w", i + 1, j + 1)}${indexed("h", j + 1)}`, text: `${v[i]}\u00b7${plain(w)}\u00b7${h[j]}`, value: v[i] * w * h[j] })));
+    const bias = [...machine.a.map((a, i) => ({ name: `${indexed("a", i + 1)}${indexed("v", i + 1)}`, text: `${plain(a)}\u00b7${v[i]}`, value: a * v[i] })),
+      ...machine.b.map((b, j) => ({ name: `${indexed("b", j + 1)}${indexed("h", j + 1)}`, text: `${plain(b)}\u00b7${h[j]}`, value: b * h[j] }))].filter((t) => t.text[0] !== "0");
+    return html`<div class="written"><${Formula} tex=${"E = -\\sum_{i,j} v_i w_{ij} h_j - \\sum_i a_i v_i - \\sum_j b_j h_j"} block />
+      <ul>${[...on, ...bias].map((t) => html`<li class=${t.value === 0 ? "soft" : ""}><span>${t.name} = ${t.text}</span><span class="num">${fixed(t.value, 3)}</span></li>`)}</ul>
+      <p>Their sum with the sign turned: E = <span class="num">${fixed(E, 6)}</span></p></div>`;
+  }
+  if (column === "weight") {
+    return html`<div class="written"><p>e<sup>\u2212E/T</sup> = e^(\u2212(${plain(E, 6)}) / ${plain(T)}) = e^(${fixed(-E / T, 6)}) = <span class="num">${weightText(table.weight[n], -E / T, 9)}</span></p></div>`;
+  }
+  const Z = table.partition === null ? `e^${fixed(table.log_partition, 6)}` : sized(table.partition, 6);
+  const held = [...clamp.v, ...clamp.h].some((x) => x !== null);
+  return html`<div class="written"><p>p(v, h) = e<sup>\u2212E/T</sup> / Z = ${weightText(table.weight[n], -E / T, 6)} / ${Z} = <span class="num">${probability(table.probability[n], 9)}</span></p>
+    ${held && table.given && html`<p>Given the held units it is divided by their probability: <span class="num">${probability(table.given[n], 9)}</span></p>`}</div>`;
+}
+
+/** @param {number | null} weight @param {number} exponent @param {number} [digits] */
+function weightText(weight, exponent, digits = 4) {
+  return weight === null ? `e^${fixed(exponent, 2)}` : sized(weight, digits);
+}
+
+/** @param {import("../page.js").Table | null} table @param {Order} order */
+function ordered(table, order) {
+  if (!table) return [];
+  const numbers = table.v.map((_, n) => n);
+  const of = { v: null, h: (/** @type {number} */ n) => parseInt(table.h[n], 2), energy: (/** @type {number} */ n) => table.energy[n], probability: (/** @type {number} */ n) => -table.probability[n] }[order];
+  return of ? numbers.sort((p, q) => of(p) - of(q) || p - q) : numbers;
+}
+
+/** Whether a row has on what is pointed at in the network. @param {NonNullable<import("../page.js").Hover>} hover @param {string} v @param {string} h */
+function touched(hover, v, h) {
+  if (hover.edge) return v[hover.edge[0]] === "1" && h[hover.edge[1]] === "1";
+  return hover.unit ? (hover.unit[0] === "v" ? v : h)[hover.unit[1]] === "1" : false;
+}
+
+/** @param {string} bits @param {(0 | 1 | null)[]} held */
+function agrees(bits, held) {
+  return held.every((x, i) => x === null || String(x) === bits[i]);
+}
+
+/** @param {import("../state.js").State} state */
+function heldText({ clamp }) {
+  return (/** @type {const} */ (["v", "h"])).flatMap((layer) => clamp[layer].flatMap((x, i) => (x === null ? [] : [`${indexed(layer, i + 1)} = ${x}`]))).join(", ");
+}

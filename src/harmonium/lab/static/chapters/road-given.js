@@ -1,0 +1,64 @@
+/** What this chapter is about at the moment: the vector v, the row and the weight chosen, and numbers as its texts. */
+import { fixed, indexed, probability, sized } from "../format.js";
+import { usePage } from "../page.js";
+
+/** @typedef {{bias: number, weights: number[], input: number, on: number, off: number}} Unit */
+/** @typedef {{v: string, temperature: number, units: Unit[], curve: {input: number[], probability: number[]}, h: string[],
+ *   factors: number[][], exponent: number[], log_partition: number, conditional: number[], log_conditional: number[], joint: number[],
+ *   log_joint: number[], marginal: number[], log_marginal: number[], visible: number, log_visible: number}} Given */
+/** @typedef {{row: string, v: string[], h: string[], marginal: number[], conditional: number[], road: number[], energies: number[],
+ *   difference: number[], largest: number}} Both */
+/** @typedef {{energy: number[], exponent: number[], weight: (number | null)[], both: number[], share: number[], bottom: number | null,
+ *   log_bottom: number, top: number | null, log_top: number | null, term: number}} Sums */
+/** @typedef {{v: string, i: number, j: number, temperature: number, rate: number, states: {v: string[], h: string[]}, held: Sums, free: Sums,
+ *   log_probability: number, probability: number, unit: {bit: number, on: number, term: number}, slope: number, step: number,
+ *   steps: number[][], nudge: {by: number, up: number, down: number, slope: number}}} Rule */
+
+export const RATES = [0.01, 0.1, 1];
+export const DIGITS = 9;
+
+/** The chapter's choices. What a link brings that does not fit the machine gives way to the first choice. */
+export function useRoad() {
+  const { state, change, setting, changeSetting } = usePage();
+  const [V, H] = [state.machine.a.length, state.machine.b.length];
+  const found = setting("road", "row", "");
+  const row = typeof found === "string" && found.length === H && /^[01]+$/.test(found) ? found : "0".repeat(H);
+  const pair = setting("road", "pair", null);
+  const fits = Array.isArray(pair) && pair.length === 2 && [V, H].every((n, k) => Number.isInteger(pair[k]) && pair[k] >= 0 && pair[k] < n);
+  const steps = Number(setting("road", "steps", 1));
+  const rate = Number(setting("road", "rate", 0.1));
+  return {
+    v: state.target,
+    setV: (/** @type {number[]} */ target) => change({ target }, { merge: "target" }),
+    row,
+    // The first unit that the lecture's target has on.
+    pair: /** @type {[number, number]} */ (fits ? pair : [Math.min(1, V - 1), 0]),
+    steps: Number.isInteger(steps) && steps >= 1 ? steps : 1,
+    rate: RATES.includes(rate) ? rate : 0.1,
+    choose: (/** @type {{row?: string, pair?: [number, number], steps?: number, rate?: number}} */ values) => changeSetting("road", values),
+  };
+}
+
+/** The names of the visible units. @param {number[]} v */
+export const namesOf = (v) => v.map((_, i) => indexed("v", i + 1));
+
+/** A probability to nine digits, or its power of e where it is too small to be held.
+ * @param {number} p @param {number} log @param {number} [digits] */
+export function chance(p, log, digits = DIGITS) {
+  return p === 0 && Number.isFinite(log) ? `e^${fixed(log, 4)}` : probability(p, digits);
+}
+
+/** A probability of which no logarithm is at hand. @param {number} p */
+export function held(p) {
+  return p === 0 ? "< 1e\u2212300" : probability(p, DIGITS);
+}
+
+/** A weight or a sum of weights, or its power of e where it is too large. @param {number | null} x @param {number} log */
+export function weight(x, log) {
+  return x === null ? `e^${fixed(log, 6)}` : sized(x, 6);
+}
+
+/** A difference that may be nothing but rounding. @param {number} x */
+export function difference(x) {
+  return x === 0 ? "0" : x.toExponential(1).replaceAll("-", "\u2212").replace("+", "");
+}

@@ -1,0 +1,25 @@
+/** All weights as a small table of buttons: one of them is chosen. */
+import { html } from "../html.js";
+import { indexed, signed } from "../format.js";
+import { usePage } from "../page.js";
+import { useRoad } from "./road-given.js";
+
+/** Without `values` the buttons carry the weights' names.
+ * @param {{values?: number[][], test: string}} props */
+export function Pairs({ values, test }) {
+  const { state, setHover } = usePage();
+  const { pair, choose } = useRoad();
+  const { weights } = state.machine;
+  // The values may be those of a machine of another size, until the answer comes.
+  if (values && (values.length !== weights.length || values[0].length !== weights[0].length)) return null;
+  const digits = weights[0].length <= 2 ? 6 : weights[0].length === 3 ? 4 : 3;
+  return html`<table class=${values ? "pairs valued" : "pairs"} onPointerLeave=${() => setHover(null)} data-test=${test}>
+    <caption class="hidden">${values ? "The step of every weight. Press one to follow it" : "Choose a weight"}</caption>
+    <thead><tr><td></td>${weights[0].map((_, j) => html`<th scope="col">${indexed("h", j + 1)}</th>`)}</tr></thead>
+    <tbody>${weights.map((row, i) => html`<tr><th scope="row">${indexed("v", i + 1)}</th>${row.map((_, j) => {
+      const chosen = pair[0] === i && pair[1] === j;
+      const name = indexed("w", i + 1, j + 1);
+      return html`<td><button type="button" class=${chosen ? "on" : ""} aria-pressed=${String(chosen)} aria-label=${values ? `${name}: ${signed(values[i][j], digits)}` : name} data-test=${`${test}-${i}-${j}`}
+        onClick=${() => choose({ pair: [i, j] })} onPointerEnter=${() => setHover({ edge: [i, j] })} onFocus=${() => setHover({ edge: [i, j] })} onBlur=${() => setHover(null)}>${values ? signed(values[i][j], digits) : name}</button></td>`;
+    })}</tr>`)}</tbody></table>`;
+}

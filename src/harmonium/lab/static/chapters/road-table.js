@@ -1,0 +1,50 @@
+/** The whole table by both roads, in blocks of equal v, each with the one row that gave its Pr{v}. */
+import { useState } from "preact/hooks";
+import { html } from "../html.js";
+import { bitsText, grouped } from "../format.js";
+import { usePage } from "../page.js";
+import { Bar } from "../ui/bars.js";
+import { Button } from "../ui/controls.js";
+import { difference, held } from "./road-given.js";
+
+const SHOWN = 64;
+const TALL = 16;
+/** Differences below this are what double precision leaves of equal numbers. */
+const ROUNDING = 1e-12;
+
+/** @param {{both: import("./road-given.js").Both}} props */
+export function BothRoads({ both }) {
+  const { setHover } = usePage();
+  const [all, setAll] = useState(false);
+  const [n, m] = [both.v.length, both.h.length];
+  const blocks = all ? n : Math.max(1, Math.floor(SHOWN / m));
+  const largest = Math.max(...both.energies);
+  return html`<section class="card both-roads"><h3>All ${grouped(n * m)} rows by both roads</h3>
+    <div class=${n * m > TALL ? "scroll tall" : "fits"}><table class="rows" data-test="both-roads" onPointerLeave=${() => setHover(null)}>
+      <thead><tr><th scope="col">h</th><th scope="col" class="share">Pr{h|v}</th><th scope="col">Pr{h|v} Pr{v}</th><th scope="col">e<sup>\u2212E/T</sup> / Z</th><th scope="col">difference</th>
+        <th scope="col" class="bar-cell"><span class="hidden">bar</span></th></tr></thead>
+      ${both.v.slice(0, blocks).map((v, block) => html`<${Block} key=${v} both=${both} v=${v} block=${block} largest=${largest} />`)}
+    </table></div>
+    ${n * m > SHOWN && html`<p><${Button} onClick=${() => setAll(!all)}>${all ? `show the first ${SHOWN}` : `show all ${grouped(n * m)}`}<//></p>`}
+    <p>The largest difference in all ${grouped(n * m)} rows is <strong class="num" data-test="largest">${difference(both.largest)}</strong>${both.largest === 0 ? ": equal to the last bit."
+      : both.largest < ROUNDING ? ": what rounding leaves in the last places of double precision." : "."}</p>
+    <p class="soft">The row with the mark \u00f7 was divided to find its block\u2019s Pr{v}; the others are predicted.
+      <span class="about-bars"> A bar is the probability by the energies, its tick the one by the other road.</span></p>
+  </section>`;
+}
+
+/** @param {{both: import("./road-given.js").Both, v: string, block: number, largest: number}} props */
+function Block({ both, v, block, largest }) {
+  const { hover, setHover } = usePage();
+  const m = both.h.length;
+  return html`<tbody>
+    <tr class="block"><th colspan="6" scope="rowgroup">v = <span class="bits-cell">${bitsText(v)}</span><span class="num" data-test=${`marginal-${v}`}>Pr{v} = ${held(both.marginal[block])}</span></th></tr>
+    ${both.h.map((h, k) => {
+      const n = block * m + k;
+      const lit = hover?.v === v && hover?.h === h;
+      return html`<tr key=${h} class=${lit ? "lit" : ""} data-test=${`both-${v}-${h}`} onPointerEnter=${() => setHover({ v, h })}>
+        <td class="bits-cell">${bitsText(h)}${h === both.row && html` <span class="spent" role="img" aria-label="divided">\u00f7</span>`}</td>
+        <td class="num share">${held(both.conditional[n])}</td><td class="num">${held(both.road[n])}</td><td class="num">${held(both.energies[n])}</td>
+        <td class="num soft">${difference(both.difference[n])}</td><td class="bar-cell"><${Bar} share=${both.energies[n] / largest} mark=${both.road[n] / largest} /></td></tr>`;
+    })}</tbody>`;
+}

@@ -1,0 +1,113 @@
+/** Chapter 5: a training set, learned in three ways side by side, with figures that can be trusted and one that cannot. */
+import { useState } from "preact/hooks";
+import { html } from "../html.js";
+import { fixed, grouped } from "../format.js";
+import { usePage } from "../page.js";
+import { Button, Choice, Error, Num } from "../ui/controls.js";
+import { Formula } from "../ui/formula.js";
+import { Task } from "../ui/task.js";
+import { Column, Numbers } from "./set-column.js";
+import { Curves } from "./set-curves.js";
+import { EXAMPLES, exampleOf, useSettings } from "./set-settings.js";
+import { TargetEditor } from "./set-target.js";
+import { METHODS, useTraining } from "./set-training.js";
+
+export const chapter = { id: "set", title: "A training set", wide: true, Chapter: TrainingSet };
+
+function TrainingSet() {
+  const { setting } = usePage();
+  const settings = useSettings();
+  const training = useTraining(settings, PACES.includes(setting("set", "pace", 10)) ? setting("set", "pace", 10) : 10);
+  const { run, error } = training;
+  const [at, setAt] = useState("");
+  return html`
+    <p class="lead">One vector was learned by a few steps uphill. A training set is a whole distribution: q(v) says how often each vector occurs.
+      The machine learns until its own p(v) is like it. <strong>Tick the pictures to learn, and press play.</strong></p>
+    <${Examples} settings=${settings} />
+    <section class="card set-up">${run && html`<${TargetEditor} target=${run.target} />`}<${HowTo} settings=${settings} /></section>
+    ${error && html`<${Error}>${error.charAt(0).toUpperCase() + error.slice(1)}.<//>`}
+    ${run &&
+    html`<${Controls} training=${training} run=${run} />
+      <section class="card"><${Curves} run=${run} /></section>
+      <div class="three">${METHODS.map((m) => html`<${Column} key=${m} run=${run} method=${m} at=${at} onPoint=${setAt} />`)}</div>
+      <p class="soft squares-key">Weights are squares in the shape of the pictures, <span class="plus">full for positive</span>, <span class="minus">hollow for negative</span> ones; the area is the size. All three start from the same weights.</p>
+      <${Numbers} run=${run} />`}
+    <${Lecture} best=${run?.target.best} />`;
+}
+
+/** @param {{settings: import("./set-settings.js").Settings & {seed: number}}} props */
+function Examples({ settings }) {
+  const { state, change } = usePage();
+  const here = exampleOf(settings);
+  return html`<div class="examples-of-sets"><div class="row" role="group" aria-label="Examples">${EXAMPLES.map(
+    (e) => html`<${Button} key=${e.id} pressed=${e === here} test=${`example-${e.id}`}
+      onClick=${() => change({ seed: e.seed, settings: { ...state.settings, set: { ...state.settings.set, ...e.settings } } })}>${e.title}<//>`,
+  )}</div>${here && html`<p class="soft" data-test="note">${here.note}</p>`}</div>`;
+}
+
+/** @param {{settings: import("./set-settings.js").Settings & {seed: number}}} props */
+function HowTo({ settings }) {
+  const { change, changeSetting } = usePage();
+  const set = (/** @type {string} */ key) => (/** @type {number} */ x) => changeSetting("set", { [key]: x });
+  return html`<div class="how" role="group" aria-label="How to learn it">
+      <${Num} label="hidden units" value=${settings.hidden} least=${1} most=${12} step=${1} whole onChange=${set("hidden")} test="hidden" />
+      <${Num} label="rate \u03b7" value=${settings.rate} least=${0} most=${5} step=${0.05} onChange=${set("rate")} test="rate" />
+      <${Num} label="spread of first weights" value=${settings.scale} least=${0} most=${3} step=${0.1} onChange=${set("scale")} test="scale" />
+      <${Num} label="chains" value=${settings.chains} least=${1} most=${200} step=${10} whole onChange=${set("chains")} test="chains" />
+      <${Num} label="seed" value=${settings.seed} least=${0} most=${2 ** 31} step=${1} digits=${0} whole onChange=${(/** @type {number} */ seed) => change({ seed }, { merge: "seed" })} test="seed" />
+      <span class="soft">A new rate is used from the next update on; all else starts anew. T is 1 here.</span>
+    </div>`;
+}
+
+const PACES = [1, 10, 50];
+
+/** @param {{training: ReturnType<typeof useTraining>, run: import("./set-training.js").Run}} props */
+function Controls({ training: { playing, setPlaying, forward, begin }, run }) {
+  const { setting, changeSetting } = usePage();
+  const take = (/** @type {number} */ n) => () => (setPlaying(false), forward(n));
+  return html`<div class="set-controls" role="toolbar" aria-label="Training">
+    <${Button} primary onClick=${() => setPlaying(!playing)} test="play">${playing ? "pause" : "play"}<//>
+    <${Button} onClick=${take(1)} test="step" title="one update of all three" label="one update">\u00d71<//>
+    ${[10, 100, 1000].map((n) => html`<${Button} key=${n} onClick=${take(n)} test=${`step-${n}`} label=${`${n} updates`}>\u00d7${grouped(n)}<//>`)}
+    <${Button} onClick=${begin} disabled=${run.state.update === 0} test="again" label="start again">restart<//>
+    <${Choice} label="pace" value=${setting("set", "pace", 10)} options=${[[1, "slow"], [10, "medium"], [50, "fast"]]} onChange=${(/** @type {number} */ pace) => changeSetting("set", { pace })} test="pace" />
+    <span class="count">update <strong class="num" data-test="update">${grouped(run.state.update)}</strong></span>
+  </div>`;
+}
+
+/** @param {{best?: number}} props */
+function Lecture({ best }) {
+  return html`<div class="lecture"><div>
+    <h3>Three ways to the negative term</h3>
+    <p>The rule is the one you know, with the target in the place of the single vector. The positive term is an expectation over the data, and is
+      summed exactly for all three machines:</p>
+    <${Formula} block tex=${"\\Delta w_{ij} = \\eta\\,\\big( \\langle v_i h_j \\rangle_{q(v)\\,p(h|v)} - \\langle v_i h_j \\rangle_{p(v,h)} \\big)"} />
+    <p>They differ in one thing: where the v of the negative term come from. The exact gradient takes all of them, each with its probability; that needs
+      the whole table. CD-1 takes what chains that start at the data have become after one sweep. PCD-1 keeps its chains, so that they wander off and
+      find out where the machine\u2019s probability really is. The dots show where those v lay at the last update.</p>
+    <h3>What the curves measure</h3>
+    <p>The log likelihood is the mean of ln p(v) over the target. It cannot rise above the negative entropy of the target${
+      best === undefined ? "" : html`, here <span class="num" data-test="best">${fixed(best, 4)}</span>`}. What is missing to that line is the
+      Kullback-Leibler divergence, which is zero only where p is q:</p>
+    <${Formula} block tex=${"\\sum_v q(v) \\ln p(v) = \\underbrace{\\sum_v q(v) \\ln q(v)}_{\\text{best possible}} - \\underbrace{\\sum_v q(v) \\ln \\frac{q(v)}{p(v)}}_{\\mathrm{KL}(q\\,\\|\\,p)}"} />
+    <p>The reconstruction error is another matter. Draw v from the target, h from p(h|v), v\u2032 from p(v\u2032|h), and count the pixels in which v\u2032
+      differs from v; its expectation is summed here over every h. It is what many programs print while they train, because it is cheap.</p>
+  </div><div>
+    <${Task} id="set-best" kind="number" question="Six pictures, all equally often. What is the largest log likelihood that any machine can reach?"
+      check=${(/** @type {number} */ x) => Math.abs(x + Math.log(6)) < 0.006} hint="No machine can do better than to give each of the six its share."
+      answer=${html`<p>\u2212ln 6 = \u22121.7918. Each picture gets 1/6, nothing is left for the other ten, and the mean of ln p(v) is ln 1/6.</p>`} />
+    <${Task} id="set-fall" kind="choice" question=${html`\u201cEmpty and full\u201d, 1,000 updates of CD-1. Of nine pixels one tenth of a pixel is reconstructed wrongly, where it was four and a half at
+      first. What has the log likelihood done?`}
+      options=${[["near", "it is near the best"], ["little", "it has risen a little"], ["below", "it is below where it began"]]} check=${(/** @type {string} */ x) => x === "below"}
+      hint="Choose the example above, and let it learn."
+      answer=${html`<p>It is below where it began: \u22129.9 after \u22126.3. One of the two pictures has nearly all the probability, the other less than one part in a million.</p>`} />
+    <h3>Why it falls</h3>
+    <p>Look at the dots of CD-1 in that example. Half of its chains start at the empty picture and half at the full one, and after one sweep they are still there. The two
+      terms agree, and CD-1 is content. That the machine, left to itself, would practically always be found at one of the two is something these
+      chains cannot tell: they would have to cross over, and are taken home before they can.</p>
+    <p>The chains of PCD-1 are not taken home. When one picture has too much probability they gather there, the negative term grows at that place, and
+      the machine is pushed back. The price is that they must keep up with the machine: if the rate is too high for them, PCD-1 swings to and fro.</p>
+    <p>So reconstruction asks whether the machine would stay where it is put, and likelihood asks whether it would get there. Only the second is what is
+      to be learned. Where the likelihood can be summed, look at the likelihood; where it cannot, estimate it.</p>
+  </div></div>`;
+}

@@ -1,0 +1,53 @@
+/** How the bias shrinks with the number of sweeps, and what a step that changes nothing means. */
+import { html } from "../html.js";
+import { fixed } from "../format.js";
+import { useAnswer } from "../page.js";
+import { Bar } from "../ui/bars.js";
+import { Error } from "../ui/controls.js";
+import { percent } from "./uphill-cloud.js";
+import { useGiven } from "./uphill-given.js";
+
+/** @typedef {{sweeps: number[], distance: number[], angle: (number | null)[], length: number, memory: number}} Bias */
+
+const SHOWN = [1, 2, 3, 5, 10, 20, 30];
+/** Below this a share is the rounding of the computer. */
+const NOTHING = 1e-9;
+
+export function Sweeps() {
+  const given = useGiven();
+  const { answer, error } = useAnswer("uphill.bias", given.params, given.deps);
+  const bias = /** @type {Bias | null} */ (answer);
+  if (!bias) return error ? html`<${Error}>${error}<//>` : null;
+  const share = (/** @type {number} */ n) => (bias.length > 0 ? bias.distance[n] / bias.length : 0);
+  const exact = (/** @type {number} */ k) => (share(k - 1) > NOTHING ? share(k - 1) : 0);
+  return html`<section class="card sweeps"><h3>More sweeps, less bias</h3>
+    <div class="scroll"><table class="rows" data-test="bias-table">
+      <thead><tr><th scope="col">k</th><th scope="col">bias, exact</th><th scope="col">of the gradient</th><th scope="col">turned by</th><th scope="col"><span class="hidden">bar</span></th></tr></thead>
+      <tbody>${SHOWN.map((k) => html`<tr><th scope="row" class="num">${k}</th>
+        <td class="num" data-test=${`bias-${k}`}>${fixed(exact(k) ? bias.distance[k - 1] : 0, 6)}</td><td class="num">${percent(exact(k))}</td>
+        <td class="num">${bias.angle[k - 1] === null ? "\u2013" : `${fixed(bias.angle[k - 1], 1)}\u00b0`}</td>
+        <td class="bar-cell"><${Bar} share=${exact(k)} /></td></tr>`)}</tbody>
+    </table></div>
+    <p>Each sweep makes the chain forget. On this machine, in the end, every further sweep leaves <span class="num" data-test="memory">${fixed(bias.memory, 3)}</span> of the bias
+      (the second largest eigenvalue of the sweep). ${bias.memory > 0.9 ? "That is much: no affordable k will do here, and it is time for persistent chains, or for tempering." : bias.memory > 0.5 ? "The chain has some memory: much of what CD-1 sees is its own start." : "That is little: a few sweeps are enough."}</p>
+  </section>`;
+}
+
+/** @param {{step: import("./uphill-given.js").Step}} props */
+export function Stationary({ step }) {
+  const rows = /** @type {[string, any, number][]} */ ([
+    ["target", html`only ${step.target}`, step.gap.target],
+    ["even", "every v equally often", step.gap.even],
+    ["model", "every v as often as Pr{v} says", step.gap.model],
+  ]);
+  const largest = Math.max(...rows.map(([, , gap]) => gap), 1e-12);
+  return html`<section class="card stationary"><h3>A step that changes nothing</h3>
+    <table class="rows" data-test="gaps">
+      <thead><tr><th scope="col">the data</th><th scope="col">largest |A \u2212 B|</th><th scope="col"><span class="hidden">bar</span></th></tr></thead>
+      <tbody>${rows.map(([id, text, gap]) => html`<tr><th scope="row">${text}</th><td class="num" data-test=${`gap-${id}`}>${fixed(gap < NOTHING ? 0 : gap, 6)}</td><td class="bar-cell"><${Bar} share=${gap / largest} /></td></tr>`)}</tbody>
+    </table>
+    <p>Where A = B for every parameter that learns, the step is zero. That does not mean that the machine knows the target. It means that what it expects by itself
+      is what it finds in the data: through these expectations the two cannot be told apart. Data that come from the machine itself are the pure case, the last line.</p>
+    <p>With one target the slope flattens but does not end: as Pr{v = ${step.target}} goes to 1, B goes to A, and the steps become short. Take a hundred and look at the first line.</p>
+  </section>`;
+}

@@ -1,0 +1,100 @@
+/** Contrastive divergence in slow motion: v, h, v', h' one toss after the other, then the update. */
+import { useEffect, useState } from "preact/hooks";
+import { html } from "../html.js";
+import { fixed, indexed, plain, probability, signed } from "../format.js";
+import { useAnswer, usePage } from "../page.js";
+import { Bar } from "../ui/bars.js";
+import { Button, Error } from "../ui/controls.js";
+import { Formula } from "../ui/formula.js";
+import { digitsFor, Grid, useGiven } from "./uphill-given.js";
+
+/** @typedef {import("./uphill-given.js").Parameters} Parameters */
+/** @typedef {{bits: number[], input?: number[], probability?: number[], coin?: number[]}} Layer */
+/** @typedef {{layers: Layer[], biases: boolean, rate: number, positive: Parameters, negative: Parameters, delta: Parameters, machine: Parameters,
+ *   after: Parameters, allowed: boolean, uphill: number, probability: {before: number, after: number}}} Update */
+
+const LAYERS = /** @type {const} */ ([
+  ["v", "", "the target"],
+  ["h", "", "drawn from p(h | v)"],
+  ["v", "\u2032", "drawn from p(v | h)"],
+  ["h", "\u2032", "drawn from p(h | v\u2032)"],
+]);
+const NEXT = ["toss for h", "toss for v\u2032", "toss for h\u2032"];
+const LAST = LAYERS.length - 1;
+
+export function SlowMotion() {
+  const { state, setting, change, changeSetting } = usePage();
+  const given = useGiven();
+  const draw = Number(setting("uphill", "draw", 0)) || 0;
+  const [stage, setStage] = useState(0);
+  const { answer, error } = useAnswer("uphill.divergence", { ...given.params, draw }, [...given.deps, draw]);
+  const update = /** @type {Update | null} */ (answer);
+  useEffect(() => setStage(0), [given.target, state.machine.a.length, state.machine.b.length]);
+  const again = () => {
+    setStage(0);
+    changeSetting("uphill", { draw: draw + 1 });
+  };
+  const apply = () => {
+    if (!update) return;
+    setStage(0);
+    change({ machine: update.after, settings: { ...state.settings, uphill: { ...state.settings.uphill, draw: draw + 1 } } });
+  };
+  return html`<section class="card slow"><h3>Contrastive divergence in slow motion</h3>
+    ${error && html`<${Error}>${error}<//>`}
+    ${update && html`<div class="flow">${LAYERS.map((_, n) => html`<${Stage} number=${n} layer=${update.layers[n]} stage=${stage} />`)}</div>
+      <div class="buttons">
+        <${Button} primary onClick=${stage < LAST ? () => setStage(stage + 1) : apply} disabled=${stage === LAST && !update.allowed} test=${stage < LAST ? "toss" : "apply"}>${stage < LAST ? NEXT[stage] : "apply the update"}<//>
+        ${stage < LAST && html`<${Button} onClick=${() => setStage(LAST)} test="toss-all">all three<//>`}
+        <${Button} onClick=${again} test="new-coins">new coins<//>
+      </div>
+      <p class="hidden" aria-live="polite">${said(update, stage)}</p>
+      ${stage === LAST ? html`<${Products} update=${update} target=${given.target} temperature=${state.temperature} />` : html`<p class="soft">A coin is a number drawn evenly from 0 to 1, the tick on the bar. Where it falls within the bar, which is as long as the probability, the unit is on.</p>`}`}
+  </section>`;
+}
+
+/** One layer's units: known, about to be tossed, or still ahead. @param {{number: number, layer: Layer, stage: number}} props */
+function Stage({ number, layer, stage }) {
+  const [letter, mark, how] = LAYERS[number];
+  const known = number <= stage;
+  const ready = number === stage + 1;
+  return html`<div class=${`stage${known ? " known" : ready ? " ready" : ""}`} data-test=${`stage-${number}`}>
+    <h4>${letter}${mark} <span class="soft">${how}</span></h4>
+    <ul>${layer.bits.map((bit, i) => html`<li>
+      <span class=${`coin-bit${known && bit ? " on" : ""}`}>${known ? bit : "?"}</span>
+      <span class="toss">
+        ${layer.probability && (known || ready)
+          ? html`<span class="num">p(${indexed(letter, i + 1)}${mark} = 1) = ${probability(layer.probability[i], 4)}</span>
+            <${Bar} share=${layer.probability[i]} mark=${known ? layer.coin?.[i] : null} strong=${known && bit === 1} />
+            <span class="num soft">${known ? `coin ${fixed(layer.coin?.[i], 4)}` : "coin in the air"}</span>`
+          : html`<span class="soft">${indexed(letter, i + 1)}${mark}</span>`}</span></li>`)}</ul>
+  </div>`;
+}
+
+/** @param {{update: Update, target: string, temperature: number}} props */
+function Products({ update, target, temperature }) {
+  const { positive, negative, delta, biases } = update;
+  const digits = digitsFor(delta, biases);
+  const down = update.probability.after < update.probability.before;
+  const still = update.probability.after === update.probability.before;
+  const bits = (/** @type {Parameters} */ values, /** @type {any} */ caption, /** @type {string} */ test) =>
+    html`<${Grid} caption=${caption} values=${values} biases=${biases} test=${test} cell=${(/** @type {any} */ _, /** @type {number} */ x) => html`<span class=${x ? "coin-bit on small" : "coin-bit small"}>${x}</span>`} />`;
+  return html`<div class="grids products">
+      ${bits(positive, html`<${Formula} tex="v\\,h^{\\mathsf T}" />`, "product")}
+      <span class="sign" aria-hidden="true">\u2212</span>
+      ${bits(negative, html`<${Formula} tex="v'h'^{\\mathsf T}" />`, "product-end")}
+      <span class="sign" aria-hidden="true">\u2192</span>
+      <${Grid} caption="\u0394, the update" aside=${temperature === 1 ? `times \u03b7 = ${plain(update.rate, 4)}` : `times \u03b7/T = ${plain(update.rate / temperature, 4)}`} values=${delta} biases=${biases} test="update"
+        cell=${(/** @type {any} */ _, /** @type {number} */ x) => html`<span class=${x < 0 ? "minus" : x > 0 ? "plus" : "soft"}>${x === 0 ? "0" : signed(x, digits)}</span>`} />
+    </div>
+    <p>With these coins Pr{v = ${target}} goes from <span class="num">${probability(update.probability.before, 6)}</span> to
+      ${" "}<span class="num" data-test="cd-after">${probability(update.probability.after, 6)}</span>: ${still ? "this update changes nothing" : down ? "this one leads downhill" : "uphill, this time"}.</p>
+    ${!update.allowed && html`<${Error}>This update would lead a parameter beyond \u00b120, where this page ends. Choose a smaller rate.<//>`}`;
+}
+
+/** @param {Update} update @param {number} stage */
+function said({ layers, probability: p }, stage) {
+  if (stage === 0) return "";
+  const [letter, mark] = LAYERS[stage];
+  const end = stage === LAST ? ` The update leads from ${fixed(p.before, 6)} to ${fixed(p.after, 6)}.` : "";
+  return `${letter}${mark ? " prime" : ""} is ${layers[stage].bits.join(" ")}.${end}`;
+}

@@ -1,0 +1,62 @@
+/** Numbers as text. Every number comes from the library; here it only gets its digits. */
+
+const MINUS = "\u2212";
+
+/** A number with so many digits after the point and a proper minus sign.
+ * @param {number | null | undefined} x @param {number} [digits] @returns {string} */
+export function fixed(x, digits = 3) {
+  if (x === null || x === undefined || !Number.isFinite(x)) return "\u2013";
+  const text = Math.abs(x).toFixed(digits);
+  return x < 0 && Number(text) !== 0 ? MINUS + text : text;
+}
+
+/** The same with its sign always shown.
+ * @param {number | null | undefined} x @param {number} [digits] */
+export function signed(x, digits = 3) {
+  const text = fixed(x, digits);
+  return x !== null && x !== undefined && x >= 0 && !text.startsWith(MINUS) ? "+" + text : text;
+}
+
+/** A probability: six digits, or a power of ten where those would all be zero.
+ * @param {number | null | undefined} p @param {number} [digits] */
+export function probability(p, digits = 6) {
+  if (p === null || p === undefined || !Number.isFinite(p)) return "\u2013";
+  if (p > 0 && p < 0.5 * 10 ** -digits) return scientific(p);
+  return p.toFixed(digits);
+}
+
+/** Few digits where few suffice: a parameter as a person would write it.
+ * @param {number} x @param {number} [most] */
+export function plain(x, most = 3) {
+  if (!Number.isFinite(x)) return "";
+  const text = String(Number(x.toFixed(most)));
+  return text.startsWith("-") ? MINUS + text.slice(1) : text;
+}
+
+/** A number of any size in seven places or so: 4.482, 1.2e+14.
+ * @param {number | null | undefined} x @param {number} [digits] */
+export function sized(x, digits = 3) {
+  if (x === null || x === undefined || !Number.isFinite(x)) return "\u2013";
+  return x !== 0 && (Math.abs(x) >= 1e6 || Math.abs(x) < 0.5 * 10 ** -digits) ? scientific(x) : fixed(x, digits);
+}
+
+/** @param {number} x */
+function scientific(x) {
+  return x.toExponential(2).replace("-", MINUS).replace("+", "");
+}
+
+/** Whole numbers in groups of three. @param {number} n */
+export function grouped(n) {
+  return n.toLocaleString("en-US").replaceAll(",", "\u202f");
+}
+
+/** Bits as text with thin gaps: "0 1". @param {string | number[]} bits */
+export function bitsText(bits) {
+  return [...bits].join("\u2009");
+}
+
+/** A letter with lower indices: w_12 as w\u2081\u2082. @param {string} letter @param {...number} indices */
+export function indexed(letter, ...indices) {
+  const digits = "\u2080\u2081\u2082\u2083\u2084\u2085\u2086\u2087\u2088\u2089";
+  return letter + indices.map((i) => [...String(i)].map((d) => digits[Number(d)]).join("")).join("");
+}

@@ -1,0 +1,158 @@
+/** What every part of the page shares: the state with undo, the newest table, what is pointed at, and the way to the library. */
+import { createContext } from "preact";
+import { useCallback, useContext, useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { html } from "./html.js";
+import { decode, encode, initialState } from "./state.js";
+
+/** @typedef {import("./state.js").State} State */
+/** @typedef {{v?: string, h?: string, edge?: [number, number], unit?: ["v" | "h", number]} | null} Hover */
+/** @typedef {{v: string[], h: string[], energy: number[], weight: (number | null)[], probability: number[], log_partition: number,
+ *   partition: number | null, visible: {states: string[], probability: number[], free_energy: number[]},
+ *   hidden: {states: string[], probability: number[]}, mean: {v: number[], h: number[]}, entropy: number,
+ *   given: number[] | null}} Table given: the probabilities given the held units, if any are held */
+
+const Context = createContext(/** @type {any} */ (null));
+const MERGE_MS = 1500;
+const URL_MS = 150;
+const MOST_UNDO = 200;
+
+/** @returns {{state: State, change: (patch: Partial<State>, options?: {merge?: string}) => void, undo: () => void, redo: () => void,
+ *   reset: () => void, canUndo: boolean, canRedo: boolean, problems: string[], dismiss: () => void, go: (chapter: string) => void,
+ *   setting: (id: string, key: string, otherwise: any) => any, changeSetting: (id: string, values: Record<string, any>) => void,
+ *   table: Table | null, tableError: string, hover: Hover, setHover: (hover: Hover) => void, machineParams: () => object,
+ *   ask: import("./transport.js").Transport["ask"], on: import("./transport.js").Transport["on"],
+ *   status: import("./transport.js").Status}} */
+export function usePage() {
+  return useContext(Context);
+}
+
+/** @param {{transport: import("./transport.js").Transport, start?: State, ownsUrl: boolean, onState?: (state: State) => void, children?: any}} props */
+export function Page({ transport, start, ownsUrl, onState, children }) {
+  const first = useMemo(() => (ownsUrl ? decode(location.hash) : { state: start ?? initialState(), problems: [] }), []);
+  const [state, setState] = useState(first.state);
+  const [problems, setProblems] = useState(first.problems);
+  const [hover, setHover] = useState(/** @type {Hover} */ (null));
+  const [status, setStatus] = useState(transport.status());
+  const { table, tableError } = useTable(transport, state);
+  const now = useRef(state);
+  const past = useRef(/** @type {State[]} */ ([]));
+  const future = useRef(/** @type {State[]} */ ([]));
+  const merging = useRef({ key: "", at: 0 });
+
+  const put = useCallback((/** @type {State} */ next) => {
+    now.current = next;
+    setState(next);
+  }, []);
+  const change = useCallback((/** @type {Partial<State>} */ patch, /** @type {{merge?: string}} */ { merge = "" } = {}) => {
+    const same = merge !== "" && merge === merging.current.key && Date.now() - merging.current.at < MERGE_MS;
+    merging.current = { key: merge, at: Date.now() };
+    if (!same) past.current = [...past.current.slice(1 - MOST_UNDO), now.current];
+    future.current = [];
+    put({ ...now.current, ...patch });
+  }, []);
+  const travel = useCallback((/** @type {{current: State[]}} */ from, /** @type {{current: State[]}} */ to) => {
+    const next = from.current.pop();
+    if (!next) return;
+    to.current.push(now.current);
+    merging.current.key = "";
+    put({ ...next, chapter: now.current.chapter });
+  }, []);
+  const go = useCallback((/** @type {string} */ chapter) => {
+    put({ ...now.current, chapter });
+    window.scrollTo?.(0, 0);
+  }, []);
+  const setting = (/** @type {string} */ id, /** @type {string} */ key, /** @type {any} */ otherwise) =>
+    state.settings[id]?.[key] ?? otherwise;
+  const changeSetting = useCallback((/** @type {string} */ id, /** @type {Record<string, any>} */ values) => {
+    const settings = { ...now.current.settings, [id]: { ...now.current.settings[id], ...values } };
+    // What a reader has worked out is not undone.
+    if (id === "tasks") put({ ...now.current, settings });
+    else change({ settings }, { merge: `setting:${id}:${Object.keys(values).join()}` });
+  }, []);
+
+  useEffect(() => transport.onStatus(setStatus), [transport]);
+  useEffect(() => onState?.(state), [state]);
+  useEffect(() => {
+    if (!ownsUrl) return;
+    const timer = setTimeout(() => {
+      if (location.hash !== encode(state)) history.replaceState(null, "", encode(state));
+    }, URL_MS);
+    return () => clearTimeout(timer);
+  }, [state]);
+  useEffect(() => {
+    if (!ownsUrl) return;
+    const read = () => {
+      const found = decode(location.hash);
+      if (encode(found.state) === encode(now.current)) return;
+      past.current = [...past.current, now.current];
+      put(found.state);
+      setProblems(found.problems);
+    };
+    window.addEventListener("hashchange", read);
+    return () => window.removeEventListener("hashchange", read);
+  }, []);
+
+  const page = {
+    state,
+    change,
+    undo: () => travel(past, future),
+    redo: () => travel(future, past),
+    reset: () => change({ ...initialState(), chapter: state.chapter, settings: { tasks: state.settings.tasks ?? {} } }),
+    canUndo: past.current.length > 0,
+    canRedo: future.current.length > 0,
+    problems,
+    dismiss: () => setProblems([]),
+    go,
+    setting,
+    changeSetting,
+    table,
+    tableError,
+    hover,
+    setHover,
+    machineParams: () => ({ machine: now.current.machine, temperature: now.current.temperature }),
+    ask: transport.ask,
+    on: transport.on,
+    status,
+  };
+  return html`<${Context.Provider} value=${page}>${children}<//>`;
+}
+
+/** @param {import("./transport.js").Transport} transport @param {State} state */
+function useTable(transport, { machine, temperature, clamp }) {
+  const [table, setTable] = useState(/** @type {Table | null} */ (null));
+  const [tableError, setError] = useState("");
+  useEffect(() => {
+    transport.ask("machine.table", { machine, temperature, clamp }, { latest: "machine.table" }).then(
+      (answer) => {
+        setTable(answer);
+        setError("");
+      },
+      (error) => setError(error.message),
+    );
+  }, [machine, temperature, clamp]);
+  // A table of another size than the machine would be drawn over the wrong units.
+  const fits = table !== null && table.mean.v.length === machine.a.length && table.mean.h.length === machine.b.length;
+  return { table: fits ? table : null, tableError };
+}
+
+/** Ask again whenever `deps` change; the previous answer stays until the next one comes.
+ * @param {string} name @param {object | null} params null: ask nothing @param {any[]} deps */
+export function useAnswer(name, params, deps) {
+  const { ask } = usePage();
+  const [found, setFound] = useState(/** @type {{answer: any, error: string}} */ ({ answer: null, error: "" }));
+  const mounted = useRef(true);
+  useEffect(() => {
+    mounted.current = true;
+    return () => {
+      mounted.current = false;
+    };
+  }, []);
+  useEffect(() => {
+    if (params === null) return;
+    ask(name, params, { latest: name }).then(
+      (answer) => mounted.current && setFound({ answer, error: "" }),
+      (error) => mounted.current && setFound((old) => ({ answer: old.answer, error: error.message })),
+    );
+  }, deps);
+  return found;
+}

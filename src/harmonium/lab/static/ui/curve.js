@@ -1,0 +1,80 @@
+/** Curves over time, by uPlot. Series differ by dash and mark as well as by colour. */
+import uPlot from "uplot";
+import { useEffect, useId, useRef } from "preact/hooks";
+import { html } from "../html.js";
+import { sized } from "../format.js";
+
+/** @typedef {{label: string, values: (number | null)[], dash?: number[], width?: number, markers?: boolean}} Series */
+
+const COLOURS = ["--accent", "--plus", "--minus", "--good", "--soft"];
+const WHOLE = Array.from({ length: 10 }, (_, e) => [1, 2, 5].map((n) => n * 10 ** e)).flat();
+const DASHES = [[], [7, 4], [2, 3], [9, 3, 2, 3], [1, 5]];
+
+/** @param {{series: Series[], x: number[], xLabel: string, yLabel: string, height?: number, log?: boolean, test?: string}} props */
+export function Curve({ series, x, xLabel, yLabel, height = 200, log = false, test }) {
+  const place = useRef(/** @type {HTMLElement | null} */ (null));
+  const plot = useRef(/** @type {any} */ (null));
+  const id = useId();
+  const labels = series.map((s) => s.label).join("|");
+  const data = [x, ...series.map((s) => (log ? s.values.map((y) => (y !== null && y > 0 ? y : null)) : s.values))];
+  const newest = useRef({ series, data });
+  newest.current = { series, data };
+  useEffect(() => {
+    const element = place.current;
+    if (!element) return;
+    // A canvas knows no CSS variables: it is drawn anew when the colours change.
+    const draw = () => {
+      plot.current?.destroy();
+      plot.current = new uPlot(optionsOf(element, newest.current.series, xLabel, yLabel, height, log), /** @type {any} */ (newest.current.data), element);
+    };
+    draw();
+    const watcher = new ResizeObserver(() => plot.current?.setSize({ width: element.clientWidth, height }));
+    watcher.observe(element);
+    const scheme = matchMedia("(prefers-color-scheme: dark)");
+    scheme.addEventListener("change", draw);
+    document.addEventListener("themechange", draw);
+    return () => {
+      watcher.disconnect();
+      scheme.removeEventListener("change", draw);
+      document.removeEventListener("themechange", draw);
+      plot.current?.destroy();
+      plot.current = null;
+    };
+  }, [labels, xLabel, yLabel, height, log]);
+  useEffect(() => plot.current?.setData(data), [x, ...series.map((s) => s.values)]);
+  const last = series.map((s) => `${s.label} ${sized(s.values.findLast((y) => y !== null) ?? null, 4)}`).join(", ");
+  return html`<figure class="curve" data-test=${test}>
+    <div ref=${place} role="img" aria-labelledby=${id}></div>
+    <figcaption id=${id} class="hidden">${yLabel} over ${xLabel}; at the end: ${last}</figcaption>
+  </figure>`;
+}
+
+/** @param {HTMLElement} element @param {Series[]} series @param {string} xLabel @param {string} yLabel @param {number} height @param {boolean} log */
+function optionsOf(element, series, xLabel, yLabel, height, log) {
+  const style = getComputedStyle(element);
+  const colour = (/** @type {string} */ name) => style.getPropertyValue(name).trim();
+  const axis = { stroke: colour("--soft"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line"), width: 1 }, labelSize: 18, labelGap: 2, font: "12px system-ui, sans-serif", labelFont: "12px system-ui, sans-serif" };
+  // Of a logarithmic axis only the powers of ten are drawn: the lines between would run together.
+  const tens = (/** @type {any} */ _, /** @type {number[]} */ splits) => splits.map((y) => (Math.abs(Math.log10(y) % 1) < 1e-6 ? y : null));
+  const logarithmic = log ? { filter: tens, grid: { ...axis.grid, filter: tens }, ticks: { ...axis.ticks, filter: tens } } : {};
+  return {
+    width: element.clientWidth || 300,
+    height,
+    legend: { show: series.length > 1, live: false },
+    cursor: { drag: { x: false, y: false } },
+    scales: { x: { time: false }, y: { distr: log ? 3 : 1 } },
+    axes: [{ ...axis, label: xLabel, size: 32, incrs: WHOLE }, { ...axis, ...logarithmic, label: yLabel, size: 58, values: (/** @type {any} */ _, /** @type {(number | null)[]} */ ticks) => ticks.map((y) => (y === null ? "" : sized(y, Math.abs(y) < 0.1 ? 3 : Math.abs(y) < 10 ? 2 : 1).replace(/\.?0+$/, ""))) }],
+    series: [
+      { label: xLabel },
+      ...series.map((s, i) => ({
+        label: s.label,
+        stroke: colour(COLOURS[i % COLOURS.length]),
+        dash: s.dash ?? DASHES[i % DASHES.length],
+        width: s.width ?? 2,
+        spanGaps: true,
+        points: { show: Boolean(s.markers) },
+        value: (/** @type {any} */ _, /** @type {number | null} */ y) => sized(y, 4),
+      })),
+    ],
+  };
+}

@@ -1,0 +1,101 @@
+/** The machine as a drawing: units, and edges as wide as their weights. Positive weights are whole lines, negative ones dashed. */
+import { useRef } from "preact/hooks";
+import { html } from "../html.js";
+import { fixed, indexed, plain } from "../format.js";
+import { usePage } from "../page.js";
+import { LIMITS } from "../state.js";
+
+const WIDTH = 380;
+const TOP = 46;
+const RADIUS = 20;
+const PER_PIXEL = 0.02;
+
+/** @param {{height?: number, onSelect?: (edge: [number, number]) => void}} props */
+export function Network({ height = 230, onSelect }) {
+  const { state, table, hover } = usePage();
+  const { weights, a, b } = state.machine;
+  const bottom = height - TOP;
+  const places = { v: a.map((_, i) => place(i, a.length)), h: b.map((_, j) => place(j, b.length)) };
+  const labelled = a.length * b.length <= 6;
+  const lit = (/** @type {number} */ i, /** @type {number} */ j) =>
+    (hover?.edge && hover.edge[0] === i && hover.edge[1] === j) || (hover?.v?.[i] === "1" && hover?.h?.[j] === "1");
+  return html`<svg class="network" viewBox=${`0 0 ${WIDTH} ${height}`} role="group" aria-label="The network. Drag an edge up or down to change its weight; press a unit to hold it.">
+    ${weights.map((row, i) =>
+      row.map((w, j) => html`<${Edge} key=${`${i},${j}`} i=${i} j=${j} w=${w} from=${[places.v[i], bottom]} to=${[places.h[j], TOP]} lit=${lit(i, j)} labelled=${labelled} onSelect=${onSelect} />`),
+    )}
+    ${b.map((_, j) => html`<${Unit} key=${`h${j}`} layer="h" i=${j} x=${places.h[j]} y=${TOP} mean=${table?.mean.h[j]} />`)}
+    ${a.map((_, i) => html`<${Unit} key=${`v${i}`} layer="v" i=${i} x=${places.v[i]} y=${bottom} mean=${table?.mean.v[i]} />`)}
+  </svg>`;
+}
+
+/** @param {number} i @param {number} n */
+const place = (i, n) => (WIDTH * (i + 0.5)) / n + (n === 2 ? (i === 0 ? 20 : -20) : 0);
+
+/** @param {{i: number, j: number, w: number, from: number[], to: number[], lit: boolean, labelled: boolean,
+ *   onSelect?: (edge: [number, number]) => void}} props */
+function Edge({ i, j, w, from, to, lit, labelled, onSelect }) {
+  const { state, change, hover, setHover } = usePage();
+  const dragged = useRef(/** @type {{y: number, w: number} | null} */ (null));
+  const key = `w${i},${j}`;
+  /** @param {number} next */
+  const set = (next) => {
+    const bounded = Math.min(LIMITS.parameter, Math.max(-LIMITS.parameter, Math.round(next * 100) / 100));
+    const weights = state.machine.weights.map((row, r) => row.map((x, c) => (r === i && c === j ? bounded : x)));
+    change({ machine: { ...state.machine, weights } }, { merge: key });
+  };
+  /** @param {PointerEvent} e */
+  const down = (e) => {
+    /** @type {Element} */ (e.currentTarget).setPointerCapture(e.pointerId);
+    dragged.current = { y: e.clientY, w };
+    onSelect?.([i, j]);
+  };
+  /** @param {PointerEvent} e */
+  const move = (e) => dragged.current && set(dragged.current.w + (dragged.current.y - e.clientY) * PER_PIXEL);
+  const up = () => (dragged.current = null);
+  /** @param {KeyboardEvent} e */
+  const keyed = (e) => {
+    const by = { ArrowUp: 0.1, ArrowRight: 0.1, ArrowDown: -0.1, ArrowLeft: -0.1, PageUp: 1, PageDown: -1 }[e.key];
+    if (by === undefined && e.key !== "0") return;
+    e.preventDefault();
+    set(by === undefined ? 0 : w + by);
+  };
+  const [x1, y1] = from;
+  const [x2, y2] = to;
+  const pointed = hover?.edge?.[0] === i && hover?.edge?.[1] === j;
+  // Labels sit off the middle, where edges cross.
+  const at = 0.3;
+  return html`<g class=${`edge ${w < 0 ? "minus" : "plus"}${lit ? " lit" : ""}`} role="slider" tabindex="0" aria-label=${indexed("w", i + 1, j + 1)}
+    aria-valuenow=${w} aria-valuemin=${-LIMITS.parameter} aria-valuemax=${LIMITS.parameter} aria-valuetext=${plain(w)} data-test=${`edge-${i}-${j}`}
+    onPointerDown=${down} onPointerMove=${move} onPointerUp=${up} onPointerCancel=${up} onKeyDown=${keyed} onFocus=${() => onSelect?.([i, j])}
+    onPointerEnter=${() => setHover({ edge: [i, j] })} onPointerLeave=${() => setHover(null)}>
+    <line class="reach" x1=${x1} y1=${y1} x2=${x2} y2=${y2} />
+    <line class="line" x1=${x1} y1=${y1} x2=${x2} y2=${y2} stroke-width=${w === 0 ? 1 : Math.min(12, 1.5 + 3 * Math.abs(w))} />
+    ${(labelled || pointed) &&
+    html`<text class="weight" x=${x1 + at * (x2 - x1)} y=${y1 + at * (y2 - y1) + 4} text-anchor="middle">${fixed(w, 2)}</text>`}
+  </g>`;
+}
+
+/** @param {{layer: "v" | "h", i: number, x: number, y: number, mean?: number}} props */
+function Unit({ layer, i, x, y, mean }) {
+  const { state, change, hover, setHover } = usePage();
+  const held = state.clamp[layer][i];
+  const pointed = hover?.unit?.[0] === layer && hover.unit[1] === i;
+  const bit = hover?.[layer]?.[i];
+  const shown = held ?? bit;
+  const toggle = () => {
+    const next = held === null ? 1 : held === 1 ? 0 : null;
+    change({ clamp: { ...state.clamp, [layer]: state.clamp[layer].map((k, n) => (n === i ? next : k)) } });
+  };
+  const name = indexed(layer, i + 1);
+  const said = held === null ? `free, expectation ${fixed(mean, 3)}` : `held at ${held}`;
+  const y_text = layer === "h" ? y - RADIUS - 10 : y + RADIUS + 20;
+  return html`<g class=${`unit${held !== null ? " held" : ""}${pointed ? " lit" : ""}${shown !== undefined && shown !== null ? (String(shown) === "1" ? " one" : " zero") : ""}`}
+    role="button" tabindex="0" aria-label=${`${name}: ${said}. Press to hold it at 1, at 0, or let it go`} data-test=${`unit-${layer}-${i}`}
+    onClick=${toggle} onKeyDown=${(/** @type {KeyboardEvent} */ e) => (e.key === "Enter" || e.key === " ") && (e.preventDefault(), toggle())}
+    onPointerEnter=${() => setHover({ unit: [layer, i] })} onPointerLeave=${() => setHover(null)}>
+    <circle class="rim" cx=${x} cy=${y} r=${RADIUS} />
+    <circle class="level" cx=${x} cy=${y} r=${RADIUS - 4} style=${`fill-opacity:${(held ?? mean ?? 0) * 0.55}`} />
+    <text class="name" x=${x} y=${y + 5} text-anchor="middle">${shown !== undefined && shown !== null ? String(shown) : name}</text>
+    <text class="mean" x=${x} y=${y_text} text-anchor="middle">${held === null ? `\u27e8${name}\u27e9 = ${fixed(mean, 3)}` : `${name} held at ${held}`}</text>
+  </g>`;
+}
