@@ -1,0 +1,286 @@
+"""Chapter 6 in a real browser: a training is watched, a drawing is answered and completed, model files are played with."""
+
+from __future__ import annotations
+
+import re
+import signal
+
+import numpy as np
+import pytest
+
+import harmonium as hm
+from harmonium import exact
+
+PATIENCE = 120_000
+"""Milliseconds; a worker starts and compiles within a few seconds, on a busy machine within many."""
+
+
+def at(page, test: str):
+    return page.locator(f"[data-test='{test}']")
+
+
+def text(page, test: str) -> str:
+    return at(page, test).inner_text().replace("−", "-").replace("\u202f", "")
+
+
+def number(page, test: str) -> float:
+    return float(re.search(r"-?\d+(\.\d+)?", text(page, test))[0])
+
+
+def wait(page, condition: str, argument=None) -> None:
+    page.wait_for_function(condition, arg=argument, timeout=PATIENCE)
+
+
+def step_above(page, step: int) -> None:
+    wait(page, "s => Number(document.querySelector('[data-test=step]')?.innerText.replace(/\\D/g, '')) > s", step)
+
+
+def begin(page, hidden: int, pace: str = "full") -> None:
+    at(page, "hidden").fill(str(hidden))
+    at(page, "pace").locator(f"input[value={pace}]").check(force=True)
+    at(page, "train").click()
+    at(page, "filters").wait_for(timeout=PATIENCE)
+
+
+def phase(page, name: str) -> None:
+    wait(page, "name => document.querySelector('[data-test=status]')?.dataset.phase === name", name)
+
+
+def bits(page, test: str = "pad", name: str = "bits") -> np.ndarray:
+    return np.array([float(c) for c in at(page, test).get_attribute(f"data-{name}")])
+
+
+def downloaded(page, path) -> hm.RBM:
+    with page.expect_download() as found:
+        at(page, "save").click()
+    found.value.save_as(path)
+    return hm.load(path)
+
+
+def stroke(page, *cells: tuple[int, int], test: str = "pad", size: tuple[int, int] = (8, 8)) -> None:
+    """Draw through the middles of cells (row, column)."""
+    at(page, test).scroll_into_view_if_needed()
+    box = at(page, test).locator("canvas").bounding_box()
+    for n, (row, column) in enumerate(cells):
+        x = box["x"] + (column + 0.5) * box["width"] / size[1]
+        y = box["y"] + (row + 0.5) * box["height"] / size[0]
+        page.mouse.move(x, y, steps=1 if n == 0 else 4)
+        if n == 0:
+            page.mouse.down()
+    page.mouse.up()
+
+
+def completed(page) -> None:
+    """Until the completion shown is that of what is now known."""
+    erased = at(page, "mask").get_attribute("data-erased")
+    known = "".join("." if e == "1" else b for b, e in zip(at(page, "mask").get_attribute("data-bits"), erased, strict=True))
+    wait(page, "known => document.querySelector('[data-test=completion]')?.dataset.known === known", known)
+    page.wait_for_timeout(300)
+
+
+def ink(page, test: str) -> list[np.ndarray]:
+    """The shade of every pixel of the pictures in `test`, from 0 (paper) to 1, as they are on the page."""
+    pictures = page.eval_on_selector_all(
+        f"[data-test={test}] canvas.picture",
+        """(all) => all.map((c) => {
+          const { data } = c.getContext("2d").getImageData(0, 0, c.width, c.height);
+          return [...data].filter((_, i) => i % 4 === 0);
+        })""",
+    )
+    dark = page.evaluate(
+        "parseInt(getComputedStyle(document.documentElement).getPropertyValue('--ink').trim().slice(1, 3), 16)"
+    )
+    return [(255 - np.array(values)) / (255 - dark) for values in pictures]
+
+
+def assert_accessible(page) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        page.wait_for_timeout(200)
+        found = axe.Axe().run(page).response["violations"]
+        serious = [fault for fault in found if fault["impact"] in ("serious", "critical")]
+        assert not serious, [(fault["id"], [node["html"][:200] for node in fault["nodes"]]) for fault in serious]
+
+
+def test_a_training_is_watched_paused_closed_and_its_machine_answers_a_drawing(open_page, shot, tmp_path):
+    page = open_page("/#images")
+    begin(page, 8, "steady")
+    first = number(page, "valid")
+    assert at(page, "filters").locator("button").count() == 8
+    assert at(page, "fantasies").locator("canvas").count() == 24
+    assert at(page, "likelihood").locator("canvas").count() == 1
+    assert at(page, "gap").locator("canvas").count() == 1
+    at(page, "pace").locator("input[value=full]").check(force=True)
+    step_above(page, 3000)
+    assert number(page, "valid") > first + 2
+
+    at(page, "pause").click()
+    phase(page, "paused")
+    page.wait_for_timeout(700)
+    stopped = text(page, "step")
+    page.wait_for_timeout(700)
+    assert text(page, "step") == stopped
+    at(page, "play").click()
+    step_above(page, int(stopped))
+    at(page, "stop").click()
+    phase(page, "done")
+    rbm = downloaded(page, tmp_path / "trained.safetensors")
+    test = hm.data.load("digits").test
+    closing = float(re.search(r"never seen\s+(-[\d.]+) nats", text(page, "closing"))[1])
+    assert closing == pytest.approx(exact.log_likelihood(rbm, test).mean(), abs=0.5001e-3)
+
+    # A drawing, by mouse and by keyboard.
+    at(page, "clear").click()
+    assert bits(page).sum() == 0
+    stroke(page, (1, 2), (1, 5), (6, 5))
+    drawn = np.zeros((8, 8))
+    drawn[1, 2:6] = drawn[1:7, 5] = 1
+    np.testing.assert_array_equal(bits(page).reshape(8, 8), drawn)
+    pad = at(page, "pad")
+    pad.focus()
+    for key in ("ArrowUp", "ArrowUp", "ArrowUp", "ArrowUp", "ArrowUp", "ArrowDown", "ArrowLeft", " "):
+        pad.press(key)
+    page.wait_for_timeout(100)
+    assert (bits(page).reshape(8, 8) != drawn).sum() == 1
+    v = bits(page)
+
+    def answered() -> None:
+        expected = f"{exact.log_likelihood(rbm, bits(page)):.3f}".replace("-", "−")
+        wait(page, "x => document.querySelector('[data-test=log-probability]')?.innerText === x", expected)
+
+    answered()
+    assert number(page, "free-energy") == pytest.approx(float(hm.free_energy(rbm, v)), abs=0.002)
+    names = at(page, "hidden-answer").locator("[role=listitem]")
+    shown = [float(names.nth(j).get_attribute("aria-label").split(": ")[1]) for j in range(8)]
+    np.testing.assert_allclose(shown, hm.hidden_given_visible(rbm, v), atol=0.00501)
+    at(page, "another").click()
+    answered()
+    assert any(np.array_equal(bits(page), row) for row in test)
+
+    # Half of it erased, and completed with the known half clamped.
+    at(page, "erase-lower").click()
+    assert bits(page, "mask", "erased").reshape(8, 8)[4:].all()
+    completed(page)
+    for picture in (*ink(page, "stages"), *ink(page, "singles")):
+        np.testing.assert_allclose(picture[:32], bits(page)[:32], atol=0.02)
+    assert len(ink(page, "stages")) == 4
+    assert all(np.isin(np.round(picture, 2), (0, 1)).all() for picture in ink(page, "singles"))
+    stroke(page, (0, 0), (0, 7), test="mask")
+    assert bits(page, "mask", "erased").reshape(8, 8)[0].all()
+    at(page, "restore").click()
+    assert bits(page, "mask", "erased").sum() == 0
+    at(page, "erase-lower").click()
+    completed(page)
+    page.wait_for_timeout(500)
+    shot(page, "images")
+    assert_accessible(page)
+
+    # It is kept while another chapter is read, and so is the drawing.
+    v = bits(page)
+    at(page, "to-machine").click()
+    at(page, "to-images").click()
+    phase(page, "done")
+    np.testing.assert_array_equal(bits(page), v)
+    assert closing == float(re.search(r"never seen\s+(-[\d.]+) nats", text(page, "closing"))[1])
+
+
+@pytest.mark.slow
+def test_a_larger_machine_says_that_its_likelihood_is_none(open_page, shot):
+    page = open_page("/#images")
+    begin(page, 24)
+    step_above(page, 500)
+    assert "not a log likelihood" in page.locator(".curves").inner_text()
+    assert at(page, "valid").count() == 0
+    wait(page, "() => document.querySelector('[data-test=valid-pseudo]')")
+    at(page, "stop").click()
+    phase(page, "evaluating")
+    at(page, "skip").click()
+    phase(page, "done")
+    assert at(page, "closing").count() == 0
+
+
+def test_two_pages_train_side_by_side(open_page):
+    one, two = open_page("/#images"), open_page("/#images")
+    begin(one, 4)
+    begin(two, 7)
+    step_above(one, 100)
+    step_above(two, 100)
+    assert at(one, "filters").locator("button").count() == 4
+    assert at(two, "filters").locator("button").count() == 7
+
+
+def test_settings_out_of_range_are_told_in_place(open_page):
+    page = open_page("/#images")
+    for test, value, said in (
+        ("hidden", "65", "from 4 to 64"),
+        ("rate", "x", "Type a number"),
+        ("seed", "1.5", "whole number"),
+    ):
+        at(page, test).fill(value)
+        assert said in page.get_by_role("alert").inner_text()
+        at(page, test).press("Escape")
+    assert page.get_by_role("alert").count() == 0
+
+
+def model(path, visible=12, hidden=5, notes=None) -> hm.RBM:
+    random = np.random.default_rng(2)
+    parts = [random.normal(size=shape) for shape in (visible, hidden, (visible, hidden))]
+    rbm = hm.RBM(hm.Binary(parts[0]), hm.Binary(parts[1]), parts[2])
+    hm.save(rbm, path, notes=notes)
+    return rbm
+
+
+def test_files_are_played_with_and_bad_ones_refused_in_words(open_page, tmp_path, shot):
+    rbm = model(tmp_path / "twelve.safetensors", notes={"image_shape": [3, 4], "trained_on": "crosses"})
+    (tmp_path / "corrupt.safetensors").write_bytes((tmp_path / "twelve.safetensors").read_bytes()[:-9])
+    (tmp_path / "empty.safetensors").write_bytes(b"")
+    page = open_page("/#images")
+    for name, said in (("corrupt", "corrupt.safetensors is damaged"), ("empty", "empty.safetensors is damaged")):
+        at(page, "file").set_input_files(tmp_path / f"{name}.safetensors")
+        wait(page, "x => document.querySelector('[data-test=file-problem]')?.innerText.includes(x)", said)
+    assert at(page, "file-about").count() == 0
+    at(page, "file").set_input_files(tmp_path / "twelve.safetensors")
+    at(page, "file-about").wait_for(timeout=PATIENCE)
+    assert at(page, "file-problem").count() == 0
+    about = text(page, "file-about")
+    assert "12 binary visible and 5 binary hidden units, trained on crosses" in about
+    assert "3 by 4 pixels, as the file says" in about
+    at(page, "reconstruction").wait_for(timeout=PATIENCE)
+    at(page, "clear").click()
+    stroke(page, (0, 0), (0, 3), size=(3, 4))
+    expected = f"{exact.log_likelihood(rbm, [1.0] * 4 + [0.0] * 8):.3f}".replace("-", "−")
+    wait(page, "x => document.querySelector('[data-test=log-probability]')?.innerText === x", expected)
+    at(page, "erase-right").click()
+    completed(page)
+    assert at(page, "file-filters").locator("button").count() == 5
+    at(page, "file-fantasies").locator("canvas").first.wait_for(timeout=PATIENCE)
+
+
+@pytest.mark.slow
+def test_the_file_of_the_command_line_and_a_restarted_server(open_page, watch, serve_lab, tmp_path, shot):
+    rbm = model(tmp_path / "wide.safetensors", visible=400, hidden=30)
+    lab = serve_lab(str(tmp_path / "wide.safetensors"))
+    page = open_page("/#images", url=lab.url)
+    at(page, "file-about").wait_for(timeout=PATIENCE)
+    assert "400 is a square" in text(page, "file-about")
+    wait(page, "() => document.querySelector('[data-test=free-energy]')")
+    assert number(page, "free-energy") == pytest.approx(float(hm.free_energy(rbm, bits(page))), abs=0.002)
+    assert at(page, "log-probability").count() == 0
+    at(page, "file-fantasies").locator("canvas").first.wait_for(timeout=PATIENCE)
+    wait(page, "() => document.querySelectorAll('[data-test=file-filters] button').length === 30")
+    page.wait_for_timeout(500)
+    shot(page, "images-file")
+    begin(page, 5)
+    step_above(page, 200)
+    for name in ("ERR_CONNECTION", "WebSocket"):
+        watch.forgive(name)
+    lab.stop(signal.SIGKILL)
+    at(page, "lost").wait_for(timeout=PATIENCE)
+    serve_lab(str(tmp_path / "wide.safetensors"), port=lab.port)
+    phase(page, "lost")
+    assert "The training ended with it" in text(page, "status").replace("the training", "The training")
+    at(page, "again").click()
+    phase(page, "training")
+    step_above(page, 200)
+    assert at(page, "filters").locator("button").count() == 5

@@ -1,0 +1,218 @@
+"""Chapter 1 and the page around it, in a real browser: what is shown is what the library says."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import harmonium as hm
+from harmonium import exact, lecture
+
+LECTURE = hm.RBM(hm.Binary([0.0, 0.0]), hm.Binary([0.0, 0.0]), np.full((2, 2), 0.5))
+
+
+def text(page, test: str) -> str:
+    return page.locator(f"[data-test='{test}']").inner_text().replace("−", "-")
+
+
+def rows_of(page) -> dict[str, list[str]]:
+    """The table as shown: `v-h` to the cells' texts."""
+    found = page.eval_on_selector_all(
+        "[data-test=configurations] tbody tr[data-test]",
+        "rows => rows.map(r => [r.dataset.test.slice(4), ...[...r.cells].slice(2, 5).map(c => c.innerText)])",
+    )
+    return {name: [cell.replace("−", "-") for cell in cells] for name, *cells in found}
+
+
+def assert_table_is(page, rbm: hm.RBM, temperature: float = 1.0) -> None:
+    table = lecture.table(rbm, temperature)
+    shown = rows_of(page)
+    assert len(shown) == len(table.joint.v)
+    rows = zip(table.joint.v, table.joint.h, table.joint.energy, table.joint.probability, strict=True)
+    for v, h, energy, probability in rows:
+        name = "-".join("".join(str(int(x)) for x in bits) for bits in (v, h))
+        e_text, _, p_text = shown[name]
+        assert float(e_text) == pytest.approx(energy, abs=0.5001e-3)
+        assert float(p_text) == pytest.approx(probability, abs=0.5001e-6, rel=6e-3)
+
+
+def fill(page, test: str, value: str) -> None:
+    page.locator(f"[data-test='{test}']").fill(value)
+
+
+def test_the_first_screen_is_the_lecture_s_table(open_page):
+    page = open_page()
+    assert_table_is(page, LECTURE)
+    assert text(page, "partition").startswith("31.857")
+    assert float(text(page, "log-partition")) == pytest.approx(exact.log_partition(LECTURE), abs=1e-6)
+    assert "0.22022505" in page.locator("[data-test='p-v-01']").inner_text()
+
+
+def test_numbers_typed_and_slid_change_the_table_to_the_library_s(open_page):
+    page = open_page()
+    for test, value in {"w-0-0": "1.5", "w-0-1": "-1", "a-0": "0.5", "b-1": "-0.25", "temperature": "0.5"}.items():
+        fill(page, test, value)
+    changed = hm.RBM(hm.Binary([0.5, 0.0]), hm.Binary([0.0, -0.25]), np.array([[1.5, -1.0], [0.5, 0.5]]))
+    page.wait_for_function("document.querySelector('[data-test=row-10-01] td:nth-child(3)').innerText.startsWith('0.750')")
+    page.wait_for_timeout(200)
+    assert_table_is(page, changed, 0.5)
+
+
+def test_an_edge_is_dragged_and_moved_by_keys_and_undone(open_page):
+    page = open_page()
+    box = page.locator("[data-test=edge-0-0]").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] * 0.75
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x, y - 50, steps=5)
+    page.mouse.up()
+    assert page.locator("[data-test=w-0-0]").input_value() == "1.5"
+    page.locator("[data-test=edge-0-0]").press("ArrowDown")
+    assert page.locator("[data-test=w-0-0]").input_value() == "1.4"
+    page.locator("[data-test=undo]").click()
+    assert page.locator("[data-test=w-0-0]").input_value() == "0.5"
+    page.locator("[data-test=redo]").click()
+    assert page.locator("[data-test=w-0-0]").input_value() == "1.4"
+    page.locator("[data-test=reset]").click()
+    page.wait_for_timeout(200)
+    assert_table_is(page, LECTURE)
+
+
+def test_a_held_unit_conditions_the_table(open_page):
+    page = open_page()
+    page.locator("[data-test=unit-v-0]").press("Enter")
+    page.locator("[data-test=row-00-00]").wait_for(state="detached")
+    page.wait_for_timeout(200)
+    joint = lecture.table(LECTURE).joint
+    agree = joint.v[:, 0] == 1
+    given = joint.probability / joint.probability[agree].sum()
+    shown = rows_of(page)
+    assert len(shown) == 8
+    for v, h, p in zip(joint.v[agree], joint.h[agree], given[agree], strict=True):
+        name = "-".join("".join(str(int(x)) for x in bits) for bits in (v, h))
+        assert float(shown[name][2]) == pytest.approx(p, abs=0.5001e-6)
+
+
+def test_every_size_and_the_map_from_64_rows(open_page):
+    page = open_page()
+    assert page.locator("[data-test=map]").count() == 0
+    for visible, hidden in ((1, 1), (3, 3), (4, 4), (5, 5), (1, 5)):
+        page.locator("[data-test=size-v]").select_option(str(visible))
+        page.locator("[data-test=size-h]").select_option(str(hidden))
+        rows = 2 ** (visible + hidden)
+        page.wait_for_function(
+            f"document.querySelector('.configurations h3')?.innerText.replace('\\u202f', '').includes(' {rows} ')"
+        )
+        assert len(rows_of(page)) == min(256, 2 ** (visible + hidden))
+        assert page.locator("[data-test=map]").count() == (visible + hidden >= 6)
+    page.locator("[data-test=size-v]").select_option("5")
+    page.locator("[data-test=size-h]").select_option("5")
+    page.get_by_role("button", name="show all").click()
+    page.wait_for_function("document.querySelectorAll('[data-test=configurations] tbody tr').length === 1024")
+
+
+def test_a_number_opens_as_its_sum(open_page):
+    page = open_page()
+    page.locator("[data-test=row-11-11] button").first.click()
+    assert "−2.000000" in page.locator("tr.opened").inner_text()
+    page.locator("[data-test=row-11-11] button").nth(2).click()
+    assert "0.231944" in page.locator("tr.opened").inner_text()
+
+
+def test_a_row_lights_its_units(open_page):
+    page = open_page()
+    page.locator("[data-test=row-01-10] td").first.hover()
+    assert "one" in page.locator("[data-test=unit-v-1]").get_attribute("class")
+    assert "zero" in page.locator("[data-test=unit-v-0]").get_attribute("class")
+    assert "lit" in page.locator("[data-test=edge-1-0]").get_attribute("class")
+    page.locator("[data-test=edge-1-1]").focus()
+    page.locator("[data-test=edge-0-0] .reach").dispatch_event("pointerenter")
+    assert page.locator("[data-test=configurations] tr.lit").count() == 4
+
+
+def test_a_url_holds_the_whole_state(open_page):
+    page = open_page()
+    fill(page, "w-1-0", "-2.25")
+    fill(page, "temperature", "2")
+    page.locator("[data-test=unit-h-1]").press("Enter")
+    page.locator("[data-test=order] input").nth(3).check()
+    page.wait_for_timeout(300)
+    url = page.url
+    assert "w=0.5,0.5;-2.25,0.5" in url
+    other = open_page("/" + url.split("/", 3)[3])
+    assert other.locator("[data-test=w-1-0]").input_value().replace("−", "-") == "-2.25"
+    assert other.locator("[data-test=temperature]").input_value() == "2"
+    assert rows_of(other) == rows_of(page)
+    assert list(rows_of(other)) == list(rows_of(page))
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/#machine?w=1,2;3", "weights are not a table"),
+        ("/#machine?w=1e9,2;3,4", "weights are not a table"),
+        ("/#machine?T=-1", "temperature is not a number from 0.05 to 20"),
+        ("/#machine?a=x,1", "biases a are not 2 numbers"),
+        ("/#nowhere", 'no chapter "nowhere"'),
+        ("/#machine?x=%7B", "settings cannot be read"),
+        ("/#machine?target=0123", "target is not 2 bits"),
+    ],
+)
+def test_a_broken_link_is_told_and_the_rest_is_used(open_page, path, said):
+    page = open_page(path)
+    assert said in page.locator(".error").inner_text()
+    assert_table_is(page, LECTURE)
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"), [("abc", "Type a number"), ("1e9", "from −20 to 20"), ("", "Type a number"), ("1e400", "Type a number")]
+)
+def test_bad_numbers_are_told_in_place_and_change_nothing(open_page, typed, said):
+    page = open_page()
+    fill(page, "w-0-0", typed)
+    assert said in page.get_by_role("alert").inner_text()
+    assert_table_is(page, LECTURE)
+    page.locator("[data-test=w-0-0]").press("Escape")
+    assert page.get_by_role("alert").count() == 0
+    fill(page, "temperature", "-1")
+    assert "from 0.05 to 20" in page.get_by_role("alert").inner_text()
+
+
+def test_two_pages_do_not_disturb_each_other(open_page):
+    one, two = open_page(), open_page()
+    fill(one, "w-0-0", "3")
+    one.wait_for_function("document.querySelector('[data-test=row-10-10] td:nth-child(3)').innerText.includes('3.000')")
+    assert_table_is(two, LECTURE)
+
+
+def test_copies_are_the_same_machine(open_page):
+    page = open_page("/#machine?w=1,-2;0.5,0.25&a=0.1,0&b=0,-1&T=2")
+    rbm = hm.RBM(hm.Binary([0.1, 0.0]), hm.Binary([0.0, -1.0]), np.array([[1.0, -2.0], [0.5, 0.25]]))
+    page.evaluate("navigator.clipboard.writeText = text => { window.copied = text; return Promise.resolve() }")
+    page.locator("[data-test=copy-python]").click()
+    page.wait_for_function("window.copied")
+    assert "harmonium" in page.evaluate("window.copied")
+    page.evaluate("window.copied = ''")
+    page.locator("[data-test=copy-command]").click()
+    page.wait_for_function("window.copied")
+    assert page.evaluate("window.copied").startswith("harmonium table")
+    assert_table_is(page, rbm, 2.0)
+
+
+def test_tasks_tick_themselves_off_and_stay_ticked(open_page):
+    page = open_page()
+    task = page.locator("[data-test=task-zero-energy]")
+    task.locator("input").fill("9")
+    task.get_by_role("button", name="predict").click()
+    assert "Not so" in task.inner_text()
+    task.locator("input").fill("7")
+    task.get_by_role("button", name="predict").click()
+    assert "Seven" in task.inner_text()
+    page.wait_for_timeout(300)
+    again = open_page("/" + page.url.split("/", 3)[3])
+    assert "done" in again.locator("[data-test=task-zero-energy]").get_attribute("class")
+
+
+def test_screenshots(open_page, shot):
+    page = open_page()
+    shot(page, "machine")

@@ -1,0 +1,219 @@
+"""Chapter 4 in a real browser: the lecture's step by clicking alone, sums that open, coins, the cloud, and undo."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from statistics_of_tests import z_limit
+
+import harmonium as hm
+from harmonium import exact, gradients, lecture
+
+LECTURE = hm.RBM(hm.Binary([0.0, 0.0]), hm.Binary([0.0, 0.0]), np.full((2, 2), 0.5))
+BEFORE, TENTH, ONE = "0.220225046", "0.230677826", "0.332961042"
+
+
+def of(page, test: str):
+    return page.locator(f"[data-test='{test}']")
+
+
+def text(page, test: str) -> str:
+    return of(page, test).inner_text().replace("−", "-")
+
+
+def choose(page, test: str, label: str) -> None:
+    of(page, test).locator("label").filter(has_text=label).first.click()
+
+
+def wait_text(page, test: str, expected: str) -> None:
+    page.wait_for_function(
+        "([test, expected]) => document.querySelector(`[data-test='${test}']`)?.innerText.replace('−', '-').includes(expected)",
+        arg=[test, expected],
+        timeout=5000,
+    )
+
+
+def cells(page, test: str) -> list[list[str]]:
+    found = page.eval_on_selector_all(
+        f"[data-test='{test}'] tbody tr", "rows => rows.map(r => [...r.cells].map(c => c.innerText))"
+    )
+    return [[cell.replace("−", "-") for cell in row] for row in found]
+
+
+def test_the_lectures_example_by_clicking_alone(open_page):
+    page = open_page()
+    of(page, "to-uphill").click()
+    wait_text(page, "p-after", TENTH)
+    assert text(page, "p-before") == BEFORE
+    assert "0.22022505" in page.locator(".uphill .step").inner_text()
+    expected = {"positive": ("0.000000", "0.622459"), "negative": ("0.454353",) * 2, "delta": ("-0.045435", "+0.016811")}
+    for term, values in expected.items():
+        for i, j in np.ndindex(2, 2):
+            assert text(page, f"{term}-w-{i}-{j}") == values[i]
+    choose(page, "rates", "1")
+    page.locator("[data-test=rates] label").filter(has_text="1").nth(2).click()
+    wait_text(page, "p-after", ONE)
+    choose(page, "rates", "0.1")
+    wait_text(page, "p-after", TENTH)
+
+
+def test_a_step_is_taken_and_undone(open_page):
+    page = open_page("#uphill")
+    wait_text(page, "p-after", TENTH)
+    of(page, "take").click()
+    wait_text(page, "p-before", TENTH)
+    assert of(page, "w-0-0").input_value().replace("−", "-") == "0.455"
+    assert of(page, "w-1-1").input_value() == "0.517"
+    taken = lecture.steps(LECTURE, [[0, 1]], gradients.exact(), 0.1, number=3, freeze_biases=True)
+    # Two presses at once are two steps.
+    of(page, "take").dblclick()
+    wait_text(page, "p-before", f"{np.exp(taken[2].log_probability):.9f}")
+    for _ in range(3):
+        of(page, "undo").click()
+    wait_text(page, "p-before", BEFORE)
+    of(page, "redo").click()
+    wait_text(page, "p-before", TENTH)
+
+
+def test_sums_open_and_add_up(open_page):
+    page = open_page("#uphill")
+    wait_text(page, "p-after", TENTH)
+    for test, value, count in (("positive-w-1-0", 0.622459331, 4), ("negative-w-0-1", 0.454352573, 16)):
+        of(page, test).locator("button").click()
+        rows = page.locator(".sum-panel .sum-rows .sum-row > .num").all_inner_texts()
+        assert len(rows) == count
+        assert sum(map(float, rows)) == pytest.approx(value, abs=1e-8)
+        page.keyboard.press("Escape")
+        assert page.locator(".sum-panel").count() == 0
+
+
+def test_target_temperature_and_biases_are_respected(open_page):
+    page = open_page("#uphill?T=2&w=1,-1;0.5,2&a=0.3,0&b=0,-1")
+    of(page, "target-0").focus()
+    page.keyboard.press("Space")
+    choose(page, "parts", "biases too")
+    rbm = hm.RBM(hm.Binary([0.3, 0.0]), hm.Binary([0.0, -1.0]), np.array([[1.0, -1.0], [0.5, 2.0]]))
+    (step,) = lecture.steps(rbm, [[1, 1]], gradients.exact(), 0.1, temperature=2)
+    wait_text(page, "p-after", f"{np.exp(step.log_probability):.9f}")
+    for letter, values in (("a", step.delta.visible.bias), ("b", step.delta.hidden.bias)):
+        for i, value in enumerate(values):
+            assert float(text(page, f"delta-{letter}-{i}")) == pytest.approx(value, abs=0.51e-4)
+    before, after = lecture.table(rbm, 2), lecture.table(step.after, 2)
+    shown = np.array([[float(row[1]), float(row[2])] for row in cells(page, "visible-both")])
+    np.testing.assert_allclose(shown.T, [before.visible.probability, after.visible.probability], atol=0.51e-9)
+    choose(page, "rows", "configurations")
+    shown = np.array([[float(x) for x in row[2:6]] for row in cells(page, "rows-both")])
+    np.testing.assert_allclose(shown[:, :2].T, [before.joint.energy, after.joint.energy], atol=0.51e-3)
+    np.testing.assert_allclose(shown[:, 2:].T, [before.joint.probability, after.joint.probability], atol=0.51e-6)
+
+
+def test_repeated_until_it_is_learned(open_page):
+    page = open_page("#uphill")
+    page.locator("[data-test=rates] label").nth(2).click()
+    wait_text(page, "p-after", ONE)
+    assert of(page, "learned").count() == 0
+    of(page, "repeat-100").click()
+    of(page, "learned").wait_for()
+    of(page, "way").locator("canvas").wait_for()
+    steps = lecture.steps(LECTURE, [[0, 1]], gradients.exact(), 1, number=100, freeze_biases=True)
+    assert float(text(page, "p-before")) == pytest.approx(np.exp(steps[-1].log_probability), abs=1e-8)
+    of(page, "undo").click()
+    wait_text(page, "p-before", BEFORE)
+    assert of(page, "learned").count() == 0
+
+
+def test_slow_motion_tosses_one_layer_at_a_time(open_page):
+    page = open_page("#uphill?seed=3")
+    of(page, "toss").wait_for()
+    for number in (1, 2, 3):
+        assert "?" in text(page, f"stage-{number}")
+        of(page, "toss").click()
+        assert "?" not in text(page, f"stage-{number}")
+    bits = [
+        page.eval_on_selector_all(f"[data-test=stage-{n}] .coin-bit", "all => all.map(x => Number(x.innerText))")
+        for n in range(4)
+    ]
+    for layer, n in ((1, 0), (2, 1), (3, 2)):
+        given, is_visible = bits[n], n != 1
+        road = lecture.conditional(LECTURE, given, is_visible)
+        shown = page.eval_on_selector_all(f"[data-test=stage-{layer}] .toss", "all => all.map(x => x.innerText)")
+        for unit, (said, p) in enumerate(zip(shown, road.unit_probability, strict=True)):
+            assert f"{p:.4f}" in said
+            assert (float(said.split("coin ")[1]) < p) == bool(bits[layer][unit])
+    for i, j in np.ndindex(2, 2):
+        change = bits[0][i] * bits[1][j] - bits[2][i] * bits[3][j]
+        assert float(text(page, f"update-w-{i}-{j}")) == pytest.approx(0.1 * change)
+    after = text(page, "cd-after")
+    of(page, "apply").click()
+    wait_text(page, "p-before", after)
+    of(page, "undo").click()
+    wait_text(page, "p-before", BEFORE)
+
+
+@pytest.mark.parametrize("method", ["CD-1", "PCD"])
+def test_the_clouds_mean_agrees_with_the_exact_expectation(open_page, method):
+    page = open_page("#uphill")
+    of(page, "strong").click()
+    choose(page, "method", method)
+    wait_text(page, "p-before", "0.4")
+    page.wait_for_timeout(400)
+    page.locator(".by-parameter summary").click()
+    rows = np.array([[float(x) for x in row[1:]] for row in cells(page, "by-parameter")])
+    assert len(rows) == 4
+    gradient, expected, mean, error = rows.T
+    assert np.abs((mean - expected) / error).max() < z_limit(4)
+    strong = hm.RBM(hm.Binary([0.0, 0.0]), hm.Binary([0.0, 0.0]), np.array([[3.0, -3.0], [-3.0, 3.0]]))
+    (step,) = lecture.steps(strong, [[0, 1]], gradients.exact(), 1, freeze_biases=True)
+    np.testing.assert_allclose(gradient, np.ravel(step.delta.weights), atol=0.51e-6)
+    bias = float(text(page, "bias"))
+    assert bias == pytest.approx(np.linalg.norm(expected - gradient), abs=1e-4)
+    assert (bias > 0.5) == (method == "CD-1")
+    assert "1000 updates" in of(page, "plane-all").locator("svg").get_attribute("aria-label")
+    if method == "CD-1":
+        assert float(text(page, "bias-1")) == pytest.approx(np.linalg.norm(expected - gradient), abs=2e-6)
+    assert float(text(page, "gap-model")) == 0
+
+
+def test_a_link_restores_the_chapter(open_page):
+    page = open_page("#uphill")
+    page.locator("[data-test=rates] label").nth(2).click()
+    choose(page, "method", "CD-10")
+    wait_text(page, "p-after", ONE)
+    page.wait_for_timeout(300)
+    again = open_page(f"#{page.url.split('#')[1]}")
+    wait_text(again, "p-after", ONE)
+    assert again.locator("[data-test=method] label.on").inner_text() == "CD-10"
+
+
+def test_tasks_tick_themselves_off(open_page):
+    page = open_page("#uphill")
+    number = of(page, "task-uphill-ceiling")
+    for said in ("0.9", "0.571"):
+        number.locator("input").fill(said)
+        number.get_by_role("button", name="predict").click()
+        assert ("done" in number.get_attribute("class")) == (said == "0.571")
+    choice = of(page, "task-uphill-average")
+    choice.get_by_role("button", name="the bias stays").click()
+    assert "done" in choice.get_attribute("class")
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+@pytest.mark.parametrize("size", [1, 5])
+def test_every_size_fits_the_screen(open_page, size, width):
+    zeros = ",".join(["0.5"] * size)
+    page = open_page(f"#uphill?w={';'.join([zeros] * size)}&a={zeros}&b={zeros}&target={'1' * size}", width=width)
+    choose(page, "parts", "biases too")
+    choose(page, "rows", "configurations")
+    of(page, "toss-all").click()
+    rbm = hm.RBM(*(hm.Binary([0.5] * size) for _ in "vh"), np.full((size, size), 0.5))
+    wait_text(page, "p-before", f"{np.exp(exact.log_likelihood(rbm, np.ones(size))):.9f}")
+    assert len(cells(page, "rows-both")) == 4**size
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_pictures(open_page, shot):
+    page = open_page("#uphill")
+    of(page, "take").click()
+    of(page, "toss-all").click()
+    page.wait_for_timeout(400)
+    shot(page, "uphill")
