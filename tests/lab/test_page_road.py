@@ -147,7 +147,7 @@ def test_the_steps_unfold_one_by_one_and_end_at_the_rule(open_page):
         of(page, "unfold").press("Enter")
         of(page, f"unfolded-{step}").wait_for()
         assert page.locator(".unfolded").count() == step
-        assert page.evaluate("document.activeElement.id") == f"road-step-{step - 1}"
+        page.wait_for_function(f"document.activeElement.id === 'road-step-{step - 1}'")
     assert (text(page, "count-held"), text(page, "count-free")) == ("2 of 4", "4 of 16")
     assert (text(page, "term-A"), text(page, "term-B")) == ("0.622459331", "0.454352573")
     assert " ".join(text(page, "term-A-road").split()) == "1 · 0.622459331 = 0.622459331"

@@ -71,7 +71,7 @@ def serve(
     port = listener.getsockname()[1]
     lab = Lab(port, model_path)
     server = uvicorn_server(lab.app)
-    address = f"http://{HOST}:{port}/"
+    address = f"http://{HOST}:{port}/" + ("" if model_path is None else "#images")  # the chapter where a model is played with
     say(f"The lab is open at {address} (Ctrl-C ends it)")
     if open_browser and _has_screen():
         threading.Thread(target=_open, args=(address,), daemon=True).start()
