@@ -10,7 +10,7 @@ CHAPTERS = ("machine", "road", "chain", "uphill", "set", "images")
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_axe_finds_no_serious_fault(open_page, chapter, scheme):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright")
     page = open_page(f"/#{chapter}")
@@ -23,7 +23,7 @@ def test_axe_finds_no_serious_fault(open_page, chapter, scheme):
     assert not serious, "\n".join(serious)
 
 
-@pytest.mark.parametrize("width", [1280, 400])
+@pytest.mark.parametrize("width", [400, pytest.param(1280, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_nothing_is_wider_than_the_screen(open_page, chapter, width):
     page = open_page(f"/#{chapter}", width=width)
@@ -42,6 +42,7 @@ def test_every_chapter_can_be_linked_to_and_reached(open_page, chapter):
     assert f"#{chapter}?" in walked.url
 
 
+@pytest.mark.slow
 def test_seven_pages_at_once(open_page):
     pages = [open_page(f"/#machine?w={n},0;0,0&a=0,0&b=0,0") for n in range(7)]
     for n, page in enumerate(pages):
@@ -53,6 +54,7 @@ def test_a_page_outlives_its_server(open_page, serve_lab, watch):
     watch.forgive("ERR_CONNECTION_REFUSED")
     lab = serve_lab()
     page = open_page(url=lab.url)
+    page.wait_for_load_state("networkidle")
     page.locator("[data-test=w-0-0]").fill("2")
     page.wait_for_function("document.querySelector('[data-test=row-10-10] td:nth-child(3)').innerText.includes('2.000')")
     lab.stop(signal.SIGKILL)

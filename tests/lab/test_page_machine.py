@@ -213,6 +213,7 @@ def test_tasks_tick_themselves_off_and_stay_ticked(open_page):
     assert "done" in again.locator("[data-test=task-zero-energy]").get_attribute("class")
 
 
+@pytest.mark.slow
 def test_screenshots(open_page, shot):
     page = open_page()
     shot(page, "machine")

@@ -8,6 +8,8 @@ import pytest
 import harmonium as hm
 from harmonium import exact, lecture
 
+pytestmark = pytest.mark.slow  # a browser's pages take seconds each
+
 LECTURE = hm.RBM(hm.Binary([0.0, 0.0]), hm.Binary([0.0, 0.0]), np.full((2, 2), 0.5))
 STEPS = 6
 ALL_OPEN = "x=%7B%22road%22:%7B%22steps%22:6%7D%7D"

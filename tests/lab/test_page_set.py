@@ -12,6 +12,8 @@ from harmonium.data.toys import bars_and_stripes
 from harmonium.lab import small_training
 from harmonium.lab.small_training import METHODS, Lesson
 
+pytestmark = pytest.mark.slow  # a browser's pages take seconds each
+
 CURVES = ("curve-likelihood", "curve-divergence", "curve-reconstruction")
 
 

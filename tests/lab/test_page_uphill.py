@@ -9,6 +9,8 @@ from statistics_of_tests import z_limit
 import harmonium as hm
 from harmonium import exact, gradients, lecture
 
+pytestmark = pytest.mark.slow  # a browser's pages take seconds each
+
 LECTURE = hm.RBM(hm.Binary([0.0, 0.0]), hm.Binary([0.0, 0.0]), np.full((2, 2), 0.5))
 BEFORE, TENTH, ONE = "0.220225046", "0.230677826", "0.332961042"
 

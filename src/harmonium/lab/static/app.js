@@ -65,6 +65,8 @@ function Lab() {
 
 function Head() {
   const { state, go, undo, redo, reset, canUndo, canRedo } = usePage();
+  // Chapters with machines of their own do not show the one that would be copied.
+  const machineShown = !chapters.find((c) => c.id === state.chapter)?.wide;
   const here = useRef(/** @type {HTMLElement | null} */ (null));
   useEffect(() => {
     const keyed = (/** @type {KeyboardEvent} */ e) => {
@@ -89,8 +91,7 @@ function Head() {
       <${Button} onClick=${redo} disabled=${!canRedo} title="redo (Ctrl+Shift+Z)" label="redo" test="redo">\u21b7<//>
       <${Button} onClick=${reset} title="the lecture's machine and first settings" test="reset">reset<//>
       <${Copy} what="link" />
-      <${Copy} what="python" />
-      <${Copy} what="command" />
+      ${machineShown && html`<${Copy} what="python" /><${Copy} what="command" />`}
       <${Theme} />
     </div>
     <nav aria-label="Chapters" ref=${here}>

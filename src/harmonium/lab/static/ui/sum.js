@@ -1,5 +1,5 @@
 /** A number that opens to show the sum it is. */
-import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { html } from "../html.js";
 import { fixed } from "../format.js";
 import { Formula } from "./formula.js";
@@ -13,7 +13,7 @@ export function Summed({ value, digits = 6, text, tex, rows, label, test, total 
   const id = useId();
   const place = useRef(/** @type {HTMLElement | null} */ (null));
   const shown = text ?? fixed(value, digits);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!open) return;
     const shut = (/** @type {Event} */ event) => {
       if (event instanceof KeyboardEvent ? event.key === "Escape" : !place.current?.contains(/** @type {Node} */ (event.target))) setOpen(false);
