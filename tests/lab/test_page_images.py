@@ -190,7 +190,7 @@ def test_a_training_is_watched_paused_closed_and_its_machine_answers_a_drawing(o
 @pytest.mark.slow
 def test_a_larger_machine_says_that_its_likelihood_is_none(open_page, shot):
     page = open_page("/#images")
-    begin(page, 24)
+    begin(page, 64)  # whose closing estimate takes long enough to be skipped
     step_above(page, 500)
     assert "not a log likelihood" in page.locator(".curves").inner_text()
     assert at(page, "valid").count() == 0

@@ -18,11 +18,15 @@ export function Summed({ value, digits = 6, text, tex, rows, label, test, total 
     const shut = (/** @type {Event} */ event) => {
       if (event instanceof KeyboardEvent ? event.key === "Escape" : !place.current?.contains(/** @type {Node} */ (event.target))) setOpen(false);
     };
-    const scrolled = (/** @type {Event} */ event) => !(event.target instanceof Element && place.current?.contains(event.target)) && setOpen(false);
+    const scrolled = (/** @type {Event} */ event) => {
+      if (!(event.target instanceof Element && place.current?.contains(event.target))) placed(place.current);
+    };
     document.addEventListener("keydown", shut);
     document.addEventListener("pointerdown", shut);
     document.addEventListener("scroll", scrolled, true);
     placed(place.current);
+    // Once more when the formula stands in it.
+    requestAnimationFrame(() => requestAnimationFrame(() => placed(place.current)));
     return () => {
       document.removeEventListener("keydown", shut);
       document.removeEventListener("pointerdown", shut);
