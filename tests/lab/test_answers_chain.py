@@ -17,8 +17,8 @@ import harmonium as hm
 from harmonium import cli, exact, lecture, model
 from harmonium.checks import InputError
 from harmonium.lab.answers import chain, chain_kernels, chain_law
-from harmonium.lab.ask import Ask
 from harmonium.units import Binary
+from lab.answering import as_the_page_gets_it
 
 SHAPES = [(1, 1), (2, 2), (1, 5), (5, 1), (3, 4), (5, 5)]
 TWO_MODES = {"machine": {"weights": [[2.0] * 4] * 4, "a": [-4.0] * 4, "b": [-3.95] * 4}, "temperature": 0.3}
@@ -26,16 +26,7 @@ LECTURE = {"machine": {"weights": [[0.5, 0.5], [0.5, 0.5]], "a": [0.0, 0.0], "b"
 
 
 def asked(name: str, **params):
-    """An answer as the page gets it."""
-
-    def plain(x):
-        if isinstance(x, dict):
-            return {key: plain(value) for key, value in x.items()}
-        if isinstance(x, list | tuple):
-            return [plain(value) for value in x]
-        return x.tolist() if isinstance(x, np.ndarray | np.generic) else x
-
-    return json.loads(json.dumps(plain(chain.ANSWERS[f"chain.{name}"](Ask(params, None))), allow_nan=False))
+    return as_the_page_gets_it(chain.ANSWERS, f"chain.{name}", params)
 
 
 def setting(shape, seed=0, scale=1.2, temperature=0.8):

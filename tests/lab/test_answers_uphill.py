@@ -20,6 +20,7 @@ from harmonium.lab.answers import uphill, uphill_cloud
 from harmonium.lab.ask import Ask
 from harmonium.lab.tables import Parameters, tables
 from harmonium.units import Binary
+from lab.answering import as_the_page_gets_it
 
 LECTURE = json.loads((Path(__file__).parents[1] / "reference" / "two_by_two.json").read_text())
 SHAPES = [(1, 1), (2, 2), (3, 2), (1, 4), (4, 1), (5, 5)]
@@ -28,16 +29,7 @@ METHODS = ["cd-1", "cd-3", "cd-10", "cd-30", "pcd"]
 
 
 def asked(name: str, **params):
-    """An answer as the page gets it."""
-
-    def plain(x):
-        if isinstance(x, dict):
-            return {key: plain(value) for key, value in x.items()}
-        if isinstance(x, list | tuple):
-            return [plain(value) for value in x]
-        return x.tolist() if isinstance(x, np.ndarray | np.generic) else x
-
-    return json.loads(json.dumps(plain(uphill.ANSWERS[f"uphill.{name}"](Ask(params, None))), allow_nan=False))
+    return as_the_page_gets_it(uphill.ANSWERS, f"uphill.{name}", params)
 
 
 def setting(shape, seed=0, scale=1.0, temperature=1.0, parts="weights"):
