@@ -4,6 +4,7 @@
              = statistics expected with v held at the data - statistics expected under the model
 
 They differ only in where the negative term's v comes from. A gradient is an `RBM` whose leaves are the derivatives.
+`centred` turns any of them into the gradient of the same machine written in centred variables.
 
 References: G. Hinton, Neural Computation 14 (2002), section 4 (CD); T. Tieleman, "Training restricted Boltzmann machines
 using approximations to the likelihood gradient", ICML 2008 (PCD); A. Fischer and C. Igel, "Bounding the bias of
@@ -17,6 +18,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 
 from harmonium import checks, model
 from harmonium import exact as enumeration
@@ -100,6 +102,55 @@ def persistent(sampler: Sampler) -> Estimator:
         return _difference(positive, negative), state, Terms(positive, negative)
 
     return Estimator(sampler.init, gradient)
+
+
+class Centred(NamedTuple):
+    """The offsets of a centred gradient, `visible [V]` and `hidden [H]`, and the state of the estimator inside."""
+
+    visible: Any
+    hidden: Any
+    inner: Any
+
+
+SMOOTHING = 0.01
+"""How far the offsets of a centred gradient follow the latest batch."""
+
+
+def centred(estimator: Estimator) -> Estimator:
+    """The gradient of `estimator` in the centred parametrisation, with m and n the running means of v and h under the data:
+
+        dW = <(v - m)(h - n)^T>_data - <(v - m)(h - n)^T>_model,    da = <v>_data - <v>_model - dW n,    db likewise with m
+
+    Its energy is that of a machine in v - m and h - n; the distribution is the same, and following this direction no longer
+    depends on whether a unit's state is called 0 or 1. The direction is a positive definite transformation of the
+    gradient, so it vanishes where that does.
+
+    References: G. Montavon and K.-R. Mueller, "Deep Boltzmann machines and the centering trick", 2012; J. Melchior,
+    A. Fischer and L. Wiskott, "How to center deep Boltzmann machines", JMLR 17 (2016), section 4 (offsets from the data).
+    """
+
+    def init(key: Any, rbm: RBM) -> Centred:
+        m, n = (layer.mean(jnp.zeros(layer.size, layer.linear.dtype)) for layer in (rbm.visible, rbm.hidden))
+        return Centred(m, n, estimator.init(key, rbm))
+
+    def gradient(key: Any, rbm: RBM, state: Centred, v: Any) -> tuple[RBM, Any, Terms]:
+        slope, inner, terms = estimator.gradient(key, rbm, state.inner, v)
+        positive = (terms.positive.visible.linear, terms.positive.hidden.linear)
+        m, n = (old + SMOOTHING * (new - old) for old, new in zip(state[:2], positive, strict=True))
+        # With the offsets multiplied out, only the mean pairs need a product of matrices, as without them.
+        weights = slope.weights - m[:, None] * slope.hidden.linear - slope.visible.linear[:, None] * n
+        slope = RBM(slope.visible.shifted(-(weights @ n)), slope.hidden.shifted(-(m @ weights)), weights)
+        return slope, Centred(m, n, inner), terms
+
+    return Estimator(init, gradient)
+
+
+def chains_of(state: Any) -> Any:
+    """The v of the chains in an estimator's state, `[C, V]`, of a ladder those of its top; None where there are no chains."""
+    if isinstance(state, Centred):
+        return chains_of(state.inner)
+    v = getattr(state, "v", None)
+    return v if v is None or v.ndim == 2 else v[int(state.in_use) - 1]
 
 
 def by_name(name: str, chains: int = 500, sampled: bool = False) -> Estimator:

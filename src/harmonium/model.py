@@ -61,12 +61,23 @@ def _layer(units: Any) -> str:
 
 def hidden_inputs(rbm: RBM, v: Any) -> Any:
     """What the visible layer sends: v @ weights, `[..., V] -> [..., H]`, without the hidden units' own biases."""
-    return v @ rbm.weights
+    return product(v, rbm.weights)
 
 
 def visible_inputs(rbm: RBM, h: Any) -> Any:
     """What the hidden layer sends: h @ weights.T, `[..., H] -> [..., V]`, without the visible units' own biases."""
-    return h @ rbm.weights.T
+    return product(h, rbm.weights.T)
+
+
+def product(a: Any, b: Any) -> Any:
+    """The matrix product a @ b; of which one factor is bfloat16, both are rounded to it and the sum is taken in float32.
+
+    So a machine whose weights are bfloat16 and whose layers are float32 spends half the time on its products where the
+    hardware has such products, while inputs, probabilities and random numbers stay in float32.
+    """
+    if jnp.bfloat16 not in (jnp.result_type(a), jnp.result_type(b)):
+        return a @ b
+    return jnp.matmul(jnp.asarray(a, jnp.bfloat16), jnp.asarray(b, jnp.bfloat16), preferred_element_type=jnp.float32)
 
 
 def energy(rbm: RBM, v: Any, h: Any) -> Any:
@@ -105,14 +116,20 @@ def statistics(rbm: RBM, v: Any, inputs: Any) -> RBM:
     """
     pair = (rbm.visible.statistics(v), rbm.hidden.moments(inputs))
     visible, hidden = jax.tree.map(lambda leaf: jnp.mean(leaf, axis=0), pair)
-    return RBM(visible, hidden, v.T @ rbm.hidden.mean(inputs) / len(v))
+    return RBM(visible, hidden, _pairs(rbm, v, rbm.hidden.mean(inputs)))
 
 
 def joint_statistics(rbm: RBM, v: Any, h: Any) -> RBM:
     """The sufficient statistics of the pairs (v, h), averaged over rows: for binary units the means of v, h and v h^T."""
     pair = (rbm.visible.statistics(v), rbm.hidden.statistics(h))
     visible, hidden = jax.tree.map(lambda leaf: jnp.mean(leaf, axis=0), pair)
-    return RBM(visible, hidden, v.T @ h / len(v))
+    return RBM(visible, hidden, _pairs(rbm, v, h))
+
+
+def _pairs(rbm: RBM, v: Any, h: Any) -> Any:
+    """The mean of v h^T over rows, `[V, H]`, in the precision of the machine's products."""
+    narrow = jnp.bfloat16 if rbm.weights.dtype == jnp.bfloat16 else v.dtype
+    return product(v.T.astype(narrow), h) / len(v)
 
 
 def at_temperature(rbm: RBM, temperature: Any) -> RBM:

@@ -3,6 +3,7 @@
 DATA is a named source (`harmonium data` lists them) or a file: .npy, .npz (file.npz:key), .csv, .parquet, IDX, gzipped or not.
 The run folder gets the model, metrics.jsonl, config.json (enough to repeat the run exactly) and pictures. Log likelihoods
 are in nats per example. With 20 hidden units, the default, they are exact; of larger machines they are bracketed.
+The machine kept is the one whose held-out log likelihood is best.
 """
 
 from __future__ import annotations
@@ -18,29 +19,32 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harmonium.checks import InputError
 from harmonium.cli import runs
-from harmonium.cli.evaluate_command import evaluated, print_warnings
+from harmonium.cli.compiled import keep_compiled_code
 from harmonium.cli.machine import KINDS, add_seed, number
-from harmonium.cli.show import console, print_json, print_table
+from harmonium.cli.show import print_json
+from harmonium.cli.training_progress import follow
+from harmonium.cli.training_report import pictures, print_report, report
 
 if TYPE_CHECKING:
     import numpy as np
-    from rich.progress import Progress
 
     from harmonium.data import Dataset
     from harmonium.gradients import Estimator
     from harmonium.model import RBM
-    from harmonium.training import TrainState
+    from harmonium.training.settings import Settings
     from harmonium.units import Units
 
 EXAMPLE = """\
 example:
   harmonium train digits
-  harmonium train bars-and-stripes:3x3 --hidden 8 --estimator exact
-  harmonium train images.npy --binarise threshold=0.5 --minutes 2 --out runs/mine
+  harmonium train bars-and-stripes:3x3 --hidden 8
+  harmonium train images.npy --hidden 500 --binarise threshold=0.5 --minutes 10 --out runs/mine
 """
 
-DEFAULT_UPDATES = 20_000
+DEFAULT_MINUTES = 2.0
+PRECISIONS = ("auto", "float32", "bf16")
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
@@ -53,19 +57,38 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     group.add_argument("--hidden", metavar="N", type=int, default=20, help="number of hidden units (default: 20)")
     group.add_argument("--visible-units", choices=KINDS, default="binary", help="kind of visible units (default: binary)")
     group.add_argument("--hidden-units", choices=KINDS, default="binary", help="kind of hidden units (default: binary)")
-    group = command.add_argument_group("the training")
-    group.add_argument("--estimator", metavar="E", default="pcd-1", help="pcd-K, cd-K, pt-K, ptt-K or exact (default: pcd-1)")
+    group = command.add_argument_group("how long")
     length = group.add_mutually_exclusive_group()
-    length.add_argument("--updates", metavar="N", type=int, help=f"number of updates (default: {DEFAULT_UPDATES})")
-    length.add_argument("--epochs", metavar="X", type=number, help="passes over the data instead")
-    length.add_argument("--minutes", metavar="X", type=number, help="time allowed instead; the updates made are recorded")
-    group.add_argument("--rate", metavar="R", type=number, default=0.05, help="learning rate (default: 0.05)")
-    group.add_argument("--batch", metavar="N", type=int, default=100, help="rows in an update (default: 100)")
-    group.add_argument(
-        "--chains", metavar="N", type=int, default=500, help="number of chains, not of cd or exact (default: 500)"
+    length.add_argument(
+        "--minutes",
+        metavar="X",
+        type=number,
+        help=f"time allowed (default: {DEFAULT_MINUTES:g})",
     )
+    length.add_argument("--updates", metavar="N", type=int, help="number of updates instead")
+    length.add_argument("--epochs", metavar="X", type=number, help="passes over the data instead")
     group.add_argument(
-        "--average", metavar="X", type=number, default=0.999, help="decay of the parameters' average, 0: none (default: 0.999)"
+        "--patience",
+        metavar="X",
+        type=number,
+        help="stop when the best held-out log likelihood is this share of its updates ago, and keep that machine; 0: go on to "
+        "the end and keep the last (default: 0.5; 0 with --updates or --epochs)",
+    )
+    group = command.add_argument_group("the training (what is not said is chosen from the size of the data and the machine)")
+    group.add_argument("--estimator", metavar="E", help="of the gradient: pcd-K, cd-K, pt-K, ptt-K or exact")
+    group.add_argument("--rate", metavar="R", type=number, help="learning rate")
+    group.add_argument("--batch", metavar="N", type=int, help="rows in an update")
+    group.add_argument("--chains", metavar="N", type=int, help="number of chains, not of cd or exact")
+    group.add_argument("--l1", metavar="X", type=number, help="strength of the penalty on the sum of |weights|, 0: none")
+    group.add_argument("--cooldown", metavar="X", type=number, help="share of the run in which the rate falls to zero")
+    group.add_argument("--horizon", metavar="N", type=int, help="updates that --cooldown is a share of, if --updates are fewer")
+    group.add_argument("--average", metavar="X", type=number, help="share of the run that the average reaches back, 0: none")
+    group.add_argument("--not-centred", action="store_true", help="follow the gradient itself, not the centred one")
+    group.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        default="auto",
+        help="of the matrix products of pcd and cd: bf16 rounds their factors; auto does where the hardware has such products",
     )
     add_seed(group)
     group.add_argument(
@@ -82,38 +105,41 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int | None:
     begun = time.monotonic()
+    keep_compiled_code()
     import jax
-    import optax
 
-    from harmonium import checks, gradients, training
+    from harmonium import checks, training
     from harmonium.units import type_name_to_class
 
     # Everything is checked before the folder is made, so that a mistake leaves nothing behind.
-    rate = checks.positive(options.rate, "--rate")
     checks.positive(options.evaluation_seconds, "--evaluation-seconds")
     dataset = _dataset(options)
-    estimator = gradients.by_name(options.estimator, checks.whole(options.chains, "--chains"))
     hidden = type_name_to_class[options.hidden_units].zeros(checks.whole(options.hidden, "--hidden"))
     visible = type_name_to_class[options.visible_units]
     rbm = training.initial(dataset.train, hidden, visible, seed=checks.seed(options.seed))
     base_rate = rbm.visible
     for part in ("valid", "test"):
         base_rate.check(getattr(dataset, part), f"{part} data")
-    if options.updates is options.epochs is options.minutes is None:
-        options.updates = DEFAULT_UPDATES
+    settings = _settings(options, len(dataset.train), rbm)
+    estimator = settings.make_estimator()
     states = training.train(
         rbm,
         dataset.train,
         estimator,
-        optax.sgd(rate),
-        batch_size=checks.whole(options.batch, "--batch"),
+        settings.make_optimiser(),
+        batch_size=settings.batch,
         updates=options.updates,
         epochs=options.epochs,
         minutes=options.minutes,
-        average=options.average,
+        horizon=options.horizon,
+        cooldown=settings.cooldown,
+        average=settings.average,
         valid=dataset.valid,
         seed=options.seed,
+        bfloat16=options.precision == "bf16",
     )
+    if options.patience:
+        states = training.stop_early(states, options.patience)
     _trace(rbm, estimator, dataset.train)
     plain_name = re.sub(r"\.(npy|npz|csv|tsv|txt|parquet|idx|gz)(?=$|[.:])", "", Path(dataset.name).name)
     name = re.sub(r"[^\w.-]+", "-", plain_name).strip("-.") or "run"
@@ -121,25 +147,61 @@ def run(options: argparse.Namespace) -> int | None:
     config = _config(options, dataset, jax.devices()[0].device_kind)
     runs.write_json(folder / runs.CONFIG, config)
     (folder / runs.METRICS).unlink(missing_ok=True)
-    state, history, stopped = _follow(states, folder, options)
-    config |= {"updates": state.step, "finished": stopped is None, "repeat": _repeat(options, state.step)}
+    state, history, stopped = follow(states, folder, options)
+    kept = int(state.metrics.get("best_step", state.step))
+    config |= {"updates": kept, "finished": stopped is None, "repeat": _repeat(options, kept, state.metrics.get("horizon"))}
     runs.write_json(folder / runs.CONFIG, config)
     _save(state.rbm, base_rate, folder, dataset, config)
     if stopped is not None:
         print(f"harmonium: {stopped}; the machine after {state.step:,} updates is in {folder}", file=sys.stderr)
         return 130 if stopped == "interrupted" else 2
     try:
-        report = _report(options, state.rbm, base_rate, dataset)
+        found = report(options, state.rbm, base_rate, dataset)
     except KeyboardInterrupt:
         print(f"harmonium: interrupted before the closing report; the trained machine is in {folder}", file=sys.stderr)
         return 130
-    _pictures(state.rbm, dataset, history, report, folder, options.seed)
-    report |= {"updates": state.step, "seconds": time.monotonic() - begun, "run": str(folder)}
+    pictures(state.rbm, dataset, history, found, folder, options.seed)
+    found |= {"updates": kept, "seconds": time.monotonic() - begun, "run": str(folder)}
     if options.json:
-        print_json(report | {part: report[part].as_dict() for part in ("log_likelihood", "train")})
+        print_json(found | {part: found[part].as_dict() for part in ("log_likelihood", "train")})
     else:
-        _print_report(report, dataset)
+        print_report(found, dataset)
     return None
+
+
+def _settings(options: argparse.Namespace, rows: int, rbm: RBM) -> Settings:
+    """What is asked for, and beside it what suits the data; written back into the options, so that the run is on record."""
+    from dataclasses import fields, replace
+
+    from harmonium import checks
+    from harmonium.training.precision import bfloat16_is_native
+    from harmonium.training.settings import settings_for
+
+    if options.patience is not None and options.patience != 0:
+        checks.positive(options.patience, "--patience")
+    if options.updates is options.epochs is options.minutes is None:
+        options.minutes = DEFAULT_MINUTES
+    if options.patience is None:
+        options.patience = 0.0 if options.minutes is None else 0.5
+    chosen = settings_for(rows, rbm, options.estimator)
+    if options.not_centred:
+        chosen = replace(chosen, centred=False)
+    asked = {field.name: getattr(options, field.name, None) for field in fields(chosen)}
+    chosen = replace(chosen, **{name: value for name, value in asked.items() if value is not None})
+    checks.positive(chosen.rate, "--rate")
+    checks.whole(chosen.batch, "--batch")
+    checks.whole(chosen.chains, "--chains")
+    if chosen.l1 != 0:
+        checks.positive(chosen.l1, "--l1")
+    by_gibbs = chosen.estimator.startswith(("pcd", "cd"))
+    if options.precision == "bf16" and not by_gibbs:
+        raise InputError(f"--precision bf16 is for the estimators pcd-K and cd-K, but the estimator is {chosen.estimator}")
+    if options.precision == "auto":
+        options.precision = "bf16" if by_gibbs and bfloat16_is_native() else "float32"
+    for field in fields(chosen):
+        if field.name != "centred":
+            setattr(options, field.name, getattr(chosen, field.name))
+    return chosen
 
 
 def _trace(rbm: RBM, estimator: Estimator, rows: np.ndarray) -> None:
@@ -189,12 +251,17 @@ def _config(options: argparse.Namespace, dataset: Dataset, device: str) -> dict[
     }
 
 
-def _repeat(options: argparse.Namespace, updates: int) -> str:
+def _repeat(options: argparse.Namespace, updates: int, horizon: float | None) -> str:
     """The command that gives the same machine again."""
-    words = ["harmonium", "train", options.data, "--updates", str(updates)]
+    words = ["harmonium", "train", options.data, "--updates", str(updates), "--patience", "0"]
+    if horizon is not None and horizon > updates:
+        words += ["--horizon", f"{horizon:.0f}"]
+    left_out = ("data", "updates", "epochs", "minutes", "patience", "horizon", "out", "overwrite", "json", "run")
     for name, value in vars(options).items():
-        if name not in ("data", "updates", "epochs", "minutes", "out", "overwrite", "json", "run") and value is not None:
-            words += [f"--{name.replace('_', '-')}", str(value)]
+        option = f"--{name.replace('_', '-')}"
+        if name in left_out or value is None or value is False:
+            continue
+        words += [option] if value is True else [option, str(value)]
     return shlex.join(words)
 
 
@@ -202,61 +269,6 @@ def _digest(rows: np.ndarray) -> str:
     import numpy as np
 
     return hashlib.sha256(np.ascontiguousarray(rows, dtype="<f8").data).hexdigest()
-
-
-def _follow(states: Any, folder: Path, options: argparse.Namespace) -> tuple[TrainState, list[dict[str, float]], str | None]:
-    """Run the training under a progress bar; the last good state, its history, and why it stopped early if it did."""
-    from harmonium.training import DivergenceError
-
-    state: TrainState | None = None
-    history: list[dict[str, float]] = []
-    stopped: str | None = None
-    try:
-        with _progress() as progress:
-            task = progress.add_task("training", total=1.0, shown="compiling")
-            for state in states:
-                history.append(state.metrics)
-                runs.append_line(folder / runs.METRICS, state.metrics)
-                progress.update(task, completed=_share(state, options), shown=_shown(history))
-            progress.update(task, completed=1.0)
-    except KeyboardInterrupt:
-        stopped = "interrupted"
-    except DivergenceError as error:
-        stopped = str(error)
-    if state is None:
-        raise KeyboardInterrupt
-    return state, history, stopped
-
-
-def _progress() -> Progress:
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (
-        BarColumn(bar_width=24),
-        TextColumn("{task.fields[shown]}"),
-        TimeRemainingColumn(compact=True),
-        TextColumn("left"),
-    )
-    return Progress(*columns, console=console(stderr=True))
-
-
-def _share(state: TrainState, options: argparse.Namespace) -> float:
-    if options.minutes is not None:
-        return float(min(1.0, state.metrics["seconds"] / (60 * options.minutes)))
-    if options.epochs is not None:
-        return float(min(1.0, state.metrics["epoch"] / options.epochs))
-    return float(state.step / options.updates)
-
-
-def _shown(history: list[dict[str, float]]) -> str:
-    now = history[-1]
-    parts = [f"update {now['step']:,}", f"{now['updates_per_second']:,.0f}/s"]
-    followed = [metrics["valid_log_likelihood"] for metrics in history if "valid_log_likelihood" in metrics]
-    if followed:
-        parts.append(f"held-out log likelihood {followed[-1]:.3f}")
-    if "free_energy_gap" in now:
-        parts.append(f"free-energy gap {now['free_energy_gap']:+.3f}")
-    return "  ".join(parts)
 
 
 def _save(rbm: RBM, base_rate: Units, folder: Path, dataset: Dataset, config: dict[str, Any]) -> None:
@@ -272,50 +284,3 @@ def _save(rbm: RBM, base_rate: Units, folder: Path, dataset: Dataset, config: di
         "settings": config["settings"],
     }
     storage.save(rbm, folder / runs.MODEL, overwrite=True, base_rate=base_rate, notes=plain(notes))
-
-
-def _report(options: argparse.Namespace, rbm: RBM, base_rate: Units, dataset: Dataset) -> dict[str, Any]:
-    from harmonium import likelihood
-
-    test = evaluated(rbm, dataset.test, base_rate, seconds=options.evaluation_seconds, seed=options.seed)
-    return {
-        "log_likelihood": test,
-        "train": likelihood.on_other_rows(test, rbm, dataset.train),
-        "baseline": likelihood.base_rate_log_likelihood(base_rate, dataset.test),
-        "bound": None if dataset.entropy is None else -dataset.entropy,
-    }
-
-
-def _pictures(
-    rbm: RBM, dataset: Dataset, history: list[dict[str, float]], report: dict[str, Any], folder: Path, seed: int
-) -> None:
-    import harmonium as hm
-    from harmonium import exact, likelihood, plots
-
-    shape = dataset.image_shape
-    real = dataset.test[:100]
-    draw = exact.sample if likelihood.can_be_exact(rbm) else hm.sample
-    fantasies = draw(rbm, len(real), seed)
-    shown = dataset.test[:64]
-    pictures = {
-        "filters": plots.filters(rbm.weights, shape),
-        "fantasies": plots.side_by_side({"data (test)": real, "fantasies of the machine": fantasies}, shape),
-        "reconstructions": plots.reconstructions(shown, hm.reconstruct(rbm, shown, seed=seed), shape),
-        "learning_curves": plots.learning_curves(history, report["baseline"], report["bound"]),
-    }
-    for name, figure in pictures.items():
-        runs.write_picture(folder / f"{name}.png", figure, overwrite=True)
-
-
-def _print_report(report: dict[str, Any], dataset: Dataset) -> None:
-    out = console()
-    test = report["log_likelihood"]
-    out.print(f"{dataset.name}: {len(dataset.train):,} training rows; {dataset.held_out}")
-    out.print(f"test log likelihood {test}", style="bold")
-    print_warnings(test, out)
-    rows = [["this machine", test.mean, report["train"].mean]]
-    rows.append(["independent units (the baseline)", report["baseline"], None])
-    if report["bound"] is not None:
-        rows.append(["best possible: minus the source's entropy", report["bound"], report["bound"]])
-    print_table("", ["nats per example", "test", "training"], rows, decimals=3, out=out)
-    out.print(f"{report['updates']:,} updates, {report['seconds']:.1f} s from command to report; all of it in {report['run']}")

@@ -19,6 +19,7 @@ import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
@@ -28,7 +29,7 @@ from harmonium.lab import worker_frames as frames
 if TYPE_CHECKING:
     from harmonium.training import TrainState
 
-BATCH, CHAINS, AVERAGE = 100, 500, 0.999
+BATCH, CHAINS, AVERAGE = 100, 500, 0.1
 """As `harmonium train digits` has them."""
 SHOWN = 24
 """Chains that are shown."""
@@ -88,17 +89,13 @@ class Worker:
     def train(self, settings: dict[str, Any], rows: dict[str, np.ndarray]) -> None:
         """Train until the last update or the command to close; then the closing likelihood."""
         import harmonium as hm
-        from harmonium import training
 
         self.pace = settings["pace"]
         start = hm.initial(rows["train"], settings["hidden"], seed=settings["seed"])
-        states = _states(start, rows, settings)
-        training.MONITOR_SECONDS = MONITOR_SECONDS
         speed, clock, due = 0.0, Clock(), time.monotonic()
+        # The next state comes after as many updates as the pace makes of one frame's time.
+        states = _states(start, rows, settings, lambda: _seconds_of_work(speed, self.pace))
         while True:
-            # The next state comes after as many updates as the pace makes of one frame's time. This process is ours alone, so
-            # the module's constant may be set from state to state.
-            training.SECONDS_BETWEEN_STATES = _seconds_of_work(speed, self.pace)
             state = next(states)
             speed = state.metrics["updates_per_second"]
             count, rate = clock.count(state.step)
@@ -196,7 +193,7 @@ class Clock:
         return step - last, (step - self.seen[0][1]) / passed if passed > RATE_WINDOW / 4 else 0.0
 
 
-def _states(start: Any, rows: dict[str, np.ndarray], settings: dict[str, Any]) -> Any:
+def _states(start: Any, rows: dict[str, np.ndarray], settings: dict[str, Any], spacing: Callable[[], float]) -> Any:
     import optax
 
     import harmonium as hm
@@ -211,6 +208,9 @@ def _states(start: Any, rows: dict[str, np.ndarray], settings: dict[str, Any]) -
         average=AVERAGE,
         valid=rows["valid"],
         seed=settings["seed"],
+        exact_seconds=MONITOR_SECONDS,
+        estimates=False,
+        seconds_between_states=spacing,
     )
 
 

@@ -86,6 +86,15 @@ class Units(abc.ABC):
     def moments(self, inputs: Any) -> Self:
         """E[statistics(x) | inputs], shaped like the parameters: the gradient of `log_normaliser` by them."""
 
+    @property
+    @abc.abstractmethod
+    def linear(self) -> Any:
+        """The parameter that multiplies x itself in -energy(x), `[N]`; of a layer of statistics, the mean of x."""
+
+    @abc.abstractmethod
+    def shifted(self, by: Any) -> Self:
+        """The layer with `by [N]` added to `linear`: as if the other layer always sent `by` besides."""
+
     def log_probability(self, x: Any, inputs: Any) -> Any:
         """ln p(x | inputs) in nats, `[..., N] -> [...]`."""
         return jnp.sum(inputs * x, axis=-1) - self.energy(x) - self.log_normaliser(inputs)

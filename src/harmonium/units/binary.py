@@ -58,6 +58,13 @@ class Binary(Units):
     def moments(self, inputs: Any) -> Binary:
         return Binary(self.mean(inputs))
 
+    @property
+    def linear(self) -> Any:
+        return self.bias
+
+    def shifted(self, by: Any) -> Binary:
+        return Binary(self.bias + by)
+
     def fit_base_rate(self, data: Any) -> Binary:
         x = np.asarray(data, dtype=np.float64)
         rate = (x.sum(axis=0) + 0.5) / (len(x) + 1.0)

@@ -59,6 +59,13 @@ class Spin(Units):
     def moments(self, inputs: Any) -> Spin:
         return Spin(self.mean(inputs))
 
+    @property
+    def linear(self) -> Any:
+        return self.bias
+
+    def shifted(self, by: Any) -> Spin:
+        return Spin(self.bias + by)
+
     def fit_base_rate(self, data: Any) -> Spin:
         x = np.asarray(data, dtype=np.float64)
         up = (((1 + x) / 2).sum(axis=0) + 0.5) / (len(x) + 1.0)

@@ -1,0 +1,90 @@
+"""A training run as it goes on: its metrics to a file, its progress to the terminal."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harmonium.cli import runs
+from harmonium.cli.show import console
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from harmonium.training import TrainState
+
+FAR = 0.5
+"""A spread of the chains below this share of the data's variance, or above its inverse, is worth a word."""
+
+
+def follow(
+    states: Iterable[TrainState], folder: Path, options: argparse.Namespace
+) -> tuple[TrainState, list[dict[str, float]], str | None]:
+    """Run the training under a progress bar; the last good state, its history, and why it stopped early if it did."""
+    from harmonium.training import DivergenceError
+
+    state: TrainState | None = None
+    history: list[dict[str, float]] = []
+    stopped: str | None = None
+    try:
+        with _progress() as progress:
+            task = progress.add_task("training", total=1.0, shown="compiling")
+            for state in states:
+                history.append(state.metrics)
+                runs.append_line(folder / runs.METRICS, state.metrics)
+                progress.update(task, completed=_share(state, options), shown=shown(history))
+            progress.update(task, completed=1.0)
+    except KeyboardInterrupt:
+        stopped = "interrupted"
+    except DivergenceError as error:
+        stopped = str(error)
+    if state is None:
+        raise KeyboardInterrupt
+    return state, history, stopped
+
+
+def shown(history: list[dict[str, float]]) -> str:
+    """The progress line: what each of the latest measurements says."""
+    now = history[-1]
+    latest = {name: value for metrics in history for name, value in metrics.items()}
+    parts = [f"update {now['step']:,.0f}", f"{now['updates_per_second']:,.0f}/s"]
+    if "valid_log_likelihood" in latest:
+        error = latest.get("log_partition_error")
+        value = latest["valid_log_likelihood"]
+        about = f"{value:.3f}" if error is None else f"about {value:.2f} +- {error:.2f}"
+        parts.append(f"held-out log likelihood {about}")
+    if "free_energy_gap" in latest:
+        parts.append(f"gap {latest['free_energy_gap']:+.2f}")
+    if "chain_spread" in latest:
+        parts.append(_chains(latest["chain_spread"], latest["chain_gap"]))
+    return "  ".join(parts)
+
+
+def _chains(spread: float, gap: float) -> str:
+    if spread < FAR:
+        return f"chains: only {spread:.0%} of the data's spread"
+    if spread > 1 / FAR:
+        return f"chains: {spread:.0%} of the data's spread"
+    return f"chains {gap:+.1f}"
+
+
+def _progress() -> Progress:
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        BarColumn(bar_width=16),
+        TextColumn("{task.fields[shown]}"),
+        TimeRemainingColumn(compact=True),
+        TextColumn("left"),
+    )
+    return Progress(*columns, console=console(stderr=True))
+
+
+def _share(state: TrainState, options: argparse.Namespace) -> float:
+    if options.minutes is not None:
+        return float(min(1.0, state.metrics["seconds"] / (60 * options.minutes)))
+    if options.epochs is not None:
+        return float(min(1.0, state.metrics["epoch"] / options.epochs))
+    return float(state.step / options.updates)

@@ -1,0 +1,63 @@
+"""What a finished training run has to say: how likely the data is, and pictures."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harmonium.cli import runs
+from harmonium.cli.evaluate_command import evaluated, print_warnings
+from harmonium.cli.show import console, print_table
+
+if TYPE_CHECKING:
+    from harmonium.data import Dataset
+    from harmonium.model import RBM
+    from harmonium.units import Units
+
+
+def report(options: argparse.Namespace, rbm: RBM, base_rate: Units, dataset: Dataset) -> dict[str, Any]:
+    from harmonium import likelihood
+
+    test = evaluated(rbm, dataset.test, base_rate, seconds=options.evaluation_seconds, seed=options.seed)
+    return {
+        "log_likelihood": test,
+        "train": likelihood.on_other_rows(test, rbm, dataset.train),
+        "baseline": likelihood.base_rate_log_likelihood(base_rate, dataset.test),
+        "bound": None if dataset.entropy is None else -dataset.entropy,
+    }
+
+
+def pictures(
+    rbm: RBM, dataset: Dataset, history: list[dict[str, float]], found: dict[str, Any], folder: Path, seed: int
+) -> None:
+    import harmonium as hm
+    from harmonium import exact, likelihood, plots
+
+    shape = dataset.image_shape
+    real = dataset.test[:100]
+    draw = exact.sample if likelihood.can_be_exact(rbm) else hm.sample
+    fantasies = draw(rbm, len(real), seed)
+    shown = dataset.test[:64]
+    figures = {
+        "filters": plots.filters(rbm.weights, shape),
+        "fantasies": plots.side_by_side({"data (test)": real, "fantasies of the machine": fantasies}, shape),
+        "reconstructions": plots.reconstructions(shown, hm.reconstruct(rbm, shown, seed=seed), shape),
+        "learning_curves": plots.learning_curves(history, found["baseline"], found["bound"]),
+    }
+    for name, figure in figures.items():
+        runs.write_picture(folder / f"{name}.png", figure, overwrite=True)
+
+
+def print_report(found: dict[str, Any], dataset: Dataset) -> None:
+    out = console()
+    test = found["log_likelihood"]
+    out.print(f"{dataset.name}: {len(dataset.train):,} training rows; {dataset.held_out}")
+    out.print(f"test log likelihood {test}", style="bold")
+    print_warnings(test, out)
+    rows = [["this machine", test.mean, found["train"].mean]]
+    rows.append(["independent units (the baseline)", found["baseline"], None])
+    if found["bound"] is not None:
+        rows.append(["best possible: minus the source's entropy", found["bound"], found["bound"]])
+    print_table("", ["nats per example", "test", "training"], rows, decimals=3, out=out)
+    out.print(f"{found['updates']:,} updates, {found['seconds']:.1f} s from command to report; all of it in {found['run']}")

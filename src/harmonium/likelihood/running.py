@@ -1,0 +1,60 @@
+"""A quick estimate of ln Z, again and again, of a machine that changes: what a progress line shows.
+
+Forward annealed importance sampling alone, from units fitted to the data, with the temperatures placed by what the last
+estimate's runs gained where. Its error bar is that of the runs and knows nothing of modes that none of them finds, so
+what is reported in the end is `evaluate`'s bracket.
+
+Reference: R. Salakhutdinov and I. Murray, ICML 2008, section 4.1.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from harmonium import model
+from harmonium.exact.values import float64
+from harmonium.keys import key_of
+from harmonium.likelihood import annealing, weights
+from harmonium.model import RBM
+
+RUNS, TEMPERATURES = 64, 1024
+
+
+class RunningEstimate:
+    """ln Z of one machine after another of the same layers.
+
+    Args:
+        rbm: the first of them. data: `[n, V]`, to which the path's start is fitted.
+    """
+
+    def __init__(self, rbm: RBM, data: Any) -> None:
+        units = rbm.visible.fit_base_rate(data)
+        self._base = model.independent(units, type(rbm.hidden).zeros(rbm.hidden.size))
+        self._schedule = annealing.even_schedule()
+        self._placed = False
+
+    def log_partition(self, rbm: RBM) -> tuple[float, float]:
+        """ln Z (nats) and the standard error of its runs; the same random numbers each time, so that changes stand out."""
+        value, error = self._estimate(rbm)
+        if not self._placed:
+            # The first schedule was blind.
+            value, error = self._estimate(rbm)
+            self._placed = True
+        return value, error
+
+    def _estimate(self, rbm: RBM) -> tuple[float, float]:
+        with jax.enable_x64(True):
+            start_key, key = jax.random.split(key_of(0))
+            machine, base = (jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), each) for each in (rbm, self._base))
+            v = annealing.start(start_key, base, machine, RUNS)
+            found = annealing.anneal(key, base, machine, v, self._schedule, TEMPERATURES)
+            self._schedule = annealing.spread_schedule(self._schedule, found.gains)
+            at_base = float(model.independent_log_partition(float64(self._base)))
+        log_weights = found.log_weights
+        share = np.exp(log_weights - log_weights.max())
+        error = float(share.std(ddof=1) / share.mean() / np.sqrt(RUNS))
+        return at_base + float(weights.log_mean_exp(log_weights)), error

@@ -1,0 +1,134 @@
+"""The rows of every update: whole epochs in random order, from memory or read as they are needed.
+
+Which rows an update gets depends on the seed and its number alone, also where the rows are kept. Updates are served in
+windows of equal length, so that one compiled loop takes any of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+
+from harmonium.checks import InputError
+from harmonium.data.streams import Streamed
+from harmonium.units import Units
+
+MOST_NUMBERS = 1 << 20
+"""Row numbers in a window of rows in memory: 4 MiB."""
+MOST_BYTES = 1 << 26
+"""Bytes of rows in a window that is read, of which two are held at a time."""
+
+
+class Whole(NamedTuple):
+    """Every update gets all rows, `[n, V]`."""
+
+    rows: Any
+
+
+class Chosen(NamedTuple):
+    """Update k of the window gets the rows `order[k]`; `rows [n, V]`, `order [W, B]`."""
+
+    rows: Any
+    order: Any
+
+
+class Read(NamedTuple):
+    """Update k of the window gets `rows[k]`; `rows [W, B, V]`."""
+
+    rows: Any
+
+
+Window = Whole | Chosen | Read
+
+
+def batch(window: Window, place: Any, dtype: Any) -> Any:
+    """The rows of the window's update number `place`, `[B, V]` (traceable)."""
+    if isinstance(window, Whole):
+        rows = window.rows
+    elif isinstance(window, Chosen):
+        rows = window.rows[window.order[place]]
+    else:
+        rows = window.rows[place]
+    return rows.astype(dtype)
+
+
+class Batches:
+    """The windows of a run.
+
+    Args:
+        rows: `[n, V]`, on the host or to be read. units: whose domain rows that are read are held to.
+    """
+
+    def __init__(self, rows: np.ndarray | Streamed, units: Units, batch_size: int, seed: int) -> None:
+        self._units, self._seed, self._size = units, seed, batch_size
+        self._count = len(rows)
+        self.in_epoch = self._count // batch_size
+        self._streamed = rows if isinstance(rows, Streamed) else None
+        self._resident = None if isinstance(rows, Streamed) else jnp.asarray(rows)
+        if self._streamed is None:
+            self.length = max(1, MOST_NUMBERS // batch_size)
+        else:
+            self.length = max(1, MOST_BYTES // (4 * batch_size * self._streamed.shape[1]))
+        self._epoch = -1
+        self._order = np.empty(0, np.int32)
+
+    def windows(self) -> Iterator[Window]:
+        """Window 0, 1, 2, ... without end, each prepared while the one before it is in use."""
+        if self._resident is not None and self._size == self._count:
+            while True:
+                yield Whole(self._resident)
+        pool = ThreadPoolExecutor(1, thread_name_prefix="harmonium-batches")
+        try:
+            number = 0
+            waiting = pool.submit(self._window, number)
+            while True:
+                ready = waiting.result()
+                number += 1
+                waiting = pool.submit(self._window, number)
+                yield ready
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _window(self, number: int) -> Window:
+        order = self._numbers(number * self.length, self.length)
+        if self._resident is not None:
+            return Chosen(self._resident, jnp.asarray(order))
+        assert self._streamed is not None
+        rows = self._streamed.take(order.ravel())
+        try:
+            self._units.check(rows, "data")
+        except InputError as error:
+            # The row numbers of that message are places in this window, which nobody knows.
+            bad = next(i for i, row in enumerate(rows) if not self._in_domain(row))
+            raise InputError(f"data row {order.ravel()[bad] + 1} cannot be used: {error}") from error
+        return Read(jnp.asarray(compact(rows).reshape(*order.shape, -1)))
+
+    def _in_domain(self, row: np.ndarray) -> bool:
+        try:
+            self._units.check(row, "data")
+        except InputError:
+            return False
+        return True
+
+    def _numbers(self, first: int, updates: int) -> np.ndarray:
+        """The row numbers of so many updates from the first on, `[updates, B]`."""
+        parts = []
+        while updates:
+            epoch, place = divmod(first, self.in_epoch)
+            if epoch != self._epoch:
+                self._order = np.arange(self._count, dtype=np.int32)
+                np.random.default_rng([self._seed, epoch]).shuffle(self._order)
+                self._epoch = epoch
+            here = min(updates, self.in_epoch - place)
+            parts.append(self._order[place * self._size : (place + here) * self._size].reshape(here, self._size))
+            first, updates = first + here, updates - here
+        return np.concatenate(parts)
+
+
+def compact(rows: np.ndarray) -> np.ndarray:
+    """The rows as they travel to the device: whole numbers of one byte as they are, anything else as float32."""
+    return rows if rows.dtype.itemsize == 1 and rows.dtype.kind in "iub" else rows.astype(np.float32)

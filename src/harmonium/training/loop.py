@@ -1,0 +1,320 @@
+"""The training loop: batches, an estimate of the gradient, an optax optimiser, and an average of the machines.
+
+All updates between two yielded states run in one compiled loop that stays on the device and works in the memory of its own
+arrays. Every random number depends on the seed and the update's own number alone, so the result does not depend on where
+the states were yielded.
+
+Reference (the average of the iterates): B. Polyak and A. Juditsky, SIAM J. Control Optim. 30 (1992); with weights that forget
+the first part of the run, O. Shamir and T. Zhang, ICML 2013, section 4 (polynomial-decay averaging).
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from harmonium import checks, model
+from harmonium.checks import MOST, InputError
+from harmonium.data.streams import Streamed, as_streamed
+from harmonium.gradients import Estimator, centred, pcd
+from harmonium.keys import key_of
+from harmonium.model import RBM
+from harmonium.training import batches
+from harmonium.training.batches import Batches, Window
+from harmonium.training.monitor import EXACT_SECONDS, Monitor
+
+LARGEST = 1e15
+"""No parameter that means anything comes near this; long before float32 ends, training has diverged."""
+MOST_COOLDOWN = 0.9
+TIMES_A_STATE = 10
+"""Updates get at least this many times as long as making a state took: a large machine is long in copying."""
+
+
+class DivergenceError(InputError):
+    """Training left the sensible numbers; the last state yielded is still good."""
+
+
+@dataclass(frozen=True)
+class TrainState:
+    """The state of a training run after `step` updates, in arrays of its own.
+
+    `rbm` is the machine to use: the average over the last part of the run (the latest iterate itself if `average=0`).
+    `iterate` is the latest. `metrics` maps names to numbers: `step`, `epoch`, `seconds`, `updates_per_second` and what
+    `Monitor` measures now and then.
+    """
+
+    step: int
+    rbm: RBM
+    iterate: RBM
+    optimiser: Any
+    estimator: Any
+    metrics: dict[str, float]
+
+
+class _Carry(NamedTuple):
+    step: Any
+    iterate: RBM
+    average: RBM
+    optimiser: Any
+    estimator: Any
+
+
+class _Plan(NamedTuple):
+    """What of a run's settings may change without compiling anew; `horizon`: updates in all, 0 while that is not known."""
+
+    key: Any
+    horizon: Any
+    cooldown: Any
+    average: Any
+
+
+def train(
+    rbm: RBM,
+    data: Any,
+    estimator: Estimator | None = None,
+    optimiser: optax.GradientTransformation | None = None,
+    *,
+    batch_size: int = 100,
+    updates: int | None = None,
+    epochs: float | None = None,
+    minutes: float | None = None,
+    horizon: int | None = None,
+    cooldown: float | None = None,
+    average: float = 0.1,
+    valid: Any = None,
+    seed: int = 0,
+    bfloat16: bool = False,
+    exact_seconds: float = EXACT_SECONDS,
+    estimates: bool = True,
+    seconds_between_states: float | Callable[[], float] = 1.0,
+) -> Iterator[TrainState]:
+    """Train `rbm` on `data`, yielding a `TrainState` at the start, about every second, and at the end.
+
+    Args:
+        rbm: where to start (`initial` makes one). data: `[n, V]` in the domain of the visible units: an array, or a
+            memory-mapped array or SciPy sparse matrix, of which no more than a window of batches is read at a time.
+        estimator: of the gradient; `centred(pcd(1, chains=100))` by default. optimiser: optax's; `optax.sgd(0.1)` by default.
+        batch_size: rows in an update; all of them if there are fewer.
+        updates, epochs, minutes: when to stop, exactly one of them. An epoch is len(data) / batch_size updates. With `minutes`
+            the number of updates is settled at half time, from the speed so far; it is in every later state's metrics as
+            `horizon`, and `updates=horizon` repeats the run, unless its time was over by a tenth before and ended it.
+        horizon: with `updates` or `epochs`, the length of the run that `cooldown` is a share of, if this one ends before.
+        cooldown: share of the run, its last part, in which the optimiser's steps fall linearly to zero; by default 0.5 for the
+            default optimiser and 0 (none) for a given one.
+        average: share of the run so far that the average of the iterates reaches back, in [0, 1]; 0 turns averaging off.
+        valid: held-out rows `[m, V]`, for the metrics alone. seed: of every random number.
+        bfloat16: round the factors of the estimator's matrix products to bfloat16, with sums and all else in float32.
+        exact_seconds: an exact log likelihood is followed where one is forecast to take no longer. estimates: follow an
+            estimated one elsewhere, in runs of more than some seconds.
+        seconds_between_states: or a function that is asked for them after every state.
+
+    Raises:
+        InputError: an argument is out of range or of the wrong shape (at the call, not at the first state).
+        DivergenceError: a parameter is no longer a number, or absurdly large.
+    """
+    model.validate(rbm)
+    rows = _rows(rbm, data, "data")
+    held_out = None if valid is None else _rows(rbm, valid, "valid")
+    batch_size = min(checks.whole(batch_size, "batch_size"), len(rows))
+    if (updates is not None) + (epochs is not None) + (minutes is not None) != 1:
+        raise InputError("say when to stop: exactly one of updates, epochs or minutes must be given")
+    if updates is not None:
+        last = checks.whole(updates, "updates")
+    elif epochs is not None:
+        last = max(1, round(checks.positive(epochs, "epochs") * (len(rows) // batch_size)))
+    else:
+        last = None
+        minutes = checks.positive(minutes, "minutes")
+    if horizon is not None and checks.whole(horizon, "horizon") < (last or MOST):
+        raise InputError(
+            f"horizon must be a number of updates, not below those to be made (and none with minutes), but is {horizon}"
+        )
+    if cooldown is None:
+        cooldown = 0.5 if optimiser is None else 0.0
+    cooldown, average = checks.share(cooldown, "cooldown"), checks.share(average, "average")
+    if minutes is not None and cooldown > MOST_COOLDOWN:
+        raise InputError(
+            f"cooldown must be at most {MOST_COOLDOWN} with minutes, whose end is not known before, but is {cooldown}"
+        )
+    spacing = seconds_between_states
+    if not callable(spacing):
+        checks.positive(spacing, "seconds_between_states")
+    estimator = estimator or centred(pcd(1, chains=100))
+    optimiser = optimiser or optax.sgd(0.1)
+    supply = Batches(rows, rbm.visible, batch_size, checks.seed(seed))
+    monitor = Monitor(rbm, rows, held_out, supply.in_epoch, exact_seconds, estimates)
+    run = _Run(rbm, estimator, optimiser, supply, monitor, bfloat16, spacing)
+    return run.states(_Clock(last, horizon or last, minutes, cooldown), cooldown, average, seed)
+
+
+def _rows(rbm: RBM, data: Any, what: str) -> np.ndarray | Streamed:
+    streamed = as_streamed(data)
+    if streamed is not None:
+        if streamed.shape[1] != rbm.visible.size:
+            raise InputError(f"{what} must have {rbm.visible.size} columns, but its shape is {list(streamed.shape)}")
+        return streamed
+    array = rbm.visible.check(data, what)
+    if array.ndim != 2 or len(array) == 0:
+        raise InputError(f"{what} must have shape [n, {rbm.visible.size}] with n at least 1, but has {list(array.shape)}")
+    # Data of small whole numbers travels as bytes; batches become floating point on the device.
+    small = array.astype(np.int8)
+    return small if np.array_equal(small, array) else array.astype(np.float32)
+
+
+class _Clock:
+    """How many updates a run has, where that is known, and whether it must end."""
+
+    def __init__(self, last: int | None, horizon: int | None, minutes: float | None, cooldown: float) -> None:
+        self.last, self.horizon = last, horizon
+        self._seconds = None if minutes is None else 60 * minutes
+        self._constant = 1 - cooldown
+        self._settles = min(0.5, self._constant)
+        self._begun = time.monotonic()
+        self._compiled: tuple[float, int] | None = None
+
+    def settle(self, done: int) -> None:
+        """Before the optimiser's steps begin to fall, give the run as many updates as the rest of its time has room for."""
+        now = time.monotonic()
+        if self._compiled is None:
+            self._compiled = now, done
+        if self.last is not None or self._seconds is None:
+            return
+        left = self._seconds - (now - self._begun)
+        if left <= 0:
+            self.last = done
+        elif self._share() >= self._settles:
+            speed = (done - self._compiled[1]) / max(now - self._compiled[0], 1e-9)
+            # The updates made so far must all lie before the fall, or the run could not be repeated.
+            self.last = max(done + int(speed * left), math.ceil(done / self._constant))
+        self.horizon = self.last
+
+    def _share(self) -> float:
+        assert self._seconds is not None
+        return (time.monotonic() - self._begun) / self._seconds
+
+    def ended(self, done: int) -> bool:
+        """Whether no update is left, or the time is over by a tenth."""
+        return done == self.last or (self._seconds is not None and self._share() > 1.1)
+
+    def room(self, seconds: float) -> float:
+        """Of so many seconds, those until the end has to be settled."""
+        if self.last is not None or self._seconds is None:
+            return seconds
+        return max(0.0, min(seconds, (self._settles - self._share()) * self._seconds + 0.01))
+
+
+@dataclass
+class _Run:
+    rbm: RBM
+    estimator: Estimator
+    optimiser: optax.GradientTransformation
+    supply: Batches
+    monitor: Monitor
+    bfloat16: bool
+    spacing: float | Callable[[], float]
+
+    def states(self, clock: _Clock, cooldown: float, average: float, seed: int) -> Iterator[TrainState]:
+        init_key, update_key = jax.random.split(key_of(seed))
+        # The leaves are float32 for training whatever they came as; two copies, because each is written over.
+        start, copy = (jax.tree.map(lambda leaf: jnp.array(leaf, dtype=jnp.float32), self.rbm) for _ in range(2))
+        carry = _Carry(jnp.zeros((), jnp.int32), start, copy, *_initial(init_key, start, self.estimator, self.optimiser))
+        plan = _Plan(update_key, jnp.int32(clock.horizon or 0), jnp.float32(cooldown), jnp.float32(average))
+        windows = self.supply.windows()
+        window, first = next(windows), 0
+        done, count, speed, ended = 0, 1, 0.0, False
+        yield self._state(carry, done, speed, clock)
+        while not ended:
+            before, target = time.monotonic(), done + (count if clock.last is None else min(count, clock.last - done))
+            while done < target:
+                if done == first + self.supply.length:
+                    window, first = next(windows), done
+                here = min(target - done, first + self.supply.length - done)
+                carry, sound = _advance(
+                    carry,
+                    window,
+                    jnp.int32(first),
+                    jnp.int32(here),
+                    plan,
+                    estimator=self.estimator,
+                    optimiser=self.optimiser,
+                    bfloat16=self.bfloat16,
+                )
+                done += here
+            if not bool(sound):
+                raise DivergenceError(
+                    f"training diverged between updates {target - count} and {done}: a parameter is no longer a sensible "
+                    "number; lower the rate"
+                )
+            taken, compiling = time.monotonic() - before, done == 1
+            clock.settle(done)
+            plan = plan._replace(horizon=jnp.int32(clock.horizon or 0))
+            ended = clock.ended(done)
+            if compiling and not ended:
+                continue  # the first call was mostly compilation: it says nothing about speed
+            speed = count / taken
+            before = time.monotonic()
+            state = self._state(carry, done, speed, clock, ended)
+            making = time.monotonic() - before
+            yield state
+            wanted = self.spacing() if callable(self.spacing) else max(self.spacing, TIMES_A_STATE * making)
+            count = max(1, min(int(speed * clock.room(wanted)), 8 * count))
+
+    def _state(self, carry: _Carry, done: int, speed: float, clock: _Clock, ended: bool = False) -> TrainState:
+        # Copies, since the next updates write over these arrays.
+        held = jax.tree.map(np.array, carry)
+        metrics = {"step": float(done), "updates_per_second": speed}
+        if clock.horizon is not None:
+            metrics["horizon"] = float(clock.horizon)
+        metrics |= self.monitor.measure(held.average, held.estimator, done, ended)
+        return TrainState(done, held.average, held.iterate, held.optimiser, held.estimator, metrics)
+
+
+@partial(jax.jit, static_argnames=("estimator", "optimiser"))
+def _initial(key: Any, rbm: RBM, estimator: Estimator, optimiser: optax.GradientTransformation) -> tuple[Any, Any]:
+    return optimiser.init(rbm), estimator.init(key, rbm)
+
+
+@partial(jax.jit, static_argnames=("estimator", "optimiser", "bfloat16"), donate_argnames="carry")
+def _advance(
+    carry: _Carry,
+    window: Window,
+    first: Any,
+    count: Any,
+    plan: _Plan,
+    *,
+    estimator: Estimator,
+    optimiser: optax.GradientTransformation,
+    bfloat16: bool,
+) -> tuple[_Carry, Any]:
+    """`count` updates, whose rows the window holds from place carry.step - first on; and whether the parameters are sound."""
+
+    def update(_: Any, carry: _Carry) -> _Carry:
+        iterate = carry.iterate
+        v = batches.batch(window, carry.step - first, iterate.weights.dtype)
+        key = jax.random.fold_in(plan.key, carry.step)
+        rounded = RBM(iterate.visible, iterate.hidden, iterate.weights.astype(jnp.bfloat16)) if bfloat16 else iterate
+        gradient, estimator_state, _terms = estimator.gradient(key, rounded, carry.estimator, v)
+        # optax descends, so it is given the gradient of -ln p.
+        descent = jax.tree.map(jnp.negative, gradient)
+        step, optimiser_state = optimiser.update(descent, carry.optimiser, iterate)
+        left = jnp.where(plan.horizon > 0, 1 - carry.step / plan.horizon, 1)
+        pace = jnp.minimum(1, left / jnp.maximum(plan.cooldown, 1e-9))
+        iterate = jax.tree.map(lambda leaf, change: leaf + pace * change, iterate, step)
+        # In the first updates the average is nearly the iterate itself, so it does not remember where training began.
+        weight = 1 / (1 + plan.average * carry.step)
+        average = jax.tree.map(lambda old, new: old + weight * (new - old), carry.average, iterate)
+        return _Carry(carry.step + 1, iterate, average, optimiser_state, estimator_state)
+
+    carry = jax.lax.fori_loop(jnp.zeros_like(count), count, update, carry)
+    # A comparison with NaN is false.
+    sound = jnp.all(jnp.array([(jnp.abs(leaf) < LARGEST).all() for leaf in jax.tree.leaves(carry.iterate)]))
+    return carry, sound

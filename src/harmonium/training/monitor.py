@@ -1,0 +1,105 @@
+"""What is followed while a machine is trained: log likelihood, free-energy gap, chains. Each has its share of the time."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from harmonium import exact, gradients, model
+from harmonium.data.streams import Streamed, sample_of
+from harmonium.likelihood.running import RunningEstimate
+from harmonium.model import RBM
+
+EXACT_SECONDS = 1.0
+"""By default an exact log likelihood is followed where one value is forecast to take no longer than this."""
+MONITOR_SHARE = 0.1
+"""The share of the time that following takes, compilation aside."""
+ESTIMATES_AFTER = 8.0
+"""Seconds after which an estimated log likelihood is followed: shorter runs would spend them on compiling it."""
+MOST_ROWS = 10_000
+"""Rows of each kind, evenly spaced, that are followed."""
+
+
+class Monitor:
+    """Measures a run's states.
+
+    `free_energy_gap`: held-out minus training mean free energy, nats: above zero is overfitting. `train_log_likelihood`,
+    `valid_log_likelihood`: means, nats per example; exact where that is quick, otherwise with an estimated ln Z whose
+    standard error is `log_partition_error`. `chain_gap`: mean free energy of the persistent chains minus that of
+    training rows, and `chain_spread`: their total variance as a share of the rows'; chains that have collapsed into one
+    mode have a spread far below 1, chains that have left the data a gap far from 0.
+    """
+
+    def __init__(
+        self,
+        rbm: RBM,
+        rows: np.ndarray | Streamed,
+        held_out: np.ndarray | Streamed | None,
+        in_epoch: int,
+        exact_seconds: float,
+        estimates: bool,
+    ) -> None:
+        self._held_out = None if held_out is None else sample_of(held_out, MOST_ROWS, "valid")[:MOST_ROWS]
+        # As many training rows as held-out ones, so that the two means are comparable.
+        self._shown = _some(rows, MOST_ROWS if self._held_out is None else len(self._held_out))
+        self._in_epoch, self._begun = in_epoch, time.monotonic()
+        self._variance = float(np.var(self._shown, axis=0, dtype=np.float64).sum())
+        self._spent, self._compiled = 0.0, False
+        self._exact = exact.forecast(rbm) <= exact_seconds
+        self._running = None if self._exact or not estimates else RunningEstimate(rbm, self._shown)
+        self._estimated = False
+
+    def measure(self, rbm: RBM, estimator_state: Any, done: int, ended: bool) -> dict[str, float]:
+        """The metrics of the machine after `done` updates; what takes time, while that is within its share, or at the end."""
+        before = time.monotonic()
+        elapsed = before - self._begun
+        metrics = {"epoch": done / self._in_epoch, "seconds": elapsed}
+        if not ended and self._spent > MONITOR_SHARE * elapsed:
+            return metrics
+        shown = _mean_free_energy(rbm, self._shown)
+        chains = gradients.chains_of(estimator_state)
+        if chains is not None:
+            metrics["chain_gap"] = _mean_free_energy(rbm, chains) - shown
+            metrics["chain_spread"] = float(np.var(chains, axis=0, dtype=np.float64).sum()) / max(self._variance, 1e-12)
+        held_out = None if self._held_out is None else _mean_free_energy(rbm, self._held_out)
+        if held_out is not None:
+            metrics["free_energy_gap"] = held_out - shown
+        log_z = self._log_partition(rbm, metrics, elapsed, ended)
+        if log_z is not None:
+            metrics["train_log_likelihood"] = -shown - log_z
+            if held_out is not None:
+                metrics["valid_log_likelihood"] = -held_out - log_z
+        # The first time is mostly compilation and says little about what the next will take.
+        self._spent += time.monotonic() - before if self._compiled else 0.0
+        self._compiled = True
+        return metrics
+
+    def _log_partition(self, rbm: RBM, metrics: dict[str, float], elapsed: float, ended: bool) -> float | None:
+        if self._exact:
+            return exact.log_partition(rbm)
+        if self._running is None or elapsed < ESTIMATES_AFTER or (ended and not self._estimated):
+            return None
+        if not self._estimated:
+            self._estimated, self._compiled = True, False
+        value, metrics["log_partition_error"] = self._running.log_partition(rbm)
+        return value
+
+
+def _some(rows: np.ndarray | Streamed, most: int) -> np.ndarray:
+    return sample_of(rows, most, "data") if isinstance(rows, Streamed) else rows[:most]
+
+
+def _mean_free_energy(rbm: RBM, v: np.ndarray) -> float:
+    return float(_sum_of_free_energies(rbm, v)) / len(v)
+
+
+@jax.jit
+def _sum_of_free_energies(rbm: RBM, v: Any) -> Any:
+    # Single terms in float32, their sum about their mean: thousands of numbers of some hundred nats lose no digits.
+    terms = model.free_energy(rbm, v.astype(rbm.weights.dtype))
+    centre = terms[0]
+    return len(terms) * centre + jnp.sum(terms - centre)

@@ -1,0 +1,85 @@
+"""Settings from the data's size: what `harmonium train DATA` uses where nothing is said.
+
+Measured on MNIST (fixed binarisation), nltcs, msnbc, plants, mushrooms, adult and the digits; the runs are in
+benchmarks/RESULTS.md. The settings are few on purpose: everything that did not pay was left out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import optax
+
+from harmonium import checks, gradients
+from harmonium import exact as enumeration
+from harmonium.gradients import Estimator
+from harmonium.model import RBM
+from harmonium.training.penalties import l1 as l1_penalty
+
+BATCH = CHAINS = 100
+RATE = 0.1
+L1 = 1e-4
+WEIGHTS_A_ROW = 5.0
+EXACT_RATE = 0.2
+MOST_EXACT_ROWS = 10_000
+TRANSCENDENTAL = 40
+"""What a unit's mean and log normaliser cost, in multiplications."""
+TIMES_AS_COSTLY = 10
+COOLDOWN = 0.5
+AVERAGE = 0.1
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to train: what `train` and the optimiser are given.
+
+    `estimator`: a name of `gradients.by_name`. `centred`: whether in centred variables. `rate`: of gradient ascent. `batch`,
+    `chains`: rows and chains of an update. `l1`: strength of the penalty on the weights, 0 for none. `cooldown`, `average`:
+    as in `train`.
+    """
+
+    estimator: str
+    centred: bool
+    rate: float
+    batch: int
+    chains: int
+    l1: float
+    cooldown: float
+    average: float
+
+    def make_estimator(self) -> Estimator:
+        """The estimator of the gradient."""
+        made = gradients.by_name(self.estimator, checks.whole(self.chains, "chains"))
+        return gradients.centred(made) if self.centred else made
+
+    def make_optimiser(self) -> optax.GradientTransformation:
+        """Gradient ascent on the penalised log likelihood."""
+        ascent = optax.sgd(checks.positive(self.rate, "rate"))
+        return optax.chain(l1_penalty(self.l1), ascent) if self.l1 else ascent
+
+
+def settings_for(rows: int, rbm: RBM, estimator: str | None = None) -> Settings:
+    """The settings that suit `rows` training rows and the machine's size; `estimator`: if that is decided.
+
+    * The estimator is the exact gradient where the smaller layer has so few states that an update costs no more than some
+      ten updates of persistent chains, and otherwise pcd-1: what more sweeps or a ladder bring, more updates bring sooner.
+    * An update takes 100 rows and 100 chains: smaller updates, more of them, learn faster from as many rows; below 100
+      passing over the weights takes longer than the matrix products. The rate is constant for half of the run, and
+      falls to zero in the other half; the average over the last tenth of the updates removes what noise is left.
+    * The penalty on |w| is 1e-4 where the machine has five weights a row or more, and less in proportion where it has fewer:
+      there is little to overfit then.
+    """
+    exact = estimator == "exact" if estimator else _exact_is_cheap(rbm)
+    rate, batch = (EXACT_RATE, MOST_EXACT_ROWS) if exact else (RATE, BATCH)
+    penalty = L1 * min(1.0, rbm.weights.size / (WEIGHTS_A_ROW * rows))
+    name = "exact" if exact else estimator or "pcd-1"
+    return Settings(name, True, rate, min(rows, batch), CHAINS, penalty, COOLDOWN, AVERAGE)
+
+
+def _exact_is_cheap(rbm: RBM) -> bool:
+    states = enumeration.enumerable_states(rbm)
+    if states is None:
+        return False
+    smaller, larger = sorted(rbm.weights.shape)
+    sampled = 10 * CHAINS * smaller * larger
+    return states * larger * (4 * smaller + TRANSCENDENTAL) <= TIMES_AS_COSTLY * sampled
