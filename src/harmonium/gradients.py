@@ -24,18 +24,20 @@ from harmonium import checks, model
 from harmonium import exact as enumeration
 from harmonium.checks import InputError
 from harmonium.model import RBM
-from harmonium.samplers import Sampler, gibbs, tempering, trajectory
+from harmonium.samplers import Sampler, Samples, gibbs, tempering, trajectory
 from harmonium.samplers.gibbs import sweep_many
 
 
 class Terms(NamedTuple):
     """How a gradient came about, which a caller may drop.
 
-    `positive`, `negative`: the two terms. `trace`: for CD the states (v, h, v', h') that the chain began and ended with.
+    `positive`, `negative`: the two terms. `pairs`: of each term the v `[n, V]` and h `[n, H]` whose mean v h^T is its part of
+    the weights, where it comes from such. `trace`: for CD the states (v, h, v', h') that the chain began and ended with.
     """
 
     positive: RBM
     negative: RBM
+    pairs: tuple[tuple[Any, Any], tuple[Any, Any]] | None = None
     trace: tuple[Any, Any, Any, Any] | None = None
 
 
@@ -76,9 +78,11 @@ def cd(k: int = 1, sampled: bool = False) -> Estimator:
         end = sweep_many(sweep_key, rbm, h, k)
         if sampled:
             positive, negative = model.joint_statistics(rbm, v, h), model.joint_statistics(rbm, end.v, end.h)
+            pairs = ((v, h), (end.v, end.h))
         else:
             positive, negative = model.statistics(rbm, v, inputs), model.statistics(rbm, end.v, end.hidden_inputs)
-        return _difference(positive, negative), state, Terms(positive, negative, (v, h, end.v, end.h))
+            pairs = _pairs(rbm, v, inputs, end)
+        return _difference(positive, negative), state, Terms(positive, negative, pairs, (v, h, end.v, end.h))
 
     return Estimator(_no_state, gradient)
 
@@ -97,11 +101,16 @@ def persistent(sampler: Sampler) -> Estimator:
 
     def gradient(key: Any, rbm: RBM, state: Any, v: Any) -> tuple[RBM, Any, Terms]:
         state, samples = sampler.step(key, rbm, state)
-        positive = model.statistics(rbm, v, model.hidden_inputs(rbm, v))
+        inputs = model.hidden_inputs(rbm, v)
+        positive = model.statistics(rbm, v, inputs)
         negative = model.statistics(rbm, samples.v, samples.hidden_inputs)
-        return _difference(positive, negative), state, Terms(positive, negative)
+        return _difference(positive, negative), state, Terms(positive, negative, _pairs(rbm, v, inputs, samples))
 
     return Estimator(sampler.init, gradient)
+
+
+def _pairs(rbm: RBM, v: Any, inputs: Any, samples: Samples) -> Any:
+    return (v, rbm.hidden.mean(inputs)), (samples.v, rbm.hidden.mean(samples.hidden_inputs))
 
 
 class Centred(NamedTuple):
@@ -137,12 +146,23 @@ def centred(estimator: Estimator) -> Estimator:
         slope, inner, terms = estimator.gradient(key, rbm, state.inner, v)
         positive = (terms.positive.visible.linear, terms.positive.hidden.linear)
         m, n = (old + SMOOTHING * (new - old) for old, new in zip(state[:2], positive, strict=True))
-        # With the offsets multiplied out, only the mean pairs need a product of matrices, as without them.
-        weights = slope.weights - m[:, None] * slope.hidden.linear - slope.visible.linear[:, None] * n
-        slope = RBM(slope.visible.shifted(-(weights @ n)), slope.hidden.shifted(-(m @ weights)), weights)
+        dv, dh = slope.visible.linear, slope.hidden.linear
+        # The offsets are multiplied out: no product of matrices is needed beyond those of the gradient itself.
+        to_visible, to_hidden = _contracted(slope, terms, m, n)
+        visible = slope.visible.shifted(m * (dh @ n) + dv * (n @ n) - to_visible)
+        hidden = slope.hidden.shifted((m @ m) * dh + (m @ dv) * n - to_hidden)
+        slope = RBM(visible, hidden, slope.weights - m[:, None] * dh - dv[:, None] * n)
         return slope, Centred(m, n, inner), terms
 
     return Estimator(init, gradient)
+
+
+def _contracted(slope: RBM, terms: Terms, m: Any, n: Any) -> tuple[Any, Any]:
+    """slope.weights @ n and m @ slope.weights, by way of the pairs where there are any: they are far fewer numbers."""
+    if terms.pairs is None:
+        return slope.weights @ n, m @ slope.weights
+    (v, h), (w, g) = terms.pairs
+    return (h @ n) @ v / len(v) - (g @ n) @ w / len(w), (v @ m) @ h / len(v) - (w @ m) @ g / len(w)
 
 
 def chains_of(state: Any) -> Any:

@@ -34,6 +34,8 @@ from harmonium.training.monitor import EXACT_SECONDS, Monitor
 
 LARGEST = 1e15
 """No parameter that means anything comes near this; long before float32 ends, training has diverged."""
+STRIDE = 8
+"""After the first STRIDE^2 updates, one in so many is averaged."""
 MOST_COOLDOWN = 0.9
 TIMES_A_STATE = 10
 """Updates get at least this many times as long as making a state took: a large machine is long in copying."""
@@ -309,9 +311,15 @@ def _advance(
         left = jnp.where(plan.horizon > 0, 1 - carry.step / plan.horizon, 1)
         pace = jnp.minimum(1, left / jnp.maximum(plan.cooldown, 1e-9))
         iterate = jax.tree.map(lambda leaf, change: leaf + pace * change, iterate, step)
-        # In the first updates the average is nearly the iterate itself, so it does not remember where training began.
-        weight = 1 / (1 + plan.average * carry.step)
-        average = jax.tree.map(lambda old, new: old + weight * (new - old), carry.average, iterate)
+        # Averaging takes as long as the rest of what is done to the weights, so most updates do without: the iterates of eight
+        # are nearly one. In the first updates the average is nearly the iterate, so it does not remember the start.
+        stride = jnp.where((carry.step < STRIDE**2) | (plan.average == 0), 1, STRIDE)
+        weight = 1 / (1 + plan.average * carry.step / stride)
+        average = jax.lax.cond(
+            carry.step % stride == 0,
+            lambda: jax.tree.map(lambda old, new: old + weight * (new - old), carry.average, iterate),
+            lambda: carry.average,
+        )
         return _Carry(carry.step + 1, iterate, average, optimiser_state, estimator_state)
 
     carry = jax.lax.fori_loop(jnp.zeros_like(count), count, update, carry)
