@@ -30,7 +30,7 @@ from harmonium.cli.training_report import pictures, print_report, report
 if TYPE_CHECKING:
     import numpy as np
 
-    from harmonium.data import Dataset
+    from harmonium.data import Dataset, Streamed
     from harmonium.gradients import Estimator
     from harmonium.model import RBM
     from harmonium.training.settings import Settings
@@ -204,13 +204,15 @@ def _settings(options: argparse.Namespace, rows: int, rbm: RBM) -> Settings:
     return chosen
 
 
-def _trace(rbm: RBM, estimator: Estimator, rows: np.ndarray) -> None:
+def _trace(rbm: RBM, estimator: Estimator, rows: np.ndarray | Streamed) -> None:
     """Go through an update's gradient without computing it: a machine too large to be exact is found out here."""
     import jax
 
+    from harmonium.data.streams import sample_of
+
     key = jax.random.key(0)
     state = jax.eval_shape(estimator.init, key, rbm)
-    jax.eval_shape(estimator.gradient, key, rbm, state, rows[:1].astype(rbm.weights.dtype))
+    jax.eval_shape(estimator.gradient, key, rbm, state, sample_of(rows, 1, "data")[:1].astype(rbm.weights.dtype))
 
 
 def _dataset(options: argparse.Namespace) -> Dataset:
@@ -219,7 +221,7 @@ def _dataset(options: argparse.Namespace) -> Dataset:
     from harmonium import data
 
     missing = [part for part in data.PARTS if getattr(options, part) is None]
-    dataset = data.load(options.data, options.binarise, options.seed, missing)
+    dataset = data.load(options.data, options.binarise, options.seed, missing, stream=True)
     for part in ("valid", "test"):
         file = getattr(options, part)
         if file is not None:
@@ -265,9 +267,12 @@ def _repeat(options: argparse.Namespace, updates: int, horizon: float | None) ->
     return shlex.join(words)
 
 
-def _digest(rows: np.ndarray) -> str:
+def _digest(rows: np.ndarray | Streamed) -> str | None:
+    """None of rows that are not in memory: reading all of them once more would take too long."""
     import numpy as np
 
+    if not isinstance(rows, np.ndarray):
+        return None
     return hashlib.sha256(np.ascontiguousarray(rows, dtype="<f8").data).hexdigest()
 
 

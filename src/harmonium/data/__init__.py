@@ -3,5 +3,6 @@
 from harmonium.data.binarise import binarise
 from harmonium.data.files import Table, read_table
 from harmonium.data.sources import PARTS, SOURCES, Dataset, load
+from harmonium.data.streams import Streamed
 
-__all__ = ["PARTS", "SOURCES", "Dataset", "Table", "binarise", "load", "read_table"]
+__all__ = ["PARTS", "SOURCES", "Dataset", "Streamed", "Table", "binarise", "load", "read_table"]

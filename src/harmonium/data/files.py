@@ -1,4 +1,4 @@
-"""Arrays from files: .npy, .npz, .csv, .parquet and IDX, gzipped or not."""
+"""Arrays from files: .npy, .npz (dense or SciPy's sparse), .csv, .parquet and IDX, gzipped or not."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ import gzip
 import io
 import math
 import re
+import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from harmonium.checks import InputError, reason
+from harmonium.data.streams import Streamed
 
 IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 """Element types of the IDX format by the third byte of its magic number (Y. LeCun's MNIST page)."""
@@ -37,6 +40,9 @@ def read_table(location: str) -> Table:
         InputError: there is no such file, it is empty or damaged, or it holds no table of numbers.
     """
     path, key = _split_key(location)
+    streamed = open_streamed(location) if path.name.lower().endswith(".npz") else None
+    if streamed is not None:
+        return Table(streamed.take(np.arange(len(streamed))))
     content = _content(path)
     name = path.name.lower().removesuffix(".gz")
     try:
@@ -62,6 +68,43 @@ def read_table(location: str) -> Table:
         value = table.values[row, column]
         raise InputError(f"{path} has {value} in row {row + 1}, column {column + 1}; every value must be a finite number")
     return table
+
+
+LARGE_BYTES = 1 << 30
+"""An .npy file of this size or more is not read into memory where its rows can be read as they are needed."""
+
+
+def open_streamed(location: str) -> Streamed | None:
+    """The rows of a file that need not be in memory: a large .npy file, or an .npz file of `scipy.sparse.save_npz`.
+
+    None for any other file. The .npy file must hold a table of numbers `[n, V]` that are used as they are.
+
+    Raises:
+        InputError: it is such a file, but damaged or of another shape.
+    """
+    path, key = _split_key(location)
+    try:
+        large = path.suffix.lower() == ".npy" and path.is_file() and path.stat().st_size >= LARGE_BYTES
+        if large:
+            return Streamed(np.load(path, mmap_mode="r", allow_pickle=False))
+        sparse = None if key is not None or not path.name.lower().endswith(".npz") else _sparse(path)
+        return None if sparse is None else Streamed(sparse)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    except Exception as error:  # the readers of damaged files raise almost anything
+        raise InputError(f"{path} cannot be read as {path.suffix}: {reason(error)}") from error
+
+
+def _sparse(path: Path) -> Any:
+    """The matrix in an .npz file, if it is one of SciPy's sparse ones; None for any other file."""
+    if not zipfile.is_zipfile(path):
+        return None
+    with np.load(path, allow_pickle=False) as archive:
+        if not {"format", "shape", "data"} <= set(archive.keys()):
+            return None
+    from scipy import sparse
+
+    return sparse.load_npz(path)
 
 
 def _split_key(location: str) -> tuple[Path, str | None]:

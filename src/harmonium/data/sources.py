@@ -13,10 +13,13 @@ from harmonium import checks
 from harmonium.checks import InputError
 from harmonium.data import toys
 from harmonium.data.binarise import binarise
-from harmonium.data.files import Table, read_table
+from harmonium.data.files import Table, open_streamed, read_table
+from harmonium.data.streams import Streamed
 
 HELD_OUT = 0.1
 """Share of the rows that is held out for validation, and again for the test, where no such files are given."""
+MOST_HELD_OUT = 10_000
+"""And at most so many of rows that are read as they are needed."""
 PARTS = ("test", "valid")
 WORDS = {"valid": "validation", "test": "the test"}
 
@@ -31,7 +34,7 @@ class Dataset:
     """
 
     name: str
-    train: np.ndarray
+    train: np.ndarray | Streamed
     valid: np.ndarray
     test: np.ndarray
     held_out: str
@@ -51,13 +54,20 @@ class Source:
     binarise: str | None = None
 
 
-def load(location: str, binarised: str | None = None, seed: int = 0, hold_out: Collection[str] = PARTS) -> Dataset:
+def load(
+    location: str,
+    binarised: str | None = None,
+    seed: int = 0,
+    hold_out: Collection[str] = PARTS,
+    stream: bool = False,
+) -> Dataset:
     """The data set that `location` names: a named source, NAME or NAME:SIZE, or a file (see `read_table`).
 
     Args:
         binarised: `threshold=X` or `stochastic`; by default what the source prescribes, and nothing for files.
         seed: of stochastic binarisation. hold_out: of the rows of a file, for which of "test" and "valid" a tenth is held
-            out; a part for which none is holds the training rows.
+            out; a part for which none is holds the training rows. stream: leave training rows that `open_streamed` can read
+            as they are needed in their file; at most 10,000 rows are held out then.
 
     Raises:
         InputError: nothing has that name, or the file cannot be used.
@@ -69,6 +79,13 @@ def load(location: str, binarised: str | None = None, seed: int = 0, hold_out: C
         dataset = source.make(size or None)
         binarised = binarised or source.binarise
     else:
+        streamed = open_streamed(location) if stream else None
+        if streamed is not None:
+            if binarised is not None:
+                raise InputError(
+                    f"{location} is read as it is needed and cannot be binarised on the way: binarise it beforehand"
+                )
+            return _split_streamed(location, streamed, hold_out)
         dataset = _split(location, read_table(location), hold_out)
     if binarised is None:
         return dataset
@@ -92,6 +109,20 @@ def _split(name: str, table: Table, hold_out: Collection[str] = PARTS) -> Datase
     words = " and ".join(f"{share} rows held out for {WORDS[part]}" for part in hold_out) + ", chosen at random once for all"
     valid, test = parts.get("valid", train), parts.get("test", train)
     return Dataset(name, train, valid, test, words, table.image_shape, table.columns)
+
+
+def _split_streamed(name: str, rows: Streamed, hold_out: Collection[str]) -> Dataset:
+    share = min(int(HELD_OUT * len(rows)), MOST_HELD_OUT)
+    if not hold_out or share == 0:
+        some = rows.take(np.linspace(0, len(rows) - 1, min(len(rows), MOST_HELD_OUT), dtype=np.int64))
+        return Dataset(name, rows, some, some, f"none held out; {len(some)} of the training rows are followed")
+    shuffled = np.random.default_rng(0).permutation(len(rows))
+    parts = {part: rows.take(shuffled[share * place : share * (place + 1)]) for place, part in enumerate(hold_out)}
+    # The rows that stay are left in their order: reading is quicker, and training shuffles anyway.
+    train = rows.subset(np.sort(shuffled[share * len(parts) :]))
+    words = " and ".join(f"{share} rows held out for {WORDS[part]}" for part in hold_out) + ", chosen at random once for all"
+    some = next(iter(parts.values()))
+    return Dataset(name, train, parts.get("valid", some), parts.get("test", some), words)
 
 
 def _digits(size: str | None) -> Dataset:

@@ -16,8 +16,8 @@ from harmonium.gradients import Estimator
 from harmonium.model import RBM
 from harmonium.training.penalties import l1 as l1_penalty
 
-BATCH = CHAINS = 100
-RATE = 0.1
+BATCH = CHAINS = 200
+RATE = 0.3
 L1 = 1e-4
 WEIGHTS_A_ROW = 5.0
 EXACT_RATE = 0.2
@@ -63,8 +63,8 @@ def settings_for(rows: int, rbm: RBM, estimator: str | None = None) -> Settings:
 
     * The estimator is the exact gradient where the smaller layer has so few states that an update costs no more than some
       ten updates of persistent chains, and otherwise pcd-1: what more sweeps or a ladder bring, more updates bring sooner.
-    * An update takes 100 rows and 100 chains: smaller updates, more of them, learn faster from as many rows; below 100
-      passing over the weights takes longer than the matrix products. The rate is constant for half of the run, and
+    * An update takes 200 rows and 200 chains: smaller updates, more of them, learn faster from as many rows; below 200
+      passing over the weights takes up too much of the time. The rate is constant for half of the run, and
       falls to zero in the other half; the average over the last tenth of the updates removes what noise is left.
     * The penalty on |w| is 1e-4 where the machine has five weights a row or more, and less in proportion where it has fewer:
       there is little to overfit then.

@@ -1,0 +1,73 @@
+"""Harmonium beside its peers, in one run: speed of updates, quality for the time, other data, start-up and memory, scaling.
+
+    pip install -e ".[bench]"
+    python -m benchmarks --data FOLDER [--only updates mnist wide tables start scaling toys] [--record]
+
+FOLDER holds mnist_binarized_larochelle.npz, debd_small.npz and uci_binary.npz (bit-packed rows). `--record` appends the tables to
+benchmarks/RESULTS.md; pictures lie beside it. All parts together take about two hours on two cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import shlex
+import sys
+from pathlib import Path
+
+from benchmarks import here, mnist_race, other_data, scaling, start_up, toys, update_speed, wide_mnist
+
+PACKAGES = ("harmonium", "numpy", "scikit-learn", "torch", "rbms", "learnergy")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, help="the folder of the data sets")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent, help="where pictures go")
+    parser.add_argument("--record", action="store_true", help="append the tables to RESULTS.md")
+    parser.add_argument("--bf16", action="store_true", help="time updates with bfloat16 products too")
+    parser.add_argument("--minutes", type=float, default=10, help="of the longer Harmonium run on MNIST")
+    parser.add_argument("--peer-minutes", type=float, default=3, help="of each peer on MNIST")
+    parser.add_argument("--hidden", type=int, default=2000, help="hidden units of the part `wide`")
+    parser.add_argument("--wide-minutes", type=float, default=40, help="of the part `wide`")
+    names = ("updates", "mnist", "wide", "tables", "start", "scaling", "toys")
+    parser.add_argument("--only", nargs="+", choices=names, default=names)
+    given = parser.parse_args()
+    parts = {
+        "updates": ("Time per PCD-1 update", lambda: update_speed.main(given.bf16)),
+        "toys": ("Bars and stripes, 4x4", lambda: toys.main(given.out)),
+        "start": ("Start-up and memory, 784x500 on MNIST", lambda: start_up.main(given.data)),
+        "tables": ("No option but the number of hidden units", lambda: other_data.main(given.data)),
+        "mnist": (
+            "MNIST, 784x500, against the clock",
+            lambda: mnist_race.main(given.data, given.out, given.minutes, given.peer_minutes),
+        ),
+        "wide": (
+            f"MNIST, 784x{given.hidden}",
+            lambda: wide_mnist.main(given.data, given.out, given.hidden, given.wide_minutes),
+        ),
+        "scaling": ("Scaling", lambda: scaling.main(given.out)),
+    }
+    if given.data is None and {"start", "tables", "mnist", "wide"} & set(given.only):
+        parser.error("--data FOLDER is needed, except with --only updates, toys or scaling")
+    for name, (title, measure) in parts.items():
+        if name not in given.only:
+            continue
+        print(f"== {title}", flush=True)
+        head = here.header(*PACKAGES)
+        text = measure()
+        command = "python -m benchmarks " + shlex.join(_without_paths(sys.argv[1:]))
+        entry = f"\n## {datetime.date.today()}: {title}\n\n`{command}`; {head}.\n\n{text}\n"
+        if given.record:
+            with (Path(__file__).parent / "RESULTS.md").open("a", encoding="utf-8") as file:
+                file.write(entry)
+        else:
+            print(entry)
+
+
+def _without_paths(words: list[str]) -> list[str]:
+    return ["FOLDER" if before in ("--data", "--out") else word for before, word in zip(["", *words], words, strict=False)]
+
+
+if __name__ == "__main__":
+    main()

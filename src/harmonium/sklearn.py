@@ -1,0 +1,57 @@
+"""Between Harmonium and scikit-learn: a trained `BernoulliRBM` as a machine, and a machine as a `BernoulliRBM`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.exceptions import NotFittedError
+from sklearn.neural_network import BernoulliRBM
+from sklearn.utils.validation import check_is_fitted
+
+from harmonium import model
+from harmonium.checks import InputError
+from harmonium.model import RBM
+from harmonium.units import Binary
+
+
+def from_bernoulli_rbm(estimator: BernoulliRBM) -> RBM:
+    """The machine that a fitted `sklearn.neural_network.BernoulliRBM` has learned, in its own precision.
+
+    Its `components_ [H, V]` are the weights transposed, its intercepts the biases; the energy is the same, so
+    `estimator.score_samples` and everything else that rests on it can be compared.
+
+    Raises:
+        InputError: no BernoulliRBM, or one that has not been fitted.
+    """
+    if not isinstance(estimator, BernoulliRBM):
+        raise InputError(f"estimator must be a sklearn.neural_network.BernoulliRBM, but is a {type(estimator).__name__}")
+    try:
+        check_is_fitted(estimator, ["components_", "intercept_visible_", "intercept_hidden_"])
+    except NotFittedError as error:
+        raise InputError("estimator must be fitted first: call its fit or partial_fit") from error
+    visible, hidden = (Binary(np.array(getattr(estimator, f"intercept_{layer}_"))) for layer in ("visible", "hidden"))
+    return model.validate(RBM(visible, hidden, np.array(estimator.components_.T)))
+
+
+def to_bernoulli_rbm(rbm: RBM, **parameters: Any) -> BernoulliRBM:
+    """A fitted `BernoulliRBM` with the machine's parameters: `transform`, `gibbs`, `score_samples` and `partial_fit` go on from it.
+
+    Args:
+        rbm: of binary units. parameters: of the estimator's constructor, such as `learning_rate`, except `n_components`.
+
+    Raises:
+        InputError: other units, or `n_components` among the parameters.
+    """
+    if not (isinstance(model.validate(rbm).visible, Binary) and isinstance(rbm.hidden, Binary)):
+        raise InputError(f"a BernoulliRBM has binary units, but this machine is {rbm!r}")
+    if "n_components" in parameters:
+        raise InputError("n_components is the machine's number of hidden units and cannot be given")
+    estimator = BernoulliRBM(n_components=rbm.hidden.size, **parameters)
+    estimator.components_ = np.array(rbm.weights.T)
+    estimator.intercept_visible_, estimator.intercept_hidden_ = np.array(rbm.visible.bias), np.array(rbm.hidden.bias)
+    # What fit and partial_fit leave besides: the persistent chains, and what is known of the columns.
+    estimator.h_samples_ = np.zeros((estimator.batch_size, rbm.hidden.size), dtype=estimator.components_.dtype)
+    estimator.n_features_in_ = rbm.visible.size
+    estimator._n_features_out = rbm.hidden.size
+    return estimator
