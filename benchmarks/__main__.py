@@ -3,8 +3,8 @@
     pip install -e ".[bench]"
     python -m benchmarks --data FOLDER [--only updates mnist wide tables start scaling toys] [--record]
 
-FOLDER holds mnist_binarized_larochelle.npz, debd_small.npz and uci_binary.npz (bit-packed rows). `--record` appends the tables to
-benchmarks/RESULTS.md; pictures lie beside it. All parts together take about two hours on two cores.
+FOLDER holds mnist_binarized_larochelle.npz, debd_small.npz and uci_binary.npz (bit-packed rows). `--record` appends the tables
+to benchmarks/RESULTS.md; pictures lie beside it. All parts together take about two hours on two cores.
 """
 
 from __future__ import annotations

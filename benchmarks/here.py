@@ -26,8 +26,8 @@ def header(*packages: str) -> str:
 
     load = f"load {os.getloadavg()[0]:.1f}, " if hasattr(os, "getloadavg") else ""
     versions = ", ".join(f"{name} {_version(name)}" for name in ("jax", *packages))
-    device = jax.devices()[0].device_kind
-    return f"{datetime.date.today()}, {processor()}, {cores()} cores, {load}{device}, Python {platform.python_version()}, {versions}"
+    device = f"{jax.devices()[0].device_kind}, Python {platform.python_version()}"
+    return f"{datetime.date.today()}, {processor()}, {cores()} cores, {load}{device}, {versions}"
 
 
 def _version(name: str) -> str:

@@ -136,15 +136,12 @@ def picture(curves: dict[str, tuple[str, list[tuple[float, Any]]]]) -> Figure:
         colour = next((value for key, value in COLOURS.items() if name.startswith(key)), "black")
         style = "--" if "defaults" in name or name.endswith(" 2") else "-"
         times, values = [at for at, _ in found], [value.mean for _, value in found]
-        axes.plot(
-            times, values, style, color=colour, marker=".", label=name if settings == "defaults" else f"{name}: {settings}"
-        )
-        axes.fill_between(
-            times, [v.lower for _, v in found], [v.upper for _, v in found], color=colour, alpha=0.15, linewidth=0
-        )
-    axes.set(
-        xscale="log", xlabel="seconds, start included", ylabel="validation log likelihood (nats/example)", ylim=(-150, -84)
-    )
+        label = name if settings == "defaults" else f"{name}: {settings}"
+        axes.plot(times, values, style, color=colour, marker=".", label=label)
+        low, high = [value.lower for _, value in found], [value.upper for _, value in found]
+        axes.fill_between(times, low, high, color=colour, alpha=0.15, linewidth=0)
+    axes.set(xscale="log", xlabel="seconds, start included", ylabel="validation log likelihood (nats/example)")
+    axes.set_ylim(-150, -84)
     axes.legend(frameon=False, fontsize=7, loc="lower right")
     axes.spines[["top", "right"]].set_visible(False)
     return figure

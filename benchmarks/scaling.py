@@ -1,4 +1,4 @@
-"""How the time of an update grows with the machine: 10^2 to 10^4 units a side, 100 rows and chains; and rows larger than memory."""
+"""How the time of an update grows with the machine, 10^2 to 10^4 units a side; and training on more rows than memory holds."""
 
 from __future__ import annotations
 
@@ -72,8 +72,8 @@ def streamed() -> str:
         before, peak, speed = map(float, done.stdout.split())
     return (
         f"A memory-mapped file of 4 GiB (4,194,304 rows of 1,024 bytes) under a limit of 2 GiB of data memory (RLIMIT_DATA): "
-        f"3,000 updates of 1024x64, {speed:,.0f} a second, resident memory {before:,.0f} MiB before and {peak:,.0f} MiB at the most "
-        "(pages of the file among them, which the system takes back at need)."
+        f"3,000 updates of 1024x64, {speed:,.0f} a second, resident memory {before:,.0f} MiB before and {peak:,.0f} MiB at the "
+        "most (pages of the file among them, which the system takes back at need)."
     )
 
 

@@ -1,4 +1,4 @@
-"""MNIST (fixed binarisation) with the width free: one run, looked at on the way on the validation rows, at its end on the test."""
+"""MNIST (fixed binarisation), the width free: one run, on its way on the validation rows, at its end on the test rows."""
 
 from __future__ import annotations
 

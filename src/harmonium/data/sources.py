@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -28,13 +29,14 @@ WORDS = {"valid": "validation", "test": "the test"}
 class Dataset:
     """Training, validation and test rows `[n, V]`, and what is known of them.
 
+    Training rows are an array, but for `load(..., stream=True)` of a file that need not be in memory: then `Streamed` ones.
     `image_shape`: (height, width) if a row is a picture. `columns`: their names if they have any. `entropy`: of the law the
     rows come from, in nats, where it is known (no machine's mean log likelihood can exceed -entropy). `held_out`: how
     validation and test rows came about, in words. `binarised`: how, or None.
     """
 
     name: str
-    train: np.ndarray | Streamed
+    train: Any  # np.ndarray, or Streamed
     valid: np.ndarray
     test: np.ndarray
     held_out: str
@@ -82,9 +84,7 @@ def load(
         streamed = open_streamed(location) if stream else None
         if streamed is not None:
             if binarised is not None:
-                raise InputError(
-                    f"{location} is read as it is needed and cannot be binarised on the way: binarise it beforehand"
-                )
+                raise InputError(f"{location} is read as it is needed, so it cannot be binarised: do that beforehand")
             return _split_streamed(location, streamed, hold_out)
         dataset = _split(location, read_table(location), hold_out)
     if binarised is None:
