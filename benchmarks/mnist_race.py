@@ -75,7 +75,7 @@ def of_peer(peer: Any, begun: float, seconds: float) -> Snapshots:
     return kept
 
 
-def evaluated(kept: Snapshots, rows: np.ndarray, base_rate: hm.Binary, seconds: float = 20.0) -> list[tuple[float, Any]]:
+def evaluated(kept: Snapshots, rows: np.ndarray, base_rate: hm.Binary, seconds: float = 15.0) -> list[tuple[float, Any]]:
     """The likelihood of each machine set aside, which is not computed for one that no longer holds numbers."""
     sound = [(at, rbm) for at, rbm in kept if all(np.isfinite(leaf).all() for leaf in _leaves(rbm))]
     return [(at, hm.evaluate(rbm, rows, base_rate=base_rate, seconds=seconds)) for at, rbm in sound]
@@ -92,7 +92,7 @@ def main(folder: Path, out: Path, minutes: float = 10, peer_minutes: float = 3, 
     contenders = {
         "scikit-learn": lambda: peers.ScikitLearn(train, hidden, 100),
         "rbms": lambda: peers.Rbms(train, hidden, 500, rate=0.1, steps=1),
-        "rbms, its defaults": lambda: peers.Rbms(train, hidden, 2000, rate=0.01, steps=100, chains=2000),
+        "rbms, ten steps": lambda: peers.Rbms(train, hidden, 500, rate=0.1, steps=10),
         "learnergy": lambda: peers.Learnergy(train, hidden, 128),
     }
     for name, make in contenders.items():

@@ -63,6 +63,7 @@ def rise_and_fall(patterns: np.ndarray) -> tuple[Figure, str]:
     best = int(np.argmax(exact))
     note = (
         f"CD-1, rate 0.2: ln p(v) rises to {exact[best]:.3f} at update {steps[best]:,} and is {exact[-1]:.3f} after "
-        f"{steps[-1]:,}, while ln p(v'=v | v) goes from {reconstructed[best]:.3f} to {reconstructed[-1]:.3f} (`cd_rise_and_fall.png`)."
+        f"{steps[-1]:,}, while ln p(v'=v | v) goes from {reconstructed[best]:.3f} to {reconstructed[-1]:.3f} "
+        "(`cd_rise_and_fall.png`)."
     )
     return figure, note

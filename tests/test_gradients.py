@@ -23,6 +23,9 @@ ESTIMATORS = {
     "cd-3": gradients.cd(3),
     "pcd-1": gradients.pcd(1, chains=50),
     "pcd-2": gradients.pcd(2, chains=20),
+    "exact, centred": gradients.centred(gradients.exact()),
+    "cd-1, sampled, centred": gradients.centred(gradients.cd(1, sampled=True)),
+    "pcd-1, centred": gradients.centred(gradients.pcd(1, chains=50)),
 }
 each_estimator = pytest.mark.parametrize("estimator", ESTIMATORS.values(), ids=list(ESTIMATORS))
 
@@ -85,8 +88,90 @@ def test_a_gradient_is_shaped_like_its_machine_and_is_the_difference_of_its_term
     state = estimator.init(jax.random.key(0), rbm)
     slope, _, terms = jax.jit(estimator.gradient)(jax.random.key(1), rbm, state, data_for(rbm))
     assert jax.tree.structure(slope) == jax.tree.structure(rbm)
-    jax.tree.map(lambda s, p, n: np.testing.assert_allclose(s, p - n, atol=1e-12), slope, terms.positive, terms.negative)
+    difference = jax.tree.map(lambda p, n: p - n, terms.positive, terms.negative)
+    if isinstance(state, gradients.Centred):
+        difference = in_centred_variables(rbm, difference, state, terms)
+    jax.tree.map(lambda s, d: np.testing.assert_allclose(s, d, atol=1e-12), slope, difference)
     assert [leaf.shape for leaf in jax.tree.leaves(slope)] == [leaf.shape for leaf in jax.tree.leaves(rbm)]
+
+
+def in_centred_variables(rbm, difference, state, terms):
+    """The definition, written with the offsets inside: dW = <(v - m)(h - n)^T>_data - <...>_model, da = <v> - <v> - dW n."""
+    data = (terms.positive.visible.linear, terms.positive.hidden.linear)
+    m, n = (
+        old + gradients.SMOOTHING * (np.asarray(new) - old)
+        for old, new in zip((state.visible, state.hidden), data, strict=True)
+    )
+
+    def covariance(term):
+        v, h = term.visible.linear, term.hidden.linear
+        return term.weights - np.outer(m, h) - np.outer(v, n) + np.outer(m, n)
+
+    weights = covariance(terms.positive) - covariance(terms.negative)
+    return hm.RBM(difference.visible.shifted(-weights @ n), difference.hidden.shifted(-m @ weights), weights)
+
+
+def flipped(rbm, visible, hidden):
+    """The machine that has the same law for binary units whose chosen states are called the other way round: v' = 1 - v."""
+    s, t = 1 - 2 * np.asarray(visible), 1 - 2 * np.asarray(hidden)
+    f, g = np.asarray(visible, float), np.asarray(hidden, float)
+    # v = f + s v', h = g + t h'
+    weights = s[:, None] * rbm.weights * t
+    a = s * (rbm.visible.bias + rbm.weights @ g)
+    b = t * (rbm.hidden.bias + f @ rbm.weights)
+    return hm.RBM(Binary(a), Binary(b), weights)
+
+
+def test_a_centred_step_does_not_depend_on_which_state_is_called_one():
+    """Flip some units, take a step, flip them back: the same machine. The plain gradient's step gives another one."""
+    rbm = random_machine(Binary, Binary, (4, 3), seed=3)
+    v = data_for(rbm, 8)
+    f, g = np.array([1, 0, 1, 0]), np.array([0, 1, 1])
+    every = exact.all_states(rbm.visible)
+
+    def stepped(estimator, machine, rows, offsets=None):
+        state = estimator.init(None, machine)
+        if offsets is not None:
+            state = state._replace(visible=offsets[0], hidden=offsets[1])
+        slope = estimator.gradient(None, machine, state, rows)[0]
+        return jax.tree.map(lambda p, d: p + 0.5 * d, machine, slope)
+
+    def differences(machine):
+        free = hm.free_energy(machine, every)
+        return free - free[0]
+
+    m, n = np.array([0.3, 0.6, 0.2, 0.9]), np.array([0.5, 0.1, 0.7])
+    other = flipped(rbm, f, g)
+    other_rows = np.where(f, 1 - v, v)
+    np.testing.assert_allclose(differences(flipped(other, f, g)), differences(rbm), atol=1e-12)
+    centred = gradients.centred(gradients.exact())
+    here = stepped(centred, rbm, v, (m, n))
+    there = flipped(stepped(centred, other, other_rows, (np.where(f, 1 - m, m), np.where(g, 1 - n, n))), f, g)
+    np.testing.assert_allclose(differences(there), differences(here), atol=1e-12)
+    plain_here = stepped(gradients.exact(), rbm, v)
+    plain_there = flipped(stepped(gradients.exact(), other, other_rows), f, g)
+    assert np.abs(differences(plain_there) - differences(plain_here)).max() > 0.01
+
+
+@each_pair
+def test_a_centred_step_goes_uphill(visible, hidden):
+    rbm = random_machine(visible, hidden, (4, 3), seed=2)
+    v = data_for(rbm)
+    slope = exact_gradient(rbm, v)
+    centred = gradients.centred(gradients.exact())
+    direction = centred.gradient(None, rbm, centred.init(None, rbm), v)[0]
+    products = jax.tree.map(lambda a, b: float(np.sum(np.asarray(a) * np.asarray(b))), slope, direction)
+    assert sum(jax.tree.leaves(products)) > 0
+
+
+def test_the_chains_of_a_state_are_those_of_the_machine_itself():
+    rbm = random_machine(Binary, Binary, (3, 4))
+    key = jax.random.key(0)
+    for sampler in (hm.gibbs(5), hm.tempering(5, rungs=3), hm.trajectory(chains=5, rungs=3)):
+        estimator = gradients.centred(hm.persistent(sampler))
+        found = gradients.chains_of(estimator.init(key, rbm))
+        assert found.shape == (5, 3)
+    assert gradients.chains_of(gradients.cd(1).init(key, rbm)) is None
 
 
 @each_estimator

@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from conftest import LECTURE, random_machine
 
 import harmonium as hm
-from harmonium import model
+from harmonium import exact, model
+from harmonium.model import RBM
 from harmonium.units import Binary, Spin
 
 PAIRS = list(itertools.product((Binary, Spin), repeat=2))
@@ -164,3 +166,26 @@ def test_malformed_machines_are_refused_by_every_face(build, message):
     for face in (hm.exact.log_partition, lambda r: hm.free_energy(r, [[0.0]]), lambda r: hm.sample(r, 1)):
         with pytest.raises(hm.InputError, match=message):
             face(build())
+
+
+def test_products_in_bfloat16_round_the_factors_and_sum_in_float32():
+    """Against the same rounding written out in float64: only the order of a float32 sum may differ."""
+    random = np.random.default_rng(0)
+    a, b = random.normal(size=(5, 300)).astype(np.float32), random.normal(size=(300, 4)).astype(np.float32)
+    found = model.product(a, jnp.asarray(b, jnp.bfloat16))
+    rounded = [np.asarray(jnp.asarray(x, jnp.bfloat16), np.float64) for x in (a, b)]
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, rounded[0] @ rounded[1], atol=1e-4)
+    assert np.abs(found - a @ b).max() > 1e-3
+    np.testing.assert_array_equal(model.product(a, b), a @ b)
+
+
+def test_a_machine_of_rounded_weights_keeps_all_else_in_float32():
+    rbm = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), random_machine(Binary, Binary, (5, 4)))
+    narrow = RBM(rbm.visible, rbm.hidden, rbm.weights.astype(jnp.bfloat16))
+    v = exact.all_states(rbm.visible).astype(np.float32)
+    inputs = model.hidden_inputs(narrow, v)
+    found, expected = model.statistics(narrow, v, inputs), model.statistics(rbm, v, model.hidden_inputs(rbm, v))
+    for leaf, other in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+        assert leaf.dtype == np.float32
+        np.testing.assert_allclose(leaf, other, atol=0.02)

@@ -6,6 +6,7 @@ import os
 import shlex
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -402,9 +403,49 @@ def test_positive_numbers_of_training(capsys, option, value):
     assert ("invalid number value" if value == "fast" else "must be a positive number") in message
 
 
-@pytest.mark.parametrize("value", ["-0.1", "1", "1.5", "nan", "inf"])
-def test_averages(capsys, value):
-    assert "average must be at least 0 and below 1" in mistake(capsys, ["train", "bits.npy", "--average", value])
+@pytest.mark.parametrize("option", ["--average", "--cooldown"])
+@pytest.mark.parametrize("value", ["-0.1", "1.5", "nan", "inf"])
+def test_shares_of_a_run(capsys, option, value):
+    assert f"{option[2:]} must be a number from 0 to 1" in mistake(capsys, ["train", "bits.npy", option, value])
+
+
+@pytest.mark.parametrize("option", ["--patience", "--l1"])
+@pytest.mark.parametrize("value", ["-1", "nan", "inf"])
+def test_what_may_be_left_out_but_not_be_negative(capsys, option, value):
+    assert "must be a positive number" in mistake(capsys, ["train", "bits.npy", option, value])
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ("--minutes 1 --cooldown 0.95", "cooldown must be at most 0.9 with minutes"),
+        ("--updates 5 --horizon 4", "horizon must be"),
+        ("--minutes 1 --horizon 4", "horizon must be"),
+        ("--estimator exact --precision bf16", "--precision bf16 is for the estimators pcd-K and cd-K"),
+        ("--precision float16", "invalid choice"),
+    ],
+)
+def test_settings_that_do_not_go_together(capsys, options, words):
+    assert words in mistake(capsys, ["train", "bits.npy", *options.split()])
+
+
+def test_files_that_are_read_as_they_are_needed(capsys, monkeypatch):
+    from scipy import sparse
+
+    from harmonium.data import files
+
+    sparse.save_npz("threes.npz", sparse.csr_array(np.full((30, 4), 3)))
+    sparse.save_npz("bits.npz", sparse.csr_array(np.eye(30)))
+    with zipfile.ZipFile("damaged.npz", "w") as archive:
+        for name in ("format", "shape", "data"):
+            archive.writestr(f"{name}.npy", b"nothing of the kind")
+    short = "--hidden 3 --updates 1 --out new"
+    assert "a binary unit is 0 or 1" in mistake(capsys, f"train threes.npz {short}".split())
+    assert "cannot be binarised" in mistake(capsys, f"train bits.npz --binarise threshold=1 {short}".split())
+    assert "damaged.npz cannot be read as .npz" in mistake(capsys, f"train damaged.npz {short}".split())
+    monkeypatch.setattr(files, "LARGE_BYTES", 1)
+    np.save("flat.npy", np.zeros(7))
+    assert "must have shape [n, V]" in mistake(capsys, f"train flat.npy {short}".split())
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "nan", "inf", "-inf"])

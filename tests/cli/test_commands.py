@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import pathlib
 import re
 import shlex
@@ -271,7 +272,7 @@ def test_the_same_command_gives_the_same_machine(as_json):
 
 
 def test_minutes_record_what_repeats_the_run(as_json, tmp_path):
-    timed = as_json("train", "shifter:3", "--hidden", "4", "--chains", "20", "--minutes", "0.02")
+    timed = as_json("train", "shifter:3", "--hidden", "4", "--estimator", "pcd-1", "--chains", "20", "--minutes", "0.1")
     config = json.loads((tmp_path / timed["run"] / "config.json").read_text())
     assert config["updates"] == timed["updates"]
     name, *arguments = shlex.split(config["repeat"])
@@ -279,6 +280,71 @@ def test_minutes_record_what_repeats_the_run(as_json, tmp_path):
     assert str(timed["updates"]) in arguments
     again = as_json(*arguments)
     np.testing.assert_array_equal(hm.load(timed["run"]).weights, hm.load(again["run"]).weights)
+
+
+@pytest.mark.parametrize("kind", ["large", "sparse"])
+def test_rows_that_are_read_as_they_are_needed_train_the_same_machine(as_json, kind, monkeypatch):
+    from scipy import sparse
+
+    from harmonium.data import files
+
+    rows = np.random.default_rng(0).integers(0, 2, size=(300, 12), dtype=np.uint8)
+    held_out = ["--valid", "held-out.npy", "--test", "held-out.npy"]
+    np.save("held-out.npy", rows[:30])
+    np.save("rows.npy", rows)
+    sparse.save_npz("rows.npz", sparse.csr_array(rows))
+    options = ["--hidden", "4", "--estimator", "pcd-1", "--updates", "40", "--batch", "20"]
+    in_memory = as_json("train", "rows.npy", *held_out, *options)
+    monkeypatch.setattr(files, "LARGE_BYTES", 1)
+    name = "rows.npy" if kind == "large" else "rows.npz"
+    streamed = as_json("train", name, *held_out, *options)
+    np.testing.assert_array_equal(hm.load(in_memory["run"]).weights, hm.load(streamed["run"]).weights)
+    assert streamed["train"]["mean"] == pytest.approx(in_memory["train"]["mean"], abs=1e-9)
+    without = as_json("train", name, *options)
+    assert without["log_likelihood"]["rows"] == 30
+    assert without["train"]["rows"] == 240
+
+
+def test_an_early_stop_keeps_the_best_machine_and_says_how_to_repeat_it(as_json):
+    """Rows of coin flips: the held-out log likelihood falls from the start on, so the first machine looked at is the best."""
+    np.save("noise.npy", np.random.default_rng(0).integers(0, 2, size=(40, 14)))
+    options = ["--hidden", "12", "--estimator", "pcd-1", "--l1", "0", "--minutes", "1", "--patience", "0.2"]
+    report = as_json("train", "noise.npy", *options)
+    run = pathlib.Path(report["run"])
+    metrics = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert metrics[-1]["best_step"] < metrics[-1]["step"]
+    best = max(m["valid_log_likelihood"] for m in metrics if "valid_log_likelihood" in m)
+    assert metrics[-1]["valid_log_likelihood"] == best
+    assert report["updates"] == metrics[-1]["best_step"]
+    if report["updates"]:
+        again = as_json(*shlex.split(json.loads((run / "config.json").read_text())["repeat"])[1:])
+        np.testing.assert_array_equal(hm.load(report["run"]).weights, hm.load(again["run"]).weights)
+
+
+def test_the_progress_line_says_what_is_known():
+    from harmonium.cli.training_progress import shown
+
+    first = {"step": 1200.0, "updates_per_second": 300.0, "valid_log_likelihood": -88.123, "log_partition_error": 0.17}
+    first |= {"free_energy_gap": 1.5, "chain_gap": 2.0, "chain_spread": 0.98}
+    later = {"step": 1500.0, "updates_per_second": 310.0}
+    line = shown([first, later])
+    assert line == "update 1,500  310/s  held-out log likelihood about -88.12 +- 0.17  gap +1.50  chains +2.0"
+    collapsed = shown([later | {"valid_log_likelihood": -5.0, "chain_gap": 0.0, "chain_spread": 0.1}])
+    assert "held-out log likelihood -5.000" in collapsed
+    assert "chains: only 10% of the data's spread" in collapsed
+    assert "chains: 300% of the data's spread" in shown([later | {"chain_gap": 0.0, "chain_spread": 3.0}])
+
+
+def test_compiled_code_is_kept_where_the_user_says(tmp_path):
+    """The second process finds what the first has compiled."""
+    command = [sys.executable, "-m", "harmonium", "train", "bars-and-stripes:2x2", "--hidden", "3", "--updates", "5", "--json"]
+    environment = os.environ | {"HARMONIUM_CACHE": str(tmp_path / "kept")}
+    subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=True)
+    first = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "kept").iterdir() if path.name.endswith("-cache")}
+    assert first
+    subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=True)
+    second = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "kept").iterdir() if path.name.endswith("-cache")}
+    assert second == first
 
 
 def test_train_on_files_with_rows_for_validation_and_test(as_json):

@@ -61,6 +61,23 @@ def test_mean_is_the_gradient_of_the_log_normaliser(units):
 
 
 @each
+def test_shifting_adds_to_what_multiplies_x(units):
+    states = listed(units)
+    by = np.array([0.7, -0.2, 1.1])
+    shifted = units.shifted(by)
+    np.testing.assert_allclose(shifted.energy(states), units.energy(states) - states @ by, atol=1e-12)
+    np.testing.assert_allclose(shifted.mean(INPUTS), units.mean(INPUTS + by), atol=1e-12)
+    np.testing.assert_allclose(shifted.linear, units.linear + by, atol=1e-12)
+
+
+@each
+def test_the_linear_part_of_statistics_is_x_itself_and_of_moments_its_mean(units):
+    states = listed(units)
+    np.testing.assert_array_equal(units.statistics(states).linear, states)
+    np.testing.assert_allclose(units.moments(INPUTS).linear, units.mean(INPUTS), atol=1e-12)
+
+
+@each
 def test_softplus_form_is_the_log_normaliser_and_affine(units):
     form = units.softplus_form(INPUTS)
     if form is None:

@@ -1,0 +1,103 @@
+"""The rows of every update: each once an epoch, the same from memory and as they are read."""
+
+from __future__ import annotations
+
+import itertools
+
+import jax
+import numpy as np
+import optax
+import pytest
+from scipy import sparse
+
+import harmonium as hm
+from harmonium.data import Streamed
+from harmonium.training import batches
+from harmonium.training.batches import Batches
+from harmonium.units import Binary
+
+
+@pytest.fixture
+def rows():
+    return np.random.default_rng(0).integers(0, 2, size=(23, 6), dtype=np.uint8)
+
+
+@pytest.fixture
+def on_disk(rows, tmp_path):
+    np.save(tmp_path / "rows.npy", rows)
+    return np.load(tmp_path / "rows.npy", mmap_mode="r")
+
+
+def of_updates(source, count, size=5, seed=3):
+    supply = Batches(source, Binary.zeros(6), size, seed)
+    windows = supply.windows()
+    served = []
+    for window in itertools.islice(windows, -(-count // supply.length)):
+        served += [np.asarray(batches.batch(window, place, np.float32)) for place in range(supply.length)]
+        if len(served) >= count:
+            break
+    windows.close()
+    return np.stack(served[:count])
+
+
+def test_an_epoch_has_every_row_at_most_once_and_epochs_differ():
+    numbered = np.arange(23, dtype=np.int8)[:, None]
+    supply = Batches(numbered, Binary.zeros(1), 5, 0)
+    assert supply.in_epoch == 4
+    window = next(supply.windows())
+    order = np.asarray(window.order)[:8].reshape(2, 20)
+    assert all(len(set(epoch)) == 20 for epoch in order)
+    assert not np.array_equal(order[0], order[1])
+    first = np.asarray(batches.batch(window, 0, np.float32))
+    np.testing.assert_array_equal(first[:, 0], order[0, :5])
+
+
+def test_all_rows_at_once_come_in_their_order(rows):
+    np.testing.assert_array_equal(of_updates(rows, 2, size=23), np.stack([rows, rows]))
+
+
+@pytest.mark.parametrize("kind", [sparse.csr_matrix, sparse.csr_array, sparse.coo_array, "memory-mapped"])
+@pytest.mark.parametrize("most", [1 << 26, 4 * 5 * 6 * 3])
+def test_rows_that_are_read_are_the_same_rows(rows, on_disk, kind, most, monkeypatch):
+    """Also where a window holds three updates only, so that epochs begin in its middle."""
+    monkeypatch.setattr(batches, "MOST_BYTES", most)
+    source = Streamed(on_disk if kind == "memory-mapped" else kind(rows))
+    np.testing.assert_array_equal(of_updates(source, 11), of_updates(rows, 11))
+
+
+@pytest.mark.parametrize("kind", [sparse.csr_array, "memory-mapped"])
+def test_training_on_rows_that_are_read_gives_the_same_machine(rows, on_disk, kind, monkeypatch):
+    monkeypatch.setattr(batches, "MOST_BYTES", 4 * 5 * 6 * 7)
+    source = on_disk if kind == "memory-mapped" else kind(rows)
+    machines = []
+    for data in (rows, source):
+        rbm = hm.initial(data, 4)
+        *_, state = hm.train(rbm, data, hm.pcd(1, chains=10), optax.sgd(0.1), batch_size=5, updates=40, valid=rows[:5])
+        machines.append(state.rbm)
+        assert {"train_log_likelihood", "valid_log_likelihood"} <= set(state.metrics)
+    assert jax.tree.all(jax.tree.map(np.array_equal, *machines))
+
+
+def test_a_value_outside_the_domain_is_found_when_its_row_is_read(rows, tmp_path):
+    rows[17, 2] = 3
+    np.save(tmp_path / "bad.npy", rows)
+    bad = np.load(tmp_path / "bad.npy", mmap_mode="r")
+    rbm = hm.initial(rows[:10], 4)
+    with pytest.raises(hm.InputError, match=r"data row 18 cannot be used: .*3 in .*column 3, but a binary unit is 0 or 1"):
+        list(hm.train(rbm, bad, hm.cd(1), batch_size=5, updates=10))
+
+
+def test_bad_tables_are_refused(rows, on_disk):
+    with pytest.raises(hm.InputError, match="data must have 5 columns"):
+        hm.train(hm.initial(rows[:, :5], 2), on_disk, updates=1)
+    with pytest.raises(hm.InputError, match=r"must have shape \[n, V\]"):
+        Streamed(np.zeros((0, 3)))
+    with pytest.raises(hm.InputError, match="real numbers"):
+        Streamed(np.array([["a", "b"]]))
+
+
+def test_a_subset_is_read_by_its_own_numbers(rows):
+    some = Streamed(sparse.csr_array(rows)).subset(np.array([20, 3, 7]))
+    assert some.shape == (3, 6)
+    np.testing.assert_array_equal(some.take(np.array([2, 0, 2])), rows[[7, 20, 7]])
+    np.testing.assert_array_equal(some.subset(np.array([1])).take(np.array([0])), rows[[3]])

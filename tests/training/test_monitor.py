@@ -1,0 +1,79 @@
+"""What is followed while a machine is trained, against the exact values."""
+
+from __future__ import annotations
+
+import jax
+import numpy as np
+import pytest
+from conftest import random_machine
+
+import harmonium as hm
+from harmonium import exact
+from harmonium.samplers import tempering
+from harmonium.training import monitor
+from harmonium.training.monitor import Monitor
+from harmonium.units import Binary
+
+ROWS = np.random.default_rng(0).integers(0, 2, size=(60, 10), dtype=np.int8)
+
+
+def measured(rbm, state=(), rows=ROWS, valid=ROWS[:20], exact_seconds=1.0, estimates=True, ended=False):
+    return Monitor(rbm, rows, valid, 6, exact_seconds, estimates).measure(rbm, state, 12, ended)
+
+
+@pytest.fixture
+def rbm():
+    return random_machine(Binary, Binary, (10, 6))
+
+
+def test_means_of_thousands_of_large_free_energies_lose_no_digits():
+    wide = random_machine(Binary, Binary, (400, 6), scale=3.0)
+    rows = np.random.default_rng(1).integers(0, 2, size=(5000, 400), dtype=np.int8)
+    found = measured(wide, rows=rows, valid=rows[:2000], exact_seconds=1e-12)
+    expected = hm.free_energy(wide, rows[:2000]).mean() - hm.free_energy(wide, rows[:2000]).mean()
+    assert found["free_energy_gap"] == pytest.approx(expected, abs=1e-9)
+    shown = monitor._mean_free_energy(wide, rows)
+    assert shown == pytest.approx(hm.free_energy(wide, rows).mean(), rel=1e-6)
+
+
+def test_chains_are_compared_with_training_rows(rbm):
+    sampler = tempering(chains=20, rungs=3)
+    state = sampler.init(jax.random.key(0), rbm)
+    found = measured(rbm, state)
+    top = np.asarray(state.v[-1])
+    shown = ROWS[:20]
+    assert found["chain_gap"] == pytest.approx(hm.free_energy(rbm, top).mean() - hm.free_energy(rbm, shown).mean(), abs=1e-4)
+    assert found["chain_spread"] == pytest.approx(top.var(axis=0).sum() / shown.var(axis=0).sum())
+    assert "chain_gap" not in measured(rbm)
+
+
+def test_an_estimate_is_followed_where_exact_values_take_too_long(rbm, monkeypatch):
+    """The estimate has an error bar; over five of them (5 sigma: a false alarm in about a million) it holds the exact value."""
+    monkeypatch.setattr(monitor, "ESTIMATES_AFTER", 0.0)
+    found = measured(rbm, exact_seconds=1e-12)
+    log_z = exact.log_partition(rbm)
+    assert 0 < found["log_partition_error"] < 0.1
+    expected = -hm.free_energy(rbm, ROWS[:20]).mean() - log_z
+    assert found["valid_log_likelihood"] == pytest.approx(expected, abs=5 * found["log_partition_error"])
+    assert "log_partition_error" not in measured(rbm)
+    assert "valid_log_likelihood" not in measured(rbm, exact_seconds=1e-12, estimates=False)
+
+
+def test_short_runs_are_spared_estimates(rbm):
+    assert "valid_log_likelihood" not in measured(rbm, exact_seconds=1e-12)
+    assert "valid_log_likelihood" not in measured(rbm, exact_seconds=1e-12, ended=True)
+
+
+def test_what_takes_time_keeps_to_its_share_and_comes_at_the_end(rbm):
+    following = Monitor(rbm, ROWS, ROWS[:20], 6, 1.0, True)
+    following.measure(rbm, (), 0, False)
+    following._spent = 1e6
+    assert set(following.measure(rbm, (), 1, False)) == {"epoch", "seconds"}
+    assert "valid_log_likelihood" in following.measure(rbm, (), 2, True)
+
+
+def test_without_held_out_rows_training_rows_are_followed(rbm):
+    found = measured(rbm, valid=None)
+    assert found["train_log_likelihood"] == pytest.approx(exact.log_likelihood(rbm, ROWS).mean(), abs=1e-5)
+    assert "valid_log_likelihood" not in found
+    assert "free_energy_gap" not in found
