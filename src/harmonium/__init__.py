@@ -15,7 +15,20 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from harmonium import data, diagnostics, exact, gradients, likelihood, model, plots, samplers, storage, training, units
+    from harmonium import (
+        data,
+        diagnostics,
+        exact,
+        gradients,
+        likelihood,
+        model,
+        plots,
+        samplers,
+        sklearn,
+        storage,
+        training,
+        units,
+    )
     from harmonium.checks import InputError
     from harmonium.face import (
         at_temperature,
@@ -27,7 +40,7 @@ if TYPE_CHECKING:
         sample,
         visible_given_hidden,
     )
-    from harmonium.gradients import cd, pcd, persistent
+    from harmonium.gradients import cd, centred, pcd, persistent
     from harmonium.likelihood import Likelihood, evaluate
     from harmonium.likelihood.bracket import bracket
     from harmonium.model import RBM
@@ -35,7 +48,7 @@ if TYPE_CHECKING:
     from harmonium.samplers.tempering import tempering
     from harmonium.samplers.trajectory import trajectory
     from harmonium.storage import load, load_state, save, save_state
-    from harmonium.training import DivergenceError, TrainState, initial, train
+    from harmonium.training import DivergenceError, TrainState, initial, stop_early, train
     from harmonium.units import Binary, Spin
 
 _HOMES = {
@@ -55,6 +68,7 @@ _HOMES = {
     "tempering": "samplers",
     "trajectory": "samplers",
     "cd": "gradients",
+    "centred": "gradients",
     "pcd": "gradients",
     "persistent": "gradients",
     "Likelihood": "likelihood",
@@ -62,6 +76,7 @@ _HOMES = {
     "evaluate": "likelihood",
     "initial": "training",
     "train": "training",
+    "stop_early": "training",
     "TrainState": "training",
     "DivergenceError": "training",
     "save": "storage",
@@ -79,6 +94,7 @@ _MODULES = (
     "model",
     "plots",
     "samplers",
+    "sklearn",
     "storage",
     "training",
     "units",
@@ -95,6 +111,7 @@ __all__ = [
     "at_temperature",
     "bracket",
     "cd",
+    "centred",
     "data",
     "diagnostics",
     "energy",
@@ -119,6 +136,8 @@ __all__ = [
     "samplers",
     "save",
     "save_state",
+    "sklearn",
+    "stop_early",
     "storage",
     "tempering",
     "train",

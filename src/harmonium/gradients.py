@@ -4,7 +4,8 @@
              = statistics expected with v held at the data - statistics expected under the model
 
 They differ only in where the negative term's v comes from. A gradient is an `RBM` whose leaves are the derivatives.
-`centred` turns any of them into the gradient of the same machine written in centred variables.
+`centred` turns any of them into the gradient of the same machine written in centred variables. Equal settings give the same
+object, so that what has been compiled for an estimator serves again.
 
 References: G. Hinton, Neural Computation 14 (2002), section 4 (CD); T. Tieleman, "Training restricted Boltzmann machines
 using approximations to the likelihood gradient", ICML 2008 (PCD); A. Fischer and C. Igel, "Bounding the bias of
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import cache
 from typing import Any, NamedTuple
 
 import jax
@@ -48,6 +50,7 @@ class Estimator(NamedTuple):
     gradient: Callable[[Any, RBM, Any, Any], tuple[RBM, Any, Terms]]
 
 
+@cache
 def exact() -> Estimator:
     """The gradient itself: the negative term by enumerating the smaller layer."""
 
@@ -69,8 +72,11 @@ def cd(k: int = 1, sampled: bool = False) -> Estimator:
         sampled: count the sampled hidden states, as in the vector form v h^T - v' h'^T, instead of their means
             (the same expectation with more noise).
     """
-    k = checks.whole(k, "k")
+    return _cd(checks.whole(k, "k"), bool(sampled))
 
+
+@cache
+def _cd(k: int, sampled: bool) -> Estimator:
     def gradient(key: Any, rbm: RBM, state: Any, v: Any) -> tuple[RBM, Any, Terms]:
         start_key, sweep_key = jax.random.split(key)
         inputs = model.hidden_inputs(rbm, v)
@@ -93,7 +99,12 @@ def pcd(k: int = 1, chains: int = 500) -> Estimator:
     Args:
         k: sweeps at each update. chains: number of chains.
     """
-    return persistent(gibbs(checks.whole(chains, "chains"), checks.whole(k, "k")))
+    return _pcd(checks.whole(k, "k"), checks.whole(chains, "chains"))
+
+
+@cache
+def _pcd(k: int, chains: int) -> Estimator:
+    return persistent(gibbs(chains, k))
 
 
 def persistent(sampler: Sampler) -> Estimator:
@@ -125,6 +136,7 @@ SMOOTHING = 0.01
 """How far the offsets of a centred gradient follow the latest batch."""
 
 
+@cache
 def centred(estimator: Estimator) -> Estimator:
     """The gradient of `estimator` in the centred parametrisation, with m and n the running means of v and h under the data:
 

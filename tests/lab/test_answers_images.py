@@ -13,6 +13,7 @@ import threading
 import time
 
 import numpy as np
+import optax
 import pytest
 
 import harmonium as hm
@@ -194,7 +195,8 @@ def test_training_starts_improves_pauses_goes_on_and_closes_with_the_exact_likel
     # The same run by the library alone.
     data = hm.data.load("digits")
     start = hm.initial(data.train, 6, seed=3)
-    states = hm.train(start, data.train, updates=done["step"], batch_size=100, valid=data.valid, seed=3)
+    estimator, ascent = hm.pcd(1, chains=500), optax.sgd(0.05)
+    states = hm.train(start, data.train, estimator, ascent, updates=done["step"], batch_size=100, valid=data.valid, seed=3)
     *_, last = states
     shown = page.keep["images"].training.machine
     # Its chains and batches are the same; XLA's sums differ in the last bits, which a chain amplifies.

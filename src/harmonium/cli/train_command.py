@@ -77,6 +77,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("the training (what is not said is chosen from the size of the data and the machine)")
     group.add_argument("--estimator", metavar="E", help="of the gradient: pcd-K, cd-K, pt-K, ptt-K or exact")
     group.add_argument("--rate", metavar="R", type=number, help="learning rate")
+    group.add_argument("--momentum", metavar="X", type=number, help="of the ascent, 0: none")
     group.add_argument("--batch", metavar="N", type=int, help="rows in an update")
     group.add_argument("--chains", metavar="N", type=int, help="number of chains, not of cd or exact")
     group.add_argument("--l1", metavar="X", type=number, help="strength of the penalty on the sum of |weights|, 0: none")
@@ -189,6 +190,8 @@ def _settings(options: argparse.Namespace, rows: int, rbm: RBM) -> Settings:
     asked = {field.name: getattr(options, field.name, None) for field in fields(chosen)}
     chosen = replace(chosen, **{name: value for name, value in asked.items() if value is not None})
     checks.positive(chosen.rate, "--rate")
+    if checks.share(chosen.momentum, "--momentum") == 1:
+        raise InputError("--momentum must be below 1: with 1 no step would ever be forgotten")
     checks.whole(chosen.batch, "--batch")
     checks.whole(chosen.chains, "--chains")
     if chosen.l1 != 0:

@@ -6,7 +6,7 @@ windows of equal length, so that one compiled loop takes any of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -76,7 +76,7 @@ class Batches:
         self._epoch = -1
         self._order = np.empty(0, np.int32)
 
-    def windows(self) -> Iterator[Window]:
+    def windows(self) -> Generator[Window]:
         """Window 0, 1, 2, ... without end, each prepared while the one before it is in use."""
         if self._resident is not None and self._size == self._count:
             while True:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -24,21 +25,22 @@ import optax
 
 from harmonium import checks, model
 from harmonium.checks import MOST, InputError
-from harmonium.data.streams import Streamed, as_streamed
+from harmonium.data.streams import as_streamed, sample_of
 from harmonium.gradients import Estimator, centred, pcd
 from harmonium.keys import key_of
 from harmonium.model import RBM
 from harmonium.training import batches
 from harmonium.training.batches import Batches, Window
-from harmonium.training.monitor import EXACT_SECONDS, Monitor
+from harmonium.training.monitor import EXACT_SECONDS, MOST_ROWS, Monitor
 
 LARGEST = 1e15
 """No parameter that means anything comes near this; long before float32 ends, training has diverged."""
+DEFAULT_OPTIMISER = optax.sgd(0.1)
 STRIDE = 8
 """After the first STRIDE^2 updates, one in so many is averaged."""
 MOST_COOLDOWN = 0.9
 TIMES_A_STATE = 10
-"""Updates get at least this many times as long as making a state took: a large machine is long in copying."""
+"""Updates get at least this many times as long as copying a state took, which is long for a large machine."""
 
 
 class DivergenceError(InputError):
@@ -124,8 +126,9 @@ def train(
         DivergenceError: a parameter is no longer a number, or absurdly large.
     """
     model.validate(rbm)
-    rows = _rows(rbm, data, "data")
-    held_out = None if valid is None else _rows(rbm, valid, "valid")
+    shown = _sampled(rbm, data, "data")
+    rows = as_streamed(data) or shown
+    held_out = None if valid is None else _sampled(rbm, valid, "valid")
     batch_size = min(checks.whole(batch_size, "batch_size"), len(rows))
     if (updates is not None) + (epochs is not None) + (minutes is not None) != 1:
         raise InputError("say when to stop: exactly one of updates, epochs or minutes must be given")
@@ -151,25 +154,25 @@ def train(
     if not callable(spacing):
         checks.positive(spacing, "seconds_between_states")
     estimator = estimator or centred(pcd(1, chains=100))
-    optimiser = optimiser or optax.sgd(0.1)
+    optimiser = optimiser or DEFAULT_OPTIMISER
     supply = Batches(rows, rbm.visible, batch_size, checks.seed(seed))
-    monitor = Monitor(rbm, rows, held_out, supply.in_epoch, exact_seconds, estimates)
+    monitor = Monitor(rbm, shown, held_out, supply.in_epoch, exact_seconds, estimates)
     run = _Run(rbm, estimator, optimiser, supply, monitor, bfloat16, spacing)
     return run.states(_Clock(last, horizon or last, minutes, cooldown), cooldown, average, seed)
 
 
-def _rows(rbm: RBM, data: Any, what: str) -> np.ndarray | Streamed:
-    streamed = as_streamed(data)
-    if streamed is not None:
-        if streamed.shape[1] != rbm.visible.size:
-            raise InputError(f"{what} must have {rbm.visible.size} columns, but its shape is {list(streamed.shape)}")
-        return streamed
+def _rows(rbm: RBM, data: Any, what: str) -> np.ndarray:
     array = rbm.visible.check(data, what)
     if array.ndim != 2 or len(array) == 0:
         raise InputError(f"{what} must have shape [n, {rbm.visible.size}] with n at least 1, but has {list(array.shape)}")
     # Data of small whole numbers travels as bytes; batches become floating point on the device.
     small = array.astype(np.int8)
     return small if np.array_equal(small, array) else array.astype(np.float32)
+
+
+def _sampled(rbm: RBM, data: Any, what: str) -> np.ndarray:
+    """The rows to be followed: of streamed ones some, read at once."""
+    return _rows(rbm, data if as_streamed(data) is None else sample_of(data, MOST_ROWS, what), what)
 
 
 class _Clock:
@@ -223,6 +226,7 @@ class _Run:
     monitor: Monitor
     bfloat16: bool
     spacing: float | Callable[[], float]
+    copying: float = 0.0
 
     def states(self, clock: _Clock, cooldown: float, average: float, seed: int) -> Iterator[TrainState]:
         init_key, update_key = jax.random.split(key_of(seed))
@@ -230,12 +234,16 @@ class _Run:
         start, copy = (jax.tree.map(lambda leaf: jnp.array(leaf, dtype=jnp.float32), self.rbm) for _ in range(2))
         carry = _Carry(jnp.zeros((), jnp.int32), start, copy, *_initial(init_key, start, self.estimator, self.optimiser))
         plan = _Plan(update_key, jnp.int32(clock.horizon or 0), jnp.float32(cooldown), jnp.float32(average))
-        windows = self.supply.windows()
+        with closing(self.supply.windows()) as windows:
+            yield from self._run(carry, plan, windows, clock)
+
+    def _run(self, carry: _Carry, plan: _Plan, windows: Iterator[Window], clock: _Clock) -> Iterator[TrainState]:
         window, first = next(windows), 0
         done, count, speed, ended = 0, 1, 0.0, False
         yield self._state(carry, done, speed, clock)
         while not ended:
-            before, target = time.monotonic(), done + (count if clock.last is None else min(count, clock.last - done))
+            before, begun = time.monotonic(), done
+            target = done + (count if clock.last is None else min(count, clock.last - done))
             while done < target:
                 if done == first + self.supply.length:
                     window, first = next(windows), done
@@ -253,7 +261,7 @@ class _Run:
                 done += here
             if not bool(sound):
                 raise DivergenceError(
-                    f"training diverged between updates {target - count} and {done}: a parameter is no longer a sensible "
+                    f"training diverged between updates {begun} and {done}: a parameter is no longer a sensible "
                     "number; lower the rate"
                 )
             taken, compiling = time.monotonic() - before, done == 1
@@ -262,17 +270,16 @@ class _Run:
             ended = clock.ended(done)
             if compiling and not ended:
                 continue  # the first call was mostly compilation: it says nothing about speed
-            speed = count / taken
-            before = time.monotonic()
-            state = self._state(carry, done, speed, clock, ended)
-            making = time.monotonic() - before
-            yield state
-            wanted = self.spacing() if callable(self.spacing) else max(self.spacing, TIMES_A_STATE * making)
+            speed = (done - begun) / taken
+            yield self._state(carry, done, speed, clock, ended)
+            wanted = self.spacing() if callable(self.spacing) else max(self.spacing, TIMES_A_STATE * self.copying)
             count = max(1, min(int(speed * clock.room(wanted)), 8 * count))
 
     def _state(self, carry: _Carry, done: int, speed: float, clock: _Clock, ended: bool = False) -> TrainState:
+        before = time.monotonic()
         # Copies, since the next updates write over these arrays.
         held = jax.tree.map(np.array, carry)
+        self.copying = time.monotonic() - before
         metrics = {"step": float(done), "updates_per_second": speed}
         if clock.horizon is not None:
             metrics["horizon"] = float(clock.horizon)

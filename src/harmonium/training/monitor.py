@@ -10,7 +10,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from harmonium import exact, gradients, model
-from harmonium.data.streams import Streamed, sample_of
 from harmonium.likelihood.running import RunningEstimate
 from harmonium.model import RBM
 
@@ -37,15 +36,15 @@ class Monitor:
     def __init__(
         self,
         rbm: RBM,
-        rows: np.ndarray | Streamed,
-        held_out: np.ndarray | Streamed | None,
+        rows: np.ndarray,
+        held_out: np.ndarray | None,
         in_epoch: int,
         exact_seconds: float,
         estimates: bool,
     ) -> None:
-        self._held_out = None if held_out is None else sample_of(held_out, MOST_ROWS, "valid")[:MOST_ROWS]
+        self._held_out = None if held_out is None else _spaced(held_out, MOST_ROWS)
         # As many training rows as held-out ones, so that the two means are comparable.
-        self._shown = _some(rows, MOST_ROWS if self._held_out is None else len(self._held_out))
+        self._shown = _spaced(rows, MOST_ROWS if self._held_out is None else len(self._held_out))
         self._in_epoch, self._begun = in_epoch, time.monotonic()
         self._variance = float(np.var(self._shown, axis=0, dtype=np.float64).sum())
         self._spent, self._compiled = 0.0, False
@@ -89,8 +88,9 @@ class Monitor:
         return value
 
 
-def _some(rows: np.ndarray | Streamed, most: int) -> np.ndarray:
-    return sample_of(rows, most, "data") if isinstance(rows, Streamed) else rows[:most]
+def _spaced(rows: np.ndarray, most: int) -> np.ndarray:
+    """At most so many of the rows, evenly spaced: files may be sorted by class."""
+    return rows if len(rows) <= most else rows[np.linspace(0, len(rows) - 1, most, dtype=np.int64)]
 
 
 def _mean_free_energy(rbm: RBM, v: np.ndarray) -> float:

@@ -20,7 +20,7 @@ BATCH = CHAINS = 200
 RATE = 0.3
 L1 = 1e-4
 WEIGHTS_A_ROW = 5.0
-EXACT_RATE = 0.2
+EXACT_RATE, EXACT_MOMENTUM = 0.2, 0.9
 MOST_EXACT_ROWS = 10_000
 TRANSCENDENTAL = 40
 """What a unit's mean and log normaliser cost, in multiplications."""
@@ -33,14 +33,15 @@ AVERAGE = 0.1
 class Settings:
     """How to train: what `train` and the optimiser are given.
 
-    `estimator`: a name of `gradients.by_name`. `centred`: whether in centred variables. `rate`: of gradient ascent. `batch`,
-    `chains`: rows and chains of an update. `l1`: strength of the penalty on the weights, 0 for none. `cooldown`, `average`:
-    as in `train`.
+    `estimator`: a name of `gradients.by_name`. `centred`: whether in centred variables. `rate`, `momentum`: of gradient ascent.
+    `batch`, `chains`: rows and chains of an update. `l1`: strength of the penalty on the weights, 0 for none. `cooldown`,
+    `average`: as in `train`.
     """
 
     estimator: str
     centred: bool
     rate: float
+    momentum: float
     batch: int
     chains: int
     l1: float
@@ -54,7 +55,8 @@ class Settings:
 
     def make_optimiser(self) -> optax.GradientTransformation:
         """Gradient ascent on the penalised log likelihood."""
-        ascent = optax.sgd(checks.positive(self.rate, "rate"))
+        # No momentum rather than one of 0, which would keep an array as large as the weights for nothing.
+        ascent = optax.sgd(checks.positive(self.rate, "rate"), momentum=self.momentum or None)
         return optax.chain(l1_penalty(self.l1), ascent) if self.l1 else ascent
 
 
@@ -63,6 +65,7 @@ def settings_for(rows: int, rbm: RBM, estimator: str | None = None) -> Settings:
 
     * The estimator is the exact gradient where the smaller layer has so few states that an update costs no more than some
       ten updates of persistent chains, and otherwise pcd-1: what more sweeps or a ladder bring, more updates bring sooner.
+      The exact gradient has no noise to average out, so it is followed with momentum.
     * An update takes 200 rows and 200 chains: smaller updates, more of them, learn faster from as many rows; below 200
       passing over the weights takes up too much of the time. The rate is constant for half of the run, and
       falls to zero in the other half; the average over the last tenth of the updates removes what noise is left.
@@ -70,10 +73,10 @@ def settings_for(rows: int, rbm: RBM, estimator: str | None = None) -> Settings:
       there is little to overfit then.
     """
     exact = estimator == "exact" if estimator else _exact_is_cheap(rbm)
-    rate, batch = (EXACT_RATE, MOST_EXACT_ROWS) if exact else (RATE, BATCH)
+    rate, momentum, batch = (EXACT_RATE, EXACT_MOMENTUM, MOST_EXACT_ROWS) if exact else (RATE, 0.0, BATCH)
     penalty = L1 * min(1.0, rbm.weights.size / (WEIGHTS_A_ROW * rows))
     name = "exact" if exact else estimator or "pcd-1"
-    return Settings(name, True, rate, min(rows, batch), CHAINS, penalty, COOLDOWN, AVERAGE)
+    return Settings(name, True, rate, momentum, min(rows, batch), CHAINS, penalty, COOLDOWN, AVERAGE)
 
 
 def _exact_is_cheap(rbm: RBM) -> bool:
