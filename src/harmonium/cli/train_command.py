@@ -121,7 +121,7 @@ def run(options: argparse.Namespace) -> int | None:
     base_rate = rbm.visible
     for part in ("valid", "test"):
         base_rate.check(getattr(dataset, part), f"{part} data")
-    settings = _settings(options, len(dataset.train), rbm)
+    settings = _settings(options, dataset, rbm)
     estimator = settings.make_estimator()
     states = training.train(
         rbm,
@@ -170,7 +170,7 @@ def run(options: argparse.Namespace) -> int | None:
     return None
 
 
-def _settings(options: argparse.Namespace, rows: int, rbm: RBM) -> Settings:
+def _settings(options: argparse.Namespace, dataset: Dataset, rbm: RBM) -> Settings:
     """What is asked for, and beside it what suits the data; written back into the options, so that the run is on record."""
     from dataclasses import fields, replace
 
@@ -184,7 +184,9 @@ def _settings(options: argparse.Namespace, rows: int, rbm: RBM) -> Settings:
         options.minutes = DEFAULT_MINUTES
     if options.patience is None:
         options.patience = 0.0 if options.minutes is None else 0.5
-    chosen = settings_for(rows, rbm, options.estimator)
+    chosen = settings_for(len(dataset.train), rbm, options.estimator)
+    if dataset.entropy is not None:
+        chosen = replace(chosen, l1=0.0)  # the rows are the law itself: there is nothing to overfit
     if options.not_centred:
         chosen = replace(chosen, centred=False)
     asked = {field.name: getattr(options, field.name, None) for field in fields(chosen)}

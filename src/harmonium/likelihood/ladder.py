@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 from harmonium import checks, exact, model
 from harmonium.checks import InputError
@@ -152,7 +152,7 @@ def _summed(up: np.ndarray, down: np.ndarray, base: float) -> LadderBracket:
         above, below = 1 / (1 + np.exp(c - f)), 1 / (1 + np.exp(-c - r))
         slope = (above * (1 - above)).mean() + (below * (1 - below)).mean()
         shares[2] += (above - below).mean(axis=0) / max(slope, 1e-300)
-    reach = stats.t.ppf((1 + COVERAGE) / 2, chains - 1) * shares.std(axis=1, ddof=1) / np.sqrt(chains)
+    reach = stdtrit(chains - 1, (1 + COVERAGE) / 2) * shares.std(axis=1, ddof=1) / np.sqrt(chains)
     totals = base + rises.sum(axis=1)
     forward, reverse, bridge = (Estimate(t, t - e, t + e) for t, e in zip(totals.tolist(), reach.tolist(), strict=True))
     return LadderBracket(forward, reverse, bridge, rises[2])

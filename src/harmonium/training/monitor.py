@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from harmonium import exact, gradients, model
-from harmonium.likelihood.running import RunningEstimate
 from harmonium.model import RBM
+
+if TYPE_CHECKING:
+    from harmonium.likelihood.running import RunningEstimate
 
 EXACT_SECONDS = 1.0
 """By default an exact log likelihood is followed where one value is forecast to take no longer than this."""
@@ -49,8 +51,13 @@ class Monitor:
         self._variance = float(np.var(self._shown, axis=0, dtype=np.float64).sum())
         self._spent, self._compiled = 0.0, False
         self._exact = exact.forecast(rbm) <= exact_seconds
-        self._running = None if self._exact or not estimates else RunningEstimate(rbm, self._shown)
+        self._running = None if self._exact or not estimates else self._estimator_of(rbm)
         self._estimated = False
+
+    def _estimator_of(self, rbm: RBM) -> RunningEstimate:
+        from harmonium.likelihood.running import RunningEstimate  # SciPy is half a second in loading
+
+        return RunningEstimate(rbm, self._shown)
 
     def measure(self, rbm: RBM, estimator_state: Any, done: int, ended: bool) -> dict[str, float]:
         """The metrics of the machine after `done` updates; what takes time, while that is within its share, or at the end."""
