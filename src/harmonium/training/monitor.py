@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 EXACT_SECONDS = 1.0
 """By default an exact log likelihood is followed where one value is forecast to take no longer than this."""
-MONITOR_SHARE = 0.1
+MONITOR_SHARE = 0.05
 """The share of the time that following takes, compilation aside."""
 ESTIMATES_AFTER = 8.0
 """Seconds after which an estimated log likelihood is followed: shorter runs would spend them on compiling it."""
