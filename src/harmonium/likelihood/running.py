@@ -22,6 +22,8 @@ from harmonium.likelihood import annealing, weights
 from harmonium.model import RBM
 
 RUNS, TEMPERATURES = 64, 1024
+PILOT = 256
+"""Temperatures of the first runs of all, which only place those of the next."""
 
 
 class RunningEstimate:
@@ -39,19 +41,17 @@ class RunningEstimate:
 
     def log_partition(self, rbm: RBM) -> tuple[float, float]:
         """ln Z (nats) and the standard error of its runs; the same random numbers each time, so that changes stand out."""
-        value, error = self._estimate(rbm)
         if not self._placed:
-            # The first schedule was blind.
-            value, error = self._estimate(rbm)
+            self._estimate(rbm, PILOT)
             self._placed = True
-        return value, error
+        return self._estimate(rbm, TEMPERATURES)
 
-    def _estimate(self, rbm: RBM) -> tuple[float, float]:
+    def _estimate(self, rbm: RBM, temperatures: int) -> tuple[float, float]:
         with jax.enable_x64(True):
             start_key, key = jax.random.split(key_of(0))
             machine, base = (jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), each) for each in (rbm, self._base))
             v = annealing.start(start_key, base, machine, RUNS)
-            found = annealing.anneal(key, base, machine, v, self._schedule, TEMPERATURES)
+            found = annealing.anneal(key, base, machine, v, self._schedule, temperatures)
             self._schedule = annealing.spread_schedule(self._schedule, found.gains)
             at_base = float(model.independent_log_partition(float64(self._base)))
         log_weights = found.log_weights
