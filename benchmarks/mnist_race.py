@@ -45,11 +45,12 @@ def of_harmonium(train: np.ndarray, valid: np.ndarray, hidden: int, minutes: flo
         cooldown=settings.cooldown,
         average=settings.average,
         valid=valid,
+        patience=0.5,
     )
     kept: Snapshots = []
     due = iter((*TIMES, np.inf))
     wanted = next(due)
-    for state in training.stop_early(states):
+    for state in states:
         now = time.monotonic() - begun
         print(f"\r  {now:6.0f} s, update {state.step:,}", end="", flush=True)
         if now >= wanted:

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from harmonium.samplers.tempering import tempering
     from harmonium.samplers.trajectory import trajectory
     from harmonium.storage import load, load_state, save, save_state
-    from harmonium.training import DivergenceError, TrainState, initial, stop_early, train
+    from harmonium.training import DivergenceError, TrainState, initial, train
     from harmonium.units import Binary, Spin
 
 _HOMES = {
@@ -76,7 +76,6 @@ _HOMES = {
     "evaluate": "likelihood",
     "initial": "training",
     "train": "training",
-    "stop_early": "training",
     "TrainState": "training",
     "DivergenceError": "training",
     "save": "storage",
@@ -137,7 +136,6 @@ __all__ = [
     "save",
     "save_state",
     "sklearn",
-    "stop_early",
     "storage",
     "tempering",
     "train",

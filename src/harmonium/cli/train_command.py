@@ -71,8 +71,8 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         "--patience",
         metavar="X",
         type=number,
-        help="stop when the best held-out log likelihood is this share of its updates ago, and keep that machine; 0: go on to "
-        "the end and keep the last (default: 0.5; 0 with --updates or --epochs)",
+        help="let the rate fall to zero and end when the best held-out log likelihood is this share of its updates ago, and "
+        "keep the best machine; 0: go on and keep the last (default: 0.5; 0 with --updates or --epochs)",
     )
     group = command.add_argument_group("the training (what is not said is chosen from the size of the data and the machine)")
     group.add_argument("--estimator", metavar="E", help="of the gradient: pcd-K, cd-K, pt-K, ptt-K or exact")
@@ -83,6 +83,9 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     group.add_argument("--l1", metavar="X", type=number, help="strength of the penalty on the sum of |weights|, 0: none")
     group.add_argument("--cooldown", metavar="X", type=number, help="share of the run in which the rate falls to zero")
     group.add_argument("--horizon", metavar="N", type=int, help="updates that --cooldown is a share of, if --updates are fewer")
+    group.add_argument(
+        "--brake", metavar="N", type=int, nargs=2, help="first and last update of a brake that --patience put on, to repeat it"
+    )
     group.add_argument("--average", metavar="X", type=number, help="share of the run that the average reaches back, 0: none")
     group.add_argument("--not-centred", action="store_true", help="follow the gradient itself, not the centred one")
     group.add_argument(
@@ -134,13 +137,13 @@ def run(options: argparse.Namespace) -> int | None:
         minutes=options.minutes,
         horizon=options.horizon,
         cooldown=settings.cooldown,
+        patience=options.patience,
+        brake=options.brake,
         average=settings.average,
         valid=dataset.valid,
         seed=options.seed,
         bfloat16=options.precision == "bf16",
     )
-    if options.patience:
-        states = training.stop_early(states, options.patience)
     _trace(rbm, estimator, dataset.train)
     plain_name = re.sub(r"\.(npy|npz|csv|tsv|txt|parquet|idx|gz)(?=$|[.:])", "", Path(dataset.name).name)
     name = re.sub(r"[^\w.-]+", "-", plain_name).strip("-.") or "run"
@@ -150,7 +153,7 @@ def run(options: argparse.Namespace) -> int | None:
     (folder / runs.METRICS).unlink(missing_ok=True)
     state, history, stopped = follow(states, folder, options)
     kept = int(state.metrics.get("best_step", state.step))
-    config |= {"updates": kept, "finished": stopped is None, "repeat": _repeat(options, kept, state.metrics.get("horizon"))}
+    config |= {"updates": kept, "finished": stopped is None, "repeat": _repeat(options, kept, state.metrics)}
     runs.write_json(folder / runs.CONFIG, config)
     _save(state.rbm, base_rate, folder, dataset, config)
     if stopped is not None:
@@ -258,15 +261,19 @@ def _config(options: argparse.Namespace, dataset: Dataset, device: str) -> dict[
     }
 
 
-def _repeat(options: argparse.Namespace, updates: int, horizon: float | None) -> str:
+def _repeat(options: argparse.Namespace, updates: int, metrics: dict[str, float]) -> str:
     """The command that gives the same machine again."""
     words = ["harmonium", "train", options.data, "--updates", str(updates), "--patience", "0"]
-    if horizon is not None and horizon > updates:
-        words += ["--horizon", f"{horizon:.0f}"]
-    left_out = ("data", "updates", "epochs", "minutes", "patience", "horizon", "out", "overwrite", "json", "run")
+    if "horizon" not in metrics:
+        words += ["--cooldown", "0"]  # the run ended before it knew its length, and so before its cooldown
+    elif metrics["horizon"] > updates:
+        words += ["--horizon", f"{metrics['horizon']:.0f}"]
+    if "brake_first" in metrics:
+        words += ["--brake", *(f"{metrics[end]:.0f}" for end in ("brake_first", "brake_last"))]
+    left_out = ("data", "updates", "epochs", "minutes", "patience", "horizon", "brake", "out", "overwrite", "json", "run")
     for name, value in vars(options).items():
         option = f"--{name.replace('_', '-')}"
-        if name in left_out or value is None or value is False:
+        if name in left_out or value is None or value is False or option in words:
             continue
         words += [option] if value is True else [option, str(value)]
     return shlex.join(words)

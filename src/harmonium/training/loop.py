@@ -14,7 +14,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -32,9 +32,11 @@ from harmonium.model import RBM
 from harmonium.training import batches
 from harmonium.training.batches import Batches, Window
 from harmonium.training.monitor import EXACT_SECONDS, MOST_ROWS, Monitor
+from harmonium.training.patience import Brake, Patience
 
 LARGEST = 1e15
 """No parameter that means anything comes near this; long before float32 ends, training has diverged."""
+NO_BRAKE = Brake(MOST - 1, MOST)
 DEFAULT_OPTIMISER = optax.sgd(0.1)
 STRIDE = 8
 """After the first STRIDE^2 updates, one in so many is averaged."""
@@ -73,12 +75,14 @@ class _Carry(NamedTuple):
 
 
 class _Plan(NamedTuple):
-    """What of a run's settings may change without compiling anew; `horizon`: updates in all, 0 while that is not known."""
+    """What of a run's settings may change without compiling anew; `horizon`: updates in all, 0 while that is not known;
+    `brake`: from which update the steps fall to zero to which, both far away where there is none."""
 
     key: Any
     horizon: Any
     cooldown: Any
     average: Any
+    brake: Any
 
 
 def train(
@@ -93,6 +97,8 @@ def train(
     minutes: float | None = None,
     horizon: int | None = None,
     cooldown: float | None = None,
+    patience: float = 0.0,
+    brake: tuple[int, int] | None = None,
     average: float = 0.1,
     valid: Any = None,
     seed: int = 0,
@@ -114,6 +120,11 @@ def train(
         horizon: with `updates` or `epochs`, the length of the run that `cooldown` is a share of, if this one ends before.
         cooldown: share of the run, its last part, in which the optimiser's steps fall linearly to zero; by default 0.5 for the
             default optimiser and 0 (none) for a given one.
+        patience: with `valid`, put on the brake when the best held-out log likelihood (followed, so now and then) is longer ago
+            than this share of its updates: the steps then fall to zero over this share of the updates made, and the run ends.
+            The last state holds the best machine, as `rbm`, with its metrics and `best_step`; 0 ends no run and keeps the last.
+        brake: first and last update of such a brake that is to be repeated; the last state's metrics have them as
+            `brake_first` and `brake_last`.
         average: share of the run so far that the average of the iterates reaches back, in [0, 1]; 0 turns averaging off.
         valid: held-out rows `[m, V]`, for the metrics alone. seed: of every random number.
         bfloat16: round the factors of the estimator's matrix products to bfloat16, with sums and all else in float32.
@@ -150,6 +161,12 @@ def train(
         raise InputError(
             f"cooldown must be at most {MOST_COOLDOWN} with minutes, whose end is not known before, but is {cooldown}"
         )
+    if patience != 0:
+        checks.positive(patience, "patience")
+        if valid is None:
+            raise InputError("patience needs held-out rows: give valid too")
+    if brake is not None and not 0 <= brake[0] < brake[1] <= MOST:
+        raise InputError(f"brake must be two numbers of updates, the first before the last, but is {brake}")
     spacing = seconds_between_states
     if not callable(spacing):
         checks.positive(spacing, "seconds_between_states")
@@ -157,8 +174,9 @@ def train(
     optimiser = optimiser or DEFAULT_OPTIMISER
     supply = Batches(rows, rbm.visible, batch_size, checks.seed(seed))
     monitor = Monitor(rbm, shown, held_out, supply.in_epoch, exact_seconds, estimates)
-    run = _Run(rbm, estimator, optimiser, supply, monitor, bfloat16, spacing)
-    return run.states(_Clock(last, horizon or last, minutes, cooldown), cooldown, average, seed)
+    run = _Run(rbm, estimator, optimiser, supply, monitor, bfloat16, spacing, Patience(patience) if patience else None)
+    clock = _Clock(last, horizon or last, minutes, cooldown)
+    return run.states(clock, cooldown, average, Brake(*brake) if brake else NO_BRAKE, seed)
 
 
 def _rows(rbm: RBM, data: Any, what: str) -> np.ndarray:
@@ -226,20 +244,23 @@ class _Run:
     monitor: Monitor
     bfloat16: bool
     spacing: float | Callable[[], float]
+    patience: Patience | None
     copying: float = 0.0
 
-    def states(self, clock: _Clock, cooldown: float, average: float, seed: int) -> Iterator[TrainState]:
+    def states(self, clock: _Clock, cooldown: float, average: float, brake: Brake, seed: int) -> Iterator[TrainState]:
         init_key, update_key = jax.random.split(key_of(seed))
         # The leaves are float32 for training whatever they came as; two copies, because each is written over.
         start, copy = (jax.tree.map(lambda leaf: jnp.array(leaf, dtype=jnp.float32), self.rbm) for _ in range(2))
         carry = _Carry(jnp.zeros((), jnp.int32), start, copy, *_initial(init_key, start, self.estimator, self.optimiser))
-        plan = _Plan(update_key, jnp.int32(clock.horizon or 0), jnp.float32(cooldown), jnp.float32(average))
+        rest = jnp.float32(cooldown), jnp.float32(average), _on_device(brake)
+        plan = _Plan(update_key, jnp.int32(clock.horizon or 0), *rest)
         with closing(self.supply.windows()) as windows:
             yield from self._run(carry, plan, windows, clock)
 
     def _run(self, carry: _Carry, plan: _Plan, windows: Iterator[Window], clock: _Clock) -> Iterator[TrainState]:
         window, first = next(windows), 0
         done, count, speed, ended = 0, 1, 0.0, False
+        braked: Brake | None = None
         yield self._state(carry, done, speed, clock)
         while not ended:
             before, begun = time.monotonic(), done
@@ -271,7 +292,13 @@ class _Run:
             if compiling and not ended:
                 continue  # the first call was mostly compilation: it says nothing about speed
             speed = (done - begun) / taken
-            yield self._state(carry, done, speed, clock, ended)
+            state = self._state(carry, done, speed, clock, ended)
+            if self.patience is not None:
+                if not braked and (brake := self.patience.brake(done)) is not None and (clock.last or MOST) > brake.last:
+                    plan, braked, clock.last = plan._replace(brake=_on_device(brake)), brake, brake.last
+                if ended:
+                    state = self._kept(state, self.patience, braked)
+            yield state
             wanted = self.spacing() if callable(self.spacing) else max(self.spacing, TIMES_A_STATE * self.copying)
             count = max(1, min(int(speed * clock.room(wanted)), 8 * count))
 
@@ -284,7 +311,20 @@ class _Run:
         if clock.horizon is not None:
             metrics["horizon"] = float(clock.horizon)
         metrics |= self.monitor.measure(held.average, held.estimator, done, ended)
+        if self.patience is not None:
+            self.patience.look(done, held.average, metrics)
         return TrainState(done, held.average, held.iterate, held.optimiser, held.estimator, metrics)
+
+    def _kept(self, state: TrainState, patience: Patience, braked: Brake | None) -> TrainState:
+        metrics = state.metrics
+        if braked is not None:
+            metrics = metrics | {"brake_first": float(braked.first), "brake_last": float(braked.last)}
+        rbm, metrics = patience.kept(state.rbm, metrics)
+        return replace(state, rbm=rbm, metrics=metrics)
+
+
+def _on_device(brake: Brake) -> Brake:
+    return Brake(jnp.int32(brake.first), jnp.int32(brake.last))
 
 
 @partial(jax.jit, static_argnames=("estimator", "optimiser"))
@@ -317,6 +357,8 @@ def _advance(
         step, optimiser_state = optimiser.update(descent, carry.optimiser, iterate)
         left = jnp.where(plan.horizon > 0, 1 - carry.step / plan.horizon, 1)
         pace = jnp.minimum(1, left / jnp.maximum(plan.cooldown, 1e-9))
+        first_braked, last_braked = plan.brake
+        pace *= jnp.clip((last_braked - carry.step) / (last_braked - first_braked), 0, 1)
         iterate = jax.tree.map(lambda leaf, change: leaf + pace * change, iterate, step)
         # Averaging takes as long as the rest of what is done to the weights, so most updates do without: the iterates of eight
         # are nearly one. In the first updates the average is nearly the iterate, so it does not remember the start.

@@ -25,7 +25,7 @@ MOST_EXACT_ROWS = 10_000
 TRANSCENDENTAL = 40
 """What a unit's mean and log normaliser cost, in multiplications."""
 TIMES_AS_COSTLY = 10
-COOLDOWN = 0.5
+COOLDOWN = 0.9
 AVERAGE = 0.1
 
 
@@ -67,8 +67,8 @@ def settings_for(rows: int, rbm: RBM, estimator: str | None = None) -> Settings:
       ten updates of persistent chains, and otherwise pcd-1: what more sweeps or a ladder bring, more updates bring sooner.
       The exact gradient has no noise to average out, so it is followed with momentum.
     * An update takes 200 rows and 200 chains: smaller updates, more of them, learn faster from as many rows; below 200
-      passing over the weights takes up too much of the time. The rate is constant for half of the run, and
-      falls to zero in the other half; the average over the last tenth of the updates removes what noise is left.
+      passing over the weights takes up too much of the time. The rate falls to zero in all but the
+      first tenth of the run; the average over the last tenth of the updates removes what noise is left.
     * The penalty on |w| is 1e-4 where the machine has five weights a row or more, and less in proportion where it has fewer:
       there is little to overfit then.
     """
