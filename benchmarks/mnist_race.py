@@ -45,7 +45,7 @@ def of_harmonium(train: np.ndarray, valid: np.ndarray, hidden: int, minutes: flo
         cooldown=settings.cooldown,
         average=settings.average,
         valid=valid,
-        patience=0.5,
+        patience=1.0,
     )
     kept: Snapshots = []
     due = iter((*TIMES, np.inf))

@@ -43,7 +43,7 @@ example:
   harmonium train images.npy --hidden 500 --binarise threshold=0.5 --minutes 10 --out runs/mine
 """
 
-DEFAULT_MINUTES = 2.0
+DEFAULT_MINUTES, PATIENCE = 2.0, 1.0
 PRECISIONS = ("auto", "float32", "bf16")
 
 
@@ -72,7 +72,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         metavar="X",
         type=number,
         help="let the rate fall to zero and end when the best held-out log likelihood is this share of its updates ago, and "
-        "keep the best machine; 0: go on and keep the last (default: 0.5; 0 with --updates or --epochs)",
+        "keep the best machine; 0: go on and keep the last (default: 1; 0 with --updates or --epochs)",
     )
     group = command.add_argument_group("the training (what is not said is chosen from the size of the data and the machine)")
     group.add_argument("--estimator", metavar="E", help="of the gradient: pcd-K, cd-K, pt-K, ptt-K or exact")
@@ -186,7 +186,7 @@ def _settings(options: argparse.Namespace, dataset: Dataset, rbm: RBM) -> Settin
     if options.updates is options.epochs is options.minutes is None:
         options.minutes = DEFAULT_MINUTES
     if options.patience is None:
-        options.patience = 0.0 if options.minutes is None else 0.5
+        options.patience = 0.0 if options.minutes is None else PATIENCE
     chosen = settings_for(len(dataset.train), rbm, options.estimator)
     if dataset.entropy is not None:
         chosen = replace(chosen, l1=0.0)  # the rows are the law itself: there is nothing to overfit

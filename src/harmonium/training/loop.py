@@ -121,7 +121,7 @@ def train(
         cooldown: share of the run, its last part, in which the optimiser's steps fall linearly to zero; by default 0.5 for the
             default optimiser and 0 (none) for a given one.
         patience: with `valid`, put on the brake when the best held-out log likelihood (followed, so now and then) is longer ago
-            than this share of its updates: the steps then fall to zero over this share of the updates made, and the run ends.
+            than this share of its updates: the steps then fall to zero over half as many updates again, and the run ends.
             The last state holds the best machine, as `rbm`, with its metrics and `best_step`; 0 ends no run and keeps the last.
         brake: first and last update of such a brake that is to be repeated; the last state's metrics have them as
             `brake_first` and `brake_last`.

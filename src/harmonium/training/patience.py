@@ -15,8 +15,10 @@ from typing import Any, NamedTuple
 from harmonium.model import RBM
 
 KEY = "valid_log_likelihood"
-LEAST_UPDATES = 1000
-"""However impatient, no run is ended before this many updates without a better state."""
+LEAST_UPDATES = 10_000
+"""However impatient, no run is braked before so many updates without a better state: at first the chains lag behind."""
+BRAKING = 0.5
+"""A brake takes this share of the updates made before it."""
 
 
 class Brake(NamedTuple):
@@ -38,8 +40,7 @@ class Patience:
     """Remembers the best state of a run, and says when to brake.
 
     Args:
-        share: the best state may be as many updates ago as this share of its own number; the brake then takes as many
-            updates as this share of those made.
+        share: the best state may be as many updates ago as this share of its own number.
     """
 
     def __init__(self, share: float) -> None:
@@ -57,7 +58,7 @@ class Patience:
         """The brake to be put on now, if the best state is too long ago."""
         if self.best is None or step - self.best.step <= max(self._share * self.best.step, LEAST_UPDATES):
             return None
-        return Brake(step, step + max(1, math.ceil(self._share * step)))
+        return Brake(step, step + max(1, math.ceil(BRAKING * step)))
 
     def kept(self, rbm: RBM, metrics: dict[str, Any]) -> tuple[RBM, dict[str, float]]:
         """The machine to use at the end of the run, and the metrics with what is known of it."""
