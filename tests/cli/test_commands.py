@@ -272,7 +272,9 @@ def test_the_same_command_gives_the_same_machine(as_json):
 
 
 def test_minutes_record_what_repeats_the_run(as_json, tmp_path):
-    timed = as_json("train", "shifter:3", "--hidden", "4", "--estimator", "pcd-1", "--chains", "20", "--minutes", "0.1")
+    timed = as_json(
+        "train", "shifter:3", "--hidden", "4", "--estimator", "pcd-1", "--chains", "20", "--minutes", "0.1", "--patience", "0"
+    )
     config = json.loads((tmp_path / timed["run"] / "config.json").read_text())
     assert config["updates"] == timed["updates"]
     name, *arguments = shlex.split(config["repeat"])
@@ -316,9 +318,8 @@ def test_patience_keeps_the_best_machine_and_says_how_to_repeat_it(as_json):
     best = max(m["valid_log_likelihood"] for m in metrics if "valid_log_likelihood" in m)
     assert metrics[-1]["valid_log_likelihood"] == best
     assert report["updates"] == metrics[-1]["best_step"] < metrics[-1]["step"]
-    if report["updates"]:
-        again = as_json(*shlex.split(json.loads((run / "config.json").read_text())["repeat"])[1:])
-        np.testing.assert_array_equal(hm.load(report["run"]).weights, hm.load(again["run"]).weights)
+    again = as_json(*shlex.split(json.loads((run / "config.json").read_text())["repeat"])[1:])
+    np.testing.assert_array_equal(hm.load(report["run"]).weights, hm.load(again["run"]).weights)
 
 
 def test_the_progress_line_says_what_is_known():
@@ -344,7 +345,8 @@ def test_compiled_code_is_kept_where_the_user_says(tmp_path):
     assert first
     subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=True)
     second = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "kept").iterdir() if path.name.endswith("-cache")}
-    assert second == first
+    assert any(name.startswith("jit__advance") for name in first)
+    assert first.items() <= second.items()  # what takes long to compile was found; short work may come to be kept too
 
 
 def test_train_on_files_with_rows_for_validation_and_test(as_json):

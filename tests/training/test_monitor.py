@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from conftest import random_machine
@@ -29,16 +30,13 @@ def rbm():
 def test_means_of_thousands_of_large_free_energies_lose_no_digits():
     wide = random_machine(Binary, Binary, (400, 6), scale=3.0)
     rows = np.random.default_rng(1).integers(0, 2, size=(5000, 400), dtype=np.int8)
-    found = measured(wide, rows=rows, valid=rows[:2000], exact_seconds=1e-12)
-    expected = hm.free_energy(wide, rows[:2000]).mean() - hm.free_energy(wide, rows[:2000]).mean()
-    assert found["free_energy_gap"] == pytest.approx(expected, abs=1e-9)
     shown = monitor._mean_free_energy(wide, rows)
-    assert shown == pytest.approx(hm.free_energy(wide, rows).mean(), rel=1e-6)
+    assert shown == pytest.approx(hm.free_energy(wide, rows).mean(), rel=1e-7)
 
 
 def test_chains_are_compared_with_training_rows(rbm):
     sampler = tempering(chains=20, rungs=3)
-    state = sampler.init(jax.random.key(0), rbm)
+    state = sampler.init(jax.random.key(0), jax.tree.map(jnp.float32, rbm))
     found = measured(rbm, state)
     top = np.asarray(state.v[-1])
     shown = ROWS[:20]

@@ -25,8 +25,8 @@ def shown(patience, values, spacing=1000):
 def test_it_brakes_when_the_best_is_long_ago_and_keeps_the_best():
     patience = Patience(1.0)
     # The best is number 2; patience for as many updates again ends after number 4.
-    brakes = shown(patience, [-9.0, -5.0, -3.0, -4.0, -3.5, -3.2])
-    assert brakes == [None] * 5 + [Brake(5000, 10_000)]
+    brakes = shown(patience, [-9.0, -5.0, -3.0, -4.0, -3.5, -3.2], spacing=10_000)
+    assert brakes == [None] * 5 + [Brake(50_000, 75_000)]
     rbm, metrics = patience.kept("the last", {"step": 9.0, "valid_log_likelihood": -8.0})
     assert rbm == "machine 2"
     assert metrics == {
@@ -34,7 +34,7 @@ def test_it_brakes_when_the_best_is_long_ago_and_keeps_the_best():
         "valid_log_likelihood": -3.0,
         "train_log_likelihood": -2.0,
         "free_energy_gap": 2.0,
-        "best_step": 2000.0,
+        "best_step": 20_000.0,
     }
 
 
@@ -48,8 +48,8 @@ def test_without_a_likelihood_nothing_is_known():
     assert patience.kept("the last", {"step": 3.0}) == ("the last", {"step": 3.0})
 
 
-def test_no_run_is_braked_in_its_first_thousand_updates():
-    assert shown(Patience(0.5), [-1.0, -2.0, -3.0, -4.0], spacing=300) == [None] * 4
+def test_no_run_is_braked_in_its_first_ten_thousand_updates():
+    assert shown(Patience(0.5), [-1.0, -2.0, -3.0, -4.0], spacing=3000) == [None] * 4
 
 
 @pytest.fixture

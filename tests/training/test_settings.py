@@ -6,6 +6,7 @@ import types
 from dataclasses import replace
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
@@ -104,6 +105,6 @@ def test_where_products_are_rounded(device, flags, native, monkeypatch):
 
 def test_centring_can_be_left_out():
     centred = settings_for(14, zeros(9, 4), "cd-1")
-    rbm = random_machine(Spin, Binary, (9, 4))
+    rbm = jax.tree.map(jnp.float32, random_machine(Spin, Binary, (9, 4)))
     for settings, kind in ((centred, gradients.Centred), (replace(centred, centred=False), tuple)):
         assert type(settings.make_estimator().init(jax.random.key(0), rbm)) is kind

@@ -19,6 +19,9 @@ from harmonium.units import Units
 
 MOST_NUMBERS = 1 << 20
 """Row numbers in a window of rows in memory: 4 MiB."""
+FEWEST_UPDATES, EPOCHS = 1024, 16
+"""And at most so many updates, or updates of so many epochs, whichever are more: no run prepares much that it may not need."""
+SHUFFLED_TOGETHER = 1 << 14
 MOST_BYTES = 1 << 26
 """Bytes of rows in a window that is read, of which two are held at a time."""
 
@@ -69,12 +72,11 @@ class Batches:
         self.in_epoch = self._count // batch_size
         self._streamed = rows if isinstance(rows, Streamed) else None
         self._resident = None if isinstance(rows, Streamed) else jnp.asarray(rows)
-        if self._streamed is None:
-            self.length = max(1, MOST_NUMBERS // batch_size)
-        else:
-            self.length = max(1, MOST_BYTES // (4 * batch_size * self._streamed.shape[1]))
-        self._epoch = -1
-        self._order = np.empty(0, np.int32)
+        fits = MOST_NUMBERS if self._streamed is None else MOST_BYTES // (4 * self._streamed.shape[1])
+        self.length = max(1, min(fits // batch_size, max(FEWEST_UPDATES, EPOCHS * self.in_epoch)))
+        # Epochs of few rows are shuffled many at a time, because it is the call that takes the time.
+        self._together = max(1, SHUFFLED_TOGETHER // self._count)
+        self._group, self._orders = -1, np.empty((0, 0), np.int32)
 
     def windows(self) -> Generator[Window]:
         """Window 0, 1, 2, ... without end, each prepared while the one before it is in use."""
@@ -119,12 +121,14 @@ class Batches:
         parts = []
         while updates:
             epoch, place = divmod(first, self.in_epoch)
-            if epoch != self._epoch:
-                self._order = np.arange(self._count, dtype=np.int32)
-                np.random.default_rng([self._seed, epoch]).shuffle(self._order)
-                self._epoch = epoch
+            group, number = divmod(epoch, self._together)
+            if group != self._group:
+                in_order = np.tile(np.arange(self._count, dtype=np.int32), (self._together, 1))
+                self._orders = np.random.default_rng([self._seed, group]).permuted(in_order, axis=1)
+                self._group = group
             here = min(updates, self.in_epoch - place)
-            parts.append(self._order[place * self._size : (place + here) * self._size].reshape(here, self._size))
+            order = self._orders[number, place * self._size : (place + here) * self._size]
+            parts.append(order.reshape(here, self._size))
             first, updates = first + here, updates - here
         return np.concatenate(parts)
 

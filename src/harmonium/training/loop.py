@@ -190,7 +190,11 @@ def _rows(rbm: RBM, data: Any, what: str) -> np.ndarray:
 
 def _sampled(rbm: RBM, data: Any, what: str) -> np.ndarray:
     """The rows to be followed: of streamed ones some, read at once."""
-    return _rows(rbm, data if as_streamed(data) is None else sample_of(data, MOST_ROWS, what), what)
+    streamed = as_streamed(data)
+    if streamed is None:
+        return _rows(rbm, data, what)
+    some = "" if len(streamed) <= MOST_ROWS else f" (of {MOST_ROWS:,} evenly spaced rows)"
+    return _rows(rbm, sample_of(streamed, MOST_ROWS, what), what + some)
 
 
 class _Clock:
@@ -311,7 +315,7 @@ class _Run:
         if clock.horizon is not None:
             metrics["horizon"] = float(clock.horizon)
         metrics |= self.monitor.measure(held.average, held.estimator, done, ended)
-        if self.patience is not None:
+        if self.patience is not None and done:
             self.patience.look(done, held.average, metrics)
         return TrainState(done, held.average, held.iterate, held.optimiser, held.estimator, metrics)
 

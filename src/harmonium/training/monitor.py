@@ -69,6 +69,7 @@ class Monitor:
         shown = _mean_free_energy(rbm, self._shown)
         chains = gradients.chains_of(estimator_state)
         if chains is not None:
+            chains = np.asarray(chains)
             metrics["chain_gap"] = _mean_free_energy(rbm, chains) - shown
             metrics["chain_spread"] = float(np.var(chains, axis=0, dtype=np.float64).sum()) / max(self._variance, 1e-12)
         held_out = None if self._held_out is None else _mean_free_energy(rbm, self._held_out)
