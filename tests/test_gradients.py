@@ -137,7 +137,7 @@ def test_a_centred_step_does_not_depend_on_which_state_is_called_one():
         return jax.tree.map(lambda p, d: p + 0.5 * d, machine, slope)
 
     def differences(machine):
-        free = hm.free_energy(machine, every)
+        free = hm.free_energy(jax.tree.map(np.asarray, machine), every)
         return free - free[0]
 
     m, n = np.array([0.3, 0.6, 0.2, 0.9]), np.array([0.5, 0.1, 0.7])
