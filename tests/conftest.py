@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import json
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,9 @@ import harmonium as hm
 REFERENCE = Path(__file__).parent / "reference"
 LECTURE = json.loads((REFERENCE / "two_by_two.json").read_text())
 SMALL = json.loads((REFERENCE / "small_machines.json").read_text())["cases"]
+
+# The commands under test must not share compiled code with those of other processes, nor leave any behind.
+os.environ["HARMONIUM_CACHE"] = "off"
 
 
 def machine(case: dict[str, Any]) -> hm.RBM:
