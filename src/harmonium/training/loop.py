@@ -10,7 +10,6 @@ the first part of the run, O. Shamir and T. Zhang, ICML 2013, section 4 (polynom
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -31,6 +30,7 @@ from harmonium.keys import key_of
 from harmonium.model import RBM
 from harmonium.training import batches
 from harmonium.training.batches import Batches, Window
+from harmonium.training.clock import Clock
 from harmonium.training.monitor import EXACT_SECONDS, MOST_ROWS, Monitor
 from harmonium.training.patience import Brake, Patience
 
@@ -175,7 +175,7 @@ def train(
     supply = Batches(rows, rbm.visible, batch_size, checks.seed(seed))
     monitor = Monitor(rbm, shown, held_out, supply.in_epoch, exact_seconds, estimates)
     run = _Run(rbm, estimator, optimiser, supply, monitor, bfloat16, spacing, Patience(patience) if patience else None)
-    clock = _Clock(last, horizon or last, minutes, cooldown)
+    clock = Clock(last, horizon or last, minutes, cooldown)
     return run.states(clock, cooldown, average, Brake(*brake) if brake else NO_BRAKE, seed)
 
 
@@ -197,48 +197,6 @@ def _sampled(rbm: RBM, data: Any, what: str) -> np.ndarray:
     return _rows(rbm, sample_of(streamed, MOST_ROWS, what), what + some)
 
 
-class _Clock:
-    """How many updates a run has, where that is known, and whether it must end."""
-
-    def __init__(self, last: int | None, horizon: int | None, minutes: float | None, cooldown: float) -> None:
-        self.last, self.horizon = last, horizon
-        self._seconds = None if minutes is None else 60 * minutes
-        self._constant = 1 - cooldown
-        self._settles = min(0.5, self._constant)
-        self._begun = time.monotonic()
-        self._compiled: tuple[float, int] | None = None
-
-    def settle(self, done: int) -> None:
-        """Before the optimiser's steps begin to fall, give the run as many updates as the rest of its time has room for."""
-        now = time.monotonic()
-        if self._compiled is None:
-            self._compiled = now, done
-        if self.last is not None or self._seconds is None:
-            return
-        left = self._seconds - (now - self._begun)
-        if left <= 0:
-            self.last = done
-        elif self._share() >= self._settles:
-            speed = (done - self._compiled[1]) / max(now - self._compiled[0], 1e-9)
-            # The updates made so far must all lie before the fall, or the run could not be repeated.
-            self.last = max(done + int(speed * left), math.ceil(done / self._constant))
-        self.horizon = self.last
-
-    def _share(self) -> float:
-        assert self._seconds is not None
-        return (time.monotonic() - self._begun) / self._seconds
-
-    def ended(self, done: int) -> bool:
-        """Whether no update is left, or the time is over by a tenth."""
-        return done == self.last or (self._seconds is not None and self._share() > 1.1)
-
-    def room(self, seconds: float) -> float:
-        """Of so many seconds, those until the end has to be settled."""
-        if self.last is not None or self._seconds is None:
-            return seconds
-        return max(0.0, min(seconds, (self._settles - self._share()) * self._seconds + 0.01))
-
-
 @dataclass
 class _Run:
     rbm: RBM
@@ -251,7 +209,7 @@ class _Run:
     patience: Patience | None
     copying: float = 0.0
 
-    def states(self, clock: _Clock, cooldown: float, average: float, brake: Brake, seed: int) -> Iterator[TrainState]:
+    def states(self, clock: Clock, cooldown: float, average: float, brake: Brake, seed: int) -> Iterator[TrainState]:
         init_key, update_key = jax.random.split(key_of(seed))
         # The leaves are float32 for training whatever they came as; two copies, because each is written over.
         start, copy = (jax.tree.map(lambda leaf: jnp.array(leaf, dtype=jnp.float32), self.rbm) for _ in range(2))
@@ -261,7 +219,7 @@ class _Run:
         with closing(self.supply.windows()) as windows:
             yield from self._run(carry, plan, windows, clock)
 
-    def _run(self, carry: _Carry, plan: _Plan, windows: Iterator[Window], clock: _Clock) -> Iterator[TrainState]:
+    def _run(self, carry: _Carry, plan: _Plan, windows: Iterator[Window], clock: Clock) -> Iterator[TrainState]:
         window, first = next(windows), 0
         done, count, speed, ended = 0, 1, 0.0, False
         braked: Brake | None = None
@@ -306,7 +264,7 @@ class _Run:
             wanted = self.spacing() if callable(self.spacing) else max(self.spacing, TIMES_A_STATE * self.copying)
             count = max(1, min(int(speed * clock.room(wanted)), 8 * count))
 
-    def _state(self, carry: _Carry, done: int, speed: float, clock: _Clock, ended: bool = False) -> TrainState:
+    def _state(self, carry: _Carry, done: int, speed: float, clock: Clock, ended: bool = False) -> TrainState:
         before = time.monotonic()
         # Copies, since the next updates write over these arrays.
         held = jax.tree.map(np.array, carry)

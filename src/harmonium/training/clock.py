@@ -1,0 +1,48 @@
+"""How long a run is: a number of updates that is given, or one that follows from the time allowed."""
+
+from __future__ import annotations
+
+import math
+import time
+
+
+class Clock:
+    """How many updates a run has, where that is known, and whether it must end."""
+
+    def __init__(self, last: int | None, horizon: int | None, minutes: float | None, cooldown: float) -> None:
+        self.last, self.horizon = last, horizon
+        self._seconds = None if minutes is None else 60 * minutes
+        self._constant = 1 - cooldown
+        self._settles = min(0.5, self._constant)
+        self._begun = time.monotonic()
+        self._compiled: tuple[float, int] | None = None
+
+    def settle(self, done: int) -> None:
+        """Before the optimiser's steps begin to fall, give the run as many updates as the rest of its time has room for."""
+        now = time.monotonic()
+        if self._compiled is None:
+            self._compiled = now, done
+        if self.last is not None or self._seconds is None:
+            return
+        left = self._seconds - (now - self._begun)
+        if left <= 0:
+            self.last = done
+        elif self._share() >= self._settles:
+            speed = (done - self._compiled[1]) / max(now - self._compiled[0], 1e-9)
+            # The updates made so far must all lie before the fall, or the run could not be repeated.
+            self.last = max(done + int(speed * left), math.ceil(done / self._constant))
+        self.horizon = self.last
+
+    def _share(self) -> float:
+        assert self._seconds is not None
+        return (time.monotonic() - self._begun) / self._seconds
+
+    def ended(self, done: int) -> bool:
+        """Whether no update is left, or the time is over by a tenth."""
+        return done == self.last or (self._seconds is not None and self._share() > 1.1)
+
+    def room(self, seconds: float) -> float:
+        """Of so many seconds, those until the end has to be settled."""
+        if self.last is not None or self._seconds is None:
+            return seconds
+        return max(0.0, min(seconds, (self._settles - self._share()) * self._seconds + 0.01))
