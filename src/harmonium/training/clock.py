@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 import time
 
+FOR_UPDATES = 0.93
+"""The share of the time that goes to updates, and not to following the run and to states."""
+
 
 class Clock:
     """How many updates a run has, where that is known, and whether it must end."""
@@ -15,22 +18,21 @@ class Clock:
         self._constant = 1 - cooldown
         self._settles = min(0.5, self._constant)
         self._begun = time.monotonic()
-        self._compiled: tuple[float, int] | None = None
 
-    def settle(self, done: int) -> None:
-        """Before the optimiser's steps begin to fall, give the run as many updates as the rest of its time has room for."""
-        now = time.monotonic()
-        if self._compiled is None:
-            self._compiled = now, done
+    def settle(self, done: int, speed: float) -> None:
+        """Before the optimiser's steps begin to fall, give the run as many updates as the rest of its time has room for.
+
+        Args:
+            speed: updates a second while nothing but updates was done.
+        """
         if self.last is not None or self._seconds is None:
             return
-        left = self._seconds - (now - self._begun)
+        left = self._seconds - (time.monotonic() - self._begun)
         if left <= 0:
             self.last = done
         elif self._share() >= self._settles:
-            speed = (done - self._compiled[1]) / max(now - self._compiled[0], 1e-9)
             # The updates made so far must all lie before the fall, or the run could not be repeated.
-            self.last = max(done + int(speed * left), math.ceil(done / self._constant))
+            self.last = max(done + int(FOR_UPDATES * speed * left), math.ceil(done / self._constant))
         self.horizon = self.last
 
     def _share(self) -> float:

@@ -222,6 +222,7 @@ class _Run:
     def _run(self, carry: _Carry, plan: _Plan, windows: Iterator[Window], clock: Clock) -> Iterator[TrainState]:
         window, first = next(windows), 0
         done, count, speed, ended = 0, 1, 0.0, False
+        made, working = 0, 0.0
         braked: Brake | None = None
         yield self._state(carry, done, speed, clock)
         while not ended:
@@ -248,7 +249,9 @@ class _Run:
                     "number; lower the rate"
                 )
             taken, compiling = time.monotonic() - before, done == 1
-            clock.settle(done)
+            if not compiling:
+                made, working = made + done - begun, working + taken
+            clock.settle(done, made / max(working, 1e-9))
             plan = plan._replace(horizon=jnp.int32(clock.horizon or 0))
             ended = clock.ended(done)
             if compiling and not ended:
