@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -15,7 +14,6 @@ import numpy as np
 
 from benchmarks import here
 
-PEAK = "; import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
 OURS = """
 import sys, time
 from harmonium.cli import training_progress, run
@@ -72,8 +70,3 @@ def _run(code: str, arguments: list[str], environment: dict[str, str]) -> list[s
         return ["-", f"failed: {(done.stderr.strip().splitlines() or ['?'])[-1][:80]}"]
     found = json.loads(done.stdout.splitlines()[-1])
     return [f"{found['first'] - begun:.1f}", f"{found['peak']:,.0f}"]
-
-
-def peak() -> float:
-    """The most memory that this process has held, MiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -1,6 +1,6 @@
 """Settings from the data's size: what `harmonium train DATA` uses where nothing is said.
 
-Measured on MNIST (fixed binarisation), nltcs, msnbc, plants, mushrooms, adult and the digits; the runs are in
+Measured on MNIST (fixed binarisation), nltcs, plants, mushrooms, adult and the digits; the runs are in
 benchmarks/RESULTS.md. The settings are few on purpose: everything that did not pay was left out.
 """
 
