@@ -115,8 +115,8 @@ def train(
         estimator: of the gradient; `centred(pcd(1, chains=100))` by default. optimiser: optax's; `optax.sgd(0.1)` by default.
         batch_size: rows in an update; all of them if there are fewer.
         updates, epochs, minutes: when to stop, exactly one of them. An epoch is len(data) / batch_size updates. With `minutes`
-            the number of updates is settled before the cooldown, at half time at the latest; it is in every later state's metrics as
-            `horizon`, and `updates=horizon` repeats the run, unless its time was over by a tenth before and ended it.
+            the number of updates is settled before the cooldown, at half time at the latest; it is in the metrics from then on,
+            as `horizon`, and `updates=horizon` repeats the run, unless its time was over by a tenth before and ended it.
         horizon: with `updates` or `epochs`, the length of the run that `cooldown` is a share of, if this one ends before.
         cooldown: share of the run, its last part, in which the optimiser's steps fall linearly to zero; by default 0.5 for the
             default optimiser and 0 (none) for a given one.
