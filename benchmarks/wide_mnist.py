@@ -35,7 +35,7 @@ def main(folder: Path, out: Path, hidden: int, minutes: float, seconds: float = 
     }
     lines = [[rows, str(value), f"{value.upper - value.lower:.2f}"] for rows, value in values.items()]
     told = f"784x{hidden}, {minutes:g} minutes: {kept[-1][0]:.0f} s, {state.step:,} updates"
-    said = "\n".join(report.warnings)
-    text = f"{told}; {changes or 'the defaults'}.\n\n{here.table(['rows', 'log likelihood', 'width'], lines)}\n\n{said}".rstrip()
+    table = here.table(["rows", "log likelihood", "width"], lines)
+    text = "\n".join([f"{told}; {changes or 'the defaults'}.", "", table, "", *report.warnings]).rstrip()
     print(text, flush=True)
     return text
