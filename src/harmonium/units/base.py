@@ -131,8 +131,13 @@ class Units(abc.ABC):
         """Whether no column takes arbitrarily large values."""
         return True
 
-    def stepped(self, by: Self) -> Self:
-        """The layer after a step `by` of its parameters; kinds with bounds go less far where the step would leave them."""
+    def stepped(self, by: Self, hold_scale: bool = False) -> Self:  # noqa: ARG002
+        """The layer after a step `by` of its parameters; kinds with bounds go less far where the step would leave them.
+
+        Args:
+            hold_scale: leave the scale of unbounded values as it is. That of hidden units is arbitrary, since the weights can
+                make up for it, and nothing would keep it from drifting.
+        """
         return jax.tree.map(lambda own, step: own + step, self, by)
 
     def gauge(self, x: Any) -> Any:
@@ -245,7 +250,8 @@ class Units(abc.ABC):
             )
         for number, (character, of) in enumerate(zip(cleaned, symbols, strict=True)):
             if character not in of:
-                raise InputError(f"{what} {text!r} has {character!r}, but {self.name} unit {number + 1} is {' or '.join(of)}")
+                which = f"a {self.name} unit" if len(set(symbols)) == 1 else f"{self.name} unit {number + 1}"
+                raise InputError(f"{what} {text!r} has {character!r}, but {which} is {' or '.join(of)}")
         tables = self.unit_tables
         chosen = [tables[unit][of.index(c)] for unit, (c, of) in enumerate(zip(cleaned, symbols, strict=True))]  # type: ignore[index]
         return np.concatenate(chosen).astype(np.float64)

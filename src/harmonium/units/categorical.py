@@ -144,6 +144,7 @@ class Categorical(Units):
 
     def _by_unit(self, x: Any, filling: float = -jnp.inf) -> Any:
         """`[..., N] -> [..., units, most levels]`, filled up where a unit has fewer."""
+        x = jnp.asarray(x)
         if len(set(self.levels)) == 1:
             return x.reshape(*x.shape[:-1], len(self.levels), self.levels[0])
         filled = jnp.concatenate([x, jnp.full((*x.shape[:-1], 1), filling, x.dtype)], axis=-1)
