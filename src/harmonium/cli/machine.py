@@ -155,8 +155,8 @@ def held(units: Units, text: str) -> np.ndarray:
     if "=" not in text:
         cleaned = text.replace(" ", "").replace(",", "")
         # What is free is read as if it were in its first state.
-        first = [(symbols or "?")[0] for symbols in units.unit_symbols] + list(cleaned[len(units.unit_symbols) :])
-        filled = [own if character == "?" else character for character, own in zip(cleaned, first, strict=False)]
+        start = [(symbols or "?")[0] for symbols in units.unit_symbols] + list(cleaned[len(units.unit_symbols) :])
+        filled = [own if character == "?" else character for character, own in zip(cleaned, start, strict=False)]
         state = units.read("".join(filled), "--clamp")
         held_columns = np.repeat([character != "?" for character in cleaned], np.diff(units.boundaries))
         return np.where(held_columns, state, np.nan)
