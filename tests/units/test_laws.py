@@ -305,6 +305,13 @@ def test_categories_are_encoded_and_decoded():
             units.encode(wrong)
 
 
+def test_layers_that_a_size_alone_does_not_tell():
+    with pytest.raises(InputError, match="number of categories"):
+        Categorical.zeros(6)
+    with pytest.raises(InputError, match="made of its parts"):
+        Mixed.zeros(6)
+
+
 def test_a_category_of_no_probability_is_never_drawn():
     """Nor is one that only fills up a unit of fewer categories; in float32, where sums of probabilities are rounded."""
     bias = np.array([0.0, -200.0, 0.1, 0.2, -200.0], np.float32)

@@ -29,7 +29,7 @@ class Listing(NamedTuple):
         values = np.zeros((len(tables), counts.max(), widths.max()))
         for unit, table in enumerate(tables):
             values[unit, : table.shape[0], : table.shape[1]] = table
-        return cls(values, counts, np.flatnonzero(np.arange(values.shape[2]) < widths[:, None]))
+        return cls(values, counts, np.flatnonzero(np.arange(values.shape[2]) < widths[:, None]).astype(np.int32))
 
     def states(self, digits: Any, dtype: Any) -> Any:
         """The states with these digits, `[..., U] -> [..., N]`; on the host where the digits are."""
