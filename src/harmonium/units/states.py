@@ -97,8 +97,13 @@ class UnitByUnit(abc.ABC):
 
     def write(self, x: Any) -> str:
         """One state as text, one character a unit: binary `[0, 1]` is `01`, categories count from 0 to 9 and on from a to z."""
+        return self.write_all(np.asarray(x)[None])[0]
+
+    def write_all(self, states: np.ndarray) -> list[str]:
+        """Each of `states [n, N]` as text."""
         symbols = self._written()
-        return "".join(of[digit] for of, digit in zip(symbols, self.listing().digits(np.asarray(x)), strict=True))
+        digits = self.listing().digits(np.asarray(states)).tolist()
+        return ["".join(of[digit] for of, digit in zip(symbols, row, strict=True)) for row in digits]
 
     def read(self, text: str, what: str) -> np.ndarray:
         """The state `[N]` that `write` would write as `text`.
