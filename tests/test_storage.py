@@ -210,8 +210,12 @@ def test_places_that_cannot_be_written_to(path):
         (some_machine(), {"notes": ["a"]}, "notes must be a dict"),
         (some_machine(), {"base_rate": hm.Binary([0.0])}, "base_rate does not fit"),
         (some_machine(), {"base_rate": hm.Binary([0.0, np.inf, 0.0])}, "base_rate does not fit"),
-        (some_machine(), {"base_rate": hm.Spin([0.0, 0.0, 0.0])}, "base_rate must be binary units"),
-        (some_machine(), {"base_rate": [0.0, 0.0, 0.0]}, "base_rate must be binary units"),
+        (
+            some_machine(),
+            {"base_rate": hm.Spin([0.0, 0.0, 0.0])},
+            "base_rate does not fit the visible layer: it must be 3 binary units",
+        ),
+        (some_machine(), {"base_rate": [0.0, 0.0, 0.0]}, "base_rate does not fit the visible layer: it must be 3 binary units"),
     ],
 )
 def test_what_could_not_be_read_back_is_not_written(rbm, settings, words):
