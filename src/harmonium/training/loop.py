@@ -249,7 +249,7 @@ class _Run:
             if not bool(sound):
                 raise DivergenceError(
                     f"training diverged between updates {begun} and {done}: a parameter is no longer a sensible "
-                    "number; lower the rate"
+                    "number; lower the rate (and standardise columns of real values, if there are any)"
                 )
             taken, compiling = time.monotonic() - before, done == 1
             if not compiling:
