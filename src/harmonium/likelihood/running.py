@@ -35,7 +35,7 @@ class RunningEstimate:
 
     def __init__(self, rbm: RBM, data: Any) -> None:
         units = rbm.visible.fit_base_rate(data)
-        self._base = model.independent(units, type(rbm.hidden).zeros(rbm.hidden.size))
+        self._base = model.independent(units, rbm.hidden.flat())
         self._schedule = annealing.even_schedule()
         self._placed = False
 
