@@ -99,26 +99,29 @@ def complete(
     chains, sweeps = checks.whole(chains, "chains"), checks.whole(sweeps, "sweeps", 2)
     key = key_of(seed)
     holes = np.isnan(rows).any(axis=1)
-    cheap = enumerated.is_cheap(rbm, int(holes.sum()), draws)
     if method not in ("auto", "exact", "gibbs"):
         raise InputError(f"method must be auto, exact or gibbs, but is {method!r}")
     if method == "exact" and rbm.hidden.state_count is None:
         raise InputError(f"the hidden units of {rbm!r} cannot be enumerated: use gibbs")
     mean, square = rows.copy(), rows**2
     drawn = np.repeat(rows[None], draws, axis=0)
-    if holes.any():
-        if method == "exact" or (method == "auto" and cheap):
-            method = "exact"
-            _, mean[holes], square[holes] = enumerated.observed(rbm, rows[holes])
-            if draws:
-                drawn[:, holes] = enumerated.draw_missing(rbm, rows[holes], draws, key)
-        else:
-            mean[holes], square[holes], drawn[:, holes] = _by_chains(rbm, rows[holes], draws, max(chains, draws), sweeps, key)
-            method = f"Gibbs, {max(chains, draws)} chains x {sweeps} sweeps a row"
+    some, count = rows[holes], int(holes.sum())
+    chains = max(chains, draws)
+    by_chains = f"Gibbs, {chains} chains x {sweeps} sweeps a row"
+    if not count or method == "exact" or (method == "auto" and enumerated.is_cheap(rbm, count, draws)):
+        said = "exact"
+    elif method == "auto" and enumerated.is_cheap(rbm, count):
+        said = f"exact; draws by {by_chains}"
     else:
-        method = "exact"
+        said = by_chains
+    if count and said != "exact":
+        mean[holes], square[holes], drawn[:, holes] = _by_chains(rbm, some, draws, chains, sweeps, key)
+    if count and said != by_chains:
+        _, mean[holes], square[holes] = enumerated.observed(rbm, some)
+    if count and said == "exact" and draws:
+        drawn[:, holes] = enumerated.draw_missing(rbm, some, draws, key)
     deviation = np.where(np.isnan(rows), np.sqrt(np.maximum(square - mean**2, 0)), 0)
-    return Completion(np.where(np.isnan(rows), nearest_states(rbm.visible, mean), rows), mean, deviation, drawn, method)
+    return Completion(np.where(np.isnan(rows), nearest_states(rbm.visible, mean), rows), mean, deviation, drawn, said)
 
 
 def score(rbm: RBM, v: Any, *, log_partition: float | None = None, seed: int = 0) -> Score:
