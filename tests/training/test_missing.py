@@ -29,9 +29,7 @@ def rows():
 
 
 def last(states):
-    for state in states:
-        pass
-    return state
+    return list(states)[-1]
 
 
 def trained(rows, **settings):
@@ -104,9 +102,9 @@ def test_stand_ins_leave_the_distribution_of_what_was_observed():
 
 
 def test_evaluation_is_of_the_observed_cells(rows, monkeypatch):
-    """Exact, and with annealed rows: the interval of 95 % of the latter, made three times as wide, contains the exact figure."""
+    """Exact, and with annealed rows: the latter's interval of 95 %, made three times as wide, contains the exact figure."""
     rbm = machine_of("mixed", "binary", scale=1.0)
-    v = np.array(rbm.visible.sample(jax.random.key(0), np.zeros((40, rbm.visible.size))), np.float64)
+    v = hm.exact.sample(rbm, 40)
     v[::2, :1] = np.nan
     v[1::2, -1:] = np.nan
     exact = hm.evaluate(rbm, v)
