@@ -162,4 +162,6 @@ def _places(levels: tuple[int, ...]) -> np.ndarray:
     """The column of each unit's categories, N where a unit has none any more, `[units, most levels]`."""
     category = np.arange(max(levels))
     starts = np.cumsum([0, *levels[:-1]])
-    return np.where(category < np.array(levels)[:, None], starts[:, None] + category, sum(levels))
+    places = np.where(category < np.array(levels)[:, None], starts[:, None] + category, sum(levels))
+    # Unsigned, so that JAX takes them as they are; what it makes of signed ones it keeps from one precision to another.
+    return places.astype(np.uint32)
