@@ -21,6 +21,7 @@ import numpy as np
 from harmonium import checks, exact, likelihood, model
 from harmonium.checks import InputError
 from harmonium.exact import observed as enumerated
+from harmonium.exact.blocks import MOST_STATES
 from harmonium.exact.values import float64
 from harmonium.keys import key_of
 from harmonium.likelihood import observed as of_rows
@@ -101,7 +102,8 @@ def complete(
     holes = np.isnan(rows).any(axis=1)
     if method not in ("auto", "exact", "gibbs"):
         raise InputError(f"method must be auto, exact or gibbs, but is {method!r}")
-    if method == "exact" and rbm.hidden.state_count is None:
+    states = rbm.hidden.state_count
+    if method == "exact" and (states is None or states > MOST_STATES):
         raise InputError(f"the hidden units of {rbm!r} cannot be enumerated: use gibbs")
     mean, square = rows.copy(), rows**2
     drawn = np.repeat(rows[None], draws, axis=0)
@@ -159,7 +161,8 @@ def surprise(rbm: RBM, v: Any, *, draws: int = SURPRISE_DRAWS, seed: int = 0) ->
     holes = absent.any(axis=1)
     units = len(rbm.visible.boundaries) - 1
     nats, expected = np.empty((len(rows), units)), np.empty(rows.shape)
-    nats[~holes], expected[~holes] = _conditionals(rbm, rows[~holes])
+    if not holes.all():
+        nats[~holes], expected[~holes] = _conditionals(rbm, rows[~holes])
     if holes.any():
         filled = complete(rbm, rows[holes], checks.whole(draws, "draws"), seed=seed).draws
         found, means = _conditionals(rbm, filled.reshape(-1, rows.shape[1]))
@@ -249,11 +252,15 @@ def _conditionals(rbm: RBM, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             points, log_weights = grids[int(first)] if table is None else (table, np.zeros(len(table)))
             layer = np.zeros((len(points), units.size))
             layer[:, first:end] = points
-            rows = max(1, BLOCK_ELEMENTS // (len(points) * units.size))
-            for begin in range(0, len(v), rows):
-                here = slice(begin, begin + rows)
-                found = _conditional(machine, v[here], points, layer, machine.weights[first:end], first, log_weights)
-                nats[here, unit], expected[here, first:end] = (np.asarray(part) for part in found)
+            arguments = points, layer, machine.weights[first:end], first, log_weights
+
+            def conditional(_: int, some: np.ndarray, arguments: Any = arguments) -> Any:
+                return _conditional(machine, some, *arguments)
+
+            most = max(1, BLOCK_ELEMENTS // (len(points) * max(machine.weights.shape)))
+            # A power of two, so that code compiled for some rows serves as many others.
+            rows = min(most, 1 << (len(v) - 1).bit_length())
+            nats[:, unit], expected[:, first:end] = enumerated.in_batches(conditional, v, rows)
     return nats, expected
 
 

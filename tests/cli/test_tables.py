@@ -123,11 +123,11 @@ def test_explaining_a_row(said):
 
 
 def test_drawing_rows(said):
-    result = said('sample run --count 20 --sweeps 20 --clamp "region=north, sex=f" --json')
+    result = said('sample run --count 20 --sweeps 20 --clamp "region=north, sex=f" --exact --json')
     assert result["samples"]["region"] == ["north"] * 20
     assert result["samples"]["sex"] == ["f"] * 20
     assert list(result["samples"]) == ["age", "region", "sex", "answer"]
-    assert said("sample run --count 2 --exact").splitlines()[0] == "age,region,sex,answer"
+    assert said("sample run --count 20 --sweeps 20").splitlines()[0] == "age,region,sex,answer"
 
 
 def test_evaluating_by_the_schema(said):
@@ -137,22 +137,9 @@ def test_evaluating_by_the_schema(said):
     assert result["log_likelihood"]["mean"] == pytest.approx(hm.evaluate(rbm, rows).mean)
 
 
-def test_columns_may_be_reordered_and_more(said):
-    cells = read_frame("survey.csv").columns
-    order = ["answer", "extra", "sex", "region", "age"]
-    lines = [",".join(order)]
-    for row in range(10):
-        lines.append(",".join("1" if name == "extra" else cells[name][row] or "" for name in order))
-    Path("reordered.csv").write_text("\n".join(lines) + "\n")
-    results = [said(f"score run {name}.csv --top 0 --out {name}.scores.csv --json") for name in ("reordered", "survey")]
-    assert results[0]["rows"] == 10
-    scores = [read_frame(f"{name}.scores.csv").columns["score"][:10].tolist() for name in ("reordered", "survey")]
-    np.testing.assert_allclose(np.array(scores[0], float), np.array(scores[1], float), rtol=1e-9)
-
-
 def test_describing_a_table(said):
-    assert said("data survey.csv --json")["schema"]["columns"]["age"]["kind"] == "real"
-    assert "taken for" in said("data survey.csv")
+    assert said("data survey.csv --ignore id --json")["schema"]["columns"]["age"]["kind"] == "real"
+    assert "taken for" in said("data survey.csv --ignore id")
 
 
 def test_a_schema_file_overrides(said):
@@ -182,7 +169,7 @@ def test_zeros_and_ones_alone_are_taken_as_they_are(said):
     [
         ("train survey.csv --as colour=real", "no column 'colour'"),
         ("train survey.csv --as age", "write NAME=KIND"),
-        ("train survey.csv --as age=odd", "kind 'odd' is unknown"),
+        ("train survey.csv --ignore id --as age=odd", "kind 'odd' is unknown"),
         ("train survey.csv --ignore colour", "no column 'colour'"),
         ("train survey.csv", "column 'id' has 61 different texts"),
         ("train survey.csv --ignore id --binarise threshold=1", "leave out --binarise"),

@@ -11,12 +11,13 @@ import argparse
 from harmonium.checks import InputError
 from harmonium.cli.machine import add_seed
 from harmonium.cli.show import console, print_json, print_table
-from harmonium.cli.tables import show_schema
+from harmonium.cli.tables import add_columns, said_of_columns, show_schema
 
 EXAMPLE = """\
 example:
   harmonium data
   harmonium data bars-and-stripes:3x3
+  harmonium data survey.csv --ignore id
   harmonium data images.npz:train --binarise threshold=0.5
 """
 
@@ -24,6 +25,7 @@ example:
 def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("data", metavar="DATA", nargs="?", help="a named source or a file to describe")
     command.add_argument("--binarise", metavar="HOW", help="zeros and ones from grey levels: threshold=X or stochastic")
+    add_columns(command)
     add_seed(command)
 
 
@@ -46,7 +48,7 @@ def run(options: argparse.Namespace) -> None:
         )
         return
     if options.binarise is None and data.needs_schema(options.data):
-        dataset = data.load_columns(options.data)
+        dataset = data.load_columns(options.data, *said_of_columns(options))
         assert dataset.schema is not None
         if options.json:
             counts = {part: len(getattr(dataset, part)) for part in ("train", "valid", "test")}

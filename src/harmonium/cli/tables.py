@@ -71,6 +71,36 @@ def machine_and_table(options: argparse.Namespace) -> tuple[RBM, Units | None, S
     return rbm, base_rate, schema, frame
 
 
+def add_columns(command: argparse._ActionsContainer) -> None:
+    """`--as`, `--ignore` and `--schema`: what the user says of a table's columns."""
+    command.add_argument(
+        "--as",
+        metavar="NAME=KIND",
+        dest="kinds",
+        action="append",
+        help="kind of a column: binary, categorical, ordered or real",
+    )
+    command.add_argument("--ignore", metavar="NAME", action="append", help="leave out a column")
+    command.add_argument("--schema", metavar="FILE", help="kinds of columns, and which to ignore, in a .toml or .json file")
+
+
+def said_of_columns(options: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
+    """What those options say, as `data.infer` takes it: kinds by name, and the names to ignore."""
+    from harmonium import data
+
+    kinds: dict[str, Any] = {}
+    ignore = list(options.ignore or [])
+    if options.schema is not None:
+        kinds, more = data.read_schema_file(options.schema)
+        ignore += more
+    for text in options.kinds or []:
+        name, separator, kind = text.rpartition("=")
+        if not separator or not name:
+            raise InputError(f"--as {text!r}: write NAME=KIND, as in income=real")
+        kinds[name] = kind
+    return {name: kind for name, kind in kinds.items() if name not in ignore}, ignore
+
+
 def show_schema(schema: Schema, stderr: bool = False) -> None:
     """Print the columns, what they are taken for, and which are left out."""
     from harmonium.cli.show import console, print_table

@@ -26,7 +26,7 @@ from harmonium.cli import runs
 from harmonium.cli.compiled import keep_compiled_code
 from harmonium.cli.machine import KINDS, add_seed, number
 from harmonium.cli.show import print_json
-from harmonium.cli.tables import show_schema
+from harmonium.cli.tables import add_columns, said_of_columns, show_schema
 from harmonium.cli.training_progress import follow
 from harmonium.cli.training_report import pictures, print_report, report
 
@@ -57,15 +57,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     group.add_argument("--valid", metavar="FILE", help="rows for validation (default: a tenth of DATA is held out)")
     group.add_argument("--test", metavar="FILE", help="rows for the test (default: a tenth of DATA is held out)")
     group.add_argument("--binarise", metavar="HOW", help="zeros and ones from grey levels: threshold=X or stochastic")
-    group.add_argument(
-        "--as",
-        metavar="NAME=KIND",
-        dest="kinds",
-        action="append",
-        help="kind of a column: binary, categorical, ordered or real",
-    )
-    group.add_argument("--ignore", metavar="NAME", action="append", help="leave out a column")
-    group.add_argument("--schema", metavar="FILE", help="kinds of columns, and which to ignore, in a .toml or .json file")
+    add_columns(group)
     group = command.add_argument_group("the machine")
     group.add_argument("--hidden", metavar="N", type=int, default=20, help="number of hidden units (default: 20)")
     group.add_argument(
@@ -283,17 +275,7 @@ def _columns(options: argparse.Namespace, missing: list[str]) -> Dataset:
 
     from harmonium import data
 
-    kinds: dict[str, Any] = {}
-    ignore = list(options.ignore or [])
-    if options.schema is not None:
-        kinds, more = data.read_schema_file(options.schema)
-        ignore += more
-    for text in options.kinds or []:
-        name, separator, kind = text.rpartition("=")
-        if not separator or not name:
-            raise InputError(f"--as {text!r}: write NAME=KIND, as in income=real")
-        kinds[name] = kind
-    dataset = data.load_columns(options.data, {name: kinds[name] for name in kinds if name not in ignore}, ignore, missing)
+    dataset = data.load_columns(options.data, *said_of_columns(options), missing)
     assert dataset.schema is not None
     for part in ("valid", "test"):
         file = getattr(options, part)
