@@ -34,7 +34,7 @@ def machine_of(visible: str, hidden: str, seed: int = 0, scale: float = PROPER) 
     return hm.RBM(v, h, scale * np.random.default_rng(seed).standard_normal((v.size, h.size)))
 
 
-def cells(units: Units, nodes: int = 60, reach: float = 9.0) -> tuple[np.ndarray, np.ndarray]:
+def cells(units: Units, nodes: int = 60, reach: float = 12.0) -> tuple[np.ndarray, np.ndarray]:
     """States `[n, N]` and the logs of their volumes `[n]`: sums over them are sums over the layer's states, by quadrature on a
     continuum, from -reach to reach. Not through `states`, which is under test."""
     places, weights = np.polynomial.legendre.leggauss(nodes)

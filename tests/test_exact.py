@@ -15,6 +15,7 @@ import jax
 import numpy as np
 import pytest
 from conftest import LECTURE, SMALL, machine, random_machine
+from kinds import LAYERS, LISTED, cells, machine_of
 from statistics_of_tests import FALSE_ALARM, counts_agree, draws_for_counts
 
 import harmonium as hm
@@ -72,6 +73,56 @@ def test_every_function_agrees_with_brute_force(visible, hidden, shape):
     np.testing.assert_allclose(
         np.exp(exact.log_reconstruction(rbm, v, v[::-1])), (h_given_v @ v_given_h.T)[:, ::-1].diagonal(), atol=1e-10
     )
+
+
+SUMMABLE = [
+    *((visible, "binary") for visible in LAYERS),
+    *(("ragged", hidden) for hidden in LAYERS if hidden != "binary"),
+    ("gaussian", "mixed, listed"),
+]
+
+
+@pytest.mark.parametrize(("visible", "hidden"), SUMMABLE)
+def test_every_kind_agrees_with_quadrature(visible, hidden):
+    """Sums over every state, integrals by Gauss-Legendre nodes on both sides of zero."""
+    rbm = machine_of(visible, hidden, seed=2, scale=0.8)
+    (v, v_volumes), (h, h_volumes) = cells(rbm.visible), cells(rbm.hidden)
+    with jax.enable_x64(True):
+        energy = (np.asarray(rbm.visible.energy(v)) - v_volumes)[:, None] + np.asarray(rbm.hidden.energy(h)) - h_volumes
+    energy = energy - v @ rbm.weights @ h.T
+    log_z = np.logaddexp.reduce(-energy, axis=None)
+    assert exact.log_partition(rbm) == pytest.approx(log_z, abs=1e-9)
+    joint = np.exp(-energy - log_z)
+    found = exact.moments(rbm)
+    np.testing.assert_allclose(found.v, joint.sum(axis=1) @ v, atol=1e-8)
+    np.testing.assert_allclose(found.h, joint.sum(axis=0) @ h, atol=1e-8)
+    np.testing.assert_allclose(found.vh, v.T @ joint @ h, atol=1e-8)
+    some = v[:: max(1, len(v) // 50)]
+    expected = np.log(joint.sum(axis=1)) - v_volumes
+    np.testing.assert_allclose(exact.log_likelihood(rbm, some), expected[:: max(1, len(v) // 50)], atol=1e-8)
+    if hidden in LISTED:
+        reconstruction = np.exp(exact.log_reconstruction(rbm, np.tile(some[:1], (len(v), 1)), v) + v_volumes)
+        assert reconstruction.sum() == pytest.approx(1, abs=1e-9)
+
+
+@pytest.mark.parametrize(("visible", "hidden"), [("ragged", "binary"), ("mixed, listed", "ragged"), ("spin", "mixed, listed")])
+def test_the_most_probable_configurations_of_units_of_several_states(visible, hidden):
+    rbm = machine_of(visible, hidden, seed=3, scale=1.5)
+    table = exact.joint_table(rbm)
+    best = np.argsort(-table.probability, kind="stable")[:7]
+    found = exact.most_probable(rbm, 7)
+    np.testing.assert_allclose(found.probability, table.probability[best], rtol=1e-10)
+    np.testing.assert_array_equal(found.v, table.v[best])
+    np.testing.assert_array_equal(found.h, table.h[best])
+    assert len(exact.most_probable(rbm, 10_000).probability) == table.configurations
+
+
+def test_no_table_of_a_continuum():
+    for call in (exact.joint_table, lambda rbm: exact.most_probable(rbm, 3)):
+        with pytest.raises(hm.InputError, match="continuum"):
+            call(machine_of("binary", "gaussian"))
+    with pytest.raises(hm.InputError, match="infinitely many states"):
+        exact.log_partition(machine_of("gaussian", "relu"))
 
 
 @pytest.mark.parametrize("shape", [(4, 11), (11, 4)])

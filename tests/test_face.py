@@ -171,3 +171,24 @@ def test_seeds_that_differ_in_their_upper_half_give_other_draws():
     assert not np.array_equal(draws[0], draws[1])
     assert not np.array_equal(draws[1], draws[2])
     np.testing.assert_array_equal(draws[0], hm.sample(single, 50, seed=1, sweeps=2))
+
+
+def test_a_categorical_unit_is_held_by_the_column_that_is_one():
+    rbm = hm.RBM(hm.Categorical(np.zeros(5), (3, 2)), Binary([0.0]), [[1.0]] * 5)
+    for clamp in ({1: 1}, [0, 1, 0, np.nan, np.nan]):
+        v = hm.sample(rbm, 50, clamp=clamp, sweeps=2)
+        rbm.visible.check(v, "v")
+        assert (v[:, 1] == 1).all()
+        assert set(v[:, 3]) == {0, 1}
+    for clamp, words in (({1: 0}, "columns 0 to 2, which are one unit"), ({0: 1, 1: 1}, "a categorical unit has a 1 in one")):
+        with pytest.raises(hm.InputError, match=words):
+            hm.sample(rbm, 5, clamp=clamp)
+
+
+def test_real_columns_are_held_at_any_value():
+    """Of two independent layers of one machine, the column that is free keeps its own law."""
+    rbm = hm.RBM(hm.Gaussian([0.0, 3.0], [1.0, 4.0]), Binary([0.0]), [[0.5], [0.0]])
+    v = hm.sample(rbm, 4000, clamp={0: 2.5}, sweeps=3)
+    assert (v[:, 0] == 2.5).all()
+    assert largest_z(v[:, 1:], np.array([0.75])) < z_limit(1)
+    assert largest_z((v[:, 1:] - 0.75) ** 2, np.array([0.25])) < z_limit(1)

@@ -75,10 +75,23 @@ def test_log_partition_and_statistics_agree_with_autodiff(visible, hidden):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-12), found, expected)
 
 
-@each_pair
-def test_statistics_by_halves_agree_with_autodiff(visible, hidden):
+def six_of_three(bias):
+    return hm.Categorical(bias, (3,) * 6)
+
+
+HALVED = [
+    (Binary, Binary, (9, 20)),
+    (Binary, Spin, (9, 20)),
+    (Spin, Spin, (9, 20)),
+    (Spin, Binary, (9, 20)),
+    (six_of_three, Spin, (18, 20)),
+]
+
+
+@pytest.mark.parametrize(("visible", "hidden", "shape"), HALVED)
+def test_statistics_by_halves_agree_with_autodiff(visible, hidden, shape):
     """Enough states to be summed by halves, and not a multiple of the other layer's groups."""
-    rbm = random_machine(visible, hidden, (9, 20))
+    rbm = random_machine(visible, hidden, shape)
     states = exact.all_states(rbm.visible)
     expected = jax.grad(lambda r: jax.nn.logsumexp(-model.free_energy(r, states)))(rbm)
     log_z, found = exact.log_partition_and_statistics(rbm)

@@ -159,6 +159,17 @@ def test_replicas_run_under_vmap():
         (lambda: hm.RBM(Binary([[0.0]]), Binary([0.0]), [[1.0]]), r"visible bias must have shape \[N\]"),
         (lambda: hm.RBM([0.0], Binary([0.0]), [[1.0]]), "visible must be units"),
         (lambda: hm.RBM(Binary([0.0]), Binary([0.0]), "x"), "weights must be an array"),
+        (lambda: hm.RBM(hm.Categorical([0.0, 0.0, 0.0], (2, 2)), Binary([0.0]), [[1.0]] * 3), "visible levels add up to 4"),
+        (lambda: hm.RBM(hm.Categorical([0.0, 0.0], (2.0,)), Binary([0.0]), [[1.0]] * 2), "visible levels must be whole"),
+        (lambda: hm.RBM(hm.Gaussian([0.0], [0.0]), Binary([0.0]), [[1.0]]), "visible precision must be above zero, but is 0"),
+        (lambda: hm.RBM(hm.Gaussian([0.0], [1.0, 1.0]), Binary([0.0]), [[1.0]]), "visible precision has 2 values, but bias"),
+        (lambda: hm.RBM(hm.DReLU([0.0], [0.0, 1.0], [1.0], [1.0]), Binary([0.0]), [[1.0]]), "bias_negative has 2 values"),
+        (
+            lambda: hm.RBM(hm.Mixed((Binary([0.0]), hm.ReLU([0.0], [-1.0]))), Binary([0.0]), [[1.0]] * 2),
+            "part 2 precision must",
+        ),
+        (lambda: hm.RBM(hm.Mixed((Binary([0.0]), 3)), Binary([0.0]), [[1.0]] * 2), "visible part 2 must be units"),
+        (lambda: hm.RBM(hm.Mixed([1.0]), Binary([0.0]), [[1.0]]), "visible parts must be layers"),
         (lambda: "no machine", "rbm must be a harmonium.RBM"),
     ],
 )
@@ -189,3 +200,35 @@ def test_a_machine_of_rounded_weights_keeps_all_else_in_float32():
     for leaf, other in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
         assert leaf.dtype == np.float32
         np.testing.assert_allclose(leaf, other, atol=0.02)
+
+
+UNBOUNDED = {"gaussian": hm.Gaussian, "relu": hm.ReLU}
+
+
+@pytest.mark.parametrize("visible", UNBOUNDED.values())
+@pytest.mark.parametrize("hidden", UNBOUNDED.values())
+def test_a_machine_whose_z_is_infinite_is_refused(visible, hidden):
+    """Of one column each, the quadratic form p v^2 / 2 + q h^2 / 2 - w v h is positive definite if w^2 < p q."""
+
+    def machine(w):
+        return hm.RBM(visible([0.1], [2.0]), hidden([0.0], [0.5]), [[w]])
+
+    assert model.validate(machine(0.999)).weights == 0.999
+    for w in (1.001, 50.0):
+        with pytest.raises(hm.InputError, match="Z is infinite"):
+            hm.sample(machine(w), 1)
+    # Bounded units can be as strongly coupled as one likes.
+    model.validate(hm.RBM(visible([0.1], [2.0]), Binary([0.0]), [[50.0]]))
+    mixed = hm.Mixed((Binary([0.0]), hidden([0.0], [0.5])))
+    model.validate(hm.RBM(visible([0.1], [2.0]), mixed, [[50.0, 0.9]]))
+    with pytest.raises(hm.InputError, match="positive definite"):
+        model.validate(hm.RBM(visible([0.1], [2.0]), mixed, [[50.0, 1.1]]))
+
+
+def test_a_step_stays_among_the_machines_that_have_a_distribution():
+    random = np.random.default_rng(0)
+    rbm = hm.RBM(hm.Gaussian(np.zeros(4), np.ones(4)), hm.DReLU.zeros(3), np.zeros((4, 3)))
+    for _ in range(20):
+        step = jax.tree.map(lambda leaf: 3 * random.standard_normal(leaf.shape), rbm)
+        rbm = jax.tree.map(np.asarray, model.stepped(rbm, step))
+        model.validate(rbm)

@@ -420,3 +420,43 @@ def test_state_files_that_do_not_fit_are_refused(tmp_path):
         storage.load_state(path, state)
     with pytest.raises(hm.InputError, match="cannot be stored"):
         storage.save_state({"key": np.array(["a"])}, tmp_path / "other")
+
+
+KINDS = {
+    "categorical": hm.Categorical([0.1, 0.2, 0.3], (2, 1)),
+    "gaussian": hm.Gaussian([0.1, 0.2], [1.0, 3.0]),
+    "relu": hm.ReLU([0.1, 0.2], [1.0, 3.0]),
+    "drelu": hm.DReLU([0.1], [0.2], [0.3], [0.4]),
+    "mixed": hm.Mixed((hm.Binary([0.1]), hm.Mixed((hm.Categorical([0.1, 0.2], (2,)), hm.Gaussian([0.5], [2.0]))))),
+}
+
+
+@pytest.mark.parametrize("units", KINDS.values(), ids=list(KINDS))
+def test_every_kind_comes_back(units, tmp_path):
+    rbm = hm.RBM(units, hm.Binary([0.5]), np.ones((units.size, 1)))
+    path = hm.save(rbm, tmp_path / "m.safetensors", base_rate=units)
+    back, base_rate, description = storage.load_described(path)
+    assert jax.tree.structure((back, base_rate)) == jax.tree.structure((rbm, units))
+    jax.tree.map(np.testing.assert_array_equal, (back, base_rate), (rbm, units))
+    # Kinds that their arrays describe are named as they always were.
+    assert description["visible"].startswith("{") == (units.name in ("categorical", "mixed"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "categorical",
+        '{"kind": "categorical"}',
+        '{"kind": "categorical", "levels": 3}',
+        '{"kind": "categorical", "levels": [1, 1]}',
+        '{"kind": "categorical", "levels": ["a"]}',
+        '{"kind": "mixed", "parts": 5}',
+        '{"kind": "mixed", "parts": []}',
+        '{"kind": "mixed", "parts": [{"kind": "binary"}]}',
+        '{"kind": ["mixed"]}',
+        '{"levels": [3]}',
+    ],
+)
+def test_descriptions_that_make_no_layer(text):
+    assert "damaged" in refused(written(visible=text))

@@ -143,8 +143,8 @@ def centred(estimator: Estimator) -> Estimator:
         dW = <(v - m)(h - n)^T>_data - <(v - m)(h - n)^T>_model,    da = <v>_data - <v>_model - dW n,    db likewise with m
 
     Its energy is that of a machine in v - m and h - n; the distribution is the same, and following this direction no longer
-    depends on whether a unit's state is called 0 or 1. The direction is a positive definite transformation of the
-    gradient, so it vanishes where that does.
+    depends on whether a unit's state is called 0 or 1. The direction is a positive definite transformation of the gradient, so
+    it vanishes where that does. Hidden units of unbounded values are not centred: their n is zero.
 
     References: G. Montavon and K.-R. Mueller, "Deep Boltzmann machines and the centering trick", 2012; J. Melchior,
     A. Fischer and L. Wiskott, "How to center deep Boltzmann machines", JMLR 17 (2016), section 4 (offsets from the data).
@@ -152,12 +152,13 @@ def centred(estimator: Estimator) -> Estimator:
 
     def init(key: Any, rbm: RBM) -> Centred:
         m, n = (layer.mean(jnp.zeros(layer.size, layer.linear.dtype)) for layer in (rbm.visible, rbm.hidden))
-        return Centred(m, n, estimator.init(key, rbm))
+        return Centred(m, _of_bounded(rbm.hidden, n), estimator.init(key, rbm))
 
     def gradient(key: Any, rbm: RBM, state: Centred, v: Any) -> tuple[RBM, Any, Terms]:
         slope, inner, terms = estimator.gradient(key, rbm, state.inner, v)
         positive = (terms.positive.visible.linear, terms.positive.hidden.linear)
         m, n = (old + SMOOTHING * (new - old) for old, new in zip(state[:2], positive, strict=True))
+        n = _of_bounded(rbm.hidden, n)
         dv, dh = slope.visible.linear, slope.hidden.linear
         # The offsets are multiplied out: no product of matrices is needed beyond those of the gradient itself.
         to_visible, to_hidden = _contracted(slope, terms, m, n)
@@ -167,6 +168,12 @@ def centred(estimator: Estimator) -> Estimator:
         return slope, Centred(m, n, inner), terms
 
     return Estimator(init, gradient)
+
+
+def _of_bounded(hidden: Any, offsets: Any) -> Any:
+    """The offsets of hidden units whose values are bounded, zero for the others: a step goes with their squares, and the means
+    of unbounded units, which are on no scale of their own, can run away with it."""
+    return offsets if hidden.bounded else jnp.where(jnp.isinf(hidden.curvature), offsets, 0)
 
 
 def _contracted(slope: RBM, terms: Terms, m: Any, n: Any) -> tuple[Any, Any]:

@@ -100,7 +100,7 @@ def chain(rbm: RBM, start: Any, sweeps: int, seed: int = 0, temperature: float =
     cold = exact.tempered(rbm, temperature)
     start = rbm.visible.check(start, "start").astype(np.float64)
     sweeps = checks.whole(sweeps, "sweeps")
-    if rbm.visible.unit_states is None or rbm.hidden.unit_states is None:
+    if exact.configurations(rbm) is None:
         raise InputError("visits can only be counted where the units' states can be listed")
     visits = _run_chain(cold, start, sweeps, checks.seed(seed))
     count = exact.configurations(rbm)

@@ -170,9 +170,10 @@ WIDEST = 0.99
 def stepped(rbm: RBM, by: RBM) -> RBM:
     """The machine after a step `by` of its parameters, kept among those that have a distribution.
 
-    Precisions stay above zero. Where both layers are unbounded the weights are scaled down if Z would be infinite else.
+    Precisions stay above zero, and the scale of hidden units where it was. Where both layers are unbounded the weights are
+    scaled down if Z would be infinite else.
     """
-    moved = RBM(rbm.visible.stepped(by.visible), rbm.hidden.stepped(by.hidden), rbm.weights + by.weights)
+    moved = RBM(rbm.visible.stepped(by.visible), rbm.hidden.stepped(by.hidden, hold_scale=True), rbm.weights + by.weights)
     if rbm.visible.bounded or rbm.hidden.bounded:
         return moved
     scaled = _coupling(moved)

@@ -18,6 +18,7 @@ import pytest
 from conftest import LECTURE, SMALL
 
 import harmonium as hm
+from harmonium import Categorical
 from harmonium.cli import COMMANDS, run, show
 
 WEIGHTS = ["--weights", "0.5 0.5; 0.5 0.5"]
@@ -417,6 +418,43 @@ def test_spin_units_through_the_whole_loop(as_json, kinds):
     assert set(as_json("sample", report["run"], "--sweeps", "5")["samples"][0]) <= {"-", "+"}
     as_json("reconstruct", report["run"], "spins.npy")
     assert as_json("evaluate", report["run"], "spins.npy")["log_likelihood"]["mean"] < 0
+
+
+def test_real_values_through_the_whole_loop(as_json, command):
+    np.save("real.npy", np.random.default_rng(0).standard_normal((40, 3)) @ [[1, 0.9, 0], [0, 0.4, 0], [0, 0, 1]])
+    run = as_json("train", "real.npy", *TINY, "--visible-units", "gaussian")["run"]
+    assert all(isinstance(value, float) for value in as_json("sample", run, "--sweeps", "5", "--clamp", "v1=0.5")["samples"][0])
+    assert command("sample", run, "--sweeps", "5", "--count", "2").count("\n") == 2
+    as_json("reconstruct", run, "real.npy")
+    exact = as_json("evaluate", run, "real.npy")["log_likelihood"]
+    found = as_json("evaluate", run, "real.npy", "--estimate", "--seconds", "5")["log_likelihood"]
+    assert found["lower"] <= exact["mean"] <= found["upper"]
+    described = as_json("info", run)
+    assert described["visible"] == {"kind": "gaussian", "units": 3, "columns": 3}
+    assert described["arrays"]["visible precision"]["smallest"] > 0
+    diagnosed = as_json("diagnose", run, "real.npy", "--chains", "10", "--sweeps", "20")
+    assert diagnosed["pseudo_log_likelihood"] is None
+
+
+def test_categories_through_the_whole_loop(as_json, command):
+    units = Categorical.zeros((3, 2))
+    np.save("one_hot.npy", units.encode(np.random.default_rng(0).integers([3, 2], size=(40, 2))))
+    run = as_json("train", "one_hot.npy", *TINY, "--visible-units", "categorical:3,2", "--hidden-units", "categorical:3")["run"]
+    assert set("".join(as_json("sample", run, "--sweeps", "5")["samples"])) <= set("012")
+    assert {text[0] for text in as_json("sample", run, "--clamp", "2?", "--sweeps", "5")["samples"]} == {"2"}
+    assert as_json("info", run)["visible"] == {"kind": "categorical", "units": 2, "columns": 5}
+    as_json("reconstruct", run, "one_hot.npy")
+
+
+def test_what_is_shown_of_other_kinds_is_shown_and_what_cannot_be_is_refused(as_json, capsys):
+    hm.save(hm.RBM(Categorical([0.0, 1.0, 0.5], (3,)), hm.Binary([0.0]), [[1.0], [0.0], [2.0]]), "three.safetensors")
+    assert [row["v"] for row in as_json("table", "--model", "three.safetensors")["rows"]] == ["0", "0", "1", "1", "2", "2"]
+    as_json("chain", "--model", "three.safetensors", "--sweeps", "50")
+    as_json("step", "--model", "three.safetensors", "--target", "2")
+    hm.save(hm.RBM(hm.Gaussian([0.0], [1.0]), hm.Binary([0.0]), [[1.0]]), "real.safetensors")
+    for arguments in (["table"], ["chain", "--sweeps", "5"], ["step", "--target", "1"], ["conditional", "--given", "v=1"]):
+        assert run([*arguments, "--model", "real.safetensors"]) == 2
+        assert re.fullmatch(r"harmonium: .*(continuum|cannot be written|biases alone).*\n", capsys.readouterr().err)
 
 
 def test_data_lists_and_describes(as_json, command):

@@ -237,3 +237,39 @@ def test_a_ladder_with_weights_at_the_bottom_or_too_few_chains_is_refused():
         ladder_bracket(rbm, hm.gibbs(20).init(jax.random.key(0), jax.tree.map(np.float32, rbm)))
     with pytest.raises(hm.InputError, match="at least 10 ladders"):
         ladder_bracket(rbm, ladder_state(tempering(5), rbm, 1))
+
+
+WEIGHTS = 0.8 * np.random.default_rng(5).standard_normal((6, 5))
+KINDS = {
+    "gaussian, binary": hm.RBM(
+        hm.Gaussian(np.linspace(-1, 1, 6), np.linspace(0.7, 1.5, 6)), Binary(np.linspace(-1, 1, 5)), WEIGHTS
+    ),
+    "mixed, ragged": hm.RBM(
+        hm.Mixed(
+            (hm.ReLU([0.5, -0.5], [1.0, 1.3]), Spin([0.2, 0.1]), hm.DReLU([0.3, 1.0], [-0.2, -1.0], [1.0, 2.0], [1.5, 1.0]))
+        ),
+        hm.Categorical([0.3, 0.0, -0.2, 0.4, 0.0], (3, 2)),
+        WEIGHTS,
+    ),
+}
+
+
+@pytest.mark.parametrize("rbm", KINDS.values(), ids=list(KINDS))
+def test_the_bracket_of_other_kinds_contains_the_exact_value(rbm):
+    rows = exact.sample(rbm, 100, seed=1)
+    found = bracket(rbm, rows, seconds=20, precision=0.05, seed=3)
+    assert found.lower <= exact.log_partition(rbm) <= found.upper
+    assert found.upper - found.lower < 0.3
+    assert found.samples.met
+
+
+def test_the_bracket_of_two_gaussian_layers_contains_the_value_that_can_be_written_down():
+    """ln Z = (b^T A^-1 b - ln det A + n ln 2 pi) / 2, with A the joint precision matrix."""
+    visible, hidden = hm.Gaussian(np.linspace(-1, 1, 6), np.linspace(0.9, 1.5, 6)), hm.Gaussian(np.full(5, 0.3), np.ones(5))
+    rbm = hm.RBM(visible, hidden, 0.3 * WEIGHTS)
+    precision = np.block([[np.diag(visible.precision), -rbm.weights], [-rbm.weights.T, np.diag(hidden.precision)]])
+    bias = np.concatenate([visible.bias, hidden.bias])
+    truth = (bias @ np.linalg.solve(precision, bias) - np.linalg.slogdet(precision)[1] + len(bias) * np.log(2 * np.pi)) / 2
+    found = bracket(rbm, hm.sample(rbm, 100), seconds=20, precision=0.05, seed=3)
+    assert found.lower <= truth <= found.upper
+    assert found.upper - found.lower < 0.3

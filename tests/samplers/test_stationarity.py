@@ -12,11 +12,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from conftest import random_machine
-from statistics_of_tests import FALSE_ALARM, counts_agree, draws_for_counts
+from kinds import LAYERS, machine_of, single
+from statistics_of_tests import FALSE_ALARM, counts_agree, draws_for_counts, largest_z, z_limit
 
 import harmonium as hm
 from harmonium import exact, model
-from harmonium.samplers import Chains, Sampler, Samples, gibbs
+from harmonium.samplers import Chains, Sampler, Samples, gibbs, tempering
 from harmonium.units import Binary, Spin
 
 SHAPE = (3, 3)
@@ -56,6 +57,68 @@ def test_exact_draws_stay_exact(visible, hidden, kernel):
 def test_exact_draws_stay_exact_at_another_temperature(kernel):
     rbm = hm.at_temperature(random_machine(Binary, Binary, SHAPE, seed=1, scale=1.5), 0.5)
     assert p_value_after(rbm, kernel(CHAINS)) > FALSE_ALARM
+
+
+def statistics(rbm: hm.RBM, v: Any, h: Any) -> np.ndarray:
+    """The sufficient statistics of each pair, `[n, parameters]` in float64."""
+    of_layers = (jax.tree.leaves(layer.statistics(x)) for layer, x in ((rbm.visible, v), (rbm.hidden, h)))
+    pairs = v[:, :, None] * h[:, None]
+    return np.concatenate([*(np.asarray(leaf) for leaves in of_layers for leaf in leaves), pairs.reshape(len(v), -1)], axis=1)
+
+
+def off_after(rbm: hm.RBM, sampler: Sampler, draws: tuple[np.ndarray, np.ndarray], expected: np.ndarray) -> float:
+    """How far the means of the statistics are from what is expected after one step from exact draws, in what is allowed."""
+    state = Chains(*(jnp.asarray(part, jnp.float32) for part in draws))
+    state, _ = jax.jit(sampler.step)(jax.random.key(3), jax.tree.map(jnp.asarray, single(rbm)), state)
+    found = statistics(rbm, *(np.asarray(part, np.float64) for part in state))
+    return largest_z(found, expected) / z_limit(len(expected))
+
+
+KINDS = [("ragged", "binary"), ("gaussian", "binary"), ("binary", "drelu"), ("relu", "ragged"), ("mixed", "mixed, listed")]
+N = 40_000
+"""Draws that see a mean move by 0.05 of its standard deviation: z of 10, where some 6 are allowed."""
+
+
+@pytest.mark.parametrize(("visible", "hidden"), KINDS)
+def test_exact_draws_of_every_kind_stay_exact(visible, hidden):
+    """By the means of all sufficient statistics, whose exact values are enumerated."""
+    rbm = machine_of(visible, hidden, seed=1, scale=0.8)
+    draws = exact.sample_joint(rbm, N, seed=7)
+    with jax.enable_x64(True):
+        expected = np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(exact.log_partition_and_statistics(rbm)[1])])
+    assert off_after(rbm, gibbs(N, 1), draws, expected) < 1
+    if rbm.visible.bounded:
+        return
+    # The same draws must be told from those of a machine whose visible layer is somewhat narrower.
+    narrower = hm.RBM(jax.tree.map(lambda leaf: 1.1 * leaf, rbm.visible), rbm.hidden, rbm.weights)
+    assert off_after(narrower, gibbs(N, 1), draws, expected) > 1
+
+
+@pytest.mark.parametrize("kernel", ["gibbs", "tempering"])
+def test_two_gaussian_layers_keep_their_joint_normal_law(kernel):
+    """The one pair of unbounded layers whose law can be written down: precision matrix [[P, -W], [-W^T, Q]]."""
+    visible = LAYERS["gaussian"]
+    hidden = hm.Gaussian([0.2, 0.0, -0.5], [1.0, 0.7, 2.0])
+    rbm = hm.RBM(visible, hidden, 0.35 * np.random.default_rng(0).standard_normal((2, 3)))
+    model.validate(rbm)
+    covariance = np.linalg.inv(
+        np.block([[np.diag(visible.precision), -rbm.weights], [-rbm.weights.T, np.diag(hidden.precision)]])
+    )
+    mean = covariance @ np.concatenate([visible.bias, hidden.bias])
+    draws = np.split(np.random.default_rng(1).multivariate_normal(mean, covariance, N), [2], axis=1)
+    second = covariance + np.outer(mean, mean)
+    squares = -np.diag(second) / 2
+    expected = np.concatenate([mean[:2], squares[:2], mean[2:], squares[2:], second[:2, 2:].ravel()])
+    if kernel == "gibbs":
+        assert off_after(rbm, gibbs(N, 1), draws, expected) < 1
+        return
+    sampler, own = tempering(2000, 4), jax.tree.map(jnp.asarray, single(rbm))
+    state = sampler.init(jax.random.key(1), own)
+    step = jax.jit(sampler.step)
+    for number in range(60):
+        state, samples = step(jax.random.key(number), own, state)
+    found = statistics(rbm, np.asarray(samples.v, float), np.asarray(samples.h, float))
+    assert largest_z(found, expected) < z_limit(len(expected))
 
 
 def broken(mistake: str) -> Sampler:

@@ -12,7 +12,7 @@ from kinds import LAYERS, LISTED, cells, single
 from statistics_of_tests import FALSE_ALARM, counts_agree, draws_for_counts, largest_z, z_limit
 
 from harmonium.checks import InputError
-from harmonium.units import Binary, Categorical, Gaussian, Mixed, Spin, Units, type_name_to_class
+from harmonium.units import Binary, Categorical, Gaussian, Mixed, ReLU, Spin, Units, type_name_to_class
 
 each = pytest.mark.parametrize("units", LAYERS.values(), ids=list(LAYERS))
 each_listed = pytest.mark.parametrize("units", [LAYERS[name] for name in LISTED], ids=LISTED)
@@ -50,7 +50,7 @@ def test_log_normaliser_is_the_sum_over_states(units):
     states, volumes = cells(units)
     inputs = inputs_for(units)
     terms = inputs @ states.T - np.asarray(units.energy(states)) + volumes
-    np.testing.assert_allclose(units.log_normaliser(inputs), np.logaddexp.reduce(terms, axis=1), rtol=1e-11)
+    np.testing.assert_allclose(units.log_normaliser(inputs), np.logaddexp.reduce(terms, axis=1), atol=1e-10)
     np.testing.assert_allclose(units.log_normaliser(inputs), units.log_normaliser_terms(inputs).sum(axis=-1), rtol=1e-12)
     assert units.log_normaliser_terms(inputs).shape[-1] == len(units.unit_tables) == len(units.boundaries) - 1
 
@@ -59,7 +59,7 @@ def test_log_normaliser_is_the_sum_over_states(units):
 def test_probabilities_sum_to_one(units):
     states, volumes = cells(units)
     p = np.exp(units.log_probability(states[:, None], inputs_for(units)) + volumes[:, None])
-    np.testing.assert_allclose(p.sum(axis=0), 1, rtol=1e-11)
+    np.testing.assert_allclose(p.sum(axis=0), 1, rtol=1e-10)
 
 
 @each
@@ -132,13 +132,11 @@ def test_samples_follow_the_conditional_law(units):
 
 
 @each
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_samples_have_the_moments(units, dtype):
+def test_samples_have_the_moments(units):
     """The first four powers of every column, by quadrature."""
     inputs = np.linspace(0.4, -1.0, units.size)
-    own = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), units)
-    draws = np.asarray(own.sample(jax.random.key(3), jnp.tile(jnp.asarray(inputs, dtype), (100_000, 1))))
-    assert draws.dtype == dtype
+    draws = np.asarray(single(units).sample(jax.random.key(3), jnp.tile(single(inputs), (100_000, 1))))
+    assert draws.dtype == np.float32
     assert not units._outside_domain(draws).any()
     states, volumes = cells(units)
     p = np.exp(log_density(units, states, volumes, inputs[None])[:, 0])
@@ -180,15 +178,13 @@ def test_a_continuum_is_not_listed(units):
 
 
 @each
-@pytest.mark.parametrize("size", [1e2, 1e4])
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_extreme_inputs_give_finite_numbers(units, size, dtype):
-    own = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), units)
-    for inputs in (np.full(units.size, size, dtype), np.full(units.size, -size, dtype)):
-        drawn = own.sample(jax.random.key(0), jnp.tile(inputs, (1000, 1)))
-        for value in (own.log_normaliser(inputs), own.mean(inputs), drawn, *jax.tree.leaves(own.moments(inputs))):
-            assert np.isfinite(value).all()
-        assert not units._outside_domain(np.asarray(drawn)).any()
+def test_extreme_inputs_give_finite_numbers(units):
+    own = single(units)
+    inputs = jnp.tile(jnp.array([[1e2], [-1e2], [1e4], [-1e4]], jnp.float32), units.size)
+    drawn = np.asarray(own.sample(jax.random.key(0), jnp.tile(inputs, (1000, 1, 1))))
+    for value in (own.log_normaliser(inputs), own.mean(inputs), drawn, *jax.tree.leaves(own.moments(inputs))):
+        assert np.isfinite(value).all()
+    assert not units._outside_domain(drawn).any()
 
 
 @each
@@ -309,6 +305,13 @@ def test_categories_are_encoded_and_decoded():
             units.encode(wrong)
 
 
+def test_layers_that_a_size_alone_does_not_tell():
+    with pytest.raises(InputError, match="number of categories"):
+        Categorical.zeros(6)
+    with pytest.raises(InputError, match="made of its parts"):
+        Mixed.zeros(6)
+
+
 def test_a_category_of_no_probability_is_never_drawn():
     """Nor is one that only fills up a unit of fewer categories; in float32, where sums of probabilities are rounded."""
     bias = np.array([0.0, -200.0, 0.1, 0.2, -200.0], np.float32)
@@ -322,7 +325,7 @@ def test_a_category_of_no_probability_is_never_drawn():
         (LAYERS["ragged"], [[1, 1, 0, 1, 0, 1]], "1 in row 1, column 1, but a categorical unit has a 1 in one"),
         (LAYERS["ragged"], [[1, 0, 0, 0, 0, 1]], "0 in row 1, column 3, but a categorical unit"),
         (LAYERS["mixed"], [[0.5, 1, 0, 0, 3.3]], "0.5 in row 1, column 1, but a spin unit is"),
-        (LAYERS["mixed"], [[1, 1, 0, 2, 3.3]], "1.0 in row 1, column 2, but a categorical unit"),
+        (LAYERS["mixed"], [[1, 1, 0, 1, 3.3]], "1.0 in row 1, column 2, but a categorical unit"),
     ],
 )
 def test_the_message_is_that_of_the_kind_concerned(units, x, message):
@@ -348,3 +351,18 @@ def test_a_mixed_layer_is_its_parts_side_by_side():
 def test_a_precision_is_learnt_within_bounds():
     units = Gaussian([0.0, 0.0], [1.0, 1.0])
     np.testing.assert_allclose(units.stepped(Gaussian(np.zeros(2), np.array([-5.0, 5.0]))).precision, [0.5, 2.0])
+
+
+def test_laws_cut_off_far_in_their_tail():
+    """Means and draws of a ReLU unit whose normal law has its centre 10 to 1,000,000 standard deviations below zero.
+
+    Against the law's own expansion, mean = (1 - 1 / s^2 ...) / s and E[x^2] = 2 mean^2 (1 - ...), to what its next term is.
+    """
+    s = np.array([10.0, 100.0, 1e4, 1e6], np.float32)
+    units = ReLU(-s, np.ones(4, np.float32))
+    moments = units.moments(np.zeros(4, np.float32))
+    np.testing.assert_allclose(moments.bias, (1 - 2 / s**2) / s, rtol=2e-3)
+    np.testing.assert_allclose(-2 * moments.precision, 2 * (1 - 5 / s**2) / s**2, rtol=5e-3)
+    draws = np.asarray(units.sample(jax.random.key(0), jnp.zeros((100_000, 4), jnp.float32)), float)
+    assert largest_z(draws * s, np.asarray(moments.bias, float) * s) < z_limit(8)
+    assert largest_z((draws * s) ** 2, -2 * np.asarray(moments.precision, float) * s**2) < z_limit(8)

@@ -119,7 +119,7 @@ def _pseudo_log_likelihood(rbm: RBM, rows: np.ndarray, seed: int) -> dict[str, A
     """Its mean, summed over all units where that takes a few seconds, over one random unit a row otherwise."""
     from harmonium.likelihood import pseudo
 
-    if rbm.visible.unit_states is None:
+    if rbm.visible.state_count is None:
         return None
     if len(rows) * rbm.weights.size <= MOST_TERMS:
         mean, method = pseudo.pseudo_log_likelihood(rbm, rows).mean(), "sum over all units"

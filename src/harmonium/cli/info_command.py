@@ -6,8 +6,12 @@ The layers, the size of the weights and biases, the data it was trained on and w
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING, Any
 
 from harmonium.cli.show import console, plain, print_json, print_table
+
+if TYPE_CHECKING:
+    from harmonium.units import Units
 
 EXAMPLE = """\
 example:
@@ -28,12 +32,13 @@ def run(options: argparse.Namespace) -> None:
     rbm, _, description = storage.load_described(options.model)
     leaves = {"weights": rbm.weights}
     for layer in ("visible", "hidden"):
-        leaves |= {f"{layer} {name}": value for name, value in vars(getattr(rbm, layer)).items()}
+        for path, value in jax.tree.leaves_with_path(getattr(rbm, layer)):
+            leaves[f"{layer} {jax.tree_util.keystr(path, simple=True, separator=' ')}"] = value
     states = exact.enumerable_states(rbm)
     result = {
         "format_version": int(description["version"]),
-        "visible": {"kind": rbm.visible.name, "units": rbm.visible.size},
-        "hidden": {"kind": rbm.hidden.name, "units": rbm.hidden.size},
+        "visible": _layer(rbm.visible),
+        "hidden": _layer(rbm.hidden),
         "parameters": sum(leaf.size for leaf in jax.tree.leaves(rbm)),
         "precision": str(rbm.weights.dtype),
         "enumerable_states": states,
@@ -54,7 +59,8 @@ def run(options: argparse.Namespace) -> None:
         print_json(result)
         return
     out = console()
-    out.print(f"{rbm.visible.size} {rbm.visible.name} visible and {rbm.hidden.size} {rbm.hidden.name} hidden units,", end=" ")
+    counts = [f"{len(layer.unit_tables)} {layer.name}" for layer in (rbm.visible, rbm.hidden)]
+    out.print(f"{counts[0]} visible and {counts[1]} hidden units,", end=" ")
     out.print(f"{result['parameters']:,} parameters in {result['precision']}, format version {result['format_version']}")
     if result["exact"]:
         out.print(f"small enough to be exact: {states:,} states of the smaller layer")
@@ -70,3 +76,7 @@ def run(options: argparse.Namespace) -> None:
         shown = ", ".join(f"{k} {v}" for k, v in value.items() if v is not None) if isinstance(value, dict) else value
         if shown is not None:
             out.print(f"{key.replace('_', ' ')}: {shown}")
+
+
+def _layer(units: Units) -> dict[str, Any]:
+    return {"kind": units.name, "units": len(units.unit_tables), "columns": units.size}

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from harmonium.units import Units
 
 KINDS = ("binary", "spin")
+"""The kinds of the machines that are given by their weights and biases."""
+EVERY_KIND = "binary, spin, gaussian, relu, drelu, or categorical:K for units of K categories"
 
 
 def add_machine(command: argparse.ArgumentParser) -> None:
@@ -81,6 +83,34 @@ def _from_numbers(options: argparse.Namespace) -> RBM:
     return model.validate(model.RBM(visible, hidden, weights))
 
 
+def layer(text: str, count: int, what: str, visible: bool) -> Units:
+    """A layer to start from, by the name of its kind; `categorical:3` or `categorical:3,2,4` says how many categories.
+
+    Args:
+        count: of a visible layer its columns, of a hidden one its units.
+
+    Raises:
+        InputError: an unknown kind, or categories that do not fit the count.
+    """
+    from harmonium.units import Categorical, Mixed, type_name_to_class
+
+    name, _, rest = text.partition(":")
+    kind = type_name_to_class.get(name, Mixed)
+    if kind is Mixed or (kind is Categorical) != bool(rest):
+        raise InputError(f"{what} {text!r} is unknown: use {EVERY_KIND}")
+    if kind is not Categorical:
+        return kind.zeros(count)
+    levels = tuple(int(part) if part.isdecimal() else 0 for part in rest.split(","))
+    if min(levels) < 1:
+        raise InputError(f"{what} {text!r}: numbers of categories are whole and at least 1, as in categorical:3")
+    if len(levels) == 1:
+        levels *= count // levels[0] if visible else count
+    if (sum(levels) if visible else len(levels)) != count:
+        have = f"the data has {count} columns" if visible else f"there are {count} hidden units"
+        raise InputError(f"{what} {text!r} does not fit: {have}")
+    return Categorical.zeros(levels)
+
+
 def check_energies(rbm: RBM, temperature: float, what: str) -> None:
     """Every E/T must be a finite number: none is larger than the sum of all parameters' sizes.
 
@@ -124,9 +154,11 @@ def held(units: Units, text: str) -> np.ndarray:
     values = np.full(units.size, np.nan)
     if "=" not in text:
         cleaned = text.replace(" ", "").replace(",", "")
-        symbol = (units.symbols or "?")[0]
-        state = units.read(cleaned.replace("?", symbol), "--clamp")
-        held_columns = np.repeat([character != "?" for character in cleaned], units.size // len(cleaned))
+        # What is free is read as if it were in its first state.
+        start = [(symbols or "?")[0] for symbols in units.unit_symbols] + list(cleaned[len(units.unit_symbols) :])
+        filled = [own if character == "?" else character for character, own in zip(cleaned, start, strict=False)]
+        state = units.read("".join(filled), "--clamp")
+        held_columns = np.repeat([character != "?" for character in cleaned], np.diff(units.boundaries))
         return np.where(held_columns, state, np.nan)
     for part in text.replace(" ", ",").split(","):
         if not part:

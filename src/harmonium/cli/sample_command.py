@@ -89,7 +89,7 @@ def run(options: argparse.Namespace) -> None:
         method = f"Gibbs, {options.sweeps:,} sweeps"
     result: dict[str, Any] = {"count": len(v), "method": method, "seed": options.seed}
     if options.out is None:
-        result["samples"] = units_text(rbm.visible, v)
+        result["samples"] = v if options.json and None in rbm.visible.unit_symbols else units_text(rbm.visible, v)
     else:
         shape = image_shape(description, rbm)
         result["file"] = write_out(options, v, plots.tiles(v, shape, f"Samples ({method})"))

@@ -126,5 +126,7 @@ def text(cell: Any, short: bool = False, decimals: int = 9) -> str:
 
 
 def units_text(units: Any, states: Any) -> list[str]:
-    """Each of `states [n, N]` as text."""
+    """Each of `states [n, N]` as text: a character a unit, or numbers where units are a continuum."""
+    if None in units.unit_symbols:
+        return [" ".join(f"{value:.6g}" for value in state.tolist()) for state in states]
     return [units.write(state) for state in states]

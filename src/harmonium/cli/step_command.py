@@ -50,6 +50,11 @@ def run(options: argparse.Namespace) -> None:
     from harmonium import checks, data, gradients, lecture
 
     rbm = machine(options)
+    for layer in (rbm.visible, rbm.hidden):
+        if layer.state_count is None or not hasattr(layer, "bias"):
+            raise InputError(
+                f"a step is shown of units with biases alone, not of {layer.name} ones; harmonium train takes those"
+            )
     if options.binarise is not None and options.data is None:
         raise InputError("--binarise goes with --data")
     if options.target is not None:

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from harmonium.checks import InputError
 from harmonium.cli import runs
 from harmonium.cli.compiled import keep_compiled_code
-from harmonium.cli.machine import KINDS, add_seed, number
+from harmonium.cli.machine import EVERY_KIND, add_seed, layer, number
 from harmonium.cli.show import print_json
 from harmonium.cli.tables import add_columns, said_of_columns, show_schema
 from harmonium.cli.training_progress import follow
@@ -60,10 +60,8 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     add_columns(group)
     group = command.add_argument_group("the machine")
     group.add_argument("--hidden", metavar="N", type=int, default=20, help="number of hidden units (default: 20)")
-    group.add_argument(
-        "--visible-units", choices=KINDS, help="kind of visible units (default: binary, or those of the columns)"
-    )
-    group.add_argument("--hidden-units", choices=KINDS, default="binary", help="kind of hidden units (default: binary)")
+    group.add_argument("--visible-units", metavar="KIND", help=f"{EVERY_KIND} (default: binary, or those of columns)")
+    group.add_argument("--hidden-units", metavar="KIND", default="binary", help="likewise, of the hidden units")
     group = command.add_argument_group("how long")
     length = group.add_mutually_exclusive_group()
     length.add_argument(
@@ -120,14 +118,16 @@ def run(options: argparse.Namespace) -> int | None:
     import jax
 
     from harmonium import checks, tables, training
-    from harmonium.units import type_name_to_class
 
     # Everything is checked before the folder is made, so that a mistake leaves nothing behind.
     checks.positive(options.evaluation_seconds, "--evaluation-seconds")
     dataset = _dataset(options)
-    hidden = type_name_to_class[options.hidden_units].zeros(checks.whole(options.hidden, "--hidden"))
+    hidden = layer(options.hidden_units, checks.whole(options.hidden, "--hidden"), "--hidden-units", visible=False)
     schema = dataset.schema
-    visible = type_name_to_class[options.visible_units or "binary"] if schema is None else tables.units_of(schema)
+    if schema is None:
+        visible = layer(options.visible_units or "binary", dataset.train.shape[1], "--visible-units", visible=True)
+    else:
+        visible = tables.units_of(schema)
     rbm = training.initial(dataset.train, hidden, visible, seed=checks.seed(options.seed))
     base_rate = rbm.visible
     for part in ("valid", "test"):
@@ -217,7 +217,9 @@ def _settings(options: argparse.Namespace, dataset: Dataset, rbm: RBM) -> Settin
     if options.precision == "bf16" and not by_gibbs:
         raise InputError(f"--precision bf16 is for the estimators pcd-K and cd-K, but the estimator is {chosen.estimator}")
     if options.precision == "auto":
-        options.precision = "bf16" if by_gibbs and bfloat16_is_native() else "float32"
+        # Real values would be rounded with their products; zeros and ones are not.
+        rounded = by_gibbs and rbm.visible.state_count is not None and bfloat16_is_native()
+        options.precision = "bf16" if rounded else "float32"
     for field in fields(chosen):
         if field.name != "centred":
             setattr(options, field.name, getattr(chosen, field.name))

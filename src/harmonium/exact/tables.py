@@ -72,7 +72,9 @@ def joint_table(rbm: RBM, temperature: float = 1.0) -> JointTable:
     """
     rbm = float64(rbm)
     count = configurations(rbm)
-    if count is None or count > MOST_ROWS:
+    if count is None:
+        raise InputError(f"{rbm!r} has units of a continuum, so its configurations are no rows of a table")
+    if count > MOST_ROWS:
         raise InputError(
             f"{rbm!r} has more configurations than a table may have rows ({MOST_ROWS:,}); "
             "harmonium.exact.most_probable lists the most probable ones"

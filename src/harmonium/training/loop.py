@@ -264,12 +264,12 @@ class _Run:
             if not bool(sound):
                 raise DivergenceError(
                     f"training diverged between updates {begun} and {done}: a parameter is no longer a sensible "
-                    "number; lower the rate"
+                    "number; lower the rate (and standardise columns of real values, if there are any)"
                 )
             taken, compiling = time.monotonic() - before, done == 1
             if not compiling:
                 made, working = made + done - begun, working + taken
-            clock.settle(done, made / max(working, 1e-9))
+            clock.settle(done, made, working)
             plan = plan._replace(horizon=jnp.int32(clock.horizon or 0))
             ended = clock.ended(done)
             if compiling and not ended:

@@ -17,10 +17,9 @@ retrieval", NIPS 2004, section 2.
 from __future__ import annotations
 
 import abc
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Self, dataclass_transform
+from typing import Any, Self, dataclass_transform
 
 import jax
 import jax.numpy as jnp
@@ -28,7 +27,7 @@ import numpy as np
 
 from harmonium import pytree
 from harmonium.checks import InputError, numeric_array
-from harmonium.units.listing import Listing
+from harmonium.units.states import UnitByUnit
 
 type_name_to_class: dict[str, type[Units]] = {}
 """The kinds of unit by the tag that model files store."""
@@ -43,13 +42,8 @@ def units(cls: type[Units]) -> type[Units]:
     return frozen
 
 
-class Units(abc.ABC):
+class Units(UnitByUnit):
     """One layer of units of one kind: the abstract contract (see the module's text)."""
-
-    name: ClassVar[str]
-    """Tag of the kind, as model files and the command line spell it."""
-    symbols: ClassVar[str | None] = None
-    """One character for each state of one unit, where all units have the same, in the order of `unit_states`."""
 
     def __post_init__(self) -> None:
         # Lists become float64 on the host. Anything else passes untouched: a pytree's node must also hold tracers.
@@ -131,8 +125,13 @@ class Units(abc.ABC):
         """Whether no column takes arbitrarily large values."""
         return True
 
-    def stepped(self, by: Self) -> Self:
-        """The layer after a step `by` of its parameters; kinds with bounds go less far where the step would leave them."""
+    def stepped(self, by: Self, hold_scale: bool = False) -> Self:  # noqa: ARG002
+        """The layer after a step `by` of its parameters; kinds with bounds go less far where the step would leave them.
+
+        Args:
+            hold_scale: leave the scale of unbounded values as it is. That of hidden units is arbitrary, since the weights can
+                make up for it, and nothing would keep it from drifting.
+        """
         return jax.tree.map(lambda own, step: own + step, self, by)
 
     def gauge(self, x: Any) -> Any:
@@ -148,107 +147,6 @@ class Units(abc.ABC):
         if np.any(np.asarray(centre) != 0) or np.any(np.asarray(scale) != 1):
             raise InputError(f"the values of {self.name} units cannot be moved or scaled")
         return self
-
-    # ---- the layer's size and its states
-
-    @property
-    @abc.abstractmethod
-    def size(self) -> int:
-        """Number of columns N."""
-
-    @property
-    def unit_states(self) -> np.ndarray | None:
-        """All states of one unit, `[K, columns of one unit]`; None where units are a continuum or differ in their states."""
-        return None
-
-    @property
-    def unit_tables(self) -> tuple[np.ndarray | None, ...]:
-        """All states of each unit, `[K, columns of the unit]`, unit by unit; None for a unit of a continuum, of one column."""
-        values = self.unit_states
-        return (None,) * self.size if values is None else (values,) * (self.size // values.shape[1])
-
-    @property
-    def boundaries(self) -> np.ndarray:
-        """The first column of each unit, and N, `[units + 1]`: unit u has the columns from boundaries[u] to before the next."""
-        return np.cumsum([0, *(1 if table is None else table.shape[1] for table in self.unit_tables)])
-
-    @property
-    def any_state(self) -> np.ndarray:
-        """Some state of the layer, `[N]`: each unit in its first, or at zero where it is a continuum."""
-        return np.concatenate([np.zeros(1) if table is None else table[0] for table in self.unit_tables])
-
-    @property
-    def ranges(self) -> np.ndarray:
-        """The lowest and the highest value of each column, `[2, N]`; infinite where there is none."""
-        anywhere = np.array([[-np.inf], [np.inf]])
-        return np.concatenate([anywhere if t is None else [t.min(axis=0), t.max(axis=0)] for t in self.unit_tables], axis=1)
-
-    @property
-    def state_count(self) -> int | None:
-        """Number of states of the whole layer, the product of its units' numbers; None where it is not finite."""
-        tables = self.unit_tables
-        if any(table is None for table in tables):
-            return None
-        return math.prod(len(table) for table in tables if table is not None)
-
-    def listing(self) -> Listing:
-        """The states of all units.
-
-        Raises:
-            InputError: some units take a continuum of values.
-        """
-        tables = [table for table in self.unit_tables if table is not None]
-        if len(tables) < len(self.unit_tables):
-            raise InputError(f"{self.name} units take a continuum of values, so their states cannot be listed")
-        return Listing.of(tables)
-
-    def states(self, indices: Any) -> Any:
-        """The layer's states of the given numbers, `[...] -> [..., N]`; the first unit is the most significant digit."""
-        listing = self.listing()
-        # Division digit by digit: a table of powers would overflow where only the indices in use are small.
-        digits = []
-        for count in listing.counts[::-1].tolist():
-            digits.append(indices % count)
-            indices = indices // count
-        return listing.states(jnp.stack(digits[::-1], axis=-1), self._dtype())
-
-    def indices(self, x: Any) -> np.ndarray:
-        """The numbers of the states `x` (the inverse of `states`), `[..., N] -> [...]`, as int64 on the host."""
-        listing = self.listing()
-        if math.prod(listing.counts.tolist()) > np.iinfo(np.int64).max:
-            raise InputError(f"{self.size} {self.name} columns have too many states to be numbered")
-        return listing.digits(np.asarray(x)) @ np.array(listing.powers(), dtype=np.int64)
-
-    @property
-    def unit_symbols(self) -> tuple[str | None, ...]:
-        """One character for each state of each unit; None for a unit whose states are not written so."""
-        return (self.symbols,) * len(self.unit_tables)
-
-    def write(self, x: Any) -> str:
-        """One state as text, one character a unit: binary `[0, 1]` is `01`, categories count from 0 to 9 and on from a to z."""
-        symbols = self._written()
-        return "".join(of[digit] for of, digit in zip(symbols, self.listing().digits(np.asarray(x)), strict=True))
-
-    def read(self, text: str, what: str) -> np.ndarray:
-        """The state `[N]` that `write` would write as `text`.
-
-        Raises:
-            InputError: the text has the wrong length or an unknown character.
-        """
-        symbols = self._written()
-        cleaned = text.replace(" ", "").replace(",", "")
-        if len(cleaned) != len(symbols):
-            each = f", each {' or '.join(symbols[0])}" if len(set(symbols)) == 1 else ""
-            raise InputError(
-                f"{what} {text!r} has {len(cleaned)} characters, but the layer has {len(symbols)} {self.name} units: "
-                f"write {len(symbols)} characters{each}"
-            )
-        for number, (character, of) in enumerate(zip(cleaned, symbols, strict=True)):
-            if character not in of:
-                raise InputError(f"{what} {text!r} has {character!r}, but {self.name} unit {number + 1} is {' or '.join(of)}")
-        tables = self.unit_tables
-        chosen = [tables[unit][of.index(c)] for unit, (c, of) in enumerate(zip(cleaned, symbols, strict=True))]  # type: ignore[index]
-        return np.concatenate(chosen).astype(np.float64)
 
     # ---- data
 
@@ -317,15 +215,6 @@ class Units(abc.ABC):
     def misfit(self) -> str | None:
         """What is wrong with parameters that are finite vectors, to follow the layer's name; None if they are permissible."""
         return None
-
-    def _dtype(self) -> Any:
-        return jnp.result_type(*jax.tree.leaves(self))
-
-    def _written(self) -> tuple[str, ...]:
-        symbols = tuple(of for of in self.unit_symbols if of is not None)
-        if len(symbols) < len(self.unit_symbols):
-            raise InputError(f"states of {self.name} units cannot be written one character a unit")
-        return symbols
 
 
 def _first(array: np.ndarray, where: np.ndarray) -> str:

@@ -81,4 +81,4 @@ class Binary(Units):
         return (x != 0) & (x != 1)
 
     def _domain(self) -> str:
-        return "is 0 or 1 (--binarise, or hm.data.binarise, makes such values from grey levels)"
+        return "is 0 or 1 (--binarise, or hm.data.binarise, makes such values from grey levels; gaussian units take any)"

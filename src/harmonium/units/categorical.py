@@ -120,6 +120,8 @@ class Categorical(Units):
     @classmethod
     def zeros(cls, size: Any) -> Categorical:
         """A layer of units with these numbers of categories, (3, 2) say, whose biases are zero."""
+        if isinstance(size, numbers.Integral):
+            raise InputError("a categorical layer is made from the number of categories of each unit, (3, 2) say: give those")
         return cls(np.zeros(sum(size)), tuple(size))
 
     def misfit(self) -> str | None:
@@ -144,6 +146,7 @@ class Categorical(Units):
 
     def _by_unit(self, x: Any, filling: float = -jnp.inf) -> Any:
         """`[..., N] -> [..., units, most levels]`, filled up where a unit has fewer."""
+        x = jnp.asarray(x)
         if len(set(self.levels)) == 1:
             return x.reshape(*x.shape[:-1], len(self.levels), self.levels[0])
         filled = jnp.concatenate([x, jnp.full((*x.shape[:-1], 1), filling, x.dtype)], axis=-1)
@@ -154,7 +157,7 @@ class Categorical(Units):
         flat = by_unit.reshape(*by_unit.shape[:-2], -1)
         if len(set(self.levels)) == 1:
             return flat
-        return flat[..., np.flatnonzero(_places(self.levels).ravel() < sum(self.levels))]
+        return flat[..., np.flatnonzero(_places(self.levels).ravel() < sum(self.levels)).astype(np.int32)]
 
 
 @lru_cache
@@ -163,5 +166,4 @@ def _places(levels: tuple[int, ...]) -> np.ndarray:
     category = np.arange(max(levels))
     starts = np.cumsum([0, *levels[:-1]])
     places = np.where(category < np.array(levels)[:, None], starts[:, None] + category, sum(levels))
-    # Unsigned, so that JAX takes them as they are; what it makes of signed ones it keeps from one precision to another.
-    return places.astype(np.uint32)
+    return places.astype(np.int32)  # JAX keeps constants, and takes one of 64 bits for what it was in the other precision

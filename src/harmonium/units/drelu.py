@@ -93,13 +93,13 @@ class DReLU(Units):
     def bounded(self) -> bool:
         return False
 
-    def stepped(self, by: DReLU) -> DReLU:
-        return DReLU(
-            self.bias_positive + by.bias_positive,
-            self.bias_negative + by.bias_negative,
-            stepped_precision(self.precision_positive, by.precision_positive),
-            stepped_precision(self.precision_negative, by.precision_negative),
-        )
+    def stepped(self, by: DReLU, hold_scale: bool = False) -> DReLU:
+        own = self.precision_positive, self.precision_negative
+        up, down = stepped_precision(own[0], by.precision_positive), stepped_precision(own[1], by.precision_negative)
+        if hold_scale:  # and let the two differ
+            back = jnp.sqrt(own[0] / up * (own[1] / down))
+            up, down = up * back, down * back
+        return DReLU(self.bias_positive + by.bias_positive, self.bias_negative + by.bias_negative, up, down)
 
     def rescaled(self, centre: Any, scale: Any) -> DReLU:
         if np.any(np.asarray(centre) != 0):
@@ -112,10 +112,14 @@ class DReLU(Units):
         )
 
     def fit_base_rate(self, data: Any) -> DReLU:
-        """The Gaussian law with the data's means and variances, one of these units' laws."""
         x = np.asarray(data, dtype=np.float64)
-        precision = 1 / variance_of(x)
-        return DReLU(x.mean(axis=0) * precision, x.mean(axis=0) * precision, precision, precision)
+        mean, precision = x.mean(axis=0), 1 / variance_of(x)
+        # Begun at the normal law with the data's mean and variance, of which one row is added: no sign is without rows.
+        normal = DReLU(mean * precision, mean * precision, precision, precision)
+        with jax.enable_x64(True):
+            added = normal.moments(np.zeros_like(mean))
+            seen = jax.tree.map(lambda of, one: (of.sum(axis=0) + one) / (len(x) + 1), self.statistics(x), added)
+            return jax.tree.map(np.asarray, _fitted(normal, seen))
 
     @classmethod
     def zeros(cls, size: Any) -> DReLU:
@@ -146,3 +150,31 @@ class DReLU(Units):
 
     def _domain(self) -> str:
         return "is any finite number"
+
+
+NEWTON_STEPS = 40
+
+
+@jax.jit
+def _fitted(start: DReLU, expected: DReLU) -> DReLU:
+    """The units whose moments are `expected`: Newton's method on the likelihood, which is concave, column by column."""
+    structure = jax.tree.structure(start)
+
+    def gain(vector: Any, wanted: Any) -> Any:
+        units = jax.tree.unflatten(structure, vector[:, None])
+        return vector @ wanted - units.log_normaliser(jnp.zeros(1))
+
+    def of_column(vector: Any, wanted: Any) -> Any:
+        def step(_: Any, vector: Any) -> Any:
+            slope, curve = jax.grad(gain)(vector, wanted), jax.hessian(gain)(vector, wanted)
+            direction = -jnp.linalg.solve(curve - 1e-9 * jnp.eye(4), slope)
+            # No precision falls below half of what it was, and the best of ever shorter steps is taken.
+            longest = jnp.min(jnp.where(direction[2:] < 0, -vector[2:] / direction[2:] / 2, 1), initial=1)
+            tried = vector + (longest * 0.5 ** jnp.arange(12))[:, None] * direction
+            return tried[jnp.argmax(jax.vmap(gain, (0, None))(tried, wanted))]
+
+        return jax.lax.fori_loop(0, NEWTON_STEPS, step, vector)
+
+    columns = (jnp.stack(jax.tree.leaves(tree), axis=-1) for tree in (start, expected))
+    found = jax.vmap(of_column)(*columns)
+    return jax.tree.unflatten(structure, found.T)

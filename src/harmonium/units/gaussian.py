@@ -72,8 +72,9 @@ class Gaussian(Units):
     def bounded(self) -> bool:
         return False
 
-    def stepped(self, by: Gaussian) -> Gaussian:
-        return Gaussian(self.bias + by.bias, stepped_precision(self.precision, by.precision))
+    def stepped(self, by: Gaussian, hold_scale: bool = False) -> Gaussian:
+        precision = self.precision if hold_scale else stepped_precision(self.precision, by.precision)
+        return Gaussian(self.bias + by.bias, precision)
 
     def rescaled(self, centre: Any, scale: Any) -> Gaussian:
         bias = (self.bias - self.precision * centre) * scale

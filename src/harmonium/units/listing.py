@@ -29,12 +29,13 @@ class Listing(NamedTuple):
         values = np.zeros((len(tables), counts.max(), widths.max()))
         for unit, table in enumerate(tables):
             values[unit, : table.shape[0], : table.shape[1]] = table
-        return cls(values, counts, np.flatnonzero(np.arange(values.shape[2]) < widths[:, None]))
+        return cls(values, counts, np.flatnonzero(np.arange(values.shape[2]) < widths[:, None]).astype(np.int32))
 
     def states(self, digits: Any, dtype: Any) -> Any:
-        """The states with these digits, `[..., U] -> [..., N]`."""
+        """The states with these digits, `[..., U] -> [..., N]`; on the host where the digits are."""
         units, _, width = self.values.shape
-        chosen = jnp.asarray(self.values, dtype)[jnp.arange(units), digits].reshape(*digits.shape[:-1], units * width)
+        values: Any = self.values.astype(dtype) if isinstance(digits, np.ndarray) else jnp.asarray(self.values, dtype)
+        chosen = values[np.arange(units), digits].reshape(*digits.shape[:-1], units * width)
         return chosen if len(self.columns) == units * width else chosen[..., self.columns]
 
     def digits(self, x: np.ndarray) -> np.ndarray:

@@ -95,8 +95,8 @@ class Mixed(Units):
     def bounded(self) -> bool:
         return all(part.bounded for part in self.parts)
 
-    def stepped(self, by: Mixed) -> Mixed:
-        return Mixed(tuple(part.stepped(step) for part, step in zip(self.parts, by.parts, strict=True)))
+    def stepped(self, by: Mixed, hold_scale: bool = False) -> Mixed:
+        return Mixed(tuple(part.stepped(step, hold_scale) for part, step in zip(self.parts, by.parts, strict=True)))
 
     def gauge(self, x: Any) -> Any:
         return jnp.concatenate(self._each("gauge", x), axis=-1)

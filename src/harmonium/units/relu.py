@@ -73,8 +73,9 @@ class ReLU(Units):
     def bounded(self) -> bool:
         return False
 
-    def stepped(self, by: ReLU) -> ReLU:
-        return ReLU(self.bias + by.bias, stepped_precision(self.precision, by.precision))
+    def stepped(self, by: ReLU, hold_scale: bool = False) -> ReLU:
+        precision = self.precision if hold_scale else stepped_precision(self.precision, by.precision)
+        return ReLU(self.bias + by.bias, precision)
 
     def rescaled(self, centre: Any, scale: Any) -> ReLU:
         if np.any(np.asarray(centre) != 0):
@@ -115,8 +116,9 @@ def fitted_half(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.n
 
     E[y^2] / E[y]^2 falls from 2 (the exponential law) to 1 as s rises, so s is found by bisection.
     """
-    first = np.maximum(first, 1e-3 * (first.mean() or 1.0))
-    wanted = second / first**2
+    least = 1e-3 * (first.mean() or 1.0)
+    wanted = np.where(first < least, 2.0, second / np.maximum(first, least) ** 2)
+    first = np.maximum(first, least)
     low, high = np.full_like(first, -REACH), np.full_like(first, REACH)
     with jax.enable_x64(True):
         for _ in range(60):

@@ -1,0 +1,77 @@
+"""Everything works with every kind: trained, sampled, evaluated, stored, reconstructed, for each pair of visible and hidden."""
+
+from __future__ import annotations
+
+import itertools
+
+import jax
+import numpy as np
+import pytest
+from kinds import LAYERS, LISTED, single
+
+import harmonium as hm
+from harmonium import exact, model
+from harmonium.gradients import by_name
+
+KINDS = [name for name in LAYERS if name not in ("spin", "mixed, listed")]
+"""Their laws are held to by the other tests; here each pair costs a compilation of everything."""
+PAIRS = [*itertools.product(KINDS, ["binary"]), *itertools.product(["binary", "gaussian"], KINDS[1:]), ("mixed", "mixed")]
+each_pair = pytest.mark.parametrize(("visible", "hidden"), PAIRS, ids=lambda name: name)
+UPDATES = 12
+
+
+def data_for(visible: str, n: int = 60) -> np.ndarray:
+    units = single(LAYERS[visible])
+    return np.asarray(units.sample(jax.random.key(9), np.zeros((n, units.size), np.float32)))
+
+
+def trained(visible: str, hidden: str, estimator: str = "pcd-1") -> hm.RBM:
+    rows = data_for(visible)
+    start = hm.initial(rows, LAYERS[hidden], LAYERS[visible], scale=0.1)
+    made = hm.centred(by_name(estimator, chains=20))
+    settings = dict(batch_size=20, updates=UPDATES, valid=rows[:20], estimates=False)
+    *_, last = hm.train(start, rows, made, **settings)
+    assert np.isfinite(last.metrics["free_energy_gap"])
+    return last.rbm
+
+
+@each_pair
+def test_a_machine_of_every_pair_of_kinds_lives(visible, hidden, tmp_path):
+    rows = data_for(visible)
+    rbm = model.validate(trained(visible, hidden))
+    assert rbm.visible.alike(single(LAYERS[visible]))
+
+    v = hm.sample(rbm, 30, sweeps=3, seed=1)
+    rbm.visible.check(v, "v")
+    assert len(np.unique(v, axis=0)) > 1
+    assert hm.reconstruct(rbm, rows[:5], draws=4).shape == rows[:5].shape
+    assert np.isfinite(hm.energy(rbm, rows[:5], np.tile(rbm.hidden.any_state, (5, 1)))).all()
+
+    path = hm.save(rbm, tmp_path / "machine.safetensors", base_rate=rbm.visible)
+    back = hm.load(path)
+    assert jax.tree.structure(back) == jax.tree.structure(rbm)
+    jax.tree.map(np.testing.assert_array_equal, back, rbm)
+
+    if exact.enumerable_states(rbm) is None:
+        with pytest.raises(hm.InputError, match="infinitely many"):
+            exact.log_partition(rbm)
+    else:
+        # More than independent units give, or at least no less: it began there.
+        assert np.isfinite(hm.evaluate(rbm, rows).mean)
+    if visible in LISTED:
+        assert (hm.likelihood.pseudo_log_likelihood(rbm, rows[:5]) <= 0).all()
+    else:
+        with pytest.raises(hm.InputError, match="continuum"):
+            hm.likelihood.pseudo_log_likelihood(rbm, rows[:5])
+
+
+@pytest.mark.parametrize("estimator", ["exact", "cd-1", "pt-1", "ptt-1"])
+@pytest.mark.parametrize(("visible", "hidden"), [("ragged", "binary"), ("mixed", "ragged"), ("gaussian", "binary")])
+def test_every_estimator_trains_every_kind(estimator, visible, hidden):
+    rbm = trained(visible, hidden, estimator)
+    assert model.validate(rbm).visible.alike(single(LAYERS[visible]))
+
+
+def test_an_exact_gradient_needs_a_layer_that_can_be_listed():
+    with pytest.raises(hm.InputError, match="infinitely many states"):
+        trained("gaussian", "relu", "exact")
