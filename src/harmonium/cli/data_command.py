@@ -1,6 +1,7 @@
 """list the named data sources, or describe one data set
 
-Without DATA: the named sources and what each is. With DATA, a source or a file: its rows, columns and values.
+Without DATA: the named sources and what each is. With DATA, a source or a file: its rows, columns and values; of a table with
+columns of several kinds what each is taken for.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ import argparse
 from harmonium.checks import InputError
 from harmonium.cli.machine import add_seed
 from harmonium.cli.show import console, print_json, print_table
+from harmonium.cli.tables import add_columns, said_of_columns, show_schema
 
 EXAMPLE = """\
 example:
   harmonium data
   harmonium data bars-and-stripes:3x3
+  harmonium data survey.csv --ignore id
   harmonium data images.npz:train --binarise threshold=0.5
 """
 
@@ -22,6 +25,7 @@ example:
 def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("data", metavar="DATA", nargs="?", help="a named source or a file to describe")
     command.add_argument("--binarise", metavar="HOW", help="zeros and ones from grey levels: threshold=X or stochastic")
+    add_columns(command)
     add_seed(command)
 
 
@@ -42,6 +46,18 @@ def run(options: argparse.Namespace) -> None:
         out.print(
             "\nAny command that takes DATA also takes a file: .npy, .npz (file.npz:key), .csv, .parquet, IDX; gzipped or not."
         )
+        return
+    if options.binarise is None and data.needs_schema(options.data):
+        dataset = data.load_columns(options.data, *said_of_columns(options))
+        assert dataset.schema is not None
+        if options.json:
+            counts = {part: len(getattr(dataset, part)) for part in ("train", "valid", "test")}
+            print_json(
+                {"name": dataset.name, "rows": counts, "held_out": dataset.held_out, "schema": dataset.schema.described()}
+            )
+            return
+        out.print(f"{dataset.name}: {len(dataset.schema.columns)} columns; {dataset.held_out}")
+        show_schema(dataset.schema)
         return
     dataset = data.load(options.data, options.binarise, options.seed)
     values = dataset.train

@@ -59,6 +59,12 @@ def batch(window: Window, place: Any, dtype: Any) -> Any:
     return rows.astype(dtype)
 
 
+def numbers(window: Window, place: Any) -> Any:
+    """The numbers of those rows, `[B]`, where rows are in memory (traceable)."""
+    assert not isinstance(window, Read), "rows that are read have no missing cells"
+    return jnp.arange(len(window.rows)) if isinstance(window, Whole) else window.order[place]
+
+
 class Batches:
     """The windows of a run.
 

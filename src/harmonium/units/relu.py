@@ -96,6 +96,10 @@ class ReLU(Units):
     def _standard(self, inputs: Any) -> Any:
         return (inputs + self.bias) / jnp.sqrt(self.precision)
 
+    @property
+    def ranges(self) -> np.ndarray:
+        return np.repeat([[0.0], [np.inf]], self.size, axis=1)
+
     def _outside_domain(self, x: np.ndarray) -> np.ndarray:
         return x < 0
 

@@ -1,0 +1,211 @@
+"""The commands for tables, as a user runs them: train, data, complete, score, explain, sample, evaluate."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import harmonium as hm
+from harmonium import tables
+from harmonium.cli import run
+from harmonium.data import read_frame
+
+TINY = "--hidden 3 --updates 30 --chains 20 --json"
+
+
+def write_survey(path):
+    random = np.random.default_rng(0)
+    lines = ["id,age,region,sex,answer"]
+    for n in range(60):
+        age = "" if n % 9 == 0 else f"{random.normal(40, 9):.1f}"
+        region = ("north", "south", "east", "NA")[random.integers(4)]
+        lines.append(f"p{n},{age},{region},{'mf'[random.integers(2)]},{random.integers(1, 6)}")
+    lines.append("p60,,,,")
+    path.write_text("\n".join(lines) + "\n")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A run folder made by the command line, its table, and what the command said."""
+    folder = tmp_path_factory.mktemp("trained")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        write_survey(Path("survey.csv"))
+        assert run(shlex.split(f"train survey.csv --ignore id --as answer=categorical {TINY} --out run")) == 0
+    return folder
+
+
+@pytest.fixture
+def said(trained, monkeypatch, capsys):
+    """Run a command beside the trained machine: its JSON, or its status and what it printed."""
+    monkeypatch.chdir(trained)
+
+    def call(command):
+        capsys.readouterr()
+        status = run(shlex.split(command))
+        captured = capsys.readouterr()
+        if status:
+            assert captured.err.count("\n") == 1
+            return captured.err
+        return json.loads(captured.out) if "--json" in command else captured.out
+
+    return call
+
+
+def test_training_keeps_the_schema_and_can_be_repeated(said, trained):
+    rbm, schema = tables.load("run")
+    assert {column.name: column.kind for column in schema.columns} == {
+        "age": "real",
+        "region": "categorical",
+        "sex": "binary",
+        "answer": "categorical",
+    }
+    assert [part.name for part in rbm.visible.parts] == ["binary", "categorical", "gaussian"]
+    config = json.loads(Path("run/config.json").read_text())
+    assert config["data"]["held_out"].startswith("1 rows without any value left out")
+    assert "--as answer=categorical --ignore id" in config["repeat"]
+    assert json.loads(Path("run/schema.json").read_text()) == schema.described()
+    run([*shlex.split(config["repeat"])[1:], "--out", "again"])
+    np.testing.assert_array_equal(tables.load("again")[0].weights, rbm.weights)
+
+
+def test_completing_a_file(said):
+    result = said("complete run survey.csv --method exact --out full.csv --json")
+    frame = read_frame("full.csv")
+    assert list(frame.columns) == ["id", "age", "region", "sex", "answer"]
+    assert all(None not in cells for cells in frame.columns.values())
+    missing = [(cell["row"], cell["column"]) for cell in result["cells"]]
+    assert (1, "age") in missing
+    assert all((61, name) in missing for name in ("age", "region", "sex", "answer"))
+    before = read_frame("survey.csv")
+    for name, cells in before.columns.items():
+        assert all(a is None or float_or_text(a) == float_or_text(b) for a, b in zip(cells, frame.columns[name], strict=True))
+
+
+def float_or_text(text):
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def test_drawing_completions(said):
+    result = said("complete run survey.csv --draws 3 --out draws.parquet --json")
+    frame = read_frame("draws.parquet")
+    assert frame.columns["draw"].tolist() == [1] * 61 + [2] * 61 + [3] * 61
+    assert result["draws"] == 3
+    assert "row" in said("complete run survey.csv --sweeps 20")
+
+
+def test_scoring_rows_and_cells(said):
+    result = said("score run survey.csv --top 4 --cells 2 --out scores.csv --json")
+    rbm, schema = tables.load("run")
+    value = hm.score(rbm, schema.encode(read_frame("survey.csv"))).value
+    assert [row["score"] for row in result["unlikeliest"]] == pytest.approx(np.sort(value)[:4])
+    assert [row["row"] - 1 for row in result["unlikeliest"]] == np.argsort(value)[:4].tolist()
+    assert result["score"] == "ln p"
+    assert list(read_frame("scores.csv").columns)[:3] == ["score", "standard error", "surprise sex"]
+    assert all(len(row["cells"]) == 2 for row in result["unlikeliest"])
+    assert "surprise most" in said("score run survey.csv --top 2")
+
+
+def test_explaining_a_row(said):
+    result = said("explain run survey.csv --row 1 --units 2 --json")
+    assert "age" in result["filled"]
+    assert [unit["unit"][0] for unit in result["units"]] == ["h", "h"]
+    printed = said("explain run survey.csv --row 2")
+    assert "speaks" in printed
+    assert "moves its input by" in printed
+
+
+def test_drawing_rows(said):
+    result = said('sample run --count 20 --sweeps 20 --clamp "region=north, sex=f" --exact --json')
+    assert result["samples"]["region"] == ["north"] * 20
+    assert result["samples"]["sex"] == ["f"] * 20
+    assert list(result["samples"]) == ["age", "region", "sex", "answer"]
+    assert said("sample run --count 20 --sweeps 20").splitlines()[0] == "age,region,sex,answer"
+
+
+def test_evaluating_by_the_schema(said):
+    result = said("evaluate run survey.csv --json")
+    rbm, schema = tables.load("run")
+    rows = schema.encode(read_frame("survey.csv"))
+    assert result["log_likelihood"]["mean"] == pytest.approx(hm.evaluate(rbm, rows).mean)
+
+
+def test_describing_a_table(said):
+    assert said("data survey.csv --ignore id --json")["schema"]["columns"]["age"]["kind"] == "real"
+    assert "taken for" in said("data survey.csv --ignore id")
+
+
+def test_a_schema_file_overrides(said):
+    Path("s.toml").write_text('ignore = ["id", "age"]\n[columns]\nanswer = "real"\n')
+    said(f"train survey.csv --schema s.toml {TINY} --out by_file")
+    schema = tables.load("by_file")[1]
+    assert [column.kind for column in schema.columns] == ["categorical", "binary", "real"]
+
+
+def test_zeros_and_ones_alone_are_taken_as_they_are(said):
+    bits = np.random.default_rng(0).integers(0, 2, (40, 4))
+    np.savetxt("bits.csv", bits, fmt="%d", delimiter=",", header="a,b,c,d", comments="")
+    np.save("bits.npy", bits)
+    for kind in ("csv", "npy"):
+        said(f"train bits.{kind} {TINY} --out {kind}")
+    np.testing.assert_array_equal(hm.load("csv").weights, hm.load("npy").weights)
+    assert hm.storage.load_described("csv")[2]["notes"]["schema"] is None
+    # Such a machine completes tables too.
+    Path("holes.csv").write_text("d,b,a,c\n1,,0,1\n")
+    done = said("complete csv holes.csv --json")
+    assert done["cells"][0]["column"] == "b"
+    assert done["table"]["a"] == [0]
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("train survey.csv --as colour=real", "no column 'colour'"),
+        ("train survey.csv --as age", "write NAME=KIND"),
+        ("train survey.csv --ignore id --as age=odd", "kind 'odd' is unknown"),
+        ("train survey.csv --ignore colour", "no column 'colour'"),
+        ("train survey.csv", "column 'id' has 61 different texts"),
+        ("train survey.csv --ignore id --binarise threshold=1", "leave out --binarise"),
+        ("train survey.csv --ignore id --visible-units spin", "leave out --visible-units"),
+        ("train digits --ignore id", "is for the columns of a .csv or .parquet file"),
+        ("train survey.csv --schema nowhere.toml", "nowhere.toml cannot be read"),
+        ("train survey.csv --ignore id --test new.csv", "--test new.csv: column 'region': 'west'"),
+        ("complete run new.csv", "column 'region': 'west' in row 1 is none of its values (east, north, south)"),
+        ("complete run lacking.csv", "lacks the column 'sex'"),
+        ("score run mixed.csv", "column 'age': 'old' in row 1 is not a number"),
+        ("score run infinite.csv", "column 'age' has inf in row 1"),
+        ("score run twice.csv", "2 columns called 'age'"),
+        ("score run header.csv", "has a header but no rows"),
+        ("score run empty.csv", "empty.csv is empty"),
+        ("score run nowhere.csv", "there is no such file"),
+        ("score run survey.npy", ".csv or .parquet file"),
+        ("score run survey.csv --top -1", "--top"),
+        ("explain run survey.csv --row 62", "there is no row 61"),
+        ("complete run survey.csv --out survey.csv", "exists already"),
+        ("complete run survey.csv --out x.txt", "must end with .csv or .parquet"),
+        ("complete run survey.csv --draws -1", "--draws"),
+        ("sample run --clamp region", "write NAME=VALUE"),
+        ("sample run --clamp colour=red", "no column 'colour'"),
+        ("sample run --clamp region=west", "'west' in row 1 is none of its values"),
+        ("sample run --out x.npy", "must end with .csv or .parquet"),
+        ("evaluate run survey.csv --binarise threshold=1", "--binarise is not for a machine"),
+        ("evaluate run digits", ".csv or .parquet file"),
+    ],
+)
+def test_mistakes(said, command, words):
+    header = "age,region,sex,answer\n"
+    Path("new.csv").write_text(header + "1,west,m,1\n")
+    Path("lacking.csv").write_text("age,region,answer\n1,north,1\n")
+    Path("mixed.csv").write_text(header + "old,north,m,1\n")
+    Path("infinite.csv").write_text(header + "inf,north,m,1\n")
+    Path("twice.csv").write_text("age,age,sex,answer\n1,2,m,1\n")
+    Path("header.csv").write_text(header)
+    Path("empty.csv").write_text("")
+    assert words in said(command)
