@@ -103,6 +103,7 @@ def train(
     valid: Any = None,
     seed: int = 0,
     bfloat16: bool = False,
+    expected: bool = False,
     exact_seconds: float = EXACT_SECONDS,
     estimates: bool = True,
     seconds_between_states: float | Callable[[], float] = 1.0,
@@ -128,6 +129,7 @@ def train(
         average: share of the run so far that the average of the iterates reaches back, in [0, 1]; 0 turns averaging off.
         valid: held-out rows `[m, V]`, for the metrics alone. seed: of every random number.
         bfloat16: round the factors of the estimator's matrix products to bfloat16, with sums and all else in float32.
+        expected: rows may hold expected values of the visible units, such as grey levels that are probabilities of binary ones.
         exact_seconds: an exact log likelihood is followed where one is forecast to take no longer. estimates: follow an
             estimated one elsewhere, in runs of more than some seconds.
         seconds_between_states: or a function that is asked for them after every state.
@@ -137,9 +139,9 @@ def train(
         DivergenceError: a parameter is no longer a number, or absurdly large.
     """
     model.validate(rbm)
-    shown = _sampled(rbm, data, "data")
+    shown = _sampled(rbm, data, "data", expected)
     rows = as_streamed(data) or shown
-    held_out = None if valid is None else _sampled(rbm, valid, "valid")
+    held_out = None if valid is None else _sampled(rbm, valid, "valid", expected)
     batch_size = min(checks.whole(batch_size, "batch_size"), len(rows))
     if (updates is not None) + (epochs is not None) + (minutes is not None) != 1:
         raise InputError("say when to stop: exactly one of updates, epochs or minutes must be given")
@@ -172,15 +174,15 @@ def train(
         checks.positive(spacing, "seconds_between_states")
     estimator = estimator or centred(pcd(1, chains=100))
     optimiser = optimiser or DEFAULT_OPTIMISER
-    supply = Batches(rows, rbm.visible, batch_size, checks.seed(seed))
+    supply = Batches(rows, rbm.visible, batch_size, checks.seed(seed), expected)
     monitor = Monitor(rbm, shown, held_out, supply.in_epoch, exact_seconds, estimates)
     run = _Run(rbm, estimator, optimiser, supply, monitor, bfloat16, spacing, Patience(patience) if patience else None)
     clock = Clock(last, horizon or last, minutes, cooldown)
     return run.states(clock, cooldown, average, Brake(*brake) if brake else NO_BRAKE, seed)
 
 
-def _rows(rbm: RBM, data: Any, what: str) -> np.ndarray:
-    array = rbm.visible.check(data, what)
+def _rows(rbm: RBM, data: Any, what: str, expected: bool) -> np.ndarray:
+    array = rbm.visible.check(data, what, expected)
     if array.ndim != 2 or len(array) == 0:
         raise InputError(f"{what} must have shape [n, {rbm.visible.size}] with n at least 1, but has {list(array.shape)}")
     # Data of small whole numbers travels as bytes; batches become floating point on the device.
@@ -188,13 +190,13 @@ def _rows(rbm: RBM, data: Any, what: str) -> np.ndarray:
     return small if np.array_equal(small, array) else array.astype(np.float32)
 
 
-def _sampled(rbm: RBM, data: Any, what: str) -> np.ndarray:
+def _sampled(rbm: RBM, data: Any, what: str, expected: bool) -> np.ndarray:
     """The rows to be followed: of streamed ones some, read at once."""
     streamed = as_streamed(data)
     if streamed is None:
-        return _rows(rbm, data, what)
+        return _rows(rbm, data, what, expected)
     some = "" if len(streamed) <= MOST_ROWS else f" (of {MOST_ROWS:,} evenly spaced rows)"
-    return _rows(rbm, sample_of(streamed, MOST_ROWS, what), what + some)
+    return _rows(rbm, sample_of(streamed, MOST_ROWS, what), what + some, expected)
 
 
 @dataclass

@@ -178,8 +178,11 @@ class Units(abc.ABC):
 
     # ---- data
 
-    def check(self, x: Any, what: str) -> np.ndarray:
+    def check(self, x: Any, what: str, expected: bool = False) -> np.ndarray:
         """Return `x` as an array `[..., N]` if it lies in the domain of these units.
+
+        Args:
+            expected: expected values of the units will do, such as probabilities for binary units.
 
         Raises:
             InputError: a wrong number of columns, a value that is not finite, or one outside the domain.
@@ -191,7 +194,7 @@ class Units(abc.ABC):
             )
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             raise InputError(f"{what} has {_first(array, ~np.isfinite(array))}; every value must be a finite number")
-        outside = self._outside_domain(array)
+        outside = self._outside_expected(array) if expected else self._outside_domain(array)
         if outside.any():
             raise InputError(f"{what} has {_first(array, outside)}, but a {self.name} unit {self._domain()}")
         return array
@@ -199,6 +202,10 @@ class Units(abc.ABC):
     @abc.abstractmethod
     def _outside_domain(self, x: np.ndarray) -> np.ndarray:
         """Where `x` is not a value these units can take."""
+
+    def _outside_expected(self, x: np.ndarray) -> np.ndarray:
+        """Where `x` is no expected value of these units; by default, where it is none of their values."""
+        return self._outside_domain(x)
 
     @abc.abstractmethod
     def _domain(self) -> str:
