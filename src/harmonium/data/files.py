@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
 import io
 import math
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from harmonium.checks import InputError, reason
+from harmonium.data.frames import Frame, frame_of_cells, from_native, number, read_cells
 from harmonium.data.streams import Streamed
 
 IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
@@ -50,7 +50,7 @@ def read_table(location: str) -> Table:
             table = _from_array(_npy(content, path), path)
         elif name.endswith(".npz"):
             table = _from_array(_npz_member(content, key, path), path)
-        elif name.endswith((".csv", ".tsv", ".txt")):
+        elif name.endswith(TEXT_TABLES):
             table = _csv(content.decode("utf-8-sig"), path)
         elif name.endswith(".parquet"):
             table = _parquet(content, path)
@@ -68,6 +68,35 @@ def read_table(location: str) -> Table:
         value = table.values[row, column]
         raise InputError(f"{path} has {value} in row {row + 1}, column {column + 1}; every value must be a finite number")
     return table
+
+
+TEXT_TABLES = (".csv", ".tsv", ".txt")
+
+
+def is_table_file(location: str) -> bool:
+    """Whether the file is of a kind that has columns with names: CSV or Parquet, gzipped or not."""
+    return location.lower().removesuffix(".gz").endswith((*TEXT_TABLES, ".parquet"))
+
+
+def read_frame(location: str) -> Frame:
+    """The columns of a CSV or Parquet file, with texts and missing cells as they are.
+
+    Raises:
+        InputError: there is no such file, it is of another kind, empty or damaged, or its names are not unique.
+    """
+    path = Path(location)
+    if not is_table_file(location):
+        raise InputError(f"{path}: a table of named columns is read from a .csv or .parquet file (each may be gzipped)")
+    content = _content(path)
+    try:
+        if path.name.lower().removesuffix(".gz").endswith(".parquet"):
+            return from_native(_arrow_table(content, path), str(path))
+        names, rows, _ = read_cells(content.decode("utf-8-sig"), path)
+        return frame_of_cells(names, rows, path)
+    except InputError:
+        raise
+    except Exception as error:  # the readers of damaged files raise almost anything
+        raise InputError(f"{path} cannot be read as a table: {reason(error)}") from error
 
 
 LARGE_BYTES = 1 << 30
@@ -166,55 +195,22 @@ def _grey_levels(array: np.ndarray) -> np.ndarray:
 
 
 def _csv(text: str, path: Path) -> Table:
-    lines = [(number, line) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
-    if not lines:
-        raise InputError(f"{path} is empty")
-    # A comma may be a decimal one and a space part of a name, so each counts only where none of those before it is used.
-    delimiter = next((mark for mark in "\t;," if mark in lines[0][1]), None)
-    first = _cells(lines[0][1], delimiter)
-    numeric = [_number(cell) is not None for cell in first]
-    columns = None if any(numeric) else first
-    if columns is not None:
-        del lines[0]
-        if not lines:
-            raise InputError(f"{path} has a header but no rows")
+    columns, texts, lines = read_cells(text, path)
     rows: list[list[float | None]] = []
-    for number, line in lines:
-        cells = _cells(line, delimiter)
-        if len(cells) != len(first):
-            raise InputError(f"{path}, line {number}: {len(cells)} columns, but the first line has {len(first)}")
-        row = [_number(cell) for cell in cells]
+    for place, cells in zip(lines, texts, strict=True):
+        row = [number(cell) for cell in cells]
         if None in row:
             column = row.index(None)
             hint = " (a line of names has no numbers in it)" if columns is None and not rows else ""
-            raise InputError(f"{path}, line {number}, column {column + 1}: {cells[column]!r} is not a number{hint}")
+            raise InputError(f"{path}, line {place}, column {column + 1}: {cells[column]!r} is not a number{hint}")
         rows.append(row)
     return Table(np.array(rows, dtype=np.float64), columns)
 
 
-def _cells(line: str, delimiter: str | None) -> list[str]:
-    if delimiter is None:
-        return [cell.strip('"') for cell in line.split()]
-    return [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter, skipinitialspace=True))]
-
-
-def _number(cell: str) -> float | None:
-    try:
-        return None if "_" in cell else float(cell)  # to Python 1_0 is 10
-    except ValueError:
-        return None
-
-
 def _parquet(content: bytes, path: Path) -> Table:
-    try:
-        import pyarrow as pa
-        from pyarrow import parquet
-    except ImportError as error:
-        raise InputError(f"reading {path} needs pyarrow: pip install 'harmonium[tables]'") from error
-    try:
-        table = parquet.read_table(io.BytesIO(content))
-    except pa.ArrowException as error:
-        raise InputError(f"{path} is damaged or no Parquet file: {reason(error)}") from error
+    table = _arrow_table(content, path)
+    import pyarrow as pa
+
     arrays = []
     for name, column in zip(table.column_names, table.columns, strict=True):
         if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type) or pa.types.is_boolean(column.type)):
@@ -225,6 +221,18 @@ def _parquet(content: bytes, path: Path) -> Table:
     if not arrays or not len(arrays[0]):
         raise InputError(f"{path} has no rows or no columns")
     return Table(_grey_levels(np.stack(arrays, axis=1)), list(table.column_names))
+
+
+def _arrow_table(content: bytes, path: Path) -> Any:
+    try:
+        import pyarrow as pa
+        from pyarrow import parquet
+    except ImportError as error:
+        raise InputError(f"reading {path} needs pyarrow: pip install 'harmonium[tables]'") from error
+    try:
+        return parquet.read_table(io.BytesIO(content))
+    except pa.ArrowException as error:
+        raise InputError(f"{path} is damaged or no Parquet file: {reason(error)}") from error
 
 
 def _idx(content: bytes, path: Path) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +14,9 @@ from harmonium import checks
 from harmonium.checks import InputError
 from harmonium.data import toys
 from harmonium.data.binarise import binarise
-from harmonium.data.files import Table, open_streamed, read_table
+from harmonium.data.files import Table, open_streamed, read_frame, read_table
+from harmonium.data.inference import infer
+from harmonium.data.schema import Schema
 from harmonium.data.streams import Streamed
 
 HELD_OUT = 0.1
@@ -32,7 +34,8 @@ class Dataset:
     Training rows are an array, but for `load(..., stream=True)` of a file that need not be in memory: then `Streamed` ones.
     `image_shape`: (height, width) if a row is a picture. `columns`: their names if they have any. `entropy`: of the law the
     rows come from, in nats, where it is known (no machine's mean log likelihood can exceed -entropy). `held_out`: how
-    validation and test rows came about, in words. `binarised`: how, or None.
+    validation and test rows came about, in words. `binarised`: how, or None. `schema`: of rows that stand for a table with
+    columns of any kinds; NaN in them is a missing cell.
     """
 
     name: str
@@ -44,6 +47,7 @@ class Dataset:
     columns: list[str] | None = None
     entropy: float | None = None
     binarised: str | None = None
+    schema: Schema | None = None
 
 
 @dataclass(frozen=True)
@@ -96,19 +100,49 @@ def load(
     return replace(dataset, binarised=binarised, train=train, valid=valid, test=test, entropy=entropy)
 
 
+def load_columns(
+    location: str, kinds: Mapping[str, Any] | None = None, ignore: Collection[str] = (), hold_out: Collection[str] = PARTS
+) -> Dataset:
+    """The data set in a CSV or Parquet file whose columns are of any kinds, with missing cells as NaN, and its schema.
+
+    Rows in which every cell is missing are left out. Mean and scale of real columns are those of the training rows.
+
+    Args:
+        kinds, ignore: as `infer` takes them. hold_out: as `load` takes it.
+
+    Raises:
+        InputError: the file cannot be used, or no schema can be made of it.
+    """
+    frame = read_frame(location)
+    empty = np.isnan(infer(frame, kinds, ignore).encode(frame)).all(axis=1)
+    frame = frame.rows(~empty)
+    numbers, words = _parts(len(frame), hold_out)
+    schema = infer(frame, kinds, ignore, fit_on=numbers["train"])
+    rows = schema.encode(frame)
+    if empty.any():
+        words = f"{int(empty.sum())} rows without any value left out; {words}"
+    parts = {part: rows[chosen] for part, chosen in numbers.items()}
+    return Dataset(location, **parts, held_out=words, columns=schema.column_names, schema=schema)
+
+
 def _split(name: str, table: Table, hold_out: Collection[str] = PARTS) -> Dataset:
-    count = len(table.values)
+    numbers, words = _parts(len(table.values), hold_out)
+    train, valid, test = (table.values[numbers[part]] for part in ("train", "valid", "test"))
+    return Dataset(name, train, valid, test, words, table.image_shape, table.columns)
+
+
+def _parts(count: int, hold_out: Collection[str]) -> tuple[dict[str, Any], str]:
+    """The numbers of the training, validation and test rows of a file with so many, and how they were chosen, in words."""
     share = int(HELD_OUT * count)
     if not hold_out or share == 0:
         words = f"{count} rows are too few to hold any out: all serve for training too" if hold_out else "all rows"
-        return Dataset(name, table.values, table.values, table.values, words, table.image_shape, table.columns)
+        return dict.fromkeys(("train", *sorted(PARTS)), slice(None)), words
     # The split depends on the number of rows alone, so that runs with different seeds can be compared.
-    shuffled = table.values[np.random.default_rng(0).permutation(count)]
+    shuffled = np.random.default_rng(0).permutation(count)
     parts = {part: shuffled[share * place : share * (place + 1)] for place, part in enumerate(hold_out)}
     train = shuffled[share * len(parts) :]
     words = " and ".join(f"{share} rows held out for {WORDS[part]}" for part in hold_out) + ", chosen at random once for all"
-    valid, test = parts.get("valid", train), parts.get("test", train)
-    return Dataset(name, train, valid, test, words, table.image_shape, table.columns)
+    return {"train": train, "valid": train, "test": train} | parts, words
 
 
 def _split_streamed(name: str, rows: Streamed, hold_out: Collection[str]) -> Dataset:
