@@ -31,8 +31,10 @@ class Machine(BaseEstimator):
 
     _finite: bool | str = True
     """What `validate_data` is told of cells that are NaN: True to refuse them."""
+    _sparse: str | bool = "csr"
+    """And of sparse matrices: False to refuse them."""
 
-    _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012 (scikit-learn's own form)
+    _parameter_constraints: dict[str, list[Any]] = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "learning_rate": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
         "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
@@ -97,25 +99,29 @@ class Machine(BaseEstimator):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
+        tags.input_tags.sparse = bool(self._sparse)
         return tags
 
     # ---- rows
 
-    def _read(self, X: Any, *, reset: bool = False) -> Any:  # noqa: N803
-        """`X` as rows for the machine, `[n, V]`: an array, or a sparse matrix where the machine takes the values as they are."""
+    def _validated(self, X: Any, *, reset: bool = False) -> Any:
+        """`X` as scikit-learn checks it, an array or sparse matrix; a frame that is a table as it is."""
         if not reset:
             check_is_fitted(self)
         if is_table(X, self.visible) if reset else self.columns_.of_frame:
             validate_data(self, X, reset=reset, skip_check_array=True)
-            found = X
         else:
-            found = validate_data(
-                self, X, accept_sparse="csr", dtype=(np.float64, np.float32), ensure_all_finite=self._finite, reset=reset
+            X = validate_data(
+                self, X, accept_sparse=self._sparse, dtype=(np.float64, np.float32), ensure_all_finite=self._finite, reset=reset
             )
         if reset:
-            self.columns_ = columns_of(found, self.visible)
-        v = self.columns_.encode(found)
+            self.columns_ = columns_of(X, self.visible)
+        return X
+
+    def _read(self, X: Any, *, reset: bool = False) -> Any:
+        """`X` as rows for the machine, `[n, V]`: an array, or a sparse matrix where its values are taken as they are."""
+        validated = self._validated(X, reset=reset)
+        v = self.columns_.encode(validated)
         if self._finite is True and self.columns_.of_frame and np.isnan(v).any():
             raise InputError("X has cells without a value: complete them first, for example by RBMImputer")
         return v
@@ -123,7 +129,7 @@ class Machine(BaseEstimator):
     # ---- training
 
     def _start(self, v: Any, random: np.random.RandomState, label: np.ndarray | None = None) -> RBM:
-        """The machine that training starts from, with the visible biases at the rows' base rate; `label [n, C]`: one-hot, if any."""
+        """The machine that training starts from, visible biases at the base rate of rows (and one-hot labels `[n, C]`)."""
         visible = self.columns_.units().fit_base_rate(fitting.dense(v))
         if label is not None:
             visible = Mixed((visible, Categorical.zeros((label.shape[1],)).fit_base_rate(label)))

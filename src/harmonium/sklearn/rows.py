@@ -18,7 +18,8 @@ FEWEST, MOST = 32, 2048
 
 
 def by_rows(function: Callable[..., Any], rbm: RBM, rows: Any, *arguments: Any) -> np.ndarray:
-    """`function(rbm, v, *arguments)` of each row of `rows [n, V]`, an array or a sparse matrix; computed in the rows' precision.
+    """`function(rbm, v, *arguments)` of each row of `rows [n, V]`, an array or a sparse matrix; computed in the rows'
+    precision.
 
     Args:
         function: compiled, `[k, V] -> [k, ...]`, each row by itself.

@@ -18,8 +18,8 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Machine)
 
     Args:
         n_components: hidden units. learning_rate, batch_size: by default what suits the size of the data.
-        n_iter: passes over the data; by default as many as make 5,000 updates, at least ten. minutes: time allowed instead (such
-            a fit cannot be repeated exactly).
+        n_iter: passes over the data; by default as many as make 5,000 updates, at least ten. minutes: time allowed instead
+            (such a fit cannot be repeated exactly).
         visible: units of the columns. `binary`: values in [0, 1], those between 0 and 1 being probabilities; `spin`: -1 and 1;
             `gaussian`: real, standardised; `table`: by `harmonium.data`'s schema. `auto`: binary or spin where all values
             allow it; otherwise columns of zeros and ones are binary and all others gaussian; frames with texts are tables.
@@ -28,23 +28,23 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Machine)
         verbose: print where training is. random_state: the same whole number gives the same machine.
 
     Attributes:
-        rbm_: the machine, a `harmonium.RBM` in float64. components_, intercept_hidden_, intercept_visible_: its parameters, as in
-            BernoulliRBM. columns_: what the machine's columns stand for. log_partition_, log_partition_error_: ln Z and its
-            standard error (0: exact), once `score_samples` has been called. n_features_in_, feature_names_in_: as ever.
+        rbm_: the machine, a `harmonium.RBM` in float64. components_, intercept_hidden_, intercept_visible_: its parameters,
+            as in BernoulliRBM. columns_: what the machine's columns stand for. log_partition_, log_partition_error_: ln Z and
+            its standard error (0: exact), once `score_samples` has been called. n_features_in_, feature_names_in_: as ever.
 
     Grey levels enter as they are, as in BernoulliRBM: the expected values of the units. Since -F is convex in v, what
     `score_samples` says of such a row is a lower bound of the mean ln p(v) over binary rows drawn with those probabilities.
     """
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any = None) -> RBMTransformer:  # noqa: ARG002, N803
+    def fit(self, X: Any, y: Any = None) -> RBMTransformer:  # noqa: ARG002
         """Train the machine on the rows of X, an array, a sparse matrix or a frame, `[n, V]`."""
         vars(self).pop("random_state_", None)
         self._train(self._read(X, reset=True))
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X: Any, y: Any = None) -> RBMTransformer:  # noqa: ARG002, N803
+    def partial_fit(self, X: Any, y: Any = None) -> RBMTransformer:  # noqa: ARG002
         """One update on all rows of X; the machine's chains go on from call to call.
 
         The first call settles what the columns stand for. The rate is constant, as there is no end for it to fall to.
@@ -62,12 +62,12 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Machine)
         vars(self).pop("log_partition_", None)
         return self
 
-    def transform(self, X: Any) -> np.ndarray:  # noqa: N803
+    def transform(self, X: Any) -> np.ndarray:
         """E[h | v], for binary units p(h_j = 1 | v), `[n, n_components]`."""
         v = self._read(X)
         return rows.by_rows(rows.hidden_mean, self.rbm_, v)
 
-    def score_samples(self, X: Any) -> np.ndarray:  # noqa: N803
+    def score_samples(self, X: Any) -> np.ndarray:
         """ln p(v) of each row, `[n]` (nats; a density's where columns are real).
 
         ln Z is computed at the first call and kept: exact where the machine can be enumerated in some ten seconds, otherwise an
@@ -75,7 +75,7 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Machine)
         """
         return self._log_likelihood(self._read(X))
 
-    def score(self, X: Any, y: Any = None) -> float:  # noqa: ARG002, N803
+    def score(self, X: Any, y: Any = None) -> float:  # noqa: ARG002
         """The mean of `score_samples`: what a search over parameters maximises."""
         return float(self.score_samples(X).mean())
 
