@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from conftest import random_machine
+from kinds import LISTED, machine_of
 from scipy.special import logsumexp
 from sklearn.neural_network import BernoulliRBM
 from statistics_of_tests import largest_z, z_limit
@@ -13,44 +16,34 @@ import harmonium as hm
 from harmonium import exact
 from harmonium.likelihood import pseudo
 from harmonium.likelihood.pseudo import pseudo_log_likelihood, stochastic_pseudo_log_likelihood
-from harmonium.units import Binary, Spin, type_name_to_class
+from harmonium.units import Binary, Spin
 
-FINITE = [kind for kind in type_name_to_class.values() if kind.zeros(6).unit_states is not None]
-HIDDEN = 4
-
-
-def machine_of(visible: type, seed: int = 1) -> hm.RBM:
-    """Six visible columns of the kind, with normal parameters."""
-    random = np.random.default_rng(seed)
-    layers = [kind.zeros(n) for kind, n in ((visible, 6), (Binary, HIDDEN))]
-    filled = [type(layer)(*(random.standard_normal(part.shape) for part in vars(layer).values())) for layer in layers]
-    return hm.RBM(*filled, 1.5 * random.standard_normal((6, HIDDEN)))
+HIDDEN = 3
 
 
 def by_brute_force(rbm: hm.RBM, v: np.ndarray) -> np.ndarray:
     """sum_i ln p(v) / sum over the states that differ from v in unit i alone, from the table of all p(v)."""
     every = exact.all_states(rbm.visible)
     log_p = exact.log_likelihood(rbm, every)
-    width = rbm.visible.unit_states.shape[1]
     total = np.zeros(len(v))
     for row, state in enumerate(v):
-        for first in range(0, rbm.visible.size, width):
-            others = np.delete(np.arange(rbm.visible.size), np.arange(first, first + width))
+        for first, end in pairwise(rbm.visible.boundaries):
+            others = np.delete(np.arange(rbm.visible.size), np.arange(first, end))
             alike = (every[:, others] == state[others]).all(axis=1)
             own = (every == state).all(axis=1)
             total[row] += log_p[own][0] - logsumexp(log_p[alike])
     return total
 
 
-@pytest.mark.parametrize("kind", FINITE, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", LISTED)
 def test_every_kind_agrees_with_brute_force(kind):
-    rbm = machine_of(kind)
+    rbm = machine_of(kind, "binary", seed=1, scale=1.5)
     v = exact.all_states(rbm.visible)
     np.testing.assert_allclose(pseudo_log_likelihood(rbm, v), by_brute_force(rbm, v), atol=1e-9)
 
 
 def test_blocks_change_nothing(monkeypatch):
-    rbm = machine_of(Spin)
+    rbm = random_machine(Spin, Binary, (6, HIDDEN), seed=1, scale=1.5)
     v = exact.all_states(rbm.visible)
     whole, one = pseudo_log_likelihood(rbm, v), stochastic_pseudo_log_likelihood(rbm, v)
     monkeypatch.setattr(pseudo, "BLOCK_ELEMENTS", 7 * HIDDEN)
@@ -58,9 +51,9 @@ def test_blocks_change_nothing(monkeypatch):
     np.testing.assert_allclose(stochastic_pseudo_log_likelihood(rbm, v), one, rtol=1e-12)
 
 
-@pytest.mark.parametrize("kind", FINITE, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", LISTED)
 def test_the_mean_of_the_stochastic_one_is_the_exact_one(kind):
-    rbm = machine_of(kind)
+    rbm = machine_of(kind, "binary", seed=1, scale=1.5)
     v = exact.sample(rbm, 5, seed=3)
     draws = stochastic_pseudo_log_likelihood(rbm, np.repeat(v, 2000, axis=0), seed=8).reshape(5, 2000).T
     assert largest_z(draws, pseudo_log_likelihood(rbm, v)) < z_limit(5)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         data,
         diagnostics,
         exact,
+        gauge,
         gradients,
         likelihood,
         model,
@@ -49,11 +50,14 @@ if TYPE_CHECKING:
     from harmonium.samplers.trajectory import trajectory
     from harmonium.storage import load, load_state, save, save_state
     from harmonium.training import DivergenceError, TrainState, initial, train
-    from harmonium.units import Binary, Spin
+    from harmonium.units import Binary, Categorical, Gaussian, Mixed, Spin
 
 _HOMES = {
     "InputError": "checks",
     "Binary": "units",
+    "Categorical": "units",
+    "Gaussian": "units",
+    "Mixed": "units",
     "Spin": "units",
     "RBM": "model",
     "at_temperature": "face",
@@ -87,6 +91,7 @@ _MODULES = (
     "data",
     "diagnostics",
     "exact",
+    "gauge",
     "gradients",
     "lab",
     "likelihood",
@@ -102,9 +107,12 @@ _MODULES = (
 __all__ = [
     "RBM",
     "Binary",
+    "Categorical",
     "DivergenceError",
+    "Gaussian",
     "InputError",
     "Likelihood",
+    "Mixed",
     "Spin",
     "TrainState",
     "at_temperature",
@@ -117,6 +125,7 @@ __all__ = [
     "evaluate",
     "exact",
     "free_energy",
+    "gauge",
     "gibbs",
     "gradients",
     "hidden_given_visible",

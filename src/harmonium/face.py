@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import jax
@@ -92,7 +93,8 @@ def sample(
     machine can be enumerated.
 
     Args:
-        clamp: visible columns to hold: `{column: value}`, or an array `[V]` or `[n, V]` with NaN where a column is free.
+        clamp: visible columns to hold: `{column: value}`, or an array `[V]` or `[n, V]` with NaN where a column is free. A
+            categorical unit is held by the column that is 1.
         start: v `[n, V]` to start from; by default the units' own biases draw it.
 
     Raises:
@@ -184,10 +186,25 @@ def _clamp(rbm: RBM, clamp: Any, n: int) -> np.ndarray:
         held = checks.numeric_array(clamp, "clamp").astype(np.float64)
         if held.shape not in ((size,), (n, size)):
             raise InputError(f"clamp must have shape [{size}] or [{n}, {size}], but has {list(held.shape)}")
+    held = _whole_units(rbm.visible, held)
     # Free columns are checked as if they held what a held column may hold.
-    unit_states = rbm.visible.unit_states
-    filler = 0.0 if unit_states is None else np.resize(unit_states[0], size)
-    rbm.visible.check(np.where(np.isnan(held), filler, held), "clamp")
+    rbm.visible.check(np.where(np.isnan(held), rbm.visible.any_state, held), "clamp")
+    return held
+
+
+def _whole_units(units: Units, held: np.ndarray) -> np.ndarray:
+    """The columns of a unit are held together: one that is held at 1 holds the unit's others at 0."""
+    held = held.copy()
+    for first, end in pairwise(units.boundaries):
+        if end - first == 1:
+            continue
+        unit = held[..., first:end]  # a view
+        unit[(unit == 1).any(axis=-1, keepdims=True) & np.isnan(unit)] = 0
+        partly = np.isnan(unit).any(axis=-1) & ~np.isnan(unit).all(axis=-1)
+        if partly.any():
+            raise InputError(
+                f"clamp must hold columns {first} to {end - 1}, which are one unit, together: hold the one that is 1, or all"
+            )
     return held
 
 

@@ -52,3 +52,13 @@ def _threefry(first: Any, second: Any, x: Any, y: Any) -> tuple[Any, Any]:
         x = x + schedule[(group + 1) % 3]
         y = y + schedule[(group + 2) % 3] + np.uint32(group + 1)
     return x, y
+
+
+def normal(key: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+    """Standard normal numbers, from `uniform` by the inverse of their distribution function.
+
+    The uniform numbers are moved to the middles of their cells, so that the law is symmetric and every number finite; the
+    largest is 5.3 in float32 and 8.2 in float64.
+    """
+    cell = 2.0 ** -(52 if np.dtype(dtype) == np.float64 else 23)
+    return np.sqrt(2).astype(dtype) * jax.lax.erf_inv(2 * uniform(key, shape, dtype) - (1 - cell))

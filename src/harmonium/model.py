@@ -11,7 +11,7 @@ A. Fischer and C. Igel, "Training restricted Boltzmann machines: an introduction
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import jax
@@ -155,31 +155,92 @@ def independent_log_partition(rbm: RBM) -> Any:
     return sum(layer.log_normaliser(jnp.zeros(layer.size)) for layer in (rbm.visible, rbm.hidden))
 
 
+def flat(rbm: RBM) -> RBM:
+    """The machine without weights and without preferences, where tempering begins: at infinite temperature.
+
+    Units of a continuum have no law there and keep their own parameters.
+    """
+    return RBM(rbm.visible.flat(), rbm.hidden.flat(), jnp.zeros_like(rbm.weights))
+
+
+WIDEST = 0.99
+"""How far towards the edge of the machines whose Z is finite, 1, a step may take one."""
+
+
+def stepped(rbm: RBM, by: RBM) -> RBM:
+    """The machine after a step `by` of its parameters, kept among those that have a distribution.
+
+    Precisions stay above zero. Where both layers are unbounded the weights are scaled down if Z would be infinite else.
+    """
+    moved = RBM(rbm.visible.stepped(by.visible), rbm.hidden.stepped(by.hidden), rbm.weights + by.weights)
+    if rbm.visible.bounded or rbm.hidden.bounded:
+        return moved
+    scaled = _coupling(moved)
+    smaller = scaled @ scaled.T if scaled.shape[0] <= scaled.shape[1] else scaled.T @ scaled
+    strength = jnp.sqrt(jnp.linalg.eigvalsh(smaller)[-1])
+    return RBM(moved.visible, moved.hidden, moved.weights * jnp.minimum(1, WIDEST / jnp.maximum(strength, 1e-6)))
+
+
+def _coupling(rbm: RBM) -> Any:
+    """The weights over the roots of both sides' curvatures, `[V, H]`: of a joint quadratic form with ones on its diagonal.
+
+    The form is positive definite, so that Z is finite, if and only if the largest singular value is below 1.
+    """
+    return rbm.weights / jnp.sqrt(rbm.visible.curvature)[:, None] / jnp.sqrt(rbm.hidden.curvature)
+
+
 def transpose(rbm: RBM) -> RBM:
     """The same machine with its layers exchanged."""
     return RBM(rbm.hidden, rbm.visible, rbm.weights.T)
 
 
 def validate(rbm: Any) -> RBM:
-    """Return `rbm` if its shapes agree and its parameters are finite numbers.
+    """Return `rbm` if its shapes agree, its parameters are permissible finite numbers, and its Z is finite.
 
     Raises:
-        InputError: with the argument's name, the shape expected and the shape given.
+        InputError: with the argument's name, what was expected and what was given.
     """
     if not isinstance(rbm, RBM):
         raise InputError(f"rbm must be a harmonium.RBM, but is a {type(rbm).__name__}")
     for what, layer in (("visible", rbm.visible), ("hidden", rbm.hidden)):
-        if not isinstance(layer, Units):
-            raise InputError(f"{what} must be units such as harmonium.Binary(bias), but is a {type(layer).__name__}")
-        for name, value in vars(layer).items():
-            _check_parameter(f"{what} {name}", value)
-            if value.ndim != 1 or value.size == 0:
-                raise InputError(f"{what} {name} must have shape [N] with N at least 1, but has {list(value.shape)}")
+        validate_layer(what, layer)
     _check_parameter("weights", rbm.weights)
     expected = [rbm.visible.size, rbm.hidden.size]
     if list(rbm.weights.shape) != expected:
         raise InputError(f"weights must have shape {expected} (visible x hidden units), but have {list(rbm.weights.shape)}")
+    if not (rbm.visible.bounded or rbm.hidden.bounded or _is_traced(rbm)):
+        strongest = float(np.linalg.norm(np.asarray(_coupling(rbm), dtype=np.float64), 2))
+        if not strongest < 1:
+            raise InputError(
+                f"{rbm!r} has no distribution, because its Z is infinite: the quadratic form of its unbounded units is not "
+                "positive definite (the largest singular value of the weights over the roots of both sides' precisions is "
+                f"{strongest:.3g}, and must be below 1); scale the weights down, or the precisions up"
+            )
     return rbm
+
+
+def validate_layer(what: str, layer: Any) -> None:
+    """Raise an `InputError` if `layer` is not a layer of units whose parameters are permissible finite numbers."""
+    if not isinstance(layer, Units):
+        raise InputError(f"{what} must be units such as harmonium.Binary(bias), but is a {type(layer).__name__}")
+    for field in fields(layer):  # type: ignore[arg-type]
+        value = getattr(layer, field.name)
+        if pytree.is_static(field):
+            continue
+        if isinstance(value, tuple):
+            for number, part in enumerate(value):
+                validate_layer(f"{what} part {number + 1}", part)
+            continue
+        _check_parameter(f"{what} {field.name}", value)
+        if value.ndim != 1 or value.size == 0:
+            raise InputError(f"{what} {field.name} must have shape [N] with N at least 1, but has {list(value.shape)}")
+    wrong = layer.misfit()
+    if wrong:
+        raise InputError(f"{what} {wrong}")
+
+
+def _is_traced(tree: Any) -> bool:
+    return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(tree))
 
 
 def _check_parameter(what: str, value: Any) -> None:

@@ -1,8 +1,8 @@
 """Files: a machine in one versioned safetensors file, and any file written whole or not at all.
 
 A model file holds named arrays (`weights`, `visible.bias`, ...) beside a description in its header: the format's name and
-version, the kind of each layer, and whatever the caller notes. A state file holds the arrays of a sampler's state.
-Nothing in either is ever executed.
+version, the kind of each layer (with its numbers of categories, or its parts), and whatever the caller notes. A state file
+holds the arrays of a sampler's state. Nothing in either is ever executed.
 
 Reference: the safetensors format, https://github.com/huggingface/safetensors#format.
 """
@@ -20,7 +20,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from harmonium import model
+from harmonium import model, pytree
 from harmonium.checks import InputError, reason
 from harmonium.model import RBM
 from harmonium.units import Units, type_name_to_class
@@ -95,8 +95,8 @@ def save(
     description = {
         "format": FORMAT,
         "version": str(VERSION),
-        "visible": rbm.visible.name,
-        "hidden": rbm.hidden.name,
+        "visible": _as_text(_described(rbm.visible)),
+        "hidden": _as_text(_described(rbm.hidden)),
         "notes": notes_text,
     }
     content = serialise({name: np.ascontiguousarray(value) for name, value in arrays.items()}, description)
@@ -150,6 +150,8 @@ def load_described(path: str | os.PathLike[str]) -> tuple[RBM, Units | None, dic
         raise InputError(f"{source} is damaged: {error.args[0]!r} is missing or unknown") from error
     except InputError as error:
         raise InputError(f"{source} is damaged: {error}") from error
+    except (ValueError, TypeError, AttributeError) as error:
+        raise InputError(f"{source} is damaged: a layer's description cannot be read: {reason(error)}") from error
     return rbm, base_rate, description
 
 
@@ -215,18 +217,52 @@ def _named_leaves(tree: Any) -> dict[str, Any]:
 
 def _check_base_rate(rbm: RBM, base_rate: Units) -> None:
     """The base rate must be able to stand in the visible layer's place."""
-    if type(base_rate) is not type(rbm.visible):
-        raise InputError(f"base_rate must be {rbm.visible.name} units, as the visible layer, but is {base_rate!r:.60}")
+    if not rbm.visible.alike(base_rate):
+        expected = f"{rbm.visible.size} {rbm.visible.name} units, as the visible layer"
+        raise InputError(f"base_rate does not fit the visible layer: it must be {expected}, but is {base_rate!r:.60}")
     try:
-        model.validate(RBM(base_rate, rbm.hidden, rbm.weights))
+        model.validate_layer("base_rate", base_rate)
     except InputError as error:
         raise InputError(f"base_rate does not fit the visible layer: {error}") from error
 
 
 def _leaves(prefix: str, units: Units) -> dict[str, Any]:
-    return {f"{prefix}.{field.name}": getattr(units, field.name) for field in fields(units)}  # type: ignore[arg-type]
+    """The layer's arrays by name: `visible.bias`, or `visible.parts.0.bias` in a mixed layer."""
+    return {f"{prefix}.{name}": leaf for name, leaf in _named_leaves(units).items()}
 
 
-def _units(arrays: dict[str, Any], prefix: str, name: str) -> Units:
-    kind = type_name_to_class[name]
-    return kind(**{field.name: arrays[f"{prefix}.{field.name}"] for field in fields(kind)})  # type: ignore[arg-type]
+def _described(units: Units) -> Any:
+    """What of a layer is not in its arrays: its name, or a dict with the name, what else is fixed, and the parts."""
+    described: dict[str, Any] = {"kind": units.name}
+    for field in fields(units):  # type: ignore[arg-type]
+        value = getattr(units, field.name)
+        if pytree.is_static(field):
+            described[field.name] = value
+        elif isinstance(value, tuple):
+            described[field.name] = [_described(part) for part in value]
+    return described if len(described) > 1 else units.name
+
+
+def _as_text(described: Any) -> str:
+    return described if isinstance(described, str) else json.dumps(described)
+
+
+def _units(arrays: dict[str, Any], prefix: str, text: str) -> Units:
+    """The layer of these arrays, as `_as_text(_described(...))` describes it."""
+    return _made(arrays, prefix, json.loads(text) if text.startswith("{") else text)
+
+
+def _made(arrays: dict[str, Any], prefix: str, described: Any) -> Units:
+    if not isinstance(described, dict):
+        described = {"kind": described}
+    kind = type_name_to_class[described["kind"]]
+    values = {}
+    for field in fields(kind):  # type: ignore[arg-type]
+        own = described.get(field.name)
+        if pytree.is_static(field):
+            values[field.name] = tuple(described[field.name])
+        elif own is not None:
+            values[field.name] = tuple(_made(arrays, f"{prefix}.{field.name}.{i}", part) for i, part in enumerate(own))
+        else:
+            values[field.name] = arrays[f"{prefix}.{field.name}"]
+    return kind(**values)

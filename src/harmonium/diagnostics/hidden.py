@@ -72,14 +72,11 @@ def hidden_units(rbm: RBM, data: Any) -> HiddenUnits:
     activity = np.concatenate([np.asarray(mean(rows[i : i + BLOCK_ROWS])) for i in range(0, len(rows), BLOCK_ROWS)])
     activity = activity.astype(np.float64)
     average, spread = activity.mean(axis=0), activity.std(axis=0)
-    states = rbm.hidden.unit_states
-    if states is None:
-        dead = saturated = np.zeros(len(average), dtype=bool)
-        span = max(spread.max(), 1e-300)
-    else:
-        low, high = (np.resize(edge, len(average)) for edge in (states.min(axis=0), states.max(axis=0)))
-        span = high - low
-        dead, saturated = average < low + RARE * span, average > high - RARE * span
+    low, high = rbm.hidden.ranges
+    bounded = np.isfinite(high - low)
+    span = np.where(bounded, high - low, max(spread[~bounded].max(initial=0), 1e-300))
+    dead = bounded & (average < low + RARE * span)
+    saturated = bounded & (average > high - RARE * span)
     indifferent = ~dead & ~saturated & (spread < RARE * span)
     return HiddenUnits(
         activity=activity,

@@ -90,6 +90,7 @@ def _largest_of_noise(rows: int, columns: int) -> float:
 
 
 def _largest_deviation(units: Units) -> float:
-    """Half the range of a unit's states; 1, a standard unit's, where they are a continuum."""
-    states = units.unit_states
-    return 1.0 if states is None else float((states.max(axis=0) - states.min(axis=0)).max()) / 2
+    """The largest of half the range of a column's values; 1, a standard unit's, where they are a continuum."""
+    low, high = units.ranges
+    deviations = (high - low) / 2
+    return float(np.where(np.isfinite(deviations), deviations, 1.0).max())

@@ -73,17 +73,14 @@ def swaps(rbm: RBM, chains: int = 100, steps: int = 400, rungs: int | None = Non
     """
     rbm = single(model.validate(rbm))
     chains, steps = checks.whole(chains, "chains", 2), checks.whole(steps, "steps", 2)
-    # A bottom rung fitted to the data would favour the modes that the data show. Only units of a continuum need one: at
-    # infinite temperature they have no law.
-    listed = rbm.visible.unit_states is not None and rbm.hidden.unit_states is not None
-    base = None if listed else model.independent(rbm.visible, rbm.hidden)
+    # From infinite temperature: a bottom rung fitted to the data would favour the modes that the data show.
     key = key_of(seed)
     along = directions(rbm)
     if rungs is None:
         rungs = FEWEST_RUNGS
-        while rungs < MOST_RUNGS and _rate(key, rbm, base, along, chains, rungs) < USUAL_RATE:
+        while rungs < MOST_RUNGS and _rate(key, rbm, along, chains, rungs) < USUAL_RATE:
             rungs *= 2
-    state, values = _run(key, rbm, base, along, chains=chains, rungs=checks.whole(rungs, "rungs", 2), steps=steps)
+    state, values = _run(key, rbm, along, chains=chains, rungs=checks.whole(rungs, "rungs", 2), steps=steps)
     return Swaps(
         np.asarray(state.betas),
         np.asarray(state.acceptance),
@@ -93,15 +90,15 @@ def swaps(rbm: RBM, chains: int = 100, steps: int = 400, rungs: int | None = Non
     )
 
 
-def _rate(key: Any, rbm: RBM, base: RBM | None, along: Any, chains: int, rungs: int) -> float:
+def _rate(key: Any, rbm: RBM, along: Any, chains: int, rungs: int) -> float:
     """The mean rate of exchange after a short trial."""
-    state, _ = _run(key, rbm, base, along, chains=min(chains, 20), rungs=rungs, steps=TRIAL_STEPS)
+    state, _ = _run(key, rbm, along, chains=min(chains, 20), rungs=rungs, steps=TRIAL_STEPS)
     return float(jnp.mean(state.acceptance))
 
 
 @partial(jax.jit, static_argnames=("chains", "rungs", "steps"))
-def _run(key: Any, rbm: RBM, base: RBM | None, along: Any, *, chains: int, rungs: int, steps: int) -> tuple[Any, Any]:
-    sampler = tempering(chains, rungs, base=base)
+def _run(key: Any, rbm: RBM, along: Any, *, chains: int, rungs: int, steps: int) -> tuple[Any, Any]:
+    sampler = tempering(chains, rungs)
     init_key, step_key = jax.random.split(key)
 
     def step(state: Any, number: Any) -> tuple[Any, Any]:

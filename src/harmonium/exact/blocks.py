@@ -65,12 +65,9 @@ def states(rbm: RBM, numbers: Any) -> Any:
 
     By a table of powers, which cannot overflow here (`MOST_STATES`): compiled in a tenth of the time and run in half of it.
     """
-    values = rbm.visible.unit_states
-    assert values is not None
-    each, width = values.shape
-    powers = each ** np.arange(rbm.visible.size // width)[::-1]
-    digits = numbers[:, None] // powers % each
-    return jnp.asarray(values, jnp.result_type(rbm.weights))[digits].reshape(len(numbers), -1)
+    listing = rbm.visible.listing()
+    digits = numbers[:, None] // np.array(listing.powers()) % listing.counts
+    return listing.states(digits, jnp.result_type(rbm.weights))
 
 
 def block(rbm: RBM, first: Any, length: int) -> tuple[Any, Any, Any]:

@@ -109,13 +109,11 @@ def most_probable(rbm: RBM, rows: int, temperature: float = 1.0) -> JointTable:
 
 def _best_pairs(rbm: RBM, rows: int) -> tuple[np.ndarray, np.ndarray]:
     count = count_of(rbm.visible)
-    unit_states = rbm.hidden.unit_states
-    if unit_states is None:
-        raise InputError(f"{rbm.hidden.name} units take a continuum of values, so no configuration is a row of a table")
+    listing = rbm.hidden.listing()
     length = block_length(rbm)
     found: list[tuple[float, int]] = []
     with jax.enable_x64(True):
-        scores_of = jax.jit(partial(_unit_scores, rbm, jnp.asarray(unit_states)))
+        scores_of = jax.jit(partial(_unit_scores, rbm))
         for first in range(0, count, length):
             numbers = np.arange(first, min(first + length, count))
             x = rbm.visible.states(jnp.asarray(numbers))
@@ -128,20 +126,22 @@ def _best_pairs(rbm: RBM, rows: int) -> tuple[np.ndarray, np.ndarray]:
     for place, ((best_score, _), unit_scores) in enumerate(zip(found, scores, strict=True)):
         pairs += [(best_score - loss, place, digits) for loss, digits in _best_digits(unit_scores, rows)]
     pairs = heapq.nlargest(rows, pairs, key=lambda pair: pair[0])
-    y = unit_states[np.array([digits for _, _, digits in pairs])].reshape(len(pairs), -1)
+    y = np.asarray(listing.states(np.array([digits for _, _, digits in pairs]), np.float64))
     return x[[pair[1] for pair in pairs]], y
 
 
-def _unit_scores(rbm: RBM, unit_states: Any, x: Any) -> Any:
-    """What each state of each hidden unit adds to -E when x is held, `[n, V] -> [n, units, K]`."""
-    width = unit_states.shape[1]
-    inputs = model.hidden_inputs(rbm, x).reshape(len(x), -1, width)
-    # The energy is a sum over units, so one unit's part is a difference against a common background state.
-    units = inputs.shape[1]
-    background = jnp.tile(unit_states[0], units)
-    changed = jnp.repeat(jnp.eye(units, dtype=bool), width, axis=1)[:, None]
-    own = -rbm.hidden.energy(jnp.where(changed, jnp.tile(unit_states, units)[None], background))
-    return inputs @ unit_states.T + own + rbm.hidden.energy(background) * (1 - 1 / units)
+def _unit_scores(rbm: RBM, x: Any) -> Any:
+    """What each state of each hidden unit adds to -E when x is held, `[n, V] -> [n, units, K]`; -inf beyond its states."""
+    listing = rbm.hidden.listing()
+    units, most, _ = listing.values.shape
+    # All is a sum over units, so one unit's part is a difference against the background of all units' first states.
+    digits = jnp.arange(most)[None, :, None] * jnp.eye(units, dtype=int)[:, None]
+    changed = listing.states(jnp.minimum(digits, listing.counts - 1), x.dtype)
+    background = changed[0, 0]
+    inputs = model.hidden_inputs(rbm, x)
+    scores = jnp.tensordot(inputs, changed - background, (-1, -1)) - rbm.hidden.energy(changed)
+    shared = jnp.sum(inputs * background, axis=-1) + rbm.hidden.energy(background) * (units - 1)
+    return jnp.where(jnp.arange(most) < listing.counts[:, None], scores + shared[:, None, None] / units, -jnp.inf)
 
 
 def _best_digits(scores: np.ndarray, rows: int) -> list[tuple[float, tuple[int, ...]]]:
@@ -159,11 +159,11 @@ def _best_digits(scores: np.ndarray, rows: int) -> list[tuple[float, tuple[int, 
         if last >= 0:
             unit = by_regret[last]
             rank = ranks[unit]
-            if rank + 1 < count:
+            if rank + 1 < count and losses[unit, rank + 1] < np.inf:
                 raised = (*ranks[:unit], rank + 1, *ranks[unit + 1 :])
                 heapq.heappush(heap, (loss - losses[unit, rank] + losses[unit, rank + 1], last, raised))
-        if last + 1 < units and count > 1:
-            following = by_regret[last + 1]
+        following = by_regret[last + 1] if last + 1 < units else 0
+        if last + 1 < units and count > 1 and losses[following, 1] < np.inf:
             touched = (*ranks[:following], 1, *ranks[following + 1 :])
             heapq.heappush(heap, (loss + losses[following, 1], last + 1, touched))
             if last >= 0 and ranks[by_regret[last]] == 1:

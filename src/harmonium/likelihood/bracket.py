@@ -141,7 +141,7 @@ def check_limits(rbm: RBM, base_rate: Units | None, seconds: Any, precision: Any
             raise InputError(f"{what} must be from {least:g} to 1e9, but is {value!r}")
     checks.whole(runs, "runs", FEWEST_RUNS)
     checks.seed(seed)
-    if base_rate is not None and (type(base_rate) is not type(rbm.visible) or base_rate.size != rbm.visible.size):
+    if base_rate is not None and not rbm.visible.alike(base_rate):
         raise InputError(f"base_rate must be {rbm.visible.size} {rbm.visible.name} units, as the visible layer")
 
 

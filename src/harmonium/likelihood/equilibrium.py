@@ -109,15 +109,12 @@ def tempered_samples(
 
 def bottom_of_ladder(base: RBM, rbm: RBM, chains: int, seconds: float) -> RBM:
     """Infinite temperature if an estimate of `seconds` in all has time for it, else the `base` from which annealing starts."""
-    finite = rbm.visible.unit_states is not None and rbm.hidden.unit_states is not None
-    if finite and chains * sum(rbm.weights.shape) <= UNITS_A_SECOND * seconds:
-        return jax.tree.map(jnp.zeros_like, rbm)
-    return base
+    return model.flat(rbm) if chains * sum(rbm.weights.shape) <= UNITS_A_SECOND * seconds else base
 
 
 def fair_draws(key: Any, rbm: RBM, count: int) -> Any:
-    """Noise: draws of v under visible units whose parameters are all zero, `[count, V]`."""
-    fair = jax.tree.map(jnp.zeros_like, rbm.visible)
+    """Noise: draws of v under visible units without preferences (of a continuum: with their own), `[count, V]`."""
+    fair = rbm.visible.flat()
     return fair.sample(key, jnp.zeros((count, fair.size), rbm.weights.dtype))
 
 

@@ -36,8 +36,8 @@ def pseudo_log_likelihood(rbm: RBM, v: Any) -> np.ndarray:
     Raises:
         InputError: the visible units have no finite number of states, or v is outside their domain.
     """
-    rbm, rows, columns = _prepared(rbm, v)
-    return _in_blocks(_all_units, rbm, columns, rows)
+    rbm, rows, digits = _prepared(rbm, v)
+    return _in_blocks(_all_units, rbm, rows, digits)
 
 
 def stochastic_pseudo_log_likelihood(rbm: RBM, v: Any, seed: int = 0) -> np.ndarray:
@@ -49,67 +49,75 @@ def stochastic_pseudo_log_likelihood(rbm: RBM, v: Any, seed: int = 0) -> np.ndar
     Raises:
         InputError: as `pseudo_log_likelihood`, or seed is out of range.
     """
-    rbm, rows, columns = _prepared(rbm, v)
-    units = rbm.visible.size // columns.shape[1]
+    rbm, rows, digits = _prepared(rbm, v)
+    units = digits.shape[1]
     chosen = np.random.default_rng(checks.seed(seed)).integers(units, size=len(rows))
-    return units * _in_blocks(_one_unit, rbm, columns, rows, chosen)
+    return units * _in_blocks(_one_unit, rbm, rows, digits, chosen)
 
 
 def _prepared(rbm: RBM, v: Any) -> tuple[RBM, np.ndarray, np.ndarray]:
-    """The machine in float64, the rows, and the states of one visible unit `[K, columns]`."""
+    """The machine in float64, the rows, and the number of the state that each of their units is in, `[n, units]`."""
     rbm = float64(rbm)
-    states = rbm.visible.unit_states
-    if states is None:
-        raise InputError(f"a pseudo-likelihood sums over the states of a unit, but {rbm.visible.name} units take a continuum")
-    return rbm, rows_of(rbm.visible, v).astype(np.float64), np.asarray(states, dtype=np.float64)
+    if rbm.visible.state_count is None:
+        raise InputError(
+            f"a pseudo-likelihood sums over the states of a unit, but of the {rbm.visible.name} units some take a continuum"
+        )
+    rows = rows_of(rbm.visible, v).astype(np.float64)
+    return rbm, rows, rbm.visible.listing().digits(rows)
 
 
-def _in_blocks(function: Any, rbm: RBM, states: np.ndarray, *columns: np.ndarray) -> np.ndarray:
+def _in_blocks(function: Any, rbm: RBM, *columns: np.ndarray) -> np.ndarray:
     length = max(1, BLOCK_ELEMENTS // rbm.hidden.size)
     with jax.enable_x64(True):
-        energies = _state_energies(rbm.visible, states)
+        energies = _state_energies(rbm.visible)
         starts = range(0, len(columns[0]), length)
-        parts = [function(rbm, states, energies, *(part[i : i + length] for part in columns)) for i in starts]
+        parts = [function(rbm, energies, *(part[i : i + length] for part in columns)) for i in starts]
         return np.concatenate([np.asarray(part) for part in parts])
 
 
 @jax.jit
-def _state_energies(units: Units, states: Any) -> Any:
-    """The energy of the layer with unit i in state k and all others in state 0, `[units, K]`.
+def _state_energies(units: Units) -> Any:
+    """The energy of the layer with unit i in state k and all others in their first, `[units, K]`.
 
     Energies add up over units, so differences along a row are what a change of that unit's state costs whatever the others
     do.
     """
-    count, width = states.shape
-    rest = jnp.tile(states[0], (count, units.size // width))
+    listing = units.listing()
+    count, most, _ = listing.values.shape
 
     def of_unit(i: Any) -> Any:
-        return units.energy(jax.lax.dynamic_update_slice(rest, states, (0, i * width)))
+        digits = jnp.where(jnp.arange(count) == i, jnp.arange(most)[:, None], 0)
+        return units.energy(listing.states(digits, jnp.float64))
 
-    return jax.lax.map(of_unit, jnp.arange(units.size // width))
+    return jax.lax.map(of_unit, jnp.arange(count))
 
 
 @jax.jit
-def _all_units(rbm: RBM, states: Any, energies: Any, v: Any) -> Any:
-    conditional = partial(_log_conditional, rbm, states, energies, v, model.hidden_inputs(rbm, v))
+def _all_units(rbm: RBM, energies: Any, v: Any, digits: Any) -> Any:
+    conditional = partial(_log_conditional, rbm, energies, model.hidden_inputs(rbm, v), digits)
     return jax.lax.fori_loop(0, len(energies), lambda i, total: total + conditional(i), jnp.zeros(len(v)))
 
 
 @jax.jit
-def _one_unit(rbm: RBM, states: Any, energies: Any, v: Any, unit: Any) -> Any:
-    return _log_conditional(rbm, states, energies, v, model.hidden_inputs(rbm, v), unit)
+def _one_unit(rbm: RBM, energies: Any, v: Any, digits: Any, unit: Any) -> Any:
+    return _log_conditional(rbm, energies, model.hidden_inputs(rbm, v), digits, unit)
 
 
-def _log_conditional(rbm: RBM, states: Any, energies: Any, v: Any, inputs: Any, unit: Any) -> Any:
+def _log_conditional(rbm: RBM, energies: Any, inputs: Any, digits: Any, unit: Any) -> Any:
     """ln p(v_i | v_-i) `[B]` for unit i, one for all rows or one for each."""
-    count, width = states.shape
-    value = v.reshape(len(v), -1, width)[jnp.arange(len(v)), unit]
-    state = jnp.argmax((value[:, None] == states).all(axis=-1), axis=-1)
-    weights = rbm.weights.reshape(-1, width, rbm.hidden.size)[unit]
+    listing = rbm.visible.listing()
+    _, most, width = listing.values.shape
+    values, counts = jnp.asarray(listing.values), jnp.asarray(listing.counts)
+    # Where a unit has fewer columns than another, the values beyond them are zero, and whose weights these meet is the same.
+    places = jnp.minimum(rbm.visible.boundaries[:-1, None] + np.arange(width), rbm.visible.size - 1)
+    weights = rbm.weights[places[unit]]
+    state = digits[jnp.arange(len(digits)), unit]
+    value = values[unit, state]
     kept = rbm.hidden.log_normaliser(inputs) - energies[unit, state]  # -F(v), as far as this unit changes it
     log_sum = jnp.zeros_like(kept)
-    for step in range(1, count):  # the unit in each of its other states
-        other = (state + step) % count
-        moved = inputs + ((states[other] - value)[:, None] @ weights)[:, 0]
-        log_sum = jnp.logaddexp(log_sum, rbm.hidden.log_normaliser(moved) - energies[unit, other] - kept)
+    for step in range(1, most):  # the unit in each of its other states
+        other = (state + step) % most
+        moved = inputs + ((values[unit, other] - value)[:, None] @ weights)[:, 0]
+        change = rbm.hidden.log_normaliser(moved) - energies[unit, other] - kept
+        log_sum = jnp.logaddexp(log_sum, jnp.where(other < counts[unit], change, -jnp.inf))
     return -log_sum

@@ -36,7 +36,7 @@ class RunningEstimate:
 
     def __init__(self, rbm: RBM, start: Any) -> None:
         units = start if isinstance(start, Units) else rbm.visible.fit_base_rate(start)
-        self._base = model.independent(units, type(rbm.hidden).zeros(rbm.hidden.size))
+        self._base = model.independent(units, rbm.hidden.flat())
         self._schedule = annealing.even_schedule()
         self._placed = False
 

@@ -1,7 +1,8 @@
 """Parallel tempering: Gibbs chains of the machine at a ladder of temperatures, which exchange their states.
 
 Rung i is the machine (1 - beta_i) base + beta_i rbm, leaf by leaf, from beta_0 = 0 to beta = 1 at the top. With the
-default base, a machine of zeros, that is the machine at temperature 1 / beta_i. The betas are moved so that all
+default base, a machine of zeros, that is the machine at temperature 1 / beta_i (units of a continuum, which have no law at
+infinite temperature, keep their own parameters on all rungs). The betas are moved so that all
 neighbours exchange equally often: each goes where the rejections, added up along the ladder, reach its even share.
 
 References: R. Swendsen and J. Wang, Phys. Rev. Lett. 57 (1986); G. Desjardins, A. Courville, Y. Bengio, P. Vincent and
@@ -71,7 +72,7 @@ def tempering(
     Args:
         chains: number of ladders C, and of samples a step. rungs: machines R on each. sweeps: Gibbs sweeps between exchanges.
         betas: `[R]` rising from 0 to 1, where to start from; evenly spaced by default.
-        base: the machine at beta 0, best one without weights; by default all its parameters are zero.
+        base: the machine at beta 0, best one without weights; by default `model.flat` of the machine.
         adapt: the share of the way to even exchange rates that the betas go at every step; 0 holds them.
 
     Raises:
@@ -87,11 +88,10 @@ def tempering(
     adapt = checks.share(adapt, "adapt")
 
     def init(key: Any, rbm: RBM) -> Tempered:
-        if base is not None and (type(base.visible), base.weights.shape) != (type(rbm.visible), rbm.weights.shape):
+        if base is not None and not (rbm.visible.alike(base.visible) and rbm.hidden.alike(base.hidden)):
             raise InputError(f"base must have the layers of {rbm!r}, but is {base!r}")
         at = jnp.asarray(first, rbm.weights.dtype)
-        zeros = jax.tree.map(jnp.zeros_like, rbm)
-        below = zeros if base is None else jax.tree.map(lambda own, leaf: jnp.asarray(leaf, own.dtype), zeros, base)
+        below = jax.tree.map(lambda own, leaf: jnp.asarray(leaf, own.dtype), rbm, model.flat(rbm) if base is None else base)
         unstarted = Tempered(None, at, below)
         return unstarted._replace(rungs=ladder.start(key, unstarted.machine(rbm), len(first), chains))
 

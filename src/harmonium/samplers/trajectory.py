@@ -93,7 +93,7 @@ def trajectory(
     """
     chains, sweeps = checks.whole(chains, "chains"), checks.whole(sweeps, "sweeps")
     given = [model.validate(rbm) for rbm in machines or ()]
-    if len({(rbm.visible.name, rbm.hidden.name, rbm.weights.shape) for rbm in given}) > 1:
+    if not all(rbm.visible.alike(given[0].visible) and rbm.hidden.alike(given[0].hidden) for rbm in given):
         raise InputError("the machines of a ladder must have the same layers, but they differ in kind or size")
     places = max(checks.whole(rungs, "rungs"), len(given))
     if threshold is None:
@@ -102,7 +102,7 @@ def trajectory(
         raise InputError("threshold must be below 1, or the machine would become a rung at every step")
 
     def init(key: Any, rbm: RBM) -> Trajectory:
-        if given and (type(given[0].visible), given[0].weights.shape) != (type(rbm.visible), rbm.weights.shape):
+        if given and not (rbm.visible.alike(given[0].visible) and rbm.hidden.alike(given[0].hidden)):
             raise InputError(f"the machines of the ladder must have the layers of {rbm!r}, but are {given[0]!r}")
         first = given or [model.independent(rbm.visible, rbm.hidden)]
         filled = first + [first[-1]] * (places - len(first))

@@ -186,8 +186,11 @@ def _rows(rbm: RBM, data: Any, what: str, expected: bool) -> np.ndarray:
     if array.ndim != 2 or len(array) == 0:
         raise InputError(f"{what} must have shape [n, {rbm.visible.size}] with n at least 1, but has {list(array.shape)}")
     # Data of small whole numbers travels as bytes; batches become floating point on the device.
-    small = array.astype(np.int8)
-    return small if np.array_equal(small, array) else array.astype(np.float32)
+    if np.abs(array).max() <= np.iinfo(np.int8).max:
+        small = array.astype(np.int8)
+        if np.array_equal(small, array):
+            return small
+    return array.astype(np.float32)
 
 
 def _sampled(rbm: RBM, data: Any, what: str, expected: bool) -> np.ndarray:
@@ -326,7 +329,7 @@ def _advance(
         pace = jnp.minimum(1, left / jnp.maximum(plan.cooldown, 1e-9))
         first_braked, last_braked = plan.brake
         pace *= jnp.clip((last_braked - carry.step) / (last_braked - first_braked), 0, 1)
-        iterate = jax.tree.map(lambda leaf, change: leaf + pace * change, iterate, step)
+        iterate = model.stepped(iterate, jax.tree.map(lambda change: pace * change, step))
         # Averaging takes as long as the rest of what is done to the weights, so most updates do without: the iterates of eight
         # are nearly one. In the first updates the average is nearly the iterate, so it does not remember the start.
         stride = jnp.where((carry.step < STRIDE**2) | (plan.average == 0), 1, STRIDE)

@@ -15,17 +15,18 @@ ROWS_FOR_BASE_RATE = 100_000
 """Of rows that are read as they are needed, how many the base rate is taken from."""
 
 
-def initial(data: Any, hidden: int | Units, visible: type[Units] = Binary, scale: float = 0.01, seed: int = 0) -> RBM:
+def initial(data: Any, hidden: int | Units, visible: type[Units] | Units = Binary, scale: float = 0.01, seed: int = 0) -> RBM:
     """A machine to start training from: visible biases at the data's base rate, small random weights.
 
     Args:
         data: `[n, V]`, as `train` takes it. hidden: number of binary hidden units, or the units themselves. visible: kind of
-            visible units. scale: standard deviation of the weights.
+            visible units, or units of that form, whose parameters do not count: categorical and mixed ones are given so. scale:
+            standard deviation of the weights.
 
     Reference: G. Hinton, "A practical guide to training restricted Boltzmann machines", 2010, section 8.
     """
     array = sample_of(data, ROWS_FOR_BASE_RATE, "data")
-    template = visible.zeros(array.shape[1])
+    template = visible if isinstance(visible, Units) else visible.zeros(array.shape[1])
     array = template.check(array, "data")
     if not isinstance(hidden, Units):
         hidden = Binary.zeros(checks.whole(hidden, "hidden"))

@@ -2,6 +2,9 @@
 
 from harmonium.units.base import Units, type_name_to_class
 from harmonium.units.binary import Binary
+from harmonium.units.categorical import Categorical
+from harmonium.units.gaussian import Gaussian
+from harmonium.units.mixed import Mixed
 from harmonium.units.spin import Spin
 
-__all__ = ["Binary", "Spin", "Units", "type_name_to_class"]
+__all__ = ["Binary", "Categorical", "Gaussian", "Mixed", "Spin", "Units", "type_name_to_class"]

@@ -65,13 +65,16 @@ class Binary(Units):
     def shifted(self, by: Any) -> Binary:
         return Binary(self.bias + by)
 
+    def flat(self) -> Binary:
+        return Binary(jnp.zeros_like(self.bias))
+
     def fit_base_rate(self, data: Any) -> Binary:
         x = np.asarray(data, dtype=np.float64)
         rate = (x.sum(axis=0) + 0.5) / (len(x) + 1.0)
         return Binary(np.log(rate) - np.log1p(-rate))
 
     @classmethod
-    def zeros(cls, size: int) -> Binary:
+    def zeros(cls, size: Any) -> Binary:
         return cls(np.zeros(size))
 
     def _outside_domain(self, x: np.ndarray) -> np.ndarray:

@@ -66,13 +66,16 @@ class Spin(Units):
     def shifted(self, by: Any) -> Spin:
         return Spin(self.bias + by)
 
+    def flat(self) -> Spin:
+        return Spin(jnp.zeros_like(self.bias))
+
     def fit_base_rate(self, data: Any) -> Spin:
         x = np.asarray(data, dtype=np.float64)
         up = (((1 + x) / 2).sum(axis=0) + 0.5) / (len(x) + 1.0)
         return Spin((np.log(up) - np.log1p(-up)) / 2)
 
     @classmethod
-    def zeros(cls, size: int) -> Spin:
+    def zeros(cls, size: Any) -> Spin:
         return cls(np.zeros(size))
 
     def _outside_domain(self, x: np.ndarray) -> np.ndarray:

@@ -1,0 +1,130 @@
+"""Mixed layers: units of several kinds side by side."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from harmonium.checks import InputError
+from harmonium.units.base import Units, units
+
+
+@units
+class Mixed(Units):
+    """Layers of several kinds as one, `Mixed((Binary(a), Gaussian(b, p)))`: the columns of one part after another's.
+
+    Its energy is the sum of the parts' energies.
+
+    Args:
+        parts: units, at least one layer; a part may itself be mixed.
+    """
+
+    parts: tuple[Units, ...]
+
+    name: ClassVar[str] = "mixed"
+
+    @property
+    def size(self) -> int:
+        return sum(part.size for part in self.parts)
+
+    @property
+    def unit_tables(self) -> tuple[np.ndarray | None, ...]:
+        return tuple(table for part in self.parts for table in part.unit_tables)
+
+    @property
+    def unit_symbols(self) -> tuple[str | None, ...]:
+        return tuple(symbols for part in self.parts for symbols in part.unit_symbols)
+
+    def split(self, x: Any) -> list[Any]:
+        """The columns of each part, `[..., N]` in so many pieces."""
+        ends = np.cumsum([part.size for part in self.parts]).tolist()
+        return [x[..., end - part.size : end] for end, part in zip(ends, self.parts, strict=True)]
+
+    # ---- the law of the layer
+
+    def energy(self, x: Any) -> Any:
+        return sum(self._each("energy", x))
+
+    def log_normaliser_terms(self, inputs: Any) -> Any:
+        return jnp.concatenate(self._each("log_normaliser_terms", inputs), axis=-1)
+
+    def softplus_form(self, inputs: Any) -> tuple[Any, Any] | None:
+        forms = self._each("softplus_form", inputs)
+        if any(form is None for form in forms):
+            return None
+        return sum(form[0] for form in forms), jnp.concatenate([form[1] for form in forms], axis=-1)
+
+    def mean(self, inputs: Any) -> Any:
+        return jnp.concatenate(self._each("mean", inputs), axis=-1)
+
+    def sample(self, key: Any, inputs: Any) -> Any:
+        keys = jax.random.split(key, len(self.parts))
+        drawn = [part.sample(own, x) for part, own, x in zip(self.parts, keys, self.split(inputs), strict=True)]
+        return jnp.concatenate(drawn, axis=-1)
+
+    def statistics(self, x: Any) -> Mixed:
+        return Mixed(tuple(self._each("statistics", x)))
+
+    def moments(self, inputs: Any) -> Mixed:
+        return Mixed(tuple(self._each("moments", inputs)))
+
+    @property
+    def linear(self) -> Any:
+        return jnp.concatenate([part.linear for part in self.parts], axis=-1)
+
+    def shifted(self, by: Any) -> Mixed:
+        return Mixed(tuple(self._each("shifted", by)))
+
+    # ---- what other laws are near
+
+    def flat(self) -> Mixed:
+        return Mixed(tuple(part.flat() for part in self.parts))
+
+    @property
+    def curvature(self) -> Any:
+        return jnp.concatenate([part.curvature for part in self.parts])
+
+    @property
+    def bounded(self) -> bool:
+        return all(part.bounded for part in self.parts)
+
+    def stepped(self, by: Mixed) -> Mixed:
+        return Mixed(tuple(part.stepped(step) for part, step in zip(self.parts, by.parts, strict=True)))
+
+    def gauge(self, x: Any) -> Any:
+        return jnp.concatenate(self._each("gauge", x), axis=-1)
+
+    def rescaled(self, centre: Any, scale: Any) -> Mixed:
+        columns = (self.split(np.broadcast_to(value, self.size)) for value in (centre, scale))
+        return Mixed(tuple(part.rescaled(*to) for part, *to in zip(self.parts, *columns, strict=True)))
+
+    def fit_base_rate(self, data: Any) -> Mixed:
+        return Mixed(tuple(self._each("fit_base_rate", np.asarray(data))))
+
+    @classmethod
+    def zeros(cls, size: Any) -> Mixed:
+        raise InputError(f"a mixed layer is made of its parts, not of {size} columns: give the units themselves")
+
+    def misfit(self) -> str | None:
+        return None if isinstance(self.parts, tuple) else "parts must be layers of units, at least one"
+
+    def at(self, column: int) -> Units:
+        ends = np.cumsum([part.size for part in self.parts])
+        place = int(np.searchsorted(ends, column, side="right"))
+        return self.parts[place].at(column - int(ends[place] - self.parts[place].size))
+
+    def _outside_domain(self, x: np.ndarray) -> np.ndarray:
+        return np.concatenate(self._each("_outside_domain", x), axis=-1)
+
+    def _outside_expected(self, x: np.ndarray) -> np.ndarray:
+        return np.concatenate(self._each("_outside_expected", x), axis=-1)
+
+    def _domain(self) -> str:
+        return "has the values of its part"
+
+    def _each(self, function: str, x: Any) -> list[Any]:
+        """That function of each part, called on the part's own columns."""
+        return [getattr(part, function)(columns) for part, columns in zip(self.parts, self.split(x), strict=True)]
