@@ -31,7 +31,8 @@ def test_the_offset_is_the_quantile_asked_for(fitted):
     outliers = fitted.predict(rows) == -1
     assert outliers.sum() <= 4  # 5 % of 80; rows that are alike count together
     assert (fitted.score_samples(rows)[outliers] < fitted.offset_).all()
-    assert fitted.predict(np.array([[1.0, 0, 1, 0, 1, 0]])) == [-1]
+    states = hm.exact.all_states(fitted.rbm_.visible).astype(float)
+    assert fitted.predict(states[[fitted.score_samples(states).argmin()]]) == [-1]
 
 
 def test_draws_are_from_the_machine(fitted):

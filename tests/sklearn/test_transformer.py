@@ -104,7 +104,7 @@ def test_partial_fit_goes_on(rows):
 def test_a_pipeline_in_a_search():
     rows, kinds = rows_of(80)
     search = GridSearchCV(
-        make_pipeline(small(), LogisticRegression()), {"rbmtransformer__learning_rate": [0.05, "auto"]}, cv=2
+        make_pipeline(small(n_iter=200), LogisticRegression()), {"rbmtransformer__learning_rate": [0.05, "auto"]}, cv=2
     ).fit(rows, kinds)
     assert search.best_score_ > 0.8
     assert clone(search.best_estimator_).get_params()["rbmtransformer__n_components"] == 3
