@@ -1,0 +1,90 @@
+"""fill the missing cells of a table
+
+Each missing cell gets its most probable value given the row's observed cells (real columns their mean), and the probability
+of that value (real columns a standard deviation). With --draws N it is drawn instead, N times: N tables one after the other,
+told apart by a first column `draw`, whose differences say how uncertain the cells are (multiple imputation).
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from harmonium.cli.machine import add_seed
+from harmonium.cli.show import console, print_json, print_table
+from harmonium.cli.tables import add_model_and_table, add_table_out, cell_text, check_table_out, machine_and_table, write_table
+
+if TYPE_CHECKING:
+    import numpy as np
+
+EXAMPLE = """\
+example:
+  harmonium complete runs/survey survey.csv --out completed.csv
+  harmonium complete runs/survey survey.csv --draws 20 --out imputations.csv
+"""
+
+SHOWN = 30
+
+
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    add_model_and_table(command)
+    command.add_argument("--draws", metavar="N", type=int, default=0, help="draw the missing cells, N times (default: 0)")
+    command.add_argument(
+        "--method",
+        choices=("auto", "exact", "gibbs"),
+        default="auto",
+        help="enumerate the hidden units, or average over clamped Gibbs chains (default: exact where that takes seconds)",
+    )
+    command.add_argument("--sweeps", metavar="N", type=int, default=200, help="sweeps of each Gibbs chain (default: 200)")
+    add_seed(command)
+    add_table_out(command)
+
+
+def run(options: argparse.Namespace) -> None:
+    from harmonium import checks, tables
+    from harmonium.data.frames import plain_cells
+
+    check_table_out(options)
+    checks.whole(options.draws, "--draws", 0)
+    rbm, _, schema, frame = machine_and_table(options)
+    found = tables.complete(rbm, schema, frame, options.draws, method=options.method, sweeps=options.sweeps, seed=options.seed)
+    columns = found.table if not found.draws else _stacked(found.draws)
+    cells = {**found.cells, "row": [row + 1 for row in found.cells["row"]]}
+    result: dict[str, Any] = {
+        "rows": len(frame),
+        "method": found.method,
+        "cells": [dict(zip(cells, cell, strict=True)) for cell in zip(*cells.values(), strict=True)],
+        "draws": options.draws,
+        "seed": options.seed,
+    }
+    if options.out is None:
+        result["table"] = {name: plain_cells(column) for name, column in columns.items()}
+    else:
+        result["file"] = write_table(options, columns)
+    if options.json:
+        print_json(result)
+        return
+    out = console()
+    out.print(f"{len(result['cells'])} missing cells in {len(frame)} rows; {found.method}")
+    shown = [
+        [cell["row"], cell["column"], cell_text(cell["value"]), _how_sure(cell["probability"], cell["deviation"])]
+        for cell in result["cells"][:SHOWN]
+    ]
+    if shown:
+        print_table("", ["row", "column", "value", "how sure"], shown, out=out)
+    if len(result["cells"]) > SHOWN:
+        out.print(f"and {len(result['cells']) - SHOWN} more (all of them with --json)")
+    out.print(f"written to {result['file']}" if options.out is not None else "nothing was written: name a file with --out")
+
+
+def _how_sure(probability: float | None, deviation: float | None) -> str:
+    return f"probability {probability:.3f}" if probability is not None else f"+- {deviation:.4g}"
+
+
+def _stacked(draws: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    import numpy as np
+
+    rows = len(next(iter(draws[0].values())))
+    columns = {name: np.concatenate([draw[name] for draw in draws]) for name in draws[0]}
+    name = next(name for name in ("draw", "harmonium draw") if name not in columns)
+    return {name: np.repeat(np.arange(1.0, len(draws) + 1), rows), **columns}

@@ -1,0 +1,80 @@
+"""What the commands for tables share: the machine with its schema, the table, and the files that are written."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harmonium.checks import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from harmonium.data import Frame, Schema
+    from harmonium.model import RBM
+    from harmonium.units import Units
+
+SUFFIXES = (".csv", ".parquet")
+
+
+def add_model_and_table(command: argparse.ArgumentParser) -> None:
+    command.add_argument("model", metavar="MODEL", help="a model file, or the run folder it is in")
+    command.add_argument("table", metavar="TABLE", help="a .csv or .parquet file; columns are found by their names")
+
+
+def add_table_out(command: argparse.ArgumentParser) -> None:
+    """`--out FILE` and `--overwrite`."""
+    command.add_argument("--out", metavar="FILE", help="write to FILE, .csv or .parquet")
+    command.add_argument("--overwrite", action="store_true", help="replace FILE if it exists")
+
+
+def check_table_out(options: argparse.Namespace) -> None:
+    """Fail before the work rather than after it if the file cannot be written."""
+    if options.out is None:
+        return
+    path = Path(options.out)
+    if path.suffix not in SUFFIXES:
+        raise InputError(f"--out {path}: the name must end with {' or '.join(SUFFIXES)}")
+    if path.exists() and not options.overwrite:
+        raise InputError(f"--out {path} exists already; choose another name, or add --overwrite")
+    if not path.parent.is_dir():
+        raise InputError(f"--out {path}: there is no folder {path.parent}")
+
+
+def write_table(options: argparse.Namespace, columns: Mapping[str, np.ndarray]) -> str:
+    """Write the columns to what --out names; the file's name."""
+    from harmonium import storage
+    from harmonium.data.frames import csv_of, parquet_of
+
+    content = csv_of(columns) if options.out.endswith(".csv") else parquet_of(columns)
+    return str(storage.write_file(options.out, content, options.overwrite))
+
+
+def machine_and_table(options: argparse.Namespace) -> tuple[RBM, Units | None, Schema, Frame]:
+    """The machine, its base rate if the file has one, the schema of its columns, and the table to look at.
+
+    Raises:
+        InputError: the model or the table cannot be used.
+    """
+    from harmonium import data, storage, tables
+
+    rbm, base_rate, description = storage.load_described(options.model)
+    schema = tables.schema_of(rbm, description)
+    frame = data.read_frame(options.table)
+    if description["notes"].get(tables.SCHEMA) is None and len(frame.columns) == len(schema.columns):
+        # Columns that the machine knows only by their places.
+        names = [column.name for column in schema.columns]
+        if set(names) != set(frame.columns):
+            frame = data.Frame(dict(zip(names, frame.columns.values(), strict=True)))
+    return rbm, base_rate, schema, frame
+
+
+def cell_text(value: Any) -> str:
+    """A cell as it is printed: five digits of a number that is not whole."""
+    from harmonium.data.frames import shown
+
+    if value is None or value != value:
+        return "-"
+    return f"{value:.5g}" if isinstance(value, float) and value != int(value) else shown(value)
