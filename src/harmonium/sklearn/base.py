@@ -17,7 +17,7 @@ from harmonium.likelihood.evaluation import can_be_exact
 from harmonium.likelihood.running import RunningEstimate
 from harmonium.model import RBM
 from harmonium.sklearn import fitting, rows
-from harmonium.sklearn.columns import columns_of, is_table
+from harmonium.sklearn.columns import Columns, columns_of, is_table
 from harmonium.units import Binary, Categorical, Mixed
 
 SEEDS = 2**31 - 1
@@ -31,6 +31,8 @@ class Machine(BaseEstimator):
 
     _finite: bool | str = True
     """What `validate_data` is told of cells that are NaN: True to refuse them."""
+    columns_: Columns
+    rbm_: RBM
     _sparse: str | bool = "csr"
     """And of sparse matrices: False to refuse them."""
 
@@ -145,7 +147,7 @@ class Machine(BaseEstimator):
             held_out, v = v[chosen], v[rest]
         rbm = self._start(v, random)
         self._base_rate, self.rbm_, self._chains = rbm.visible, rbm, None
-        vars(self).pop("log_partition_", None)
+        self.__dict__.pop("log_partition_", None)
         settings = fitting.settings(v.shape[0], rbm, self.gradient, self.learning_rate, self.batch_size)
         patience = PATIENCE if self.early_stopping else 0.0
         for state in fitting.states(rbm, v, settings, self._length(), self._seed(random), valid=held_out, patience=patience):
@@ -154,7 +156,7 @@ class Machine(BaseEstimator):
         self.rbm_, self._chains = fitting.float64(state.rbm), state.estimator
 
     def _length(self) -> fitting.Length:
-        return fitting.Length(None if self.n_iter == "auto" else self.n_iter, self.minutes)
+        return fitting.Length(None if self.n_iter == "auto" else int(self.n_iter), self.minutes)
 
     def _seed(self, random: np.random.RandomState) -> int:
         return int(random.randint(SEEDS))

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from harmonium import tables
 from harmonium.checks import InputError
 from harmonium.data import Frame, Schema, from_native, infer, to_native
 from harmonium.data.frames import missing
 from harmonium.data.streams import is_sparse
-from harmonium.units import Binary, Categorical, Gaussian, Mixed, Spin, Units
+from harmonium.units import Binary, Gaussian, Mixed, Spin, Units
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,15 +127,7 @@ class Tabular:
 
     def units(self) -> Units:
         """The visible units, without parameters to speak of."""
-        binary, categorical, real = self.schema.grouped
-        layers: list[Units] = []
-        if binary:
-            layers.append(Binary.zeros(len(binary)))
-        if categorical:
-            layers.append(Categorical.zeros(tuple(column.width for column in categorical)))
-        if real:
-            layers.append(Gaussian.zeros(len(real)))
-        return layers[0] if len(layers) == 1 else Mixed(tuple(layers))
+        return tables.units_of(self.schema)
 
     def encode(self, X: Any) -> np.ndarray:
         """X as the machine's rows, NaN where cells are missing.
@@ -159,8 +152,13 @@ class Tabular:
 
 
 def is_table(X: Any, visible: str) -> bool:
-    """Whether X is a frame that a schema is to be made of: as asked, or because a column holds no numbers."""
+    """Whether X is a frame that a schema is to be made of: as asked, or because a column holds no numbers.
+
+    Without names that are text, unasked, it is an array to this room, as it is to scikit-learn.
+    """
     if visible not in ("auto", "table") or not hasattr(X, "columns"):
+        return False
+    if visible == "auto" and not all(isinstance(name, str) for name in X.columns):
         return False
     return visible == "table" or any(cells.dtype.kind == "O" for cells in from_native(X, "X").columns.values())
 

@@ -68,7 +68,7 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, Machine):
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None) -> RBMImputer:  # noqa: ARG002
         """Train the machine on the rows of X `[n, V]`, an array, a sparse matrix or a frame, of which cells may be missing."""
-        vars(self).pop("random_state_", None)
+        self.__dict__.pop("random_state_", None)
         self._train(self._read(X, reset=True))
         if self.strategy == "draw":
             self.random_state_ = check_random_state(self.random_state)

@@ -39,7 +39,7 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Machine)
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None) -> RBMTransformer:  # noqa: ARG002
         """Train the machine on the rows of X, an array, a sparse matrix or a frame, `[n, V]`."""
-        vars(self).pop("random_state_", None)
+        self.__dict__.pop("random_state_", None)
         self._train(self._read(X, reset=True))
         return self
 
@@ -59,7 +59,7 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Machine)
         chosen = fitting.settings(v.shape[0], self.rbm_, self.gradient, self.learning_rate, self.batch_size)
         seed = int(self.random_state_.randint(SEEDS))
         self.rbm_, self._chains = fitting.one_update(self.rbm_, v, chosen, self._chains, seed)
-        vars(self).pop("log_partition_", None)
+        self.__dict__.pop("log_partition_", None)
         return self
 
     def transform(self, X: Any) -> np.ndarray:
