@@ -11,7 +11,7 @@ from kinds import LAYERS, machine_of
 from statistics_of_tests import largest_z, z_limit
 
 import harmonium as hm
-from harmonium import completion, model
+from harmonium import model
 from harmonium.checks import InputError
 from harmonium.exact import observed
 from harmonium.keys import key_of
@@ -68,7 +68,7 @@ def test_observed_cells_are_as_likely_as_all_rows_that_have_them(visible):
         np.testing.assert_allclose(square, expectation(log_p, states**2), atol=1e-9)
 
 
-@each_kind
+@pytest.mark.parametrize("visible", ["ragged", "mixed"])
 def test_the_gradient_with_missing_cells_is_the_mean_statistics_of_exact_completions(visible):
     """The slope of ln p(v_o) Z is what averaging complete rows over p(v_m | v_o) gives, which training does by chains."""
     rbm = jax.tree.map(np.asarray, machine_of(visible, "binary"))
@@ -89,7 +89,7 @@ def test_the_gradient_with_missing_cells_is_the_mean_statistics_of_exact_complet
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-7), slope, total)
 
 
-@each_kind
+@pytest.mark.parametrize("visible", ["ragged", "mixed"])
 def test_clamped_chains_leave_the_law_of_the_missing_cells(visible):
     """Stationarity: from exact draws a sweep leads to exact draws. z tests at a false-alarm rate of 1e-6 over all means."""
     rbm = machine_of(visible, "binary", scale=1.0)
@@ -99,24 +99,26 @@ def test_clamped_chains_leave_the_law_of_the_missing_cells(visible):
     held = np.broadcast_to(v, start.shape)
     end = np.asarray(clamped.renewed(key_of(2), rbm, held, start, 1))
     limit = z_limit(4 * rbm.visible.size)
+    absent = np.isnan(v[0])
     for rows in (start, end):
-        np.testing.assert_array_equal(rows[:, ~np.isnan(v[0])], held[:, ~np.isnan(v[0])])
-        assert largest_z(rows, exact.mean[0]) < limit
-        assert largest_z(rows**2, exact.square[0]) < limit
+        np.testing.assert_array_equal(rows[:, ~absent], held[:, ~absent])
+        assert largest_z(rows[:, absent], exact.mean[0, absent]) < limit
+        assert largest_z(rows[:, absent] ** 2, exact.square[0, absent]) < limit
 
 
 def test_a_sweep_without_the_clamp_is_caught():
-    rbm = machine_of("binary", "binary", scale=1.0)
+    rbm = machine_of("binary", "binary", scale=3.0)
     v = with_holes(rbm.visible)[2:3]
     exact = observed.observed(rbm, v)
     start = observed.draw_missing(rbm, v, 20_000, key_of(1))[:, 0]
     end = np.asarray(clamped.renewed(key_of(2), rbm, np.full(start.shape, np.nan), start, 1))
-    assert largest_z(end, exact.mean[0]) > z_limit(4 * rbm.visible.size)
+    absent = np.isnan(v[0])
+    assert largest_z(end[:, absent], exact.mean[0, absent]) > z_limit(4 * rbm.visible.size)
 
 
-@pytest.mark.parametrize("visible", ["binary", "ragged", "mixed"])
+@pytest.mark.parametrize("visible", ["mixed"])
 def test_annealed_weights_are_unbiased(visible):
-    """The mean weight over that of the enumeration is 1; a z test at a false-alarm rate of 1e-6. Few temperatures on purpose."""
+    """The mean weight over that of the enumeration is 1; z tests at a false-alarm rate of 1e-6. Few temperatures on purpose."""
     rbm = machine_of(visible, "binary", scale=1.0)
     v = with_holes(rbm.visible)[1:]
     exact = observed.observed(rbm, v).log_weight
@@ -148,10 +150,11 @@ def test_draws_are_rows_from_the_law_of_the_missing_cells(method):
     found = hm.complete(rbm, v, 4000, method=method, sweeps=50)
     exact = observed.observed(rbm, v)
     assert found.draws.shape == (4000, 3, rbm.visible.size)
-    assert largest_z(found.draws, exact.mean) < z_limit(v.size)
+    absent = np.isnan(v)
+    assert largest_z(found.draws[:, absent], exact.mean[absent]) < z_limit(v.size)
 
 
-@each_kind
+@pytest.mark.parametrize("visible", ["spin", "ragged", "mixed"])
 def test_surprise_is_what_the_sum_over_the_units_own_values_says(visible):
     rbm = machine_of(visible, "binary")
     v = with_holes(rbm.visible, rows=1)

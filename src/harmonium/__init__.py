@@ -27,10 +27,12 @@ if TYPE_CHECKING:
         samplers,
         sklearn,
         storage,
+        tables,
         training,
         units,
     )
     from harmonium.checks import InputError
+    from harmonium.completion import complete, score, surprise
     from harmonium.face import (
         at_temperature,
         energy,
@@ -68,6 +70,9 @@ _HOMES = {
     "sample": "face",
     "reconstruct": "face",
     "run": "face",
+    "complete": "completion",
+    "score": "completion",
+    "surprise": "completion",
     "gibbs": "samplers",
     "tempering": "samplers",
     "trajectory": "samplers",
@@ -100,6 +105,7 @@ _MODULES = (
     "samplers",
     "sklearn",
     "storage",
+    "tables",
     "training",
     "units",
 )
@@ -119,6 +125,7 @@ __all__ = [
     "bracket",
     "cd",
     "centred",
+    "complete",
     "data",
     "diagnostics",
     "energy",
@@ -144,8 +151,11 @@ __all__ = [
     "samplers",
     "save",
     "save_state",
+    "score",
     "sklearn",
     "storage",
+    "surprise",
+    "tables",
     "tempering",
     "train",
     "training",

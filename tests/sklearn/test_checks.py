@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from harmonium.sklearn import RBMClassifier, RBMDensity, RBMTransformer
+from harmonium.sklearn import RBMClassifier, RBMDensity, RBMImputer, RBMTransformer
 
 SMALL = {"n_components": 2, "batch_size": 8, "gradient": "cd-1"}
 ESTIMATORS = [
     RBMTransformer(n_iter=1, **SMALL),
     RBMClassifier(n_iter=100, **SMALL),
     RBMDensity(n_iter=1, **SMALL),
+    RBMImputer(n_iter=1, **SMALL),
 ]
 
 

@@ -1,6 +1,7 @@
 """list the named data sources, or describe one data set
 
-Without DATA: the named sources and what each is. With DATA, a source or a file: its rows, columns and values.
+Without DATA: the named sources and what each is. With DATA, a source or a file: its rows, columns and values; of a table with
+columns of several kinds what each is taken for.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import argparse
 from harmonium.checks import InputError
 from harmonium.cli.machine import add_seed
 from harmonium.cli.show import console, print_json, print_table
+from harmonium.cli.tables import show_schema
 
 EXAMPLE = """\
 example:
@@ -42,6 +44,18 @@ def run(options: argparse.Namespace) -> None:
         out.print(
             "\nAny command that takes DATA also takes a file: .npy, .npz (file.npz:key), .csv, .parquet, IDX; gzipped or not."
         )
+        return
+    if options.binarise is None and data.needs_schema(options.data):
+        dataset = data.load_columns(options.data)
+        assert dataset.schema is not None
+        if options.json:
+            counts = {part: len(getattr(dataset, part)) for part in ("train", "valid", "test")}
+            print_json(
+                {"name": dataset.name, "rows": counts, "held_out": dataset.held_out, "schema": dataset.schema.described()}
+            )
+            return
+        out.print(f"{dataset.name}: {len(dataset.schema.columns)} columns; {dataset.held_out}")
+        show_schema(dataset.schema)
         return
     dataset = data.load(options.data, options.binarise, options.seed)
     values = dataset.train

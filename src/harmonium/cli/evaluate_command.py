@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harmonium.checks import InputError
 from harmonium.cli.machine import add_seed, number
 from harmonium.cli.show import console, print_json, staged_progress
 
@@ -54,10 +55,14 @@ def add_rows(command: argparse.ArgumentParser) -> None:
     command.add_argument("--binarise", metavar="HOW", help="zeros and ones from grey levels: threshold=X or stochastic")
 
 
-def test_rows(options: argparse.Namespace) -> np.ndarray:
-    """The rows that DATA names."""
-    from harmonium import data
+def test_rows(options: argparse.Namespace, rbm: RBM, description: dict[str, Any]) -> np.ndarray:
+    """The rows that DATA names, read by the model's schema if it has one."""
+    from harmonium import data, tables
 
+    if description["notes"].get(tables.SCHEMA) is not None:
+        if options.binarise is not None:
+            raise InputError("--binarise is not for a machine that was trained on the columns of a table")
+        return tables.schema_of(rbm, description).encode(data.read_frame(options.data))
     return data.load(options.data, options.binarise, options.seed, hold_out=()).test
 
 
@@ -65,8 +70,8 @@ def run(options: argparse.Namespace) -> None:
     begun = time.monotonic()
     from harmonium import likelihood, storage
 
-    rbm, base_rate, _ = storage.load_described(options.model)
-    rows = test_rows(options)
+    rbm, base_rate, description = storage.load_described(options.model)
+    rows = test_rows(options, rbm, description)
     method = "exact" if options.exact else "estimate" if options.estimate else "auto"
     limits = {name: getattr(options, name) for name in ("seconds", "precision", "runs", "seed")}
     report = evaluated(rbm, rows, base_rate, method, **limits)

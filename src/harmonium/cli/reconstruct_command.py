@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> None:
 
     check_out(options)
     rbm, _, description = storage.load_described(options.model)
-    rows = rbm.visible.check(test_rows(options), options.data)
+    rows = rbm.visible.check(test_rows(options, rbm, description), options.data)
     reconstructed = hm.reconstruct(rbm, rows, options.draws, options.seed)
     states = rbm.hidden.state_count
     log_probability = None

@@ -14,7 +14,7 @@ from harmonium.cli.show import plain
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-MODEL, METRICS, CONFIG = "model.safetensors", "metrics.jsonl", "config.json"
+MODEL, METRICS, CONFIG, SCHEMA = "model.safetensors", "metrics.jsonl", "config.json", "schema.json"
 
 
 def new_folder(name: str, out: str | None, overwrite: bool) -> Path:

@@ -1,7 +1,8 @@
 """draw visible states from a machine
 
 By Gibbs sampling: each draw is the end of a chain of its own, --sweeps sweeps long; with --exact by enumeration, without
-a chain. Without --out the draws are printed, a line each; --out writes .npy or a picture (.png).
+a chain. Without --out the draws are printed, a line each; --out writes .npy or a picture (.png). A machine that was trained
+on a table draws rows of that table, and --out writes .csv or .parquet.
 """
 
 from __future__ import annotations
@@ -14,14 +15,19 @@ from harmonium.checks import InputError
 from harmonium.cli import runs
 from harmonium.cli.machine import add_seed, held, image_shape
 from harmonium.cli.show import print_json, units_text
+from harmonium.cli.tables import check_table_out, write_table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from harmonium.data import Schema
+    from harmonium.model import RBM
 
 EXAMPLE = """\
 example:
   harmonium sample runs/digits --count 100 --out fantasies.png
   harmonium sample runs/digits --clamp v1..v32=0 --sweeps 500 --out lower_half.npy
+  harmonium sample runs/survey --clamp "region=north, age=30" --count 1000 --out rows.csv
 """
 
 
@@ -29,7 +35,9 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("model", metavar="MODEL", help="a model file, or the run folder it is in")
     command.add_argument("--count", metavar="N", type=int, default=16, help="number of draws (default: 16)")
     command.add_argument("--sweeps", metavar="N", type=int, default=1000, help="Gibbs sweeps of each chain (default: 1000)")
-    command.add_argument("--clamp", metavar="C", help="visible units to hold: v1=1,v3=0 or v1..v8=0, or a pattern 1??0")
+    command.add_argument(
+        "--clamp", metavar="C", help="what to hold: v1=1,v3=0 or v1..v8=0, or a pattern 1??0; or columns by name"
+    )
     command.add_argument("--exact", action="store_true", help="draw by enumeration instead (machines with a small layer)")
     add_seed(command)
     add_out(command)
@@ -63,12 +71,15 @@ def write_out(options: argparse.Namespace, array: Any, figure: Figure) -> str:
 
 def run(options: argparse.Namespace) -> None:
     import harmonium as hm
-    from harmonium import exact, plots, storage
+    from harmonium import exact, plots, storage, tables
 
+    rbm, _, description = storage.load_described(options.model)
+    if description["notes"].get(tables.SCHEMA) is not None:
+        _rows_of_a_table(options, rbm, tables.schema_of(rbm, description))
+        return
     check_out(options)
     if options.exact and options.clamp is not None:
         raise InputError("--exact draws all visible units; leave out --clamp, or use Gibbs sampling")
-    rbm, _, description = storage.load_described(options.model)
     if options.exact:
         v = exact.sample(rbm, options.count, options.seed)
         method = "exact"
@@ -88,3 +99,34 @@ def run(options: argparse.Namespace) -> None:
         print("\n".join(result["samples"]))
     else:
         print(f"{len(v):,} samples ({method}) in {result['file']}")
+
+
+def _rows_of_a_table(options: argparse.Namespace, rbm: RBM, schema: Schema) -> None:
+    """Draw rows, and write or print them in the table's own columns."""
+    from harmonium import tables
+    from harmonium.data.frames import csv_of, from_native, plain_cells
+
+    check_table_out(options)
+    given = {}
+    for part in filter(None, map(str.strip, (options.clamp or "").split(","))):
+        name, separator, value = (text.strip() for text in part.partition("="))
+        if not separator:
+            raise InputError(f"--clamp {part!r}: write NAME=VALUE, as in region=north")
+        given[name] = value
+    method = "exact" if options.exact else "gibbs"
+    drawn = tables.sample(
+        rbm, schema, options.count, given=given, method=method, sweeps=options.sweeps, seed=options.seed, like={}
+    )
+    columns = from_native(drawn).columns
+    said = "exact" if options.exact else f"Gibbs, {options.sweeps:,} sweeps"
+    result: dict[str, Any] = {"count": options.count, "method": said, "seed": options.seed, "given": given}
+    if options.out is None:
+        result["samples"] = {name: plain_cells(cells) for name, cells in columns.items()}
+    else:
+        result["file"] = write_table(options, columns)
+    if options.json:
+        print_json(result)
+    elif options.out is None:
+        print(csv_of(columns).decode(), end="")
+    else:
+        print(f"{options.count:,} rows ({said}) in {result['file']}")

@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> None:
     normalised = scores.log_partition is not None
     surprise = np.stack(list(found.surprise.values()), axis=1)
     names = list(found.surprise)
-    rows = []
+    rows: list[dict[str, Any]] = []
     for row in np.argsort(scores.value, kind="stable")[:top]:
         order = np.argsort(-np.nan_to_num(surprise[row], nan=-np.inf))[:named]
         cells = [

@@ -12,7 +12,7 @@ from harmonium.checks import InputError
 if TYPE_CHECKING:
     import numpy as np
 
-    from harmonium.data import Frame, Schema
+    from harmonium.data import Column, Frame, Schema
     from harmonium.model import RBM
     from harmonium.units import Units
 
@@ -69,6 +69,24 @@ def machine_and_table(options: argparse.Namespace) -> tuple[RBM, Units | None, S
         if set(names) != set(frame.columns):
             frame = data.Frame(dict(zip(names, frame.columns.values(), strict=True)))
     return rbm, base_rate, schema, frame
+
+
+def show_schema(schema: Schema, stderr: bool = False) -> None:
+    """Print the columns, what they are taken for, and which are left out."""
+    from harmonium.cli.show import console, print_table
+
+    rows = [[column.name, column.kind, _values(column)] for column in schema.columns]
+    rows += [[name, "ignored", reason] for name, reason in schema.ignored.items()]
+    out = console(stderr=stderr)
+    print_table("", ["column", "taken for", "values"], rows, out=out)
+    out.print("(to have it otherwise: --as NAME=KIND, --ignore NAME, or --schema FILE)")
+
+
+def _values(column: Column) -> str:
+    if column.kind == "real":
+        return f"mean {column.mean:.5g}, standard deviation {column.scale:.5g}"
+    shown = ", ".join(map(cell_text, column.levels[:8]))
+    return shown if len(column.levels) <= 8 else f"{shown}, ... ({len(column.levels)} values)"
 
 
 def cell_text(value: Any) -> str:

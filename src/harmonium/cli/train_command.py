@@ -1,6 +1,8 @@
 """train a machine on a data set and report how likely the test data is
 
 DATA is a named source (`harmonium data` lists them) or a file: .npy, .npz (file.npz:key), .csv, .parquet, IDX, gzipped or not.
+A .csv or .parquet file may have columns of any kinds, and missing cells (empty, NA, NaN, null, ?): the kinds that were made
+out are shown, and --as, --ignore and --schema say otherwise. A file of zeros and ones alone is taken as it is.
 The run folder gets the model, metrics.jsonl, config.json (enough to repeat the run exactly) and pictures. Log likelihoods
 are in nats per example. With 20 hidden units, the default, they are exact; of larger machines they are bracketed.
 The machine kept is the one whose held-out log likelihood is best.
@@ -24,6 +26,7 @@ from harmonium.cli import runs
 from harmonium.cli.compiled import keep_compiled_code
 from harmonium.cli.machine import KINDS, add_seed, number
 from harmonium.cli.show import print_json
+from harmonium.cli.tables import show_schema
 from harmonium.cli.training_progress import follow
 from harmonium.cli.training_report import pictures, print_report, report
 
@@ -40,6 +43,7 @@ EXAMPLE = """\
 example:
   harmonium train digits
   harmonium train bars-and-stripes:3x3 --hidden 8
+  harmonium train survey.csv --as income=real --as region=categorical --ignore id
   harmonium train images.npy --hidden 500 --binarise threshold=0.5 --minutes 10 --out runs/mine
 """
 
@@ -53,9 +57,20 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     group.add_argument("--valid", metavar="FILE", help="rows for validation (default: a tenth of DATA is held out)")
     group.add_argument("--test", metavar="FILE", help="rows for the test (default: a tenth of DATA is held out)")
     group.add_argument("--binarise", metavar="HOW", help="zeros and ones from grey levels: threshold=X or stochastic")
+    group.add_argument(
+        "--as",
+        metavar="NAME=KIND",
+        dest="kinds",
+        action="append",
+        help="kind of a column: binary, categorical, ordered or real",
+    )
+    group.add_argument("--ignore", metavar="NAME", action="append", help="leave out a column")
+    group.add_argument("--schema", metavar="FILE", help="kinds of columns, and which to ignore, in a .toml or .json file")
     group = command.add_argument_group("the machine")
     group.add_argument("--hidden", metavar="N", type=int, default=20, help="number of hidden units (default: 20)")
-    group.add_argument("--visible-units", choices=KINDS, default="binary", help="kind of visible units (default: binary)")
+    group.add_argument(
+        "--visible-units", choices=KINDS, help="kind of visible units (default: binary, or those of the columns)"
+    )
     group.add_argument("--hidden-units", choices=KINDS, default="binary", help="kind of hidden units (default: binary)")
     group = command.add_argument_group("how long")
     length = group.add_mutually_exclusive_group()
@@ -112,18 +127,21 @@ def run(options: argparse.Namespace) -> int | None:
     keep_compiled_code()
     import jax
 
-    from harmonium import checks, training
+    from harmonium import checks, tables, training
     from harmonium.units import type_name_to_class
 
     # Everything is checked before the folder is made, so that a mistake leaves nothing behind.
     checks.positive(options.evaluation_seconds, "--evaluation-seconds")
     dataset = _dataset(options)
     hidden = type_name_to_class[options.hidden_units].zeros(checks.whole(options.hidden, "--hidden"))
-    visible = type_name_to_class[options.visible_units]
+    schema = dataset.schema
+    visible = type_name_to_class[options.visible_units or "binary"] if schema is None else tables.units_of(schema)
     rbm = training.initial(dataset.train, hidden, visible, seed=checks.seed(options.seed))
     base_rate = rbm.visible
     for part in ("valid", "test"):
-        base_rate.check(getattr(dataset, part), f"{part} data")
+        base_rate.check(getattr(dataset, part), f"{part} data", missing=schema is not None)
+    if schema is not None:
+        show_schema(schema, stderr=options.json)
     settings = _settings(options, dataset, rbm)
     estimator = settings.make_estimator()
     states = training.train(
@@ -149,6 +167,8 @@ def run(options: argparse.Namespace) -> int | None:
     name = re.sub(r"[^\w.-]+", "-", plain_name).strip("-.") or "run"
     folder = runs.new_folder(name, options.out, options.overwrite)
     config = _config(options, dataset, jax.devices()[0].device_kind)
+    if schema is not None:
+        runs.write_json(folder / runs.SCHEMA, schema.described())
     runs.write_json(folder / runs.CONFIG, config)
     (folder / runs.METRICS).unlink(missing_ok=True)
     state, history, stopped = follow(states, folder, options)
@@ -229,6 +249,8 @@ def _dataset(options: argparse.Namespace) -> Dataset:
     from harmonium import data
 
     missing = [part for part in data.PARTS if getattr(options, part) is None]
+    if _has_columns(options):
+        return _columns(options, missing)
     dataset = data.load(options.data, options.binarise, options.seed, missing, stream=True)
     for part in ("valid", "test"):
         file = getattr(options, part)
@@ -237,6 +259,51 @@ def _dataset(options: argparse.Namespace) -> Dataset:
             rows = getattr(data.load(file, options.binarise, options.seed, hold_out=()), part)
             dataset = replace(dataset, held_out=f"{dataset.held_out}; {part}: {file}")
             dataset = replace(dataset, valid=rows) if part == "valid" else replace(dataset, test=rows, entropy=None)
+    return dataset
+
+
+def _has_columns(options: argparse.Namespace) -> bool:
+    """Whether DATA is a table with a schema; how it is to be read may be said otherwise."""
+    from harmonium import data
+
+    told = next((name for name in ("kinds", "ignore", "schema") if getattr(options, name) is not None), None)
+    otherwise = next((name for name in ("binarise", "visible_units") if getattr(options, name) is not None), None)
+    if told is None:
+        return otherwise is None and data.needs_schema(options.data)
+    told = "as" if told == "kinds" else told
+    if otherwise is not None:
+        raise InputError(f"--{told} goes with columns as they are; leave out --{otherwise.replace('_', '-')}")
+    if options.data in data.SOURCES or not data.is_table_file(options.data):
+        raise InputError(f"--{told} is for the columns of a .csv or .parquet file, but DATA is {options.data}")
+    return True
+
+
+def _columns(options: argparse.Namespace, missing: list[str]) -> Dataset:
+    from dataclasses import replace
+
+    from harmonium import data
+
+    kinds: dict[str, Any] = {}
+    ignore = list(options.ignore or [])
+    if options.schema is not None:
+        kinds, more = data.read_schema_file(options.schema)
+        ignore += more
+    for text in options.kinds or []:
+        name, separator, kind = text.rpartition("=")
+        if not separator or not name:
+            raise InputError(f"--as {text!r}: write NAME=KIND, as in income=real")
+        kinds[name] = kind
+    dataset = data.load_columns(options.data, {name: kinds[name] for name in kinds if name not in ignore}, ignore, missing)
+    assert dataset.schema is not None
+    for part in ("valid", "test"):
+        file = getattr(options, part)
+        if file is not None:
+            try:
+                rows = dataset.schema.encode(data.read_frame(file))
+            except InputError as error:
+                raise InputError(f"--{part} {file}: {error}") from error
+            dataset = replace(dataset, held_out=f"{dataset.held_out}; {part}: {file}")
+            dataset = replace(dataset, valid=rows) if part == "valid" else replace(dataset, test=rows)
     return dataset
 
 
@@ -254,6 +321,7 @@ def _config(options: argparse.Namespace, dataset: Dataset, device: str) -> dict[
             "image_shape": dataset.image_shape,
             "rows": {part: len(getattr(dataset, part)) for part in ("train", "valid", "test")},
             "columns": dataset.train.shape[1],
+            "schema": None if dataset.schema is None else dataset.schema.described(),
             "sha256": {part: _digest(getattr(dataset, part)) for part in ("train", "valid", "test")},
         },
         "versions": {"python": platform.python_version(), **{package: version(package) for package in packages}},
@@ -272,10 +340,13 @@ def _repeat(options: argparse.Namespace, updates: int, metrics: dict[str, float]
         words += ["--brake", *(f"{metrics[end]:.0f}" for end in ("brake_first", "brake_last"))]
     left_out = ("data", "updates", "epochs", "minutes", "patience", "horizon", "brake", "out", "overwrite", "json", "run")
     for name, value in vars(options).items():
-        option = f"--{name.replace('_', '-')}"
+        option = "--as" if name == "kinds" else f"--{name.replace('_', '-')}"
         if name in left_out or value is None or value is False or option in words:
             continue
-        words += [option] if value is True else [option, str(value)]
+        if value is True:
+            words.append(option)
+        for each in () if value is True else value if isinstance(value, list) else (value,):
+            words += [option, str(each)]
     return shlex.join(words)
 
 
@@ -298,6 +369,7 @@ def _save(rbm: RBM, base_rate: Units, folder: Path, dataset: Dataset, config: di
         "image_shape": dataset.image_shape,
         "columns": dataset.columns,
         "binarised": dataset.binarised,
+        "schema": None if dataset.schema is None else dataset.schema.described(),
         "settings": config["settings"],
     }
     storage.save(rbm, folder / runs.MODEL, overwrite=True, base_rate=base_rate, notes=plain(notes))

@@ -38,6 +38,10 @@ def pictures(
     import harmonium as hm
     from harmonium import exact, likelihood, plots
 
+    curves = plots.learning_curves(history, found["baseline"], found["bound"])
+    if dataset.schema is not None:  # the columns of a table make no picture
+        runs.write_picture(folder / "learning_curves.png", curves, overwrite=True)
+        return
     shape = dataset.image_shape
     real = dataset.test[:100]
     draw = exact.sample if likelihood.can_be_exact(rbm) else hm.sample
@@ -47,7 +51,7 @@ def pictures(
         "filters": plots.filters(rbm.weights, shape),
         "fantasies": plots.side_by_side({"data (test)": real, "fantasies of the machine": fantasies}, shape),
         "reconstructions": plots.reconstructions(shown, hm.reconstruct(rbm, shown, seed=seed), shape),
-        "learning_curves": plots.learning_curves(history, found["baseline"], found["bound"]),
+        "learning_curves": curves,
     }
     for name, figure in figures.items():
         runs.write_picture(folder / f"{name}.png", figure, overwrite=True)

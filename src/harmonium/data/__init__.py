@@ -5,7 +5,7 @@ from harmonium.data.files import Table, is_table_file, read_frame, read_table
 from harmonium.data.frames import Frame, from_native, to_native
 from harmonium.data.inference import infer, read_schema_file
 from harmonium.data.schema import Column, Schema
-from harmonium.data.sources import PARTS, SOURCES, Dataset, load, load_columns
+from harmonium.data.sources import PARTS, SOURCES, Dataset, load, load_columns, needs_schema
 from harmonium.data.streams import Streamed
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "is_table_file",
     "load",
     "load_columns",
+    "needs_schema",
     "read_frame",
     "read_schema_file",
     "read_table",

@@ -14,7 +14,7 @@ from harmonium import checks
 from harmonium.checks import InputError
 from harmonium.data import toys
 from harmonium.data.binarise import binarise
-from harmonium.data.files import Table, open_streamed, read_frame, read_table
+from harmonium.data.files import Table, is_table_file, open_streamed, read_frame, read_table
 from harmonium.data.inference import infer
 from harmonium.data.schema import Schema
 from harmonium.data.streams import Streamed
@@ -98,6 +98,17 @@ def load(
     # The entropy is that of the values as they were.
     entropy = dataset.entropy if np.array_equal(train, dataset.train) else None
     return replace(dataset, binarised=binarised, train=train, valid=valid, test=test, entropy=entropy)
+
+
+def needs_schema(location: str) -> bool:
+    """Whether a location is a CSV or Parquet file that holds anything but zeros and ones."""
+    if location.partition(":")[0] in SOURCES or not is_table_file(location):
+        return False
+    try:
+        values = read_table(location).values
+    except InputError:
+        return True  # texts, missing cells, or a fault that reading it as columns will tell
+    return not ((values == 0) | (values == 1)).all()
 
 
 def load_columns(

@@ -43,12 +43,12 @@ class Observed(NamedTuple):
     square: Any
 
 
-def is_cheap(rbm: RBM, rows: int, draws: int = 0) -> bool:
+def is_cheap(rbm: RBM, rows: int, draws: int = 0, most_terms: int = MOST_TERMS) -> bool:
     """Whether the hidden layer is enumerated for so many rows (and draws for each) in some seconds."""
     states = rbm.hidden.state_count
     if states is None:
         return False
-    return states * rows * rbm.visible.size <= MOST_TERMS and states * rows * draws <= MOST_CHOICES
+    return states * rows * rbm.visible.size <= most_terms and states * rows * draws <= MOST_CHOICES
 
 
 def missing_units(units: Units, v: Any) -> Any:

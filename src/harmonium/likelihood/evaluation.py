@@ -13,8 +13,10 @@ import numpy as np
 
 from harmonium import exact, model
 from harmonium.checks import InputError
+from harmonium.exact.observed import missing_units
 from harmonium.likelihood.bracket import Bracket, Report, bracket, check_limits
 from harmonium.likelihood.conservative import conservative_log_likelihood
+from harmonium.likelihood.observed import completed, log_weights
 from harmonium.likelihood.report import Likelihood
 from harmonium.likelihood.rows import rows_of
 from harmonium.model import RBM
@@ -24,6 +26,8 @@ EXACT_SECONDS = 10.0
 """Enumeration is chosen unasked where it is forecast to take no longer than this."""
 WIDEST = 1.0
 """The widest interval (nats) that passes without a warning."""
+TWO_SIDED = 1.96
+"""Standard errors on either side of a 95 % interval."""
 LEAST_EFFECTIVE_SHARE = 0.1
 """The smallest effective share of the runs that passes without a warning."""
 CONSERVATIVE = "conservative_log_likelihood"
@@ -41,7 +45,7 @@ def evaluate(
     seed: int = 0,
     report: Report = lambda _stage, _share: None,
 ) -> Likelihood:
-    """The mean ln p(v) = -mean F(v) - ln Z of `data [n, V]`, in nats per example.
+    """The mean ln p(v) = -mean F(v) - ln Z of `data [n, V]`, in nats per example; of the observed cells, where some are NaN.
 
     Where the smaller layer can be enumerated in some ten seconds, ln Z is exact. Otherwise it is bracketed by annealed
     importance sampling forwards and in reverse, the reverse runs starting from tempered chains whose equilibrium is checked
@@ -60,26 +64,32 @@ def evaluate(
     References: R. Salakhutdinov and I. Murray, ICML 2008; Y. Burda, R. Grosse and R. Salakhutdinov, AISTATS 2015.
     """
     begun = time.monotonic()
-    rows = rows_of(model.validate(rbm).visible, data)
+    rows = rows_of(model.validate(rbm).visible, data, missing=True)
     if method not in ("auto", "exact", "estimate"):
         raise InputError(f"method must be auto, exact or estimate, but is {method!r}")
     check_limits(rbm, base_rate, seconds, precision, runs, seed)
     if method == "exact" or (method == "auto" and can_be_exact(rbm)):
         log_z = exact.log_partition(rbm, progress=lambda share: report("enumerating", share))
-        mean = float(exact.log_likelihood(rbm, rows, log_z).mean())
+        unnormalised = log_weights(rbm, rows, seed)
+        mean = float(unnormalised.value.mean()) - log_z
         states = exact.enumerable_states(rbm)
         assert states is not None
         layer = "visible" if rbm.visible.state_count == states else "hidden"
         name = f"exact (all {states:,} {layer} states)"
-        return Likelihood(mean, mean, mean, name, len(rows), log_z, time.monotonic() - begun)
-    found = bracket(rbm, rows, base_rate=base_rate, seconds=seconds, precision=precision, runs=runs, seed=seed, report=report)
+        if unnormalised.method != "exact":
+            name = f"ln Z {name}, {unnormalised.method}"
+        margin = TWO_SIDED * unnormalised.mean_error
+        return Likelihood(mean, mean - margin, mean + margin, name, len(rows), log_z, time.monotonic() - begun)
+    whole = completed(rbm, rows, seed)
+    found = bracket(rbm, whole, base_rate=base_rate, seconds=seconds, precision=precision, runs=runs, seed=seed, report=report)
     return _estimated(rbm, rows, found, begun, seed, report)
 
 
 def on_other_rows(found: Likelihood, rbm: RBM, data: Any) -> Likelihood:
     """The report for other rows `[n, V]` of the same machine, whose ln Z is known by now; raises as `evaluate`."""
-    rows = rows_of(model.validate(rbm).visible, data)
-    mean = float(exact.log_likelihood(rbm, rows, found.log_partition).mean())
+    rows = rows_of(model.validate(rbm).visible, data, missing=True)
+    unnormalised = log_weights(rbm, rows)
+    mean = float(unnormalised.value.mean()) - found.log_partition
     shift = mean - found.mean
     details = {name: value for name, value in found.details.items() if name != CONSERVATIVE}
     other = replace(found, mean=mean, lower=found.lower + shift, upper=found.upper + shift, rows=len(rows), details=details)
@@ -95,25 +105,31 @@ def base_rate_log_likelihood(base_rate: Units, data: Any) -> float:
     """The mean ln p(v) of `data` under independent units: the baseline that a machine has to beat (nats per example)."""
     with jax.enable_x64(True):
         units = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype=jnp.float64), base_rate)
-        return float(jnp.mean(units.log_probability(np.asarray(data, dtype=np.float64), np.zeros(units.size))))
+        rows = np.asarray(data, dtype=np.float64)
+        # A missing unit, put at zero, has no part in the energy; nor must it in ln Z.
+        log_z = jnp.where(missing_units(units, rows), 0, units.log_normaliser_terms(np.zeros(units.size))).sum(axis=-1)
+        return float(jnp.mean(-units.energy(np.nan_to_num(rows)) - log_z))
 
 
 def _estimated(rbm: RBM, rows: np.ndarray, found: Bracket, begun: float, seed: int, report: Report) -> Likelihood:
     # Reverse runs from chains that remember their start are biased; the forward ones do not depend on those chains.
     log_z = (found.bridge if found.samples.met else found.forward).value
     # What is left of the log likelihood when ln Z is taken to be 0: the mean of -F.
-    unnormalised = exact.log_likelihood(rbm, rows, 0.0)
+    of_rows = log_weights(rbm, rows, seed)
+    unnormalised, margin = of_rows.value, TWO_SIDED * of_rows.mean_error
+    complete = np.flatnonzero(~np.isnan(rows).any(axis=1))
     details = _details(found)
-    if found.upper - found.lower > WIDEST:
-        some = np.random.default_rng(seed).permutation(len(rows))[: found.runs]
+    if found.upper - found.lower > WIDEST and len(complete):
+        some = np.random.default_rng(seed).permutation(complete)[: found.runs]
         told = partial(report, "annealing from the data")
         short = conservative_log_likelihood(rbm, rows[some], found, seed=seed, progress=told) - unnormalised[some]
         details[CONSERVATIVE] = float(unnormalised.mean() + short.mean())
     result = Likelihood(
         mean=float(unnormalised.mean()) - log_z,
-        lower=float(unnormalised.mean()) - found.upper,
-        upper=float(unnormalised.mean()) - found.lower,
-        method=f"AIS + reverse, {found.runs:,} runs x {found.temperatures:,} temperatures",
+        lower=float(unnormalised.mean()) - margin - found.upper,
+        upper=float(unnormalised.mean()) + margin - found.lower,
+        method=f"AIS + reverse, {found.runs:,} runs x {found.temperatures:,} temperatures"
+        + ("" if of_rows.method == "exact" else f", {of_rows.method}"),
         rows=len(rows),
         log_partition=log_z,
         seconds=time.monotonic() - begun,

@@ -27,9 +27,12 @@ from harmonium.exact.values import float64
 from harmonium.keys import key_of
 from harmonium.likelihood import weights
 from harmonium.model import RBM
+from harmonium.samplers import clamped
 
 RUNS, TEMPERATURES = 64, 256
 """Annealing runs of each row."""
+SWEEPS = 50
+"""Of the chains that complete rows."""
 BLOCK_ELEMENTS = 1 << 21
 """Rows x runs x columns of the wider layer at a time."""
 
@@ -47,10 +50,19 @@ class LogWeights(NamedTuple):
         return float(np.sqrt((self.error**2).sum()) / len(self.error))
 
 
-def log_weights(rbm: RBM, v: np.ndarray, seed: int = 0, runs: int = RUNS, temperatures: int = TEMPERATURES) -> LogWeights:
+def log_weights(
+    rbm: RBM,
+    v: np.ndarray,
+    seed: int = 0,
+    *,
+    runs: int = RUNS,
+    temperatures: int = TEMPERATURES,
+    most_terms: int = enumerated.MOST_TERMS,
+) -> LogWeights:
     """ln p(v_o) + ln Z for each row `[n, V]`, NaN where cells are missing: -F(v) of complete rows.
 
-    Exact where no cell is missing or the hidden layer is enumerated in seconds; otherwise annealed, `runs` times a row.
+    Exact where no cell is missing, or where rows x hidden states x columns are at most `most_terms`; otherwise annealed, `runs`
+    times a row.
     """
     holes = np.isnan(v).any(axis=1)
     value, error = np.empty(len(v)), np.zeros(len(v))
@@ -58,12 +70,27 @@ def log_weights(rbm: RBM, v: np.ndarray, seed: int = 0, runs: int = RUNS, temper
     method = "exact"
     if holes.any():
         rows = v[holes]
-        if enumerated.is_cheap(rbm, len(rows)):
+        if enumerated.is_cheap(rbm, len(rows), most_terms=most_terms):
             value[holes] = enumerated.observed(rbm, rows).log_weight
         else:
             value[holes], error[holes] = _annealed(float64(rbm), rows, seed, runs, temperatures)
             method = f"AIS of the missing cells, {runs} runs x {temperatures} temperatures a row"
     return LogWeights(value, error, method)
+
+
+def completed(rbm: RBM, v: np.ndarray, seed: int = 0) -> np.ndarray:
+    """The rows with their missing cells drawn, by a short clamped chain each: where chains of the whole machine may begin."""
+    if not np.isnan(v).any():
+        return v
+    with jax.enable_x64(True):
+        guess_key, key = jax.random.split(key_of(seed))
+        machine = float64(rbm)
+        return np.asarray(_completed(guess_key, key, machine, np.asarray(v, dtype=np.float64)))
+
+
+@jax.jit
+def _completed(guess_key: Any, key: Any, rbm: RBM, v: Any) -> Any:
+    return clamped.renewed(key, rbm, v, clamped.guess(guess_key, rbm, v), SWEEPS)
 
 
 def _annealed(rbm: RBM, v: np.ndarray, seed: int, runs: int, temperatures: int) -> tuple[np.ndarray, np.ndarray]:

@@ -10,9 +10,9 @@ from harmonium.checks import InputError
 from harmonium.units import Units
 
 
-def rows_of(units: Units, data: Any, what: str = "data") -> np.ndarray:
-    """`data` as rows `[n, V]` in the domain of `units`, or an `InputError`."""
-    rows = units.check(data, what)
+def rows_of(units: Units, data: Any, what: str = "data", missing: bool = False) -> np.ndarray:
+    """`data` as rows `[n, V]` in the domain of `units`, or an `InputError`; `missing`: NaN stands for a missing cell."""
+    rows = units.check(data, what, missing)
     if rows.ndim != 2 or len(rows) == 0:
         raise InputError(f"{what} must have shape [n, {units.size}] with n at least 1, but has {list(rows.shape)}")
     return rows

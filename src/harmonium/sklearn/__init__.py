@@ -9,6 +9,7 @@ RBMDensity        log likelihoods, anomalies, draws
 from harmonium.sklearn.classifier import RBMClassifier
 from harmonium.sklearn.convert import from_bernoulli_rbm, to_bernoulli_rbm
 from harmonium.sklearn.density import RBMDensity
+from harmonium.sklearn.imputer import RBMImputer
 from harmonium.sklearn.transformer import RBMTransformer
 
-__all__ = ["RBMClassifier", "RBMDensity", "RBMTransformer", "from_bernoulli_rbm", "to_bernoulli_rbm"]
+__all__ = ["RBMClassifier", "RBMDensity", "RBMImputer", "RBMTransformer", "from_bernoulli_rbm", "to_bernoulli_rbm"]

@@ -61,6 +61,12 @@ def batch(window: Window, place: Any, dtype: Any) -> Any:
     return rows.astype(dtype)
 
 
+def numbers(window: Window, place: Any) -> Any:
+    """The numbers of those rows, `[B]`, where rows are in memory (traceable)."""
+    assert not isinstance(window, Read), "rows that are read have no missing cells"
+    return jnp.arange(len(window.rows)) if isinstance(window, Whole) else window.order[place]
+
+
 class Batches:
     """The windows of a run.
 
@@ -110,7 +116,7 @@ class Batches:
         assert self._streamed is not None
         rows = self._streamed.take(order.ravel())
         try:
-            self._units.check(rows, "data", self._expected)
+            self._units.check(rows, "data", expected=self._expected)
         except InputError as error:
             # The row numbers of that message are places in this window, which nobody knows.
             bad = next(i for i, row in enumerate(rows) if not self._in_domain(row))
@@ -119,7 +125,7 @@ class Batches:
 
     def _in_domain(self, row: np.ndarray) -> bool:
         try:
-            self._units.check(row, "data", self._expected)
+            self._units.check(row, "data", expected=self._expected)
         except InputError:
             return False
         return True

@@ -1,11 +1,16 @@
 """The training loop: batches, an estimate of the gradient, an optax optimiser, and an average of the machines.
 
+Where cells are missing, the positive term is an expectation over p(v_m, h | v_o). It is estimated as the negative one is by
+persistent chains: every row keeps values for its missing cells, which a Gibbs sweep with the observed ones held renews each
+time the row is used.
+
 All updates between two yielded states run in one compiled loop that stays on the device and works in the memory of its own
 arrays. Every random number depends on the seed and the update's own number alone, so the result does not depend on where
 the states were yielded.
 
 Reference (the average of the iterates): B. Polyak and A. Juditsky, SIAM J. Control Optim. 30 (1992); with weights that forget
-the first part of the run, O. Shamir and T. Zhang, ICML 2013, section 4 (polynomial-decay averaging).
+the first part of the run, O. Shamir and T. Zhang, ICML 2013, section 4 (polynomial-decay averaging). Persistent chains for
+both terms: L. Younes, "Maximum likelihood estimation for Gibbsian fields", 1991, section 3 (imperfectly observed fields).
 """
 
 from __future__ import annotations
@@ -28,6 +33,7 @@ from harmonium.data.streams import as_streamed, sample_of
 from harmonium.gradients import Estimator, centred, pcd
 from harmonium.keys import key_of
 from harmonium.model import RBM
+from harmonium.samplers import clamped
 from harmonium.training import batches
 from harmonium.training.batches import Batches, Window
 from harmonium.training.clock import Clock
@@ -41,6 +47,8 @@ DEFAULT_OPTIMISER = optax.sgd(0.1)
 STRIDE = 8
 """After the first STRIDE^2 updates, one in so many is averaged."""
 MOST_COOLDOWN = 0.9
+SWEEPS = 2
+"""Gibbs sweeps of a row's missing cells each time the row is used."""
 TIMES_A_STATE = 10
 """Updates get at least this many times as long as copying a state took, which is long for a large machine."""
 
@@ -72,6 +80,7 @@ class _Carry(NamedTuple):
     average: RBM
     optimiser: Any
     estimator: Any
+    completed: Any  # the rows with their missing cells filled, [n, V]; None where none is missing
 
 
 class _Plan(NamedTuple):
@@ -111,8 +120,9 @@ def train(
     """Train `rbm` on `data`, yielding a `TrainState` at the start, about every second, and at the end.
 
     Args:
-        rbm: where to start (`initial` makes one). data: `[n, V]` in the domain of the visible units: an array, or a
-            memory-mapped array or SciPy sparse matrix, of which no more than a window of batches is read at a time.
+        rbm: where to start (`initial` makes one). data: `[n, V]` in the domain of the visible units: an array, with NaN where
+            a cell is missing; or, with every cell present, a memory-mapped array or SciPy sparse matrix, of which no more
+            than a window of batches is read at a time.
         estimator: of the gradient; `centred(pcd(1, chains=100))` by default. optimiser: optax's; `optax.sgd(0.1)` by default.
         batch_size: rows in an update; all of them if there are fewer.
         updates, epochs, minutes: when to stop, exactly one of them. An epoch is len(data) / batch_size updates. With `minutes`
@@ -176,13 +186,15 @@ def train(
     optimiser = optimiser or DEFAULT_OPTIMISER
     supply = Batches(rows, rbm.visible, batch_size, checks.seed(seed), expected)
     monitor = Monitor(rbm, shown, held_out, supply.in_epoch, exact_seconds, estimates)
-    run = _Run(rbm, estimator, optimiser, supply, monitor, bfloat16, spacing, Patience(patience) if patience else None)
+    incomplete = rows if isinstance(rows, np.ndarray) and rows.dtype.kind == "f" and np.isnan(rows).any() else None
+    brakes = Patience(patience) if patience else None
+    run = _Run(rbm, estimator, optimiser, supply, monitor, bfloat16, spacing, brakes, incomplete)
     clock = Clock(last, horizon or last, minutes, cooldown)
     return run.states(clock, cooldown, average, Brake(*brake) if brake else NO_BRAKE, seed)
 
 
-def _rows(rbm: RBM, data: Any, what: str, expected: bool) -> np.ndarray:
-    array = rbm.visible.check(data, what, expected)
+def _rows(rbm: RBM, data: Any, what: str, expected: bool, missing: bool = True) -> np.ndarray:
+    array = rbm.visible.check(data, what, missing, expected)
     if array.ndim != 2 or len(array) == 0:
         raise InputError(f"{what} must have shape [n, {rbm.visible.size}] with n at least 1, but has {list(array.shape)}")
     # Data of small whole numbers travels as bytes; batches become floating point on the device.
@@ -199,7 +211,7 @@ def _sampled(rbm: RBM, data: Any, what: str, expected: bool) -> np.ndarray:
     if streamed is None:
         return _rows(rbm, data, what, expected)
     some = "" if len(streamed) <= MOST_ROWS else f" (of {MOST_ROWS:,} evenly spaced rows)"
-    return _rows(rbm, sample_of(streamed, MOST_ROWS, what), what + some, expected)
+    return _rows(rbm, sample_of(streamed, MOST_ROWS, what), what + some, expected, missing=False)
 
 
 @dataclass
@@ -212,13 +224,16 @@ class _Run:
     bfloat16: bool
     spacing: float | Callable[[], float]
     patience: Patience | None
+    incomplete: np.ndarray | None = None
     copying: float = 0.0
 
     def states(self, clock: Clock, cooldown: float, average: float, brake: Brake, seed: int) -> Iterator[TrainState]:
         init_key, update_key = jax.random.split(key_of(seed))
         # The leaves are float32 for training whatever they came as; two copies, because each is written over.
         start, copy = (jax.tree.map(lambda leaf: jnp.array(leaf, dtype=jnp.float32), self.rbm) for _ in range(2))
-        carry = _Carry(jnp.zeros((), jnp.int32), start, copy, *_initial(init_key, start, self.estimator, self.optimiser))
+        completed = None if self.incomplete is None else clamped.guess(jax.random.fold_in(init_key, 1), start, self.incomplete)
+        optimiser, estimator = _initial(init_key, start, self.estimator, self.optimiser)
+        carry = _Carry(jnp.zeros((), jnp.int32), start, copy, optimiser, estimator, completed)
         rest = jnp.float32(cooldown), jnp.float32(average), _on_device(brake)
         plan = _Plan(update_key, jnp.int32(clock.horizon or 0), *rest)
         with closing(self.supply.windows()) as windows:
@@ -275,7 +290,7 @@ class _Run:
     def _state(self, carry: _Carry, done: int, speed: float, clock: Clock, ended: bool = False) -> TrainState:
         before = time.monotonic()
         # Copies, since the next updates write over these arrays.
-        held = jax.tree.map(np.array, carry)
+        held = jax.tree.map(np.array, carry._replace(completed=None))
         self.copying = time.monotonic() - before
         metrics = {"step": float(done), "updates_per_second": speed}
         if clock.horizon is not None:
@@ -321,6 +336,11 @@ def _advance(
         v = batches.batch(window, carry.step - first, iterate.weights.dtype)
         key = jax.random.fold_in(plan.key, carry.step)
         rounded = RBM(iterate.visible, iterate.hidden, iterate.weights.astype(jnp.bfloat16)) if bfloat16 else iterate
+        completed = carry.completed
+        if completed is not None:
+            rows = batches.numbers(window, carry.step - first)
+            v = clamped.renewed(jax.random.fold_in(key, 1), rounded, v, completed[rows], SWEEPS)
+            completed = completed.at[rows].set(v)
         gradient, estimator_state, _terms = estimator.gradient(key, rounded, carry.estimator, v)
         # optax descends, so it is given the gradient of -ln p.
         descent = jax.tree.map(jnp.negative, gradient)
@@ -339,7 +359,7 @@ def _advance(
             lambda: jax.tree.map(lambda old, new: old + weight * (new - old), carry.average, iterate),
             lambda: carry.average,
         )
-        return _Carry(carry.step + 1, iterate, average, optimiser_state, estimator_state)
+        return _Carry(carry.step + 1, iterate, average, optimiser_state, estimator_state, completed)
 
     carry = jax.lax.fori_loop(jnp.zeros_like(count), count, update, carry)
     # A comparison with NaN is false.

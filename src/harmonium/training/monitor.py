@@ -11,6 +11,7 @@ import numpy as np
 
 from harmonium import exact, gradients, model
 from harmonium.model import RBM
+from harmonium.units import with_stand_ins
 
 if TYPE_CHECKING:
     from harmonium.likelihood.running import RunningEstimate
@@ -23,6 +24,12 @@ ESTIMATES_AFTER = 8.0
 """Seconds after which an estimated log likelihood is followed: shorter runs would spend them on compiling it."""
 MOST_ROWS = 10_000
 """Rows of each kind, evenly spaced, that are followed."""
+MOST_INCOMPLETE = 1000
+"""And of rows with missing cells: their probabilities are sums of their own."""
+RUNS, TEMPERATURES = 16, 64
+"""Of annealing, for each of those where they cannot be summed ..."""
+MOST_TERMS = 1 << 29
+"""... within half a second: rows x hidden states x columns."""
 
 
 class Monitor:
@@ -44,11 +51,12 @@ class Monitor:
         exact_seconds: float,
         estimates: bool,
     ) -> None:
-        self._held_out = None if held_out is None else _spaced(held_out, MOST_ROWS)
+        most = MOST_INCOMPLETE if any(map(_has_holes, (rows, held_out))) else MOST_ROWS
+        self._held_out = None if held_out is None else _spaced(held_out, most)
         # As many training rows as held-out ones, so that the two means are comparable.
-        self._shown = _spaced(rows, MOST_ROWS if self._held_out is None else len(self._held_out))
+        self._shown = _spaced(rows, most if self._held_out is None else len(self._held_out))
         self._in_epoch, self._begun = in_epoch, time.monotonic()
-        self._variance = float(np.var(self._shown, axis=0, dtype=np.float64).sum())
+        self._variance = float(np.var(with_stand_ins(rbm.visible, self._shown), axis=0, dtype=np.float64).sum())
         self._spent, self._compiled = 0.0, False
         self._exact = exact.forecast(rbm) <= exact_seconds
         self._running = None if self._exact or not estimates else self._estimator_of(rbm)
@@ -57,7 +65,7 @@ class Monitor:
     def _estimator_of(self, rbm: RBM) -> RunningEstimate:
         from harmonium.likelihood.running import RunningEstimate  # SciPy is half a second in loading
 
-        return RunningEstimate(rbm, self._shown)
+        return RunningEstimate(rbm, with_stand_ins(rbm.visible, self._shown))
 
     def measure(self, rbm: RBM, estimator_state: Any, done: int, ended: bool) -> dict[str, float]:
         """The metrics of the machine after `done` updates; what takes time, while that is within its share, or at the end."""
@@ -101,7 +109,17 @@ def _spaced(rows: np.ndarray, most: int) -> np.ndarray:
     return rows if len(rows) <= most else rows[np.linspace(0, len(rows) - 1, most, dtype=np.int64)]
 
 
+def _has_holes(rows: np.ndarray | None) -> bool:
+    return rows is not None and rows.dtype.kind == "f" and bool(np.isnan(rows).any())
+
+
 def _mean_free_energy(rbm: RBM, v: np.ndarray) -> float:
+    """The mean of F(v), where cells are missing of -ln p(v_o) - ln Z."""
+    if _has_holes(v):
+        from harmonium.likelihood.observed import log_weights  # SciPy is half a second in loading
+
+        found = log_weights(rbm, v, runs=RUNS, temperatures=TEMPERATURES, most_terms=MOST_TERMS)
+        return -float(found.value.mean())
     return float(_sum_of_free_energies(rbm, v)) / len(v)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from harmonium import checks, model
 from harmonium.data.streams import sample_of
 from harmonium.model import RBM
-from harmonium.units import Binary, Units
+from harmonium.units import Binary, Units, with_stand_ins
 
 ROWS_FOR_BASE_RATE = 100_000
 """Of rows that are read as they are needed, how many the base rate is taken from."""
@@ -19,15 +19,15 @@ def initial(data: Any, hidden: int | Units, visible: type[Units] | Units = Binar
     """A machine to start training from: visible biases at the data's base rate, small random weights.
 
     Args:
-        data: `[n, V]`, as `train` takes it. hidden: number of binary hidden units, or the units themselves. visible: kind of
-            visible units, or units of that form, whose parameters do not count: categorical and mixed ones are given so. scale:
-            standard deviation of the weights.
+        data: `[n, V]`, as `train` takes it; missing cells (NaN) do not count for the base rate. hidden: number of binary hidden
+            units, or the units themselves. visible: kind of visible units, or units of that form, whose parameters do not
+            count: categorical and mixed ones are given so. scale: standard deviation of the weights.
 
     Reference: G. Hinton, "A practical guide to training restricted Boltzmann machines", 2010, section 8.
     """
     array = sample_of(data, ROWS_FOR_BASE_RATE, "data")
     template = visible if isinstance(visible, Units) else visible.zeros(array.shape[1])
-    array = template.check(array, "data")
+    array = with_stand_ins(template, template.check(array, "data", missing=True))
     if not isinstance(hidden, Units):
         hidden = Binary.zeros(checks.whole(hidden, "hidden"))
     weights = scale * np.random.default_rng(checks.seed(seed)).standard_normal((array.shape[1], hidden.size))

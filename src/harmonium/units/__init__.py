@@ -6,5 +6,6 @@ from harmonium.units.categorical import Categorical
 from harmonium.units.gaussian import Gaussian
 from harmonium.units.mixed import Mixed
 from harmonium.units.spin import Spin
+from harmonium.units.stand_ins import with_stand_ins
 
-__all__ = ["Binary", "Categorical", "Gaussian", "Mixed", "Spin", "Units", "type_name_to_class"]
+__all__ = ["Binary", "Categorical", "Gaussian", "Mixed", "Spin", "Units", "type_name_to_class", "with_stand_ins"]

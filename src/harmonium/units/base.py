@@ -252,11 +252,12 @@ class Units(abc.ABC):
 
     # ---- data
 
-    def check(self, x: Any, what: str, expected: bool = False) -> np.ndarray:
+    def check(self, x: Any, what: str, missing: bool = False, expected: bool = False) -> np.ndarray:
         """Return `x` as an array `[..., N]` if it lies in the domain of these units.
 
         Args:
-            expected: expected values of the units will do, such as probabilities for binary units.
+            missing: let NaN stand for a cell that is missing, of a unit of several columns for all of them.
+            expected: let expected values of the units stand for their values, such as probabilities for those of binary units.
 
         Raises:
             InputError: a wrong number of columns, a value that is not finite, or one outside the domain.
@@ -266,6 +267,15 @@ class Units(abc.ABC):
             raise InputError(
                 f"{what} must have {self.size} columns (shape [..., {self.size}]), but its shape is {list(array.shape)}"
             )
+        if missing and array.dtype.kind == "f" and np.isnan(array).any():
+            absent = np.isnan(array)
+            starts, widths = self.boundaries[:-1], np.diff(self.boundaries)
+            in_part = np.logical_or.reduceat(absent, starts, axis=-1) & ~np.logical_and.reduceat(absent, starts, axis=-1)
+            if in_part.any():
+                torn = np.repeat(in_part, widths, axis=-1) & absent
+                raise InputError(f"{what} has {_first(array, torn)}, but a unit of several columns is missing as a whole")
+            self.check(np.where(absent, self.any_state, array), what, expected=expected)
+            return array
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             raise InputError(f"{what} has {_first(array, ~np.isfinite(array))}; every value must be a finite number")
         outside = self._outside_expected(array) if expected else self._outside_domain(array)
