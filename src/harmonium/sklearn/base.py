@@ -18,7 +18,7 @@ from harmonium.likelihood.running import RunningEstimate
 from harmonium.model import RBM
 from harmonium.sklearn import fitting, rows
 from harmonium.sklearn.columns import Columns, columns_of, is_table
-from harmonium.units import Binary, Categorical, Mixed
+from harmonium.units import Binary, Categorical, Mixed, with_stand_ins
 
 SEEDS = 2**31 - 1
 SCALE = 0.01
@@ -132,7 +132,8 @@ class Machine(BaseEstimator):
 
     def _start(self, v: Any, random: np.random.RandomState, label: np.ndarray | None = None) -> RBM:
         """The machine that training starts from, visible biases at the base rate of rows (and one-hot labels `[n, C]`)."""
-        visible = self.columns_.units().fit_base_rate(fitting.dense(v))
+        units = self.columns_.units()
+        visible = units.fit_base_rate(with_stand_ins(units, fitting.dense(v)))
         if label is not None:
             visible = Mixed((visible, Categorical.zeros((label.shape[1],)).fit_base_rate(label)))
         weights = random.normal(0, SCALE, (visible.size, self.n_components))

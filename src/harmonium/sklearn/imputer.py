@@ -80,7 +80,7 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, Machine):
         v = self.columns_.encode(X)
         draw = self.strategy == "draw"
         seed = int(self.random_state_.randint(SEEDS)) if draw else 0
-        found = completion.complete(self.rbm_, v, draws=int(draw), seed=seed)
+        found = completion.complete(self.rbm_, v, draws=int(draw), expected=True, seed=seed)
         filled = found.draws[0] if draw else found.mean if self.strategy == "expected" else found.values
         return self.columns_.filled(X, filled)
 
