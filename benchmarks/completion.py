@@ -105,14 +105,22 @@ def _translated(own: Schema, schema: Schema, found: completion.Completion) -> tu
     return mean, deviation
 
 
-def by_iteration(hidden: np.ndarray) -> Told:
+def by_iteration(schema: Schema, hidden: np.ndarray) -> Told:
     begun = time.monotonic()
+    # Of one-hot columns the last is left out: it is one minus the others, which no regression on them could go beyond.
+    last = [place.stop - 1 for place in schema.places.values() if place.stop - place.start > 1]
+    kept = np.setdiff1d(np.arange(schema.width), last)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        mean = IterativeImputer(random_state=0).fit_transform(hidden)
-        drawing = IterativeImputer(random_state=0, sample_posterior=True).fit(hidden)
-        draws = np.stack([drawing.transform(hidden) for _ in range(DRAWS)])
-    return Told(mean, np.maximum(draws.std(axis=0, ddof=1), LEAST_DEVIATION), time.monotonic() - begun)
+        mean = IterativeImputer(random_state=0).fit_transform(hidden[:, kept])
+        drawing = IterativeImputer(random_state=0, sample_posterior=True).fit(hidden[:, kept])
+        draws = np.stack([drawing.transform(hidden[:, kept]) for _ in range(DRAWS)])
+    told = np.zeros((2, *hidden.shape))
+    told[0][:, kept], told[1][:, kept] = mean, np.maximum(draws.std(axis=0, ddof=1), LEAST_DEVIATION)
+    for place in schema.places.values():
+        if place.stop - 1 in last:
+            told[0][:, place.stop - 1] = 1 - told[0][:, place.start : place.stop - 1].sum(axis=1)
+    return Told(*told, time.monotonic() - begun)
 
 
 def by_neighbours(hidden: np.ndarray) -> Told:
@@ -180,7 +188,7 @@ def main(chosen: tuple[str, ...] = ()) -> str:
             hidden = hide(schema, rows, how, seed=0)
             contenders = {
                 "RBMImputer": by_rbm(schema, hidden),
-                "IterativeImputer": by_iteration(hidden),
+                "IterativeImputer": by_iteration(schema, hidden),
                 "KNNImputer": by_neighbours(hidden),
                 "the column alone": by_columns(hidden),
             }

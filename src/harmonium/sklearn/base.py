@@ -151,7 +151,9 @@ class Machine(BaseEstimator):
         self.__dict__.pop("log_partition_", None)
         settings = fitting.settings(v.shape[0], rbm, self.gradient, self.learning_rate, self.batch_size)
         patience = PATIENCE if self.early_stopping else 0.0
-        for state in fitting.states(rbm, v, settings, self._length(), self._seed(random), valid=held_out, patience=patience):
+        length, seed = self._length(), self._seed(random)
+        follow = self.early_stopping or bool(self.verbose)
+        for state in fitting.states(rbm, v, settings, length, seed, valid=held_out, patience=patience, follow=follow):
             if self.verbose:
                 self._tell(state.metrics)
         self.rbm_, self._chains = fitting.float64(state.rbm), state.estimator

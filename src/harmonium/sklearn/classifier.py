@@ -20,8 +20,6 @@ from harmonium.model import RBM
 from harmonium.sklearn import fitting, rows
 from harmonium.sklearn.base import Machine
 
-NEVER = 1e-9
-"""Seconds for an exact log likelihood to follow: the held-out error is followed instead."""
 BATCH = 100
 RATE = 0.01
 """Of Adam, which suits these objectives better than plain ascent: their gradients shrink as rows are learnt
@@ -132,16 +130,8 @@ class RBMClassifier(ClassifierMixin, Machine):
                 estimator = classification.hybrid(settings.make_estimator(), classes, float(self.alpha), float(self.dropout))
             optimiser = _adam(RATE if self.learning_rate == "auto" else float(self.learning_rate))
         fewest = np.inf
-        for state in fitting.states(
-            rbm,
-            joint,
-            settings,
-            self._length(),
-            self._seed(random),
-            estimator=estimator,
-            optimiser=optimiser,
-            exact_seconds=NEVER,
-        ):
+        length, seed = self._length(), self._seed(random)
+        for state in fitting.states(rbm, joint, settings, length, seed, estimator=estimator, optimiser=optimiser):
             errors = np.inf if held_out is None else np.mean(self._most_probable(state.rbm, held_out[0]) != held_out[1])
             if errors <= fewest:
                 fewest, self.rbm_ = errors, state.rbm

@@ -70,7 +70,7 @@ def states(
     optimiser: optax.GradientTransformation | None = None,
     valid: Any = None,
     patience: float = 0.0,
-    exact_seconds: float = 1.0,
+    follow: bool = False,
 ) -> Iterator[TrainState]:
     """The states of a run, the last of which holds the machine to use."""
     return train(
@@ -85,8 +85,7 @@ def states(
         patience=patience,
         seed=seed,
         expected=True,
-        exact_seconds=exact_seconds,
-        estimates=False,
+        follow=follow,
         **length.as_arguments(rows.shape[0], chosen.batch),
     )
 

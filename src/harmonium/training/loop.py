@@ -113,6 +113,7 @@ def train(
     seed: int = 0,
     bfloat16: bool = False,
     expected: bool = False,
+    follow: bool = True,
     exact_seconds: float = EXACT_SECONDS,
     estimates: bool = True,
     seconds_between_states: float | Callable[[], float] = 1.0,
@@ -140,6 +141,7 @@ def train(
         valid: held-out rows `[m, V]`, for the metrics alone. seed: of every random number.
         bfloat16: round the factors of the estimator's matrix products to bfloat16, with sums and all else in float32.
         expected: rows may hold expected values of the visible units, such as grey levels that are probabilities of binary ones.
+        follow: measure the states; without it their metrics are the step, the speed and the time.
         exact_seconds: an exact log likelihood is followed where one is forecast to take no longer. estimates: follow an
             estimated one elsewhere, in runs of more than some seconds.
         seconds_between_states: or a function that is asked for them after every state.
@@ -175,8 +177,8 @@ def train(
         )
     if patience != 0:
         checks.positive(patience, "patience")
-        if valid is None:
-            raise InputError("patience needs held-out rows: give valid too")
+        if valid is None or not follow:
+            raise InputError("patience needs held-out rows that are followed: give valid too")
     if brake is not None and not 0 <= brake[0] < brake[1] <= MOST:
         raise InputError(f"brake must be two numbers of updates, the first before the last, but is {brake}")
     spacing = seconds_between_states
@@ -185,7 +187,7 @@ def train(
     estimator = estimator or centred(pcd(1, chains=100))
     optimiser = optimiser or DEFAULT_OPTIMISER
     supply = Batches(rows, rbm.visible, batch_size, checks.seed(seed), expected)
-    monitor = Monitor(rbm, shown, held_out, supply.in_epoch, exact_seconds, estimates)
+    monitor = Monitor(rbm, shown, held_out, supply.in_epoch, exact_seconds, estimates, follow)
     incomplete = rows if isinstance(rows, np.ndarray) and rows.dtype.kind == "f" and np.isnan(rows).any() else None
     brakes = Patience(patience) if patience else None
     run = _Run(rbm, estimator, optimiser, supply, monitor, bfloat16, spacing, brakes, incomplete)
