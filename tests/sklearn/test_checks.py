@@ -10,7 +10,7 @@ from harmonium.sklearn import RBMClassifier, RBMDensity, RBMImputer, RBMTransfor
 SMALL = {"n_components": 2, "batch_size": 8, "gradient": "cd-1"}
 ESTIMATORS = [
     RBMTransformer(n_iter=1, **SMALL),
-    RBMClassifier(n_iter=100, **SMALL),
+    RBMClassifier(n_iter=100, objective="discriminative", **SMALL),
     RBMDensity(n_iter=1, **SMALL),
     RBMImputer(n_iter=1, **SMALL),
 ]

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from harmonium import exact
 from harmonium.checks import InputError
+from harmonium.exact.values import float64
 from harmonium.likelihood.evaluation import can_be_exact
 from harmonium.likelihood.running import RunningEstimate
 from harmonium.model import RBM
@@ -20,7 +21,6 @@ from harmonium.sklearn import fitting, rows
 from harmonium.sklearn.columns import Columns, columns_of, is_table
 from harmonium.units import Binary, Categorical, Mixed, with_stand_ins
 
-SEEDS = 2**31 - 1
 SCALE = 0.01
 """Standard deviation of the weights that training starts from."""
 PATIENCE = 0.5
@@ -31,10 +31,10 @@ class Machine(BaseEstimator):
 
     _finite: bool | str = True
     """What `validate_data` is told of cells that are NaN: True to refuse them."""
-    columns_: Columns
-    rbm_: RBM
     _sparse: str | bool = "csr"
     """And of sparse matrices: False to refuse them."""
+    columns_: Columns
+    rbm_: RBM
 
     _parameter_constraints: dict[str, list[Any]] = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
@@ -151,18 +151,15 @@ class Machine(BaseEstimator):
         self.__dict__.pop("log_partition_", None)
         settings = fitting.settings(v.shape[0], rbm, self.gradient, self.learning_rate, self.batch_size)
         patience = PATIENCE if self.early_stopping else 0.0
-        length, seed = self._length(), self._seed(random)
+        length, seed = self._length(), fitting.seed_from(random)
         follow = self.early_stopping or bool(self.verbose)
         for state in fitting.states(rbm, v, settings, length, seed, valid=held_out, patience=patience, follow=follow):
             if self.verbose:
                 self._tell(state.metrics)
-        self.rbm_, self._chains = fitting.float64(state.rbm), state.estimator
+        self.rbm_, self._chains = float64(state.rbm), state.estimator
 
     def _length(self) -> fitting.Length:
         return fitting.Length(None if self.n_iter == "auto" else int(self.n_iter), self.minutes)
-
-    def _seed(self, random: np.random.RandomState) -> int:
-        return int(random.randint(SEEDS))
 
     def _tell(self, metrics: dict[str, float]) -> None:
         known = "".join(
@@ -178,11 +175,10 @@ class Machine(BaseEstimator):
         """ln Z (nats), computed once and kept as `log_partition_`: exact, or by annealed importance sampling."""
         if "log_partition_" not in vars(self):
             if can_be_exact(self.rbm_):
-                self.log_partition_, self.log_partition_error_ = exact.log_partition(self.rbm_), 0.0
+                found = exact.log_partition(self.rbm_), 0.0
             else:
-                self.log_partition_, self.log_partition_error_ = RunningEstimate(self.rbm_, self._base_rate).log_partition(
-                    self.rbm_
-                )
+                found = RunningEstimate(self.rbm_, self._base_rate).log_partition(self.rbm_)
+            self.log_partition_, self.log_partition_error_ = found
         return float(self.log_partition_)
 
     def _log_likelihood(self, v: Any) -> np.ndarray:

@@ -16,6 +16,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
 from harmonium import classification
+from harmonium.exact.values import float64
 from harmonium.model import RBM
 from harmonium.sklearn import fitting, rows
 from harmonium.sklearn.base import Machine
@@ -40,8 +41,7 @@ class RBMClassifier(ClassifierMixin, Machine):
 
     Attributes:
         classes_: the labels, `[C]`. rbm_: the machine; its last C visible columns are the label, one-hot. columns_,
-            n_features_in_,
-            feature_names_in_: as in `RBMTransformer`.
+            n_features_in_, feature_names_in_: as in `RBMTransformer`.
 
     References: see `harmonium.classification`.
     """
@@ -124,20 +124,21 @@ class RBMClassifier(ClassifierMixin, Machine):
         estimator = optimiser = None
         if self.objective != "generative":
             batch = BATCH if self.batch_size == "auto" else int(self.batch_size)
-            settings = replace(settings, batch=min(batch, joint.shape[0]))
+            # Not centred: that direction is no gradient, so no sum with one.
+            settings = replace(settings, batch=min(batch, joint.shape[0]), centred=False)
             estimator = classification.discriminative(classes, float(self.dropout))
             if self.objective == "hybrid" and self.alpha > 0:
                 estimator = classification.hybrid(settings.make_estimator(), classes, float(self.alpha), float(self.dropout))
             optimiser = _adam(RATE if self.learning_rate == "auto" else float(self.learning_rate))
         fewest = np.inf
-        length, seed = self._length(), self._seed(random)
+        length, seed = self._length(), fitting.seed_from(random)
         for state in fitting.states(rbm, joint, settings, length, seed, estimator=estimator, optimiser=optimiser):
             errors = np.inf if held_out is None else np.mean(self._most_probable(state.rbm, held_out[0]) != held_out[1])
             if errors <= fewest:
                 fewest, self.rbm_ = errors, state.rbm
             if self.verbose:
                 self._tell(state.metrics | ({} if held_out is None else {"held_out_error": float(errors)}))
-        self.rbm_ = fitting.float64(self.rbm_)
+        self.rbm_ = float64(self.rbm_)
 
     def _most_probable(self, rbm: RBM, v: Any) -> np.ndarray:
         return np.asarray(rows.by_rows(rows.log_probabilities, rbm, v, len(self.classes_)).argmax(axis=1))

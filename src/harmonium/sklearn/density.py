@@ -9,10 +9,12 @@ import numpy as np
 from sklearn.base import OutlierMixin, _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
+from sklearn.utils.validation import check_is_fitted
 
 from harmonium import exact, face
 from harmonium.likelihood.evaluation import can_be_exact
-from harmonium.sklearn.base import SEEDS, Machine
+from harmonium.sklearn import fitting
+from harmonium.sklearn.base import Machine
 
 SWEEPS = 1000
 
@@ -93,7 +95,8 @@ class RBMDensity(OutlierMixin, Machine):
         """Rows drawn from the machine, `[n_samples, V]`, in the form of X: independent draws where the machine can be
         enumerated in some ten seconds, otherwise the ends of Gibbs chains of a thousand sweeps.
         """
-        rbm = self._fitted()
-        seed = int(check_random_state(random_state).randint(SEEDS))
+        check_is_fitted(self)
+        rbm = self.rbm_
+        seed = fitting.seed_from(check_random_state(random_state))
         drawn = exact.sample(rbm, n_samples, seed) if can_be_exact(rbm) else face.sample(rbm, n_samples, seed, sweeps=SWEEPS)
         return self.columns_.decode(drawn)

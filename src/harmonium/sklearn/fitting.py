@@ -15,12 +15,14 @@ import optax
 from harmonium import model
 from harmonium.checks import InputError
 from harmonium.data.streams import is_sparse
+from harmonium.exact.values import float64
 from harmonium.gradients import Estimator
 from harmonium.keys import key_of
 from harmonium.model import RBM
 from harmonium.training import TrainState, train
 from harmonium.training.settings import Settings, settings_for
 
+SEEDS = 2**31 - 1
 UPDATES = 5000
 """Updates of a fit where nothing is said of its length, or as many as ten epochs if those are more."""
 EPOCHS = 10
@@ -90,11 +92,6 @@ def states(
     )
 
 
-def float64(rbm: RBM) -> RBM:
-    """The machine in float64 on the host."""
-    return jax.tree.map(lambda leaf: np.asarray(leaf, dtype=np.float64), rbm)
-
-
 def one_update(rbm: RBM, rows: Any, chosen: Settings, chains: Any, seed: int) -> tuple[RBM, Any]:
     """The machine after one step of `rate` along the gradient on all `rows`, and the estimator's state (None at first)."""
     estimator = chosen.make_estimator()
@@ -116,6 +113,11 @@ def _update(key: Any, rbm: RBM, state: Any, v: Any, rate: Any, l1: Any, estimato
     gradient, state, _terms = estimator.gradient(key, rbm, state, v)
     penalised = replace(gradient, weights=gradient.weights - l1 * jnp.sign(rbm.weights))
     return model.stepped(rbm, jax.tree.map(lambda slope: rate * slope, penalised)), state
+
+
+def seed_from(random: np.random.RandomState) -> int:
+    """A seed for this package from scikit-learn's random numbers."""
+    return int(random.randint(SEEDS))
 
 
 def hold_out(count: int, share: float, random: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:

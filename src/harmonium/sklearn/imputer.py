@@ -9,7 +9,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import StrOptions
 
 from harmonium import completion
-from harmonium.sklearn.base import SEEDS, Machine
+from harmonium.sklearn import fitting
+from harmonium.sklearn.base import Machine
 
 
 class RBMImputer(OneToOneFeatureMixin, TransformerMixin, Machine):
@@ -36,7 +37,7 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, Machine):
 
     def __init__(
         self,
-        n_components: int = 16,
+        n_components: int = 64,
         *,
         strategy: str = "most_probable",
         learning_rate: float | str = "auto",
@@ -79,7 +80,7 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, Machine):
         X = self._validated(X)
         v = self.columns_.encode(X)
         draw = self.strategy == "draw"
-        seed = int(self.random_state_.randint(SEEDS)) if draw else 0
+        seed = fitting.seed_from(self.random_state_) if draw else 0
         found = completion.complete(self.rbm_, v, draws=int(draw), expected=True, seed=seed)
         filled = found.draws[0] if draw else found.mean if self.strategy == "expected" else found.values
         return self.columns_.filled(X, filled)

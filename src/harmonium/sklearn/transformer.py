@@ -10,7 +10,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit
 from sklearn.utils import check_random_state
 
 from harmonium.sklearn import fitting, rows
-from harmonium.sklearn.base import SEEDS, Machine
+from harmonium.sklearn.base import Machine
 
 
 class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Machine):
@@ -57,7 +57,7 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Machine)
             self.rbm_ = self._start(v, self.random_state_)
             self._base_rate, self._chains = self.rbm_.visible, None
         chosen = fitting.settings(v.shape[0], self.rbm_, self.gradient, self.learning_rate, self.batch_size)
-        seed = int(self.random_state_.randint(SEEDS))
+        seed = fitting.seed_from(self.random_state_)
         self.rbm_, self._chains = fitting.one_update(self.rbm_, v, chosen, self._chains, seed)
         self.__dict__.pop("log_partition_", None)
         return self
@@ -84,7 +84,7 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Machine)
         rows_of_v = self._read(v)
         if "random_state_" not in vars(self):
             self.random_state_ = check_random_state(self.random_state)
-        key = jax.random.key(int(self.random_state_.randint(SEEDS)))
+        key = jax.random.key(fitting.seed_from(self.random_state_))
         return self.columns_.decode(rows.by_rows(rows.swept, self.rbm_, rows_of_v, key))
 
     @property
