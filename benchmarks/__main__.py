@@ -46,6 +46,7 @@ def main() -> None:
     parser.add_argument("--wide-minutes", type=float, default=40, help="of the part `wide`")
     names = ("updates", "mnist", "wide", "tables", "start", "scaling", "toys", "classification", "anomalies", "completion")
     parser.add_argument("--class-minutes", type=float, default=18, help="of the hybrid classifier on MNIST")
+    parser.add_argument("--objectives", nargs="+", choices=classification.OBJECTIVES, default=classification.OBJECTIVES)
     parser.add_argument("--only", nargs="+", choices=names, default=names)
     given = parser.parse_args()
     parts = {
@@ -62,7 +63,10 @@ def main() -> None:
             lambda: wide_mnist.main(given.data, given.out, given.hidden, given.wide_minutes),
         ),
         "scaling": ("Scaling", lambda: scaling.main(given.out)),
-        "classification": ("Classification", lambda: classification.main(given.data, given.class_minutes)),
+        "classification": (
+            "Classification",
+            lambda: classification.main(given.data, given.class_minutes, tuple(given.objectives)),
+        ),
         "anomalies": ("Anomalies", anomalies.main),
         "completion": ("Missing cells", completion.main),
     }

@@ -21,22 +21,24 @@ from sklearn.preprocessing import minmax_scale
 from benchmarks import here
 from harmonium.sklearn import RBMClassifier, RBMTransformer
 
-VALIDATION = 10_000
+VALIDATION, HIDDEN = 10_000, 1000
+OBJECTIVES = ("hybrid", "discriminative", "generative")
 
 
-def main(folder: Path | None, minutes: float, rows: int | None = None) -> str:
+def main(folder: Path | None, minutes: float, objectives: tuple[str, ...] = OBJECTIVES) -> str:
     text = "Digits, the protocol of scikit-learn's example `plot_rbm_logistic_classification`:\n\n" + digits()
-    return text if folder is None else text + "\n\nMNIST:\n\n" + mnist(folder, minutes, rows)
+    return text if folder is None else text + "\n\nMNIST:\n\n" + mnist(folder, minutes, objectives)
 
 
-def mnist(folder: Path, minutes: float, rows: int | None) -> str:
-    """The hybrid objective for so many minutes, the other two for a third each; `rows`: of the training set, if not all."""
+def mnist(folder: Path, minutes: float, objectives: tuple[str, ...]) -> str:
+    """The hybrid objective for so many minutes, the other two for a third each."""
     archive = np.load(folder / "mnist_60k.npz")
     x, y = archive["train_x"].reshape(-1, 784).astype(np.float32) / 255, archive["train_y"]
-    train, valid = slice(0, (len(x) - VALIDATION) if rows is None else rows), slice(len(x) - VALIDATION, None)
+    train, valid = slice(0, len(x) - VALIDATION), slice(len(x) - VALIDATION, None)
     test = archive["test_x"].reshape(-1, 784).astype(np.float32) / 255
     lines = []
-    for objective, share in (("hybrid", 1.0), ("discriminative", 1 / 3), ("generative", 1 / 3)):
+    for objective in objectives:
+        share = 1 if objective == "hybrid" else 1 / 3
         model = RBMClassifier(HIDDEN, objective=objective, minutes=share * minutes, random_state=0)
         begun = time.monotonic()
         model.fit(x[train], y[train])
@@ -45,9 +47,6 @@ def mnist(folder: Path, minutes: float, rows: int | None) -> str:
         lines.append([objective, f"{seconds:,.0f}", *(f"{error:.2f} %" for error in errors)])
         print(*lines[-1], flush=True)
     return here.table([f"objective, {HIDDEN} hidden units", "seconds", "validation error", "test error"], lines)
-
-
-HIDDEN = 1000
 
 
 def digits() -> str:
