@@ -42,8 +42,9 @@ def main() -> None:
     parser.add_argument("--bf16", action="store_true", help="time updates with bfloat16 products too")
     parser.add_argument("--minutes", type=float, default=10, help="of the longer Harmonium run on MNIST")
     parser.add_argument("--peer-minutes", type=float, default=3, help="of each peer on MNIST")
-    parser.add_argument("--hidden", type=int, default=2000, help="hidden units of the part `wide`")
+    parser.add_argument("--hidden", type=int, default=1000, help="hidden units of the part `wide`")
     parser.add_argument("--wide-minutes", type=float, default=40, help="of the part `wide`")
+    parser.add_argument("--l1", type=float, help="penalty of the part `wide`; by default the defaults' own")
     names = ("updates", "mnist", "wide", "tables", "start", "scaling", "toys", "classification", "anomalies", "completion")
     parser.add_argument("--class-minutes", type=float, default=18, help="of the hybrid classifier on MNIST")
     objectives = classification.OBJECTIVES
@@ -61,7 +62,9 @@ def main() -> None:
         ),
         "wide": (
             f"MNIST, 784x{given.hidden}",
-            lambda: wide_mnist.main(given.data, given.out, given.hidden, given.wide_minutes),
+            lambda: wide_mnist.main(
+                given.data, given.out, given.hidden, given.wide_minutes, **({} if given.l1 is None else {"l1": given.l1})
+            ),
         ),
         "scaling": ("Scaling", lambda: scaling.main(given.out)),
         "classification": (

@@ -16,13 +16,13 @@ import harmonium as hm
 from benchmarks import here
 from harmonium import gradients
 
-HIDDEN, BOUND = 16, -math.log(30)
+HIDDEN, BOUND = 12, -math.log(30)
 CONTENDERS = {
     "exact": (gradients.exact, optax.sgd(0.2, momentum=0.9), 10_000),
-    "parallel tempering": (lambda: hm.persistent(hm.tempering(chains=100, rungs=8)), optax.sgd(0.1), 40_000),
-    "trajectory tempering": (lambda: hm.persistent(hm.trajectory(chains=100)), optax.sgd(0.1), 40_000),
-    "pcd-1": (lambda: hm.pcd(1, chains=100), optax.sgd(0.1), 40_000),
-    "cd-1": (lambda: hm.cd(1), optax.sgd(0.1), 40_000),
+    "parallel tempering": (lambda: hm.persistent(hm.tempering(chains=100, rungs=8)), optax.sgd(0.1), 80_000),
+    "trajectory tempering": (lambda: hm.persistent(hm.trajectory(chains=100)), optax.sgd(0.1), 80_000),
+    "pcd-1": (lambda: hm.pcd(1, chains=100), optax.sgd(0.1), 80_000),
+    "cd-1": (lambda: hm.cd(1), optax.sgd(0.1), 80_000),
 }
 
 

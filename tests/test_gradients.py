@@ -13,6 +13,7 @@ from statistics_of_tests import largest_z, z_limit
 
 import harmonium as hm
 from harmonium import exact, gradients, model
+from harmonium.exact import blocks
 from harmonium.units import Binary, Spin
 
 each_pair = pytest.mark.parametrize(("visible", "hidden"), list(itertools.product((Binary, Spin), repeat=2)))
@@ -72,6 +73,28 @@ def test_log_partition_and_statistics_agree_with_autodiff(visible, hidden):
     expected = jax.grad(lambda r: jax.nn.logsumexp(-model.free_energy(r, states)))(rbm)
     assert float(log_z) == pytest.approx(exact.log_partition(rbm), abs=1e-12)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-12), found, expected)
+
+
+@each_pair
+def test_statistics_by_halves_agree_with_autodiff(visible, hidden):
+    """Enough states to be summed by halves, and not a multiple of the other layer's groups."""
+    rbm = random_machine(visible, hidden, (9, 20))
+    states = exact.all_states(rbm.visible)
+    expected = jax.grad(lambda r: jax.nn.logsumexp(-model.free_energy(r, states)))(rbm)
+    log_z, found = exact.log_partition_and_statistics(rbm)
+    assert float(log_z) == pytest.approx(exact.log_partition(rbm), abs=1e-12)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-12), found, expected)
+
+
+def test_halves_give_way_to_the_plain_sum_where_products_would_overflow(monkeypatch):
+    rbm = random_machine(Binary, Binary, (20, 9))
+    beyond = jax.tree.map(lambda leaf: 500 * leaf, rbm)
+    assert float(exact.log_partition_and_statistics(beyond)[0]) == pytest.approx(exact.log_partition(beyond), rel=1e-12)
+    # Where the plain sum gives nothing, only what goes by halves is left.
+    monkeypatch.setattr(blocks, "statistics", lambda rbm: (jnp.nan, jax.tree.map(lambda leaf: jnp.nan * leaf, rbm)))
+    by_halves = jax.jit(exact.log_partition_and_statistics)
+    assert float(by_halves(rbm)[0]) == pytest.approx(exact.log_partition(rbm), abs=1e-12)
+    assert np.isnan(by_halves(beyond)[0])
 
 
 def test_both_terms_of_the_lecture(two_by_two):

@@ -52,14 +52,16 @@ if TYPE_CHECKING:
     from harmonium.samplers.trajectory import trajectory
     from harmonium.storage import load, load_state, save, save_state
     from harmonium.training import DivergenceError, TrainState, initial, train
-    from harmonium.units import Binary, Categorical, Gaussian, Mixed, Spin
+    from harmonium.units import Binary, Categorical, DReLU, Gaussian, Mixed, ReLU, Spin
 
 _HOMES = {
     "InputError": "checks",
     "Binary": "units",
     "Categorical": "units",
+    "DReLU": "units",
     "Gaussian": "units",
     "Mixed": "units",
+    "ReLU": "units",
     "Spin": "units",
     "RBM": "model",
     "at_temperature": "face",
@@ -114,11 +116,13 @@ __all__ = [
     "RBM",
     "Binary",
     "Categorical",
+    "DReLU",
     "DivergenceError",
     "Gaussian",
     "InputError",
     "Likelihood",
     "Mixed",
+    "ReLU",
     "Spin",
     "TrainState",
     "at_temperature",

@@ -23,7 +23,7 @@ from harmonium.checks import InputError
 from harmonium.exact import observed as enumerated
 from harmonium.exact.values import float64
 from harmonium.keys import key_of
-from harmonium.likelihood.observed import log_weights
+from harmonium.likelihood import observed as of_rows
 from harmonium.model import RBM
 from harmonium.samplers import clamped
 from harmonium.units import Units
@@ -33,8 +33,8 @@ BLOCK_ELEMENTS = 1 << 21
 """Rows x chains x columns of the wider layer at a time."""
 SURPRISE_DRAWS = 50
 """Completions over which the surprise of a cell is averaged in a row of which others are missing."""
-GRID, REACH = 256, 8.0
-"""Points, at least, of the quadrature over a real cell, and how many deviations it reaches beyond its extreme means."""
+PANELS, NODES, REACH = 8, 16, 20.0
+"""Of the quadrature over a real cell: panels, at least, on either side, points of each, and deviations beyond extreme means."""
 
 
 class Completion(NamedTuple):
@@ -101,26 +101,29 @@ def complete(
     chains, sweeps = checks.whole(chains, "chains"), checks.whole(sweeps, "sweeps", 2)
     key = key_of(seed)
     holes = np.isnan(rows).any(axis=1)
-    cheap = enumerated.is_cheap(rbm, int(holes.sum()), draws)
     if method not in ("auto", "exact", "gibbs"):
         raise InputError(f"method must be auto, exact or gibbs, but is {method!r}")
     if method == "exact" and rbm.hidden.state_count is None:
         raise InputError(f"the hidden units of {rbm!r} cannot be enumerated: use gibbs")
     mean, square = rows.copy(), rows**2
     drawn = np.repeat(rows[None], draws, axis=0)
-    if holes.any():
-        if method == "exact" or (method == "auto" and cheap):
-            method = "exact"
-            _, mean[holes], square[holes] = enumerated.observed(rbm, rows[holes])
-            if draws:
-                drawn[:, holes] = enumerated.draw_missing(rbm, rows[holes], draws, key)
-        else:
-            mean[holes], square[holes], drawn[:, holes] = _by_chains(rbm, rows[holes], draws, max(chains, draws), sweeps, key)
-            method = f"Gibbs, {max(chains, draws)} chains x {sweeps} sweeps a row"
+    some, count = rows[holes], int(holes.sum())
+    chains = max(chains, draws)
+    by_chains = f"Gibbs, {chains} chains x {sweeps} sweeps a row"
+    if not count or method == "exact" or (method == "auto" and enumerated.is_cheap(rbm, count, draws)):
+        said = "exact"
+    elif method == "auto" and enumerated.is_cheap(rbm, count):
+        said = f"exact; draws by {by_chains}"
     else:
-        method = "exact"
+        said = by_chains
+    if count and said != "exact":
+        mean[holes], square[holes], drawn[:, holes] = _by_chains(rbm, some, draws, chains, sweeps, key)
+    if count and said != by_chains:
+        _, mean[holes], square[holes] = enumerated.observed(rbm, some)
+    if count and said == "exact" and draws:
+        drawn[:, holes] = enumerated.draw_missing(rbm, some, draws, key)
     deviation = np.where(np.isnan(rows), np.sqrt(np.maximum(square - mean**2, 0)), 0)
-    return Completion(np.where(np.isnan(rows), nearest_states(rbm.visible, mean), rows), mean, deviation, drawn, method)
+    return Completion(np.where(np.isnan(rows), nearest_states(rbm.visible, mean), rows), mean, deviation, drawn, said)
 
 
 def score(rbm: RBM, v: Any, *, log_partition: float | None = None, seed: int = 0) -> Score:
@@ -137,7 +140,7 @@ def score(rbm: RBM, v: Any, *, log_partition: float | None = None, seed: int = 0
     rows = _rows(rbm, v)
     if log_partition is None and likelihood.can_be_exact(rbm):
         log_partition = exact.log_partition(rbm)
-    found = log_weights(rbm, rows, checks.seed(seed))
+    found = of_rows.log_weights(rbm, rows, checks.seed(seed))
     return Score(found.value - (log_partition or 0.0), found.error, log_partition, found.method)
 
 
@@ -245,33 +248,33 @@ def _conditionals(rbm: RBM, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     grids = _grids(machine) if any(table is None for table in units.unit_tables) else {}
     with jax.enable_x64(True):
         for unit, ((first, end), table) in enumerate(zip(pairwise(units.boundaries), units.unit_tables, strict=True)):
-            points, step = (table, 1.0) if table is not None else grids[int(first)]
+            points, log_weights = grids[int(first)] if table is None else (table, np.zeros(len(table)))
             layer = np.zeros((len(points), units.size))
             layer[:, first:end] = points
             rows = max(1, BLOCK_ELEMENTS // (len(points) * units.size))
             for begin in range(0, len(v), rows):
                 here = slice(begin, begin + rows)
-                found = _conditional(machine, v[here], points, layer, machine.weights[first:end], first, np.log(step))
+                found = _conditional(machine, v[here], points, layer, machine.weights[first:end], first, log_weights)
                 nats[here, unit], expected[here, first:end] = (np.asarray(part) for part in found)
     return nats, expected
 
 
 @jax.jit
-def _conditional(rbm: RBM, v: Any, points: Any, layer: Any, weights: Any, first: Any, log_step: Any) -> tuple[Any, Any]:
+def _conditional(rbm: RBM, v: Any, points: Any, layer: Any, weights: Any, first: Any, log_weights: Any) -> tuple[Any, Any]:
     own = jax.lax.dynamic_slice_in_dim(v, first, points.shape[1], axis=1)
     others = model.hidden_inputs(rbm, v) - own @ weights
     # -F(v) as far as the unit changes it, at its own value and at all others.
-    log_p = rbm.hidden.log_normaliser(others[:, None] + points @ weights) - rbm.visible.energy(layer)
+    log_p = rbm.hidden.log_normaliser(others[:, None] + points @ weights) - rbm.visible.energy(layer) + log_weights
     alone = jax.lax.dynamic_update_slice_in_dim(jnp.zeros_like(v), own, first, axis=1)
     kept = rbm.hidden.log_normaliser(others + own @ weights) - rbm.visible.energy(alone)
-    return jax.nn.logsumexp(log_p, axis=1) + log_step - kept, jax.nn.softmax(log_p, axis=1) @ points
+    return jax.nn.logsumexp(log_p, axis=1) - kept, jax.nn.softmax(log_p, axis=1) @ points
 
 
-def _grids(rbm: RBM) -> dict[int, tuple[np.ndarray, float]]:
-    """For each column of a continuum evenly spaced points `[GRID, 1]` that cover its values, and their distance.
+def _grids(rbm: RBM) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+    """For each column of a continuum points that cover its values, `[n, 1]`, and the logs of their weights in a sum, `[n]`.
 
-    By its extreme means, over all states of the hidden layer, and the standard deviations there. The trapezoidal rule
-    converges faster than any power for such densities (L. Trefethen and J. Weideman, SIAM Review 56 (2014)).
+    From the column's extreme means over all states of the hidden layer, and as far beyond as it deviates from them. Gaussian
+    quadrature on panels of which one begins at zero, where the density of some kinds has a kink.
     """
     lowest, highest = rbm.hidden.ranges
     if not np.isfinite([lowest, highest]).all():
@@ -280,7 +283,18 @@ def _grids(rbm: RBM) -> dict[int, tuple[np.ndarray, float]]:
     with jax.enable_x64(True):
         inputs = np.stack([ends.min(axis=0).sum(axis=-1), ends.max(axis=0).sum(axis=-1)])
         mean, square = (np.asarray(part) for part in enumerated.conditional_moments(rbm.visible, inputs))
-    deviation = np.sqrt(np.maximum(square - mean**2, 0)).max(axis=0)
-    low, high = mean[0] - REACH * deviation, mean[1] + REACH * deviation
-    points = np.linspace(low, high, max(GRID, int(np.ceil(((high - low) / deviation).max()))))
-    return {column: (points[:, column, None], float(points[1, column] - points[0, column])) for column in range(len(low))}
+    deviation = np.sqrt(np.maximum(square - mean**2, 0))
+    bounds = rbm.visible.ranges
+    low = np.maximum(mean[0] - REACH * deviation.max(axis=0), bounds[0])
+    high = np.minimum(mean[1] + REACH * deviation.max(axis=0), bounds[1])
+    panels = max(PANELS, int(np.ceil(((high - low) / deviation.min(axis=0) / NODES).max())))
+    nodes, weights = np.polynomial.legendre.leggauss(NODES)
+    grids = {}
+    for column in np.flatnonzero(np.isinf(bounds[1])):
+        middle = 0.0 if low[column] < 0 < high[column] else (low[column] + high[column]) / 2
+        edges = [np.linspace(low[column], middle, panels + 1), np.linspace(middle, high[column], panels + 1)[1:]]
+        starts = np.concatenate(edges)
+        half = np.diff(starts)[:, None] / 2
+        points = starts[:-1, None] + half * (nodes + 1)
+        grids[int(column)] = points.reshape(-1, 1), np.log(half * weights).ravel()
+    return grids

@@ -52,6 +52,25 @@ def test_no_run_is_braked_in_its_first_ten_thousand_updates():
     assert shown(Patience(0.5), [-1.0, -2.0, -3.0, -4.0], spacing=3000) == [None] * 4
 
 
+def test_an_estimate_that_was_too_high_once_neither_brakes_nor_is_kept():
+    patience = Patience(1.0)
+    for number, value in enumerate([-9.0, -8.0, -3.0, -7.0, -6.5, -6.0, -5.8, -5.9, -5.7]):
+        patience.look(number * 10_000, f"machine {number}", {"valid_log_likelihood": value, "log_partition_error": 0.1})
+        assert patience.brake(number * 10_000) is None
+    assert patience.kept("the last", {"step": 80_000.0}) == ("the last", {"step": 80_000.0, "best_step": 80_000.0})
+
+
+def test_a_fall_of_an_estimate_by_more_than_its_error_brakes():
+    patience = Patience(1.0)
+    brakes = []
+    for number, value in enumerate([-9.0, -5.0, -5.0, -5.1, -5.1, -5.2, -5.4, -5.5, -5.6]):
+        patience.look(number * 10_000, f"machine {number}", {"valid_log_likelihood": value, "log_partition_error": 0.15})
+        brakes.append(patience.brake(number * 10_000))
+    # The best median is that after number 2; it is fallen below by more than 0.3 after number 7.
+    assert [brake is not None for brake in brakes] == [False] * 7 + [True] * 2
+    assert patience.kept("the last", {"step": 80_000.0})[0] == "machine 2"
+
+
 @pytest.fixture
 def coin_flips():
     """Rows whose law is that of fair coins: a machine learns twenty of them by heart, and others become less likely."""

@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> None:
     checks.whole(options.draws, "--draws", 0)
     rbm, _, schema, frame = machine_and_table(options)
     found = tables.complete(rbm, schema, frame, options.draws, method=options.method, sweeps=options.sweeps, seed=options.seed)
-    columns = found.table if not found.draws else _stacked(found.draws)
+    columns = _stacked([drawn.columns for drawn in found.draws]) if found.draws else found.table.columns
     cells = {**found.cells, "row": [row + 1 for row in found.cells["row"]]}
     result: dict[str, Any] = {
         "rows": len(frame),

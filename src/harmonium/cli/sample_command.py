@@ -104,7 +104,7 @@ def run(options: argparse.Namespace) -> None:
 def _rows_of_a_table(options: argparse.Namespace, rbm: RBM, schema: Schema) -> None:
     """Draw rows, and write or print them in the table's own columns."""
     from harmonium import tables
-    from harmonium.data.frames import csv_of, from_native, plain_cells
+    from harmonium.data.frames import Frame, csv_of, plain_cells
 
     check_table_out(options)
     given = {}
@@ -115,9 +115,9 @@ def _rows_of_a_table(options: argparse.Namespace, rbm: RBM, schema: Schema) -> N
         given[name] = value
     method = "exact" if options.exact else "gibbs"
     drawn = tables.sample(
-        rbm, schema, options.count, given=given, method=method, sweeps=options.sweeps, seed=options.seed, like={}
+        rbm, schema, options.count, given=given, method=method, sweeps=options.sweeps, seed=options.seed, like=Frame({})
     )
-    columns = from_native(drawn).columns
+    columns = drawn.columns
     said = "exact" if options.exact else f"Gibbs, {options.sweeps:,} sweeps"
     result: dict[str, Any] = {"count": options.count, "method": said, "seed": options.seed, "given": given}
     if options.out is None:

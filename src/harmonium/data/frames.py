@@ -197,12 +197,14 @@ def _kind(cell: Any, name: str, row: int) -> str:
 
 
 def to_native(columns: Mapping[str, np.ndarray], like: Any) -> Any:
-    """Columns as a frame of the library that `like` is of: a frame, or the library's name; a dict of lists for a mapping.
+    """Columns as a frame of the library that `like` is of: a frame, or the library's name; for a dict one of lists.
 
     Where `like` has a column of that name, its dtype is kept if it can hold the values.
     """
+    if isinstance(like, Frame):
+        return Frame(dict(columns))
     values = {name: plain_cells(cells) for name, cells in columns.items()}
-    if isinstance(like, (Mapping, Frame)):
+    if isinstance(like, Mapping):
         return values
     import narwhals.stable.v2 as nw
 

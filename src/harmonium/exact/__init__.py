@@ -1,6 +1,7 @@
 """Enumeration: the machine's distribution with nothing estimated. The oracle of all tests."""
 
-from harmonium.exact.blocks import enumerable_states, log_partition_and_statistics
+from harmonium.exact.blocks import enumerable_states
+from harmonium.exact.halves import log_partition_and_statistics
 from harmonium.exact.tables import JointTable, all_states, configurations, joint_table, most_probable
 from harmonium.exact.values import (
     Moments,

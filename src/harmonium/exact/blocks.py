@@ -114,17 +114,9 @@ def fold_blocks(rbm: RBM, start: Any, add: Callable[[Any, Any, Any, Any, Any], A
     return largest + jnp.log(total), jax.tree.map(lambda leaf: leaf / total, sums)
 
 
-def log_partition_and_statistics(rbm: RBM) -> tuple[Any, RBM]:
-    """ln Z and the sufficient statistics expected under the joint distribution (the gradient of ln Z); traceable.
+def statistics(rbm: RBM) -> tuple[Any, RBM]:
+    """ln Z and the expected sufficient statistics of a machine whose layer to be enumerated is the visible one."""
 
-    The leaves are in the machine's own precision. The machine must be enumerable (`enumerable_states`).
-    """
-    enumerated = smaller_first(rbm)
-    log_z, sums = _statistics(enumerated)
-    return log_z, sums if enumerated is rbm else model.transpose(sums)
-
-
-def _statistics(rbm: RBM) -> tuple[Any, RBM]:
     def add(sums: RBM, p: Any, x: Any, inputs: Any, scale: Any) -> RBM:
         parts = (rbm.visible.statistics(x), rbm.hidden.moments(inputs))
         visible, hidden = jax.tree.map(lambda leaf: p @ leaf, parts)

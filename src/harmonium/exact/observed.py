@@ -29,7 +29,7 @@ from harmonium.units import Units
 BLOCK_ELEMENTS = 1 << 20
 """Numbers in the largest array of a block of hidden states: 8 MiB in float64, a few of which are alive at once."""
 MOST_ROWS = 256
-MOST_TERMS = 1 << 33
+MOST_TERMS = 1 << 32
 """Rows x hidden states x visible columns that are summed unasked: some ten seconds on two cores."""
 MOST_CHOICES = 1 << 27
 """Draws x rows x hidden states that are gone through unasked for draws, a few seconds."""

@@ -179,7 +179,7 @@ class Units(abc.ABC):
 
     @property
     def ranges(self) -> np.ndarray:
-        """The lowest and the highest value of each column, `[2, N]`; infinite for a unit of a continuum."""
+        """The lowest and the highest value of each column, `[2, N]`; infinite where there is none."""
         anywhere = np.array([[-np.inf], [np.inf]])
         return np.concatenate([anywhere if t is None else [t.min(axis=0), t.max(axis=0)] for t in self.unit_tables], axis=1)
 

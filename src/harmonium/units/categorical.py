@@ -132,8 +132,9 @@ class Categorical(Units):
     def _outside_domain(self, x: np.ndarray) -> np.ndarray:
         outside = (x != 0) & (x != 1)
         starts = self.boundaries[:-1]
+        ones, wrong = (np.add.reduceat(part.astype(np.int64), starts, axis=-1) for part in (x == 1, outside))
         # Where a unit has no 1, or several, its first column is told.
-        outside[..., starts] |= np.add.reduceat(np.asarray(x, dtype=np.float64), starts, axis=-1) != 1
+        outside[..., starts] |= (ones != 1) & (wrong == 0)
         return outside
 
     def _domain(self) -> str:

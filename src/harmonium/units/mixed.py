@@ -35,6 +35,10 @@ class Mixed(Units):
         return tuple(table for part in self.parts for table in part.unit_tables)
 
     @property
+    def ranges(self) -> np.ndarray:
+        return np.concatenate([part.ranges for part in self.parts], axis=1)
+
+    @property
     def unit_symbols(self) -> tuple[str | None, ...]:
         return tuple(symbols for part in self.parts for symbols in part.unit_symbols)
 

@@ -1,0 +1,148 @@
+"""Double rectified linear units: real values whose two signs each have a law of their own."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from harmonium.checks import InputError
+from harmonium.keys import uniform
+from harmonium.units import truncated
+from harmonium.units.base import Units, units
+from harmonium.units.precisions import not_positive, rescaled_precision, stepped_precision, variance_of
+
+
+@units
+class DReLU(Units):
+    """Real units with energy(x) = sum_i p x_i^2 / 2 - b x_i, where b, p = b+, p+ if x_i > 0 and b-, p- otherwise.
+
+    With equal signs it is a Gaussian unit; with b+ < 0 < b- its values keep near zero until inputs are large, as those of no
+    Gaussian unit do, and with b+ > 0 > b- it has two modes.
+
+    Args:
+        bias_positive, bias_negative: b+ and b-, `[N]`. precision_positive, precision_negative: p+ and p-, `[N]`, above zero.
+
+    Reference: J. Tubiana, S. Cocco and R. Monasson, "Learning protein constitutive motifs from sequence data", eLife 8 (2019),
+    and "Learning compositional representations of interacting systems with restricted Boltzmann machines", Neural Computation
+    31 (2019).
+    """
+
+    bias_positive: Any
+    bias_negative: Any
+    precision_positive: Any
+    precision_negative: Any
+
+    name: ClassVar[str] = "drelu"
+
+    @property
+    def size(self) -> int:
+        return int(self.bias_positive.shape[-1])
+
+    def energy(self, x: Any) -> Any:
+        up = (self.precision_positive * x / 2 - self.bias_positive) * x
+        down = (self.precision_negative * x / 2 - self.bias_negative) * x
+        return jnp.sum(jnp.where(x > 0, up, down), axis=-1)
+
+    def log_normaliser_terms(self, inputs: Any) -> Any:
+        return jnp.logaddexp(*self._halves(inputs))
+
+    def mean(self, inputs: Any) -> Any:
+        return self.moments(inputs).linear
+
+    def sample(self, key: Any, inputs: Any) -> Any:
+        sign_key, size_key = jax.random.split(key)
+        up = self._share_above(inputs)
+        positive = uniform(sign_key, up.shape, up.dtype) < up
+        above, below = self._standard(inputs)
+        size = truncated.sample(size_key, jnp.where(positive, above, below))
+        return jnp.where(positive, size / jnp.sqrt(self.precision_positive), -size / jnp.sqrt(self.precision_negative))
+
+    def statistics(self, x: Any) -> DReLU:
+        up, down = jnp.maximum(x, 0), jnp.minimum(x, 0)
+        return DReLU(up, down, -(up**2) / 2, -(down**2) / 2)
+
+    def moments(self, inputs: Any) -> DReLU:
+        up, (above, below) = self._share_above(inputs), self._standard(inputs)
+        (first, second), (first_below, second_below) = truncated.moments(above), truncated.moments(below)
+        return DReLU(
+            up * first / jnp.sqrt(self.precision_positive),
+            -(1 - up) * first_below / jnp.sqrt(self.precision_negative),
+            -up * second / self.precision_positive / 2,
+            -(1 - up) * second_below / self.precision_negative / 2,
+        )
+
+    @property
+    def linear(self) -> Any:
+        return self.bias_positive + self.bias_negative
+
+    def shifted(self, by: Any) -> DReLU:
+        biases = self.bias_positive + by, self.bias_negative + by
+        return DReLU(*biases, self.precision_positive, self.precision_negative)
+
+    def flat(self) -> DReLU:
+        return self
+
+    @property
+    def curvature(self) -> Any:
+        return jnp.minimum(self.precision_positive, self.precision_negative)
+
+    @property
+    def bounded(self) -> bool:
+        return False
+
+    def stepped(self, by: DReLU) -> DReLU:
+        return DReLU(
+            self.bias_positive + by.bias_positive,
+            self.bias_negative + by.bias_negative,
+            stepped_precision(self.precision_positive, by.precision_positive),
+            stepped_precision(self.precision_negative, by.precision_negative),
+        )
+
+    def rescaled(self, centre: Any, scale: Any) -> DReLU:
+        if np.any(np.asarray(centre) != 0):
+            raise InputError("the values of drelu units cannot be moved, because zero is where their law changes")
+        return DReLU(
+            self.bias_positive * scale,
+            self.bias_negative * scale,
+            rescaled_precision(self.precision_positive, scale),
+            rescaled_precision(self.precision_negative, scale),
+        )
+
+    def fit_base_rate(self, data: Any) -> DReLU:
+        """The Gaussian law with the data's means and variances, one of these units' laws."""
+        x = np.asarray(data, dtype=np.float64)
+        precision = 1 / variance_of(x)
+        return DReLU(x.mean(axis=0) * precision, x.mean(axis=0) * precision, precision, precision)
+
+    @classmethod
+    def zeros(cls, size: Any) -> DReLU:
+        return cls(np.zeros(size), np.zeros(size), np.ones(size), np.ones(size))
+
+    def misfit(self) -> str | None:
+        if self.bias_negative.shape != self.bias_positive.shape:
+            return f"bias_negative has {self.bias_negative.size} values, but bias_positive has {self.bias_positive.size}"
+        precisions = {"precision_positive": self.precision_positive, "precision_negative": self.precision_negative}
+        return not_positive(self.bias_positive, **precisions)
+
+    def _standard(self, inputs: Any) -> tuple[Any, Any]:
+        """Of the law above zero and, turned round, of the one below: where its uncut centre is, in standard deviations."""
+        above = (inputs + self.bias_positive) / jnp.sqrt(self.precision_positive)
+        return above, -(inputs + self.bias_negative) / jnp.sqrt(self.precision_negative)
+
+    def _halves(self, inputs: Any) -> tuple[Any, Any]:
+        """The logs of the integrals over the values above and below zero."""
+        above, below = (truncated.log_normaliser(s) for s in self._standard(inputs))
+        return above - jnp.log(self.precision_positive) / 2, below - jnp.log(self.precision_negative) / 2
+
+    def _share_above(self, inputs: Any) -> Any:
+        above, below = self._halves(inputs)
+        return jax.nn.sigmoid(above - below)
+
+    def _outside_domain(self, x: np.ndarray) -> np.ndarray:
+        return np.zeros(x.shape, dtype=bool)
+
+    def _domain(self) -> str:
+        return "is any finite number"

@@ -1,0 +1,92 @@
+"""The normal law cut off at zero: y > 0 with density proportional to exp(-(y - s)^2 / 2), for any s, far tails included.
+
+With M(s) = Phi(s) / phi(s) the integral of exp(s y - y^2 / 2) over y > 0, the mean is m = s + 1 / M and the second moment
+1 + s m. Far below zero all of these are differences of large numbers, so there they come from the continued fraction
+
+    M(-a) = 1 / (a + 1 / (a + 2 / (a + 3 / (a + ...)))).
+
+Reference: M. Abramowitz and I. Stegun, "Handbook of mathematical functions", 26.2.14 (the fraction).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.scipy.special import log_ndtr, ndtr, ndtri
+
+from harmonium.keys import uniform
+
+TAIL = 4.0
+"""From this far below zero on the fraction is taken: so many terms of it are then exact to the last digit."""
+TERMS = {np.dtype(np.float32): 16, np.dtype(np.float64): 40}
+NEWTON_STEPS = 5
+
+
+def _fraction(a: Any) -> Any:
+    """2 / (a + 3 / (a + ...)), for a >= TAIL."""
+    value = jnp.zeros_like(a)
+    for term in range(TERMS.get(np.dtype(a.dtype), 16), 1, -1):
+        value = term / (a + value)
+    return value
+
+
+@jax.custom_jvp
+def log_normaliser(s: Any) -> Any:
+    """ln M(s), elementwise; its derivative is `mean`."""
+    a, near = jnp.maximum(-s, TAIL), jnp.maximum(s, -TAIL)
+    direct = log_ndtr(near) + near**2 / 2 + np.log(2 * np.pi) / 2
+    return jnp.where(s < -TAIL, _tail_log_normaliser(a), direct)
+
+
+def _tail_log_normaliser(a: Any) -> Any:
+    return -jnp.log(a + 1 / (a + _fraction(a)))
+
+
+@log_normaliser.defjvp
+def _(primals: Any, tangents: Any) -> Any:
+    return log_normaliser(primals[0]), mean(primals[0]) * tangents[0]
+
+
+def mean(s: Any) -> Any:
+    """E[y], elementwise."""
+    return moments(s)[0]
+
+
+@jax.custom_jvp
+def moments(s: Any) -> tuple[Any, Any]:
+    """E[y] and E[y^2], elementwise."""
+    a, near = jnp.maximum(-s, TAIL), jnp.maximum(s, -TAIL)
+    below = _fraction(a)
+    first = near + jnp.exp(-(near**2) / 2 - log_ndtr(near)) / np.sqrt(2 * np.pi)
+    tail = s < -TAIL
+    return jnp.where(tail, 1 / (a + below), first), jnp.where(tail, below / (a + below), 1 + near * first)
+
+
+@moments.defjvp
+def _(primals: Any, tangents: Any) -> Any:
+    # Integration by parts: E[y^3] = s E[y^2] + 2 E[y].
+    (s,), (moved,) = primals, tangents
+    first, second = moments(s)
+    return (first, second), ((second - first**2) * moved, (s * second + 2 * first - first * second) * moved)
+
+
+def sample(key: Any, s: Any) -> Any:
+    """One y for each s, by the inverse of the distribution function.
+
+    The chance u of a larger y is Phi(s - y) / Phi(s). In the tail this is solved for y by Newton's method in logarithms, which
+    approach the root from one side: ln u = ln M(-(a + y)) - ln M(-a) - a y - y^2 / 2 with a = -s.
+    """
+    chance = 1 - uniform(key, s.shape, s.dtype)  # above 0
+    near = jnp.maximum(s, -TAIL)
+    direct = jnp.maximum(near - ndtri(chance * ndtr(near)), 0)
+    a, wanted = jnp.maximum(-s, TAIL), -jnp.log(chance)
+    at_zero = _tail_log_normaliser(a)
+    y = 2 * wanted / (a + jnp.sqrt(a**2 + 2 * wanted))
+    for _ in range(NEWTON_STEPS):
+        below = _fraction(a + y)
+        hazard = a + y + 1 / (a + y + below)
+        y = jnp.maximum(y + (wanted - jnp.log(hazard) - at_zero - (a + y / 2) * y) / hazard, 0)
+    return jnp.where(s < -TAIL, y, direct)
