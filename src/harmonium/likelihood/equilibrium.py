@@ -34,6 +34,8 @@ LEAST_ACCEPTANCE = 0.2
 UNITS_A_SECOND = 1000
 """The units of all chains together for which one second of an estimate's time is enough, about, to go down to infinite
 temperature."""
+LEAST_SHARE_LEFT = 0.5
+"""The share of the time that must be left for a ladder to begin again with more rungs: it has to forget its start anew."""
 FIRST_BLOCK, LONGEST_BLOCK_SECONDS = 50, 1.0
 BLOCKS_IN_AGREEMENT = 2
 COMPONENTS = 3
@@ -100,7 +102,8 @@ def tempered_samples(
             if now >= deadline or travelled:
                 trips, least = int(state.round_trips), float(state.acceptance.min())
                 return ModelSamples(state.v[-1], from_data, z, agreed > 0, int(state.steps), rungs, trips, least)
-            if float(state.acceptance.mean()) < LEAST_ACCEPTANCE and rungs < MOST_RUNGS:
+            sparse = float(state.acceptance.mean()) < LEAST_ACCEPTANCE and rungs < MOST_RUNGS
+            if sparse and deadline - now > LEAST_SHARE_LEFT * seconds:
                 break
             room = min(LONGEST_BLOCK_SECONDS, deadline - now)
             length = max(1, min(2 * length, int(length / (now - before) * room)))

@@ -9,6 +9,10 @@ FOR_UPDATES = 0.93
 """The share of the time that goes to updates, and not to following the run and to states."""
 
 
+SHOWN = 0.01
+"""The share of the time for which updates must have run before their speed counts, whatever compiling took."""
+
+
 class Clock:
     """How many updates a run has, where that is known, and whether it must end."""
 
@@ -19,20 +23,20 @@ class Clock:
         self._settles = min(0.5, self._constant)
         self._begun = time.monotonic()
 
-    def settle(self, done: int, speed: float) -> None:
+    def settle(self, done: int, made: int, working: float) -> None:
         """Before the optimiser's steps begin to fall, give the run as many updates as the rest of its time has room for.
 
         Args:
-            speed: updates a second while nothing but updates was done.
+            made, working: updates, and the seconds that they took, while nothing but updates was done.
         """
         if self.last is not None or self._seconds is None:
             return
         left = self._seconds - (time.monotonic() - self._begun)
         if left <= 0:
             self.last = done
-        elif self._share() >= self._settles:
+        elif self._share() >= self._settles and working >= SHOWN * self._seconds:
             # The updates made so far must all lie before the fall, or the run could not be repeated.
-            self.last = max(done + int(FOR_UPDATES * speed * left), math.ceil(done / self._constant))
+            self.last = max(done + int(FOR_UPDATES * made / working * left), math.ceil(done / self._constant))
         self.horizon = self.last
 
     def _share(self) -> float:
@@ -47,4 +51,4 @@ class Clock:
         """Of so many seconds, those until the end has to be settled."""
         if self.last is not None or self._seconds is None:
             return seconds
-        return max(0.0, min(seconds, (self._settles - self._share()) * self._seconds + 0.01))
+        return max(0.0, min(seconds, (max(self._settles - self._share(), SHOWN)) * self._seconds + 0.01))

@@ -273,7 +273,7 @@ class _Run:
             taken, compiling = time.monotonic() - before, done == 1
             if not compiling:
                 made, working = made + done - begun, working + taken
-            clock.settle(done, made / max(working, 1e-9))
+            clock.settle(done, made, working)
             plan = plan._replace(horizon=jnp.int32(clock.horizon or 0))
             ended = clock.ended(done)
             if compiling and not ended:
