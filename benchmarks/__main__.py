@@ -1,10 +1,12 @@
 """Harmonium beside its peers, in one run: speed of updates, quality for the time, other data, start-up and memory, scaling.
 
     pip install -e ".[bench]"
-    python -m benchmarks --data FOLDER [--only updates mnist wide tables start scaling toys] [--record]
+    python -m benchmarks --data FOLDER [--only updates mnist wide tables start scaling toys
+        classification anomalies completion] [--record]
 
-FOLDER holds mnist_binarized_larochelle.npz, debd_small.npz and uci_binary.npz (bit-packed rows). `--record` appends the tables
-to benchmarks/RESULTS.md; pictures lie beside it. All parts together take about two hours on two cores.
+FOLDER holds mnist_binarized_larochelle.npz, debd_small.npz and uci_binary.npz (bit-packed rows), and mnist_60k.npz (grey
+levels). `--record` appends the tables to benchmarks/RESULTS.md; pictures lie beside it. All parts together take about two
+hours on two cores.
 """
 
 from __future__ import annotations
@@ -15,7 +17,19 @@ import shlex
 import sys
 from pathlib import Path
 
-from benchmarks import here, mnist_race, other_data, scaling, start_up, toys, update_speed, wide_mnist
+from benchmarks import (
+    anomalies,
+    classification,
+    completion,
+    here,
+    mnist_race,
+    other_data,
+    scaling,
+    start_up,
+    toys,
+    update_speed,
+    wide_mnist,
+)
 
 PACKAGES = ("harmonium", "numpy", "scikit-learn", "torch", "rbms", "learnergy")
 
@@ -31,7 +45,10 @@ def main() -> None:
     parser.add_argument("--hidden", type=int, default=1000, help="hidden units of the part `wide`")
     parser.add_argument("--wide-minutes", type=float, default=40, help="of the part `wide`")
     parser.add_argument("--l1", type=float, help="penalty of the part `wide`; by default the defaults' own")
-    names = ("updates", "mnist", "wide", "tables", "start", "scaling", "toys")
+    names = ("updates", "mnist", "wide", "tables", "start", "scaling", "toys", "classification", "anomalies", "completion")
+    parser.add_argument("--class-minutes", type=float, default=18, help="of the hybrid classifier on MNIST")
+    objectives = classification.OBJECTIVES
+    parser.add_argument("--objectives", nargs="+", choices=objectives, default=objectives, help="on MNIST")
     parser.add_argument("--only", nargs="+", choices=names, default=names)
     given = parser.parse_args()
     parts = {
@@ -50,8 +67,15 @@ def main() -> None:
             ),
         ),
         "scaling": ("Scaling", lambda: scaling.main(given.out)),
+        "classification": (
+            "Classification",
+            lambda: classification.main(given.data, given.class_minutes, tuple(given.objectives)),
+        ),
+        "anomalies": ("Anomalies", anomalies.main),
+        "completion": ("Missing cells", completion.main),
     }
-    if given.data is None and {"start", "tables", "mnist", "wide"} & set(given.only):
+    needing = {"start", "tables", "mnist", "wide"}
+    if given.data is None and needing & set(given.only):
         parser.error("--data FOLDER is needed, except with --only updates, toys or scaling")
     for name, (title, measure) in parts.items():
         if name not in given.only:

@@ -83,6 +83,7 @@ def complete(
     method: str = "auto",
     chains: int = CHAINS,
     sweeps: int = SWEEPS,
+    expected: bool = False,
     seed: int = 0,
 ) -> Completion:
     """Fill the missing cells (NaN) of `v [n, V]`; observed cells stay as they are.
@@ -90,12 +91,13 @@ def complete(
     Args:
         draws: multiple imputations D, beside the most probable values. method: `exact`, by enumeration of the hidden layer;
             `gibbs`; or `auto`, exact where that takes seconds. chains, sweeps: Gibbs chains for each row, and the sweeps of
-            each, of which the second half is averaged and the last is a draw.
+            each, of which the second half is averaged and the last is a draw. expected: observed cells may hold expected
+            values, such as grey levels that are probabilities of binary units.
 
     Raises:
         InputError: a malformed machine, v outside the units' domain, a unit missing in part, or an argument out of range.
     """
-    rows = _rows(rbm, v)
+    rows = _rows(rbm, v, expected)
     draws = checks.whole(draws, "draws", 0)
     chains, sweeps = checks.whole(chains, "chains"), checks.whole(sweeps, "sweeps", 2)
     key = key_of(seed)
@@ -189,8 +191,8 @@ def nearest_states(units: Units, mean: np.ndarray) -> np.ndarray:
     return found
 
 
-def _rows(rbm: RBM, v: Any) -> np.ndarray:
-    rows = model.validate(rbm).visible.check(v, "v", missing=True)
+def _rows(rbm: RBM, v: Any, expected: bool = False) -> np.ndarray:
+    rows = model.validate(rbm).visible.check(v, "v", missing=True, expected=expected)
     if rows.ndim != 2 or len(rows) == 0:
         raise InputError(f"v must have shape [n, {rbm.visible.size}] with n at least 1, but has {list(rows.shape)}")
     return rows.astype(np.float64)

@@ -157,17 +157,19 @@ def _moments_of_the_probable(rbm: RBM, in_blocks: Blocks) -> Any:
     return reduce(partial(jax.tree.map, np.add), slabs.run(of_block, len(chosen)))
 
 
-def log_likelihood(rbm: RBM, v: Any, log_z: float | None = None) -> np.ndarray:
+def log_likelihood(rbm: RBM, v: Any, log_z: float | None = None, expected: bool = False) -> np.ndarray:
     """ln p(v) = -F(v) - ln Z for each row, `[..., V] -> [...]`, in nats.
 
     Args:
-        v: `[..., V]`. log_z: `log_partition(rbm)` if at hand.
+        v: `[..., V]`. log_z: `log_partition(rbm)` if at hand. expected: v may hold expected values of the units, such as
+            probabilities of binary ones; since -F is convex in v, what is returned for such a row is a lower bound of the mean
+            over rows drawn with those expectations.
 
     Raises:
         InputError: v is outside the units' domain, or the machine cannot be enumerated.
     """
     rbm = float64(rbm)
-    v = rbm.visible.check(v, "v").astype(np.float64)
+    v = rbm.visible.check(v, "v", expected=expected).astype(np.float64)
     if log_z is None:
         log_z = log_partition(rbm)
     flat = v.reshape(-1, v.shape[-1])

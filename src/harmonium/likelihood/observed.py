@@ -64,9 +64,10 @@ def log_weights(
     Exact where no cell is missing, or where rows x hidden states x columns are at most `most_terms`; otherwise annealed, `runs`
     times a row.
     """
+    v = np.asarray(v, dtype=np.float64)
     holes = np.isnan(v).any(axis=1)
     value, error = np.empty(len(v)), np.zeros(len(v))
-    value[~holes] = exact.log_likelihood(rbm, v[~holes], 0.0)
+    value[~holes] = exact.log_likelihood(rbm, v[~holes], 0.0, expected=True)  # callers have checked what the rows may hold
     method = "exact"
     if holes.any():
         rows = v[holes]

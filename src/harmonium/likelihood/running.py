@@ -20,6 +20,7 @@ from harmonium.exact.values import float64
 from harmonium.keys import key_of
 from harmonium.likelihood import annealing, weights
 from harmonium.model import RBM
+from harmonium.units import Units
 
 RUNS, TEMPERATURES = 64, 1024
 PILOT = 256
@@ -30,11 +31,11 @@ class RunningEstimate:
     """ln Z of one machine after another of the same layers.
 
     Args:
-        rbm: the first of them. data: `[n, V]`, to which the path's start is fitted.
+        rbm: the first of them. start: `[n, V]`, rows to which the path's start is fitted, or the visible units themselves.
     """
 
-    def __init__(self, rbm: RBM, data: Any) -> None:
-        units = rbm.visible.fit_base_rate(data)
+    def __init__(self, rbm: RBM, start: Any) -> None:
+        units = start if isinstance(start, Units) else rbm.visible.fit_base_rate(start)
         self._base = model.independent(units, rbm.hidden.flat())
         self._schedule = annealing.even_schedule()
         self._placed = False

@@ -22,6 +22,8 @@ MOST_NUMBERS = 1 << 20
 FEWEST_UPDATES, EPOCHS = 1024, 16
 """And at most so many updates, or updates of so many epochs, whichever are more: no run prepares much that it may not need."""
 SHUFFLED_TOGETHER = 1 << 14
+PADDED_TO = 64
+"""Rows in memory are a multiple of so many."""
 MOST_BYTES = 1 << 26
 """Bytes of rows in a window that is read, of which two are held at a time."""
 
@@ -70,19 +72,25 @@ class Batches:
 
     Args:
         rows: `[n, V]`, on the host or to be read. units: whose domain rows that are read are held to.
+        expected: whether rows may hold expected values of the units.
     """
 
-    def __init__(self, rows: np.ndarray | Streamed, units: Units, batch_size: int, seed: int) -> None:
-        self._units, self._seed, self._size = units, seed, batch_size
+    def __init__(self, rows: np.ndarray | Streamed, units: Units, batch_size: int, seed: int, expected: bool = False) -> None:
+        self._units, self._seed, self._size, self._expected = units, seed, batch_size, expected
         self._count = len(rows)
         self.in_epoch = self._count // batch_size
         self._streamed = rows if isinstance(rows, Streamed) else None
-        self._resident = None if isinstance(rows, Streamed) else jnp.asarray(rows)
+        self._resident = None if isinstance(rows, Streamed) else jnp.asarray(self._padded(rows))
         fits = MOST_NUMBERS if self._streamed is None else MOST_BYTES // (4 * self._streamed.shape[1])
         self.length = max(1, min(fits // batch_size, max(FEWEST_UPDATES, EPOCHS * self.in_epoch)))
         # Epochs of few rows are shuffled many at a time, because it is the call that takes the time.
         self._together = max(1, SHUFFLED_TOGETHER // self._count)
         self._group, self._orders = -1, np.empty((0, 0), np.int32)
+
+    def _padded(self, rows: np.ndarray) -> np.ndarray:
+        """The rows, and zeros that no update gets: sets of nearly equal sizes, such as folds, are then compiled once."""
+        missing = -self._count % PADDED_TO if self._size < self._count else 0
+        return np.pad(rows, ((0, missing), (0, 0))) if missing else rows
 
     def windows(self) -> Generator[Window]:
         """Window 0, 1, 2, ... without end, each prepared while the one before it is in use."""
@@ -108,7 +116,7 @@ class Batches:
         assert self._streamed is not None
         rows = self._streamed.take(order.ravel())
         try:
-            self._units.check(rows, "data")
+            self._units.check(rows, "data", expected=self._expected)
         except InputError as error:
             # The row numbers of that message are places in this window, which nobody knows.
             bad = next(i for i, row in enumerate(rows) if not self._in_domain(row))
@@ -117,7 +125,7 @@ class Batches:
 
     def _in_domain(self, row: np.ndarray) -> bool:
         try:
-            self._units.check(row, "data")
+            self._units.check(row, "data", expected=self._expected)
         except InputError:
             return False
         return True

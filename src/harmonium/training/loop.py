@@ -112,6 +112,8 @@ def train(
     valid: Any = None,
     seed: int = 0,
     bfloat16: bool = False,
+    expected: bool = False,
+    follow: bool = True,
     exact_seconds: float = EXACT_SECONDS,
     estimates: bool = True,
     seconds_between_states: float | Callable[[], float] = 1.0,
@@ -138,6 +140,8 @@ def train(
         average: share of the run so far that the average of the iterates reaches back, in [0, 1]; 0 turns averaging off.
         valid: held-out rows `[m, V]`, for the metrics alone. seed: of every random number.
         bfloat16: round the factors of the estimator's matrix products to bfloat16, with sums and all else in float32.
+        expected: rows may hold expected values of the visible units, such as grey levels that are probabilities of binary ones.
+        follow: measure the states; without it their metrics are the step, the speed and the time.
         exact_seconds: an exact log likelihood is followed where one is forecast to take no longer. estimates: follow an
             estimated one elsewhere, in runs of more than some seconds.
         seconds_between_states: or a function that is asked for them after every state.
@@ -147,9 +151,9 @@ def train(
         DivergenceError: a parameter is no longer a number, or absurdly large.
     """
     model.validate(rbm)
-    shown = _sampled(rbm, data, "data")
+    shown = _sampled(rbm, data, "data", expected)
     rows = as_streamed(data) or shown
-    held_out = None if valid is None else _sampled(rbm, valid, "valid")
+    held_out = None if valid is None else _sampled(rbm, valid, "valid", expected)
     batch_size = min(checks.whole(batch_size, "batch_size"), len(rows))
     if (updates is not None) + (epochs is not None) + (minutes is not None) != 1:
         raise InputError("say when to stop: exactly one of updates, epochs or minutes must be given")
@@ -173,8 +177,8 @@ def train(
         )
     if patience != 0:
         checks.positive(patience, "patience")
-        if valid is None:
-            raise InputError("patience needs held-out rows: give valid too")
+        if valid is None or not follow:
+            raise InputError("patience needs held-out rows that are followed: give valid too")
     if brake is not None and not 0 <= brake[0] < brake[1] <= MOST:
         raise InputError(f"brake must be two numbers of updates, the first before the last, but is {brake}")
     spacing = seconds_between_states
@@ -182,8 +186,8 @@ def train(
         checks.positive(spacing, "seconds_between_states")
     estimator = estimator or centred(pcd(1, chains=100))
     optimiser = optimiser or DEFAULT_OPTIMISER
-    supply = Batches(rows, rbm.visible, batch_size, checks.seed(seed))
-    monitor = Monitor(rbm, shown, held_out, supply.in_epoch, exact_seconds, estimates)
+    supply = Batches(rows, rbm.visible, batch_size, checks.seed(seed), expected)
+    monitor = Monitor(rbm, shown, held_out, supply.in_epoch, exact_seconds, estimates, follow)
     incomplete = rows if isinstance(rows, np.ndarray) and rows.dtype.kind == "f" and np.isnan(rows).any() else None
     brakes = Patience(patience) if patience else None
     run = _Run(rbm, estimator, optimiser, supply, monitor, bfloat16, spacing, brakes, incomplete)
@@ -191,8 +195,8 @@ def train(
     return run.states(clock, cooldown, average, Brake(*brake) if brake else NO_BRAKE, seed)
 
 
-def _rows(rbm: RBM, data: Any, what: str, missing: bool = True) -> np.ndarray:
-    array = rbm.visible.check(data, what, missing)
+def _rows(rbm: RBM, data: Any, what: str, expected: bool, missing: bool = True) -> np.ndarray:
+    array = rbm.visible.check(data, what, missing, expected)
     if array.ndim != 2 or len(array) == 0:
         raise InputError(f"{what} must have shape [n, {rbm.visible.size}] with n at least 1, but has {list(array.shape)}")
     # Data of small whole numbers travels as bytes; batches become floating point on the device.
@@ -203,13 +207,13 @@ def _rows(rbm: RBM, data: Any, what: str, missing: bool = True) -> np.ndarray:
     return array.astype(np.float32)
 
 
-def _sampled(rbm: RBM, data: Any, what: str) -> np.ndarray:
+def _sampled(rbm: RBM, data: Any, what: str, expected: bool) -> np.ndarray:
     """The rows to be followed: of streamed ones some, read at once."""
     streamed = as_streamed(data)
     if streamed is None:
-        return _rows(rbm, data, what)
+        return _rows(rbm, data, what, expected)
     some = "" if len(streamed) <= MOST_ROWS else f" (of {MOST_ROWS:,} evenly spaced rows)"
-    return _rows(rbm, sample_of(streamed, MOST_ROWS, what), what + some, missing=False)
+    return _rows(rbm, sample_of(streamed, MOST_ROWS, what), what + some, expected, missing=False)
 
 
 @dataclass

@@ -50,7 +50,9 @@ class Monitor:
         in_epoch: int,
         exact_seconds: float,
         estimates: bool,
+        follow: bool = True,
     ) -> None:
+        self._follow = follow
         most = MOST_INCOMPLETE if any(map(_has_holes, (rows, held_out))) else MOST_ROWS
         self._held_out = None if held_out is None else _spaced(held_out, most)
         # As many training rows as held-out ones, so that the two means are comparable.
@@ -58,8 +60,8 @@ class Monitor:
         self._in_epoch, self._begun = in_epoch, time.monotonic()
         self._variance = float(np.var(with_stand_ins(rbm.visible, self._shown), axis=0, dtype=np.float64).sum())
         self._spent, self._compiled = 0.0, False
-        self._exact = exact.forecast(rbm) <= exact_seconds
-        self._running = None if self._exact or not estimates else self._estimator_of(rbm)
+        self._exact = follow and exact.forecast(rbm) <= exact_seconds
+        self._running = None if self._exact or not (estimates and follow) else self._estimator_of(rbm)
         self._estimated = False
 
     def _estimator_of(self, rbm: RBM) -> RunningEstimate:
@@ -72,6 +74,8 @@ class Monitor:
         before = time.monotonic()
         elapsed = before - self._begun
         metrics = {"epoch": done / self._in_epoch, "seconds": elapsed}
+        if not self._follow:
+            return metrics
         if not ended and self._spent > MONITOR_SHARE * elapsed:
             return metrics
         shown = _mean_free_energy(rbm, self._shown)

@@ -150,11 +150,12 @@ class Units(UnitByUnit):
 
     # ---- data
 
-    def check(self, x: Any, what: str, missing: bool = False) -> np.ndarray:
+    def check(self, x: Any, what: str, missing: bool = False, expected: bool = False) -> np.ndarray:
         """Return `x` as an array `[..., N]` if it lies in the domain of these units.
 
         Args:
             missing: let NaN stand for a cell that is missing, of a unit of several columns for all of them.
+            expected: let expected values of the units stand for their values, such as probabilities for those of binary units.
 
         Raises:
             InputError: a wrong number of columns, a value that is not finite, or one outside the domain.
@@ -171,11 +172,11 @@ class Units(UnitByUnit):
             if in_part.any():
                 torn = np.repeat(in_part, widths, axis=-1) & absent
                 raise InputError(f"{what} has {_first(array, torn)}, but a unit of several columns is missing as a whole")
-            self.check(np.where(absent, self.any_state, array), what)
+            self.check(np.where(absent, self.any_state, array), what, expected=expected)
             return array
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             raise InputError(f"{what} has {_first(array, ~np.isfinite(array))}; every value must be a finite number")
-        outside = self._outside_domain(array)
+        outside = self._outside_expected(array) if expected else self._outside_domain(array)
         if outside.any():
             kind = self.at(int(np.argwhere(outside)[0, -1]))
             raise InputError(f"{what} has {_first(array, outside)}, but a {kind.name} unit {kind._domain()}")
@@ -188,6 +189,10 @@ class Units(UnitByUnit):
     @abc.abstractmethod
     def _outside_domain(self, x: np.ndarray) -> np.ndarray:
         """Where `x` is not a value these units can take."""
+
+    def _outside_expected(self, x: np.ndarray) -> np.ndarray:
+        """Where `x` is no expected value of these units; by default, where it is none of their values."""
+        return self._outside_domain(x)
 
     @abc.abstractmethod
     def _domain(self) -> str:

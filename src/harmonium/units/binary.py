@@ -80,5 +80,8 @@ class Binary(Units):
     def _outside_domain(self, x: np.ndarray) -> np.ndarray:
         return (x != 0) & (x != 1)
 
+    def _outside_expected(self, x: np.ndarray) -> np.ndarray:
+        return (x < 0) | (x > 1)
+
     def _domain(self) -> str:
         return "is 0 or 1 (--binarise, or hm.data.binarise, makes such values from grey levels; gaussian units take any)"

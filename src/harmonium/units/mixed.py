@@ -123,6 +123,9 @@ class Mixed(Units):
     def _outside_domain(self, x: np.ndarray) -> np.ndarray:
         return np.concatenate(self._each("_outside_domain", x), axis=-1)
 
+    def _outside_expected(self, x: np.ndarray) -> np.ndarray:
+        return np.concatenate(self._each("_outside_expected", x), axis=-1)
+
     def _domain(self) -> str:
         return "has the values of its part"
 

@@ -81,5 +81,8 @@ class Spin(Units):
     def _outside_domain(self, x: np.ndarray) -> np.ndarray:
         return (x != -1) & (x != 1)
 
+    def _outside_expected(self, x: np.ndarray) -> np.ndarray:
+        return np.abs(x) > 1
+
     def _domain(self) -> str:
         return "is -1 or +1"

@@ -1,4 +1,4 @@
-"""Between Harmonium and scikit-learn: a trained `BernoulliRBM` as a machine, and a machine as a `BernoulliRBM`."""
+"""A trained `BernoulliRBM` as a machine, and a machine as a `BernoulliRBM`."""
 
 from __future__ import annotations
 

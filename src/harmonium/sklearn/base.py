@@ -1,0 +1,188 @@
+"""What the estimators share: their parameters, how they read rows and train a machine, ln p(v)."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from harmonium import exact
+from harmonium.checks import InputError
+from harmonium.exact.values import float64
+from harmonium.likelihood.evaluation import can_be_exact
+from harmonium.likelihood.running import RunningEstimate
+from harmonium.model import RBM
+from harmonium.sklearn import fitting, rows
+from harmonium.sklearn.columns import Columns, columns_of, is_table
+from harmonium.units import Binary, Categorical, Mixed, with_stand_ins
+
+SCALE = 0.01
+"""Standard deviation of the weights that training starts from."""
+PATIENCE = 0.5
+
+
+class Machine(BaseEstimator):
+    """An RBM with scikit-learn's manners. Its fitted attributes are NumPy arrays and dataclasses of such."""
+
+    _finite: bool | str = True
+    """What `validate_data` is told of cells that are NaN: True to refuse them."""
+    _sparse: str | bool = "csr"
+    """And of sparse matrices: False to refuse them."""
+    columns_: Columns
+    rbm_: RBM
+
+    _parameter_constraints: dict[str, list[Any]] = {
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "learning_rate": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
+        "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "n_iter": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "minutes": [Interval(Real, 0, None, closed="neither"), None],
+        "visible": [StrOptions({"auto", "binary", "spin", "gaussian", "table"})],
+        "gradient": [str],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "verbose": ["verbose"],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        n_components: int = 256,
+        *,
+        learning_rate: float | str = "auto",
+        batch_size: int | str = "auto",
+        n_iter: int | str = "auto",
+        minutes: float | None = None,
+        visible: str = "auto",
+        gradient: str = "auto",
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        verbose: int | bool = 0,
+        random_state: Any = None,
+    ) -> None:
+        self.n_components = n_components
+        self.learning_rate = learning_rate
+        self.batch_size = batch_size
+        self.n_iter = n_iter
+        self.minutes = minutes
+        self.visible = visible
+        self.gradient = gradient
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.verbose = verbose
+        self.random_state = random_state
+
+    # ---- what is fitted
+
+    @property
+    def components_(self) -> np.ndarray:
+        """The weights as BernoulliRBM has them, `[n_components, V]`."""
+        return np.asarray(self._fitted().weights.T)
+
+    @property
+    def intercept_visible_(self) -> np.ndarray:
+        """Biases of the visible units, `[V]`."""
+        return np.asarray(self._fitted().visible.linear)
+
+    @property
+    def intercept_hidden_(self) -> np.ndarray:
+        """Biases of the hidden units, `[n_components]`."""
+        return np.asarray(self._fitted().hidden.linear)
+
+    def _fitted(self) -> RBM:
+        if "rbm_" not in vars(self):
+            raise AttributeError(f"this {type(self).__name__} is not fitted yet")
+        return self.rbm_
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = bool(self._sparse)
+        return tags
+
+    # ---- rows
+
+    def _validated(self, X: Any, *, reset: bool = False) -> Any:
+        """`X` as scikit-learn checks it, an array or sparse matrix; a frame that is a table as it is."""
+        if not reset:
+            check_is_fitted(self)
+        if is_table(X, self.visible) if reset else self.columns_.of_frame:
+            validate_data(self, X, reset=reset, skip_check_array=True)
+        else:
+            X = validate_data(
+                self, X, accept_sparse=self._sparse, dtype=(np.float64, np.float32), ensure_all_finite=self._finite, reset=reset
+            )
+        if reset:
+            self.columns_ = columns_of(X, self.visible)
+        return X
+
+    def _read(self, X: Any, *, reset: bool = False) -> Any:
+        """`X` as rows for the machine, `[n, V]`: an array, or a sparse matrix where its values are taken as they are."""
+        validated = self._validated(X, reset=reset)
+        v = self.columns_.encode(validated)
+        if self._finite is True and self.columns_.of_frame and np.isnan(v).any():
+            raise InputError("X has cells without a value: complete them first, for example by RBMImputer")
+        return v
+
+    # ---- training
+
+    def _start(self, v: Any, random: np.random.RandomState, label: np.ndarray | None = None) -> RBM:
+        """The machine that training starts from, visible biases at the base rate of rows (and one-hot labels `[n, C]`)."""
+        units = self.columns_.units()
+        visible = units.fit_base_rate(with_stand_ins(units, fitting.dense(v)))
+        if label is not None:
+            visible = Mixed((visible, Categorical.zeros((label.shape[1],)).fit_base_rate(label)))
+        weights = random.normal(0, SCALE, (visible.size, self.n_components))
+        return RBM(visible, Binary.zeros(self.n_components), weights)
+
+    def _train(self, v: Any) -> None:
+        """Fit `rbm_` to the rows."""
+        random = check_random_state(self.random_state)
+        held_out = None
+        if self.early_stopping:
+            chosen, rest = fitting.hold_out(v.shape[0], self.validation_fraction, random)
+            held_out, v = v[chosen], v[rest]
+        rbm = self._start(v, random)
+        self._base_rate, self.rbm_, self._chains = rbm.visible, rbm, None
+        self.__dict__.pop("log_partition_", None)
+        settings = fitting.settings(v.shape[0], rbm, self.gradient, self.learning_rate, self.batch_size)
+        patience = PATIENCE if self.early_stopping else 0.0
+        length, seed = self._length(), fitting.seed_from(random)
+        follow = self.early_stopping or bool(self.verbose)
+        for state in fitting.states(rbm, v, settings, length, seed, valid=held_out, patience=patience, follow=follow):
+            if self.verbose:
+                self._tell(state.metrics)
+        self.rbm_, self._chains = float64(state.rbm), state.estimator
+
+    def _length(self) -> fitting.Length:
+        return fitting.Length(None if self.n_iter == "auto" else int(self.n_iter), self.minutes)
+
+    def _tell(self, metrics: dict[str, float]) -> None:
+        known = "".join(
+            f", {name.replace('_', ' ')} {metrics[name]:.3f}"
+            for name in ("train_log_likelihood", "valid_log_likelihood", "held_out_error")
+            if name in metrics
+        )
+        print(f"[{type(self).__name__}] update {metrics['step']:,.0f}, {metrics['seconds']:.1f} s{known}")  # noqa: T201
+
+    # ---- likelihoods
+
+    def _log_partition(self) -> float:
+        """ln Z (nats), computed once and kept as `log_partition_`: exact, or by annealed importance sampling."""
+        if "log_partition_" not in vars(self):
+            if can_be_exact(self.rbm_):
+                found = exact.log_partition(self.rbm_), 0.0
+            else:
+                found = RunningEstimate(self.rbm_, self._base_rate).log_partition(self.rbm_)
+            self.log_partition_, self.log_partition_error_ = found
+        return float(self.log_partition_)
+
+    def _log_likelihood(self, v: Any) -> np.ndarray:
+        """ln p of each row in the data's own units, `[n]` (nats)."""
+        log_z = self._log_partition()
+        found = -rows.by_rows(rows.free_energy, self.rbm_, v).astype(np.float64) - log_z
+        return np.asarray(found + self.columns_.log_density)

@@ -1,0 +1,164 @@
+"""Classification by an RBM whose last visible unit is the label."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+from numbers import Real
+from typing import Any
+
+import numpy as np
+import optax
+from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_consistent_length, column_or_1d
+
+from harmonium import classification
+from harmonium.exact.values import float64
+from harmonium.model import RBM
+from harmonium.sklearn import fitting, rows
+from harmonium.sklearn.base import Machine
+
+BATCH = 100
+RATE = 0.01
+"""Of Adam, which suits these objectives better than plain ascent: their gradients shrink as rows are learnt
+(benchmarks/RESULTS.md)."""
+
+
+class RBMClassifier(ClassifierMixin, Machine):
+    """A classifier: an RBM whose visible layer is the columns of X and the label, with p(y | v) exact.
+
+    Args:
+        objective: what is maximised: `generative`, the mean ln p(v, y); `discriminative`, that of ln p(y | v), with an exact
+            gradient; `hybrid`, ln p(y | v) + alpha ln p(v, y).
+        alpha: the generative share of `hybrid`: a regulariser. dropout: share of the cells that the other part of the objective
+            takes for 0 in each update, chosen anew each time: another one.
+        gradient: of ln p(v, y): `auto` (`cd-1` in `hybrid`, as the source has it), or a name as in `RBMTransformer`.
+        early_stopping: keep the machine with the fewest errors on held-out rows.
+        All others as those of `RBMTransformer`; rates are those of Adam, except for `generative`.
+
+    Attributes:
+        classes_: the labels, `[C]`. rbm_: the machine; its last C visible columns are the label, one-hot. columns_,
+            n_features_in_, feature_names_in_: as in `RBMTransformer`.
+
+    References: see `harmonium.classification`.
+    """
+
+    _parameter_constraints: dict[str, list[Any]] = {
+        **Machine._parameter_constraints,
+        "objective": [StrOptions({"generative", "discriminative", "hybrid"})],
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+    }
+
+    def __init__(
+        self,
+        n_components: int = 256,
+        *,
+        objective: str = "hybrid",
+        alpha: float = 0.01,
+        dropout: float = 0.2,
+        learning_rate: float | str = "auto",
+        batch_size: int | str = "auto",
+        n_iter: int | str = "auto",
+        minutes: float | None = None,
+        visible: str = "auto",
+        gradient: str = "auto",
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        verbose: int | bool = 0,
+        random_state: Any = None,
+    ) -> None:
+        super().__init__(
+            n_components,
+            learning_rate=learning_rate,
+            batch_size=batch_size,
+            n_iter=n_iter,
+            minutes=minutes,
+            visible=visible,
+            gradient=gradient,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            verbose=verbose,
+            random_state=random_state,
+        )
+        self.objective = objective
+        self.alpha = alpha
+        self.dropout = dropout
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any) -> RBMClassifier:
+        """Train the machine on the rows of X `[n, V]` and their labels y `[n]`."""
+        v = self._read(X, reset=True)
+        numbers = self._numbers(X, y)
+        label = np.eye(len(self.classes_))[numbers]
+        random = check_random_state(self.random_state)
+        held_out = None
+        if self.early_stopping:
+            chosen, rest = fitting.hold_out(v.shape[0], self.validation_fraction, random)
+            held_out, v, label = (v[chosen], numbers[chosen]), v[rest], label[rest]
+        self._train_with_label(v, label, held_out, random)
+        return self
+
+    def _numbers(self, X: Any, y: Any) -> np.ndarray:
+        """Labels as numbers of `classes_`, `[n]`."""
+        if y is None:
+            raise ValueError("RBMClassifier requires y to be passed, but the target y is None")
+        check_classification_targets(y)
+        y = column_or_1d(y, warn=True)
+        check_consistent_length(X, y)
+        self.classes_, numbers = np.unique(y, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise ValueError(f"y must have at least two classes, but has one class: {self.classes_[0]!r}")
+        return numbers
+
+    def _train_with_label(
+        self, v: Any, label: np.ndarray, held_out: tuple[Any, np.ndarray] | None, random: np.random.RandomState
+    ) -> None:
+        """Fit `rbm_` to rows and their one-hot labels `[n, C]`, and keep the machine with the fewest held-out errors."""
+        rbm, joint, classes = self._start(v, random, label), fitting.beside(v, label), label.shape[1]
+        gradient = "cd-1" if self.objective == "hybrid" and self.gradient == "auto" else self.gradient
+        settings = fitting.settings(joint.shape[0], rbm, gradient, self.learning_rate, self.batch_size)
+        estimator = optimiser = None
+        if self.objective != "generative":
+            batch = BATCH if self.batch_size == "auto" else int(self.batch_size)
+            # Not centred: that direction is no gradient, so no sum with one.
+            settings = replace(settings, batch=min(batch, joint.shape[0]), centred=False)
+            estimator = classification.discriminative(classes, float(self.dropout))
+            if self.objective == "hybrid" and self.alpha > 0:
+                estimator = classification.hybrid(settings.make_estimator(), classes, float(self.alpha), float(self.dropout))
+            optimiser = _adam(RATE if self.learning_rate == "auto" else float(self.learning_rate))
+        fewest = np.inf
+        length, seed = self._length(), fitting.seed_from(random)
+        for state in fitting.states(rbm, joint, settings, length, seed, estimator=estimator, optimiser=optimiser):
+            errors = np.inf if held_out is None else np.mean(self._most_probable(state.rbm, held_out[0]) != held_out[1])
+            if errors <= fewest:
+                fewest, self.rbm_ = errors, state.rbm
+            if self.verbose:
+                self._tell(state.metrics | ({} if held_out is None else {"held_out_error": float(errors)}))
+        self.rbm_ = float64(self.rbm_)
+
+    def _most_probable(self, rbm: RBM, v: Any) -> np.ndarray:
+        return np.asarray(rows.by_rows(rows.log_probabilities, rbm, v, len(self.classes_)).argmax(axis=1))
+
+    def predict_log_proba(self, X: Any) -> np.ndarray:
+        """ln p(y | v) of every class, `[n, C]` (nats), in the order of `classes_`."""
+        v = self._read(X)
+        return rows.by_rows(rows.log_probabilities, self.rbm_, v, len(self.classes_)).astype(np.float64)
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """p(y | v) of every class, `[n, C]`, in the order of `classes_`."""
+        return np.exp(self.predict_log_proba(X))
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The most probable label of each row, `[n]`."""
+        v = self._read(X)
+        return np.asarray(self.classes_[self._most_probable(self.rbm_, v)])
+
+
+@lru_cache(maxsize=64)
+def _adam(rate: float) -> optax.GradientTransformation:
+    """The same object for equal rates, so that what is compiled for it serves again."""
+    return optax.adam(rate)

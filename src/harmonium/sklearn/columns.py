@@ -1,0 +1,212 @@
+"""What the columns of X are to a machine, and the way there and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from harmonium import tables
+from harmonium.checks import InputError
+from harmonium.data import Frame, Schema, from_native, infer, to_native
+from harmonium.data.frames import missing
+from harmonium.data.streams import is_sparse
+from harmonium.units import Binary, Gaussian, Mixed, Spin, Units
+
+
+@dataclass(frozen=True, eq=False)
+class Values:
+    """Columns whose values the machine takes as they are: of binary or spin units, all of them.
+
+    Args:
+        spin: -1 and 1, not 0 and 1. count: V.
+    """
+
+    spin: bool
+    count: int
+    of_frame = False
+    log_density = 0.0
+
+    def units(self) -> Units:
+        """The visible units, without parameters to speak of."""
+        return (Spin if self.spin else Binary).zeros(self.count)
+
+    def encode(self, X: Any) -> Any:
+        """X as the machine's rows.
+
+        Raises:
+            InputError: a value that is none of these units, nor an expected value of them.
+        """
+        values = X.data if is_sparse(X) else X
+        least = -1 if self.spin else 0
+        if ((values < least) | (values > 1)).any():
+            kind = "spin" if self.spin else "binary"
+            raise InputError(
+                f"X has values from {np.nanmin(values):g} to {np.nanmax(values):g}, but {kind} units take values "
+                f"from {least} to 1: scale them, or fit with visible='gaussian'"
+            )
+        return X
+
+    def decode(self, v: np.ndarray) -> Any:
+        """The machine's rows as X."""
+        return v
+
+    def filled(self, X: np.ndarray, v: np.ndarray) -> Any:
+        """X with its missing cells from the machine's rows."""
+        return np.where(np.isnan(X), self.decode(v), X)
+
+
+@dataclass(frozen=True, eq=False)
+class Standardised:
+    """Real columns in standard deviations from their means, and beside them columns of zeros and ones, which come first in
+    the machine.
+
+    Args:
+        mean, scale: `[V]`, 0 and 1 for binary columns. order: the column of X that each of the machine's is, `[V]`. binary:
+            how many of them are binary.
+    """
+
+    mean: np.ndarray
+    scale: np.ndarray
+    order: np.ndarray
+    binary: int
+    of_frame = False
+
+    @property
+    def log_density(self) -> float:
+        """What ln p changes by from the machine's columns to those of X (nats)."""
+        return -float(np.log(self.scale).sum())
+
+    def units(self) -> Units:
+        """The visible units, without parameters to speak of."""
+        real = len(self.order) - self.binary
+        if not self.binary:
+            return Gaussian.zeros(real)
+        return Mixed((Binary.zeros(self.binary), Gaussian.zeros(real)))
+
+    def encode(self, X: Any) -> Any:
+        """X as the machine's rows; raises as `Values.encode`."""
+        dense = X.toarray() if is_sparse(X) else X
+        v = ((dense - self.mean) / self.scale).astype(dense.dtype)[:, self.order]
+        if ((v[:, : self.binary] < 0) | (v[:, : self.binary] > 1)).any():
+            raise InputError("X has other values than 0 and 1 in columns that had only those when the machine was fitted")
+        return v
+
+    def decode(self, v: np.ndarray) -> Any:
+        """The machine's rows as X."""
+        X = np.empty_like(v)
+        X[:, self.order] = v
+        return X * self.scale + self.mean
+
+    def filled(self, X: np.ndarray, v: np.ndarray) -> Any:
+        """X with its missing cells from the machine's rows."""
+        return np.where(np.isnan(X), self.decode(v), X)
+
+
+@dataclass(frozen=True, eq=False)
+class Tabular:
+    """Columns of any kinds, by a schema.
+
+    Args:
+        names: of the columns of X. like: a frame of no rows, whose library the rows come back in; None for arrays.
+    """
+
+    schema: Schema
+    names: tuple[str, ...]
+    like: Any
+
+    @property
+    def of_frame(self) -> bool:
+        return self.like is not None
+
+    @property
+    def log_density(self) -> float:
+        """As of `Standardised`."""
+        return -sum(float(np.log(column.scale)) for column in self.schema.columns if column.kind == "real")
+
+    def units(self) -> Units:
+        """The visible units, without parameters to speak of."""
+        return tables.units_of(self.schema)
+
+    def encode(self, X: Any) -> np.ndarray:
+        """X as the machine's rows, NaN where cells are missing.
+
+        Raises:
+            InputError: a value that its column did not have when the machine was fitted.
+        """
+        return self.schema.encode(_frame(X, self.names))
+
+    def decode(self, v: np.ndarray) -> Any:
+        """The machine's rows as X; columns that the schema leaves out are not there."""
+        columns = self.schema.decode(v)
+        return np.stack(list(columns.values()), axis=1) if self.like is None else to_native(columns, self.like)
+
+    def filled(self, X: Any, v: np.ndarray) -> Any:
+        """X with its missing cells from the machine's rows; columns that the schema leaves out as they are."""
+        decoded = self.schema.decode(v)
+        columns = {}
+        for name, cells in _frame(X, self.names).columns.items():
+            columns[name] = np.where(missing(cells), decoded[name], cells) if name in decoded else cells
+        return np.stack(list(columns.values()), axis=1) if self.like is None else to_native(columns, X)
+
+
+def is_table(X: Any, visible: str) -> bool:
+    """Whether X is a frame that a schema is to be made of: as asked, or because a column holds no numbers.
+
+    Without names that are text, unasked, it is an array to this room, as it is to scikit-learn.
+    """
+    if visible not in ("auto", "table") or not hasattr(X, "columns"):
+        return False
+    if visible == "auto" and not all(isinstance(name, str) for name in X.columns):
+        return False
+    return visible == "table" or any(cells.dtype.kind == "O" for cells in from_native(X, "X").columns.values())
+
+
+def _frame(X: Any, names: tuple[str, ...]) -> Frame:
+    """X as a table; an array's columns under these names."""
+    return from_native(X, "X") if hasattr(X, "columns") else Frame(dict(zip(names, np.asarray(X, np.float64).T, strict=True)))
+
+
+Columns = Values | Standardised | Tabular
+
+
+def columns_of(X: Any, visible: str) -> Columns:
+    """What the columns of X are; `visible` as in `RBMTransformer`.
+
+    Raises:
+        InputError: no schema can be made of a frame, for one of the reasons that `harmonium.data.infer` gives.
+    """
+    if not is_table(X, visible) and visible != "table":
+        return _values_of(X, visible)
+    if hasattr(X, "columns"):
+        frame = from_native(X, "X")
+        like = X[:0]
+    else:
+        X = X.toarray() if is_sparse(X) else X
+        frame, like = _frame(X, tuple(f"x{place}" for place in range(X.shape[1]))), None
+    return Tabular(infer(frame), tuple(frame.columns), like)
+
+
+def _values_of(X: Any, visible: str) -> Values | Standardised:
+    found = X.data if is_sparse(X) else X
+    if not is_sparse(X) and (empty := np.isnan(X).all(axis=0)).any():
+        raise InputError(f"column {int(empty.argmax()) + 1} of X has no value in any row: leave it out")
+    if visible == "auto" and not np.isinf(found).any():
+        known = found[~np.isnan(found)]
+        if ((known >= 0) & (known <= 1)).all():
+            visible = "binary"
+        elif (np.abs(known) == 1).all() and not is_sparse(X):
+            visible = "spin"
+    if visible in ("binary", "spin"):
+        return Values(visible == "spin", X.shape[1])
+    dense = X.toarray() if is_sparse(X) else X
+    binary = (np.isnan(dense) | (dense == 0) | (dense == 1)).all(axis=0) & (visible == "auto")
+    present = ~np.isnan(dense)
+    counts = np.maximum(present.sum(axis=0), 1)
+    mean = np.where(present, dense, 0).sum(axis=0, dtype=np.float64) / counts
+    scale = np.sqrt((np.where(present, dense - mean, 0) ** 2).sum(axis=0) / counts)
+    # A constant column stays at zero; rounding leaves its deviation a little above.
+    scale = np.where(scale > 1e-12 * np.maximum(np.abs(mean), 1), scale, 1.0)
+    order = np.argsort(~binary, kind="stable")
+    return Standardised(np.where(binary, 0.0, mean), np.where(binary, 1.0, scale), order, int(binary.sum()))

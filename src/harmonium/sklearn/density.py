@@ -1,0 +1,102 @@
+"""Log likelihoods of rows, the unlikely ones as anomalies, and draws."""
+
+from __future__ import annotations
+
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from sklearn.base import OutlierMixin, _fit_context
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.validation import check_is_fitted
+
+from harmonium import exact, face
+from harmonium.likelihood.evaluation import can_be_exact
+from harmonium.sklearn import fitting
+from harmonium.sklearn.base import Machine
+
+SWEEPS = 1000
+
+
+class RBMDensity(OutlierMixin, Machine):
+    """A restricted Boltzmann machine as a density, and as a detector of outliers: rows whose ln p(v) is low.
+
+    Args:
+        contamination: share of the training rows that count as outliers, in (0, 0.5].
+        All others as those of `RBMTransformer`.
+
+    Attributes:
+        rbm_, columns_, log_partition_, log_partition_error_, n_features_in_, feature_names_in_: as in `RBMTransformer`; ln Z
+            is computed in `fit`. offset_: ln p(v) below which a row is an outlier.
+    """
+
+    _parameter_constraints: dict[str, list[Any]] = {
+        **Machine._parameter_constraints,
+        "contamination": [Interval(Real, 0, 0.5, closed="right")],
+    }
+
+    def __init__(
+        self,
+        n_components: int = 64,
+        *,
+        contamination: float = 0.1,
+        learning_rate: float | str = "auto",
+        batch_size: int | str = "auto",
+        n_iter: int | str = "auto",
+        minutes: float | None = None,
+        visible: str = "auto",
+        gradient: str = "auto",
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        verbose: int | bool = 0,
+        random_state: Any = None,
+    ) -> None:
+        super().__init__(
+            n_components,
+            learning_rate=learning_rate,
+            batch_size=batch_size,
+            n_iter=n_iter,
+            minutes=minutes,
+            visible=visible,
+            gradient=gradient,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            verbose=verbose,
+            random_state=random_state,
+        )
+        self.contamination = contamination
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any = None) -> RBMDensity:  # noqa: ARG002
+        """Train the machine on the rows of X, an array, a sparse matrix or a frame, `[n, V]`."""
+        v = self._read(X, reset=True)
+        self._train(v)
+        self.offset_ = float(np.percentile(self._log_likelihood(v), 100 * self.contamination))
+        return self
+
+    def score_samples(self, X: Any) -> np.ndarray:
+        """ln p(v) of each row, `[n]` (nats; a density's, in the data's own units, where columns are real)."""
+        return self._log_likelihood(self._read(X))
+
+    def score(self, X: Any, y: Any = None) -> float:  # noqa: ARG002
+        """The mean of `score_samples`: what a search over parameters maximises."""
+        return float(self.score_samples(X).mean())
+
+    def decision_function(self, X: Any) -> np.ndarray:
+        """`score_samples` minus `offset_`, `[n]`: below zero for outliers."""
+        return self.score_samples(X) - self.offset_
+
+    def predict(self, X: Any) -> np.ndarray:
+        """1 for inliers, -1 for outliers, `[n]`."""
+        return np.where(self.decision_function(X) >= 0, 1, -1)
+
+    def sample(self, n_samples: int = 1, random_state: Any = None) -> Any:
+        """Rows drawn from the machine, `[n_samples, V]`, in the form of X: independent draws where the machine can be
+        enumerated in some ten seconds, otherwise the ends of Gibbs chains of a thousand sweeps.
+        """
+        check_is_fitted(self)
+        rbm = self.rbm_
+        seed = fitting.seed_from(check_random_state(random_state))
+        drawn = exact.sample(rbm, n_samples, seed) if can_be_exact(rbm) else face.sample(rbm, n_samples, seed, sweeps=SWEEPS)
+        return self.columns_.decode(drawn)

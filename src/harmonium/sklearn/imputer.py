@@ -1,0 +1,91 @@
+"""Missing cells from what is known of their row."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sklearn.base import OneToOneFeatureMixin, TransformerMixin, _fit_context
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import StrOptions
+
+from harmonium import completion
+from harmonium.sklearn import fitting
+from harmonium.sklearn.base import Machine
+
+
+class RBMImputer(OneToOneFeatureMixin, TransformerMixin, Machine):
+    """Fills missing cells (NaN; in frames whatever counts as missing there) from p(missing cells | the row's other cells).
+
+    The machine learns from rows with missing cells too. What is filled in is exact where the hidden layer can be enumerated
+    in some seconds, and an average over Gibbs chains that hold the observed cells elsewhere (`harmonium.complete`).
+
+    Args:
+        strategy: `most_probable`, the likeliest state of each cell, of real ones the mean; `expected`, the mean of all, of
+            binary ones the probability of a 1 (of categories the likeliest); `draw`, one draw of all missing cells together,
+            another one at each call, for multiple imputation.
+        All others as those of `RBMTransformer`.
+
+    Attributes:
+        rbm_, columns_, n_features_in_, feature_names_in_: as in `RBMTransformer`.
+    """
+
+    _finite, _sparse = "allow-nan", False
+    _parameter_constraints: dict[str, list[Any]] = {
+        **Machine._parameter_constraints,
+        "strategy": [StrOptions({"most_probable", "expected", "draw"})],
+    }
+
+    def __init__(
+        self,
+        n_components: int = 64,
+        *,
+        strategy: str = "most_probable",
+        learning_rate: float | str = "auto",
+        batch_size: int | str = "auto",
+        n_iter: int | str = "auto",
+        minutes: float | None = None,
+        visible: str = "auto",
+        gradient: str = "auto",
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        verbose: int | bool = 0,
+        random_state: Any = None,
+    ) -> None:
+        super().__init__(
+            n_components,
+            learning_rate=learning_rate,
+            batch_size=batch_size,
+            n_iter=n_iter,
+            minutes=minutes,
+            visible=visible,
+            gradient=gradient,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            verbose=verbose,
+            random_state=random_state,
+        )
+        self.strategy = strategy
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any = None) -> RBMImputer:  # noqa: ARG002
+        """Train the machine on the rows of X `[n, V]`, an array, a sparse matrix or a frame, of which cells may be missing."""
+        self.__dict__.pop("random_state_", None)
+        self._train(self._read(X, reset=True))
+        if self.strategy == "draw":
+            self.random_state_ = check_random_state(self.random_state)
+        return self
+
+    def transform(self, X: Any) -> Any:
+        """X with its missing cells filled, `[n, V]`; a frame for a frame. Cells that are known stay as they are."""
+        X = self._validated(X)
+        v = self.columns_.encode(X)
+        draw = self.strategy == "draw"
+        seed = fitting.seed_from(self.random_state_) if draw else 0
+        found = completion.complete(self.rbm_, v, draws=int(draw), expected=True, seed=seed)
+        filled = found.draws[0] if draw else found.mean if self.strategy == "expected" else found.values
+        return self.columns_.filled(X, filled)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags

@@ -1,0 +1,63 @@
+"""Functions of a machine on any number of rows, compiled for few shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from harmonium import classification, model
+from harmonium.data.streams import is_sparse
+from harmonium.model import RBM
+
+FEWEST, MOST = 32, 2048
+"""Rows that go together: a power of two between these."""
+
+
+def by_rows(function: Callable[..., Any], rbm: RBM, rows: Any, *arguments: Any) -> np.ndarray:
+    """`function(rbm, v, *arguments)` of each row of `rows [n, V]`, an array or a sparse matrix; computed in the rows'
+    precision.
+
+    Args:
+        function: compiled, `[k, V] -> [k, ...]`, each row by itself.
+    """
+    count = rows.shape[0]
+    length = min(MOST, max(FEWEST, 1 << (count - 1).bit_length()))
+    dtype = np.float32 if rows.dtype == np.float32 else np.float64
+    parts = []
+    with jax.enable_x64(dtype == np.float64):
+        machine = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), rbm)
+        for first in range(0, count, length):
+            some = rows[first : first + length]
+            some = some.toarray() if is_sparse(some) else some
+            padded = np.zeros((length, some.shape[1]), dtype)
+            padded[: len(some)] = some
+            parts.append(np.asarray(function(machine, padded, *arguments))[: len(some)])
+    return np.concatenate(parts)
+
+
+log_probabilities = jax.jit(classification.log_probabilities, static_argnums=2)
+"""ln p(y | v), `[k, V], C -> [k, C]`."""
+
+
+@jax.jit
+def hidden_mean(rbm: RBM, v: Any) -> Any:
+    """E[h | v], `[k, V] -> [k, H]`."""
+    return rbm.hidden.mean(model.hidden_inputs(rbm, v))
+
+
+@jax.jit
+def free_energy(rbm: RBM, v: Any) -> Any:
+    """F(v) in nats, `[k, V] -> [k]`."""
+    return model.free_energy(rbm, v)
+
+
+@jax.jit
+def swept(rbm: RBM, v: Any, key: Any) -> Any:
+    """v' after one sweep from v: h ~ p(h|v), v' ~ p(v'|h), `[k, V] -> [k, V]`."""
+    h_key, v_key = jax.random.split(key)
+    h = rbm.hidden.sample(h_key, model.hidden_inputs(rbm, v))
+    return rbm.visible.sample(v_key, model.visible_inputs(rbm, h))

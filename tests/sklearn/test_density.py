@@ -1,0 +1,67 @@
+"""RBMDensity: likelihoods, outliers, draws."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn_rows import rows_of
+from statistics_of_tests import FALSE_ALARM, counts_agree
+
+import harmonium as hm
+from harmonium.sklearn import RBMDensity
+
+
+def small(**parameters):
+    return RBMDensity(3, **{"n_iter": 100, "batch_size": 20, "gradient": "cd-1", "random_state": 0} | parameters)
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return small(contamination=0.05).fit(rows_of(80)[0])
+
+
+def test_scores_are_log_likelihoods(fitted):
+    states = hm.exact.all_states(fitted.rbm_.visible).astype(float)
+    assert np.exp(fitted.score_samples(states)).sum() == pytest.approx(1)
+
+
+def test_the_offset_is_the_quantile_asked_for(fitted):
+    rows = rows_of(80)[0]
+    outliers = fitted.predict(rows) == -1
+    assert outliers.sum() <= 4  # 5 % of 80; rows that are alike count together
+    assert (fitted.score_samples(rows)[outliers] < fitted.offset_).all()
+    states = hm.exact.all_states(fitted.rbm_.visible).astype(float)
+    assert fitted.predict(states[[fitted.score_samples(states).argmin()]]) == [-1]
+
+
+def test_draws_are_from_the_machine(fitted):
+    # 2,000 independent draws.
+    drawn = fitted.sample(2000, random_state=1)
+    states = hm.exact.all_states(fitted.rbm_.visible).astype(float)
+    numbers = fitted.rbm_.visible.indices(drawn)
+    assert counts_agree(numbers, np.exp(fitted.score_samples(states))) > FALSE_ALARM
+    np.testing.assert_array_equal(fitted.sample(2000, random_state=1), drawn)
+
+
+def test_densities_are_of_the_datas_own_units():
+    random = np.random.default_rng(0)
+    x = random.standard_normal((100, 2))
+    one, other = small().fit(x), small().fit(1000 * x + 7)
+    np.testing.assert_allclose(other.score_samples(1000 * x + 7), one.score_samples(x) - 2 * np.log(1000), rtol=1e-3)
+
+
+def test_tables_with_texts():
+    random = np.random.default_rng(0)
+    colour = random.choice(["red", "green", "blue"], 90)
+    table = pd.DataFrame({"colour": colour, "weight": np.where(colour == "red", 9.0, 1.0) + random.standard_normal(90)})
+    model = small(n_iter=300).fit(table)
+    usual, odd = (pd.DataFrame({"colour": ["red"], "weight": [weight]}) for weight in (9.0, 1.0))
+    assert model.score_samples(usual)[0] > model.score_samples(odd)[0]
+    drawn = model.sample(4, random_state=0)
+    assert list(drawn.columns) == ["colour", "weight"]
+    assert set(drawn["colour"]) <= {"red", "green", "blue"}
+    with pytest.raises(hm.InputError, match="'purple' in row 1 is none of its values"):
+        model.predict(pd.DataFrame({"colour": ["purple"], "weight": [1.0]}))
+    with pytest.raises(hm.InputError, match="cells without a value"):
+        model.predict(pd.DataFrame({"colour": [None, "red"], "weight": [1.0, 2.0]}))

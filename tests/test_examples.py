@@ -1,0 +1,31 @@
+"""The examples run, and what they print is right."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+def example(name):
+    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_sensor_table(capsys):
+    found = example("sensor_table").main(rows=400, n_iter=100)
+    assert found["states"] > 0.8  # a share of 0.5 is what the commonest state gets
+    assert found["temperature"] < 10  # the mean is wrong by 15
+    assert found["faults"] > 0.9
+
+
+@pytest.mark.slow
+def test_the_images(capsys):
+    found = example("images").main(n_iter=20)
+    assert found["classifier"] > 0.9
+    assert found["completed"] > 0.75
