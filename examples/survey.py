@@ -16,47 +16,54 @@ import harmonium as hm
 
 NAMES = np.array(["first", "second", "third"])
 
-bunch = load_wine()
-table = {name: column.tolist() for name, column in zip(bunch.feature_names, bunch.data.T, strict=True)}
-table["cultivar"] = NAMES[bunch.target].tolist()
 
-# One cell in five is taken out.
-random = np.random.default_rng(0)
-holes = {name: random.random(len(cells)) < 0.2 for name, cells in table.items()}
-known = {name: [None if out else cell for cell, out in zip(table[name], holes[name], strict=True)] for name in table}
+def main(updates: int = 2000) -> dict[str, float]:
+    bunch = load_wine()
+    table = {name: column.tolist() for name, column in zip(bunch.feature_names, bunch.data.T, strict=True)}
+    table["cultivar"] = NAMES[bunch.target].tolist()
 
-schema = hm.tables.infer(known)
-for column in schema.columns:
-    print(f"{column.name:30s} {column.kind}")
+    # One cell in five is taken out.
+    random = np.random.default_rng(0)
+    holes = {name: random.random(len(cells)) < 0.2 for name, cells in table.items()}
+    known = {name: [None if out else cell for cell, out in zip(table[name], holes[name], strict=True)] for name in table}
 
-rows = hm.tables.encode(schema, known)
-rbm = hm.initial(rows, hidden=8, visible=hm.tables.units_of(schema))
-print("\nindependent units:", hm.evaluate(rbm, rows))
-for state in hm.train(rbm, rows, hm.gradients.exact(), optax.sgd(0.05, momentum=0.9), updates=2000, cooldown=0.9):
-    rbm = state.rbm
-print("the machine:      ", hm.evaluate(rbm, rows))
+    schema = hm.tables.infer(known)
+    for column in schema.columns:
+        print(f"{column.name:30s} {column.kind}")
 
-done = hm.tables.complete(rbm, schema, known)
-errors: dict[str, list[float]] = {"machine": [], "mean": []}
-right = total = 0
-for row, name, value in zip(done.cells["row"], done.cells["column"], done.cells["value"], strict=True):
-    truth = table[name][row]
-    if name == "cultivar":
-        right, total = right + (value == truth), total + 1
-    else:
-        column = next(column for column in schema.columns if column.name == name)
-        errors["machine"].append((value - truth) / column.scale)
-        errors["mean"].append((column.mean - truth) / column.scale)
-print(f"\ncultivar: {right} of {total} missing cells right ({done.method})")
-for who, found in errors.items():
-    print(f"real cells filled by the {who}: off by {np.sqrt(np.mean(np.square(found))):.2f} standard deviations")
+    rows = hm.tables.encode(schema, known)
+    rbm = hm.initial(rows, hidden=8, visible=hm.tables.units_of(schema))
+    print("\nindependent units:", hm.evaluate(rbm, rows))
+    for state in hm.train(rbm, rows, hm.gradients.exact(), optax.sgd(0.05, momentum=0.9), updates=updates, cooldown=0.9):
+        rbm = state.rbm
+    print("the machine:      ", hm.evaluate(rbm, rows))
 
-scored = hm.tables.score(rbm, schema, known)
-worst = int(np.argmin(scored.rows.value))
-name = max(scored.surprise, key=lambda name: np.nan_to_num(scored.surprise[name][worst], nan=-np.inf))
-print(
-    f"\nthe unlikeliest row is {worst + 1}, ln p = {scored.rows.value[worst]:.1f}: "
-    f"{name} = {known[name][worst]}, where {scored.expected[name][worst]:.4g} was expected"
-    if name != "cultivar"
-    else f"\nthe unlikeliest row is {worst + 1}: cultivar = {known[name][worst]}"
-)
+    done = hm.tables.complete(rbm, schema, known)
+    errors: dict[str, list[float]] = {"machine": [], "mean": []}
+    right = total = 0
+    for row, name, value in zip(done.cells["row"], done.cells["column"], done.cells["value"], strict=True):
+        truth = table[name][row]
+        if name == "cultivar":
+            right, total = right + (value == truth), total + 1
+        else:
+            column = next(column for column in schema.columns if column.name == name)
+            errors["machine"].append((value - truth) / column.scale)
+            errors["mean"].append((column.mean - truth) / column.scale)
+    print(f"\ncultivar: {right} of {total} missing cells right ({done.method})")
+    for who, found in errors.items():
+        print(f"real cells filled by the {who}: off by {np.sqrt(np.mean(np.square(found))):.2f} standard deviations")
+
+    scored = hm.tables.score(rbm, schema, known)
+    worst = int(np.argmin(scored.rows.value))
+    name = max(scored.surprise, key=lambda name: np.nan_to_num(scored.surprise[name][worst], nan=-np.inf))
+    print(
+        f"\nthe unlikeliest row is {worst + 1}, ln p = {scored.rows.value[worst]:.1f}: "
+        f"{name} = {known[name][worst]}, where {scored.expected[name][worst]:.4g} was expected"
+        if name != "cultivar"
+        else f"\nthe unlikeliest row is {worst + 1}: cultivar = {known[name][worst]}"
+    )
+    return {"cultivars": right / total, **{who: float(np.sqrt(np.mean(np.square(found)))) for who, found in errors.items()}}
+
+
+if __name__ == "__main__":
+    main()

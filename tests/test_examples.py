@@ -24,6 +24,19 @@ def test_the_sensor_table(capsys):
     assert found["faults"] > 0.9
 
 
+def test_the_survey(capsys):
+    found = example("survey").main(updates=500)
+    assert found["cultivars"] > 0.7  # a share of 0.4 is what the commonest gets
+    assert found["machine"] < 0.9 * found["mean"]
+
+
+def test_the_sequences(capsys):
+    found = example("sequences").main(count=1000, updates=3000)
+    assert found["pairs"] == 4
+    assert found["right"] > 0.6  # 0.9 is what their partners can tell
+    assert found["log_likelihood"] > found["alone"] + 1.5
+
+
 @pytest.mark.slow
 def test_the_images(capsys):
     found = example("images").main(n_iter=20)
