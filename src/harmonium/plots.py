@@ -139,6 +139,10 @@ def _draw_sheet(axes: Any, images: np.ndarray, shape: tuple[int, int], columns: 
         axes.imshow(sheet, cmap="PuOr_r", vmin=-limit, vmax=limit, interpolation="nearest")
     else:
         axes.imshow(
-            sheet, cmap="gray_r", vmin=min(0.0, np.nanmin(sheet)), vmax=max(1.0, np.nanmax(sheet)), interpolation="nearest"
+            sheet,
+            cmap="gray_r",
+            vmin=np.nanmin(sheet, initial=0.0),
+            vmax=np.nanmax(sheet, initial=1.0),
+            interpolation="nearest",
         )
     axes.set_axis_off()

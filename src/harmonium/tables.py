@@ -12,6 +12,7 @@ What is returned is of the library that came in, in the table's own columns, ord
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from os import PathLike
 from typing import Any, NamedTuple
 
@@ -22,9 +23,9 @@ from harmonium.checks import InputError, whole
 from harmonium.completion import Score
 from harmonium.data import Column, Frame, Schema
 from harmonium.data.frames import from_native, missing, numbers_in, to_native
-from harmonium.data.schema import from_description
+from harmonium.data.schema import SPIN, from_description
 from harmonium.model import RBM
-from harmonium.units import Binary, Categorical, Gaussian, Mixed, Units
+from harmonium.units import Binary, Categorical, Gaussian, Mixed, Spin, Units
 
 SCHEMA = "schema"
 """Where a model file's notes hold the schema."""
@@ -114,10 +115,12 @@ def units_of(schema: Schema) -> Units:
 
 
 def schema_of(rbm: RBM, description: Mapping[str, Any]) -> Schema:
-    """The schema that a model file's description holds; without one, columns of zeros and ones or of numbers as they are.
+    """The schema that a model file's description holds; without one, a column for each visible unit, of its own values.
+
+    Without one a categorical unit's column has the numbers of its categories, from 0, and no column is scaled.
 
     Raises:
-        InputError: the schema is damaged or of another machine, or the units are of several kinds without a schema.
+        InputError: the schema is damaged or of another machine.
     """
     notes = description["notes"]
     if notes.get(SCHEMA) is not None:
@@ -125,14 +128,25 @@ def schema_of(rbm: RBM, description: Mapping[str, Any]) -> Schema:
         if not rbm.visible.alike(units_of(schema)):
             raise InputError(f"the schema in the model file is not one of {rbm!r}")
         return schema
-    names = notes.get("columns") or [f"v{place + 1}" for place in range(rbm.visible.size)]
-    if len(set(names)) != rbm.visible.size:
-        names = [f"v{place + 1}" for place in range(rbm.visible.size)]
-    if isinstance(rbm.visible, Binary):
-        return Schema(tuple(Column(name, "binary", (0.0, 1.0)) for name in names), {})
-    if isinstance(rbm.visible, Gaussian):
-        return Schema(tuple(Column(name, "real") for name in names), {})
-    raise InputError(f"the model file has no schema, so {rbm.visible.name} units cannot be shown as a table: train on a table")
+    columns = _columns_of(rbm.visible)
+    names = notes.get("columns") or []
+    if len(set(names)) != len(columns):
+        names = [f"v{place + 1}" for place in range(len(columns))]
+    return Schema(tuple(replace(column, name=name) for column, name in zip(columns, names, strict=True)), {}, in_order=True)
+
+
+def _columns_of(units: Units) -> list[Column]:
+    """A column without a name for each unit."""
+    if isinstance(units, Mixed):
+        return [column for part in units.parts for column in _columns_of(part)]
+    if isinstance(units, Categorical):
+        return [Column("", "categorical", tuple(map(float, range(count)))) for count in units.levels]
+    column = Column("", "real")
+    if isinstance(units, Binary):
+        column = Column("", "binary", (0.0, 1.0))
+    if isinstance(units, Spin):
+        column = Column("", SPIN, (-1.0, 1.0))
+    return [column] * units.size
 
 
 def load(path: str | PathLike[str]) -> tuple[RBM, Schema]:
@@ -159,7 +173,8 @@ def complete(
         for row in np.flatnonzero(np.isnan(rows[:, place.start])):
             mean = found.mean[row, place]
             real = column.kind == "real"
-            likely = float(max(mean.max(), 1 - mean[0]) if column.width == 1 else mean.max())
+            up = (1 + mean) / 2 if column.kind == SPIN else mean
+            likely = float(up.max() if column.one_hot else max(up[0], 1 - up[0]))
             cells["row"].append(int(row))
             cells["column"].append(column.name)
             cells["value"].append(filled[column.name][row])

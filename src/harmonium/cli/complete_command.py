@@ -2,7 +2,8 @@
 
 Each missing cell gets its most probable value given the row's observed cells (real columns their mean), and the probability
 of that value (real columns a standard deviation). With --draws N it is drawn instead, N times: N tables one after the other,
-told apart by a first column `draw`, whose differences say how uncertain the cells are (multiple imputation).
+told apart by a first column `draw`, whose differences say how uncertain the cells are (multiple imputation). Of an array
+--out may write one too, .npy: [rows, columns], of draws [draws, rows, columns].
 """
 
 from __future__ import annotations
@@ -10,9 +11,18 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from harmonium.cli import runs
 from harmonium.cli.machine import add_seed
 from harmonium.cli.show import console, print_json, print_table
-from harmonium.cli.tables import add_model_and_table, add_table_out, cell_text, check_table_out, machine_and_table, write_table
+from harmonium.cli.tables import (
+    SUFFIXES,
+    add_model_and_table,
+    add_table_out,
+    cell_text,
+    check_table_out,
+    machine_and_table,
+    write_table,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,6 +31,7 @@ EXAMPLE = """\
 example:
   harmonium complete runs/survey survey.csv --out completed.csv
   harmonium complete runs/survey survey.csv --draws 20 --out imputations.csv
+  harmonium complete runs/images holes.npy --out filled.npy
 """
 
 SHOWN = 30
@@ -41,10 +52,12 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    from harmonium import checks, tables
+    import numpy as np
+
+    from harmonium import checks, data, tables
     from harmonium.data.frames import plain_cells
 
-    check_table_out(options)
+    check_table_out(options, SUFFIXES if data.is_table_file(options.table) else (".npy", *SUFFIXES))
     checks.whole(options.draws, "--draws", 0)
     rbm, _, schema, frame = machine_and_table(options)
     found = tables.complete(rbm, schema, frame, options.draws, method=options.method, sweeps=options.sweeps, seed=options.seed)
@@ -59,6 +72,9 @@ def run(options: argparse.Namespace) -> None:
     }
     if options.out is None:
         result["table"] = {name: plain_cells(column) for name, column in columns.items()}
+    elif options.out.endswith(".npy"):
+        rows = [schema.encode(table) for table in found.draws or [found.table]]
+        result["file"] = str(runs.write_array(options.out, np.stack(rows) if found.draws else rows[0], options.overwrite))
     else:
         result["file"] = write_table(options, columns)
     if options.json:

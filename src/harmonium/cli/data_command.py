@@ -30,6 +30,8 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
+    import numpy as np
+
     from harmonium import data
 
     out = console()
@@ -59,18 +61,21 @@ def run(options: argparse.Namespace) -> None:
         out.print(f"{dataset.name}: {len(dataset.schema.columns)} columns; {dataset.held_out}")
         show_schema(dataset.schema)
         return
-    dataset = data.load(options.data, options.binarise, options.seed)
-    values = dataset.train
+    dataset = data.load(options.data, options.binarise, options.seed, missing=True)
+    parts = {part: getattr(dataset, part) for part in ("train", "valid", "test")}
+    missing = sum(int(np.isnan(rows).sum()) for rows in parts.values())
+    values = dataset.train[~np.isnan(dataset.train)]
     result = {
         "name": dataset.name,
-        "rows": {part: len(getattr(dataset, part)) for part in ("train", "valid", "test")},
-        "columns": values.shape[1],
+        "rows": {part: len(rows) for part, rows in parts.items()},
+        "columns": dataset.train.shape[1],
         "column_names": dataset.columns,
         "image_shape": dataset.image_shape,
         "smallest": float(values.min()),
         "largest": float(values.max()),
         "mean": float(values.mean()),
         "binary": bool(((values == 0) | (values == 1)).all()),
+        "missing": missing,
         "binarised": dataset.binarised,
         "entropy": dataset.entropy,
         "held_out": dataset.held_out,
@@ -79,10 +84,12 @@ def run(options: argparse.Namespace) -> None:
         print_json(result)
         return
     shape = "" if dataset.image_shape is None else f" ({dataset.image_shape[0]} x {dataset.image_shape[1]} pixels)"
-    out.print(f"{dataset.name}: {values.shape[1]} columns{shape}; {dataset.held_out}")
-    rows = [[part, len(getattr(dataset, part)), float(getattr(dataset, part).mean())] for part in ("train", "valid", "test")]
-    print_table("", ["part", "rows", "mean value"], rows, decimals=4, out=out)
+    out.print(f"{dataset.name}: {dataset.train.shape[1]} columns{shape}; {dataset.held_out}")
+    shown = [[part, len(rows), None if np.isnan(rows).all() else float(np.nanmean(rows))] for part, rows in parts.items()]
+    print_table("", ["part", "rows", "mean value"], shown, decimals=4, out=out)
     kind = "zeros and ones" if result["binary"] else f"from {values.min():g} to {values.max():g}, so not binary as they are"
     out.print(f"values: {kind}" + (f" (by {dataset.binarised})" if dataset.binarised else ""))
+    if missing:
+        out.print(f"{missing:,} cells are missing")
     if dataset.entropy is not None:
         out.print(f"no machine's mean log likelihood can exceed {-dataset.entropy:.6f} nats, minus the entropy of this source")

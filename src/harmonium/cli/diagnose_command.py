@@ -1,8 +1,9 @@
 """say whether a machine is mixed, in equilibrium, overfitted or idle, in words and pictures
 
 DATA's training and test rows are used if it is a named source; all rows of a file count as held out, and what needs training
-rows too is left out unless --train names them. Chains from noise and from data must meet, tempering must find nothing that
-Gibbs chains do not, and so on: a line for each verdict, "ok" or "warning", with the figure and what to do.
+rows too is left out unless --train names them. A machine that was trained on a table takes tables with those columns, without
+missing cells. Chains from noise and from data must meet, tempering must find nothing that Gibbs chains do not, and so on: a
+line for each verdict, "ok" or "warning", with the figure and what to do.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harmonium.cli import runs
-from harmonium.cli.evaluate_command import add_rows
+from harmonium.cli.evaluate_command import add_rows, rows_of
 from harmonium.cli.machine import add_seed
 from harmonium.cli.show import console, print_json
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from rich.progress import Progress
 
-    from harmonium.data import Dataset
     from harmonium.diagnostics import Report
     from harmonium.model import RBM
 
@@ -61,8 +61,8 @@ def run(options: argparse.Namespace) -> None:
     from harmonium.diagnostics.report import STAGES, check_settings
 
     # Everything is checked before the folder is made, so that a mistake leaves nothing behind.
-    rbm, _, _ = storage.load_described(options.model)
-    held_out, train = _rows(options, rbm)
+    rbm, _, description = storage.load_described(options.model)
+    held_out, train = _rows(options, rbm, description)
     settings = {name: getattr(options, name) for name in ("chains", "sweeps", "rungs", "seed")}
     check_settings(**settings)
     folder = runs.new_folder("diagnosis", options.out or str(_default_folder(Path(options.model))), options.overwrite)
@@ -87,19 +87,16 @@ def run(options: argparse.Namespace) -> None:
         _print(report, result, folder)
 
 
-def _rows(options: argparse.Namespace, rbm: RBM) -> tuple[np.ndarray, np.ndarray | None]:
+def _rows(options: argparse.Namespace, rbm: RBM, description: dict[str, Any]) -> tuple[np.ndarray, np.ndarray | None]:
     """Held-out rows, and training rows if they are known and not the same."""
     import numpy as np
 
-    from harmonium import data
     from harmonium.diagnostics.common import checked_rows
 
-    def load(location: str) -> Dataset:
-        return data.load(location, options.binarise, options.seed, hold_out=())
-
-    dataset = load(options.data)
-    held_out = checked_rows(rbm, dataset.test, options.data, 2)
-    train = dataset.train if options.train is None else checked_rows(rbm, load(options.train).train, options.train, 2)
+    train, test = rows_of(options.data, options, rbm, description)
+    held_out = checked_rows(rbm, test, options.data, 2)
+    if options.train is not None:
+        train = checked_rows(rbm, rows_of(options.train, options, rbm, description)[0], options.train, 2)
     return held_out, None if np.array_equal(train, held_out) else train
 
 

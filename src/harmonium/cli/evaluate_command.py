@@ -1,7 +1,8 @@
 """report how likely data is under a machine, in nats per example
 
 DATA's own test rows are used if it is a named source, all rows of a file otherwise. The baseline, independent units
-fitted to the training data, is stored in the model file by `harmonium train`.
+fitted to the training data, is stored in the model file by `harmonium train`. Of rows with missing cells (NaN in an array) it
+is the likelihood of the observed ones.
 
 ln Z is enumerated where that takes some ten seconds, and otherwise bracketed by annealed importance sampling (AIS) forwards
 and in reverse: the interval printed is the 95 % interval of the mean, and contains both estimates with their errors.
@@ -55,15 +56,31 @@ def add_rows(command: argparse.ArgumentParser) -> None:
     command.add_argument("--binarise", metavar="HOW", help="zeros and ones from grey levels: threshold=X or stochastic")
 
 
-def test_rows(options: argparse.Namespace, rbm: RBM, description: dict[str, Any]) -> np.ndarray:
-    """The rows that DATA names, read by the model's schema if it has one."""
-    from harmonium import data, tables
+def rows_of(
+    location: str, options: argparse.Namespace, rbm: RBM, description: dict[str, Any], missing: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """Training and test rows that `location` names, all rows of a file for both, read by the model's schema if it has one.
 
-    if description["notes"].get(tables.SCHEMA) is not None:
-        if options.binarise is not None:
-            raise InputError("--binarise is not for a machine that was trained on the columns of a table")
-        return tables.schema_of(rbm, description).encode(data.read_frame(options.data))
-    return data.load(options.data, options.binarise, options.seed, hold_out=()).test
+    Raises:
+        InputError: they cannot be read so, or cells are missing where none may be.
+    """
+    import numpy as np
+
+    from harmonium import data, tables
+    from harmonium.data.files import FILL
+
+    if description["notes"].get(tables.SCHEMA) is None:
+        dataset = data.load(location, options.binarise, options.seed, hold_out=(), missing=missing)
+        return dataset.train, dataset.test
+    if options.binarise is not None:
+        raise InputError("--binarise is not for a machine that was trained on the columns of a table")
+    schema = tables.schema_of(rbm, description)
+    rows = schema.encode(data.read_frame(location))
+    if not missing and np.isnan(rows).any():
+        row = np.flatnonzero(np.isnan(rows).any(axis=1))[0]
+        name = next(name for name, place in schema.places.items() if np.isnan(rows[row, place]).any())
+        raise InputError(f"{location}: column {name!r} has no value in row {row + 1}; {FILL}")
+    return rows, rows
 
 
 def run(options: argparse.Namespace) -> None:
@@ -71,7 +88,7 @@ def run(options: argparse.Namespace) -> None:
     from harmonium import likelihood, storage
 
     rbm, base_rate, description = storage.load_described(options.model)
-    rows = test_rows(options, rbm, description)
+    _, rows = rows_of(options.data, options, rbm, description, missing=True)
     method = "exact" if options.exact else "estimate" if options.estimate else "auto"
     limits = {name: getattr(options, name) for name in ("seconds", "precision", "runs", "seed")}
     report = evaluated(rbm, rows, base_rate, method, **limits)

@@ -2,6 +2,8 @@
 
 Prints how probable the reconstruction of each row is, ln Pr{v'=v|v} = ln sum_h Pr{v|h} Pr{h|v}, where the hidden layer can
 be summed over; --out writes E[v'|v], the mean over --draws draws of h, as .npy or as a picture beside the data (.png).
+A machine that was trained on a table takes tables with those columns, without missing cells, and --out writes them, .csv or
+.parquet: the most probable value of each cell, of real columns the mean.
 """
 
 from __future__ import annotations
@@ -9,10 +11,11 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from harmonium.cli.evaluate_command import add_rows, test_rows
+from harmonium.cli.evaluate_command import add_rows, rows_of
 from harmonium.cli.machine import add_seed, image_shape
 from harmonium.cli.sample_command import add_out, check_out, write_out
 from harmonium.cli.show import console, print_json
+from harmonium.cli.tables import check_table_out, write_table
 
 EXAMPLE = """\
 example:
@@ -37,11 +40,12 @@ def run(options: argparse.Namespace) -> None:
     import numpy as np
 
     import harmonium as hm
-    from harmonium import exact, plots, storage
+    from harmonium import exact, plots, storage, tables
 
-    check_out(options)
     rbm, _, description = storage.load_described(options.model)
-    rows = rbm.visible.check(test_rows(options, rbm, description), options.data)
+    of_a_table = description["notes"].get(tables.SCHEMA) is not None
+    (check_table_out if of_a_table else check_out)(options)
+    rows = rbm.visible.check(rows_of(options.data, options, rbm, description)[1], options.data)
     reconstructed = hm.reconstruct(rbm, rows, options.draws, options.seed)
     states = rbm.hidden.state_count
     log_probability = None
@@ -54,7 +58,9 @@ def run(options: argparse.Namespace) -> None:
         "draws": options.draws,
         "seed": options.seed,
     }
-    if options.out is not None:
+    if options.out is not None and of_a_table:
+        result["file"] = write_table(options, tables.schema_of(rbm, description).decode(reconstructed))
+    elif options.out is not None:
         figure = plots.reconstructions(rows[:SHOWN], reconstructed[:SHOWN], image_shape(description, rbm))
         result["file"] = write_out(options, reconstructed, figure)
     if options.json:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,11 @@ SUFFIXES = (".csv", ".parquet")
 
 def add_model_and_table(command: argparse.ArgumentParser) -> None:
     command.add_argument("model", metavar="MODEL", help="a model file, or the run folder it is in")
-    command.add_argument("table", metavar="TABLE", help="a .csv or .parquet file; columns are found by their names")
+    command.add_argument(
+        "table",
+        metavar="TABLE",
+        help="a .csv or .parquet file; columns are found by their names; or an array, if MODEL was trained on one",
+    )
 
 
 def add_table_out(command: argparse.ArgumentParser) -> None:
@@ -30,13 +34,13 @@ def add_table_out(command: argparse.ArgumentParser) -> None:
     command.add_argument("--overwrite", action="store_true", help="replace FILE if it exists")
 
 
-def check_table_out(options: argparse.Namespace) -> None:
+def check_table_out(options: argparse.Namespace, suffixes: Sequence[str] = SUFFIXES) -> None:
     """Fail before the work rather than after it if the file cannot be written."""
     if options.out is None:
         return
     path = Path(options.out)
-    if path.suffix not in SUFFIXES:
-        raise InputError(f"--out {path}: the name must end with {' or '.join(SUFFIXES)}")
+    if path.suffix not in suffixes:
+        raise InputError(f"--out {path}: the name must end with {' or '.join(suffixes)}")
     if path.exists() and not options.overwrite:
         raise InputError(f"--out {path} exists already; choose another name, or add --overwrite")
     if not path.parent.is_dir():
@@ -62,13 +66,33 @@ def machine_and_table(options: argparse.Namespace) -> tuple[RBM, Units | None, S
 
     rbm, base_rate, description = storage.load_described(options.model)
     schema = tables.schema_of(rbm, description)
-    frame = data.read_frame(options.table)
-    if description["notes"].get(tables.SCHEMA) is None and len(frame.columns) == len(schema.columns):
-        # Columns that the machine knows only by their places.
+    told = description["notes"].get(tables.SCHEMA) is not None
+    return rbm, base_rate, schema, data.read_frame(options.table) if told else _by_places(rbm, schema, options.table)
+
+
+def _by_places(rbm: RBM, schema: Schema, location: str) -> Frame:
+    """A table for a machine that was not trained on one, as a column for each unit.
+
+    A table has those columns, by name or place, or all of the machine's; an array has the machine's.
+    """
+    import numpy as np
+
+    from harmonium import data
+    from harmonium.data.frames import numbers_in
+
+    if data.is_table_file(location):
+        frame = data.read_frame(location)
         names = [column.name for column in schema.columns]
-        if set(names) != set(frame.columns):
-            frame = data.Frame(dict(zip(names, frame.columns.values(), strict=True)))
-    return rbm, base_rate, schema, frame
+        if set(names) <= set(frame.columns):
+            return frame
+        if len(frame.columns) == len(names):
+            return data.Frame(dict(zip(names, frame.columns.values(), strict=True)))
+        if len(frame.columns) != rbm.visible.size:
+            return frame  # it is said elsewhere which columns it lacks
+        rows = np.stack([numbers_in(cells, name) for name, cells in frame.columns.items()], axis=1)
+    else:
+        rows = data.read_table(location, missing=True).values
+    return data.Frame(schema.decode(rbm.visible.check(rows, location, missing=True)))
 
 
 def add_columns(command: argparse._ActionsContainer) -> None:

@@ -2,7 +2,8 @@
 
 DATA is a named source (`harmonium data` lists them) or a file: .npy, .npz (file.npz:key), .csv, .parquet, IDX, gzipped or not.
 A .csv or .parquet file may have columns of any kinds, and missing cells (empty, NA, NaN, null, ?): the kinds that were made
-out are shown, and --as, --ignore and --schema say otherwise. A file of zeros and ones alone is taken as it is.
+out are shown, and --as, --ignore and --schema say otherwise. A file of zeros and ones alone is taken as it is; NaN in an
+array is a missing cell.
 The run folder gets the model, metrics.jsonl, config.json (enough to repeat the run exactly) and pictures. Log likelihoods
 are in nats per example. With 20 hidden units, the default, they are exact; of larger machines they are bracketed.
 The machine kept is the one whose held-out log likelihood is best.
@@ -131,7 +132,7 @@ def run(options: argparse.Namespace) -> int | None:
     rbm = training.initial(dataset.train, hidden, visible, seed=checks.seed(options.seed))
     base_rate = rbm.visible
     for part in ("valid", "test"):
-        base_rate.check(getattr(dataset, part), f"{part} data", missing=schema is not None)
+        base_rate.check(getattr(dataset, part), f"{part} data", missing=True)
     if schema is not None:
         show_schema(schema, stderr=options.json)
     settings = _settings(options, dataset, rbm)
@@ -245,12 +246,12 @@ def _dataset(options: argparse.Namespace) -> Dataset:
     missing = [part for part in data.PARTS if getattr(options, part) is None]
     if _has_columns(options):
         return _columns(options, missing)
-    dataset = data.load(options.data, options.binarise, options.seed, missing, stream=True)
+    dataset = data.load(options.data, options.binarise, options.seed, missing, stream=True, missing=True)
     for part in ("valid", "test"):
         file = getattr(options, part)
         if file is not None:
             # As `evaluate` does: a source's own rows of that part, all rows of a file.
-            rows = getattr(data.load(file, options.binarise, options.seed, hold_out=()), part)
+            rows = getattr(data.load(file, options.binarise, options.seed, hold_out=(), missing=True), part)
             dataset = replace(dataset, held_out=f"{dataset.held_out}; {part}: {file}")
             dataset = replace(dataset, valid=rows) if part == "valid" else replace(dataset, test=rows, entropy=None)
     return dataset

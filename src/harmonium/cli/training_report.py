@@ -35,6 +35,8 @@ def report(options: argparse.Namespace, rbm: RBM, base_rate: Units, dataset: Dat
 def pictures(
     rbm: RBM, dataset: Dataset, history: list[dict[str, float]], found: dict[str, Any], folder: Path, seed: int
 ) -> None:
+    import numpy as np
+
     import harmonium as hm
     from harmonium import exact, likelihood, plots
 
@@ -47,10 +49,11 @@ def pictures(
     draw = exact.sample if likelihood.can_be_exact(rbm) else hm.sample
     fantasies = draw(rbm, len(real), seed)
     shown = dataset.test[:64]
+    filled = hm.complete(rbm, shown, seed=seed).values if np.isnan(shown).any() else shown
     figures = {
         "filters": plots.filters(rbm.weights, shape),
         "fantasies": plots.side_by_side({"data (test)": real, "fantasies of the machine": fantasies}, shape),
-        "reconstructions": plots.reconstructions(shown, hm.reconstruct(rbm, shown, seed=seed), shape),
+        "reconstructions": plots.reconstructions(shown, hm.reconstruct(rbm, filled, seed=seed), shape),
         "learning_curves": curves,
     }
     for name, figure in figures.items():

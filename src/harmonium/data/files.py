@@ -15,11 +15,13 @@ from typing import Any
 import numpy as np
 
 from harmonium.checks import InputError, reason
-from harmonium.data.frames import Frame, frame_of_cells, from_native, number, read_cells
+from harmonium.data.frames import MISSING, Frame, frame_of_cells, from_native, number, read_cells
 from harmonium.data.streams import Streamed
 
 IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 """Element types of the IDX format by the third byte of its magic number (Y. LeCun's MNIST page)."""
+FILL = "to fill missing cells first: harmonium complete MODEL TABLE --out FILE"
+"""The way out where cells may not be missing."""
 
 
 @dataclass(frozen=True)
@@ -31,18 +33,22 @@ class Table:
     image_shape: tuple[int, int] | None = None
 
 
-def read_table(location: str) -> Table:
+def read_table(location: str, missing: bool = False) -> Table:
     """The table in a file; an array inside an .npz file is named after a colon: `file.npz:train`.
 
     Grey levels stored as bytes (0 to 255) are read as 0 to 1; all other values are left as they are.
 
+    Args:
+        missing: let NaN stand for missing cells; in text also an empty cell, NA and the like, in Parquet a null.
+
     Raises:
-        InputError: there is no such file, it is empty or damaged, or it holds no table of numbers.
+        InputError: there is no such file, it is empty or damaged, or it holds no table of numbers; a value is infinite, or
+            missing where none may be.
     """
     path, key = _split_key(location)
     streamed = open_streamed(location) if path.name.lower().endswith(".npz") else None
     if streamed is not None:
-        return Table(streamed.take(np.arange(len(streamed))))
+        return _checked(Table(streamed.take(np.arange(len(streamed)))), path, missing)
     content = _content(path)
     name = path.name.lower().removesuffix(".gz")
     try:
@@ -51,9 +57,9 @@ def read_table(location: str) -> Table:
         elif name.endswith(".npz"):
             table = _from_array(_npz_member(content, key, path), path)
         elif name.endswith(TEXT_TABLES):
-            table = _csv(content.decode("utf-8-sig"), path)
+            table = _csv(content.decode("utf-8-sig"), path, missing)
         elif name.endswith(".parquet"):
-            table = _parquet(content, path)
+            table = _parquet(content, path, missing)
         elif content[:2] == b"\0\0" and len(content) > 4 and content[2] in IDX_TYPES:
             table = _from_array(_idx(content, path), path)
         else:
@@ -62,11 +68,16 @@ def read_table(location: str) -> Table:
         raise
     except Exception as error:  # the readers of damaged files raise almost anything
         raise InputError(f"{path} cannot be read as {Path(name).suffix or 'data'}: {reason(error)}") from error
-    unusable = np.argwhere(~np.isfinite(table.values))
+    return _checked(table, path, missing)
+
+
+def _checked(table: Table, path: Path, missing: bool) -> Table:
+    unusable = np.argwhere(np.isinf(table.values) if missing else ~np.isfinite(table.values))
     if len(unusable):
         row, column = unusable[0]
         value = table.values[row, column]
-        raise InputError(f"{path} has {value} in row {row + 1}, column {column + 1}; every value must be a finite number")
+        hint = "" if np.isinf(value) else f"; {FILL}"
+        raise InputError(f"{path} has {value} in row {row + 1}, column {column + 1}; every value must be a finite number{hint}")
     return table
 
 
@@ -194,11 +205,11 @@ def _grey_levels(array: np.ndarray) -> np.ndarray:
     return array / 255.0 if array.dtype == np.uint8 and array.max() > 1 else array
 
 
-def _csv(text: str, path: Path) -> Table:
+def _csv(text: str, path: Path, missing: bool) -> Table:
     columns, texts, lines = read_cells(text, path)
     rows: list[list[float | None]] = []
     for place, cells in zip(lines, texts, strict=True):
-        row = [number(cell) for cell in cells]
+        row = [math.nan if missing and cell.lower() in MISSING else number(cell) for cell in cells]
         if None in row:
             column = row.index(None)
             hint = " (a line of names has no numbers in it)" if columns is None and not rows else ""
@@ -207,7 +218,7 @@ def _csv(text: str, path: Path) -> Table:
     return Table(np.array(rows, dtype=np.float64), columns)
 
 
-def _parquet(content: bytes, path: Path) -> Table:
+def _parquet(content: bytes, path: Path, missing: bool) -> Table:
     table = _arrow_table(content, path)
     import pyarrow as pa
 
@@ -215,12 +226,14 @@ def _parquet(content: bytes, path: Path) -> Table:
     for name, column in zip(table.column_names, table.columns, strict=True):
         if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type) or pa.types.is_boolean(column.type)):
             raise InputError(f"{path}: column {name!r} holds {column.type} values, but numbers were expected")
-        if column.null_count:
-            raise InputError(f"{path}: column {name!r} has {column.null_count} missing values")
-        arrays.append(column.to_numpy())
+        if column.null_count and not missing:
+            raise InputError(f"{path}: column {name!r} has {column.null_count} missing values; {FILL}")
+        arrays.append(column.cast(pa.float64()).to_numpy() if column.null_count else column.to_numpy())
     if not arrays or not len(arrays[0]):
         raise InputError(f"{path} has no rows or no columns")
-    return Table(_grey_levels(np.stack(arrays, axis=1)), list(table.column_names))
+    values = np.stack(arrays, axis=1)
+    grey = all(pa.types.is_uint8(column.type) for column in table.columns) and (values > 1).any()
+    return Table(values / 255.0 if grey else values, list(table.column_names))
 
 
 def _arrow_table(content: bytes, path: Path) -> Any:

@@ -21,6 +21,8 @@ from harmonium.data.frames import Frame, Value, missing, numbers_in, shown
 
 KINDS = ("binary", "categorical", "ordered", "real")
 GROUPS = (("binary",), ("categorical", "ordered"), ("real",))
+SPIN = "spin"
+"""A column of -1 and +1 that is the same in the machine: of machines that were trained on no table."""
 VERSION = 1
 
 
@@ -43,7 +45,12 @@ class Column:
     @property
     def width(self) -> int:
         """How many columns it has in the machine."""
-        return len(self.levels) if self.kind in ("categorical", "ordered") else 1
+        return len(self.levels) if self.one_hot else 1
+
+    @property
+    def one_hot(self) -> bool:
+        """Whether it has one column for each of its levels in the machine."""
+        return self.kind in ("categorical", "ordered")
 
     def encoded(self, cells: np.ndarray) -> np.ndarray:
         """Cells `[n]` as the machine's columns `[n, width]`, NaN where missing.
@@ -64,7 +71,9 @@ class Column:
             known = ", ".join(map(shown, self.levels[:8])) + (", ..." if len(self.levels) > 8 else "")
             raise InputError(f"column {self.name!r}: {shown(values[row])!r} in row {row + 1} is none of its values ({known})")
         encoded = np.full((len(values), self.width), np.nan)
-        encoded[~absent] = found[:, None] if self.width == 1 else np.eye(self.width)[found]
+        if self.kind == SPIN:
+            found = 2 * found - 1
+        encoded[~absent] = np.eye(self.width)[found] if self.one_hot else found[:, None]
         return encoded
 
     def decoded(self, columns: np.ndarray) -> np.ndarray:
@@ -77,7 +86,8 @@ class Column:
         levels = np.empty(len(self.levels), dtype=np.float64 if numeric else object)
         levels[:] = self.levels
         filled = np.where(absent[:, None], 0, columns)
-        cells = levels[np.argmax(filled, axis=1) if self.width > 1 else (filled[:, 0] > 0.5).astype(np.int64)]
+        middle = 0.0 if self.kind == SPIN else 0.5
+        cells = levels[np.argmax(filled, axis=1) if self.one_hot else (filled[:, 0] > middle).astype(np.int64)]
         cells[absent] = np.nan if numeric else None
         return cells
 
@@ -90,10 +100,14 @@ class Column:
 
 @dataclass(frozen=True)
 class Schema:
-    """The columns of a table in the table's own order, and those that are left out, each with the reason."""
+    """The columns of a table in the table's own order, and those that are left out, each with the reason.
+
+    `in_order`: the machine has them in that order too, not grouped by kind (of machines that were not trained on a table).
+    """
 
     columns: tuple[Column, ...]
     ignored: Mapping[str, str]
+    in_order: bool = False
 
     @property
     def grouped(self) -> tuple[tuple[Column, ...], ...]:
@@ -104,7 +118,7 @@ class Schema:
     def places(self) -> dict[str, slice]:
         """Where each column is in the machine, in the machine's order."""
         found, first = {}, 0
-        for column in (c for group in self.grouped for c in group):
+        for column in self.columns if self.in_order else (c for group in self.grouped for c in group):
             found[column.name] = slice(first, first + column.width)
             first += column.width
         return found
@@ -121,7 +135,7 @@ class Schema:
         names = []
         for name in self.places:
             levels = by_name[name].levels
-            names += [f"{name}={shown(level)}" for level in levels] if by_name[name].width > 1 else [name]
+            names += [f"{name}={shown(level)}" for level in levels] if by_name[name].one_hot else [name]
         return names
 
     def encode(self, data: Frame) -> np.ndarray:

@@ -35,7 +35,7 @@ class Dataset:
     `image_shape`: (height, width) if a row is a picture. `columns`: their names if they have any. `entropy`: of the law the
     rows come from, in nats, where it is known (no machine's mean log likelihood can exceed -entropy). `held_out`: how
     validation and test rows came about, in words. `binarised`: how, or None. `schema`: of rows that stand for a table with
-    columns of any kinds; NaN in them is a missing cell.
+    columns of any kinds. NaN is a missing cell.
     """
 
     name: str
@@ -66,6 +66,7 @@ def load(
     seed: int = 0,
     hold_out: Collection[str] = PARTS,
     stream: bool = False,
+    missing: bool = False,
 ) -> Dataset:
     """The data set that `location` names: a named source, NAME or NAME:SIZE, or a file (see `read_table`).
 
@@ -73,7 +74,8 @@ def load(
         binarised: `threshold=X` or `stochastic`; by default what the source prescribes, and nothing for files.
         seed: of stochastic binarisation. hold_out: of the rows of a file, for which of "test" and "valid" a tenth is held
             out; a part for which none is holds the training rows. stream: leave training rows that `open_streamed` can read
-            as they are needed in their file; at most 10,000 rows are held out then.
+            as they are needed in their file; at most 10,000 rows are held out then. missing: let NaN in a file stand for a
+            missing cell.
 
     Raises:
         InputError: nothing has that name, or the file cannot be used.
@@ -90,14 +92,23 @@ def load(
             if binarised is not None:
                 raise InputError(f"{location} is read as it is needed, so it cannot be binarised: do that beforehand")
             return _split_streamed(location, streamed, hold_out)
-        dataset = _split(location, read_table(location), hold_out)
+        dataset = _split(location, read_table(location, missing), hold_out)
+        if np.isnan(dataset.train).all():
+            raise InputError(f"{location} has no values to learn from: every cell is missing")
     if binarised is None:
         return dataset
     parts = (dataset.train, dataset.valid, dataset.test)
-    train, valid, test = (binarise(part, binarised, (seed + number) % 2**63) for number, part in enumerate(parts))
+    train, valid, test = (_binarised(part, binarised, (seed + number) % 2**63) for number, part in enumerate(parts))
     # The entropy is that of the values as they were.
     entropy = dataset.entropy if np.array_equal(train, dataset.train) else None
     return replace(dataset, binarised=binarised, train=train, valid=valid, test=test, entropy=entropy)
+
+
+def _binarised(rows: np.ndarray, how: str, seed: int) -> np.ndarray:
+    absent = np.isnan(rows)
+    if not absent.any():
+        return binarise(rows, how, seed)
+    return np.where(absent, np.nan, binarise(np.where(absent, 0, rows), how, seed))
 
 
 def needs_schema(location: str) -> bool:
