@@ -110,6 +110,10 @@ def test_histograms_count_every_parameter():
     panels = diagnostic_plots.weight_histograms(rbm).axes
     assert [axes.get_xlabel() for axes in panels] == ["weights", "visible bias", "hidden bias"]
     assert [sum(bar.get_height() for bar in axes.patches) for axes in panels] == [10, 5, 2]
+    mixed = hm.Mixed((hm.Categorical(np.zeros(3), (3,)), hm.Gaussian(np.zeros(2), np.ones(2))))
+    panels = diagnostic_plots.weight_histograms(hm.RBM(mixed, hm.Binary(np.zeros(2)), np.ones((5, 2)))).axes
+    names = ["weights", "visible parts 0 bias", "visible parts 1 bias", "visible parts 1 precision", "hidden bias"]
+    assert [axes.get_xlabel() for axes in panels] == names
 
 
 def test_hidden_activations_are_sorted_and_units_named():

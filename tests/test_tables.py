@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import jax
 import numpy as np
 import pandas as pd
 import pytest
+from kinds import LAYERS, machine_of
 
 import harmonium as hm
 from harmonium import tables
@@ -108,6 +110,33 @@ def test_a_model_file_holds_the_schema_and_old_files_have_none(rbm, schema, tmp_
     np.testing.assert_array_equal(tables.encode(old, {"c": [1], "b": [None], "a": [0]}), [[0, np.nan, 1]])
 
 
+@pytest.mark.parametrize("kind", LAYERS)
+def test_machines_of_every_kind_have_tables_without_a_schema(kind):
+    rbm = machine_of(kind, "binary")
+    with jax.enable_x64(True):
+        v = np.array(rbm.visible.sample(jax.random.key(0), np.zeros((5, rbm.visible.size))))
+    starts = rbm.visible.boundaries
+    v[0, : starts[1]] = v[1] = np.nan
+    schema = tables.schema_of(rbm, {"notes": {}})
+    frame = schema.decode(v)
+    assert list(frame) == [f"v{unit + 1}" for unit in range(len(starts) - 1)]
+    np.testing.assert_array_equal(tables.encode(schema, frame), v)
+
+
+def test_the_cells_of_machines_that_were_trained_on_no_table():
+    rbm = machine_of("mixed", "binary")
+    schema = tables.schema_of(rbm, {"notes": {"columns": ["spin", "level", "real"]}})
+    frame = {"spin": [-1, 1, None], "level": [0, None, 2], "real": [None, 0.5, 0.25]}
+    rows = [[-1, 1, 0, 0, np.nan], [1, np.nan, np.nan, np.nan, 0.5], [np.nan, 0, 0, 1, 0.25]]
+    np.testing.assert_array_equal(tables.encode(schema, frame), rows)
+    found, done = hm.complete(rbm, rows), tables.complete(rbm, schema, frame)
+    np.testing.assert_array_equal(tables.encode(schema, done.table), found.values)
+    cells = {column: number for number, column in enumerate(done.cells["column"])}
+    assert done.cells["probability"][cells["spin"]] == pytest.approx((1 + abs(found.mean[2, 0])) / 2)
+    assert done.cells["probability"][cells["level"]] == pytest.approx(found.mean[1, 1:4].max())
+    assert done.cells["deviation"][cells["real"]] == pytest.approx(found.deviation[0, 4])
+
+
 def test_bad_input(rbm, schema, tmp_path):
     for given, said in (({"colour": 1}, "no column 'colour'"), ({"region": "west"}, "'west' in row 1 is none of its values")):
         with pytest.raises(InputError, match=said):
@@ -116,8 +145,6 @@ def test_bad_input(rbm, schema, tmp_path):
         tables.explain(rbm, schema, SURVEY, 40)
     with pytest.raises(InputError, match="not one of"):
         tables.schema_of(hm.initial(np.eye(3), 2), {"notes": {tables.SCHEMA: schema.described()}})
-    with pytest.raises(InputError, match="has no schema"):
-        tables.schema_of(rbm, {"notes": {}})
     with pytest.raises(InputError, match="no installed library"):
         tables.sample(rbm, schema, 1, like="nowhere")
     assert from_native(SURVEY).columns["age"].dtype == np.float64

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import jax
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -68,7 +69,8 @@ def weight_histograms(rbm: RBM) -> Figure:
     """How the weights and the parameters of both layers are spread."""
     values = {"weights": rbm.weights}
     for layer in ("visible", "hidden"):
-        values |= {f"{layer} {name}": value for name, value in vars(getattr(rbm, layer)).items()}
+        for path, leaf in jax.tree_util.tree_leaves_with_path(getattr(rbm, layer)):
+            values[f"{layer} {jax.tree_util.keystr(path, simple=True, separator=' ')}"] = leaf
     columns = min(3, len(values))
     figure = Figure(figsize=(9, 3 * math.ceil(len(values) / columns)), facecolor=PAPER, layout="constrained")
     for place, (name, value) in enumerate(values.items(), start=1):

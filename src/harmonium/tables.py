@@ -98,7 +98,7 @@ def encode(schema: Schema, table: Any) -> np.ndarray:
 
 def decode(schema: Schema, rows: Any, like: Any = "pandas") -> Any:
     """Rows `[n, V]` as a table of the library of `like`, a frame or a name; see `Schema.decode`."""
-    return to_native(schema.decode(np.asarray(rows, dtype=np.float64)), like)
+    return to_native(schema.decode(rows), like)
 
 
 def units_of(schema: Schema) -> Units:

@@ -37,6 +37,8 @@ def _folder(tmp_path, monkeypatch):
     np.save("grey.npy", np.full((20, 2), 0.5))
     np.save("levels.npy", np.full((20, 2), 7.0))
     np.save("nan.npy", np.where(bits == bits[3], bits, np.nan))
+    np.save("inf.npy", np.where(bits == bits[3], bits, np.inf))
+    np.save("nothing.npy", np.full((20, 2), np.nan))
     np.save("flat.npy", np.zeros(20))
     np.savez("two.npz", a=bits, b=bits)
     Path("empty.csv").touch()
@@ -222,7 +224,7 @@ DATA = [
     ("text.npy", "no .npy file"),
     ("picture.png", "unknown kind of file"),
     ("flat.npy", "shape [20]"),
-    ("nan.npy", "nan in row"),
+    ("inf.npy", "inf in row"),
     ("two.npz", "name one of them: two.npz:a, two.npz:b"),
     ("two.npz:c", "no array 'c'"),
     ("bars-and-stripes:1x2", "out of range"),
@@ -249,6 +251,21 @@ def test_data(capsys, command, file, words):
     if file == "words.csv" and command in ("data FILE", "train FILE"):
         words = "no column with two different values"  # such a table may hold words
     assert words in mistake(capsys, shlex.split(command.replace("FILE", file)))
+
+
+@each(
+    [
+        (
+            "reconstruct m.safetensors nan.npy",
+            "nan in row 1, column 1; every value must be a finite number; to fill missing cells",
+        ),
+        (f"step {W} --data nan.npy", "to fill missing cells first: harmonium complete"),
+        ("train nothing.npy", "no values to learn from"),
+        ("data nothing.npy", "no values to learn from"),
+    ]
+)
+def test_missing_cells_where_there_may_be_none(capsys, command, words):
+    assert words in mistake(capsys, shlex.split(command))
 
 
 @pytest.mark.parametrize(

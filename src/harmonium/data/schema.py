@@ -160,7 +160,7 @@ class Schema:
 
     def decode(self, rows: np.ndarray) -> dict[str, np.ndarray]:
         """Rows of a machine `[n, V]` as the table's columns, in the table's order, categories and units."""
-        places = self.places
+        places, rows = self.places, np.asarray(rows, dtype=np.float64)
         return {column.name: column.decoded(rows[:, places[column.name]]) for column in self.columns}
 
     def described(self) -> dict[str, Any]:

@@ -164,6 +164,56 @@ def test_zeros_and_ones_alone_are_taken_as_they_are(said):
     assert done["table"]["a"] == [0]
 
 
+def test_arrays_may_have_missing_cells(said):
+    random = np.random.default_rng(0)
+    v = np.where(random.random((40, 4)) < 0.2, np.nan, random.integers(0, 2, (40, 4)))
+    np.save("holes.npy", v)
+    said(f"train holes.npy {TINY} --out array")
+    rbm = hm.load("array")
+    result = said("evaluate array holes.npy --json")
+    assert result["log_likelihood"]["mean"] == pytest.approx(hm.evaluate(rbm, v).mean)
+    said("complete array holes.npy --out filled.npy")
+    np.testing.assert_array_equal(np.load("filled.npy"), hm.complete(rbm, v).values)
+    said("complete array holes.npy --draws 2 --out drawn.npy")
+    np.testing.assert_array_equal(np.load("drawn.npy"), hm.complete(rbm, v, 2).draws)
+    assert said("score array holes.npy --json")["mean"] == pytest.approx(hm.score(rbm, v).value.mean())
+    assert said("data holes.npy --json")["missing"] == np.isnan(v).sum()
+    assert f"{np.isnan(v).sum()} cells are missing" in said("data holes.npy")
+    # Text and Parquet of such a machine too, and grey levels with holes.
+    np.savetxt("holes.csv", v, delimiter=",", fmt="%g")
+    assert said("evaluate array holes.csv --json")["log_likelihood"] | {"seconds": 0} == result["log_likelihood"] | {
+        "seconds": 0
+    }
+    np.save("grey.npy", 0.3 + v / 2)
+    grey = said("evaluate array grey.npy --binarise threshold=0.5 --json")
+    assert grey["log_likelihood"]["mean"] == result["log_likelihood"]["mean"]
+
+
+def test_one_hot_columns_and_numbers_of_categories_are_the_same_table(said):
+    rbm = hm.RBM(hm.Categorical(np.arange(5.0), (3, 2)), hm.Binary(np.zeros(2)), np.ones((5, 2)))
+    hm.save(rbm, "one_hot.safetensors")
+    np.save("one_hot.npy", [[0, 0, 1, np.nan, np.nan]])
+    Path("one_hot.csv").write_text("a,b,c,d,e\n0,0,1,,\n")
+    Path("numbers.csv").write_text("x,y\n2,\n")
+    done = [said(f"complete one_hot.safetensors {name} --json") for name in ("one_hot.npy", "one_hot.csv", "numbers.csv")]
+    assert done[0] == done[1] == done[2]
+    assert done[0]["table"] == {"v1": [2], "v2": [1]}
+
+
+def test_reconstructing_and_diagnosing_a_table(said):
+    said("complete run survey.csv --out whole.csv --overwrite")
+    said("reconstruct run whole.csv --draws 50 --out back.csv")
+    rbm, schema = tables.load("run")
+    expected = schema.decode(hm.reconstruct(rbm, schema.encode(read_frame("whole.csv")), 50))
+    back = read_frame("back.csv").columns
+    assert list(back) == ["age", "region", "sex", "answer"]
+    for name, cells in expected.items():
+        assert [float_or_text(cell) for cell in back[name]] == cells.tolist()
+    found = said("diagnose run whole.csv --chains 40 --sweeps 40 --rungs 3 --out diagnosis --json")
+    assert found["rows"] == {"held_out": 61, "train": None}
+    assert Path("diagnosis/weights.png").exists()
+
+
 @pytest.mark.parametrize(
     ("command", "words"),
     [
@@ -197,6 +247,13 @@ def test_zeros_and_ones_alone_are_taken_as_they_are(said):
         ("sample run --out x.npy", "must end with .csv or .parquet"),
         ("evaluate run survey.csv --binarise threshold=1", "--binarise is not for a machine"),
         ("evaluate run digits", ".csv or .parquet file"),
+        (
+            "reconstruct run survey.csv",
+            "column 'region' has no value in row 1; to fill missing cells first: harmonium complete",
+        ),
+        ("diagnose run survey.csv", "column 'region' has no value in row 1; to fill missing cells first: harmonium complete"),
+        ("reconstruct run survey.csv --out x.npy", "must end with .csv or .parquet"),
+        ("complete run survey.csv --out x.npy", "must end with .csv or .parquet"),
     ],
 )
 def test_mistakes(said, command, words):
