@@ -16,7 +16,15 @@ from harmonium.gradients import by_name
 KINDS = [name for name in LAYERS if name not in ("spin", "mixed, listed")]
 """Their laws are held to by the other tests; here each pair costs a compilation of everything."""
 PAIRS = [*itertools.product(KINDS, ["binary"]), *itertools.product(["binary", "gaussian"], KINDS[1:]), ("mixed", "mixed")]
-each_pair = pytest.mark.parametrize(("visible", "hidden"), PAIRS, ids=lambda name: name)
+QUICK = {("mixed", "binary"), ("gaussian", "binary"), ("binary", "ragged")}
+
+
+def slow_but(quick: set[tuple[str, str]], pairs: list[tuple[str, str]]) -> pytest.MarkDecorator:
+    """All pairs, and only those of `quick` among the tests that are run every time."""
+    marked = [pytest.param(*pair, marks=() if pair in quick else pytest.mark.slow, id="-".join(pair)) for pair in pairs]
+    return pytest.mark.parametrize(("visible", "hidden"), marked)
+
+
 UPDATES = 12
 
 
@@ -35,7 +43,7 @@ def trained(visible: str, hidden: str, estimator: str = "pcd-1") -> hm.RBM:
     return last.rbm
 
 
-@each_pair
+@slow_but(QUICK, PAIRS)
 def test_a_machine_of_every_pair_of_kinds_lives(visible, hidden, tmp_path):
     rows = data_for(visible)
     rbm = model.validate(trained(visible, hidden))
@@ -66,7 +74,7 @@ def test_a_machine_of_every_pair_of_kinds_lives(visible, hidden, tmp_path):
 
 
 @pytest.mark.parametrize("estimator", ["exact", "cd-1", "pt-1", "ptt-1"])
-@pytest.mark.parametrize(("visible", "hidden"), [("ragged", "binary"), ("mixed", "ragged"), ("gaussian", "binary")])
+@slow_but({("mixed", "ragged")}, [("ragged", "binary"), ("mixed", "ragged"), ("gaussian", "binary")])
 def test_every_estimator_trains_every_kind(estimator, visible, hidden):
     rbm = trained(visible, hidden, estimator)
     assert model.validate(rbm).visible.alike(single(LAYERS[visible]))

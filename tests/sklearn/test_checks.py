@@ -8,8 +8,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from harmonium.sklearn import RBMClassifier, RBMDensity, RBMImputer, RBMTransformer
 
 SMALL = {"n_components": 2, "batch_size": 8, "gradient": "cd-1"}
-ESTIMATORS = [
-    RBMTransformer(n_iter=1, **SMALL),
+OTHERS = [
     RBMClassifier(n_iter=100, objective="discriminative", **SMALL),
     RBMDensity(n_iter=1, **SMALL),
     RBMImputer(n_iter=1, **SMALL),
@@ -17,6 +16,13 @@ ESTIMATORS = [
 
 
 @pytest.mark.filterwarnings("default")
-@parametrize_with_checks(ESTIMATORS)
+@parametrize_with_checks([RBMTransformer(n_iter=1, **SMALL)])
 def test_scikit_learns_checks(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+@parametrize_with_checks(OTHERS)
+def test_scikit_learns_checks_of_all_others(estimator, check):
     check(estimator)
