@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
 
@@ -36,3 +37,10 @@ def random_machine(visible: type, hidden: type, shape: tuple[int, int], seed: in
 def two_by_two() -> hm.RBM:
     """The lecture's machine."""
     return machine(LECTURE)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _forget_compiled_code():
+    """What one file's tests compiled hardly serves another's, and all of it together takes gigabytes."""
+    yield
+    jax.clear_caches()
