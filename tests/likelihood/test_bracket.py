@@ -202,7 +202,7 @@ def test_the_errors_of_a_ladder_are_those_seen_when_it_is_run_again():
         (dict(base_rate=Spin([0.0, 0.0, 0.0])), "base_rate must be 3 binary units"),
         (dict(method="magic"), "method must be auto, exact or estimate"),
         (dict(data=np.zeros((2, 4))), "data must have 3 columns"),
-        (dict(data=np.full((2, 3), np.nan)), "data has nan"),
+        (dict(data=np.full((2, 3), np.inf)), "data has inf"),
         (
             dict(rbm=hm.RBM(Binary([0.0] * 3), Binary([0.0] * 2), np.full((3, 2), np.inf))),
             "weights: every value must be a finite",
