@@ -88,7 +88,9 @@ HALVED = [
 ]
 
 
-@pytest.mark.parametrize(("visible", "hidden", "shape"), HALVED)
+@pytest.mark.parametrize(
+    ("visible", "hidden", "shape"), [HALVED[0], *(pytest.param(*case, marks=pytest.mark.slow) for case in HALVED[1:])]
+)
 def test_statistics_by_halves_agree_with_autodiff(visible, hidden, shape):
     """Enough states to be summed by halves, and not a multiple of the other layer's groups."""
     rbm = random_machine(visible, hidden, shape)

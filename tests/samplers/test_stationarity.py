@@ -79,7 +79,9 @@ N = 40_000
 """Draws that see a mean move by 0.05 of its standard deviation: z of 10, where some 6 are allowed."""
 
 
-@pytest.mark.parametrize(("visible", "hidden"), KINDS)
+@pytest.mark.parametrize(
+    ("visible", "hidden"), [*KINDS[:1], *(pytest.param(*pair, marks=pytest.mark.slow) for pair in KINDS[1:])]
+)
 def test_exact_draws_of_every_kind_stay_exact(visible, hidden):
     """By the means of all sufficient statistics, whose exact values are enumerated."""
     rbm = machine_of(visible, hidden, seed=1, scale=0.8)

@@ -49,6 +49,7 @@ def test_gibbs_sampling_does_not_cross_in_100_000_sweeps(trained):
     assert not in_larger_mode(v).any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["tempering", "trajectory"])
 def test_ladders_recover_the_weights_of_the_modes(trained, kind):
     rbm, rungs = trained
