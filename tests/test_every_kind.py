@@ -16,7 +16,15 @@ from harmonium.gradients import by_name
 KINDS = [name for name in LAYERS if name not in ("spin", "mixed, listed")]
 """Their laws are held to by the other tests; here each pair costs a compilation of everything."""
 PAIRS = [*itertools.product(KINDS, ["binary"]), *itertools.product(["binary", "gaussian"], KINDS[1:]), ("mixed", "mixed")]
-each_pair = pytest.mark.parametrize(("visible", "hidden"), PAIRS, ids=lambda name: name)
+QUICK = [("ragged", "binary"), ("gaussian", "binary"), ("gaussian", "relu")]
+"""The others take some eight seconds each, and are left to the slow tests."""
+
+
+def marked(pairs):
+    return [pair if pair in QUICK else pytest.param(*pair, marks=pytest.mark.slow) for pair in pairs]
+
+
+each_pair = pytest.mark.parametrize(("visible", "hidden"), marked(PAIRS), ids=lambda name: name)
 UPDATES = 12
 
 
@@ -56,7 +64,6 @@ def test_a_machine_of_every_pair_of_kinds_lives(visible, hidden, tmp_path):
         with pytest.raises(hm.InputError, match="infinitely many"):
             exact.log_partition(rbm)
     else:
-        # More than independent units give, or at least no less: it began there.
         assert np.isfinite(hm.evaluate(rbm, rows).mean)
     if visible in LISTED:
         assert (hm.likelihood.pseudo_log_likelihood(rbm, rows[:5]) <= 0).all()
@@ -66,7 +73,7 @@ def test_a_machine_of_every_pair_of_kinds_lives(visible, hidden, tmp_path):
 
 
 @pytest.mark.parametrize("estimator", ["exact", "cd-1", "pt-1", "ptt-1"])
-@pytest.mark.parametrize(("visible", "hidden"), [("ragged", "binary"), ("mixed", "ragged"), ("gaussian", "binary")])
+@pytest.mark.parametrize(("visible", "hidden"), marked([("ragged", "binary"), ("mixed", "ragged"), ("relu", "binary")]))
 def test_every_estimator_trains_every_kind(estimator, visible, hidden):
     rbm = trained(visible, hidden, estimator)
     assert model.validate(rbm).visible.alike(single(LAYERS[visible]))
