@@ -237,7 +237,7 @@ def test_initial_visible_biases_are_the_data_means(patterns):
         (dict(seed=-1), "seed must be"),
         (dict(data=np.ones((3, 4))), "data must have 9 columns"),
         (dict(data=np.ones(9)), r"data must have shape \[n, 9\]"),
-        (dict(data=np.full((3, 9), np.nan)), "nan in row 1, column 1"),
+        (dict(data=np.full((3, 9), np.inf)), "inf in row 1, column 1"),
         (dict(data=np.full((3, 9), 0.5)), "0.5 in row 1, column 1"),
         (dict(valid=np.ones((3, 4))), "valid must have 9 columns"),
         (dict(data=np.ones((0, 9))), "n at least 1"),
