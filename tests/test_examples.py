@@ -24,6 +24,7 @@ def test_the_sensor_table(capsys):
     assert found["faults"] > 0.9
 
 
+@pytest.mark.slow
 def test_the_survey(capsys):
     found = example("survey").main(updates=500)
     assert found["cultivars"] > 0.7  # a share of 0.4 is what the commonest gets

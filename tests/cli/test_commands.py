@@ -367,6 +367,7 @@ def test_grey_levels_are_binarised_as_asked(as_json):
     assert as_json("evaluate", report["run"], "grey.npy", "--binarise", "stochastic")["rows"] == 50
 
 
+@pytest.mark.slow
 def test_a_machine_too_large_to_be_exact_is_bracketed(as_json, command):
     np.save("wide.npy", np.random.default_rng(0).integers(0, 2, size=(40, 50)))
     report = as_json(
@@ -387,6 +388,7 @@ def test_a_machine_too_large_to_be_exact_is_bracketed(as_json, command):
     assert out[-1].startswith("mean of 40 rows, ln Z = ")
 
 
+@pytest.mark.slow
 def test_an_estimate_of_a_small_machine_contains_its_exact_value(as_json):
     run = as_json("train", "digits", *TINY)["run"]
     exact = as_json("evaluate", run, "digits", "--exact")["log_likelihood"]
@@ -399,6 +401,7 @@ def test_an_estimate_of_a_small_machine_contains_its_exact_value(as_json):
     assert found["warnings"] == []
 
 
+@pytest.mark.slow
 def test_doubts_are_printed_and_in_the_json(command, as_json, monkeypatch):
     from harmonium.likelihood import evaluation
 
@@ -420,6 +423,7 @@ def test_spin_units_through_the_whole_loop(as_json, kinds):
     assert as_json("evaluate", report["run"], "spins.npy")["log_likelihood"]["mean"] < 0
 
 
+@pytest.mark.slow
 def test_real_values_through_the_whole_loop(as_json, command):
     np.save("real.npy", np.random.default_rng(0).standard_normal((40, 3)) @ [[1, 0.9, 0], [0, 0.4, 0], [0, 0, 1]])
     run = as_json("train", "real.npy", *TINY, "--visible-units", "gaussian")["run"]

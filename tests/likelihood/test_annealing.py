@@ -107,6 +107,7 @@ def test_float32_machines_keep_their_type_and_lose_nothing_to_cancellation():
     np.testing.assert_allclose(differences[0], differences[1], atol=2e-6)
 
 
+@pytest.mark.slow
 def test_a_spread_schedule_evens_out_the_variance():
     rbm = jax.tree.map(jnp.asarray, random_machine(Binary, Binary, (30, 10), seed=4, scale=1.0))
     base = base_machine(jax.random.key(9), rbm, exact.sample(rbm, 50, seed=1))

@@ -74,6 +74,7 @@ def test_exact_and_estimated_agree_on_what_is_asked():
     assert evaluate(rbm, rows).method == found.method
 
 
+@pytest.mark.slow
 def test_an_interval_too_wide_is_called_so_and_a_conservative_figure_is_given():
     rbm = random_machine(Binary, Binary, (200, 150), seed=1, scale=1.0)
     rows = hm.sample(rbm, 60, seed=2, sweeps=200)
@@ -85,6 +86,7 @@ def test_an_interval_too_wide_is_called_so_and_a_conservative_figure_is_given():
     assert found.details["conservative_log_likelihood"] < found.upper
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tilt", [0.02, -0.1])
 def test_tempered_starts_find_both_modes(tilt):
     """Reverse runs from one mode alone would put ln Z off; with shares of 8 and 92 % the way there must not be a jump."""
@@ -254,7 +256,8 @@ KINDS = {
 }
 
 
-@pytest.mark.parametrize("name", ["gaussian, binary", pytest.param("mixed, ragged", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["gaussian, binary", "mixed, ragged"])
 def test_the_bracket_of_other_kinds_contains_the_exact_value(name):
     rbm = KINDS[name]
     rows = exact.sample(rbm, 100, seed=1)

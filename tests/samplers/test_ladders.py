@@ -176,6 +176,7 @@ def test_a_trajectory_grows_as_its_machine_moves_and_stops_at_its_places():
     np.testing.assert_array_equal(state.machine(target)(state.count).weights, target.weights)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["pt-1", "ptt-1"])
 def test_a_ladder_estimates_the_gradient_and_trains(name):
     """Its negative term agrees with the exact one, and training with it raises the exact log likelihood."""

@@ -34,6 +34,7 @@ def in_larger_mode(v) -> np.ndarray:
     return np.mean(np.asarray(v) != PATTERN, axis=-1) > 0.5
 
 
+@pytest.mark.slow
 def test_training_on_its_own_trajectory_finds_the_weights_of_both_modes(trained):
     rbm, rungs = trained
     assert len(rungs) >= 4
@@ -74,6 +75,7 @@ def test_ladders_recover_the_weights_of_the_modes(trained, kind):
     assert int(state.round_trips) > CHAINS
 
 
+@pytest.mark.slow
 def test_the_likelihood_comes_along_the_trajectory(trained):
     rbm, rungs = trained
     state = hm.run(rbm, hm.trajectory(rungs, CHAINS, threshold=0), 500)[1]

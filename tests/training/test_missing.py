@@ -65,6 +65,7 @@ def test_the_result_does_not_depend_on_where_states_are_yielded(rows):
     np.testing.assert_array_equal(*(end.rbm.weights for end in ends))
 
 
+@pytest.mark.slow
 def test_every_kind_of_column_may_be_missing():
     """Also whole rows and a whole column; the parameters stay sensible and the likelihood rises."""
     random = np.random.default_rng(1)
@@ -103,6 +104,7 @@ def test_stand_ins_leave_the_distribution_of_what_was_observed():
     np.testing.assert_array_equal(with_stand_ins(units, np.full((2, 4), np.nan)), [[0, 1, 0, 0]] * 2)
 
 
+@pytest.mark.slow
 def test_evaluation_is_of_the_observed_cells(rows, monkeypatch):
     """Exact, and with annealed rows: the latter's interval of 95 %, made three times as wide, contains the exact figure."""
     rbm = machine_of("mixed", "binary", scale=1.0)
