@@ -7,8 +7,6 @@ import time
 
 FOR_UPDATES = 0.93
 """The share of the time that goes to updates, and not to following the run and to states."""
-
-
 SHOWN = 0.01
 """The share of the time for which updates must have run before their speed counts, whatever compiling took."""
 
@@ -51,4 +49,4 @@ class Clock:
         """Of so many seconds, those until the end has to be settled."""
         if self.last is not None or self._seconds is None:
             return seconds
-        return max(0.0, min(seconds, (max(self._settles - self._share(), SHOWN)) * self._seconds + 0.01))
+        return max(0.0, min(seconds, max(self._settles - self._share(), SHOWN) * self._seconds + 0.01))

@@ -23,7 +23,8 @@ WEIGHTS_A_ROW = 5.0
 EXACT_RATE, EXACT_MOMENTUM = 0.2, 0.9
 MOST_EXACT_ROWS = 10_000
 TRANSCENDENTAL = 40
-"""What a unit's mean and log normaliser cost, in multiplications."""
+"""What a unit's mean and log normaliser cost in the plain sum, in multiplications. By halves an update is cheaper, but where
+it costs some fifteen sampled ones those learn more (benchmarks/RESULTS.md), so the rule is left as it is."""
 TIMES_AS_COSTLY = 10
 COOLDOWN = 0.9
 AVERAGE = 0.1
