@@ -13,6 +13,7 @@ from conftest import random_machine
 import harmonium as hm
 from harmonium import exact, model
 from harmonium.cli.show import plain
+from harmonium.exact import observed
 from harmonium.likelihood import (
     bracket,
     conservative_log_likelihood,
@@ -21,7 +22,8 @@ from harmonium.likelihood import (
     ladder_likelihood,
     on_other_rows,
 )
-from harmonium.likelihood.evaluation import doubts
+from harmonium.likelihood.evaluation import TWO_SIDED, doubts
+from harmonium.likelihood.observed import log_weights
 from harmonium.samplers import tempering, trajectory
 from harmonium.units import Binary, Spin
 
@@ -219,6 +221,20 @@ def test_bad_input_is_refused(change, complaint):
     given = dict(rbm=random_machine(Binary, Binary, (3, 2)), data=np.zeros((2, 3)), method="estimate") | change
     with pytest.raises(hm.InputError, match=complaint):
         evaluate(given.pop("rbm"), given.pop("data"), **given)
+
+
+def test_other_rows_that_are_annealed_bring_their_own_error(monkeypatch):
+    rbm = random_machine(Binary, Binary, (6, 3), scale=2.0)
+    rows = exact.sample(rbm, 20, seed=1)
+    found = evaluate(rbm, rows)
+    assert found.lower == found.upper
+    holed = np.where(np.random.default_rng(0).random(rows.shape) < 0.5, np.nan, rows)
+    truth = observed.observed(rbm, holed).log_weight.mean() - found.log_partition
+    monkeypatch.setattr(observed, "is_cheap", lambda *_, **__: False)
+    other, error = on_other_rows(found, rbm, holed), log_weights(rbm, holed).mean_error
+    assert error > 0
+    assert other.upper - other.lower == pytest.approx(2 * TWO_SIDED * error)
+    assert abs(other.mean - truth) < 5 * error  # a false alarm in 2 million
 
 
 def test_a_ladder_that_has_not_travelled_is_called_so():

@@ -90,9 +90,11 @@ def on_other_rows(found: Likelihood, rbm: RBM, data: Any) -> Likelihood:
     rows = rows_of(model.validate(rbm).visible, data, missing=True)
     unnormalised = log_weights(rbm, rows)
     mean = float(unnormalised.value.mean()) - found.log_partition
-    shift = mean - found.mean
+    shift, margin = mean - found.mean, TWO_SIDED * unnormalised.mean_error
     details = {name: value for name, value in found.details.items() if name != CONSERVATIVE}
-    other = replace(found, mean=mean, lower=found.lower + shift, upper=found.upper + shift, rows=len(rows), details=details)
+    # The error of the first rows' own annealing stays in: what is left of the interval without it is not known here.
+    lower, upper = found.lower + shift - margin, found.upper + shift + margin
+    other = replace(found, mean=mean, lower=lower, upper=upper, rows=len(rows), details=details)
     return replace(other, warnings=doubts(other))
 
 
