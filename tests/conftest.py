@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 from pathlib import Path
 from typing import Any
+
+# Most of the tests' time is compilation, and what is compiled runs for milliseconds: the compiler's costly passes are left out
+# unless the environment says otherwise (as .ci/run does for the slow tests, which run for longer and with all of them).
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 
 import jax
 import numpy as np
