@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +35,15 @@ def random_machine(visible: type, hidden: type, shape: tuple[int, int], seed: in
     random = np.random.default_rng(seed)
     layers = [kind(scale * random.standard_normal(n)) for kind, n in zip((visible, hidden), shape, strict=True)]
     return hm.RBM(*layers, scale * random.standard_normal(shape))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of a test marked `slow_except`, the cases whose names hold none of the given strings are slow."""
+    for item in items:
+        marker = item.get_closest_marker("slow_except")
+        if marker is not None and not any(part in item.name for part in marker.args):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture

@@ -141,6 +141,7 @@ def test_sweeps_without_the_clamp_are_caught():
     assert largest_z(end[:, absent], exact.mean[0, absent]) > z_limit(4 * rbm.visible.size)
 
 
+@pytest.mark.slow
 def test_annealed_weights_are_unbiased():
     """The mean weight over that of the enumeration is 1; z tests at a false-alarm rate of 1e-6. Few temperatures on purpose."""
     rbm = machine_of("mixed", "binary", scale=1.0)
@@ -175,6 +176,7 @@ def test_completion_by_chains_agrees_with_enumeration():
 
 
 @pytest.mark.parametrize("visible", ["mixed", "relu"])
+@pytest.mark.slow_except("mixed")
 def test_surprise_is_what_the_sum_over_the_units_own_values_says(visible):
     rbm = machine_of(visible, "binary")
     v = with_holes(rbm.visible, rows=1)

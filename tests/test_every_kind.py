@@ -16,16 +16,11 @@ from harmonium.gradients import by_name
 KINDS = [name for name in LAYERS if name not in ("spin", "mixed, listed")]
 """Their laws are held to by the other tests; here each pair costs a compilation of everything."""
 PAIRS = [*itertools.product(KINDS, ["binary"]), *itertools.product(["binary", "gaussian"], KINDS[1:]), ("mixed", "mixed")]
-QUICK = {("mixed", "binary"), ("gaussian", "binary"), ("binary", "ragged")}
-
-
-def slow_but(quick: set[tuple[str, str]], pairs: list[tuple[str, str]]) -> pytest.MarkDecorator:
-    """All pairs, and only those of `quick` among the tests that are run every time."""
-    marked = [pytest.param(*pair, marks=() if pair in quick else pytest.mark.slow, id="-".join(pair)) for pair in pairs]
-    return pytest.mark.parametrize(("visible", "hidden"), marked)
-
-
 UPDATES = 12
+
+
+def over(pairs: list[tuple[str, str]]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize(("visible", "hidden"), pairs, ids=map("-".join, pairs))
 
 
 def data_for(visible: str, n: int = 60) -> np.ndarray:
@@ -43,7 +38,8 @@ def trained(visible: str, hidden: str, estimator: str = "pcd-1") -> hm.RBM:
     return last.rbm
 
 
-@slow_but(QUICK, PAIRS)
+@over(PAIRS)
+@pytest.mark.slow_except("[gaussian-binary]")
 def test_a_machine_of_every_pair_of_kinds_lives(visible, hidden, tmp_path):
     rows = data_for(visible)
     rbm = model.validate(trained(visible, hidden))
@@ -74,7 +70,8 @@ def test_a_machine_of_every_pair_of_kinds_lives(visible, hidden, tmp_path):
 
 
 @pytest.mark.parametrize("estimator", ["exact", "cd-1", "pt-1", "ptt-1"])
-@slow_but({("mixed", "ragged")}, [("ragged", "binary"), ("mixed", "ragged"), ("gaussian", "binary")])
+@over([("ragged", "binary"), ("mixed", "ragged"), ("gaussian", "binary")])
+@pytest.mark.slow_except("[mixed-ragged-cd-1]")
 def test_every_estimator_trains_every_kind(estimator, visible, hidden):
     rbm = trained(visible, hidden, estimator)
     assert model.validate(rbm).visible.alike(single(LAYERS[visible]))

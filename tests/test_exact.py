@@ -58,6 +58,7 @@ def test_the_lecture_table(two_by_two):
 
 @each_pair
 @pytest.mark.parametrize("shape", [(3, 5), (5, 3), (1, 1), (6, 1)])
+@pytest.mark.slow_except("shape0", "shape3")
 def test_every_function_agrees_with_brute_force(visible, hidden, shape):
     rbm = random_machine(visible, hidden, shape, seed=3, scale=2.0)
     v, h, joint, log_z = brute_force(rbm)
@@ -83,6 +84,7 @@ SUMMABLE = [
 
 
 @pytest.mark.parametrize(("visible", "hidden"), SUMMABLE)
+@pytest.mark.slow_except("-binary")
 def test_every_kind_agrees_with_quadrature(visible, hidden):
     """Sums over every state, integrals by Gauss-Legendre nodes on both sides of zero."""
     rbm = machine_of(visible, hidden, seed=2, scale=0.8)
@@ -157,6 +159,7 @@ def small_parts(monkeypatch):
 
 @each_pair
 @pytest.mark.parametrize(("shape", "scale"), [((9, 5), 1.0), ((5, 9), 0.3), ((40, 6), 3.0), ((6, 40), 15.0), ((3, 20), 2000.0)])
+@pytest.mark.slow_except("Binary-Spin")
 def test_products_in_several_threads_agree_with_the_plain_sum_in_one(visible, hidden, shape, scale, request):
     """From sums of a few nats, sixteen factors a group, up to those that leave products no room at all."""
     rbm = random_machine(visible, hidden, shape, seed=6, scale=scale)
@@ -259,6 +262,7 @@ def test_moments_by_products_leave_out_only_what_is_negligible(small_parts, visi
 
 
 @pytest.mark.parametrize("weight", [10.0, 340.0, 360.0, 690.0, 710.0])
+@pytest.mark.slow_except("340.0")
 def test_products_stop_before_they_overflow(monkeypatch, weight):
     """One unit sends +weight and another -weight, so that a half's factor is far larger than any sum."""
     rbm = hm.RBM(Spin([0.0, 0.0]), Spin([0.0, 0.0, 0.0]), [[weight, 0.1, 0.0], [-weight, 0.2, weight / 2]])
@@ -334,6 +338,7 @@ def test_float64_is_not_switched_on_for_everyone(two_by_two):
     assert jax.numpy.ones(1).dtype == np.float32
 
 
+@pytest.mark.slow
 def test_both_shapes_stay_within_a_gibibyte():
     """60 x 20 and 20 x 60 in a process of their own, whose peak memory includes Python and JAX themselves."""
     if not Path("/proc/self/status").exists():

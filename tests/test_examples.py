@@ -31,6 +31,7 @@ def test_the_survey(capsys):
     assert found["machine"] < 0.9 * found["mean"]
 
 
+@pytest.mark.slow
 def test_the_sequences(capsys):
     found = example("sequences").main(count=1000, updates=3000)
     assert found["pairs"] == 4

@@ -143,6 +143,7 @@ def test_bad_input_is_refused(two_by_two, call, message):
         call(two_by_two)
 
 
+@pytest.mark.slow
 def test_run_goes_on_where_it_stopped_and_follows_the_law():
     rbm = random_machine(hm.Binary, hm.Binary, (4, 3), seed=3)
     sampler = hm.tempering(4000, rungs=3)

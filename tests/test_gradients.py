@@ -121,6 +121,7 @@ def test_both_terms_of_the_lecture(two_by_two):
 
 @each_estimator
 @each_pair
+@pytest.mark.slow_except("Spin-Binary")
 def test_a_gradient_is_shaped_like_its_machine_and_is_the_difference_of_its_terms(estimator, visible, hidden):
     rbm = random_machine(visible, hidden, (3, 4))
     state = estimator.init(jax.random.key(0), rbm)
@@ -214,6 +215,7 @@ def test_the_chains_of_a_state_are_those_of_the_machine_itself():
 
 @each_estimator
 @pytest.mark.parametrize("repeats", [2, 5])
+@pytest.mark.slow_except("5-")
 def test_a_gradient_does_not_depend_on_how_often_the_same_rows_are_given(estimator, repeats):
     """The positive term is a mean over rows, whatever their number."""
     rbm = random_machine(Binary, Binary, (3, 4))
@@ -234,6 +236,7 @@ def mean_slopes(estimator, rbm, v, draws, seed=0):
     return np.asarray(run(keys))
 
 
+@pytest.mark.slow
 def test_the_bias_of_cd_is_seen_and_shrinks_with_k():
     """With 4,000 gradients a bias of CD-1 is seen beyond doubt; its size falls with k, and CD-100's cannot be seen."""
     rbm = random_machine(Binary, Binary, (3, 3), seed=4, scale=1.5)

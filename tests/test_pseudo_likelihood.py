@@ -52,6 +52,7 @@ def test_blocks_change_nothing(monkeypatch):
 
 
 @pytest.mark.parametrize("kind", LISTED)
+@pytest.mark.slow_except("mixed")
 def test_the_mean_of_the_stochastic_one_is_the_exact_one(kind):
     rbm = machine_of(kind, "binary", seed=1, scale=1.5)
     v = exact.sample(rbm, 5, seed=3)

@@ -272,6 +272,7 @@ def test_the_same_command_gives_the_same_machine(as_json):
     np.testing.assert_array_equal(one.weights, two.weights)
 
 
+@pytest.mark.slow
 def test_minutes_record_what_repeats_the_run(as_json, tmp_path):
     timed = as_json(
         "train", "shifter:3", "--hidden", "4", "--estimator", "pcd-1", "--chains", "20", "--minutes", "0.1", "--patience", "0"
@@ -286,6 +287,7 @@ def test_minutes_record_what_repeats_the_run(as_json, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["large", "sparse"])
+@pytest.mark.slow_except("sparse")
 def test_rows_that_are_read_as_they_are_needed_train_the_same_machine(as_json, kind, monkeypatch):
     from scipy import sparse
 
@@ -308,6 +310,7 @@ def test_rows_that_are_read_as_they_are_needed_train_the_same_machine(as_json, k
     assert without["train"]["rows"] == 240
 
 
+@pytest.mark.slow
 def test_patience_keeps_the_best_machine_and_says_how_to_repeat_it(as_json):
     """Rows of coin flips, which a machine of twelve hidden units soon knows by heart."""
     np.save("noise.npy", np.random.default_rng(0).integers(0, 2, size=(40, 14)))
@@ -337,6 +340,7 @@ def test_the_progress_line_says_what_is_known():
     assert "chains: 300% of the data's spread" in shown([later | {"chain_gap": 0.0, "chain_spread": 3.0}])
 
 
+@pytest.mark.slow
 def test_compiled_code_is_kept_where_the_user_says(tmp_path):
     """The second process finds what the first has compiled."""
     command = [sys.executable, "-m", "harmonium", "train", "bars-and-stripes:2x2", "--hidden", "3", "--updates", "5", "--json"]
@@ -415,6 +419,7 @@ def test_doubts_are_printed_and_in_the_json(command, as_json, monkeypatch):
 
 
 @pytest.mark.parametrize("kinds", [("spin", "spin"), ("spin", "binary")])
+@pytest.mark.slow_except("kinds1")
 def test_spin_units_through_the_whole_loop(as_json, kinds):
     np.save("spins.npy", np.random.default_rng(0).choice([-1, 1], size=(40, 9)))
     report = as_json("train", "spins.npy", *TINY, "--visible-units", kinds[0], "--hidden-units", kinds[1])
@@ -440,6 +445,7 @@ def test_real_values_through_the_whole_loop(as_json, command):
     assert diagnosed["pseudo_log_likelihood"] is None
 
 
+@pytest.mark.slow
 def test_categories_through_the_whole_loop(as_json, command):
     units = Categorical.zeros((3, 2))
     np.save("one_hot.npy", units.encode(np.random.default_rng(0).integers([3, 2], size=(40, 2))))
@@ -533,6 +539,7 @@ def test_interrupting_a_training_keeps_the_last_state(tmp_path):
 
 
 @pytest.mark.parametrize("how", [["--exact"], ["--estimate", "--seconds", "100", "--precision", "1e-6"]])
+@pytest.mark.slow_except("how0")
 def test_interrupting_an_evaluation_ends_it_cleanly(tmp_path, how):
     """Ctrl-C amid the work, in Python or in compiled code: one line and status 130, whatever threads are busy."""
     random = np.random.default_rng(0)

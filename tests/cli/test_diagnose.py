@@ -103,6 +103,7 @@ def test_a_file_alone_is_held_out_and_the_rest_is_left_out(command):
     assert result["free_energy_gap"] is result["adversarial_accuracy_on_training_rows"] is result["rows"]["train"] is None
 
 
+@pytest.mark.slow
 def test_a_run_folder_and_a_source_that_holds_nothing_out(command):
     """All patterns of this source serve for training and test."""
     result = json.loads(command("diagnose run bars-and-stripes:3x3 --json"))

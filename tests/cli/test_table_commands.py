@@ -142,6 +142,7 @@ def test_describing_a_table(said):
     assert "taken for" in said("data survey.csv --ignore id")
 
 
+@pytest.mark.slow
 def test_a_schema_file_overrides(said):
     Path("s.toml").write_text('ignore = ["id", "age"]\n[columns]\nanswer = "real"\n')
     said(f"train survey.csv --schema s.toml {TINY} --out by_file")
@@ -149,6 +150,7 @@ def test_a_schema_file_overrides(said):
     assert [column.kind for column in schema.columns] == ["categorical", "binary", "real"]
 
 
+@pytest.mark.slow
 def test_zeros_and_ones_alone_are_taken_as_they_are(said):
     bits = np.random.default_rng(0).integers(0, 2, (40, 4))
     np.savetxt("bits.csv", bits, fmt="%d", delimiter=",", header="a,b,c,d", comments="")
@@ -200,6 +202,7 @@ def test_one_hot_columns_and_numbers_of_categories_are_the_same_table(said):
     assert done[0]["table"] == {"v1": [2], "v2": [1]}
 
 
+@pytest.mark.slow
 def test_reconstructing_and_diagnosing_a_table(said):
     said("complete run survey.csv --out whole.csv --overwrite")
     said("reconstruct run whole.csv --draws 50 --out back.csv")

@@ -140,6 +140,7 @@ def test_it_is_the_chain_of_the_lecture_s_steps_and_of_the_command_line():
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (2, 2), (4, 3), (5, 5)])
+@pytest.mark.slow
 def test_how_steps_are_bundled_makes_no_difference(shape):
     _, params = setting(shape)
     at_once = walk(params, [100])
@@ -276,6 +277,7 @@ def test_many_chains_become_draws_of_the_table():
 # ---- a ladder of temperatures
 
 
+@pytest.mark.slow
 def test_gibbs_never_crosses_between_two_cold_modes_and_tempering_finds_their_weights():
     law = asked("law", **TWO_MODES)
     assert law["relaxation"] > 1e6

@@ -165,6 +165,7 @@ def test_the_shape_of_a_picture(columns, stored, expected):
 # ---- training
 
 
+@pytest.mark.slow
 def test_training_starts_improves_pauses_goes_on_and_closes_with_the_exact_likelihood(page):
     view = page.ask("train", hidden=6, rate=0.05, seed=3, pace="full")
     assert (view["run"], view["phase"]) == (1, "starting")
@@ -282,6 +283,7 @@ def test_a_new_run_ends_the_old_one(page):
     assert len(worker_handle._running) == 1
 
 
+@pytest.mark.slow
 def test_the_worker_ends_with_its_page_and_a_killed_one_is_told(page):
     page.ask("train", hidden=4, rate=0.05, seed=0, pace="full")
     page.wait(lambda v: v["step"] > 10, "training")

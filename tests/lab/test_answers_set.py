@@ -225,6 +225,7 @@ def test_cd_loses_likelihood_while_it_reconstructs_ever_better():
     assert min(late["cd"]["drawn"][0], late["cd"]["drawn"][-1]) > 0.4
 
 
+@pytest.mark.slow
 def test_what_the_other_examples_say():
     threes = go_on(BARS_OF_THREE, 1000)
     behind = {name: threes["now"]["exact"]["log_likelihood"] - threes["now"][name]["log_likelihood"] for name in METHODS}

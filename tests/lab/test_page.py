@@ -11,6 +11,7 @@ CHAPTERS = ("machine", "road", "chain", "uphill", "set", "images")
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
 @pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
+@pytest.mark.slow_except("light-machine")
 def test_axe_finds_no_serious_fault(open_page, chapter, scheme):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright")
     page = open_page(f"/#{chapter}")
@@ -25,6 +26,7 @@ def test_axe_finds_no_serious_fault(open_page, chapter, scheme):
 
 @pytest.mark.parametrize("width", [400, pytest.param(1280, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("chapter", CHAPTERS)
+@pytest.mark.slow_except("machine-400", "images-400")
 def test_nothing_is_wider_than_the_screen(open_page, chapter, width):
     page = open_page(f"/#{chapter}", width=width)
     page.wait_for_timeout(400)
@@ -32,6 +34,7 @@ def test_nothing_is_wider_than_the_screen(open_page, chapter, width):
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
+@pytest.mark.slow_except("machine", "images")
 def test_every_chapter_can_be_linked_to_and_reached(open_page, chapter):
     linked = open_page(f"/#{chapter}")
     title = linked.locator("article h2").inner_text()

@@ -158,6 +158,7 @@ def test_a_url_holds_the_whole_state(open_page):
         ("/#machine?target=0123", "target is not 2 bits"),
     ],
 )
+@pytest.mark.slow_except("weights", "nowhere")
 def test_a_broken_link_is_told_and_the_rest_is_used(open_page, path, said):
     page = open_page(path)
     assert said in page.locator(".error").inner_text()

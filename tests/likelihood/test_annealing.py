@@ -37,6 +37,7 @@ def setting(visible, hidden, schedule="even", scale=1.2):
 
 @pytest.mark.parametrize(("visible", "hidden"), PAIRS)
 @pytest.mark.parametrize("schedule", ["even", "squared"])
+@pytest.mark.slow_except("squared")
 def test_the_mean_forward_weight_is_the_ratio_of_partition_functions(visible, hidden, schedule):
     rbm, base, log_ratio, betas = setting(visible, hidden, schedule)
     v = annealing.start(jax.random.key(0), base, rbm, RUNS)

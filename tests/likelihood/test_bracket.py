@@ -37,6 +37,7 @@ def two_modes(size: int = 24, strength: float = 3.0, tilt: float = 0.02) -> hm.R
 
 @pytest.mark.parametrize("exact_start", [False, True])
 @pytest.mark.parametrize(("visible", "hidden", "scale"), [(Binary, Binary, 0.3), (Binary, Binary, 1.5), (Spin, Binary, 0.7)])
+@pytest.mark.slow_except("Binary-Binary-0.3-False", "Binary-Binary-1.5-True")
 def test_the_bracket_contains_the_exact_value_and_is_narrow(visible, hidden, scale, exact_start):
     rbm = random_machine(visible, hidden, (12, 9), seed=11, scale=scale)
     rows = exact.sample(rbm, 100, seed=1)
@@ -101,6 +102,7 @@ def test_tempered_starts_find_both_modes(tilt):
     assert abs(share - right) < 5 * np.sqrt(0.25 / 400 + 0.25 / 4000)
 
 
+@pytest.mark.slow
 def test_a_base_at_one_mode_of_two_raises_a_doubt_and_the_interval_still_holds():
     """Such a base leaves the other mode out of both directions; only the chains from noise know of it."""
     rbm = two_modes()
@@ -111,6 +113,7 @@ def test_a_base_at_one_mode_of_two_raises_a_doubt_and_the_interval_still_holds()
     assert found.lower <= exact.log_likelihood(rbm, rows).mean() <= found.upper
 
 
+@pytest.mark.slow
 def test_the_conservative_figure_is_low_and_more_runs_tighten_it():
     rbm = random_machine(Binary, Binary, (12, 9), seed=11, scale=1.5)
     rows = exact.sample(rbm, 200, seed=1)
@@ -153,6 +156,7 @@ def ladder_state(sampler, rbm, steps=300):
 
 
 @pytest.mark.parametrize("kind", ["tempering", "trajectory"])
+@pytest.mark.slow_except("tempering")
 def test_bennett_between_the_rungs_contains_the_exact_value(kind):
     rbm = random_machine(Binary, Binary, (12, 9), seed=11)
     bottom = model.independent(rbm.visible, rbm.hidden)
@@ -283,6 +287,7 @@ def test_the_bracket_of_other_kinds_contains_the_exact_value(name):
     assert found.samples.met
 
 
+@pytest.mark.slow
 def test_the_bracket_of_two_gaussian_layers_contains_the_value_that_can_be_written_down():
     """ln Z = (b^T A^-1 b - ln det A + n ln 2 pi) / 2, with A the joint precision matrix."""
     visible, hidden = hm.Gaussian(np.linspace(-1, 1, 6), np.linspace(0.9, 1.5, 6)), hm.Gaussian(np.full(5, 0.3), np.ones(5))

@@ -83,6 +83,7 @@ def p_values(sampler: Sampler, rungs: list[hm.RBM], rbm: hm.RBM, steps: int) -> 
 
 @pytest.mark.parametrize(("visible", "hidden"), [(Binary, Binary), (Spin, Binary)])
 @pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.slow_except("-Binary-Binary")
 def test_exact_draws_stay_exact_on_every_rung(kernel, visible, hidden):
     rbm = random_machine(visible, hidden, SHAPE, seed=1, scale=1.5)
     for sweeps, steps in ((1, 1), (2, 2)):
@@ -106,6 +107,7 @@ def test_a_swap_by_beta_times_the_free_energy_is_caught(monkeypatch):
 
 @pytest.mark.parametrize("mistake", ["always", "sign", "stale inputs"])
 @pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.slow_except("tempering-sign", "trajectory-stale")
 def test_other_broken_swaps_are_caught(kernel, mistake, monkeypatch):
     rbm = random_machine(Binary, Binary, SHAPE, seed=1, scale=1.5)
     right = ladder.exchange_log_ratio
@@ -122,6 +124,7 @@ def test_other_broken_swaps_are_caught(kernel, mistake, monkeypatch):
     assert min(p_values(sampler, rungs, rbm, 2).values()) < FALSE_ALARM
 
 
+@pytest.mark.slow
 def test_the_betas_go_to_where_all_neighbours_exchange_equally_often():
     rbm = random_machine(Binary, Binary, (12, 8), seed=2, scale=1.5)
     uneven = np.array([0, 0.01, 0.02, 0.03, 0.5, 1.0])
@@ -154,6 +157,7 @@ def test_round_trips_are_those_of_the_states():
     assert float(state.acceptance[0]) == 1
 
 
+@pytest.mark.slow
 def test_a_trajectory_grows_as_its_machine_moves_and_stops_at_its_places():
     rbm = single(random_machine(Binary, Binary, (8, 6), seed=3, scale=0.01))
     target = single(random_machine(Binary, Binary, (8, 6), seed=3, scale=3.0))

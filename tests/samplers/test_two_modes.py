@@ -41,6 +41,7 @@ def test_training_on_its_own_trajectory_finds_the_weights_of_both_modes(trained)
     assert 0.6 < in_larger_mode(exact.sample(rbm, 20_000)).mean() < 0.8
 
 
+@pytest.mark.slow
 def test_gibbs_sampling_does_not_cross_in_100_000_sweeps(trained):
     rbm = jax.tree.map(jnp.asarray, trained[0])
     state = hm.gibbs(20).init(jax.random.key(0), rbm)

@@ -31,6 +31,7 @@ def same(a, b):
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.slow_except("[0]")
 def test_exact_gradient_comes_within_a_tenth_of_a_nat_of_the_bound(patterns, seed):
     rbm = hm.initial(patterns, 8, scale=0.1, seed=seed)
     optimiser = optax.sgd(0.5, momentum=0.9)
@@ -40,6 +41,7 @@ def test_exact_gradient_comes_within_a_tenth_of_a_nat_of_the_bound(patterns, see
 
 
 @pytest.mark.parametrize(("visible", "hidden"), [(Binary, Binary), (Spin, Spin), (Spin, Binary), (Binary, Spin)])
+@pytest.mark.slow_except("Binary-Spin")
 def test_every_kind_of_unit_learns(patterns, visible, hidden):
     rows = patterns if visible is Binary else 2 * patterns - 1
     rbm = hm.initial(rows, hidden.zeros(8), visible=visible, scale=0.1)
@@ -183,6 +185,7 @@ def test_states_hold_arrays_of_their_own(patterns):
 
 
 @pytest.mark.parametrize("name", ["cd", "pcd"])
+@pytest.mark.slow_except("[cd]")
 def test_rounded_products_learn_as_well(patterns, name):
     """bfloat16 rounds the factors by 2^-9 at most: the exact log likelihood reached stays within a twentieth of a nat."""
     estimator = gradients.centred(getattr(hm, name)(1))

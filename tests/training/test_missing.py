@@ -40,6 +40,7 @@ def trained(rows, **settings):
     return last(hm.train(hm.initial(rows, 4), rows, EXACT, OPTIMISER, **settings))
 
 
+@pytest.mark.slow
 def test_training_reaches_the_maximum_of_the_likelihood_of_the_observed_cells(rows):
     """Exact ascent from where training ends gains next to nothing."""
     h = hm.Binary.zeros(4).states(np.arange(16))

@@ -78,6 +78,7 @@ def coin_flips():
     return random.integers(0, 2, size=(20, 10)), random.integers(0, 2, size=(50, 10))
 
 
+@pytest.mark.slow
 def test_an_overfitting_run_is_braked_ends_and_can_be_repeated(coin_flips):
     rows, others = coin_flips
     rbm = hm.initial(rows, 8)

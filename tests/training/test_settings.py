@@ -43,6 +43,7 @@ def test_few_rows_are_taken_all_at_once_and_few_weights_are_penalised_less():
 
 
 @pytest.mark.parametrize("estimator", ["exact", "cd-1", "pcd-1", "pt-1", "ptt-1"])
+@pytest.mark.slow_except("pcd-1", "exact")
 def test_chosen_settings_train_every_estimator(estimator):
     rows = hm.data.load("bars-and-stripes:3x3").train
     rbm = hm.initial(rows, 4)

@@ -353,6 +353,7 @@ def test_a_precision_is_learnt_within_bounds():
     np.testing.assert_allclose(units.stepped(Gaussian(np.zeros(2), np.array([-5.0, 5.0]))).precision, [0.5, 2.0])
 
 
+@pytest.mark.slow
 def test_laws_cut_off_far_in_their_tail():
     """Means and draws of a ReLU unit whose normal law has its centre 10 to 1,000,000 standard deviations below zero.
 
