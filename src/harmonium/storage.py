@@ -1,17 +1,14 @@
-"""Files: a machine in one versioned safetensors file, and any file written whole or not at all.
+"""A machine, or a sampler's state, in one versioned and sealed file (see `sealed`).
 
 A model file holds named arrays (`weights`, `visible.bias`, ...) beside a description in its header: the format's name and
 version, the kind of each layer (with its numbers of categories, or its parts), and whatever the caller notes. A state file
-holds the arrays of a sampler's state. Nothing in either is ever executed.
-
-Reference: the safetensors format, https://github.com/huggingface/safetensors#format.
+holds the arrays of a sampler's state.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import tempfile
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -23,43 +20,13 @@ import numpy as np
 from harmonium import model, pytree
 from harmonium.checks import InputError, reason
 from harmonium.model import RBM
+from harmonium.sealed import sealed, unsealed, write_file
 from harmonium.units import Units, type_name_to_class
 
 FORMAT = "harmonium"
 STATE_FORMAT = "harmonium state"
-VERSION = 1
-
-
-def write_file(path: str | os.PathLike[str], content: bytes, overwrite: bool = False) -> Path:
-    """Write `content` to a temporary name beside `path` and rename it: the file is whole or absent.
-
-    Raises:
-        InputError: the file exists and `overwrite` is false, or the folder cannot be written to.
-    """
-    target = Path(path)
-    temporary = None
-    try:
-        if target.exists() and not overwrite:
-            raise InputError(f"{target} exists already; choose another name or ask for it to be overwritten")
-        handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, target)
-    except OSError as error:
-        raise InputError(f"{target} cannot be written: {reason(error)}") from error
-    finally:
-        if temporary is not None and os.path.exists(temporary):
-            os.unlink(temporary)
-    return target
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+VERSION = 2
+"""Since version 2 files are sealed."""
 
 
 def save(
@@ -79,8 +46,6 @@ def save(
     Raises:
         InputError: the machine or the base rate is malformed, the notes are not JSON, the file exists, or it cannot be written.
     """
-    from safetensors.numpy import save as serialise
-
     model.validate(rbm)
     arrays = {"weights": rbm.weights, **_leaves("visible", rbm.visible), **_leaves("hidden", rbm.hidden)}
     if base_rate is not None:
@@ -99,8 +64,7 @@ def save(
         "hidden": _as_text(_described(rbm.hidden)),
         "notes": notes_text,
     }
-    content = serialise({name: np.ascontiguousarray(value) for name, value in arrays.items()}, description)
-    return write_file(path, content, overwrite)
+    return write_file(path, sealed(arrays, description), overwrite)
 
 
 def load(path: str | os.PathLike[str]) -> RBM:
@@ -114,30 +78,17 @@ def load(path: str | os.PathLike[str]) -> RBM:
 
 def load_described(path: str | os.PathLike[str]) -> tuple[RBM, Units | None, dict[str, Any]]:
     """The machine, the base rate (None if the file has none) and the description of a model file; raises as `load`."""
-    from safetensors import SafetensorError, safe_open
-
     source = Path(path)
+    if os.path.isdir(source):  # which asks nothing more of the name
+        source = source / "model.safetensors"
+    arrays, texts = unsealed(source, "model file", FORMAT, VERSION)
+    description: dict[str, Any] = {**texts}
     try:
-        if source.is_dir():
-            source = source / "model.safetensors"
-        if not source.is_file():
-            raise InputError(f"{source}: there is no such model file")
-        with safe_open(source, framework="numpy") as file:
-            description: dict[str, Any] = dict(file.metadata() or {})
-            if description.get("format") != FORMAT:
-                raise InputError(f"{source} is a safetensors file, but not one that harmonium wrote")
-            if description.get("version") not in {str(number) for number in range(1, VERSION + 1)}:
-                raise InputError(
-                    f"{source} has format version {description.get('version')!r}; this harmonium reads up to {VERSION}"
-                )
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
-        description["notes"] = json.loads(description.get("notes", "{}"))
-        if not isinstance(description["notes"], dict):
-            raise InputError(f"{source} is damaged: its notes are no JSON object")
-    except OSError as error:
-        raise InputError(f"{source} cannot be read: {reason(error)}") from error
-    except (SafetensorError, json.JSONDecodeError, TypeError, AttributeError) as error:
-        raise InputError(f"{source} is damaged or no model file: {reason(error)}") from error
+        description["notes"] = json.loads(texts.get("notes", "{}"))
+    except ValueError as error:
+        raise InputError(f"{source} is damaged: its notes cannot be read: {reason(error)}") from error
+    if not isinstance(description["notes"], dict):
+        raise InputError(f"{source} is damaged: its notes are no JSON object")
     try:
         visible = _units(arrays, "visible", description["visible"])
         hidden = _units(arrays, "hidden", description["hidden"])
@@ -161,15 +112,13 @@ def save_state(state: Any, path: str | os.PathLike[str], *, overwrite: bool = Fa
     Raises:
         InputError: a leaf is no array of numbers, the file exists and `overwrite` is false, or it cannot be written.
     """
-    from safetensors.numpy import save as serialise
-
     arrays = {}
     for name, leaf in _named_leaves(state).items():
         arrays[name] = np.ascontiguousarray(np.asarray(leaf)).reshape(np.shape(leaf))
         if arrays[name].dtype.kind not in "fiub":
             raise InputError(f"{name} cannot be stored: it holds {arrays[name].dtype.name} values, not numbers")
     description = {"format": STATE_FORMAT, "version": str(VERSION), "kind": type(state).__name__}
-    return write_file(path, serialise(arrays, description), overwrite)
+    return write_file(path, sealed(arrays, description), overwrite)
 
 
 def load_state(path: str | os.PathLike[str], template: Any) -> Any:
@@ -181,21 +130,8 @@ def load_state(path: str | os.PathLike[str], template: Any) -> Any:
     Raises:
         InputError: there is no such file, it is damaged or of another kind, or its arrays differ from the template's.
     """
-    from safetensors import SafetensorError, safe_open
-
     source = Path(path)
-    try:
-        if not source.is_file():
-            raise InputError(f"{source}: there is no such state file")
-        with safe_open(source, framework="numpy") as file:
-            description = dict(file.metadata() or {})
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
-    except OSError as error:
-        raise InputError(f"{source} cannot be read: {reason(error)}") from error
-    except SafetensorError as error:
-        raise InputError(f"{source} is damaged or no state file: {reason(error)}") from error
-    if description.get("format") != STATE_FORMAT or description.get("version") != str(VERSION):
-        raise InputError(f"{source} is no state file of version {VERSION}")
+    arrays, description = unsealed(source, "state file", STATE_FORMAT, VERSION)
     expected = _named_leaves(template)
     if description.get("kind") != type(template).__name__ or expected.keys() != arrays.keys():
         raise InputError(f"{source} holds a {description.get('kind')} state, but a {type(template).__name__} is expected")

@@ -527,15 +527,16 @@ def test_interrupting_a_training_keeps_the_last_state(tmp_path):
     output, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     line = errors.strip().splitlines()[-1]
-    assert line.startswith("harmonium: interrupted")
-    assert line.endswith("in run")
+    assert line.startswith("harmonium: interrupted; the machine after ")
+    assert line.endswith("is in run; go on with: harmonium train --resume run")
     assert "Traceback" not in errors
     assert output == ""
     assert np.isfinite(hm.load(tmp_path / "run").weights).all()
     config = json.loads((tmp_path / "run" / "config.json").read_text())
     assert not config["finished"]
     assert config["updates"] == json.loads(metrics.read_text().splitlines()[-1])["step"]
-    assert {path.name for path in (tmp_path / "run").iterdir()} == {"model.safetensors", "metrics.jsonl", "config.json"}
+    names = sorted(re.sub(r"\d{10}", "N", path.name) for path in (tmp_path / "run").iterdir())
+    assert names == ["checkpoint-N.safetensors", "config.json", "metrics.jsonl", "model.safetensors"]
 
 
 @pytest.mark.parametrize("how", [["--exact"], ["--estimate", "--seconds", "100", "--precision", "1e-6"]])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,9 +53,17 @@ def _first_free(parent: Path, name: str) -> Path:
 
 def write_json(path: Path, value: Any) -> None:
     """`value` as indented JSON, whole or not at all, in place of any earlier one."""
-    from harmonium import storage
+    from harmonium import sealed
 
-    storage.write_file(path, (json.dumps(plain(value), indent=2, allow_nan=False) + "\n").encode(), overwrite=True)
+    sealed.write_file(path, (json.dumps(plain(value), indent=2, allow_nan=False) + "\n").encode(), overwrite=True)
+
+
+def write_lines(path: Path, values: Iterable[Any]) -> None:
+    """Each value as a line of JSON, the file whole or not at all, in place of any earlier one."""
+    from harmonium import sealed
+
+    text = "".join(json.dumps(plain(value), allow_nan=False) + "\n" for value in values)
+    sealed.write_file(path, text.encode(), overwrite=True)
 
 
 def append_line(path: Path, value: Any) -> None:
@@ -65,19 +74,19 @@ def append_line(path: Path, value: Any) -> None:
 
 def write_picture(path: str | Path, figure: Figure, overwrite: bool = False) -> Path:
     """`figure` as a PNG, whole or not at all."""
-    from harmonium import storage
+    from harmonium import sealed
 
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=120)
-    return storage.write_file(path, buffer.getvalue(), overwrite)
+    return sealed.write_file(path, buffer.getvalue(), overwrite)
 
 
 def write_array(path: str | Path, array: Any, overwrite: bool = False) -> Path:
     """`array` as .npy, whole or not at all."""
     import numpy as np
 
-    from harmonium import storage
+    from harmonium import sealed
 
     buffer = io.BytesIO()
     np.save(buffer, array, allow_pickle=False)
-    return storage.write_file(path, buffer.getvalue(), overwrite)
+    return sealed.write_file(path, buffer.getvalue(), overwrite)

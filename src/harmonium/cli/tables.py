@@ -49,11 +49,11 @@ def check_table_out(options: argparse.Namespace, suffixes: Sequence[str] = SUFFI
 
 def write_table(options: argparse.Namespace, columns: Mapping[str, np.ndarray]) -> str:
     """Write the columns to what --out names; the file's name."""
-    from harmonium import storage
+    from harmonium import sealed
     from harmonium.data.frames import csv_of, parquet_of
 
     content = csv_of(columns) if options.out.endswith(".csv") else parquet_of(columns)
-    return str(storage.write_file(options.out, content, options.overwrite))
+    return str(sealed.write_file(options.out, content, options.overwrite))
 
 
 def machine_and_table(options: argparse.Namespace) -> tuple[RBM, Units | None, Schema, Frame]:

@@ -7,27 +7,29 @@ array is a missing cell.
 The run folder gets the model, metrics.jsonl, config.json (enough to repeat the run exactly) and pictures. Log likelihoods
 are in nats per example. With 20 hidden units, the default, they are exact; of larger machines they are bracketed.
 The machine kept is the one whose held-out log likelihood is best.
+A run that is stopped, by Ctrl-C, by SIGTERM or by whatever befalls the computer, goes on with --resume RUN from its last
+checkpoint, bit for bit as if it had not been stopped.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
-import platform
+import contextlib
 import re
 import shlex
 import sys
 import time
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harmonium.checks import InputError
-from harmonium.cli import runs
+from harmonium.cli import checkpoints, runs, training_record
 from harmonium.cli.compiled import keep_compiled_code
 from harmonium.cli.machine import EVERY_KIND, add_seed, layer, number
 from harmonium.cli.show import print_json
-from harmonium.cli.tables import add_columns, said_of_columns, show_schema
+from harmonium.cli.stopping import Stopping
+from harmonium.cli.tables import add_columns, show_schema
+from harmonium.cli.training_data import dataset_of
 from harmonium.cli.training_progress import follow
 from harmonium.cli.training_report import pictures, print_report, report
 
@@ -38,7 +40,6 @@ if TYPE_CHECKING:
     from harmonium.gradients import Estimator
     from harmonium.model import RBM
     from harmonium.training.settings import Settings
-    from harmonium.units import Units
 
 EXAMPLE = """\
 example:
@@ -46,14 +47,17 @@ example:
   harmonium train bars-and-stripes:3x3 --hidden 8
   harmonium train survey.csv --as income=real --as region=categorical --ignore id
   harmonium train images.npy --hidden 500 --binarise threshold=0.5 --minutes 10 --out runs/mine
+  harmonium train --resume runs/mine
 """
 
-DEFAULT_MINUTES, PATIENCE = 2.0, 1.0
+DEFAULT_MINUTES, PATIENCE, CHECKPOINT_MINUTES = 2.0, 1.0, 5.0
+WITH_RESUME = {"resume", "checkpoint_every", "evaluation_seconds"}
+"""The options that may be given when a run goes on."""
 PRECISIONS = ("auto", "float32", "bf16")
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    command.add_argument("data", metavar="DATA", help="a named source or a file")
+    command.add_argument("data", metavar="DATA", nargs="?", help="a named source or a file")
     group = command.add_argument_group("the data")
     group.add_argument("--valid", metavar="FILE", help="rows for validation (default: a tenth of DATA is held out)")
     group.add_argument("--test", metavar="FILE", help="rows for the test (default: a tenth of DATA is held out)")
@@ -111,18 +115,44 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("the run folder")
     group.add_argument("--out", metavar="DIR", help="the run folder (default: runs/NAME, or the next free runs/NAME-2, ...)")
     group.add_argument("--overwrite", action="store_true", help="write into --out even if it is not empty")
+    group.add_argument(
+        "--checkpoint-every",
+        metavar="MINUTES",
+        type=number,
+        default=CHECKPOINT_MINUTES,
+        help=f"how often what a run can go on from is written (default: {CHECKPOINT_MINUTES:g}; 0: only when stopped)",
+    )
+    group.add_argument("--resume", metavar="RUN", help="go on with the run of that folder, all its settings as they were")
 
 
 def run(options: argparse.Namespace) -> int | None:
     begun = time.monotonic()
+    with contextlib.ExitStack() as stack:
+        return _run(options, begun, stack)
+
+
+def _run(options: argparse.Namespace, begun: float, stack: contextlib.ExitStack) -> int | None:
     keep_compiled_code()
     import jax
 
     from harmonium import checks, tables, training
 
     # Everything is checked before the folder is made, so that a mistake leaves nothing behind.
+    folder, checkpoint = None, None
+    earlier: dict[str, Any] = {}
+    if options.resume is not None:
+        folder = Path(options.resume)
+        options, earlier = _taken_up(options, folder)
+        stack.enter_context(checkpoints.locked(folder))
+        checkpoint, wrong = checkpoints.latest(folder)
+        for each in wrong:
+            print(f"harmonium: {each}; an earlier checkpoint is used", file=sys.stderr)
+    elif options.data is None:
+        raise InputError("DATA is missing: give a named source or a file, or --resume RUN")
     checks.positive(options.evaluation_seconds, "--evaluation-seconds")
-    dataset = _dataset(options)
+    if options.checkpoint_every != 0:
+        checks.positive(options.checkpoint_every, "--checkpoint-every")
+    dataset = dataset_of(options)
     hidden = layer(options.hidden_units, checks.whole(options.hidden, "--hidden"), "--hidden-units", visible=False)
     schema = dataset.schema
     if schema is None:
@@ -154,24 +184,38 @@ def run(options: argparse.Namespace) -> int | None:
         valid=dataset.valid,
         seed=options.seed,
         bfloat16=options.precision == "bf16",
+        resume=checkpoint,
     )
     _trace(rbm, estimator, dataset.train)
-    plain_name = re.sub(r"\.(npy|npz|csv|tsv|txt|parquet|idx|gz)(?=$|[.:])", "", Path(dataset.name).name)
-    name = re.sub(r"[^\w.-]+", "-", plain_name).strip("-.") or "run"
-    folder = runs.new_folder(name, options.out, options.overwrite)
-    config = _config(options, dataset, jax.devices()[0].device_kind)
+    config = training_record.config_of(options, dataset, jax.devices()[0].device_kind)
+    history: list[dict[str, float]] = []
+    if folder is None:
+        folder = runs.new_folder(_name(dataset), options.out, options.overwrite)
+        stack.enter_context(checkpoints.locked(folder))
+        checkpoints.remove(folder)
+        (folder / runs.METRICS).unlink(missing_ok=True)
+    else:
+        training_record.check_unchanged(earlier, config)
+        history = checkpoints.history(folder, 0 if checkpoint is None else checkpoint.step - 1)
+    runs.write_json(folder / runs.CONFIG, config)
     if schema is not None:
         runs.write_json(folder / runs.SCHEMA, schema.described())
-    runs.write_json(folder / runs.CONFIG, config)
-    (folder / runs.METRICS).unlink(missing_ok=True)
-    state, history, stopped = follow(states, folder, options)
+    keeper = checkpoints.Keeper(folder, options.checkpoint_every)
+    with Stopping() as stopping:
+        state, stopped = follow(states, folder, options, keeper, stopping, history)
     kept = int(state.metrics.get("best_step", state.step))
-    config |= {"updates": kept, "finished": stopped is None, "repeat": _repeat(options, kept, state.metrics)}
-    runs.write_json(folder / runs.CONFIG, config)
-    _save(state.rbm, base_rate, folder, dataset, config)
+    config |= {"updates": kept, "repeat": training_record.repeat(options, kept, state.metrics)}
+    training_record.save(state.rbm, base_rate, folder, dataset, config)
+    runs.write_json(folder / runs.CONFIG, config | {"finished": stopped is None})
     if stopped is not None:
-        print(f"harmonium: {stopped}; the machine after {state.step:,} updates is in {folder}", file=sys.stderr)
-        return 130 if stopped == "interrupted" else 2
+        how = (
+            f"; go on with: harmonium train --resume {shlex.quote(str(folder))}"
+            if stopping.asked and not keeper.trouble
+            else ""
+        )
+        print(f"harmonium: {stopped}; the machine after {state.step:,} updates is in {folder}{how}", file=sys.stderr)
+        return stopping.status if stopping.asked else 2
+    checkpoints.remove(folder)
     try:
         found = report(options, state.rbm, base_rate, dataset)
     except KeyboardInterrupt:
@@ -184,6 +228,27 @@ def run(options: argparse.Namespace) -> int | None:
     else:
         print_report(found, dataset)
     return None
+
+
+def _name(dataset: Dataset) -> str:
+    """The run folder's, if none is given."""
+    plain_name = re.sub(r"\.(npy|npz|csv|tsv|txt|parquet|idx|gz)(?=$|[.:])", "", Path(dataset.name).name)
+    return re.sub(r"[^\w.-]+", "-", plain_name).strip("-.") or "run"
+
+
+def _taken_up(options: argparse.Namespace, folder: Path) -> tuple[argparse.Namespace, dict[str, Any]]:
+    """The options of a run that was begun, and its config.json."""
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    defaults = vars(parser.parse_args([]))
+    given = {name: getattr(options, name) for name in defaults if getattr(options, name) != defaults[name]}
+    for name in given.keys() - WITH_RESUME:
+        option = "DATA" if name == "data" else "--as" if name == "kinds" else f"--{name.replace('_', '-')}"
+        raise InputError(f"--resume goes on with the settings of {folder}; leave out {option}")
+    config = checkpoints.begun(folder)
+    if unknown := sorted(config["settings"].keys() - defaults.keys()):
+        raise InputError(f"{folder / runs.CONFIG} has settings that this harmonium does not know: {', '.join(unknown)}")
+    return argparse.Namespace(**vars(options) | config["settings"] | given), config
 
 
 def _settings(options: argparse.Namespace, dataset: Dataset, rbm: RBM) -> Settings:
@@ -236,125 +301,3 @@ def _trace(rbm: RBM, estimator: Estimator, rows: np.ndarray | Streamed) -> None:
     key = jax.random.key(0)
     state = jax.eval_shape(estimator.init, key, rbm)
     jax.eval_shape(estimator.gradient, key, rbm, state, sample_of(rows, 1, "data")[:1].astype(rbm.weights.dtype))
-
-
-def _dataset(options: argparse.Namespace) -> Dataset:
-    from dataclasses import replace
-
-    from harmonium import data
-
-    missing = [part for part in data.PARTS if getattr(options, part) is None]
-    if _has_columns(options):
-        return _columns(options, missing)
-    dataset = data.load(options.data, options.binarise, options.seed, missing, stream=True, missing=True)
-    for part in ("valid", "test"):
-        file = getattr(options, part)
-        if file is not None:
-            # As `evaluate` does: a source's own rows of that part, all rows of a file.
-            rows = getattr(data.load(file, options.binarise, options.seed, hold_out=(), missing=True), part)
-            dataset = replace(dataset, held_out=f"{dataset.held_out}; {part}: {file}")
-            dataset = replace(dataset, valid=rows) if part == "valid" else replace(dataset, test=rows, entropy=None)
-    return dataset
-
-
-def _has_columns(options: argparse.Namespace) -> bool:
-    """Whether DATA is a table with a schema; how it is to be read may be said otherwise."""
-    from harmonium import data
-
-    told = next((name for name in ("kinds", "ignore", "schema") if getattr(options, name) is not None), None)
-    otherwise = next((name for name in ("binarise", "visible_units") if getattr(options, name) is not None), None)
-    if told is None:
-        return otherwise is None and data.needs_schema(options.data)
-    told = "as" if told == "kinds" else told
-    if otherwise is not None:
-        raise InputError(f"--{told} goes with columns as they are; leave out --{otherwise.replace('_', '-')}")
-    if options.data in data.SOURCES or not data.is_table_file(options.data):
-        raise InputError(f"--{told} is for the columns of a .csv or .parquet file, but DATA is {options.data}")
-    return True
-
-
-def _columns(options: argparse.Namespace, missing: list[str]) -> Dataset:
-    from dataclasses import replace
-
-    from harmonium import data
-
-    dataset = data.load_columns(options.data, *said_of_columns(options), missing)
-    assert dataset.schema is not None
-    for part in ("valid", "test"):
-        file = getattr(options, part)
-        if file is not None:
-            try:
-                rows = dataset.schema.encode(data.read_frame(file))
-            except InputError as error:
-                raise InputError(f"--{part} {file}: {error}") from error
-            dataset = replace(dataset, held_out=f"{dataset.held_out}; {part}: {file}")
-            dataset = replace(dataset, valid=rows) if part == "valid" else replace(dataset, test=rows)
-    return dataset
-
-
-def _config(options: argparse.Namespace, dataset: Dataset, device: str) -> dict[str, Any]:
-    settings = {key: value for key, value in vars(options).items() if key not in ("run", "json", "overwrite")}
-    packages = ("harmonium", "jax", "jaxlib", "numpy", "optax", "scikit-learn")
-    return {
-        "settings": settings,
-        "updates": None,
-        "finished": False,
-        "data": {
-            "name": dataset.name,
-            "held_out": dataset.held_out,
-            "binarised": dataset.binarised,
-            "image_shape": dataset.image_shape,
-            "rows": {part: len(getattr(dataset, part)) for part in ("train", "valid", "test")},
-            "columns": dataset.train.shape[1],
-            "schema": None if dataset.schema is None else dataset.schema.described(),
-            "sha256": {part: _digest(getattr(dataset, part)) for part in ("train", "valid", "test")},
-        },
-        "versions": {"python": platform.python_version(), **{package: version(package) for package in packages}},
-        "machine": {"system": platform.system(), "architecture": platform.machine(), "device": device},
-    }
-
-
-def _repeat(options: argparse.Namespace, updates: int, metrics: dict[str, float]) -> str:
-    """The command that gives the same machine again."""
-    words = ["harmonium", "train", options.data, "--updates", str(updates), "--patience", "0"]
-    if "horizon" not in metrics:
-        words += ["--cooldown", "0"]  # the run ended before it knew its length, and so before its cooldown
-    elif metrics["horizon"] > updates:
-        words += ["--horizon", f"{metrics['horizon']:.0f}"]
-    if "brake_first" in metrics:
-        words += ["--brake", *(f"{metrics[end]:.0f}" for end in ("brake_first", "brake_last"))]
-    left_out = ("data", "updates", "epochs", "minutes", "patience", "horizon", "brake", "out", "overwrite", "json", "run")
-    for name, value in vars(options).items():
-        option = "--as" if name == "kinds" else f"--{name.replace('_', '-')}"
-        if name in left_out or value is None or value is False or option in words:
-            continue
-        if value is True:
-            words.append(option)
-        for each in () if value is True else value if isinstance(value, list) else (value,):
-            words += [option, str(each)]
-    return shlex.join(words)
-
-
-def _digest(rows: np.ndarray | Streamed) -> str | None:
-    """None of rows that are not in memory: reading all of them once more would take too long."""
-    import numpy as np
-
-    if not isinstance(rows, np.ndarray):
-        return None
-    return hashlib.sha256(np.ascontiguousarray(rows, dtype="<f8").data).hexdigest()
-
-
-def _save(rbm: RBM, base_rate: Units, folder: Path, dataset: Dataset, config: dict[str, Any]) -> None:
-    from harmonium import storage
-    from harmonium.cli.show import plain
-
-    notes = {
-        "trained_on": dataset.name,
-        "updates": config["updates"],
-        "image_shape": dataset.image_shape,
-        "columns": dataset.columns,
-        "binarised": dataset.binarised,
-        "schema": None if dataset.schema is None else dataset.schema.described(),
-        "settings": config["settings"],
-    }
-    storage.save(rbm, folder / runs.MODEL, overwrite=True, base_rate=base_rate, notes=plain(notes))

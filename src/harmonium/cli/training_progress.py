@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harmonium.checks import reason
 from harmonium.cli import runs
+from harmonium.cli.checkpoints import Keeper
 from harmonium.cli.show import console
+from harmonium.cli.stopping import Stopping
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -20,29 +24,58 @@ FAR = 0.5
 
 
 def follow(
-    states: Iterable[TrainState], folder: Path, options: argparse.Namespace
-) -> tuple[TrainState, list[dict[str, float]], str | None]:
-    """Run the training under a progress bar; the last good state, its history, and why it stopped early if it did."""
+    states: Iterator[TrainState],
+    folder: Path,
+    options: argparse.Namespace,
+    keeper: Keeper,
+    stopping: Stopping,
+    history: list[dict[str, float]],
+) -> tuple[TrainState, str | None]:
+    """Run the training under a progress bar, adding to `history`; the last good state, and why it stopped early if it did.
+
+    A run that is asked to stop does so at the next state, which becomes a checkpoint. Trouble in writing is told, and the run
+    goes on.
+    """
     from harmonium.training import DivergenceError
 
     state: TrainState | None = None
-    history: list[dict[str, float]] = []
     stopped: str | None = None
-    try:
-        with _progress() as progress:
-            task = progress.add_task("training", total=1.0, shown="compiling")
+    told: set[str] = set()
+
+    def tell(text: str) -> None:
+        if text not in told:
+            told.add(text)
+            progress.console.print(f"harmonium: {text}", highlight=False, markup=False, soft_wrap=True)
+
+    with _progress() as progress, contextlib.closing(states):  # type: ignore[type-var]
+        task = progress.add_task("training", total=1.0, shown="compiling")
+        try:
             for state in states:
                 history.append(state.metrics)
-                runs.append_line(folder / runs.METRICS, state.metrics)
+                try:
+                    runs.append_line(folder / runs.METRICS, state.metrics)
+                except OSError as error:
+                    tell(f"{folder / runs.METRICS} cannot be written: {reason(error)}; training goes on")
                 progress.update(task, completed=_share(state, options), shown=shown(history))
-            progress.update(task, completed=1.0)
-    except KeyboardInterrupt:
-        stopped = "interrupted"
-    except DivergenceError as error:
-        stopped = str(error)
+                if "diverged_at" in state.metrics:
+                    at, rate = state.metrics["diverged_at"], state.metrics["rate_cut"]
+                    tell(f"diverged before update {at:,.0f}: back at update {state.step:,}, from here at {rate:g} of the rate")
+                stopped = stopping.word
+                if stopped is None:
+                    keeper.look(state)
+                else:
+                    keeper.save(state)
+                if keeper.trouble is not None:
+                    tell(f"no checkpoint: {keeper.trouble}" + ("; training goes on" if stopped is None else ""))
+                if stopped is not None:
+                    break
+            else:
+                progress.update(task, completed=1.0)
+        except DivergenceError as error:
+            stopped = str(error)
     if state is None:
         raise KeyboardInterrupt
-    return state, history, stopped
+    return state, stopped
 
 
 def shown(history: list[dict[str, float]]) -> str:

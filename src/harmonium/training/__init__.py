@@ -1,7 +1,9 @@
 """Training: follow an estimate of the gradient of the mean ln p(v), as a generator of immutable states."""
 
-from harmonium.training.loop import DivergenceError, TrainState, train
+from harmonium.training.checkpoint import Checkpoint
+from harmonium.training.loop import train
 from harmonium.training.patience import Brake
+from harmonium.training.run import DivergenceError, TrainState
 from harmonium.training.start import initial
 
-__all__ = ["Brake", "DivergenceError", "TrainState", "initial", "train"]
+__all__ = ["Brake", "Checkpoint", "DivergenceError", "TrainState", "initial", "train"]

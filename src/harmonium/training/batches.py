@@ -92,14 +92,13 @@ class Batches:
         missing = -self._count % PADDED_TO if self._size < self._count else 0
         return np.pad(rows, ((0, missing), (0, 0))) if missing else rows
 
-    def windows(self) -> Generator[Window]:
-        """Window 0, 1, 2, ... without end, each prepared while the one before it is in use."""
+    def windows(self, number: int = 0) -> Generator[Window]:
+        """The windows from the given one on, without end, each prepared while the one before it is in use."""
         if self._resident is not None and self._size == self._count:
             while True:
                 yield Whole(self._resident)
         pool = ThreadPoolExecutor(1, thread_name_prefix="harmonium-batches")
         try:
-            number = 0
             waiting = pool.submit(self._window, number)
             while True:
                 ready = waiting.result()
@@ -145,6 +144,30 @@ class Batches:
             parts.append(order.reshape(here, self._size))
             first, updates = first + here, updates - here
         return np.concatenate(parts)
+
+
+class Windows:
+    """The window of any update; of those in order each is prepared in time."""
+
+    def __init__(self, supply: Batches) -> None:
+        self._supply = supply
+        self._coming: Generator[Window] | None = None
+        self._number = -1
+
+    def at(self, update: int) -> tuple[Window, int]:
+        """The window that holds the rows of that update, and the number of the window's first update."""
+        number = update // self._supply.length
+        if self._coming is None or number not in (self._number, self._number + 1):
+            self.close()
+            self._coming = self._supply.windows(number)
+            self._number = number - 1
+        if number != self._number:
+            self._window, self._number = next(self._coming), number
+        return self._window, number * self._supply.length
+
+    def close(self) -> None:
+        if self._coming is not None:
+            self._coming.close()
 
 
 def compact(rows: np.ndarray) -> np.ndarray:

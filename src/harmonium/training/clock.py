@@ -21,6 +21,16 @@ class Clock:
         self._settles = min(0.5, self._constant)
         self._begun = time.monotonic()
 
+    @property
+    def seconds(self) -> float:
+        """Since the run was begun, the time in which it was stopped left out."""
+        return time.monotonic() - self._begun
+
+    def go_on(self, last: int | None, horizon: int | None, seconds: float) -> None:
+        """Take up a run that had been going for so long, and whose length was that."""
+        self.last, self.horizon = last, horizon
+        self._begun = time.monotonic() - seconds
+
     def settle(self, done: int, made: int, working: float) -> None:
         """Before the optimiser's steps begin to fall, give the run as many updates as the rest of its time has room for.
 
@@ -29,7 +39,7 @@ class Clock:
         """
         if self.last is not None or self._seconds is None:
             return
-        left = self._seconds - (time.monotonic() - self._begun)
+        left = self._seconds - self.seconds
         if left <= 0:
             self.last = done
         elif self._share() >= self._settles and working >= SHOWN * self._seconds:
@@ -39,7 +49,7 @@ class Clock:
 
     def _share(self) -> float:
         assert self._seconds is not None
-        return (time.monotonic() - self._begun) / self._seconds
+        return self.seconds / self._seconds
 
     def ended(self, done: int) -> bool:
         """Whether no update is left, or the time is over by a tenth."""

@@ -30,6 +30,8 @@ RUNS, TEMPERATURES = 16, 64
 """Of annealing, for each of those where they cannot be summed ..."""
 MOST_TERMS = 1 << 29
 """... within half a second: rows x hidden states x columns."""
+FEWEST_CHAINS, DEAD = 10, 1e-3
+"""So many chains are dead where their total variance is below this share of the rows'."""
 
 
 class Monitor:
@@ -63,6 +65,17 @@ class Monitor:
         self._exact = follow and exact.forecast(rbm) <= exact_seconds
         self._running = None if self._exact or not (estimates and follow) else self._estimator_of(rbm)
         self._estimated = False
+
+    def go_on(self, seconds: float) -> None:
+        """Take up a run that had been going for so long."""
+        self._begun = time.monotonic() - seconds
+
+    def dead(self, estimator_state: Any) -> bool:
+        """Whether all chains have come to be in one state, though the rows differ."""
+        chains = gradients.chains_of(estimator_state)
+        if chains is None or len(chains) < FEWEST_CHAINS or self._variance < 0.5:
+            return False
+        return float(np.var(np.asarray(chains), axis=0, dtype=np.float64).sum()) < DEAD * self._variance
 
     def _estimator_of(self, rbm: RBM) -> RunningEstimate:
         from harmonium.likelihood.running import RunningEstimate  # SciPy is half a second in loading

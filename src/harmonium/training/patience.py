@@ -69,6 +69,17 @@ class Patience:
             kept = {name: number for name, number in metrics.items() if "log_" in name or name == "free_energy_gap"}
             self.best = Best(step, rbm, kept, self._latest)
 
+    def seen(self) -> dict[str, Any]:
+        """What it has seen, as JSON holds it; the best machine's arrays aside."""
+        best = None if self.best is None else {name: value for name, value in self.best._asdict().items() if name != "rbm"}
+        return {"recent": list(self._recent), "latest": self._latest, "error": self._error, "best": best}
+
+    def recall(self, seen: dict[str, Any], rbm: RBM | None) -> None:
+        """Have seen that; `rbm`: the best machine, if there was one."""
+        self._recent.extend(seen["recent"])
+        self._latest, self._error = seen["latest"], seen["error"]
+        self.best = None if rbm is None else Best(rbm=rbm, **seen["best"])
+
     def _fallen(self, best: Best) -> bool:
         return self._latest < best.score - DOUBT * self._error
 

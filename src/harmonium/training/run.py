@@ -1,0 +1,249 @@
+"""One training run: its states, its checkpoints, what it does when it diverges, and its end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from harmonium.checks import MOST, InputError
+from harmonium.gradients import Estimator
+from harmonium.keys import key_of
+from harmonium.model import RBM
+from harmonium.samplers import clamped
+from harmonium.training.batches import Batches, Windows
+from harmonium.training.checkpoint import Checkpoint, named
+from harmonium.training.clock import Clock
+from harmonium.training.monitor import Monitor
+from harmonium.training.patience import Brake, Patience
+from harmonium.training.updates import NO_BRAKE, Carry, Plan, advance, initial_states, on_device
+
+GROWN = 1000.0
+"""A parameter that is larger than this many times 1 or the largest one of the start, whichever is more, means nothing."""
+CUT, MOST_CUTS = 0.5, 4
+"""What the rate is multiplied by each time the run has diverged, and how often."""
+BEST = "best."
+"""What the names of the best machine's arrays begin with in a checkpoint."""
+TIMES_A_STATE = 10
+"""Updates get at least this many times as long as copying a state took, which is long for a large machine."""
+
+
+class DivergenceError(InputError):
+    """Training left the sensible numbers, at lower rates too; the last state yielded is still good."""
+
+
+def _none_held() -> Checkpoint:
+    raise InputError("the run is over: there is nothing to go on with")
+
+
+@dataclass(frozen=True)
+class TrainState:
+    """The state of a training run after `step` updates, in arrays of its own.
+
+    `rbm` is the machine to use: the average over the last part of the run (the latest iterate itself if `average=0`).
+    `iterate` is the latest. `metrics` maps names to numbers: `step`, `epoch`, `seconds`, `updates_per_second` and what
+    `Monitor` measures now and then; after a divergence `diverged_at` (once) and `rate_cut`, what the rate is multiplied by
+    since. `checkpoint()` is what the run can go on from, until the next state is asked for.
+    """
+
+    step: int
+    rbm: RBM
+    iterate: RBM
+    optimiser: Any
+    estimator: Any
+    metrics: dict[str, float]
+    checkpoint: Callable[[], Checkpoint] = field(default=_none_held, repr=False, compare=False)
+
+
+@dataclass
+class Run:
+    """`settings`: what a run that goes on must have in common with the one that was begun."""
+
+    rbm: RBM
+    estimator: Estimator
+    optimiser: optax.GradientTransformation
+    supply: Batches
+    monitor: Monitor
+    clock: Clock
+    bfloat16: bool
+    spacing: float | Callable[[], float]
+    patience: Patience | None
+    incomplete: np.ndarray | None
+    settings: dict[str, Any]
+    copying: float = 0.0
+    brake: Brake | None = None
+    cuts: int = 0
+
+    def states(
+        self, seed: int, cooldown: float, average: float, brake: Brake | None, resume: Checkpoint | None
+    ) -> Iterator[TrainState]:
+        init_key, update_key = jax.random.split(key_of(seed))
+        # The leaves are float32 for training whatever they came as; two copies, because each is written over.
+        start, copy = (jax.tree.map(lambda leaf: jnp.array(leaf, dtype=jnp.float32), self.rbm) for _ in range(2))
+        largest = GROWN * max(1.0, *(float(jnp.abs(leaf).max()) for leaf in jax.tree.leaves(start)))
+        optimiser, estimator = initial_states(init_key, start, self.estimator, self.optimiser)
+        completed = self._guessed(init_key, start)
+        carry = Carry(jnp.zeros((), jnp.int32), start, copy, optimiser, estimator, completed)
+        if resume is not None:
+            carry = self._taken_up(carry, resume)
+        plan = Plan(
+            key=update_key,
+            horizon=jnp.int32(self.clock.horizon or 0),
+            cooldown=jnp.float32(cooldown),
+            average=jnp.float32(average),
+            brake=on_device(self.brake or brake or NO_BRAKE),
+            pace=jnp.float32(CUT**self.cuts),
+            largest=jnp.float32(largest),
+        )
+        with closing(Windows(self.supply)) as windows:
+            yield from self._states(carry, plan, windows, init_key)
+
+    def _guessed(self, key: Any, rbm: RBM) -> Any:
+        return None if self.incomplete is None else clamped.guess(jax.random.fold_in(key, 1), rbm, self.incomplete)
+
+    def _taken_up(self, carry: Carry, resume: Checkpoint) -> Carry:
+        """The state of a run that was stopped; its numbers go to where they belong."""
+        progress = resume.progress
+        if progress["settings"] != self.settings:
+            changed = next(name for name, value in self.settings.items() if progress["settings"].get(name) != value)
+            was = progress["settings"].get(changed)
+            raise InputError(
+                f"the run was begun with {changed} {was}, but {self.settings[changed]} is given: leave it as it was"
+            )
+        carry = jax.tree.map(jnp.array, resume.tree(carry))
+        self.clock.go_on(progress["last"], progress["horizon"], progress["seconds"])
+        self.monitor.go_on(progress["seconds"])
+        self.brake = None if progress["brake"] is None else Brake(*progress["brake"])
+        self.cuts = progress["cuts"]
+        seen = progress["patience"]
+        if self.patience is not None and seen is not None:
+            self.patience.recall(seen, None if seen["best"] is None else resume.tree(carry.iterate, BEST))
+        return carry
+
+    def _states(self, carry: Carry, plan: Plan, windows: Windows, init_key: Any) -> Iterator[TrainState]:
+        done = started = int(carry.step)
+        count, speed, ended = 1, 0.0, False
+        made, working = 0, 0.0
+        good = self._copied(carry)
+        yield self._state(good, carry, speed)
+        while not ended:
+            before, begun = time.monotonic(), done
+            target = done + (count if self.clock.last is None else min(count, self.clock.last - done))
+            carry, sound = self._advanced(carry, plan, windows, done, target)
+            done = target
+            if not sound or self.monitor.dead(carry.estimator):
+                self._cut(begun, done, sound)
+                diverged, done = done, int(good.step)
+                completed = self._guessed(jax.random.fold_in(init_key, diverged), good.iterate)
+                carry = jax.tree.map(jnp.array, good._replace(completed=completed))
+                plan = plan._replace(pace=jnp.float32(CUT**self.cuts))
+                yield self._state(good, carry, speed, diverged=diverged)
+                continue
+            taken, compiling = time.monotonic() - before, begun == started
+            if not compiling:
+                made, working = made + done - begun, working + taken
+            self.clock.settle(done, made, working)
+            plan = plan._replace(horizon=jnp.int32(self.clock.horizon or 0))
+            ended = self.clock.ended(done)
+            if compiling and not ended:
+                continue  # the first call was mostly compilation: it says nothing about speed
+            speed = (done - begun) / taken
+            good = self._copied(carry)
+            state = self._state(good, carry, speed, ended)
+            plan = self._braked(plan, done)
+            yield self._kept(state) if ended else state
+            wanted = self.spacing() if callable(self.spacing) else max(self.spacing, TIMES_A_STATE * self.copying)
+            count = max(1, min(int(speed * self.clock.room(wanted)), 8 * count))
+
+    def _advanced(self, carry: Carry, plan: Plan, windows: Windows, done: int, target: int) -> tuple[Carry, bool]:
+        sound: Any = True
+        while done < target:
+            window, first = windows.at(done)
+            here = min(target, first + self.supply.length) - done
+            carry, sound = advance(
+                carry,
+                window,
+                jnp.int32(first),
+                jnp.int32(here),
+                plan,
+                estimator=self.estimator,
+                optimiser=self.optimiser,
+                bfloat16=self.bfloat16,
+            )
+            done += here
+        return carry, bool(sound)
+
+    def _cut(self, begun: int, done: int, sound: bool) -> None:
+        """Count a divergence, and give up after too many."""
+        self.cuts += 1
+        if self.cuts <= MOST_CUTS:
+            return
+        why = "all chains are in one state" if sound else "a parameter is no longer a sensible number"
+        raise DivergenceError(
+            f"training diverged between updates {begun} and {done}, at {CUT**MOST_CUTS:g} of its rate too: {why}; "
+            "lower the rate (and standardise columns of real values, if there are any)"
+        )
+
+    def _copied(self, carry: Carry) -> Carry:
+        """Copies on the host, since the next updates write over the arrays; the completed rows, which may be large, aside."""
+        before = time.monotonic()
+        held = jax.tree.map(np.array, carry._replace(completed=None))
+        self.copying = time.monotonic() - before
+        return held
+
+    def _state(self, held: Carry, carry: Carry, speed: float, ended: bool = False, diverged: int | None = None) -> TrainState:
+        done = int(held.step)
+        metrics = {"step": float(done), "updates_per_second": speed}
+        if self.clock.horizon is not None:
+            metrics["horizon"] = float(self.clock.horizon)
+        if self.cuts:
+            metrics["rate_cut"] = CUT**self.cuts
+        if diverged is not None:
+            metrics["diverged_at"] = float(diverged)
+        metrics |= self.monitor.measure(held.average, held.estimator, done, ended)
+        if self.patience is not None and done:
+            self.patience.look(done, held.average, metrics)
+
+        def checkpoint() -> Checkpoint:
+            return self._checkpoint(held._replace(completed=carry.completed))
+
+        return TrainState(done, held.average, held.iterate, held.optimiser, held.estimator, metrics, checkpoint)
+
+    def _checkpoint(self, carry: Carry) -> Checkpoint:
+        best = None if self.patience is None else self.patience.best
+        arrays = named(carry) | ({} if best is None else named(best.rbm, BEST))
+        progress = {
+            "settings": self.settings,
+            "step": int(carry.step),
+            "last": self.clock.last,
+            "horizon": self.clock.horizon,
+            "seconds": self.clock.seconds,
+            "brake": self.brake,
+            "cuts": self.cuts,
+            "patience": None if self.patience is None else self.patience.seen(),
+        }
+        return Checkpoint({name: np.asarray(leaf) for name, leaf in arrays.items()}, progress)
+
+    def _braked(self, plan: Plan, done: int) -> Plan:
+        """The plan with the brake on, if patience is at its end."""
+        brake = None if self.patience is None or self.brake else self.patience.brake(done)
+        if brake is None or (self.clock.last or MOST) <= brake.last:
+            return plan
+        self.brake, self.clock.last = brake, brake.last
+        return plan._replace(brake=on_device(brake))
+
+    def _kept(self, state: TrainState) -> TrainState:
+        if self.patience is None:
+            return state
+        metrics = state.metrics
+        if self.brake is not None:
+            metrics = metrics | {"brake_first": float(self.brake.first), "brake_last": float(self.brake.last)}
+        rbm, metrics = self.patience.kept(state.rbm, metrics)
+        return replace(state, rbm=rbm, metrics=metrics)

@@ -1,0 +1,118 @@
+"""Updates: a batch, an estimate of the gradient, a step of the optimiser, and the average; many in one compiled loop.
+
+Where cells are missing, the positive term is an expectation over p(v_m, h | v_o). It is estimated as the negative one is by
+persistent chains: every row keeps values for its missing cells, which a Gibbs sweep with the observed ones held renews each
+time the row is used.
+
+Every random number depends on the seed and the update's own number alone, so where a loop ends makes no difference.
+
+Reference (the average of the iterates): B. Polyak and A. Juditsky, SIAM J. Control Optim. 30 (1992); with weights that forget
+the first part of the run, O. Shamir and T. Zhang, ICML 2013, section 4 (polynomial-decay averaging). Persistent chains for
+both terms: L. Younes, "Maximum likelihood estimation for Gibbsian fields", 1991, section 3 (imperfectly observed fields).
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from harmonium import model
+from harmonium.checks import MOST
+from harmonium.gradients import Estimator
+from harmonium.model import RBM
+from harmonium.samplers import clamped
+from harmonium.training import batches
+from harmonium.training.batches import Window
+from harmonium.training.patience import Brake
+
+NO_BRAKE = Brake(MOST - 1, MOST)
+STRIDE = 8
+"""After the first STRIDE^2 updates, one in so many is averaged."""
+SWEEPS = 1
+"""Gibbs sweeps of a row's missing cells each time the row is used: two or five came no closer to the maximum."""
+
+
+class Carry(NamedTuple):
+    step: Any
+    iterate: RBM
+    average: RBM
+    optimiser: Any
+    estimator: Any
+    completed: Any  # the rows with their missing cells filled, [n, V]; None where none is missing
+
+
+class Plan(NamedTuple):
+    """What of a run's settings may change without compiling anew; `horizon`: updates in all, 0 while that is not known;
+    `brake`: from which update the steps fall to zero to which, both far away where there is none; `pace`: what the steps
+    are multiplied by since the run diverged, 1 before; `largest`: the absolute value beyond which a parameter means nothing."""
+
+    key: Any
+    horizon: Any
+    cooldown: Any
+    average: Any
+    brake: Any
+    pace: Any
+    largest: Any
+
+
+def on_device(brake: Brake) -> Brake:
+    return Brake(jnp.int32(brake.first), jnp.int32(brake.last))
+
+
+@partial(jax.jit, static_argnames=("estimator", "optimiser"))
+def initial_states(key: Any, rbm: RBM, estimator: Estimator, optimiser: optax.GradientTransformation) -> tuple[Any, Any]:
+    return optimiser.init(rbm), estimator.init(key, rbm)
+
+
+@partial(jax.jit, static_argnames=("estimator", "optimiser", "bfloat16"), donate_argnames="carry")
+def advance(
+    carry: Carry,
+    window: Window,
+    first: Any,
+    count: Any,
+    plan: Plan,
+    *,
+    estimator: Estimator,
+    optimiser: optax.GradientTransformation,
+    bfloat16: bool,
+) -> tuple[Carry, Any]:
+    """`count` updates, whose rows the window holds from place carry.step - first on; and whether the parameters are sound."""
+
+    def update(_: Any, carry: Carry) -> Carry:
+        iterate = carry.iterate
+        v = batches.batch(window, carry.step - first, iterate.weights.dtype)
+        key = jax.random.fold_in(plan.key, carry.step)
+        rounded = RBM(iterate.visible, iterate.hidden, iterate.weights.astype(jnp.bfloat16)) if bfloat16 else iterate
+        completed = carry.completed
+        if completed is not None:
+            rows = batches.numbers(window, carry.step - first)
+            v = clamped.renewed(jax.random.fold_in(key, 1), rounded, v, completed[rows], SWEEPS)
+            completed = completed.at[rows].set(v)
+        gradient, estimator_state, _terms = estimator.gradient(key, rounded, carry.estimator, v)
+        # optax descends, so it is given the gradient of -ln p.
+        descent = jax.tree.map(jnp.negative, gradient)
+        step, optimiser_state = optimiser.update(descent, carry.optimiser, iterate)
+        left = jnp.where(plan.horizon > 0, 1 - carry.step / plan.horizon, 1)
+        pace = plan.pace * jnp.minimum(1, left / jnp.maximum(plan.cooldown, 1e-9))
+        first_braked, last_braked = plan.brake
+        pace *= jnp.clip((last_braked - carry.step) / (last_braked - first_braked), 0, 1)
+        iterate = model.stepped(iterate, jax.tree.map(lambda change: pace * change, step))
+        # Averaging takes as long as the rest of what is done to the weights, so most updates do without: the iterates of eight
+        # are nearly one. In the first updates the average is nearly the iterate, so it does not remember the start.
+        stride = jnp.where((carry.step < STRIDE**2) | (plan.average == 0), 1, STRIDE)
+        weight = 1 / (1 + plan.average * carry.step / stride)
+        average = jax.lax.cond(
+            carry.step % stride == 0,
+            lambda: jax.tree.map(lambda old, new: old + weight * (new - old), carry.average, iterate),
+            lambda: carry.average,
+        )
+        return Carry(carry.step + 1, iterate, average, optimiser_state, estimator_state, completed)
+
+    carry = jax.lax.fori_loop(jnp.zeros_like(count), count, update, carry)
+    # A comparison with NaN is false.
+    sound = jnp.all(jnp.array([(jnp.abs(leaf) < plan.largest).all() for leaf in jax.tree.leaves(carry.iterate)]))
+    return carry, sound
