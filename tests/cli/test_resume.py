@@ -132,6 +132,20 @@ def test_a_full_disk_ends_no_training_and_spoils_no_checkpoint(monkeypatch, caps
     assert steps("run")[-1] == 300
 
 
+def test_a_machine_that_cannot_be_written_is_not_lost(monkeypatch, capsys):
+    from harmonium.cli import training_record
+
+    def fail(*_):
+        raise hm.InputError("run/model.safetensors cannot be written: No space left on device")
+
+    with monkeypatch.context() as context:
+        context.setattr(training_record, "save", fail)
+        line = mistake(capsys, *RUN, "--updates", "50", "--checkpoint-every", "1e-9", "--out", "run")
+    assert line.endswith("mend that, and go on from the last checkpoint: harmonium train --resume run")
+    assert run(["train", "--resume", "run"]) == 0
+    assert np.isfinite(hm.load("run").weights).all()
+
+
 def test_two_writers(capsys):
     Path("run").mkdir()
     with checkpoints.locked(Path("run")):

@@ -29,7 +29,8 @@ def new_folder(name: str, out: str | None, overwrite: bool) -> Path:
             return _first_free(Path("runs"), name)
         folder = Path(out)
         folder.mkdir(parents=True, exist_ok=True)
-        if any(folder.iterdir()) and not overwrite:
+        # What a killed run left half written, or its lock, is nobody's work.
+        if any(not path.name.startswith(".") for path in folder.iterdir()) and not overwrite:
             raise InputError(f"{folder} exists and is not empty; choose another --out, or add --overwrite")
         probe = folder / ".writable"
         probe.touch()

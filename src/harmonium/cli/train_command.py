@@ -205,14 +205,13 @@ def _run(options: argparse.Namespace, begun: float, stack: contextlib.ExitStack)
         state, stopped = follow(states, folder, options, keeper, stopping, history)
     kept = int(state.metrics.get("best_step", state.step))
     config |= {"updates": kept, "repeat": training_record.repeat(options, kept, state.metrics)}
-    training_record.save(state.rbm, base_rate, folder, dataset, config)
-    runs.write_json(folder / runs.CONFIG, config | {"finished": stopped is None})
+    try:
+        training_record.save(state.rbm, base_rate, folder, dataset, config)
+        runs.write_json(folder / runs.CONFIG, config | {"finished": stopped is None})
+    except InputError as error:
+        raise InputError(f"{error}; mend that, and go on from the last checkpoint: {_resuming(folder)}") from error
     if stopped is not None:
-        how = (
-            f"; go on with: harmonium train --resume {shlex.quote(str(folder))}"
-            if stopping.asked and not keeper.trouble
-            else ""
-        )
+        how = f"; go on with: {_resuming(folder)}" if stopping.asked and not keeper.trouble else ""
         print(f"harmonium: {stopped}; the machine after {state.step:,} updates is in {folder}{how}", file=sys.stderr)
         return stopping.status if stopping.asked else 2
     checkpoints.remove(folder)
@@ -228,6 +227,10 @@ def _run(options: argparse.Namespace, begun: float, stack: contextlib.ExitStack)
     else:
         print_report(found, dataset)
     return None
+
+
+def _resuming(folder: Path) -> str:
+    return f"harmonium train --resume {shlex.quote(str(folder))}"
 
 
 def _name(dataset: Dataset) -> str:

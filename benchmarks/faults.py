@@ -1,0 +1,336 @@
+"""What can go wrong with a run, done to many runs on purpose, and counted.
+
+    python -m benchmarks.faults [--kills 100] [--terminations 100] [--files 1000] [--messages 1000] [--record]
+
+Kills (-9) and terminations at random moments, from the command's first instant on; a full disk (a small tmpfs, which needs
+root); model and checkpoint files damaged at random; malformed messages to the lab; two writers. What should be counted are
+noughts: runs lost, resumed runs that differ from an uninterrupted one by a bit, tracebacks, damaged files that loaded.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import datetime
+import json
+import os
+import random
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import harmonium as hm
+from benchmarks import here
+from harmonium.checks import InputError
+from harmonium.training import Checkpoint
+
+TRAIN = ["train", "shifter:4", "--hidden", "6", "--estimator", "pcd-1", "--chains", "20", "--updates", "150000"]
+OFTEN = ["--checkpoint-every", "0.003"]
+STOPS_A_RUN = 5
+LONGEST = 12.0
+"""Seconds after which, at the latest, a run is stopped: some are hit in starting, some in compiling, most in training."""
+
+
+def command(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    words = [sys.executable, "-m", "harmonium", *arguments]
+    return subprocess.Popen(words, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def whole(folder: Path) -> hm.RBM:
+    process = command(folder, *TRAIN, "--out", "whole")
+    _, errors = process.communicate()
+    assert process.returncode == 0, errors
+    return hm.load(folder / "whole")
+
+
+def same(first: hm.RBM, second: hm.RBM) -> bool:
+    parts = [(rbm.visible.bias, rbm.hidden.bias, rbm.weights) for rbm in (first, second)]
+    return all(a.tobytes() == b.tobytes() for a, b in zip(*parts, strict=True))
+
+
+def stops(how: signal.Signals, number: int, chance: random.Random) -> Counter[str]:
+    """Stop runs so often in all, each up to a few times, let each end, and compare its machine with the uninterrupted one's."""
+    found: Counter[str] = Counter()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        expected = whole(folder)
+        while found["stops"] < number:
+            left = min(STOPS_A_RUN, number - found["stops"])
+            found += one_run(folder / f"{found['runs']}", how, left, expected, chance)
+            print(how.name, dict(found), flush=True)
+    return found
+
+
+def one_run(folder: Path, how: signal.Signals, most: int, expected: hm.RBM, chance: random.Random) -> Counter[str]:
+    found = Counter(runs=1)
+    folder.mkdir()
+    stopped = 0
+    while True:
+        on = (folder / "run" / "config.json").exists()
+        process = command(folder, "train", "--resume", "run", *OFTEN) if on else command(folder, *TRAIN, *OFTEN, "--out", "run")
+        seconds = None if stopped == most else chance.uniform(0, LONGEST)
+        begun = time.monotonic()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(seconds)
+        if process.poll() is None:
+            process.send_signal(how)
+            stopped += 1
+            found["stops"] += 1
+            asked = time.monotonic()
+            _, errors = process.communicate()
+            found["slow to leave"] += time.monotonic() - asked > 10
+        else:
+            _, errors = process.communicate()
+        found["tracebacks"] += "Traceback" in errors
+        if process.returncode == 0:
+            break
+        if process.returncode not in (-how, 128 + how):
+            print(f"after {time.monotonic() - begun:.1f} s: status {process.returncode}: {errors}", flush=True)
+            found["lost"] += 1
+            return found
+    try:
+        found["differ"] += not same(hm.load(folder / "run"), expected)
+    except InputError as error:
+        print(error, flush=True)
+        found["lost"] += 1
+    shutil.rmtree(folder)
+    return found
+
+
+def full_disk() -> Counter[str]:
+    """A run whose checkpoints no longer find room: it must end with a whole machine, or in one line with a whole checkpoint."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=900k", "tmpfs", name], stderr=subprocess.DEVNULL).returncode:
+            return Counter()
+        try:
+            arguments = [
+                "train",
+                "digits",
+                "--hidden",
+                "100",
+                "--estimator",
+                "pcd-1",
+                "--updates",
+                "3000",
+                *OFTEN,
+                "--out",
+                "run",
+            ]
+            filler = folder / "filler"
+            process = command(folder, *arguments)
+            while not list(folder.glob("run/checkpoint-*")) and process.poll() is None:
+                time.sleep(0.02)
+            with contextlib.suppress(OSError), filler.open("wb") as file:
+                while True:
+                    file.write(bytes(4096))
+                    file.flush()
+            _, errors = process.communicate()
+            found = Counter({"full disks": 1, "tracebacks": int("Traceback" in errors)})
+            print(f"full disk: status {process.returncode}: {errors.strip().splitlines()[-1:]}", flush=True)
+            filler.unlink()
+            if process.returncode:
+                process = command(folder, "train", "--resume", "run")
+                _, errors = process.communicate()
+                found["lost"] += process.returncode != 0
+            found["lost"] += not np.isfinite(hm.load(folder / "run").weights).all()
+            return found
+        finally:
+            subprocess.run(["umount", "-l", name], check=True)
+
+
+def damaged_files(number: int, chance: random.Random) -> Counter[str]:
+    """Files that are cut off, have flipped bits, other tensors, absurd shapes or a huge header; none may load as if whole."""
+    found: Counter[str] = Counter()
+    rows = np.random.default_rng(0).integers(0, 2, size=(50, 12))
+    state = next(iter(hm.train(hm.initial(rows, 8), rows, hm.pcd(1, chains=10), updates=1)))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        files = {
+            hm.save(state.rbm, folder / "model.safetensors", notes={"a": 1}): hm.load,
+            state.checkpoint().save(folder / "checkpoint.safetensors"): Checkpoint.load,
+        }
+        contents = {path: path.read_bytes() for path in files}
+        for _ in range(number):
+            path = chance.choice(list(files))
+            content = damaged(contents[path], chance)
+            if content == contents[path]:
+                continue
+            path.write_bytes(content)
+            found["files"] += 1
+            try:
+                files[path](path)
+                found["loaded"] += 1
+            except InputError as error:
+                found["of several lines"] += int("\n" in str(error))
+            except Exception as error:  # what the campaign is after
+                print(f"{type(error).__name__}: {error}", flush=True)
+                found["tracebacks"] += 1
+    return found
+
+
+def damaged(content: bytes, chance: random.Random) -> bytes:
+    how = chance.choice(("cut", "bits", "bytes", "header", "tensor", "shape", "longer"))
+    if how == "cut":
+        return content[: chance.randrange(len(content))]
+    if how == "longer":
+        return content + chance.randbytes(chance.randrange(1, 100))
+    changed = bytearray(content)
+    length = struct.unpack("<Q", content[:8])[0]
+    if how == "bits":
+        for _ in range(chance.randrange(1, 4)):
+            changed[chance.randrange(len(content))] ^= 1 << chance.randrange(8)
+    elif how == "bytes":
+        at = chance.randrange(len(content))
+        piece = chance.randbytes(min(chance.randrange(1, 64), len(content) - at))
+        changed[at : at + len(piece)] = piece
+    elif how == "header":
+        changed[:8] = struct.pack("<Q", chance.choice((0, 1, length * 10, 2**40, 2**63, 2**64 - 1)))
+    else:
+        header = json.loads(content[8 : 8 + length])
+        name = chance.choice([key for key in header if key != "__metadata__"])
+        if how == "shape":
+            header[name]["shape"] = chance.choice(([2**40], [-1], [], [0], [2**62, 4], ["a"], None, [1.5], [1] * 50))
+        else:
+            header[f"{name}.other"] = header.pop(name)
+        text = json.dumps(header).encode()
+        return struct.pack("<Q", len(text)) + text + content[8 + length :]
+    return bytes(changed)
+
+
+def bad_messages(number: int, chance: random.Random) -> Counter[str]:
+    """Malformed messages to the lab: each is answered in a sentence, and in the end the lab still works."""
+    from websockets.exceptions import ConnectionClosed
+    from websockets.sync.client import connect
+
+    port = 20000 + chance.randrange(20000)
+    good = {"id": 1, "ask": "machine.table", "machine": {"weights": [[0.5, 0.5]] * 2, "a": [0, 0], "b": [0, 0]}}
+    found: Counter[str] = Counter()
+    with tempfile.TemporaryDirectory() as name:
+        process = command(Path(name), "lab", "--no-browser", "--port", str(port))
+        try:
+            socket = opened = None
+            until = time.monotonic() + 60
+            while opened is None and time.monotonic() < until:
+                with contextlib.suppress(OSError):
+                    opened = connect(f"ws://127.0.0.1:{port}/ws", origin=f"http://127.0.0.1:{port}", max_size=None)
+                time.sleep(0.2)
+            assert opened is not None, "the lab does not answer"
+            socket = opened
+            for _ in range(number):
+                found["messages"] += 1
+                try:
+                    socket.send(malformed(good, chance))
+                    answer = json.loads(socket.recv(30))
+                    found["answered as if sound"] += "answer" in answer
+                    found["no sentence"] += "error" not in answer and "answer" not in answer
+                except ConnectionClosed:
+                    found["closed"] += 1
+                    socket = connect(f"ws://127.0.0.1:{port}/ws", origin=f"http://127.0.0.1:{port}", max_size=None)
+                time.sleep(0.006)  # it answers 200 a second
+            socket.send(json.dumps(good))
+            found["deaf"] += "answer" not in json.loads(socket.recv(30))
+            socket.close()
+        finally:
+            process.terminate()
+            _, errors = process.communicate()
+        found["tracebacks"] += errors.count("Traceback")
+    return found
+
+
+def malformed(good: dict[str, Any], chance: random.Random) -> str | bytes:
+    text = json.dumps(good)
+    how = chance.choice(("cut", "bytes", "nonsense", "value", "missing", "deep", "binary"))
+    if how == "cut":
+        return text[: chance.randrange(len(text))]
+    if how == "bytes":
+        at = chance.randrange(len(text))
+        return text[:at] + chance.choice('{}[],:"x0\0é') + text[at + 1 :].replace("]", "", chance.randrange(2))
+    if how == "binary":
+        return chance.randbytes(50)
+    if how == "nonsense":
+        return chance.choice(("", "null", "[]", "1e999", '"', "NaN", "true", '{"id": 1}', '{"ask": 5}', "{}", "\ud7ff"))
+    if how == "deep":
+        return "[" * 5000
+    changed = json.loads(text)
+    wrong = chance.choice((None, "a", 1e308, [], {}, [[]], -1, True, [["x"]], [[0.5] * 300] * 300))
+    part = changed["machine"] if chance.random() < 0.7 else changed
+    name = chance.choice(list(part))
+    if how == "missing":
+        del part[name]
+    else:
+        part[name] = wrong
+    return json.dumps(changed)
+
+
+def two_writers() -> Counter[str]:
+    """While a run writes, another one in its folder, a new one or the same gone on with, is refused in one line."""
+    found: Counter[str] = Counter()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        first = command(folder, *TRAIN, *OFTEN, "--out", "run")
+        while not list(folder.glob("run/checkpoint-*")):
+            time.sleep(0.02)
+        for arguments in (("train", "--resume", "run"), (*TRAIN, "--out", "run", "--overwrite")):
+            second = command(folder, *arguments)
+            _, errors = second.communicate()
+            found["second writers"] += 1
+            found["let in"] += second.returncode != 2 or "another run is writing" not in errors
+            found["tracebacks"] += "Traceback" in errors
+        _, errors = first.communicate()
+        found["lost"] += first.returncode != 0
+    return found
+
+
+@contextlib.contextmanager
+def compiled_code() -> Iterator[None]:
+    """One place for compiled code of all runs, so that most of the time goes to training."""
+    with tempfile.TemporaryDirectory() as name:
+        os.environ["HARMONIUM_CACHE"] = name
+        yield
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--terminations", type=int, default=100)
+    parser.add_argument("--files", type=int, default=1000)
+    parser.add_argument("--messages", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--record", action="store_true", help="append the table to RESULTS.md")
+    given = parser.parse_args()
+    chance = random.Random(given.seed)
+    with compiled_code():
+        counts = {
+            f"{given.kills} kills (-9)": stops(signal.SIGKILL, given.kills, chance),
+            f"{given.terminations} terminations": stops(signal.SIGTERM, given.terminations, chance),
+            "a full disk": full_disk(),
+            f"{given.files:,} damaged files": damaged_files(given.files, chance),
+            f"{given.messages:,} malformed messages": bad_messages(given.messages, chance),
+            "two writers": two_writers(),
+        }
+    lines = [
+        [what, ", ".join(f"{number:,} {name}" for name, number in found.items()) or "not done: needs root"]
+        for what, found in counts.items()
+    ]
+    arguments = " ".join(sys.argv[1:])
+    text = f"\n## {datetime.date.today()}: faults\n\n`python -m benchmarks.faults {arguments}`; {here.header('harmonium')}.\n\n"
+    text += here.table(["", "counted"], lines) + "\n"
+    print(text)
+    if given.record:
+        with (Path(__file__).parent / "RESULTS.md").open("a", encoding="utf-8") as file:
+            file.write(text)
+
+
+if __name__ == "__main__":
+    main()
