@@ -295,9 +295,16 @@ def two_writers() -> Counter[str]:
 @contextlib.contextmanager
 def compiled_code() -> Iterator[None]:
     """One place for compiled code of all runs, so that most of the time goes to training."""
+    before = os.environ.get("HARMONIUM_CACHE")
     with tempfile.TemporaryDirectory() as name:
         os.environ["HARMONIUM_CACHE"] = name
-        yield
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ["HARMONIUM_CACHE"]
+            else:
+                os.environ["HARMONIUM_CACHE"] = before
 
 
 def main() -> None:

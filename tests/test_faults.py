@@ -6,6 +6,7 @@ import random
 import signal
 
 import pytest
+
 from benchmarks import faults
 
 COUNTS = {"runs", "stops", "files", "messages", "second writers", "full disks"}
