@@ -44,6 +44,7 @@ def objective(rbm, rows, alpha=0.0):
 
 
 @pytest.mark.parametrize("alpha", [0.0, 0.3])
+@pytest.mark.slow_except("0.3")
 def test_the_gradient_is_that_of_the_objective(rbm, rows, alpha):
     estimator = classification.discriminative(CLASSES)
     if alpha:

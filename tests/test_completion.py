@@ -83,6 +83,7 @@ def expectation(log_p, values):
 
 
 @each_kind
+@pytest.mark.slow_except("[binary]", "[mixed]")
 def test_observed_cells_are_as_likely_as_all_rows_that_have_them(visible):
     rbm = machine_of(visible, "binary")
     v = with_holes(rbm.visible)

@@ -32,6 +32,7 @@ CATEGORICAL = ["categorical", "ragged", "mixed", "mixed, listed"]
 
 @pytest.mark.parametrize("visible", CATEGORICAL)
 @pytest.mark.parametrize("hidden", ["binary", "ragged", "mixed"])
+@pytest.mark.slow_except("mixed")
 def test_the_zero_sum_gauge_changes_no_difference_of_free_energies(visible, hidden):
     rbm = machine_of(visible, hidden, seed=3)
     fixed = hm.gauge.zero_sum(rbm)

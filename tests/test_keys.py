@@ -15,6 +15,7 @@ from harmonium.keys import uniform
 @pytest.mark.parametrize(
     "key", [jax.random.key(3), jax.random.key(2**31 + 5), jax.random.PRNGKey(7), jax.random.key(3, impl="rbg")]
 )
+@pytest.mark.slow_except("key0-")
 def test_uniform_is_jax_s(key, shape, dtype):
     with jax.enable_x64(True):
         ours = jax.jit(uniform, static_argnums=(1, 2))(key, shape, dtype)

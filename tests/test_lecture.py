@@ -16,6 +16,7 @@ from harmonium.units import Binary, Spin
 
 
 @pytest.mark.parametrize("case", SMALL, ids=lambda case: f"{case['n_visible']}x{case['n_hidden']}")
+@pytest.mark.slow_except("3x2")
 def test_table_and_marginals_add_up(case):
     rbm = machine(case)
     table = lecture.table(rbm, case["temperature"])

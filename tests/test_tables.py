@@ -111,6 +111,7 @@ def test_a_model_file_holds_the_schema_and_old_files_have_none(rbm, schema, tmp_
 
 
 @pytest.mark.parametrize("kind", LAYERS)
+@pytest.mark.slow_except("[mixed]")
 def test_machines_of_every_kind_have_tables_without_a_schema(kind):
     rbm = machine_of(kind, "binary")
     with jax.enable_x64(True):

@@ -55,7 +55,7 @@ def _folder(tmp_path, monkeypatch):
     Path("flipped.safetensors").write_bytes(model[:20] + bytes([model[20] ^ 0xFF]) + model[21:])
     foreign = {"weights": np.zeros((2, 2))}
     Path("foreign.safetensors").write_bytes(serialise(foreign))
-    header = {"format": "harmonium", "version": "2", "visible": "binary", "hidden": "binary"}
+    header = {"format": "harmonium", "version": "3", "visible": "binary", "hidden": "binary"}
     Path("later.safetensors").write_bytes(serialise(foreign, header))
     Path("partial.safetensors").write_bytes(serialise(foreign, header | {"version": "1"}))
     Path("folder").mkdir()
@@ -109,7 +109,7 @@ def each(cases: list[tuple[str, str]]) -> pytest.MarkDecorator:
         (f"table {W} --model m.safetensors", "not allowed with"),
         (f"table {W} --temp 2", "unrecognized arguments"),
         (f"table {W} --visible-units quantum", "invalid choice: 'quantum'"),
-        ("train", "required: DATA"),
+        ("train", "DATA is missing"),
         ("train bits.npy --updates 3 --epochs 1", "not allowed with"),
         ("train bits.npy --minutes 1 --epochs 1", "not allowed with"),
         ("evaluate m.safetensors", "required: DATA"),
@@ -182,7 +182,7 @@ MODELS = [
     ("cut.safetensors", "damaged or no model file"),
     ("flipped.safetensors", "damaged or no model file"),
     ("foreign.safetensors", "not one that harmonium wrote"),
-    ("later.safetensors", "format version '2'; this harmonium reads up to 1"),
+    ("later.safetensors", "format version '3'; this harmonium reads up to 2"),
     ("partial.safetensors", "'visible.bias' is missing"),
     ("x" * 5000, "xxx"),  # too long for the system, or just missing, as Python versions see it
 ]

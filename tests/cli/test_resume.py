@@ -50,6 +50,7 @@ def steps(folder):
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.slow_except("[9]")
 def test_a_stopped_run_goes_on_to_the_machine_of_one_that_was_not(capsys, how):
     updates = ["--updates", "30000"]
     process = begun(*updates)

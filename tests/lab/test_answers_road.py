@@ -53,6 +53,7 @@ def test_the_lecture_s_sigmoids_and_its_solution_from_one_row():
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
 @pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.slow_except("shape1")
 def test_what_follows_from_v_is_the_library_s(shape, temperature):
     machine, rbm = some_machine(shape)
     for v in every_v(shape[0])[::3]:
@@ -102,6 +103,7 @@ def test_the_lecture_s_two_terms():
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
 @pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.slow_except("shape1")
 def test_the_way_to_the_rule_ends_at_the_library_s_gradient(shape, temperature):
     machine, rbm = some_machine(shape, seed=2)
     v = every_v(shape[0])[-2]

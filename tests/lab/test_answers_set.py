@@ -61,6 +61,7 @@ def random_case(shape, seed=0, scale=1.5):
 
 
 @pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.slow_except("shape1")
 def test_an_update_goes_along_the_library_s_exact_gradient(shape):
     lesson, machine, rbm, rows = random_case(shape)
     state = State(0, dict.fromkeys(METHODS, machine), np.zeros((10, shape[1])), {}, {})
@@ -72,6 +73,7 @@ def test_an_update_goes_along_the_library_s_exact_gradient(shape):
 
 
 @pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.slow_except("shape1")
 def test_the_figures_are_the_library_s(shape):
     lesson, machine, rbm, rows = random_case(shape)
     found = small_training.measure(machine, lesson)
@@ -201,6 +203,7 @@ def test_what_is_shown_adds_up_and_is_the_library_s():
         assert start(**setting)["now"]["cd"]["drawn"] is None
 
 
+@pytest.mark.slow
 def test_the_exact_gradient_comes_near_the_best_on_bars_and_stripes():
     found = go_on(BARS, 5000)["now"]
     assert start(**BARS)["best"] == pytest.approx(-np.log(6))

@@ -65,6 +65,7 @@ def test_the_lectures_step_digit_for_digit(expected):
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 2), (5, 5)])
 @pytest.mark.parametrize(("temperature", "parts"), [(0.4, "all"), (3.0, "weights")])
+@pytest.mark.slow_except("shape1")
 def test_a_step_is_the_librarys(shape, temperature, parts):
     rbm, target, params = setting(shape, seed=3, temperature=temperature, parts=parts)
     found = asked("step", **params, rate=0.3)

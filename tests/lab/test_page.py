@@ -26,7 +26,7 @@ def test_axe_finds_no_serious_fault(open_page, chapter, scheme):
 
 @pytest.mark.parametrize("width", [400, pytest.param(1280, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("chapter", CHAPTERS)
-@pytest.mark.slow_except("machine-400", "images-400")
+@pytest.mark.slow_except("machine-400")
 def test_nothing_is_wider_than_the_screen(open_page, chapter, width):
     page = open_page(f"/#{chapter}", width=width)
     page.wait_for_timeout(400)
@@ -34,7 +34,7 @@ def test_nothing_is_wider_than_the_screen(open_page, chapter, width):
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
-@pytest.mark.slow_except("machine", "images")
+@pytest.mark.slow_except("machine")
 def test_every_chapter_can_be_linked_to_and_reached(open_page, chapter):
     linked = open_page(f"/#{chapter}")
     title = linked.locator("article h2").inner_text()
@@ -52,6 +52,7 @@ def test_seven_pages_at_once(open_page):
         page.wait_for_function(f"document.querySelector('[data-test=row-10-10] td:nth-child(3)').innerText.includes('{n}.000')")
 
 
+@pytest.mark.slow
 def test_a_page_outlives_its_server(open_page, serve_lab, watch):
     watch.forgive("WebSocket")
     watch.forgive("ERR_CONNECTION_REFUSED")

@@ -93,6 +93,7 @@ def test_a_held_unit_conditions_the_table(open_page):
         assert float(shown[name][2]) == pytest.approx(p, abs=0.5001e-6)
 
 
+@pytest.mark.slow
 def test_every_size_and_the_map_from_64_rows(open_page):
     page = open_page()
     assert page.locator("[data-test=map]").count() == 0
@@ -158,7 +159,7 @@ def test_a_url_holds_the_whole_state(open_page):
         ("/#machine?target=0123", "target is not 2 bits"),
     ],
 )
-@pytest.mark.slow_except("weights", "nowhere")
+@pytest.mark.slow_except("nowhere")
 def test_a_broken_link_is_told_and_the_rest_is_used(open_page, path, said):
     page = open_page(path)
     assert said in page.locator(".error").inner_text()
@@ -168,6 +169,7 @@ def test_a_broken_link_is_told_and_the_rest_is_used(open_page, path, said):
 @pytest.mark.parametrize(
     ("typed", "said"), [("abc", "Type a number"), ("1e9", "from −20 to 20"), ("", "Type a number"), ("1e400", "Type a number")]
 )
+@pytest.mark.slow_except("abc")
 def test_bad_numbers_are_told_in_place_and_change_nothing(open_page, typed, said):
     page = open_page()
     fill(page, "w-0-0", typed)
@@ -179,6 +181,7 @@ def test_bad_numbers_are_told_in_place_and_change_nothing(open_page, typed, said
     assert "from 0.05 to 20" in page.get_by_role("alert").inner_text()
 
 
+@pytest.mark.slow
 def test_two_pages_do_not_disturb_each_other(open_page):
     one, two = open_page(), open_page()
     fill(one, "w-0-0", "3")
@@ -200,6 +203,7 @@ def test_copies_are_the_same_machine(open_page):
     assert_table_is(page, rbm, 2.0)
 
 
+@pytest.mark.slow
 def test_tasks_tick_themselves_off_and_stay_ticked(open_page):
     page = open_page()
     task = page.locator("[data-test=task-zero-energy]")

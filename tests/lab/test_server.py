@@ -542,7 +542,7 @@ def test_two_labs_do_not_share_a_port(serve_lab):
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
-@pytest.mark.slow_except("machine", "images")
+@pytest.mark.slow_except("machine")
 def test_the_policy_allows_what_a_chapter_needs(open_page, chapter):
     page = open_page(f"/#{chapter}", bypass_csp=False)
     page.wait_for_timeout(500)

@@ -37,7 +37,7 @@ def setting(visible, hidden, schedule="even", scale=1.2):
 
 @pytest.mark.parametrize(("visible", "hidden"), PAIRS)
 @pytest.mark.parametrize("schedule", ["even", "squared"])
-@pytest.mark.slow_except("squared")
+@pytest.mark.slow_except("squared-Binary-Binary")
 def test_the_mean_forward_weight_is_the_ratio_of_partition_functions(visible, hidden, schedule):
     rbm, base, log_ratio, betas = setting(visible, hidden, schedule)
     v = annealing.start(jax.random.key(0), base, rbm, RUNS)
@@ -47,6 +47,7 @@ def test_the_mean_forward_weight_is_the_ratio_of_partition_functions(visible, hi
 
 
 @pytest.mark.parametrize(("visible", "hidden"), PAIRS)
+@pytest.mark.slow_except("Spin-Spin")
 def test_the_mean_reverse_weight_is_the_inverse_ratio(visible, hidden):
     rbm, base, log_ratio, betas = setting(visible, hidden)
     v = jnp.asarray(exact.sample(rbm, RUNS, seed=2))

@@ -248,6 +248,7 @@ def test_a_ladder_that_has_not_travelled_is_called_so():
     assert any("have travelled from the bottom" in warning for warning in report.warnings)
 
 
+@pytest.mark.slow
 def test_a_ladder_with_weights_at_the_bottom_or_too_few_chains_is_refused():
     rbm = random_machine(Binary, Binary, (4, 3))
     state = ladder_state(trajectory([rbm], 20, threshold=0), rbm, 1)

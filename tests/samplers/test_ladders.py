@@ -83,7 +83,7 @@ def p_values(sampler: Sampler, rungs: list[hm.RBM], rbm: hm.RBM, steps: int) -> 
 
 @pytest.mark.parametrize(("visible", "hidden"), [(Binary, Binary), (Spin, Binary)])
 @pytest.mark.parametrize("kernel", KERNELS)
-@pytest.mark.slow_except("-Binary-Binary")
+@pytest.mark.slow_except("tempering-Binary-Binary", "trajectory-Binary-Binary")
 def test_exact_draws_stay_exact_on_every_rung(kernel, visible, hidden):
     rbm = random_machine(visible, hidden, SHAPE, seed=1, scale=1.5)
     for sweeps, steps in ((1, 1), (2, 2)):

@@ -17,6 +17,7 @@ OTHERS = [
 
 @pytest.mark.filterwarnings("default")
 @parametrize_with_checks([RBMTransformer(n_iter=1, **SMALL)])
+@pytest.mark.slow_except("dtypes", "nan_inf", "pipeline", "fit2d_1sample", "n_features_in_after")
 def test_scikit_learns_checks(estimator, check):
     check(estimator)
 

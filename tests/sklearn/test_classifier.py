@@ -22,6 +22,7 @@ def data():
 
 
 @pytest.mark.parametrize("objective", ["hybrid", "discriminative", "generative"])
+@pytest.mark.slow_except("hybrid")
 def test_labels_are_learnt(data, objective):
     assert small(objective=objective).fit(*data).score(*data) > 0.95
 

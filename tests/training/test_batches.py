@@ -65,6 +65,7 @@ def test_rows_that_are_read_are_the_same_rows(rows, on_disk, kind, most, monkeyp
 
 
 @pytest.mark.parametrize("kind", [sparse.csr_array, "memory-mapped"])
+@pytest.mark.slow_except("memory")
 def test_training_on_rows_that_are_read_gives_the_same_machine(rows, on_disk, kind, monkeypatch):
     monkeypatch.setattr(batches, "MOST_BYTES", 4 * 5 * 6 * 7)
     source = on_disk if kind == "memory-mapped" else kind(rows)

@@ -63,6 +63,7 @@ def test_probabilities_sum_to_one(units):
 
 
 @each
+@pytest.mark.slow_except("[binary]", "[mixed]", "[ragged]")
 def test_mean_is_the_gradient_of_the_log_normaliser(units):
     gradient = jax.vmap(jax.grad(units.log_normaliser))(inputs_for(units))
     np.testing.assert_allclose(units.mean(inputs_for(units)), gradient, atol=1e-12)
@@ -132,6 +133,7 @@ def test_samples_follow_the_conditional_law(units):
 
 
 @each
+@pytest.mark.slow_except("[binary]", "[mixed]")
 def test_samples_have_the_moments(units):
     """The first four powers of every column, by quadrature."""
     inputs = np.linspace(0.4, -1.0, units.size)
@@ -178,6 +180,7 @@ def test_a_continuum_is_not_listed(units):
 
 
 @each
+@pytest.mark.slow_except("[categorical]", "[mixed]")
 def test_extreme_inputs_give_finite_numbers(units):
     own = single(units)
     inputs = jnp.tile(jnp.array([[1e2], [-1e2], [1e4], [-1e4]], jnp.float32), units.size)
@@ -188,6 +191,7 @@ def test_extreme_inputs_give_finite_numbers(units):
 
 
 @each
+@pytest.mark.slow_except("[binary]", "[mixed]")
 def test_base_rate_reproduces_the_data_means(units):
     """One pseudo-count in 10^5 moves a mean by less than 3e-5."""
     data = np.asarray(units.sample(jax.random.key(0), jnp.zeros((100_000, units.size))))
@@ -200,6 +204,7 @@ def test_base_rate_reproduces_the_data_means(units):
 
 
 @each
+@pytest.mark.slow_except("[mixed]", "[binary]")
 def test_base_rate_of_constant_columns_is_finite(units):
     constant = np.tile(np.abs(units.any_state), (10, 1)) if units.state_count is None else np.tile(units.any_state, (10, 1))
     for leaf in jax.tree.leaves(units.fit_base_rate(constant)):
@@ -267,6 +272,7 @@ def test_a_step_adds_and_never_leaves_the_permissible(units):
 
 
 @each
+@pytest.mark.slow_except("[mixed]")
 def test_single_precision_agrees_with_double(units):
     inputs = 3 * inputs_for(units)
     for own, exact in (
