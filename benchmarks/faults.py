@@ -17,6 +17,7 @@ import os
 import random
 import shutil
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -76,7 +77,10 @@ def one_run(folder: Path, how: signal.Signals, most: int, expected: hm.RBM, chan
     folder.mkdir()
     stopped = 0
     while True:
-        on = (folder / "run" / "config.json").exists()
+        config = folder / "run" / "config.json"
+        on = config.exists()
+        if on and json.loads(config.read_text())["finished"]:
+            break  # it was stopped in its closing report
         process = command(folder, "train", "--resume", "run", *OFTEN) if on else command(folder, *TRAIN, *OFTEN, "--out", "run")
         seconds = None if stopped == most else chance.uniform(0, LONGEST)
         begun = time.monotonic()
@@ -91,7 +95,7 @@ def one_run(folder: Path, how: signal.Signals, most: int, expected: hm.RBM, chan
             found["slow to leave"] += time.monotonic() - asked > 10
         else:
             _, errors = process.communicate()
-        found["tracebacks"] += "Traceback" in errors
+        found["tracebacks"] += int("Traceback" in errors)
         if process.returncode == 0:
             break
         if process.returncode not in (-how, 128 + how):
@@ -211,7 +215,6 @@ def damaged(content: bytes, chance: random.Random) -> bytes:
 def bad_messages(number: int, chance: random.Random) -> Counter[str]:
     """Malformed messages to the lab: each is answered in a sentence, and in the end the lab still works."""
     from websockets.exceptions import ConnectionClosed
-    from websockets.sync.client import connect
 
     port = 20000 + chance.randrange(20000)
     good = {"id": 1, "ask": "machine.table", "machine": {"weights": [[0.5, 0.5]] * 2, "a": [0, 0], "b": [0, 0]}}
@@ -219,33 +222,43 @@ def bad_messages(number: int, chance: random.Random) -> Counter[str]:
     with tempfile.TemporaryDirectory() as name:
         process = command(Path(name), "lab", "--no-browser", "--port", str(port))
         try:
-            socket = opened = None
-            until = time.monotonic() + 60
-            while opened is None and time.monotonic() < until:
-                with contextlib.suppress(OSError):
-                    opened = connect(f"ws://127.0.0.1:{port}/ws", origin=f"http://127.0.0.1:{port}", max_size=None)
-                time.sleep(0.2)
-            assert opened is not None, "the lab does not answer"
-            socket = opened
-            for _ in range(number):
-                found["messages"] += 1
-                try:
-                    socket.send(malformed(good, chance))
-                    answer = json.loads(socket.recv(30))
-                    found["answered as if sound"] += "answer" in answer
-                    found["no sentence"] += "error" not in answer and "answer" not in answer
-                except ConnectionClosed:
-                    found["closed"] += 1
-                    socket = connect(f"ws://127.0.0.1:{port}/ws", origin=f"http://127.0.0.1:{port}", max_size=None)
-                time.sleep(0.006)  # it answers 200 a second
-            socket.send(json.dumps(good))
-            found["deaf"] += "answer" not in json.loads(socket.recv(30))
-            socket.close()
+            wait_open(port)
+            while found["messages"] < number:
+                with page(port) as talk:
+                    try:
+                        while found["messages"] < number:
+                            found["messages"] += 1
+                            talk.send(malformed(good, chance))
+                            answer = json.loads(talk.recv(30))
+                            found["answered as if sound"] += int("answer" in answer)
+                            found["no sentence"] += int(not {"answer", "error"} & answer.keys())
+                            time.sleep(0.006)  # it answers 200 a second
+                    except ConnectionClosed:
+                        found["pages closed"] += 1
+            with page(port) as talk:
+                talk.send(json.dumps(good))
+                found["deaf"] += int("answer" not in json.loads(talk.recv(30)))
         finally:
             process.terminate()
             _, errors = process.communicate()
         found["tracebacks"] += errors.count("Traceback")
     return found
+
+
+def page(port: int) -> Any:
+    from websockets.sync.client import connect
+
+    return connect(f"ws://127.0.0.1:{port}/ws", origin=f"http://127.0.0.1:{port}", max_size=None)  # type: ignore[arg-type]
+
+
+def wait_open(port: int) -> None:
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        with contextlib.suppress(OSError):
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return
+        time.sleep(0.1)
+    raise AssertionError("the lab does not answer")
 
 
 def malformed(good: dict[str, Any], chance: random.Random) -> str | bytes:
@@ -286,7 +299,7 @@ def two_writers() -> Counter[str]:
             _, errors = second.communicate()
             found["second writers"] += 1
             found["let in"] += second.returncode != 2 or "another run is writing" not in errors
-            found["tracebacks"] += "Traceback" in errors
+            found["tracebacks"] += int("Traceback" in errors)
         _, errors = first.communicate()
         found["lost"] += first.returncode != 0
     return found

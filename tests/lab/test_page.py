@@ -41,8 +41,7 @@ def test_every_chapter_can_be_linked_to_and_reached(open_page, chapter):
     walked = open_page()
     walked.locator(f"[data-test=to-{chapter}]").click()
     assert walked.locator("article h2").inner_text() == title
-    walked.wait_for_timeout(300)
-    assert f"#{chapter}?" in walked.url
+    walked.wait_for_url(lambda url: f"#{chapter}?" in url)
 
 
 @pytest.mark.slow
