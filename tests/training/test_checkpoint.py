@@ -10,7 +10,7 @@ import pytest
 import harmonium as hm
 from harmonium import gradients
 from harmonium.training import Checkpoint
-from harmonium.training import run as a_run
+from harmonium.training.monitor import Monitor
 
 ESTIMATORS = {
     "cd": hm.cd(1),
@@ -173,12 +173,17 @@ def test_chains_that_have_all_come_to_one_state_are_a_divergence(rows, monkeypat
 
 
 def test_dead_chains_are_told_from_live_ones(rows):
-    from harmonium.training.monitor import Monitor
-
+    """All in one state is not dead where it is a row's: chains that learn few patterns may move between them together."""
+    rows = rows[:, :5][(rows[:, :5] != [0, 1, 0, 1, 1]).any(axis=1)]
     rbm = hm.initial(rows, 4)
     monitor = Monitor(rbm, rows.astype(np.int8), None, 1, 0.0, False)
     state = next(hm.train(rbm, rows, hm.pcd(1, chains=20), updates=1)).estimator
+
+    def all_at(v):
+        return jax.tree.map(lambda leaf: np.tile(v, (20, 1)) if leaf.shape == (20, 5) else leaf, state)
+
+    assert any(leaf.shape == (20, 5) for leaf in jax.tree.leaves(state))
     assert not monitor.dead(state)
-    assert monitor.dead(jax.tree.map(lambda leaf: np.repeat(leaf[:1], 20, axis=0), state))
+    assert monitor.dead(all_at([0, 1, 0, 1, 1]))
+    assert not monitor.dead(all_at(rows[0]))
     assert not monitor.dead(())
-    assert a_run.CUT**a_run.MOST_CUTS == 1 / 16

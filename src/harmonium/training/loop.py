@@ -83,8 +83,8 @@ def train(
         resume: a state's `checkpoint()` to go on from, with everything else as it was; on the same machine the run goes on bit
             for bit as if it had not been stopped.
 
-    A run that diverges (a parameter is no longer a number or absurdly large, all chains are in one state) goes back to the last
-    state yielded and goes on at half its rate, up to four times.
+    A run that diverges (a parameter is no longer a number or absurdly large, all chains are in one state that is no row's) goes
+    back to the last state yielded and goes on at half its rate, up to four times.
 
     Raises:
         InputError: an argument is out of range or of the wrong shape (at the call, not at the first state), or the checkpoint

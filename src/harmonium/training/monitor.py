@@ -71,11 +71,14 @@ class Monitor:
         self._begun = time.monotonic() - seconds
 
     def dead(self, estimator_state: Any) -> bool:
-        """Whether all chains have come to be in one state, though the rows differ."""
+        """Whether all chains have come to be in one state, and one that is no row's: few patterns may well hold all of them."""
         chains = gradients.chains_of(estimator_state)
         if chains is None or len(chains) < FEWEST_CHAINS or self._variance < 0.5:
             return False
-        return float(np.var(np.asarray(chains), axis=0, dtype=np.float64).sum()) < DEAD * self._variance
+        chains = np.asarray(chains)
+        if float(np.var(chains, axis=0, dtype=np.float64).sum()) >= DEAD * self._variance:
+            return False
+        return not (self._shown == chains[0]).all(axis=1).any()
 
     def _estimator_of(self, rbm: RBM) -> RunningEstimate:
         from harmonium.likelihood.running import RunningEstimate  # SciPy is half a second in loading

@@ -111,12 +111,9 @@ class Run:
     def _taken_up(self, carry: Carry, resume: Checkpoint) -> Carry:
         """The state of a run that was stopped; its numbers go to where they belong."""
         progress = resume.progress
-        if progress["settings"] != self.settings:
-            changed = next(name for name, value in self.settings.items() if progress["settings"].get(name) != value)
-            was = progress["settings"].get(changed)
-            raise InputError(
-                f"the run was begun with {changed} {was}, but {self.settings[changed]} is given: leave it as it was"
-            )
+        for name, now in self.settings.items():
+            if (was := progress["settings"].get(name)) != now:
+                raise InputError(f"the run was begun with {name} {was}, but {now} is given: leave it as it was")
         carry = jax.tree.map(jnp.array, resume.tree(carry))
         self.clock.go_on(progress["last"], progress["horizon"], progress["seconds"])
         self.monitor.go_on(progress["seconds"])
@@ -185,7 +182,7 @@ class Run:
         self.cuts += 1
         if self.cuts <= MOST_CUTS:
             return
-        why = "all chains are in one state" if sound else "a parameter is no longer a sensible number"
+        why = "all chains are in one state, which is no row's" if sound else "a parameter is no longer a sensible number"
         raise DivergenceError(
             f"training diverged between updates {begun} and {done}, at {CUT**MOST_CUTS:g} of its rate too: {why}; "
             "lower the rate (and standardise columns of real values, if there are any)"
