@@ -161,7 +161,7 @@ def test_a_certain_but_negligible_difference_is_none():
 
 
 @pytest.mark.parametrize("kind", [Binary, Spin])
-@pytest.mark.slow_except("Binary")
+@pytest.mark.slow
 def test_tempering_sees_what_gibbs_does_not(kind):
     """All data in one mode: for Gibbs chains from there the other does not exist."""
     rbm = two_modes(kind)

@@ -316,6 +316,7 @@ def test_best_choices_of_states_with_more_than_two_each():
 @each_pair
 @pytest.mark.parametrize("shape", [(2, 3), (3, 2)])
 @pytest.mark.parametrize("fewest", [1, 1 << 12], ids=["by products", "by the plain sum"])
+@pytest.mark.slow_except("shape0-Binary-Spin")
 def test_samples_follow_the_joint_law(monkeypatch, visible, hidden, shape, fewest):
     monkeypatch.setattr(products, "FEWEST_STATES", fewest)
     monkeypatch.setattr(products, "LOW_STATES", 2)

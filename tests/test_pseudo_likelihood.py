@@ -36,6 +36,7 @@ def by_brute_force(rbm: hm.RBM, v: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("kind", LISTED)
+@pytest.mark.slow_except("[mixed, listed]", "[binary]")
 def test_every_kind_agrees_with_brute_force(kind):
     rbm = machine_of(kind, "binary", seed=1, scale=1.5)
     v = exact.all_states(rbm.visible)

@@ -287,7 +287,7 @@ def test_minutes_record_what_repeats_the_run(as_json, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["large", "sparse"])
-@pytest.mark.slow_except("sparse")
+@pytest.mark.slow
 def test_rows_that_are_read_as_they_are_needed_train_the_same_machine(as_json, kind, monkeypatch):
     from scipy import sparse
 
@@ -419,7 +419,7 @@ def test_doubts_are_printed_and_in_the_json(command, as_json, monkeypatch):
 
 
 @pytest.mark.parametrize("kinds", [("spin", "spin"), ("spin", "binary")])
-@pytest.mark.slow_except("kinds1")
+@pytest.mark.slow
 def test_spin_units_through_the_whole_loop(as_json, kinds):
     np.save("spins.npy", np.random.default_rng(0).choice([-1, 1], size=(40, 9)))
     report = as_json("train", "spins.npy", *TINY, "--visible-units", kinds[0], "--hidden-units", kinds[1])
@@ -540,7 +540,7 @@ def test_interrupting_a_training_keeps_the_last_state(tmp_path):
 
 
 @pytest.mark.parametrize("how", [["--exact"], ["--estimate", "--seconds", "100", "--precision", "1e-6"]])
-@pytest.mark.slow_except("how0")
+@pytest.mark.slow
 def test_interrupting_an_evaluation_ends_it_cleanly(tmp_path, how):
     """Ctrl-C amid the work, in Python or in compiled code: one line and status 130, whatever threads are busy."""
     random = np.random.default_rng(0)

@@ -101,6 +101,7 @@ def test_the_last_whole_checkpoint_is_used(monkeypatch, capsys):
     assert earlier.parent == Path("run")
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_before_its_first_checkpoint_begins_again(monkeypatch):
     stopped_in_process(monkeypatch)
     checkpoints.remove(Path("run"))

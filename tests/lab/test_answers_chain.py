@@ -241,6 +241,7 @@ def test_the_command_makes_the_same_visits(capsys):
 
 
 @pytest.mark.parametrize("part", chain_kernels.PARTS)
+@pytest.mark.slow
 def test_every_part_can_be_compiled_ahead(part):
     assert asked("warm", part=part) == {}
 
@@ -295,6 +296,7 @@ def test_gibbs_never_crosses_between_two_cold_modes_and_tempering_finds_their_we
     assert np.std(shares) < 0.05
 
 
+@pytest.mark.slow
 def test_exact_ladders_stay_exact():
     rbm = exact.tempered(random_machine(Binary, Binary, (2, 3), seed=1, scale=1.5), 0.5)
     n, rungs = draws_for_counts(32, 0.005), 4

@@ -313,6 +313,7 @@ time.sleep(600)
 """
 
 
+@pytest.mark.slow
 def test_the_worker_does_not_outlive_a_killed_server():
     server = subprocess.Popen([sys.executable, "-c", SERVER], stdout=subprocess.PIPE, text=True)
     try:
@@ -405,6 +406,7 @@ def test_a_drawing_is_answered_exactly():
     assert sum(found["histogram"]["shares"]["fantasies"]) == pytest.approx(1)
 
 
+@pytest.mark.slow
 def test_a_completion_keeps_what_is_known_and_has_the_conditional_mean():
     rbm = small_machine(seed=1)
     known = np.array([1, 0, np.nan, np.nan, 1, np.nan, np.nan, 0, np.nan])

@@ -11,7 +11,7 @@ CHAPTERS = ("machine", "road", "chain", "uphill", "set", "images")
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
 @pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
-@pytest.mark.slow_except("light-machine")
+@pytest.mark.slow
 def test_axe_finds_no_serious_fault(open_page, chapter, scheme):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright")
     page = open_page(f"/#{chapter}")

@@ -87,6 +87,7 @@ def test_the_base_is_all_there_is_when_the_machine_has_no_weights():
     np.testing.assert_allclose(annealed.log_weights, 0, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_float32_machines_keep_their_type_and_lose_nothing_to_cancellation():
     """Thousands of small steps: the sum of differences must not drift from that in float64."""
     rbm, base, _, betas = setting(Binary, Binary)

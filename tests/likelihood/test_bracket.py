@@ -156,7 +156,7 @@ def ladder_state(sampler, rbm, steps=300):
 
 
 @pytest.mark.parametrize("kind", ["tempering", "trajectory"])
-@pytest.mark.slow_except("tempering")
+@pytest.mark.slow
 def test_bennett_between_the_rungs_contains_the_exact_value(kind):
     rbm = random_machine(Binary, Binary, (12, 9), seed=11)
     bottom = model.independent(rbm.visible, rbm.hidden)
@@ -227,6 +227,7 @@ def test_bad_input_is_refused(change, complaint):
         evaluate(given.pop("rbm"), given.pop("data"), **given)
 
 
+@pytest.mark.slow
 def test_other_rows_that_are_annealed_bring_their_own_error(monkeypatch):
     rbm = random_machine(Binary, Binary, (6, 3), scale=2.0)
     rows = exact.sample(rbm, 20, seed=1)
@@ -241,6 +242,7 @@ def test_other_rows_that_are_annealed_bring_their_own_error(monkeypatch):
     assert abs(other.mean - truth) < 5 * error  # a false alarm in 2 million
 
 
+@pytest.mark.slow
 def test_a_ladder_that_has_not_travelled_is_called_so():
     rbm = random_machine(Binary, Binary, (30, 20), seed=5, scale=2.0)
     report = ladder_likelihood(rbm, np.ones((3, 30)), ladder_state(tempering(20, rungs=2, adapt=0), rbm, 1), steps=5)

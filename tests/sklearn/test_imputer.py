@@ -61,6 +61,7 @@ def test_draws_differ_and_the_seed_decides(gaps):
     assert not np.array_equal(one, first.transform(gaps))
 
 
+@pytest.mark.slow
 def test_tables_of_several_kinds():
     random = np.random.default_rng(0)
     colour = random.choice(["red", "green", "blue"], 120).astype(object)

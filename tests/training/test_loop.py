@@ -77,7 +77,7 @@ def test_the_result_depends_on_the_seed_alone_and_not_on_where_states_were_yield
 
 def test_minutes_record_the_updates_that_repeat_the_run(patterns):
     rbm = hm.initial(patterns, 4)
-    timed = last(hm.train(rbm, patterns, hm.cd(1), batch_size=5, minutes=0.05))
+    timed = last(hm.train(rbm, patterns, hm.cd(1), batch_size=5, minutes=0.03))
     horizon = int(timed.metrics["horizon"])
     assert 0 < timed.step <= horizon  # fewer, where the machine slowed down and the time was over first
     counted = last(hm.train(rbm, patterns, hm.cd(1), batch_size=5, updates=timed.step, horizon=horizon))
