@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any
 
@@ -19,6 +20,7 @@ from harmonium.likelihood.running import RunningEstimate
 from harmonium.model import RBM
 from harmonium.sklearn import fitting, rows
 from harmonium.sklearn.columns import Columns, columns_of, is_table
+from harmonium.training.settings import Settings
 from harmonium.units import Binary, Categorical, Mixed, with_stand_ins
 
 SCALE = 0.01
@@ -33,6 +35,8 @@ class Machine(BaseEstimator):
     """What `validate_data` is told of cells that are NaN: True to refuse them."""
     _sparse: str | bool = "csr"
     """And of sparse matrices: False to refuse them."""
+    _centred = True
+    """Whether the centred gradient is followed, which leads to likelier machines, whose hidden units are near one half."""
     columns_: Columns
     rbm_: RBM
 
@@ -149,7 +153,7 @@ class Machine(BaseEstimator):
         rbm = self._start(v, random)
         self._base_rate, self.rbm_, self._chains = rbm.visible, rbm, None
         self.__dict__.pop("log_partition_", None)
-        settings = fitting.settings(v.shape[0], rbm, self.gradient, self.learning_rate, self.batch_size)
+        settings = self._settings(v.shape[0], rbm)
         patience = PATIENCE if self.early_stopping else 0.0
         length, seed = self._length(), fitting.seed_from(random)
         follow = self.early_stopping or bool(self.verbose)
@@ -157,6 +161,10 @@ class Machine(BaseEstimator):
             if self.verbose:
                 self._tell(state.metrics)
         self.rbm_, self._chains = float64(state.rbm), state.estimator
+
+    def _settings(self, rows: int, rbm: RBM) -> Settings:
+        chosen = fitting.settings(rows, rbm, self.gradient, self.learning_rate, self.batch_size)
+        return replace(chosen, centred=self._centred)
 
     def _length(self) -> fitting.Length:
         return fitting.Length(None if self.n_iter == "auto" else int(self.n_iter), self.minutes)
