@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import math
-import time
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,6 @@ import harmonium as hm
 from harmonium import exact, gradients, lecture
 from harmonium.checks import InputError
 from harmonium.lab.answers import uphill, uphill_cloud
-from harmonium.lab.ask import Ask
 from harmonium.lab.tables import Parameters, tables
 from harmonium.units import Binary
 from lab.answering import as_the_page_gets_it
@@ -335,20 +333,3 @@ def test_bad_input_is_refused_in_one_line(name, wrong, message):
     with pytest.raises(InputError, match=message) as raised:
         asked(name, **{**EXAMPLE, **wrong})
     assert "\n" not in str(raised.value)
-
-
-def test_answers_are_quick_enough_to_follow_a_hand():
-    """The best of five on the largest machine: terms and tables within 10 ms, a cloud within 300 ms."""
-    _, _, params = setting((5, 5), parts="all")
-    for name, more, limit in (
-        ("step", {}, 0.01),
-        ("bias", {}, 0.02),
-        ("thousand", {}, 0.3),
-        ("thousand", {"method": "pcd"}, 0.3),
-    ):
-        taken = []
-        for _ in range(5):
-            start = time.perf_counter()
-            uphill.ANSWERS[f"uphill.{name}"](Ask({**params, **more}, None))
-            taken.append(time.perf_counter() - start)
-        assert min(taken) < limit, f"{name} {more} took {min(taken):.3f} s"
