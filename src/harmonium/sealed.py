@@ -8,6 +8,7 @@ Reference: the safetensors format, https://github.com/huggingface/safetensors#fo
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -58,8 +59,8 @@ def _umask() -> int:
 
 
 def _flush_folder(folder: Path) -> None:
-    """Have the new name itself survive a failure of power, where the system can do that."""
-    if hasattr(os, "O_DIRECTORY"):
+    """Have the new name itself survive a failure of power, where the system can do that; the file is whole either way."""
+    with contextlib.suppress(OSError, AttributeError):
         handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(handle)

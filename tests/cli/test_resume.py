@@ -94,7 +94,7 @@ def test_the_last_whole_checkpoint_is_used(monkeypatch, capsys):
     assert run(["train", "--resume", "run"]) == 0
     errors = capsys.readouterr().err
     assert "is damaged" in errors
-    assert "an earlier checkpoint is used" in errors
+    assert "is gone on from" in errors
     assert run([*RUN, "--updates", "50", "--out", "whole"]) == 0
     np.testing.assert_array_equal(hm.load("run").weights, hm.load("whole").weights)
     assert not checkpoints.files(Path("run"))
@@ -110,6 +110,19 @@ def test_a_run_that_was_killed_before_its_first_checkpoint_begins_again(monkeypa
     assert run([*RUN, "--updates", "50", "--out", "whole"]) == 0
     np.testing.assert_array_equal(hm.load("run").weights, hm.load("whole").weights)
     assert not Path("run/.model.safetensors.abc").exists()
+    found = steps("run")
+    assert found == sorted(set(found))
+
+
+def test_where_no_checkpoint_is_whole_the_run_begins_again(monkeypatch, capsys):
+    stopped_in_process(monkeypatch)
+    for path in checkpoints.files(Path("run")):
+        path.write_bytes(b"no checkpoint")
+    assert run(["train", "--resume", "run"]) == 0
+    assert "the run begins again" in capsys.readouterr().err
+    found = steps("run")
+    assert found == sorted(set(found))
+    assert found[0] == 0
 
 
 def test_a_full_disk_ends_no_training_and_spoils_no_checkpoint(monkeypatch, capsys):
@@ -156,6 +169,17 @@ def test_two_writers(capsys):
         Path("run/config.json").write_text(json.dumps({"finished": False, "settings": {}, "data": {}}))
         assert "another run is writing" in mistake(capsys, "train", "--resume", "run")
     assert run([*RUN, "--updates", "5", "--out", "run", "--overwrite"]) == 0
+
+
+def test_a_folder_that_cannot_be_locked_and_one_that_is_not_empty(capsys):
+    Path("run").mkdir()
+    Path("run/.config.json.abc").touch()  # half written by a run that was killed
+    assert run([*RUN, "--updates", "5", "--out", "run"]) == 0
+    Path("other").mkdir()
+    Path("other/.git").touch()
+    assert "other exists and is not empty" in mistake(capsys, *RUN, "--updates", "5", "--out", "other")
+    Path("run/.lock").mkdir()
+    assert "run cannot be written to" in mistake(capsys, *RUN, "--updates", "5", "--out", "run", "--overwrite")
 
 
 def test_mistakes(monkeypatch, capsys):

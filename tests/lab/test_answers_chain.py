@@ -224,6 +224,16 @@ def test_ten_thousand_sweeps_come_within_their_errors():
     assert 0.5 * answer["expected"] < answer["now"] < 3 * answer["expected"]
 
 
+def test_machines_of_all_sizes_share_what_is_compiled():
+    _, params = setting((5, 5), scale=0.5)
+    asked("run", **params, seed=0, v="00000", h=None, half=0, sweeps=1)
+    compiled = chain_kernels._run._cache_size()
+    for shape, sweeps in (((4, 5), 1), ((1, 1), 1), ((4, 5), 10), ((5, 5), 7)):
+        _, params = setting(shape, scale=0.5)
+        asked("run", **params, seed=0, v="0" * shape[0], h=None, half=0, sweeps=sweeps)
+    assert chain_kernels._run._cache_size() == compiled > 0
+
+
 def test_the_command_makes_the_same_visits(capsys):
     _, params = setting((2, 3))
     text = asked("command", **params, seed=5, start="10", sweeps=200)["text"]

@@ -70,7 +70,7 @@ def test_both_sides_bracket_and_bennett_is_consistent():
 def test_the_bootstrap_interval_covers_as_often_as_it_says(spread):
     """At 1.5 the weights are so skewed that a normal interval would fail; the percentiles still may not fall below 85 %."""
     random = np.random.default_rng(2)
-    trials, hits = 40, {"forward": 0, "bennett": 0}
+    trials, hits = 80, {"forward": 0, "bennett": 0}
     for number in range(trials):
         forward, reverse = gaussian_runs(random, 100, spread, -7.0)
         for name, found in (("forward", mean_weight(forward, number)), ("bennett", bennett(forward, reverse, number))):

@@ -31,10 +31,6 @@ def same(first, second):
     return all(np.array_equal(a, b) and a.dtype == b.dtype for a, b in pairs)
 
 
-def all_of(states):
-    return [state.step for state in states], states[-1]
-
-
 def stopped_at(states, step):
     """What a run that was stopped at the first state from that step on can go on from."""
     for state in states:
@@ -118,6 +114,19 @@ def test_another_runs_checkpoint_is_refused(rows, tmp_path):
             next(hm.train(settings.pop("rbm"), rows, **settings, resume=checkpoint))
 
 
+def test_a_checkpoint_is_of_the_state_last_shown_and_of_a_run_as_long(rows):
+    rbm = hm.initial(rows, 4)
+    states = hm.train(rbm, rows, updates=50, seconds_between_states=lambda: 0.0)
+    first, second = next(states), next(states)
+    with pytest.raises(hm.InputError, match="before the next state is asked for"):
+        first.checkpoint()
+    with pytest.raises(hm.InputError, match="begun with updates 50, but 60 is given"):
+        next(hm.train(rbm, rows, updates=60, resume=second.checkpoint()))
+    *_, last = states
+    [again] = {state.step for state in hm.train(rbm, rows, updates=50, resume=last.checkpoint())}
+    assert again == 50
+
+
 def test_a_damaged_checkpoint_is_refused(rows, tmp_path):
     rbm = hm.initial(rows, 4)
     path = stopped_at(hm.train(rbm, rows, updates=5), 0).save(tmp_path / "x.safetensors")
@@ -176,7 +185,7 @@ def test_dead_chains_are_told_from_live_ones(rows):
     """All in one state is not dead where it is a row's: chains that learn few patterns may move between them together."""
     rows = rows[:, :5][(rows[:, :5] != [0, 1, 0, 1, 1]).any(axis=1)]
     rbm = hm.initial(rows, 4)
-    monitor = Monitor(rbm, rows.astype(np.int8), None, 1, 0.0, False)
+    monitor = Monitor(rbm, rows.astype(np.int8), rows[-3:].astype(np.int8), 1, 0.0, False)  # which looks at three of them
     state = next(hm.train(rbm, rows, hm.pcd(1, chains=20), updates=1)).estimator
 
     def all_at(v):

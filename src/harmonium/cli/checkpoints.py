@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from harmonium.training import Checkpoint, TrainState
 
 KEPT = 2
-NAME = "checkpoint-{:010d}.safetensors"
-LOCK = ".lock"
 
 
 @contextlib.contextmanager
@@ -33,8 +31,11 @@ def locked(folder: Path) -> Iterator[None]:
     except ImportError:  # where there are no such locks
         yield
         return
-    path = folder / LOCK
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    path = folder / runs.LOCK
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as error:
+        raise InputError(f"{folder} cannot be written to: {path}: {reason(error)}") from error
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -68,34 +69,29 @@ class Keeper:
             self.save(state)
             self._due = time.monotonic() + self._seconds
 
-    def save(self, state: TrainState) -> bool:
+    def save(self, state: TrainState) -> None:
         """Write one now; where that fails, `trouble` says why, and those that are there stay."""
         try:
-            state.checkpoint().save(self._folder / NAME.format(state.step), overwrite=True)
+            state.checkpoint().save(self._folder / f"{runs.CHECKPOINT}{state.step:010d}.safetensors", overwrite=True)
         except InputError as error:
             self.trouble = str(error)
-            return False
+            return
         self.trouble = None
         for old in files(self._folder)[KEPT:]:
             with contextlib.suppress(OSError):
                 old.unlink()
-        return True
 
 
 def files(folder: Path) -> list[Path]:
     """The checkpoints of a run folder, the latest first."""
-    return sorted(folder.glob("checkpoint-*.safetensors"), reverse=True)
+    return sorted(folder.glob(f"{runs.CHECKPOINT}*.safetensors"), reverse=True)
 
 
 def remove(folder: Path) -> None:
     """Remove what only a run that goes on needs: its checkpoints, and what a killed one left half written."""
-    for path in (*files(folder), *half_written(folder)):
+    for path in (*files(folder), *runs.half_written(folder)):
         with contextlib.suppress(OSError):
             path.unlink()
-
-
-def half_written(folder: Path) -> list[Path]:
-    return [path for name in (runs.MODEL, runs.CONFIG, runs.SCHEMA, "checkpoint-") for path in folder.glob(f".{name}*")]
 
 
 def latest(folder: Path) -> tuple[Checkpoint | None, list[str]]:
@@ -134,14 +130,14 @@ def begun(folder: Path) -> dict[str, Any]:
 
 
 def history(folder: Path, step: int) -> list[dict[str, float]]:
-    """The metrics up to that update; later ones, which will come again, are removed from the file."""
+    """The metrics before that update; its own and later ones, which will come again, are removed from the file."""
     path = folder / runs.METRICS
     kept = []
     try:
         for line in path.read_text(encoding="utf-8").splitlines():
             try:
                 metrics = json.loads(line)
-                if metrics["step"] <= step:
+                if metrics["step"] < step:
                     kept.append(metrics)
             except (ValueError, KeyError, TypeError):
                 continue  # half a line, of a run that was killed

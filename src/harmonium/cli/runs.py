@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MODEL, METRICS, CONFIG, SCHEMA = "model.safetensors", "metrics.jsonl", "config.json", "schema.json"
+CHECKPOINT, LOCK = "checkpoint-", ".lock"
+"""What the names of checkpoints begin with, and the lock of a run that is going on."""
 
 
 def new_folder(name: str, out: str | None, overwrite: bool) -> Path:
@@ -29,8 +31,7 @@ def new_folder(name: str, out: str | None, overwrite: bool) -> Path:
             return _first_free(Path("runs"), name)
         folder = Path(out)
         folder.mkdir(parents=True, exist_ok=True)
-        # What a killed run left half written, or its lock, is nobody's work.
-        if any(not path.name.startswith(".") for path in folder.iterdir()) and not overwrite:
+        if set(folder.iterdir()) - {folder / LOCK, *half_written(folder)} and not overwrite:
             raise InputError(f"{folder} exists and is not empty; choose another --out, or add --overwrite")
         probe = folder / ".writable"
         probe.touch()
@@ -50,6 +51,11 @@ def _first_free(parent: Path, name: str) -> Path:
             continue
         return folder
     raise AssertionError("itertools.count does not end")
+
+
+def half_written(folder: Path) -> list[Path]:
+    """What a killed run was about to write, under temporary names: nobody's work."""
+    return [path for name in (MODEL, CONFIG, SCHEMA, METRICS, CHECKPOINT) for path in folder.glob(f".{name}*")]
 
 
 def write_json(path: Path, value: Any) -> None:

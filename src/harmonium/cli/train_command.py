@@ -145,8 +145,9 @@ def _run(options: argparse.Namespace, begun: float, stack: contextlib.ExitStack)
         options, earlier = _taken_up(options, folder)
         stack.enter_context(checkpoints.locked(folder))
         checkpoint, wrong = checkpoints.latest(folder)
+        instead = "the run begins again" if checkpoint is None else f"update {checkpoint.step:,} is gone on from"
         for each in wrong:
-            print(f"harmonium: {each}; an earlier checkpoint is used", file=sys.stderr)
+            print(f"harmonium: {each}; {instead}", file=sys.stderr)
     elif options.data is None:
         raise InputError("DATA is missing: give a named source or a file, or --resume RUN")
     checks.positive(options.evaluation_seconds, "--evaluation-seconds")
@@ -196,7 +197,7 @@ def _run(options: argparse.Namespace, begun: float, stack: contextlib.ExitStack)
         (folder / runs.METRICS).unlink(missing_ok=True)
     else:
         training_record.check_unchanged(earlier, config)
-        history = checkpoints.history(folder, 0 if checkpoint is None else checkpoint.step - 1)
+        history = checkpoints.history(folder, 0 if checkpoint is None else checkpoint.step)
     runs.write_json(folder / runs.CONFIG, config)
     if schema is not None:
         runs.write_json(folder / runs.SCHEMA, schema.described())
@@ -209,6 +210,8 @@ def _run(options: argparse.Namespace, begun: float, stack: contextlib.ExitStack)
         training_record.save(state.rbm, base_rate, folder, dataset, config)
         runs.write_json(folder / runs.CONFIG, config | {"finished": stopped is None})
     except InputError as error:
+        if not checkpoints.files(folder):
+            raise
         raise InputError(f"{error}; mend that, and go on from the last checkpoint: {_resuming(folder)}") from error
     if stopped is not None:
         how = f"; go on with: {_resuming(folder)}" if stopping.asked and not keeper.trouble else ""

@@ -1,4 +1,4 @@
-"""The training loop: a run, from its settings to its states, its checkpoints, and its end.
+"""`train`: what it is given is checked here and made into a run (`run`), which yields states.
 
 All updates between two yielded states run in one compiled loop that stays on the device and works in the memory of its own
 arrays (`updates`). The result does not depend on where the states were yielded, nor on whether the run was stopped meanwhile.
@@ -140,6 +140,10 @@ def train(
         patience=Patience(patience) if patience else None,
         incomplete=rows if isinstance(rows, np.ndarray) and rows.dtype.kind == "f" and np.isnan(rows).any() else None,
         settings={
+            "updates": updates,
+            "epochs": epochs,
+            "minutes": minutes,
+            "horizon": horizon,
             "rows": len(rows),
             "batch_size": batch_size,
             "seed": seed,

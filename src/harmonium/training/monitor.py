@@ -56,6 +56,7 @@ class Monitor:
     ) -> None:
         self._follow = follow
         most = MOST_INCOMPLETE if any(map(_has_holes, (rows, held_out))) else MOST_ROWS
+        self._rows = rows
         self._held_out = None if held_out is None else _spaced(held_out, most)
         # As many training rows as held-out ones, so that the two means are comparable.
         self._shown = _spaced(rows, most if self._held_out is None else len(self._held_out))
@@ -78,7 +79,7 @@ class Monitor:
         chains = np.asarray(chains)
         if float(np.var(chains, axis=0, dtype=np.float64).sum()) >= DEAD * self._variance:
             return False
-        return not (self._shown == chains[0]).all(axis=1).any()
+        return not (self._rows == chains[0]).all(axis=1).any()
 
     def _estimator_of(self, rbm: RBM) -> RunningEstimate:
         from harmonium.likelihood.running import RunningEstimate  # SciPy is half a second in loading

@@ -39,10 +39,6 @@ class DivergenceError(InputError):
     """Training left the sensible numbers, at lower rates too; the last state yielded is still good."""
 
 
-def _none_held() -> Checkpoint:
-    raise InputError("the run is over: there is nothing to go on with")
-
-
 @dataclass(frozen=True)
 class TrainState:
     """The state of a training run after `step` updates, in arrays of its own.
@@ -50,7 +46,7 @@ class TrainState:
     `rbm` is the machine to use: the average over the last part of the run (the latest iterate itself if `average=0`).
     `iterate` is the latest. `metrics` maps names to numbers: `step`, `epoch`, `seconds`, `updates_per_second` and what
     `Monitor` measures now and then; after a divergence `diverged_at` (once) and `rate_cut`, what the rate is multiplied by
-    since. `checkpoint()` is what the run can go on from, until the next state is asked for.
+    since. `checkpoint()` is what the run can go on from; once the next state has been asked for it raises `InputError`.
     """
 
     step: int
@@ -59,7 +55,7 @@ class TrainState:
     optimiser: Any
     estimator: Any
     metrics: dict[str, float]
-    checkpoint: Callable[[], Checkpoint] = field(default=_none_held, repr=False, compare=False)
+    checkpoint: Callable[[], Checkpoint] = field(repr=False, compare=False)
 
 
 @dataclass
@@ -80,6 +76,7 @@ class Run:
     copying: float = 0.0
     brake: Brake | None = None
     cuts: int = 0
+    shown: int = 0
 
     def states(
         self, seed: int, cooldown: float, average: float, brake: Brake | None, resume: Checkpoint | None
@@ -208,7 +205,11 @@ class Run:
         if self.patience is not None and done:
             self.patience.look(done, held.average, metrics)
 
+        self.shown = number = self.shown + 1
+
         def checkpoint() -> Checkpoint:
+            if self.shown != number:  # brake, patience and the completed rows are the run's, and have gone on
+                raise InputError("a state's checkpoint must be taken before the next state is asked for")
             return self._checkpoint(held._replace(completed=carry.completed))
 
         return TrainState(done, held.average, held.iterate, held.optimiser, held.estimator, metrics, checkpoint)
