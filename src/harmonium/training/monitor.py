@@ -86,11 +86,14 @@ class Monitor:
 
         return RunningEstimate(rbm, with_stand_ins(rbm.visible, self._shown))
 
+    def times(self, done: int) -> dict[str, float]:
+        """How far the run is, in passes over the rows and in seconds."""
+        return {"epoch": done / self._in_epoch, "seconds": time.monotonic() - self._begun}
+
     def measure(self, rbm: RBM, estimator_state: Any, done: int, ended: bool) -> dict[str, float]:
         """The metrics of the machine after `done` updates; what takes time, while that is within its share, or at the end."""
-        before = time.monotonic()
-        elapsed = before - self._begun
-        metrics = {"epoch": done / self._in_epoch, "seconds": elapsed}
+        before, metrics = time.monotonic(), self.times(done)
+        elapsed = metrics["seconds"]
         if not self._follow:
             return metrics
         if not ended and self._spent > MONITOR_SHARE * elapsed:

@@ -126,7 +126,7 @@ class Run:
         count, speed, ended = 1, 0.0, False
         made, working = 0, 0.0
         good = self._copied(carry)
-        yield self._state(good, carry, speed)
+        yield self._state(good, carry, speed, again=done > 0)
         while not ended:
             before, begun = time.monotonic(), done
             target = done + (count if self.clock.last is None else min(count, self.clock.last - done))
@@ -138,7 +138,7 @@ class Run:
                 completed = self._guessed(jax.random.fold_in(init_key, diverged), good.iterate)
                 carry = jax.tree.map(jnp.array, good._replace(completed=completed))
                 plan = plan._replace(pace=jnp.float32(CUT**self.cuts))
-                yield self._state(good, carry, speed, diverged=diverged)
+                yield self._state(good, carry, speed, again=True, diverged=diverged)
                 continue
             taken, compiling = time.monotonic() - before, begun == started
             if not compiling:
@@ -192,7 +192,10 @@ class Run:
         self.copying = time.monotonic() - before
         return held
 
-    def _state(self, held: Carry, carry: Carry, speed: float, ended: bool = False, diverged: int | None = None) -> TrainState:
+    def _state(
+        self, held: Carry, carry: Carry, speed: float, ended: bool = False, again: bool = False, diverged: int | None = None
+    ) -> TrainState:
+        """`again`: a state that was shown before, and so has been measured and looked at by patience."""
         done = int(held.step)
         metrics = {"step": float(done), "updates_per_second": speed}
         if self.clock.horizon is not None:
@@ -201,8 +204,8 @@ class Run:
             metrics["rate_cut"] = CUT**self.cuts
         if diverged is not None:
             metrics["diverged_at"] = float(diverged)
-        metrics |= self.monitor.measure(held.average, held.estimator, done, ended)
-        if self.patience is not None and done:
+        metrics |= self.monitor.times(done) if again else self.monitor.measure(held.average, held.estimator, done, ended)
+        if self.patience is not None and done and not again:
             self.patience.look(done, held.average, metrics)
 
         self.shown = number = self.shown + 1
