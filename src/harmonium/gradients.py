@@ -21,10 +21,13 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.sharding import PartitionSpec
 
 from harmonium import checks, model
 from harmonium import exact as enumeration
 from harmonium.checks import InputError
+from harmonium.mesh import axes
+from harmonium.mesh.axes import HIDDEN
 from harmonium.model import RBM
 from harmonium.samplers import Sampler, Samples, gibbs, tempering, trajectory
 from harmonium.samplers.gibbs import sweep_many
@@ -44,7 +47,11 @@ class Terms(NamedTuple):
 
 
 class Estimator(NamedTuple):
-    """`init(key, rbm) -> state`; `gradient(key, rbm, state, v [B, V]) -> (gradient, state, terms)`; both traceable."""
+    """`init(key, rbm) -> state`; `gradient(key, rbm, state, v [B, V]) -> (gradient, state, terms)`; both traceable.
+
+    On a mesh `gradient` gets a part of the rows and of the chains, and gives that part's: the mean of all parts' is taken of
+    what it returns. To be used there a state has a method `places(hidden_shards)`, which says where its arrays lie.
+    """
 
     init: Callable[[Any, RBM], Any]
     gradient: Callable[[Any, RBM, Any, Any], tuple[RBM, Any, Terms]]
@@ -131,6 +138,10 @@ class Centred(NamedTuple):
     hidden: Any
     inner: Any
 
+    def places(self, hidden_shards: int) -> Centred:
+        """Where they lie on a mesh."""
+        return Centred(PartitionSpec(), PartitionSpec(HIDDEN), places(self.inner, hidden_shards))
+
 
 SMOOTHING = 0.01
 """How far the offsets of a centred gradient follow the latest batch."""
@@ -156,7 +167,7 @@ def centred(estimator: Estimator) -> Estimator:
 
     def gradient(key: Any, rbm: RBM, state: Centred, v: Any) -> tuple[RBM, Any, Terms]:
         slope, inner, terms = estimator.gradient(key, rbm, state.inner, v)
-        positive = (terms.positive.visible.linear, terms.positive.hidden.linear)
+        positive = axes.mean((terms.positive.visible.linear, terms.positive.hidden.linear))
         m, n = (old + SMOOTHING * (new - old) for old, new in zip(state[:2], positive, strict=True))
         n = _of_bounded(rbm.hidden, n)
         dv, dh = slope.visible.linear, slope.hidden.linear
@@ -182,6 +193,21 @@ def _contracted(slope: RBM, terms: Terms, m: Any, n: Any) -> tuple[Any, Any]:
         return slope.weights @ n, m @ slope.weights
     (v, h), (w, g) = terms.pairs
     return (h @ n) @ v / len(v) - (g @ n) @ w / len(w), (v @ m) @ h / len(v) - (w @ m) @ g / len(w)
+
+
+def places(state: Any, hidden_shards: int) -> Any:
+    """Where the arrays of an estimator's state lie on a mesh: `PartitionSpec`s in its form.
+
+    Raises:
+        InputError: it does not say.
+    """
+    if not jax.tree.leaves(state):
+        return state
+    if not hasattr(state, "places"):
+        raise InputError(
+            f"the estimator's state, a {type(state).__name__}, has no method places: it cannot be spread on a mesh"
+        )
+    return state.places(hidden_shards)
 
 
 def chains_of(state: Any) -> Any:

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from harmonium import checks
+from harmonium.mesh import axes
 
 ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 PARITY = 0x1BD11BDA
@@ -27,13 +28,18 @@ def uniform(key: Any, shape: tuple[int, ...], dtype: Any) -> Any:
     JAX computes its counter-based bits on a CPU in a loop that the compiler cannot merge with what uses them, and writing and
     reading them was half the time of a Gibbs sweep. Written out, round by round, they never leave the registers.
 
+    On one of several parts of a mesh's data axis: this part's rows of what a single one would draw, rows coming first.
+
     Reference: J. Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011 (Threefry-2x32, 20 rounds).
     """
     threefry = str(jax.random.key_impl(key)) == "threefry2x32"
-    if not threefry or math.prod(shape) >= 1 << 32 or np.dtype(dtype) not in (np.float32, np.float64):
-        return jax.random.uniform(key, shape, dtype)
+    size = math.prod(shape)
+    if not threefry or axes.parts() * size >= 1 << 32 or np.dtype(dtype) not in (np.float32, np.float64):
+        return jax.random.uniform(key if axes.parts() == 1 else jax.random.fold_in(key, axes.number()), shape, dtype)
     first, second = jax.random.key_data(key)
-    count = jax.lax.iota(jnp.uint32, math.prod(shape)).reshape(shape)
+    count = jax.lax.iota(jnp.uint32, size).reshape(shape)
+    if axes.parts() > 1:
+        count = count + (axes.number() * size).astype(jnp.uint32)
     high, low = _threefry(first, second, jnp.zeros_like(count), count)
     # The leading bits become the fraction of a number of [1, 2).
     if np.dtype(dtype) == np.float64:

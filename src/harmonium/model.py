@@ -17,9 +17,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import PartitionSpec
 
 from harmonium import pytree
 from harmonium.checks import InputError
+from harmonium.mesh.axes import HIDDEN
 from harmonium.units import Units
 
 
@@ -188,6 +190,21 @@ def _coupling(rbm: RBM) -> Any:
     The form is positive definite, so that Z is finite, if and only if the largest singular value is below 1.
     """
     return rbm.weights / jnp.sqrt(rbm.visible.curvature)[:, None] / jnp.sqrt(rbm.hidden.curvature)
+
+
+def places(rbm: RBM, hidden_shards: int, *before: None) -> RBM:
+    """Where the leaves lie on a mesh: weights and hidden units divided by hidden units, the rest whole on each device.
+
+    Args:
+        hidden_shards: devices that share the hidden units. before: None for each axis that the leaves have before their own.
+    """
+
+    def divided(leaf: Any) -> PartitionSpec:
+        # The columns of one part of a mixed layer need not be so many.
+        return PartitionSpec(*before, HIDDEN) if leaf.shape[-1] % hidden_shards == 0 else PartitionSpec()
+
+    visible = jax.tree.map(lambda _: PartitionSpec(), rbm.visible)
+    return RBM(visible, jax.tree.map(divided, rbm.hidden), PartitionSpec(*before, None, HIDDEN))
 
 
 def transpose(rbm: RBM) -> RBM:

@@ -43,6 +43,13 @@ class Streamed:
         taken[order] = read
         return taken
 
+    def part(self, number: int, count: int) -> Streamed:
+        """Share `number` (from 0) of `count` contiguous and nearly equal ones."""
+        if count == 1:
+            return self
+        first, end = (len(self) * place // count for place in (number, number + 1))
+        return self.subset(np.arange(first, end))
+
     def subset(self, numbers: np.ndarray) -> Streamed:
         """The rows of these numbers, still unread."""
         return Streamed(self._source, numbers if self._rows is None else self._rows[numbers])

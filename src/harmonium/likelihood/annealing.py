@@ -25,8 +25,10 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import PartitionSpec
 
 from harmonium import model
+from harmonium.mesh import ALONE, DATA, Spread
 from harmonium.model import RBM
 
 SEGMENTS = 64
@@ -91,23 +93,26 @@ def anneal(
     *,
     reverse: bool = False,
     progress: Progress = lambda _: None,
+    spread: Spread = ALONE,
 ) -> Annealed:
     """Runs from `v [C, V]` along the path, `steps` machines long (rounded up to whole segments).
 
     Args:
-        progress: told the share done as the runs go on.
+        progress: told the share done as the runs go on. spread: the devices that share the runs, evenly.
     """
     each = -(-steps // SEGMENTS)
     betas = jnp.asarray(schedule)
     carry = _Runs(v, model.hidden_inputs(rbm, v), jnp.zeros(len(v), jnp.float64))
-    gains = np.zeros((SEGMENTS, len(v)))
+    if spread.mesh is not None:
+        carry = jax.tree.map(lambda leaf: spread.put(leaf, PartitionSpec(DATA)), carry)
+    gains, before = np.zeros((SEGMENTS, len(v))), np.zeros(len(v))
     for number in range(SEGMENTS):
         segment = SEGMENTS - 1 - number if reverse else number
-        before = carry.log_weight
         carry = _anneal_segment(jax.random.fold_in(key, segment), base, rbm, carry, betas, segment, each, reverse=reverse)
-        gains[segment] = np.asarray(carry.log_weight) - np.asarray(before)
+        after = spread.host(carry.log_weight)
+        gains[segment], before = after - before, after
         progress((number + 1) / SEGMENTS)
-    return Annealed(carry.v, gains)
+    return Annealed(carry.v if spread.mesh is None else spread.host(carry.v), gains)
 
 
 @partial(jax.jit, static_argnames="reverse")

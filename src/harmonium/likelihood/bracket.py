@@ -9,7 +9,6 @@ Monte Carlo", NeurIPS 2016 (the bracket); C. Bennett, J. Comput. Phys. 22 (1976)
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -26,6 +25,7 @@ from harmonium.likelihood import annealing, weights
 from harmonium.likelihood.equilibrium import ModelSamples, bottom_of_ladder, exact_samples, fair_draws, tempered_samples
 from harmonium.likelihood.rows import rows_of
 from harmonium.likelihood.weights import Estimate
+from harmonium.mesh import ALONE, Spread
 from harmonium.model import RBM
 from harmonium.samplers.gibbs import sweep_many
 from harmonium.units import Units
@@ -91,6 +91,7 @@ def bracket(
     exact_start: bool = False,
     seed: int = 0,
     report: Report = lambda _stage, _share: None,
+    spread: Spread = ALONE,
 ) -> Bracket:
     """Bracket ln Z until half the interval is at most `precision` nats, or about `seconds` have passed.
 
@@ -99,34 +100,36 @@ def bracket(
         base_rate: visible units of the path's start; by default fitted to `data`.
         runs: in each direction. exact_start: start the reverse runs from exact draws (the machine must be enumerable).
         report: told the stage and the share of it done, as the work goes on.
+        spread: the devices that share the runs, of which there are then as few more as it takes to share them evenly.
 
     Raises:
         InputError: data outside the units' domain, an argument out of range, or `exact_start` for too large a machine.
     """
     rows = rows_of(model.validate(rbm).visible, data)
     check_limits(rbm, base_rate, seconds, precision, runs, seed)
-    deadline = time.monotonic() + seconds
+    runs = spread.rounded(runs)
+    deadline = spread.now() + seconds
     with jax.enable_x64(True):
         base_key, pilot_key, sample_key, final_key = jax.random.split(key_of(seed), 4)
         machine = in_own_precision(rbm)
-        path = _path(pilot_key, machine, base_machine(base_key, machine, rows, base_rate), runs, report)
+        path = _path(pilot_key, machine, base_machine(base_key, machine, rows, base_rate), runs, report, spread)
         if exact_start:
             samples = exact_samples(machine, runs, seed)
         else:
             # However long compiling took, the chains are given some time.
-            allowed = SHARE_FOR_SAMPLES * max(seconds / 4, deadline - time.monotonic())
+            allowed = SHARE_FOR_SAMPLES * max(seconds / 4, deadline - spread.now())
             told = partial(report, "sampling the machine")
             bottom = bottom_of_ladder(path.base, machine, runs, seconds)
-            samples = tempered_samples(sample_key, bottom, machine, rows, runs, allowed, told)
+            samples = tempered_samples(sample_key, bottom, machine, rows, runs, allowed, told, spread)
             told(1.0)
         wanted = min(LARGEST_SPREAD, precision * np.sqrt(runs) / 2.5)
         steps, step_seconds = int(min(MOST, PILOTS[-1] * (path.spread / wanted) ** 2)), path.step_seconds
         while True:
-            affordable = int((deadline - time.monotonic()) / (2 * step_seconds))
+            before = spread.now()
+            affordable = int((deadline - before) / (2 * step_seconds))
             steps = max(FEWEST, min(steps, affordable, MOST) // annealing.SEGMENTS * annealing.SEGMENTS)
-            before = time.monotonic()
-            found = _both_ways(jax.random.fold_in(final_key, steps), machine, path, samples, steps, report)
-            now = time.monotonic()
+            found = _both_ways(jax.random.fold_in(final_key, steps), machine, path, samples, steps, report, spread)
+            now = spread.now()
             step_seconds = (now - before) / (2 * steps)
             precise = found.upper - found.lower <= 2 * precision
             if precise or (deadline - now) / (2 * step_seconds) < 2 * steps or steps == MOST:
@@ -186,14 +189,14 @@ class _Path(NamedTuple):
     step_seconds: float
 
 
-def _path(key: Any, rbm: RBM, base: RBM, runs: int, report: Report) -> _Path:
+def _path(key: Any, rbm: RBM, base: RBM, runs: int, report: Report, spread: Spread) -> _Path:
     schedule = annealing.even_schedule()
     for number, steps in enumerate(PILOTS):
         pilot_key = jax.random.fold_in(key, number)
         v = annealing.start(pilot_key, base, rbm, runs)
-        before = time.monotonic()
-        annealed = annealing.anneal(pilot_key, base, rbm, v, schedule, steps)
-        step_seconds = (time.monotonic() - before) / steps
+        before = spread.now()
+        annealed = annealing.anneal(pilot_key, base, rbm, v, schedule, steps, spread=spread)
+        step_seconds = (spread.now() - before) / steps
         report("placing the temperatures", (number + 1) / len(PILOTS))
         if not np.isfinite(annealed.gains).all():
             raise InputError(f"the energies of {rbm!r} are beyond what {rbm.weights.dtype} can hold; scale the parameters down")
@@ -201,14 +204,16 @@ def _path(key: Any, rbm: RBM, base: RBM, runs: int, report: Report) -> _Path:
     return _Path(base, schedule, float(annealed.log_weights.std(ddof=1)), step_seconds)
 
 
-def _both_ways(key: Any, rbm: RBM, path: _Path, samples: ModelSamples, steps: int, report: Report) -> Bracket:
+def _both_ways(key: Any, rbm: RBM, path: _Path, samples: ModelSamples, steps: int, report: Report, spread: Spread) -> Bracket:
     start_key, forward_key, reverse_key = jax.random.split(key, 3)
     begin = annealing.start(start_key, path.base, rbm, len(samples.v))
     told = partial(report, "annealing forwards")
-    forward = annealing.anneal(forward_key, path.base, rbm, begin, path.schedule, steps, progress=told).log_weights
+    forward = annealing.anneal(
+        forward_key, path.base, rbm, begin, path.schedule, steps, progress=told, spread=spread
+    ).log_weights
     told = partial(report, "annealing in reverse")
     reverse = annealing.anneal(
-        reverse_key, path.base, rbm, samples.v, path.schedule, steps, reverse=True, progress=told
+        reverse_key, path.base, rbm, samples.v, path.schedule, steps, reverse=True, progress=told, spread=spread
     ).log_weights
     log_z_base = float(model.independent_log_partition(path.base))
     below = weights.mean_weight(forward).shifted(log_z_base)

@@ -14,7 +14,6 @@ Reference: A. Gelman and D. Rubin, Statistical Science 7 (1992) (chains from ove
 
 from __future__ import annotations
 
-import time
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -24,6 +23,7 @@ import numpy as np
 
 from harmonium import exact, model
 from harmonium.likelihood.annealing import Progress
+from harmonium.mesh import ALONE, Spread
 from harmonium.model import RBM
 from harmonium.samplers import Tempered, tempering
 from harmonium.samplers.ladder import started_at
@@ -68,12 +68,20 @@ def exact_samples(rbm: RBM, count: int, seed: int) -> ModelSamples:
 
 
 def tempered_samples(
-    key: Any, base: RBM, rbm: RBM, rows: np.ndarray, chains: int, seconds: float, progress: Progress = lambda _: None
+    key: Any,
+    base: RBM,
+    rbm: RBM,
+    rows: np.ndarray,
+    chains: int,
+    seconds: float,
+    progress: Progress = lambda _: None,
+    spread: Spread = ALONE,
 ) -> ModelSamples:
     """The states at the top of `chains` ladders of parallel tempering, after at most about `seconds`.
 
     Args:
         base: the machine without weights at the bottom of the ladder. rows: `[n, V]`, where half of the chains start.
+        spread: the devices that share the ladders, evenly.
     """
     noise_key, row_key, begin_key, run_key = jax.random.split(key, 4)
     from_data = np.arange(chains) < chains // 2
@@ -83,31 +91,39 @@ def tempered_samples(
     rungs, deadline = RUNGS, None
     while True:
         state = _begin(jax.random.fold_in(begin_key, rungs), base, rbm, v, rungs)
+        if spread.mesh is not None:
+            state = jax.tree.map(spread.put, state, state.places(spread.hidden))
         keys = jax.random.fold_in(run_key, rungs)
         # The first step, which compiles, is not timed.
         state, _ = jax.block_until_ready(_advance(jax.random.fold_in(keys, 0), rbm, state, directions, jnp.asarray(1)))
-        deadline = deadline or time.monotonic() + seconds
+        deadline = deadline or spread.now() + seconds
         length, blocks, agreed = FIRST_BLOCK, 0, 0
+        steps = 1
         while True:
-            before = time.monotonic()
-            state, averages = _advance(jax.random.fold_in(keys, state.steps), rbm, state, directions, jnp.asarray(length))
-            averages = np.asarray(averages)
-            now = time.monotonic()
+            before = spread.now()
+            state, averages = _advance(jax.random.fold_in(keys, steps), rbm, state, directions, jnp.asarray(length))
+            averages, trips, acceptance = spread.host((averages, state.round_trips, state.acceptance))
+            steps += length
+            now = spread.now()
             blocks += 1
             z = _largest_z(averages[from_data], averages[~from_data])
             # What the first block averages includes the start.
             agreed = agreed + 1 if z < Z_LIMIT and blocks > 1 else 0
             progress(max(0.0, min(1.0, 1 - (deadline - now) / seconds)))
-            travelled = agreed >= BLOCKS_IN_AGREEMENT and state.round_trips >= chains
+            travelled = agreed >= BLOCKS_IN_AGREEMENT and trips >= chains
             if now >= deadline or travelled:
-                trips, least = int(state.round_trips), float(state.acceptance.min())
-                return ModelSamples(state.v[-1], from_data, z, agreed > 0, int(state.steps), rungs, trips, least)
-            sparse = float(state.acceptance.mean()) < LEAST_ACCEPTANCE and rungs < MOST_RUNGS
+                top, least = _top(state, spread), float(acceptance.min())
+                return ModelSamples(top, from_data, z, agreed > 0, steps, rungs, int(trips), least)
+            sparse = float(acceptance.mean()) < LEAST_ACCEPTANCE and rungs < MOST_RUNGS
             if sparse and deadline - now > LEAST_SHARE_LEFT * seconds:
                 break
             room = min(LONGEST_BLOCK_SECONDS, deadline - now)
             length = max(1, min(2 * length, int(length / (now - before) * room)))
-        v, rungs = state.v[-1], 2 * rungs
+        v, rungs = _top(state, spread), 2 * rungs
+
+
+def _top(state: Tempered, spread: Spread) -> Any:
+    return state.v[-1] if spread.mesh is None else jnp.asarray(spread.host(state.v)[-1])
 
 
 def bottom_of_ladder(base: RBM, rbm: RBM, chains: int, seconds: float) -> RBM:

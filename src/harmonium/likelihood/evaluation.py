@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 
 from harmonium import exact, model
 from harmonium.checks import InputError
@@ -19,6 +20,7 @@ from harmonium.likelihood.conservative import conservative_log_likelihood
 from harmonium.likelihood.observed import completed, log_weights
 from harmonium.likelihood.report import Likelihood
 from harmonium.likelihood.rows import rows_of
+from harmonium.mesh import Spread
 from harmonium.model import RBM
 from harmonium.units import Units
 
@@ -44,6 +46,7 @@ def evaluate(
     runs: int = 100,
     seed: int = 0,
     report: Report = lambda _stage, _share: None,
+    mesh: Mesh | None = None,
 ) -> Likelihood:
     """The mean ln p(v) = -mean F(v) - ln Z of `data [n, V]`, in nats per example; of the observed cells, where some are NaN.
 
@@ -57,6 +60,8 @@ def evaluate(
         seconds: time allowed to an estimate. precision: half the width of the interval (nats) at which it stops earlier.
         runs: annealing runs in each direction. seed: of every random number.
         report: told the stage and the share of it done, as the work goes on.
+        mesh: the devices that share the chains and runs of an estimate, as `harmonium.mesh.over` arranges them, by default one;
+            if they belong to several processes, each of these must make the same call.
 
     Raises:
         InputError: data outside the units' domain, an argument out of range, or a machine too large for `exact`.
@@ -81,7 +86,8 @@ def evaluate(
         margin = TWO_SIDED * unnormalised.mean_error
         return Likelihood(mean, mean - margin, mean + margin, name, len(rows), log_z, time.monotonic() - begun)
     whole = completed(rbm, rows, seed)
-    found = bracket(rbm, whole, base_rate=base_rate, seconds=seconds, precision=precision, runs=runs, seed=seed, report=report)
+    limits: Any = {"seconds": seconds, "precision": precision, "runs": runs, "seed": seed}
+    found = bracket(rbm, whole, base_rate=base_rate, **limits, report=report, spread=Spread(mesh))
     return _estimated(rbm, rows, found, begun, seed, report)
 
 

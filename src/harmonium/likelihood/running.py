@@ -19,6 +19,7 @@ from harmonium import model
 from harmonium.exact.values import float64
 from harmonium.keys import key_of
 from harmonium.likelihood import annealing, weights
+from harmonium.mesh import ALONE, Spread
 from harmonium.model import RBM
 from harmonium.units import Units
 
@@ -32,13 +33,14 @@ class RunningEstimate:
 
     Args:
         rbm: the first of them. start: `[n, V]`, rows to which the path's start is fitted, or the visible units themselves.
+        spread: the devices that share the runs.
     """
 
-    def __init__(self, rbm: RBM, start: Any) -> None:
+    def __init__(self, rbm: RBM, start: Any, spread: Spread = ALONE) -> None:
         units = start if isinstance(start, Units) else rbm.visible.fit_base_rate(start)
         self._base = model.independent(units, rbm.hidden.flat())
         self._schedule = annealing.even_schedule()
-        self._placed = False
+        self._placed, self._spread = False, spread
 
     def log_partition(self, rbm: RBM) -> tuple[float, float]:
         """ln Z (nats) and the standard error of its runs; the same random numbers each time, so that changes stand out."""
@@ -51,11 +53,11 @@ class RunningEstimate:
         with jax.enable_x64(True):
             start_key, key = jax.random.split(key_of(0))
             machine, base = (jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), each) for each in (rbm, self._base))
-            v = annealing.start(start_key, base, machine, RUNS)
-            found = annealing.anneal(key, base, machine, v, self._schedule, temperatures)
+            v = annealing.start(start_key, base, machine, self._spread.rounded(RUNS))
+            found = annealing.anneal(key, base, machine, v, self._schedule, temperatures, spread=self._spread)
             self._schedule = annealing.spread_schedule(self._schedule, found.gains)
             at_base = float(model.independent_log_partition(float64(self._base)))
         log_weights = found.log_weights
         share = np.exp(log_weights - log_weights.max())
-        error = float(share.std(ddof=1) / share.mean() / np.sqrt(RUNS))
+        error = float(share.std(ddof=1) / share.mean() / np.sqrt(len(log_weights)))
         return at_base + float(weights.log_mean_exp(log_weights)), error

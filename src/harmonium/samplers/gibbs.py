@@ -10,8 +10,10 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.sharding import PartitionSpec
 
 from harmonium import model
+from harmonium.mesh.axes import DATA, HIDDEN
 from harmonium.model import RBM
 from harmonium.samplers.base import Sampler, Samples
 
@@ -21,6 +23,10 @@ class Chains(NamedTuple):
 
     v: Any
     h: Any
+
+    def places(self, _hidden_shards: int) -> Chains:
+        """Where they lie on a mesh."""
+        return Chains(PartitionSpec(DATA), PartitionSpec(DATA, HIDDEN))
 
 
 def gibbs(chains: int = 500, sweeps: int = 1, clamp: Any = None) -> Sampler:

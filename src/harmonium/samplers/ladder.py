@@ -20,9 +20,12 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.sharding import PartitionSpec
 
 from harmonium import model
 from harmonium.keys import uniform
+from harmonium.mesh import axes
+from harmonium.mesh.axes import DATA, HIDDEN
 from harmonium.model import RBM
 from harmonium.samplers.base import Samples
 from harmonium.samplers.gibbs import sweep_many
@@ -49,6 +52,11 @@ class Rungs(NamedTuple):
     label: Any
     round_trips: Any
     steps: Any
+
+    def places(self) -> Rungs:
+        """Where they lie on a mesh."""
+        chains, one = PartitionSpec(None, DATA), PartitionSpec()
+        return Rungs(chains, PartitionSpec(None, DATA, HIDDEN), one, one, chains, one, one)
 
 
 def start(key: Any, machine: Callable[[Any], RBM], rungs: int, chains: int) -> Rungs:
@@ -89,7 +97,7 @@ def step(key: Any, machine: Callable[[Any], RBM], state: Rungs, sweeps: int, cou
         return v.at[i].set(moved), inputs.at[i].set(model.hidden_inputs(rbm, moved))
 
     def exchange(pair: Any, held: tuple[Any, ...]) -> tuple[Any, ...]:
-        v, inputs, acceptance, latest, label = held
+        v, inputs, rates, label = held
         low = state.steps % 2 + 2 * pair
         a, b = machine(low), machine(low + 1)
         v_a, v_b = v[low], v[low + 1]
@@ -97,8 +105,6 @@ def step(key: Any, machine: Callable[[Any], RBM], state: Rungs, sweeps: int, cou
         log_ratio = exchange_log_ratio(a, b, v_a, v_b, inputs[low], a_at_b, b_at_a, inputs[low + 1])
         chance = uniform(jax.random.fold_in(exchange_key, low), log_ratio.shape, log_ratio.dtype)
         accepted = jnp.log(chance) < log_ratio
-        weight = jnp.maximum(1 / (1 + state.steps // 2), FORGETTING).astype(acceptance.dtype)
-        rate = jnp.mean(jnp.minimum(jnp.exp(log_ratio), 1))
 
         def swapped(array: Any, other_a: Any, other_b: Any) -> Any:
             chosen = accepted if array.ndim == 2 else accepted[:, None]
@@ -108,16 +114,21 @@ def step(key: Any, machine: Callable[[Any], RBM], state: Rungs, sweeps: int, cou
         return (
             swapped(v, v_b, v_a),
             swapped(inputs, a_at_b, b_at_a),
-            acceptance.at[low].add(weight * (rate - acceptance[low])),
-            latest.at[low].set(rate),
+            rates.at[low].set(jnp.mean(jnp.minimum(jnp.exp(log_ratio), 1))),
             swapped(label, label[low + 1], label[low]),
         )
 
     v, inputs = jax.lax.fori_loop(0, count, move, (state.v, state.inputs))
     pairs = (count - state.steps % 2) // 2
-    held = (v, inputs, state.acceptance, state.latest, state.label)
-    v, inputs, acceptance, latest, label = jax.lax.fori_loop(0, pairs, exchange, held)
-    round_trips = state.round_trips + jnp.sum(label[0] == _DOWN).astype(jnp.int32)
+    v, inputs, rates, label = jax.lax.fori_loop(0, pairs, exchange, (v, inputs, state.latest, state.label))
+    came_back = jnp.sum(label[0] == _DOWN).astype(jnp.int32)
+    rates, came_back = axes.mean(rates), axes.total(came_back)
+    low = jnp.arange(len(rates))
+    tried = (low % 2 == state.steps % 2) & (low < count - 1)
+    weight = jnp.maximum(1 / (1 + state.steps // 2), FORGETTING).astype(rates.dtype)
+    acceptance = jnp.where(tried, state.acceptance + weight * (rates - state.acceptance), state.acceptance)
+    latest = jnp.where(tried, rates, state.latest)
+    round_trips = state.round_trips + came_back
     label = label.at[0].set(_UP)
     top = count - 1
     label = label.at[top].set(jnp.where(label[top] == _UNSEEN, _UNSEEN, _DOWN))

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import PartitionSpec
 
 from harmonium import checks, model
 from harmonium.checks import InputError
@@ -37,6 +38,10 @@ class Tempered(NamedTuple):
     def machine(self, rbm: RBM) -> Callable[[Any], RBM]:
         """Rung number -> its machine, the top being `rbm`."""
         return lambda i: model.interpolate(self.base, rbm, self.betas[i])
+
+    def places(self, hidden_shards: int) -> Tempered:
+        """Where they lie on a mesh."""
+        return Tempered(self.rungs.places(), PartitionSpec(), model.places(self.base, hidden_shards))
 
     @property
     def in_use(self) -> int:

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.sharding import PartitionSpec
 
 from harmonium import checks, model
 from harmonium.checks import InputError
@@ -48,6 +49,11 @@ class Trajectory(NamedTuple):
             return jax.tree.map(lambda rung, own: jnp.where(i > last, own, rung[jnp.minimum(i, last)]), self.machines, rbm)
 
         return chosen
+
+    def places(self, hidden_shards: int) -> Trajectory:
+        """Where they lie on a mesh."""
+        machines, last = model.places(self.machines, hidden_shards, None), model.places(self.last, hidden_shards)
+        return Trajectory(machines, PartitionSpec(), self.rungs.places(), last)
 
     @property
     def in_use(self) -> Any:

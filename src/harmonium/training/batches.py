@@ -12,9 +12,11 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import PartitionSpec
 
 from harmonium.checks import InputError
 from harmonium.data.streams import Streamed
+from harmonium.mesh import ALONE, DATA, Spread, axes
 from harmonium.units import Units
 
 MOST_NUMBERS = 1 << 20
@@ -64,28 +66,55 @@ def batch(window: Window, place: Any, dtype: Any) -> Any:
 def numbers(window: Window, place: Any) -> Any:
     """The numbers of those rows, `[B]`, where rows are in memory (traceable)."""
     assert not isinstance(window, Read), "rows that are read have no missing cells"
-    return jnp.arange(len(window.rows)) if isinstance(window, Whole) else window.order[place]
+    if isinstance(window, Whole):
+        return axes.number() * len(window.rows) + jnp.arange(len(window.rows))
+    return window.order[place]
+
+
+def places(window: Window) -> Window:
+    """Where its arrays lie on a mesh: every part of the data axis gets its own rows of each update."""
+    whole, own = PartitionSpec(), PartitionSpec(None, DATA)
+    if isinstance(window, Whole):
+        return Whole(PartitionSpec(DATA))
+    return Chosen(whole, own) if isinstance(window, Chosen) else Read(own)
 
 
 class Batches:
     """The windows of a run.
 
+    Rows in memory are whole in each process, and an update gets the same ones however many share them. Of rows that are read,
+    each process reads those of its own share alone, and mixes them among themselves.
+
     Args:
-        rows: `[n, V]`, on the host or to be read. units: whose domain rows that are read are held to.
-        expected: whether rows may hold expected values of the units.
+        rows: `[n, V]`, on the host or to be read. units: whose domain rows that are read are held to. batch_size: of all
+            parts together. expected: whether rows may hold expected values of the units.
     """
 
-    def __init__(self, rows: np.ndarray | Streamed, units: Units, batch_size: int, seed: int, expected: bool = False) -> None:
-        self._units, self._seed, self._size, self._expected = units, seed, batch_size, expected
-        self._count = len(rows)
-        self.in_epoch = self._count // batch_size
-        self._streamed = rows if isinstance(rows, Streamed) else None
-        self._resident = None if isinstance(rows, Streamed) else jnp.asarray(self._padded(rows))
+    def __init__(
+        self,
+        rows: np.ndarray | Streamed,
+        units: Units,
+        batch_size: int,
+        seed: int,
+        expected: bool = False,
+        spread: Spread = ALONE,
+    ) -> None:
+        self._units, self._expected, self._spread = units, expected, spread
+        own, owners = spread.share if isinstance(rows, Streamed) else (0, 1)
+        self._seed = [seed] if owners == 1 else [seed, own]
+        self._size = batch_size // owners
+        self._streamed = rows.part(own, owners) if isinstance(rows, Streamed) else None
+        self.in_epoch = len(rows) // owners // self._size
+        self._count = len(rows if self._streamed is None else self._streamed)
+        self._resident = None if isinstance(rows, Streamed) else self._on_devices(self._padded(rows))
         fits = MOST_NUMBERS if self._streamed is None else MOST_BYTES // (4 * self._streamed.shape[1])
         self.length = max(1, min(fits // batch_size, max(FEWEST_UPDATES, EPOCHS * self.in_epoch)))
         # Epochs of few rows are shuffled many at a time, because it is the call that takes the time.
         self._together = max(1, SHUFFLED_TOGETHER // self._count)
         self._group, self._orders = -1, np.empty((0, 0), np.int32)
+
+    def _on_devices(self, rows: np.ndarray) -> Any:
+        return self._spread.put(rows, PartitionSpec(DATA) if self._size == self._count else None)
 
     def _padded(self, rows: np.ndarray) -> np.ndarray:
         """The rows, and zeros that no update gets: sets of nearly equal sizes, such as folds, are then compiled once."""
@@ -111,7 +140,7 @@ class Batches:
     def _window(self, number: int) -> Window:
         order = self._numbers(number * self.length, self.length)
         if self._resident is not None:
-            return Chosen(self._resident, jnp.asarray(order))
+            return Chosen(self._resident, self._spread.put(order, PartitionSpec(None, DATA)))
         assert self._streamed is not None
         rows = self._streamed.take(order.ravel())
         try:
@@ -120,7 +149,7 @@ class Batches:
             # The row numbers of that message are places in this window, which nobody knows.
             bad = next(i for i, row in enumerate(rows) if not self._in_domain(row))
             raise InputError(f"data row {order.ravel()[bad] + 1} cannot be used: {error}") from error
-        return Read(jnp.asarray(compact(rows).reshape(*order.shape, -1)))
+        return Read(self._spread.put_part(compact(rows).reshape(*order.shape, -1), PartitionSpec(None, DATA)))
 
     def _in_domain(self, row: np.ndarray) -> bool:
         try:
@@ -137,7 +166,7 @@ class Batches:
             group, number = divmod(epoch, self._together)
             if group != self._group:
                 in_order = np.tile(np.arange(self._count, dtype=np.int32), (self._together, 1))
-                self._orders = np.random.default_rng([self._seed, group]).permuted(in_order, axis=1)
+                self._orders = np.random.default_rng([*self._seed, group]).permuted(in_order, axis=1)
                 self._group = group
             here = min(updates, self.in_epoch - place)
             order = self._orders[number, place * self._size : (place + here) * self._size]

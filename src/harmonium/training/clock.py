@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 
 FOR_UPDATES = 0.93
 """The share of the time that goes to updates, and not to following the run and to states."""
@@ -12,14 +13,24 @@ SHOWN = 0.01
 
 
 class Clock:
-    """How many updates a run has, where that is known, and whether it must end."""
+    """How many updates a run has, where that is known, and whether it must end.
 
-    def __init__(self, last: int | None, horizon: int | None, minutes: float | None, cooldown: float) -> None:
+    `agreed`: makes a time the same for all processes of a run; `settle` and `room` are to be called on all of them.
+    """
+
+    def __init__(
+        self,
+        last: int | None,
+        horizon: int | None,
+        minutes: float | None,
+        cooldown: float,
+        agreed: Callable[[float], float] = float,
+    ) -> None:
         self.last, self.horizon = last, horizon
         self._seconds = None if minutes is None else 60 * minutes
         self._constant = 1 - cooldown
         self._settles = min(0.5, self._constant)
-        self._begun = time.monotonic()
+        self._begun, self._seen, self._agreed = time.monotonic(), 0.0, agreed
 
     @property
     def seconds(self) -> float:
@@ -29,7 +40,7 @@ class Clock:
     def go_on(self, last: int | None, horizon: int | None, seconds: float) -> None:
         """Take up a run that had been going for so long, and whose length was that."""
         self.last, self.horizon = last, horizon
-        self._begun = time.monotonic() - seconds
+        self._begun, self._seen = time.monotonic() - seconds, seconds
 
     def settle(self, done: int, made: int, working: float) -> None:
         """Before the optimiser's steps begin to fall, give the run as many updates as the rest of its time has room for.
@@ -37,9 +48,12 @@ class Clock:
         Args:
             made, working: updates, and the seconds that they took, while nothing but updates was done.
         """
-        if self.last is not None or self._seconds is None:
+        if self._seconds is None:
             return
-        left = self._seconds - self.seconds
+        self._seen = self._agreed(self.seconds)
+        if self.last is not None:
+            return
+        left = self._seconds - self._seen
         if left <= 0:
             self.last = done
         elif self._share() >= self._settles and working >= SHOWN * self._seconds:
@@ -49,7 +63,7 @@ class Clock:
 
     def _share(self) -> float:
         assert self._seconds is not None
-        return self.seconds / self._seconds
+        return self._seen / self._seconds
 
     def ended(self, done: int) -> bool:
         """Whether no update is left, or the time is over by a tenth."""
@@ -59,4 +73,5 @@ class Clock:
         """Of so many seconds, those until the end has to be settled."""
         if self.last is not None or self._seconds is None:
             return seconds
+        self._seen = self._agreed(self.seconds)
         return max(0.0, min(seconds, max(self._settles - self._share(), SHOWN) * self._seconds + 0.01))

@@ -9,13 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
+from jax.sharding import Mesh
 
-from harmonium import checks, model
+from harmonium import checks, gradients, model
 from harmonium.checks import MOST, InputError
 from harmonium.data.streams import as_streamed, sample_of
 from harmonium.gradients import Estimator, centred, pcd
+from harmonium.mesh import DATA, Spread
 from harmonium.model import RBM
 from harmonium.training.batches import Batches
 from harmonium.training.checkpoint import Checkpoint
@@ -52,6 +56,7 @@ def train(
     estimates: bool = True,
     seconds_between_states: float | Callable[[], float] = 1.0,
     resume: Checkpoint | None = None,
+    mesh: Mesh | None = None,
 ) -> Iterator[TrainState]:
     """Train `rbm` on `data`, yielding a `TrainState` at the start, about every second, and at the end.
 
@@ -81,7 +86,11 @@ def train(
             estimated one elsewhere, in runs of more than some seconds.
         seconds_between_states: or a function that is asked for them after every state.
         resume: a state's `checkpoint()` to go on from, with everything else as it was; on the same machine the run goes on bit
-            for bit as if it had not been stopped.
+            for bit as if it had not been stopped; on another number of devices it goes on as equally likely.
+        mesh: the devices to use, as `harmonium.mesh.over` arranges them, by default one. The rows and chains of an update are
+            shared by all of them, the gradient is the mean of all shares, and the random numbers are those that one device
+            would draw; so an update differs from one device's by rounding alone. If the devices belong to several processes,
+            each of these must make the same calls.
 
     A run that diverges (a parameter is no longer a number or absurdly large, all chains are in one state that is no row's) goes
     back to the last state yielded and goes on at half its rate, up to four times.
@@ -127,14 +136,20 @@ def train(
         checks.positive(spacing, "seconds_between_states")
     estimator = estimator or centred(pcd(1, chains=100))
     optimiser = optimiser or DEFAULT_OPTIMISER
-    supply = Batches(rows, rbm.visible, batch_size, checks.seed(seed), expected)
+    spread = Spread(mesh)
+    spread.check_shared(batch_size, "the rows of an update")
+    if rbm.hidden.size % spread.hidden:
+        raise InputError(f"{rbm.hidden.size} hidden units cannot be shared evenly by {spread.hidden} devices")
+    if mesh is not None:
+        _check_chains(rbm, estimator, spread)
+    supply = Batches(rows, rbm.visible, batch_size, checks.seed(seed), expected, spread)
     run = Run(
         rbm=rbm,
         estimator=estimator,
         optimiser=optimiser,
         supply=supply,
-        monitor=Monitor(rbm, shown, held_out, supply.in_epoch, exact_seconds, estimates, follow),
-        clock=Clock(last, horizon or last, minutes, cooldown),
+        monitor=Monitor(rbm, shown, held_out, supply.in_epoch, exact_seconds, estimates, follow, spread),
+        clock=Clock(last, horizon or last, minutes, cooldown, spread.agreed),
         bfloat16=bfloat16,
         spacing=spacing,
         patience=Patience(patience) if patience else None,
@@ -152,8 +167,17 @@ def train(
             "bfloat16": bfloat16,
             "patience": float(patience),
         },
+        spread=spread,
     )
     return run.states(seed, cooldown, average, None if brake is None else Brake(*brake), resume)
+
+
+def _check_chains(rbm: RBM, estimator: Estimator, spread: Spread) -> None:
+    state = jax.eval_shape(estimator.init, jax.random.key(0), jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), rbm))
+    at = gradients.places(state, spread.hidden)
+    for leaf, spec in zip(jax.tree.leaves(state), jax.tree.leaves(at), strict=True):
+        if DATA in spec:
+            spread.check_shared(leaf.shape[list(spec).index(DATA)], "the number of chains")
 
 
 def _rows(rbm: RBM, data: Any, what: str, expected: bool, missing: bool = True) -> np.ndarray:

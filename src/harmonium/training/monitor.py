@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from harmonium import exact, gradients, model
+from harmonium.mesh import ALONE, Spread
 from harmonium.model import RBM
 from harmonium.units import with_stand_ins
 
@@ -53,8 +54,9 @@ class Monitor:
         exact_seconds: float,
         estimates: bool,
         follow: bool = True,
+        spread: Spread = ALONE,
     ) -> None:
-        self._follow = follow
+        self._follow, self._spread = follow, spread
         most = MOST_INCOMPLETE if any(map(_has_holes, (rows, held_out))) else MOST_ROWS
         self._rows = rows
         self._held_out = None if held_out is None else _spaced(held_out, most)
@@ -84,7 +86,7 @@ class Monitor:
     def _estimator_of(self, rbm: RBM) -> RunningEstimate:
         from harmonium.likelihood.running import RunningEstimate  # SciPy is half a second in loading
 
-        return RunningEstimate(rbm, with_stand_ins(rbm.visible, self._shown))
+        return RunningEstimate(rbm, with_stand_ins(rbm.visible, self._shown), self._spread)
 
     def times(self, done: int) -> dict[str, float]:
         """How far the run is, in passes over the rows and in seconds."""
@@ -93,10 +95,11 @@ class Monitor:
     def measure(self, rbm: RBM, estimator_state: Any, done: int, ended: bool) -> dict[str, float]:
         """The metrics of the machine after `done` updates; what takes time, while that is within its share, or at the end."""
         before, metrics = time.monotonic(), self.times(done)
-        elapsed = metrics["seconds"]
         if not self._follow:
             return metrics
-        if not ended and self._spent > MONITOR_SHARE * elapsed:
+        elapsed = metrics["seconds"]
+        elapsed, due = self._spread.agreed((elapsed, ended or self._spent <= MONITOR_SHARE * elapsed))
+        if not due:
             return metrics
         shown = _mean_free_energy(rbm, self._shown)
         chains = gradients.chains_of(estimator_state)
@@ -115,7 +118,8 @@ class Monitor:
         # The first time is mostly compilation and says little about what the next will take.
         self._spent += time.monotonic() - before if self._compiled else 0.0
         self._compiled = True
-        return metrics
+        # What follows from the metrics must follow on all processes.
+        return dict(self._spread.agreed(metrics))
 
     def _log_partition(self, rbm: RBM, metrics: dict[str, float], elapsed: float, ended: bool) -> float | None:
         if self._exact:

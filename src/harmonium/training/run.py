@@ -12,10 +12,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jax.sharding import PartitionSpec
 
 from harmonium.checks import MOST, InputError
 from harmonium.gradients import Estimator
 from harmonium.keys import key_of
+from harmonium.mesh import Spread
 from harmonium.model import RBM
 from harmonium.samplers import clamped
 from harmonium.training.batches import Batches, Windows
@@ -23,7 +25,7 @@ from harmonium.training.checkpoint import Checkpoint, named
 from harmonium.training.clock import Clock
 from harmonium.training.monitor import Monitor
 from harmonium.training.patience import Brake, Patience
-from harmonium.training.updates import NO_BRAKE, Carry, Plan, advance, initial_states, on_device
+from harmonium.training.updates import NO_BRAKE, Carry, Plan, advance, initial_states, on_device, places
 
 GROWN = 1000.0
 """A parameter that is larger than this many times 1 or the largest one of the start, whichever is more, means nothing."""
@@ -73,6 +75,7 @@ class Run:
     patience: Patience | None
     incomplete: np.ndarray | None
     settings: dict[str, Any]
+    spread: Spread
     copying: float = 0.0
     brake: Brake | None = None
     cuts: int = 0
@@ -83,13 +86,15 @@ class Run:
     ) -> Iterator[TrainState]:
         init_key, update_key = jax.random.split(key_of(seed))
         # The leaves are float32 for training whatever they came as; two copies, because each is written over.
-        start, copy = (jax.tree.map(lambda leaf: jnp.array(leaf, dtype=jnp.float32), self.rbm) for _ in range(2))
-        largest = GROWN * max(1.0, *(float(jnp.abs(leaf).max()) for leaf in jax.tree.leaves(start)))
-        optimiser, estimator = initial_states(init_key, start, self.estimator, self.optimiser)
-        completed = self._guessed(init_key, start)
-        carry = Carry(jnp.zeros((), jnp.int32), start, copy, optimiser, estimator, completed)
+        rbm = jax.tree.map(lambda leaf: np.array(leaf, dtype=np.float32), self.rbm)
+        largest = GROWN * max(1.0, *(float(np.abs(leaf).max()) for leaf in jax.tree.leaves(rbm)))
+        at = places(rbm, self.estimator, self.optimiser, self.spread.hidden)
+        start, copy = (jax.tree.map(self._put, rbm, at.iterate) for _ in range(2))
+        optimiser, estimator = initial_states(init_key, start, self.estimator, self.optimiser, self.spread)
+        completed = self._guessed(init_key, rbm)
+        carry = Carry(self._put(np.int32(0)), start, copy, optimiser, estimator, completed)
         if resume is not None:
-            carry = self._taken_up(carry, resume)
+            carry = self._taken_up(carry, at, resume)
         plan = Plan(
             key=update_key,
             horizon=jnp.int32(self.clock.horizon or 0),
@@ -100,18 +105,28 @@ class Run:
             largest=jnp.float32(largest),
         )
         with closing(Windows(self.supply)) as windows:
-            yield from self._states(carry, plan, windows, init_key)
+            yield from self._states(carry, at, plan, windows, init_key)
+
+    def _put(self, leaf: Any, spec: PartitionSpec | None = None) -> Any:
+        """A copy of an array on the devices."""
+        return self.spread.put(leaf, spec) if self.spread.mesh else jnp.array(leaf)
+
+    def _placed(self, carry: Carry, at: Carry) -> Carry:
+        at = at._replace(completed=None if carry.completed is None else at.completed)
+        return jax.tree.map(self._put, carry, at)
 
     def _guessed(self, key: Any, rbm: RBM) -> Any:
-        return None if self.incomplete is None else clamped.guess(jax.random.fold_in(key, 1), rbm, self.incomplete)
+        if self.incomplete is None:
+            return None
+        return self._put(clamped.guess(jax.random.fold_in(key, 1), rbm, self.incomplete))
 
-    def _taken_up(self, carry: Carry, resume: Checkpoint) -> Carry:
+    def _taken_up(self, carry: Carry, at: Carry, resume: Checkpoint) -> Carry:
         """The state of a run that was stopped; its numbers go to where they belong."""
         progress = resume.progress
         for name, now in self.settings.items():
             if (was := progress["settings"].get(name)) != now:
                 raise InputError(f"the run was begun with {name} {was}, but {now} is given: leave it as it was")
-        carry = jax.tree.map(jnp.array, resume.tree(carry))
+        carry = self._placed(resume.tree(carry), at)
         self.clock.go_on(progress["last"], progress["horizon"], progress["seconds"])
         self.monitor.go_on(progress["seconds"])
         self.brake = None if progress["brake"] is None else Brake(*progress["brake"])
@@ -121,7 +136,7 @@ class Run:
             self.patience.recall(seen, None if seen["best"] is None else resume.tree(carry.iterate, BEST))
         return carry
 
-    def _states(self, carry: Carry, plan: Plan, windows: Windows, init_key: Any) -> Iterator[TrainState]:
+    def _states(self, carry: Carry, at: Carry, plan: Plan, windows: Windows, init_key: Any) -> Iterator[TrainState]:
         done = started = int(carry.step)
         count, speed, ended = 1, 0.0, False
         made, working = 0, 0.0
@@ -131,16 +146,18 @@ class Run:
             before, begun = time.monotonic(), done
             target = done + (count if self.clock.last is None else min(count, self.clock.last - done))
             carry, sound = self._advanced(carry, plan, windows, done, target)
+            taken = time.monotonic() - before
             done = target
-            if not sound or self.monitor.dead(carry.estimator):
+            reached = self._copied(carry)
+            if not sound or self.monitor.dead(reached.estimator):
                 self._cut(begun, done, sound)
                 diverged, done = done, int(good.step)
                 completed = self._guessed(jax.random.fold_in(init_key, diverged), good.iterate)
-                carry = jax.tree.map(jnp.array, good._replace(completed=completed))
+                carry = self._placed(good, at)._replace(completed=completed)
                 plan = plan._replace(pace=jnp.float32(CUT**self.cuts))
                 yield self._state(good, carry, speed, again=True, diverged=diverged)
                 continue
-            taken, compiling = time.monotonic() - before, begun == started
+            taken, compiling = self.spread.agreed(taken), begun == started
             if not compiling:
                 made, working = made + done - begun, working + taken
             self.clock.settle(done, made, working)
@@ -149,12 +166,12 @@ class Run:
             if compiling and not ended:
                 continue  # the first call was mostly compilation: it says nothing about speed
             speed = (done - begun) / taken
-            good = self._copied(carry)
+            good = reached
             state = self._state(good, carry, speed, ended)
             plan = self._braked(plan, done)
             yield self._kept(state) if ended else state
             wanted = self.spacing() if callable(self.spacing) else max(self.spacing, TIMES_A_STATE * self.copying)
-            count = max(1, min(int(speed * self.clock.room(wanted)), 8 * count))
+            count = max(1, min(int(speed * self.clock.room(self.spread.agreed(wanted))), 8 * count))
 
     def _advanced(self, carry: Carry, plan: Plan, windows: Windows, done: int, target: int) -> tuple[Carry, bool]:
         sound: Any = True
@@ -170,6 +187,7 @@ class Run:
                 estimator=self.estimator,
                 optimiser=self.optimiser,
                 bfloat16=self.bfloat16,
+                mesh=self.spread.mesh,
             )
             done += here
         return carry, bool(sound)
@@ -188,7 +206,7 @@ class Run:
     def _copied(self, carry: Carry) -> Carry:
         """Copies on the host, since the next updates write over the arrays; the completed rows, which may be large, aside."""
         before = time.monotonic()
-        held = jax.tree.map(np.array, carry._replace(completed=None))
+        held = self.spread.host(carry._replace(completed=None))
         self.copying = time.monotonic() - before
         return held
 
@@ -213,7 +231,8 @@ class Run:
         def checkpoint() -> Checkpoint:
             if self.shown != number:  # brake, patience and the completed rows are the run's, and have gone on
                 raise InputError("a state's checkpoint must be taken before the next state is asked for")
-            return self._checkpoint(held._replace(completed=carry.completed))
+            completed = None if carry.completed is None else self.spread.local(carry.completed)
+            return self._checkpoint(held._replace(completed=completed))
 
         return TrainState(done, held.average, held.iterate, held.optimiser, held.estimator, metrics, checkpoint)
 

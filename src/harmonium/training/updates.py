@@ -19,10 +19,12 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
+from jax.sharding import Mesh, PartitionSpec
 
-from harmonium import model
+from harmonium import gradients, model
 from harmonium.checks import MOST
 from harmonium.gradients import Estimator
+from harmonium.mesh import ALONE, DATA, Spread, axes
 from harmonium.model import RBM
 from harmonium.samplers import clamped
 from harmonium.training import batches
@@ -63,12 +65,37 @@ def on_device(brake: Brake) -> Brake:
     return Brake(jnp.int32(brake.first), jnp.int32(brake.last))
 
 
-@partial(jax.jit, static_argnames=("estimator", "optimiser"))
-def initial_states(key: Any, rbm: RBM, estimator: Estimator, optimiser: optax.GradientTransformation) -> tuple[Any, Any]:
+def initial_states(
+    key: Any, rbm: RBM, estimator: Estimator, optimiser: optax.GradientTransformation, spread: Spread = ALONE
+) -> tuple[Any, Any]:
+    """The optimiser's and the estimator's states at the start, for a machine that lies on the devices already."""
+    if spread.mesh is None:
+        return _initial_states(key, rbm, estimator, optimiser)
+    at = places(rbm, estimator, optimiser, spread.hidden)
+    shardings = jax.tree.map(spread.sharding, (at.optimiser, at.estimator))
+    return jax.jit(_fresh, static_argnums=(2, 3), out_shardings=shardings)(key, rbm, estimator, optimiser)
+
+
+def _fresh(key: Any, rbm: RBM, estimator: Estimator, optimiser: optax.GradientTransformation) -> tuple[Any, Any]:
     return optimiser.init(rbm), estimator.init(key, rbm)
 
 
-@partial(jax.jit, static_argnames=("estimator", "optimiser", "bfloat16"), donate_argnames="carry")
+_initial_states = jax.jit(_fresh, static_argnums=(2, 3))
+
+
+def places(rbm: RBM, estimator: Estimator, optimiser: optax.GradientTransformation, hidden_shards: int) -> Carry:
+    """Where the arrays of a run lie on a mesh: `PartitionSpec`s in the form of its carry."""
+    whole = PartitionSpec()
+    start = jax.eval_shape(lambda key, rbm: _fresh(key, rbm, estimator, optimiser), jax.random.key(0), rbm)
+    optimiser_state, estimator_state = start
+    of_machine = model.places(rbm, hidden_shards)
+    of_optimiser = optax.tree.map_params(
+        optimiser, lambda _, spec: spec, optimiser_state, of_machine, transform_non_params=lambda _: whole
+    )
+    return Carry(whole, of_machine, of_machine, of_optimiser, gradients.places(estimator_state, hidden_shards), whole)
+
+
+@partial(jax.jit, static_argnames=("estimator", "optimiser", "bfloat16", "mesh"), donate_argnames="carry")
 def advance(
     carry: Carry,
     window: Window,
@@ -79,9 +106,36 @@ def advance(
     estimator: Estimator,
     optimiser: optax.GradientTransformation,
     bfloat16: bool,
+    mesh: Mesh | None = None,
 ) -> tuple[Carry, Any]:
     """`count` updates, whose rows the window holds from place carry.step - first on; and whether the parameters are sound."""
+    made = partial(_made, estimator=estimator, optimiser=optimiser, bfloat16=bfloat16)
+    if mesh is None or mesh.shape[DATA] == 1:
+        return made(carry, window, first, count, plan)
+    at = jax.tree.map(_of_data, places(carry.iterate, estimator, optimiser, 1))
+    at = at._replace(completed=None if carry.completed is None else at.completed)
+    whole = PartitionSpec()
+    specs = (at, batches.places(window), whole, whole, jax.tree.map(lambda _: whole, plan))
+    # Each part of the data axis runs `_made` on its own rows and chains; over hidden units XLA divides the work by itself.
+    divided = jax.shard_map(made, mesh=mesh, in_specs=specs, out_specs=(at, whole), axis_names={DATA}, check_vma=False)
+    return divided(carry, window, first, count, plan)
 
+
+def _of_data(spec: PartitionSpec) -> PartitionSpec:
+    return PartitionSpec(*(axis if axis == DATA else None for axis in spec))
+
+
+def _made(
+    carry: Carry,
+    window: Window,
+    first: Any,
+    count: Any,
+    plan: Plan,
+    *,
+    estimator: Estimator,
+    optimiser: optax.GradientTransformation,
+    bfloat16: bool,
+) -> tuple[Carry, Any]:
     def update(_: Any, carry: Carry) -> Carry:
         iterate = carry.iterate
         v = batches.batch(window, carry.step - first, iterate.weights.dtype)
@@ -91,8 +145,10 @@ def advance(
         if completed is not None:
             rows = batches.numbers(window, carry.step - first)
             v = clamped.renewed(jax.random.fold_in(key, 1), rounded, v, completed[rows], SWEEPS)
-            completed = completed.at[rows].set(v)
+            # Another part may get these rows in the next epoch.
+            completed = completed.at[axes.gathered(rows)].set(axes.gathered(v))
         gradient, estimator_state, _terms = estimator.gradient(key, rounded, carry.estimator, v)
+        gradient = axes.mean(gradient)
         # optax descends, so it is given the gradient of -ln p.
         descent = jax.tree.map(jnp.negative, gradient)
         step, optimiser_state = optimiser.update(descent, carry.optimiser, iterate)

@@ -1,0 +1,43 @@
+"""Processes that work as one, by JAX's own runtime: they find each other through a coordinator, which the first one runs.
+
+The coordinator and the channels by which arrays are summed (Gloo on CPUs, NCCL on GPUs) neither encrypt nor ask who
+connects: whoever reaches their ports takes part. So by default all listens on loopback, and elsewhere on the address that it
+is told, which belongs in a network of its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import jax
+
+HEARTBEAT_SECONDS = 30
+"""After which a process that is no longer heard of ends the run."""
+START_SECONDS = 300
+
+
+def joined(coordinator: str | None, process: int | None, count: int | None) -> None:
+    """Find the other processes, before anything is computed.
+
+    Args:
+        coordinator: HOST:PORT at which the first process listens, on that address alone. process: this one's number, from 0.
+            count: of processes. Those that are None are what the cluster's own environment says (Slurm, Open MPI, Kubernetes).
+    """
+    # The command has its own way to stop in good order.
+    jax.config.update("jax_enable_preemption_service", False)
+    where: dict[str, Any] = {} if coordinator is None else {"coordinator_bind_address": coordinator}
+    jax.distributed.initialize(
+        coordinator,
+        count,
+        process,
+        initialization_timeout=START_SECONDS,
+        heartbeat_timeout_seconds=HEARTBEAT_SECONDS,
+        **where,
+    )
+
+
+def left() -> None:
+    """Leave the others in good order, when all have come to the end."""
+    with contextlib.suppress(RuntimeError):
+        jax.distributed.shutdown()

@@ -1,0 +1,125 @@
+"""Arrays on a mesh: put there, fetched from there, and what its processes have to agree on."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.experimental import multihost_utils
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from harmonium import checks
+from harmonium.checks import InputError
+from harmonium.mesh.axes import DATA, HIDDEN
+
+
+def over(hidden: int = 1, devices: Sequence[Any] | None = None) -> Mesh:
+    """A mesh of data x hidden units over all devices of all processes, or the given ones.
+
+    Args:
+        hidden: over how many devices the weights are divided by hidden units, where they are too wide for one; the rows and
+            chains of an update are divided over the others.
+
+    Raises:
+        InputError: `hidden` does not divide the number of devices.
+    """
+    found = list(jax.devices() if devices is None else devices)
+    if len(found) % checks.whole(hidden, "hidden"):
+        raise InputError(f"{len(found)} devices cannot be divided into groups of {hidden} that share the hidden units")
+    return Mesh(np.array(found).reshape(-1, hidden), (DATA, HIDDEN))
+
+
+class Spread:
+    """How arrays lie on the devices of `mesh`; without one, on a single device, as JAX puts them.
+
+    Functions that are told to be called on all processes must be, in the same order.
+    """
+
+    def __init__(self, mesh: Mesh | None = None) -> None:
+        if mesh is not None and mesh.axis_names != (DATA, HIDDEN):
+            raise InputError(f"mesh must have the axes {DATA} and {HIDDEN}, as harmonium.mesh.over makes it")
+        self.mesh = mesh
+        self.parts, self.hidden = (1, 1) if mesh is None else mesh.devices.shape
+        owners = np.zeros((1, 1), int) if mesh is None else np.vectorize(lambda device: device.process_index)(mesh.devices)
+        self.several = len(np.unique(owners)) > 1
+        self.first = not self.several or jax.process_index() == owners.flat[0]
+        own = np.flatnonzero((owners == jax.process_index()).any(axis=1)) if self.several else np.arange(self.parts)
+        if len(own) == 0 or len(own) != np.ptp(own) + 1 or own[0] % len(own):
+            raise InputError("mesh must hold each process's devices side by side, as harmonium.mesh.over makes it")
+        self.share = int(own[0]) // len(own), self.parts // len(own)
+        """Which share of the rows this process feeds, and of how many."""
+
+    def rounded(self, number: int) -> int:
+        """So many, or as few more as can be shared evenly among the parts."""
+        return -(-number // self.parts) * self.parts
+
+    def check_shared(self, number: int, what: str) -> None:
+        """Raise an `InputError` if so many rows or chains cannot be shared evenly among the parts."""
+        if number % self.parts:
+            near = max(1, round(number / self.parts)) * self.parts
+            raise InputError(f"{what} must be shared evenly by {self.parts}, so be a multiple such as {near}, but is {number}")
+
+    def sharding(self, spec: PartitionSpec) -> NamedSharding | None:
+        return None if self.mesh is None else NamedSharding(self.mesh, spec)
+
+    def put(self, array: Any, spec: PartitionSpec | None = None) -> Any:
+        """An array that all processes have, on the devices; by default whole on each of them."""
+        sharding = self.sharding(PartitionSpec() if spec is None else spec)
+        if sharding is None:
+            return jnp.asarray(array)
+        held = np.asarray(array)
+        return jax.make_array_from_callback(held.shape, sharding, lambda part: held[part])
+
+    def put_part(self, array: Any, spec: PartitionSpec) -> Any:
+        """An array of which this process has its share, on the devices."""
+        sharding = self.sharding(spec)
+        return jnp.asarray(array) if sharding is None else jax.make_array_from_process_local_data(sharding, array)
+
+    def host(self, tree: Any) -> Any:
+        """Copies of whole arrays on the host (to be called on all processes)."""
+        if self.several:
+            assert self.mesh is not None
+            tree = jax.jit(_same, out_shardings=NamedSharding(self.mesh, PartitionSpec()))(tree)
+        return jax.tree.map(self.local, tree)
+
+    def local(self, x: Any) -> np.ndarray:
+        """A copy on the host of an array that is whole on each of this process's devices."""
+        return np.array(x.addressable_data(0) if self.several else x)
+
+    def agreed(self, value: Any) -> Any:
+        """The first process's `value`, of a kind that JSON holds (to be called on all processes)."""
+        if not self.several:
+            return value
+        return json.loads(self.sent(json.dumps(value).encode() if self.first else b""))
+
+    def sent(self, content: bytes) -> bytes:
+        """The first process's `content` (to be called on all processes)."""
+        if not self.several:
+            return content
+        length = int(multihost_utils.broadcast_one_to_all(np.int32(len(content)), self.first))
+        # Few different lengths, since each is compiled for.
+        padded = np.zeros(max(256, 1 << (length - 1).bit_length()), np.uint8)
+        padded[: len(content)] = np.frombuffer(content, np.uint8)
+        return bytes(np.asarray(multihost_utils.broadcast_one_to_all(padded, self.first))[:length])
+
+    def now(self) -> float:
+        """The first process's `time.monotonic()` (to be called on all processes)."""
+        return float(self.agreed(time.monotonic()))
+
+    def of_each(self, number: int) -> list[int]:
+        """Every process's `number` (to be called on all processes)."""
+        if not self.several:
+            return [number]
+        return [int(each) for each in np.ravel(multihost_utils.process_allgather(np.int32(number)))]
+
+
+def _same(tree: Any) -> Any:
+    return tree
+
+
+ALONE = Spread()
