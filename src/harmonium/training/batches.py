@@ -79,7 +79,8 @@ class Batches:
         self._units, self._seed, self._size, self._expected = units, seed, batch_size, expected
         self._count = len(rows)
         self.in_epoch = self._count // batch_size
-        self._streamed = rows if isinstance(rows, Streamed) else None
+        # Where rows can be read only from front to back, they are read once and held, since every update gets any of them.
+        self._streamed = rows.part(0, 1) if isinstance(rows, Streamed) else None
         self._resident = None if isinstance(rows, Streamed) else jnp.asarray(self._padded(rows))
         fits = MOST_NUMBERS if self._streamed is None else MOST_BYTES // (4 * self._streamed.shape[1])
         self.length = max(1, min(fits // batch_size, max(FEWEST_UPDATES, EPOCHS * self.in_epoch)))
