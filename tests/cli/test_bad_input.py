@@ -457,6 +457,8 @@ def test_settings_that_do_not_go_together(capsys, options, words):
 
 
 def test_files_that_are_read_as_they_are_needed(capsys, monkeypatch):
+    import pyarrow as pa
+    from pyarrow import parquet
     from scipy import sparse
 
     from harmonium.data import files
@@ -466,7 +468,15 @@ def test_files_that_are_read_as_they_are_needed(capsys, monkeypatch):
     with zipfile.ZipFile("damaged.npz", "w") as archive:
         for name in ("format", "shape", "data"):
             archive.writestr(f"{name}.npy", b"nothing of the kind")
+    for name, column in (("texts", ["x"] * 30), ("holes", [1, None] * 15)):
+        Path(name).mkdir()
+        parquet.write_table(pa.table({"a": [0] * 30, "b": column}), f"{name}/1.parquet")
+    Path("none").mkdir()
     short = "--hidden 3 --updates 1 --out new"
+    assert "texts/1.parquet: column 'b' holds string values" in mistake(capsys, f"train texts {short}".split())
+    assert "holes/1.parquet: column 'b' has missing values" in mistake(capsys, f"train holes {short}".split())
+    assert "cannot be binarised" in mistake(capsys, f"train holes --binarise threshold=1 {short}".split())
+    assert "none is a folder, but a data file was expected" in mistake(capsys, f"train none {short}".split())
     assert "a binary unit is 0 or 1" in mistake(capsys, f"train threes.npz {short}".split())
     assert "cannot be binarised" in mistake(capsys, f"train bits.npz --binarise threshold=1 {short}".split())
     assert "damaged.npz cannot be read as .npz" in mistake(capsys, f"train damaged.npz {short}".split())

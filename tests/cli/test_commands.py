@@ -286,9 +286,11 @@ def test_minutes_record_what_repeats_the_run(as_json, tmp_path):
     np.testing.assert_array_equal(hm.load(timed["run"]).weights, hm.load(again["run"]).weights)
 
 
-@pytest.mark.parametrize("kind", ["large", "sparse"])
+@pytest.mark.parametrize("kind", ["large", "sparse", "large Parquet", "folder"])
 @pytest.mark.slow
 def test_rows_that_are_read_as_they_are_needed_train_the_same_machine(as_json, kind, monkeypatch):
+    import pyarrow
+    from pyarrow import parquet
     from scipy import sparse
 
     from harmonium.data import files
@@ -298,10 +300,15 @@ def test_rows_that_are_read_as_they_are_needed_train_the_same_machine(as_json, k
     np.save("held-out.npy", rows[:30])
     np.save("rows.npy", rows)
     sparse.save_npz("rows.npz", sparse.csr_array(rows))
+    table = pyarrow.table({f"c{i}": rows[:, i] for i in range(12)})
+    parquet.write_table(table, "rows.parquet", row_group_size=70)
+    os.mkdir("folder")
+    for name, first, count in (("1", 0, 100), ("2", 100, 200)):
+        parquet.write_table(table.slice(first, count), f"folder/{name}.parquet", row_group_size=70)
     options = ["--hidden", "4", "--estimator", "pcd-1", "--updates", "40", "--batch", "20"]
     in_memory = as_json("train", "rows.npy", *held_out, *options)
     monkeypatch.setattr(files, "LARGE_BYTES", 1)
-    name = "rows.npy" if kind == "large" else "rows.npz"
+    name = {"large": "rows.npy", "sparse": "rows.npz", "large Parquet": "rows.parquet", "folder": "folder"}[kind]
     streamed = as_json("train", name, *held_out, *options)
     np.testing.assert_array_equal(hm.load(in_memory["run"]).weights, hm.load(streamed["run"]).weights)
     assert streamed["train"]["mean"] == pytest.approx(in_memory["train"]["mean"], abs=1e-9)

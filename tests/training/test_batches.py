@@ -5,11 +5,14 @@ from __future__ import annotations
 import jax
 import numpy as np
 import optax
+import pyarrow.parquet
 import pytest
 from scipy import sparse
 
 import harmonium as hm
 from harmonium.data import Streamed
+from harmonium.data.row_groups import RowGroups
+from harmonium.data.sparse_files import SparseRows
 from harmonium.training import batches, loop
 from harmonium.training.batches import Batches
 from harmonium.units import Binary
@@ -62,6 +65,21 @@ def test_rows_that_are_read_are_the_same_rows(rows, on_disk, kind, most, monkeyp
     monkeypatch.setattr(batches, "MOST_BYTES", most)
     source = Streamed(on_disk if kind == "memory-mapped" else kind(rows))
     np.testing.assert_array_equal(of_updates(source, 11), of_updates(rows, 11))
+
+
+@pytest.mark.parametrize("kind", ["parquet", "npz"])
+def test_rows_that_are_quick_to_read_in_their_order_only_are_read_once(rows, kind, tmp_path, monkeypatch):
+    if kind == "npz":
+        sparse.save_npz(tmp_path / "rows.npz", sparse.csr_array(rows))
+        source = SparseRows(tmp_path / "rows.npz")
+    else:
+        columns = {f"c{i}": rows[:, i] for i in range(6)}
+        pyarrow.parquet.write_table(pyarrow.table(columns), tmp_path / "rows.parquet", row_group_size=4)
+        source = RowGroups([tmp_path / "rows.parquet"])
+    monkeypatch.setattr(type(source), "read", None)  # they are held instead
+    np.testing.assert_array_equal(of_updates(Streamed(source), 11), of_updates(rows, 11))
+    chosen = np.array([1, 2, 3, 5, 8, 13, 21])
+    np.testing.assert_array_equal(of_updates(Streamed(source, chosen), 7), of_updates(rows[chosen], 7))
 
 
 @pytest.mark.parametrize("kind", [sparse.csr_array, "memory-mapped"])

@@ -67,7 +67,7 @@ def rows_of(
     import numpy as np
 
     from harmonium import data, tables
-    from harmonium.data.files import FILL
+    from harmonium.data.frames import FILL
 
     if description["notes"].get(tables.SCHEMA) is None:
         dataset = data.load(location, options.binarise, options.seed, hold_out=(), missing=missing)

@@ -1,6 +1,8 @@
 """train a machine on a data set and report how likely the test data is
 
-DATA is a named source (`harmonium data` lists them) or a file: .npy, .npz (file.npz:key), .csv, .parquet, IDX, gzipped or not.
+DATA is a named source (`harmonium data` lists them) or a file: .npy, .npz (file.npz:key), .csv, .parquet, IDX, gzipped or not;
+or a folder of .parquet files with the same columns, all numbers. Such a folder, a sparse matrix and very large .npy and
+.parquet files are read as they are needed, and their values are taken as they are.
 A .csv or .parquet file may have columns of any kinds, and missing cells (empty, NA, NaN, null, ?): the kinds that were made
 out are shown, and --as, --ignore and --schema say otherwise. A file of zeros and ones alone is taken as it is; NaN in an
 array is a missing cell.
@@ -57,7 +59,7 @@ PRECISIONS = ("auto", "float32", "bf16")
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    command.add_argument("data", metavar="DATA", nargs="?", help="a named source or a file")
+    command.add_argument("data", metavar="DATA", nargs="?", help="a named source, a file or a folder of Parquet files")
     group = command.add_argument_group("the data")
     group.add_argument("--valid", metavar="FILE", help="rows for validation (default: a tenth of DATA is held out)")
     group.add_argument("--test", metavar="FILE", help="rows for the test (default: a tenth of DATA is held out)")

@@ -6,7 +6,6 @@ import gzip
 import io
 import math
 import re
-import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,13 +14,13 @@ from typing import Any
 import numpy as np
 
 from harmonium.checks import InputError, reason
-from harmonium.data.frames import MISSING, Frame, frame_of_cells, from_native, number, read_cells
+from harmonium.data import row_groups
+from harmonium.data.frames import FILL, MISSING, Frame, frame_of_cells, from_native, number, read_cells
+from harmonium.data.sparse_files import open_sparse
 from harmonium.data.streams import Streamed
 
 IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 """Element types of the IDX format by the third byte of its magic number (Y. LeCun's MNIST page)."""
-FILL = "to fill missing cells first: harmonium complete MODEL TABLE --out FILE"
-"""The way out where cells may not be missing."""
 
 
 @dataclass(frozen=True)
@@ -111,43 +110,40 @@ def read_frame(location: str) -> Frame:
 
 
 LARGE_BYTES = 1 << 30
-"""An .npy file of this size or more is not read into memory where its rows can be read as they are needed."""
+"""An .npy or Parquet file of this size or more is not read into memory where its rows can be read as they are needed."""
 
 
 def open_streamed(location: str) -> Streamed | None:
-    """The rows of a file that need not be in memory: a large .npy file, or an .npz file of `scipy.sparse.save_npz`.
+    """The rows of files that need not be in memory, which are used as they are.
 
-    None for any other file. The .npy file must hold a table of numbers `[n, V]` that are used as they are.
+    That is a large .npy file, a large Parquet file, a folder with Parquet files of any size (by their names, each with the same
+    columns), or an .npz file of `scipy.sparse.save_npz`. None for anything else.
 
     Raises:
-        InputError: it is such a file, but damaged or of another shape.
+        InputError: it is such a file, but damaged or of another shape, or a column of Parquet holds no numbers.
     """
     path, key = _split_key(location)
     try:
-        large = path.suffix.lower() == ".npy" and path.is_file() and path.stat().st_size >= LARGE_BYTES
-        if large:
-            return Streamed(np.load(path, mmap_mode="r", allow_pickle=False))
-        sparse = None if key is not None or not path.name.lower().endswith(".npz") else _sparse(path)
-        return None if sparse is None else Streamed(sparse)
+        source = _source(path, key)
+    except InputError:
+        raise
+    except Exception as error:  # the readers of damaged files raise almost anything
+        raise InputError(f"{path} cannot be read as {path.suffix or 'data'}: {reason(error)}") from error
+    try:
+        return None if source is None else Streamed(source)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
-    except Exception as error:  # the readers of damaged files raise almost anything
-        raise InputError(f"{path} cannot be read as {path.suffix}: {reason(error)}") from error
 
 
-def _sparse(path: Path) -> Any:
-    """The matrix in an .npz file, if it is one of SciPy's sparse ones; None for any other file."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = set(archive.namelist())
-    except Exception:  # no archive, or a damaged one: for the reader of arrays to say
-        return None
-    if not {"format.npy", "shape.npy", "data.npy"} <= names:
-        return None
-    from scipy import sparse
-
-    with path.open("rb") as file:
-        return sparse.load_npz(file)
+def _source(path: Path, key: str | None) -> Any:
+    """What `Streamed` takes; None for a file that is to be read into memory."""
+    suffix = path.suffix.lower()
+    if path.is_dir():
+        files = row_groups.files_in(path)
+        return row_groups.RowGroups(files) if files else None
+    if suffix in (".npy", row_groups.SUFFIX) and path.is_file() and path.stat().st_size >= LARGE_BYTES:
+        return np.load(path, mmap_mode="r", allow_pickle=False) if suffix == ".npy" else row_groups.RowGroups([path])
+    return open_sparse(path) if suffix == ".npz" and key is None else None
 
 
 def _split_key(location: str) -> tuple[Path, str | None]:
@@ -220,12 +216,11 @@ def _csv(text: str, path: Path, missing: bool) -> Table:
 
 def _parquet(content: bytes, path: Path, missing: bool) -> Table:
     table = _arrow_table(content, path)
+    row_groups.check_numbers(table.schema, path)
     import pyarrow as pa
 
     arrays = []
     for name, column in zip(table.column_names, table.columns, strict=True):
-        if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type) or pa.types.is_boolean(column.type)):
-            raise InputError(f"{path}: column {name!r} holds {column.type} values, but numbers were expected")
         if column.null_count and not missing:
             raise InputError(f"{path}: column {name!r} has {column.null_count} missing values; {FILL}")
         arrays.append(column.cast(pa.float64()).to_numpy() if column.null_count else column.to_numpy())
@@ -237,14 +232,10 @@ def _parquet(content: bytes, path: Path, missing: bool) -> Table:
 
 
 def _arrow_table(content: bytes, path: Path) -> Any:
+    pyarrow = row_groups.pyarrow_for(path)
     try:
-        import pyarrow as pa
-        from pyarrow import parquet
-    except ImportError as error:
-        raise InputError(f"reading {path} needs pyarrow: pip install 'harmonium[tables]'") from error
-    try:
-        return parquet.read_table(io.BytesIO(content))
-    except pa.ArrowException as error:
+        return pyarrow.parquet.read_table(io.BytesIO(content))
+    except pyarrow.ArrowException as error:
         raise InputError(f"{path} is damaged or no Parquet file: {reason(error)}") from error
 
 

@@ -19,6 +19,8 @@ import numpy as np
 
 from harmonium.checks import InputError
 
+FILL = "to fill missing cells first: harmonium complete MODEL TABLE --out FILE"
+"""The way out where cells may not be missing."""
 MISSING = ("", "na", "n/a", "nan", "null", "#n/a", "?")
 """What a cell of a CSV file without a value holds, in small letters or large."""
 Value = str | float | bool

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -68,7 +69,8 @@ def load(
     stream: bool = False,
     missing: bool = False,
 ) -> Dataset:
-    """The data set that `location` names: a named source, NAME or NAME:SIZE, or a file (see `read_table`).
+    """The data set that `location` names: a named source, NAME or NAME:SIZE, or a file (see `read_table`); with
+    `stream` also a folder of Parquet files.
 
     Args:
         binarised: `threshold=X` or `stochastic`; by default what the source prescribes, and nothing for files.
@@ -112,10 +114,15 @@ def _binarised(rows: np.ndarray, how: str, seed: int) -> np.ndarray:
 
 
 def needs_schema(location: str) -> bool:
-    """Whether a location is a CSV or Parquet file that holds anything but zeros and ones."""
-    if location.partition(":")[0] in SOURCES or not is_table_file(location):
+    """Whether a location is a CSV or Parquet file that holds anything but zeros and ones.
+
+    Not so a folder, nor a large Parquet file of numbers: rows that are read as they are needed are used as they are.
+    """
+    if location.partition(":")[0] in SOURCES or not is_table_file(location) or Path(location).is_dir():
         return False
     try:
+        if open_streamed(location) is not None:
+            return False
         values = read_table(location).values
     except InputError:
         return True  # texts, missing cells, or a fault that reading it as columns will tell
@@ -173,9 +180,11 @@ def _split_streamed(name: str, rows: Streamed, hold_out: Collection[str]) -> Dat
         some = rows.take(np.linspace(0, len(rows) - 1, min(len(rows), MOST_HELD_OUT), dtype=np.int64))
         return Dataset(name, rows, some, some, f"none held out; {len(some)} of the training rows are followed")
     shuffled = np.random.default_rng(0).permutation(len(rows))
-    parts = {part: rows.take(shuffled[share * place : share * (place + 1)]) for place, part in enumerate(hold_out)}
+    # All of them at once: each time may be a pass over the whole file.
+    taken = rows.take(shuffled[: share * len(hold_out)])
+    parts = dict(zip(hold_out, np.split(taken, len(hold_out)), strict=True))
     # The rows that stay are left in their order: reading is quicker, and training shuffles anyway.
-    train = rows.subset(np.sort(shuffled[share * len(parts) :]))
+    train = rows.subset(np.sort(shuffled[share * len(hold_out) :]))
     words = " and ".join(f"{share} rows held out for {WORDS[part]}" for part in hold_out) + ", chosen at random once for all"
     some = next(iter(parts.values()))
     return Dataset(name, train, parts.get("valid", some), parts.get("test", some), words)

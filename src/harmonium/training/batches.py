@@ -103,7 +103,9 @@ class Batches:
         own, owners = spread.share if isinstance(rows, Streamed) else (0, 1)
         self._seed = [seed] if owners == 1 else [seed, own]
         self._size = batch_size // owners
+        # Where rows can be read only from front to back, the share is read once and held, since every update gets any of it.
         self._streamed = rows.part(own, owners) if isinstance(rows, Streamed) else None
+        self._before = len(rows) * own // owners
         self.in_epoch = len(rows) // owners // self._size
         self._count = len(rows if self._streamed is None else self._streamed)
         self._resident = None if isinstance(rows, Streamed) else self._on_devices(self._padded(rows))
@@ -148,7 +150,7 @@ class Batches:
         except InputError as error:
             # The row numbers of that message are places in this window, which nobody knows.
             bad = next(i for i, row in enumerate(rows) if not self._in_domain(row))
-            raise InputError(f"data row {order.ravel()[bad] + 1} cannot be used: {error}") from error
+            raise InputError(f"data row {self._before + order.ravel()[bad] + 1} cannot be used: {error}") from error
         return Read(self._spread.put_part(compact(rows).reshape(*order.shape, -1), PartitionSpec(None, DATA)))
 
     def _in_domain(self, row: np.ndarray) -> bool:
