@@ -1,0 +1,201 @@
+"""Watches over the processes of a run that are on this machine: starts them, passes signals on, and says what became of them.
+
+Each worker is this same command, told its place. Its messages come through as they are; what the runtime under it writes
+(JAX's in C++, pages of it when a process dies) goes to a file that is removed if all went well. A worker's death ends all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any, NamedTuple
+
+from harmonium.cli.cluster import Place
+
+SWITCH = "HARMONIUM_WORKER"
+"""The environment variable that tells a worker its file descriptors: of the supervisor's socket, of stdout and of stderr."""
+THREADS = "PJRT_NPROC"
+"""The environment variable by which XLA is told how many threads to compute with on a CPU."""
+LOST = 70
+"""A worker's exit status when it can no longer reach the others."""
+PATIENCE_SECONDS = 15.0
+"""How long the others may take to end after one has."""
+LOOK_SECONDS = 0.05
+IN_ORDER = (0, 2, 130, 143)
+"""Exit statuses that need no explanation beyond what the first worker has said."""
+
+
+class Worker(NamedTuple):
+    number: int
+    process: subprocess.Popen[bytes]
+    log: Path
+    socket: socket.socket
+
+
+def take_up() -> socket.socket | None:
+    """In a worker: speak to the user from now on, and stop when the supervisor is gone; the way to speak to that."""
+    told = os.environ.pop(SWITCH, None)
+    if told is None:
+        return None
+    ours, out, err = map(int, told.split(":"))
+    sys.stdout, sys.stderr = os.fdopen(out, "w"), os.fdopen(err, "w", buffering=1)
+    boss = socket.socket(fileno=ours)
+
+    def stop_with_boss() -> None:
+        with contextlib.suppress(OSError):
+            while boss.recv(1):
+                pass
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=stop_with_boss, daemon=True).start()
+    return boss
+
+
+def supervise(arguments: Sequence[str], count: int, place: Place | None) -> int:
+    """Run `arguments` in so many local processes, or in the one at `place`; the exit status."""
+    with contextlib.ExitStack() as stack:
+        passed = _Passed()
+        stack.enter_context(passed)
+        # The end of the first worker's place is held until it listens there itself.
+        address = f"127.0.0.1:{_free_port()}"
+        workers = []
+        for number in range(count):
+            more = (
+                []
+                if place is not None
+                else ["--coordinator", address, "--process-id", str(number), "--process-count", str(count)]
+            )
+            workers.append(stack.enter_context(_worker(number, [*arguments, *more], count)))
+        passed.workers = workers
+        return _watched(workers, place, passed)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def _worker(number: int, arguments: Sequence[str], count: int) -> Any:
+    ours, theirs = socket.socketpair()
+    handle, name = tempfile.mkstemp(prefix="harmonium-worker-", suffix=".log")
+    # The runtime writes to 1 and 2 as it likes, so these are not the user's.
+    out, err = os.dup(1), os.dup(2)
+    environment = os.environ | {SWITCH: f"{theirs.fileno()}:{out}:{err}"}
+    if count > 1:
+        environment.setdefault(THREADS, str(max(1, _cores() // count)))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "harmonium", *arguments],
+        env=environment,
+        stdout=handle,
+        stderr=handle,
+        pass_fds=(theirs.fileno(), out, err),
+        start_new_session=True,  # signals from the terminal come through the supervisor, once
+    )
+    for each in (handle, out, err):
+        os.close(each)
+    theirs.close()
+    try:
+        yield Worker(number, process, Path(name), ours)
+    finally:
+        _end(process)
+        ours.close()
+        if process.returncode in IN_ORDER:
+            Path(name).unlink(missing_ok=True)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.kill()
+        process.wait()
+
+
+class _Passed:
+    """While in force, passes the signals that ask for the end on to the workers."""
+
+    def __init__(self) -> None:
+        self.workers: list[Worker] = []
+        self.asked: int | None = None
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> None:
+        for each in (signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(each) is not signal.SIG_IGN:
+                self._before[each] = signal.signal(each, self._pass)
+
+    def __exit__(self, *_: object) -> None:
+        for each, handler in self._before.items():
+            signal.signal(each, handler)
+
+    def _pass(self, number: int, _frame: FrameType | None) -> None:
+        self.asked = number
+        for worker in self.workers:
+            with contextlib.suppress(ProcessLookupError):
+                worker.process.send_signal(number)
+
+
+def _watched(workers: list[Worker], place: Place | None, passed: _Passed) -> int:
+    """Wait for the end of all; what it was."""
+    deadline = None
+    while any(worker.process.poll() is None for worker in workers):
+        ended = [worker for worker in workers if worker.process.returncode is not None]
+        if deadline is None and any(worker.process.returncode for worker in ended):
+            deadline = time.monotonic() + PATIENCE_SECONDS
+        if deadline is not None and time.monotonic() > deadline:
+            for worker in workers:
+                _end(worker.process)
+        time.sleep(LOOK_SECONDS)
+    statuses = [worker.process.returncode for worker in workers]
+    if statuses[0] in IN_ORDER and not any(status < 0 for status in statuses if passed.asked is None):
+        return int(statuses[0])
+    if passed.asked is not None and all(status in (*IN_ORDER, LOST, -signal.SIGABRT, -passed.asked) for status in statuses):
+        return 128 + passed.asked
+    print(f"harmonium: error: {_story(workers, place)}", file=sys.stderr)
+    return 1
+
+
+def _story(workers: list[Worker], place: Place | None) -> str:
+    """What happened, in one line, and how to go on."""
+    # Workers that only lost the others did not begin it; where the runtime itself gave up, it was for the same reason.
+    first = next((each for each in workers if each.process.returncode not in (*IN_ORDER, LOST, -signal.SIGABRT)), None)
+    if first is None:
+        what = "another process of this run has ended or can no longer be reached, and so this one ended too"
+        kept = workers[:1]
+    else:
+        status = first.process.returncode
+        how = f"was killed by signal {-status}" if status < 0 else f"failed with status {status}"
+        what, kept = (
+            f"process {first.number} of {len(workers)} {how}, and so the run ended" if place is None else f"it {how}",
+            [first],
+        )
+    for worker in workers:
+        if worker not in kept or not worker.log.stat().st_size:
+            worker.log.unlink(missing_ok=True)
+    left = [f" (its last words are in {worker.log})" for worker in kept if worker.log.exists()]
+    folder = b"".join(filter(None, (_received(worker.socket) for worker in workers))).decode()
+    on = f"; go on with: harmonium train --resume {shlex.quote(folder)}" if folder else ""
+    return what + "".join(left) + on
+
+
+def _received(connection: socket.socket) -> bytes:
+    connection.setblocking(False)
+    try:
+        return connection.recv(1 << 16)
+    except OSError:
+        return b""
