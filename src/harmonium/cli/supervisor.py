@@ -1,7 +1,7 @@
 """Watches over the processes of a run that are on this machine: starts them, passes signals on, and says what became of them.
 
 Each worker is this same command, told its place. Its messages come through as they are; what the runtime under it writes
-(JAX's in C++, pages of it when a process dies) goes to a file that is removed if all went well. A worker's death ends all.
+(JAX's in C++, pages of it when a process dies) is kept only where a worker failed by itself. A worker's death ends all.
 """
 
 from __future__ import annotations
@@ -16,10 +16,9 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from types import FrameType
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from harmonium.cli.cluster import Place
 
@@ -39,8 +38,13 @@ IN_ORDER = (0, 2, 130, 143)
 class Worker(NamedTuple):
     number: int
     process: subprocess.Popen[bytes]
-    log: Path
+    log: IO[bytes]
     socket: socket.socket
+
+    @property
+    def blameless(self) -> bool:
+        """Whether it ended in order, or only because it lost the others: where the runtime itself gives up, it aborts."""
+        return self.process.returncode in (*IN_ORDER, LOST, -signal.SIGABRT)
 
 
 def take_up() -> socket.socket | None:
@@ -67,7 +71,6 @@ def supervise(arguments: Sequence[str], count: int, place: Place | None) -> int:
     with contextlib.ExitStack() as stack:
         passed = _Passed()
         stack.enter_context(passed)
-        # The end of the first worker's place is held until it listens there itself.
         address = f"127.0.0.1:{_free_port()}"
         workers = []
         for number in range(count):
@@ -88,32 +91,29 @@ def _free_port() -> int:
 
 
 @contextlib.contextmanager
-def _worker(number: int, arguments: Sequence[str], count: int) -> Any:
+def _worker(number: int, arguments: Sequence[str], count: int) -> Iterator[Worker]:
     ours, theirs = socket.socketpair()
-    handle, name = tempfile.mkstemp(prefix="harmonium-worker-", suffix=".log")
     # The runtime writes to 1 and 2 as it likes, so these are not the user's.
     out, err = os.dup(1), os.dup(2)
     environment = os.environ | {SWITCH: f"{theirs.fileno()}:{out}:{err}"}
     if count > 1:
         environment.setdefault(THREADS, str(max(1, _cores() // count)))
-    process = subprocess.Popen(
-        [sys.executable, "-m", "harmonium", *arguments],
-        env=environment,
-        stdout=handle,
-        stderr=handle,
-        pass_fds=(theirs.fileno(), out, err),
-        start_new_session=True,  # signals from the terminal come through the supervisor, once
-    )
-    for each in (handle, out, err):
-        os.close(each)
-    theirs.close()
-    try:
-        yield Worker(number, process, Path(name), ours)
-    finally:
-        _end(process)
-        ours.close()
-        if process.returncode in IN_ORDER:
-            Path(name).unlink(missing_ok=True)
+    with ours, tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "harmonium", *arguments],
+            env=environment,
+            stdout=log,
+            stderr=log,
+            pass_fds=(theirs.fileno(), out, err),
+            start_new_session=True,  # signals from the terminal come through the supervisor, once
+        )
+        for each in (out, err):
+            os.close(each)
+        theirs.close()
+        try:
+            yield Worker(number, process, log, ours)
+        finally:
+            _end(process)
 
 
 def _cores() -> int:
@@ -154,17 +154,16 @@ def _watched(workers: list[Worker], place: Place | None, passed: _Passed) -> int
     """Wait for the end of all; what it was."""
     deadline = None
     while any(worker.process.poll() is None for worker in workers):
-        ended = [worker for worker in workers if worker.process.returncode is not None]
-        if deadline is None and any(worker.process.returncode for worker in ended):
+        if deadline is None and any(worker.process.returncode for worker in workers):
             deadline = time.monotonic() + PATIENCE_SECONDS
         if deadline is not None and time.monotonic() > deadline:
             for worker in workers:
                 _end(worker.process)
         time.sleep(LOOK_SECONDS)
-    statuses = [worker.process.returncode for worker in workers]
-    if statuses[0] in IN_ORDER and not any(status < 0 for status in statuses if passed.asked is None):
-        return int(statuses[0])
-    if passed.asked is not None and all(status in (*IN_ORDER, LOST, -signal.SIGABRT, -passed.asked) for status in statuses):
+    first = workers[0].process.returncode
+    if first in IN_ORDER and all(worker.blameless for worker in workers):
+        return int(first)
+    if passed.asked is not None and all(worker.blameless or worker.process.returncode == -passed.asked for worker in workers):
         return 128 + passed.asked
     print(f"harmonium: error: {_story(workers, place)}", file=sys.stderr)
     return 1
@@ -172,25 +171,25 @@ def _watched(workers: list[Worker], place: Place | None, passed: _Passed) -> int
 
 def _story(workers: list[Worker], place: Place | None) -> str:
     """What happened, in one line, and how to go on."""
-    # Workers that only lost the others did not begin it; where the runtime itself gave up, it was for the same reason.
-    first = next((each for each in workers if each.process.returncode not in (*IN_ORDER, LOST, -signal.SIGABRT)), None)
-    if first is None:
-        what = "another process of this run has ended or can no longer be reached, and so this one ended too"
-        kept = workers[:1]
+    guilty = next((each for each in workers if not each.blameless), None)
+    if guilty is None:
+        what = "another process of this run has ended or can no longer be reached, and so this one ended"
     else:
-        status = first.process.returncode
+        status = guilty.process.returncode
         how = f"was killed by signal {-status}" if status < 0 else f"failed with status {status}"
-        what, kept = (
-            f"process {first.number} of {len(workers)} {how}, and so the run ended" if place is None else f"it {how}",
-            [first],
+        what = (
+            f"process {guilty.number} of {len(workers)} {how}, and so the run ended" if place is None else f"the process {how}"
         )
-    for worker in workers:
-        if worker not in kept or not worker.log.stat().st_size:
-            worker.log.unlink(missing_ok=True)
-    left = [f" (its last words are in {worker.log})" for worker in kept if worker.log.exists()]
-    folder = b"".join(filter(None, (_received(worker.socket) for worker in workers))).decode()
-    on = f"; go on with: harmonium train --resume {shlex.quote(folder)}" if folder else ""
-    return what + "".join(left) + on
+        what += _last_words(guilty) if status > 0 else ""
+    folder = b"".join(_received(worker.socket) for worker in workers).decode()
+    return what + (f"; go on with: harmonium train --resume {shlex.quote(folder)}" if folder else "")
+
+
+def _last_words(worker: Worker) -> str:
+    worker.log.seek(0)
+    with tempfile.NamedTemporaryFile(prefix="harmonium-", suffix=".log", delete=False) as kept:
+        kept.write(worker.log.read())
+    return f" (its last words are in {kept.name})"
 
 
 def _received(connection: socket.socket) -> bytes:

@@ -65,7 +65,7 @@ class Spread:
         """Raise an `InputError` if so many rows or chains cannot be shared evenly among the parts."""
         if number % self.parts:
             near = max(1, round(number / self.parts)) * self.parts
-            raise InputError(f"{what} must be shared evenly by {self.parts}, so be a multiple such as {near}, but is {number}")
+            raise InputError(f"{number} {what} cannot be shared evenly by {self.parts} devices; {near} can")
 
     def sharding(self, spec: PartitionSpec) -> NamedSharding | None:
         return None if self.mesh is None else NamedSharding(self.mesh, spec)
