@@ -66,10 +66,9 @@ def place_of(options: argparse.Namespace, environment: Mapping[str, str]) -> Pla
             _check_found(launcher, environment)
             return Place(None, options.process_id, options.process_count)
     if options.coordinator is None or process is None or count is None:
-        missing = " and ".join(name for name, value in said.items() if value is None)
-        raise InputError(
-            f"{given[0] if given else launcher and launcher.name} is not enough to find the others: give {missing} too"
-        )
+        known = zip(said, (options.coordinator, process, count), strict=True)
+        missing = " and ".join(name for name, value in known if value is None)
+        raise InputError(f"{given[0]} is not enough to find the others: give {missing} too")
     host, _, port = options.coordinator.rpartition(":")
     if not host or not port.isdigit() or not 0 < int(port) < 65536:
         raise InputError(f"--coordinator must be HOST:PORT, where the first process listens, but is {options.coordinator!r}")

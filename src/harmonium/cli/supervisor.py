@@ -69,19 +69,12 @@ def take_up() -> socket.socket | None:
 def supervise(arguments: Sequence[str], count: int, place: Place | None) -> int:
     """Run `arguments` in so many local processes, or in the one at `place`; the exit status."""
     with contextlib.ExitStack() as stack:
-        passed = _Passed()
-        stack.enter_context(passed)
-        address = f"127.0.0.1:{_free_port()}"
-        workers = []
+        passed = stack.enter_context(_Passed())
+        where = ["--coordinator", f"127.0.0.1:{_free_port()}", "--process-count", str(count)]
         for number in range(count):
-            more = (
-                []
-                if place is not None
-                else ["--coordinator", address, "--process-id", str(number), "--process-count", str(count)]
-            )
-            workers.append(stack.enter_context(_worker(number, [*arguments, *more], count)))
-        passed.workers = workers
-        return _watched(workers, place, passed)
+            more = [] if place is not None else [*where, "--process-id", str(number)]
+            passed.workers.append(stack.enter_context(_worker(number, [*arguments, *more], count)))
+        return _watched(passed, place)
 
 
 def _free_port() -> int:
@@ -134,10 +127,11 @@ class _Passed:
         self.asked: int | None = None
         self._before: dict[int, Any] = {}
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> _Passed:
         for each in (signal.SIGINT, signal.SIGTERM):
             if signal.getsignal(each) is not signal.SIG_IGN:
                 self._before[each] = signal.signal(each, self._pass)
+        return self
 
     def __exit__(self, *_: object) -> None:
         for each, handler in self._before.items():
@@ -150,9 +144,9 @@ class _Passed:
                 worker.process.send_signal(number)
 
 
-def _watched(workers: list[Worker], place: Place | None, passed: _Passed) -> int:
+def _watched(passed: _Passed, place: Place | None) -> int:
     """Wait for the end of all; what it was."""
-    deadline = None
+    workers, deadline = passed.workers, None
     while any(worker.process.poll() is None for worker in workers):
         if deadline is None and any(worker.process.returncode for worker in workers):
             deadline = time.monotonic() + PATIENCE_SECONDS
@@ -163,7 +157,10 @@ def _watched(workers: list[Worker], place: Place | None, passed: _Passed) -> int
     first = workers[0].process.returncode
     if first in IN_ORDER and all(worker.blameless for worker in workers):
         return int(first)
-    if passed.asked is not None and all(worker.blameless or worker.process.returncode == -passed.asked for worker in workers):
+    # Who is asked to end while still starting does so as Python does: by the signal, or with status 1.
+    if passed.asked is not None and all(
+        worker.blameless or worker.process.returncode in (1, -passed.asked) for worker in workers
+    ):
         return 128 + passed.asked
     print(f"harmonium: error: {_story(workers, place)}", file=sys.stderr)
     return 1
@@ -177,10 +174,8 @@ def _story(workers: list[Worker], place: Place | None) -> str:
     else:
         status = guilty.process.returncode
         how = f"was killed by signal {-status}" if status < 0 else f"failed with status {status}"
-        what = (
-            f"process {guilty.number} of {len(workers)} {how}, and so the run ended" if place is None else f"the process {how}"
-        )
-        what += _last_words(guilty) if status > 0 else ""
+        who = f"process {guilty.number} of {len(workers)}" if place is None else "the process"
+        what = f"{who} {how}, and so the run ended{_last_words(guilty) if status > 0 else ''}"
     folder = b"".join(_received(worker.socket) for worker in workers).decode()
     return what + (f"; go on with: harmonium train --resume {shlex.quote(folder)}" if folder else "")
 
