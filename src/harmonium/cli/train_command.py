@@ -19,10 +19,11 @@ other, and elsewhere each is told by --coordinator, --process-id and --process-c
 from __future__ import annotations
 
 import argparse
-import os
+import socket
 import time
 
-from harmonium.cli import cluster, supervisor
+from harmonium.cli import processes
+from harmonium.cli.cluster import Place
 from harmonium.cli.machine import EVERY_KIND, add_seed, number
 from harmonium.cli.tables import add_columns
 from harmonium.cli.training_settings import DEFAULT_MINUTES
@@ -108,28 +109,15 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         help=f"how often what a run can go on from is written (default: {CHECKPOINT_MINUTES:g}; 0: only when stopped)",
     )
     group.add_argument("--resume", metavar="RUN", help="go on with the run of that folder, all its settings as they were")
-    group = command.add_argument_group("several processes")
-    group.add_argument("--processes", metavar="N", type=int, help="start so many on this machine; 1: join no cluster's")
-    group.add_argument("--coordinator", metavar="HOST:PORT", help="where the first process listens, on that address alone")
-    group.add_argument("--process-id", metavar="I", type=int, help="this process's number, from 0")
-    group.add_argument("--process-count", metavar="N", type=int, help="how many there are")
-    group.add_argument(
-        "--hidden-shards",
-        metavar="N",
-        type=int,
-        default=1,
-        help="devices that share the hidden units, where the weights are too wide for one (default: 1)",
-    )
+    processes.add_arguments(command)
 
 
 def run(options: argparse.Namespace) -> int | None:
     begun = time.monotonic()
-    boss = supervisor.take_up()
-    if boss is not None:
-        options.processes = None  # they are started
-    place = cluster.place_of(options, os.environ)
-    if boss is None and (place is not None or (options.processes or 1) > 1):
-        return supervisor.supervise(options.arguments, options.processes or 1, place)
-    from harmonium.cli.training_work import work
 
-    return work(options, place, begun, boss)
+    def work(place: Place | None, boss: socket.socket | None) -> int | None:
+        from harmonium.cli.training_work import work
+
+        return work(options, place, begun, boss)
+
+    return processes.run(options, work)

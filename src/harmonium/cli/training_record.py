@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from harmonium.checks import InputError
 from harmonium.cli import runs
+from harmonium.cli.processes import PLACEMENT
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from harmonium.model import RBM
     from harmonium.units import Units
 
-PLACEMENT = ("processes", "coordinator", "process_id", "process_count", "hidden_shards")
-"""Options that say where a run is to be computed, and nothing of what."""
 NOT_REPEATED = (
     *("data", "updates", "epochs", "minutes", "patience", "horizon", "brake"),
     *("out", "overwrite", "json", "run", "resume", "checkpoint_every", "arguments"),
@@ -58,7 +57,7 @@ def config_of(options: argparse.Namespace, dataset: Dataset, spread: Spread) -> 
             "system": platform.system(),
             "architecture": platform.machine(),
             "device": jax.devices()[0].device_kind,
-            "processes": spread.share[1] if spread.several else 1,
+            "processes": jax.process_count(),
             "devices": [spread.parts, spread.hidden],
         },
     }

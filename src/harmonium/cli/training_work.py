@@ -19,6 +19,7 @@ from harmonium.cli import checkpoints, runs, training_record
 from harmonium.cli.cluster import Place
 from harmonium.cli.compiled import keep_compiled_code
 from harmonium.cli.machine import layer
+from harmonium.cli.processes import PLACEMENT
 from harmonium.cli.show import print_json
 from harmonium.cli.stopping import Stopping
 from harmonium.cli.tables import show_schema
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from harmonium.training import Checkpoint, TrainState
     from harmonium.units import Units
 
-WITH_RESUME = {"resume", "checkpoint_every", "evaluation_seconds", *training_record.PLACEMENT}
+WITH_RESUME = {"resume", "checkpoint_every", "evaluation_seconds", *PLACEMENT}
 """The options that may be given when a run goes on."""
 
 
