@@ -63,8 +63,8 @@ def main() -> None:
     text = (
         f"\n## {datetime.date.today()}: what is worth more in an update, where each is a sum over devices\n\n"
         f"`python -m benchmarks.synchronisations {' '.join(sys.argv[1:])}`; {here.header('harmonium')}. 20 hidden units, rate, "
-        f"cooldown and penalty by default; exact held-out log likelihood (5,000 rows), mean of {SEEDS} seeds and their standard "
-        "deviation.\n\n" + here.table(columns, lines) + "\n"
+        f"cooldown and penalty by default; exact held-out log likelihood (5,000 rows), mean of {SEEDS} seeds and "
+        "their standard deviation.\n\n" + here.table(columns, lines) + "\n"
     )
     print(text)
     if given.record:
