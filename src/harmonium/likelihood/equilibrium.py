@@ -20,10 +20,11 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh, PartitionSpec
 
 from harmonium import exact, model
 from harmonium.likelihood.annealing import Progress
-from harmonium.mesh import ALONE, Spread
+from harmonium.mesh import ALONE, DATA, Spread, divided
 from harmonium.model import RBM
 from harmonium.samplers import Tempered, tempering
 from harmonium.samplers.ladder import started_at
@@ -95,13 +96,16 @@ def tempered_samples(
             state = jax.tree.map(spread.put, state, state.places(spread.hidden))
         keys = jax.random.fold_in(run_key, rungs)
         # The first step, which compiles, is not timed.
-        state, _ = jax.block_until_ready(_advance(jax.random.fold_in(keys, 0), rbm, state, directions, jnp.asarray(1)))
+        state, _ = jax.block_until_ready(
+            _advance(jax.random.fold_in(keys, 0), rbm, state, directions, jnp.asarray(1), mesh=spread.mesh)
+        )
         deadline = deadline or spread.now() + seconds
         length, blocks, agreed = FIRST_BLOCK, 0, 0
         steps = 1
         while True:
             before = spread.now()
-            state, averages = _advance(jax.random.fold_in(keys, steps), rbm, state, directions, jnp.asarray(length))
+            key = jax.random.fold_in(keys, steps)
+            state, averages = _advance(key, rbm, state, directions, jnp.asarray(length), mesh=spread.mesh)
             averages, trips, acceptance = spread.host((averages, state.round_trips, state.acceptance))
             steps += length
             now = spread.now()
@@ -146,9 +150,17 @@ def _begin(key: Any, base: RBM, rbm: RBM, v: Any, rungs: int) -> Tempered:
     return state._replace(rungs=started_at(everywhere, inputs))
 
 
-@jax.jit
-def _advance(key: Any, rbm: RBM, state: Tempered, directions: Any, length: Any) -> tuple[Tempered, Any]:
+@partial(jax.jit, static_argnames="mesh")
+def _advance(
+    key: Any, rbm: RBM, state: Tempered, directions: Any, length: Any, *, mesh: Mesh | None = None
+) -> tuple[Tempered, Any]:
     """`length` steps, and each chain's averages of the statistics that are compared, `[C, 1 + COMPONENTS]`."""
+    at, whole = state.places(1), PartitionSpec()
+    ins = (whole, jax.tree.map(lambda _: whole, rbm), at, whole, whole)
+    return divided(mesh, _advanced, ins, (at, PartitionSpec(DATA)))(key, rbm, state, directions, length)
+
+
+def _advanced(key: Any, rbm: RBM, state: Tempered, directions: Any, length: Any) -> tuple[Tempered, Any]:
     rungs, chains, _ = state.v.shape
     sampler = tempering(chains, rungs)
 

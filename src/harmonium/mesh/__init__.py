@@ -2,6 +2,6 @@
 
 from harmonium.mesh.axes import DATA, HIDDEN
 from harmonium.mesh.processes import joined, left
-from harmonium.mesh.spread import ALONE, Spread, over
+from harmonium.mesh.spread import ALONE, Spread, divided, over
 
-__all__ = ["ALONE", "DATA", "HIDDEN", "Spread", "joined", "left", "over"]
+__all__ = ["ALONE", "DATA", "HIDDEN", "Spread", "divided", "joined", "left", "over"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -35,6 +35,21 @@ def over(hidden: int = 1, devices: Sequence[Any] | None = None) -> Mesh:
     if len(found) % checks.whole(hidden, "hidden"):
         raise InputError(f"{len(found)} devices cannot be divided into groups of {hidden} that share the hidden units")
     return Mesh(np.array(found).reshape(-1, hidden), (DATA, HIDDEN))
+
+
+def divided(mesh: Mesh | None, function: Callable[..., Any], ins: Any, outs: Any) -> Callable[..., Any]:
+    """`function` (traceable), run by each part of the data axis on its own of what lies along that.
+
+    Over hidden units XLA divides the work by itself. ins, outs: `PartitionSpec`s in the form of its arguments and its result.
+    """
+    if mesh is None or mesh.shape[DATA] == 1:
+        return function
+    ins, outs = (jax.tree.map(_along_data, specs) for specs in (ins, outs))
+    return jax.shard_map(function, mesh=mesh, in_specs=ins, out_specs=outs, axis_names={DATA}, check_vma=False)
+
+
+def _along_data(spec: PartitionSpec) -> PartitionSpec:
+    return PartitionSpec(*(axis if axis == DATA else None for axis in spec))
 
 
 class Spread:

@@ -24,7 +24,7 @@ from jax.sharding import Mesh, PartitionSpec
 from harmonium import gradients, model
 from harmonium.checks import MOST
 from harmonium.gradients import Estimator
-from harmonium.mesh import ALONE, DATA, Spread, axes
+from harmonium.mesh import ALONE, Spread, axes, divided
 from harmonium.model import RBM
 from harmonium.samplers import clamped
 from harmonium.training import batches
@@ -110,19 +110,11 @@ def advance(
 ) -> tuple[Carry, Any]:
     """`count` updates, whose rows the window holds from place carry.step - first on; and whether the parameters are sound."""
     made = partial(_made, estimator=estimator, optimiser=optimiser, bfloat16=bfloat16)
-    if mesh is None or mesh.shape[DATA] == 1:
-        return made(carry, window, first, count, plan)
-    at = jax.tree.map(_of_data, places(carry.iterate, estimator, optimiser, 1))
+    at = places(carry.iterate, estimator, optimiser, 1)
     at = at._replace(completed=None if carry.completed is None else at.completed)
     whole = PartitionSpec()
-    specs = (at, batches.places(window), whole, whole, jax.tree.map(lambda _: whole, plan))
-    # Each part of the data axis runs `_made` on its own rows and chains; over hidden units XLA divides the work by itself.
-    divided = jax.shard_map(made, mesh=mesh, in_specs=specs, out_specs=(at, whole), axis_names={DATA}, check_vma=False)
-    return divided(carry, window, first, count, plan)
-
-
-def _of_data(spec: PartitionSpec) -> PartitionSpec:
-    return PartitionSpec(*(axis if axis == DATA else None for axis in spec))
+    ins = (at, batches.places(window), whole, whole, jax.tree.map(lambda _: whole, plan))
+    return divided(mesh, made, ins, (at, whole))(carry, window, first, count, plan)
 
 
 def _made(
