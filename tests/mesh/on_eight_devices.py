@@ -151,10 +151,11 @@ def one_update() -> None:
 
 
 def watched(on: str, case: Case, look: Any) -> None:
-    """Train, and look at the arrays on the devices after every call of the compiled loop."""
+    """Train, and look at the arrays on the devices before and after every call of the compiled loop."""
     advance, calls = run.advance, []
 
     def looking(*args: Any, **settings: Any) -> Any:
+        look(args[0])
         carry, sound = advance(*args, **settings)
         calls.append(int(carry.step))
         look(carry)
@@ -208,6 +209,25 @@ def shares() -> None:
             assert {shard.data.shape for shard in carry.estimator.inner.v.addressable_shards} == {(chains, 12)}
 
         watched(name, CASES["pcd, centred"], look)
+
+
+def rows_of_a_part() -> None:
+    """Of every update's rows each part gets its share: all of them would give the same mean, at eight times the work."""
+    batch, sizes = batches.batch, []
+
+    def counted(*args: Any) -> Any:
+        v = batch(*args)
+        sizes.append(len(v))
+        return v
+
+    batches.batch = counted
+    try:
+        for case in (Case(hm.cd(3)), Case(hm.cd(3), options=dict(batch_size=96)), CASES["sparse"]._replace(estimator=hm.cd(3))):
+            case.trained("8x1", updates=1)
+            assert set(sizes) == {dict(case.options).get("batch_size", 48) // PARTS}
+            sizes.clear()
+    finally:
+        batches.batch = batch
 
 
 # Random numbers.
@@ -447,6 +467,7 @@ CHECKS = {
     "one update": one_update,
     "copies": copies,
     "shares": shares,
+    "rows of a part": rows_of_a_part,
     "random numbers": random_numbers,
     "stationarity": stationarity,
     "stationarity of ladders": stationarity_of_ladders,

@@ -15,13 +15,13 @@ import numpy as np
 import optax
 
 import harmonium as hm
-from harmonium import exact, mesh
+from harmonium import exact, likelihood, mesh
 from harmonium.data import Streamed
 from harmonium.mesh import Spread
 
 UPDATES, STOPPED_AT = 30, 13
 RANDOM = np.random.default_rng(0)
-HALVES = np.repeat([[1, 1, 1, 1, 0, 0, 0, 0], [0, 0, 0, 0, 1, 1, 1, 1]], 48, axis=0)
+HALVES = np.repeat([[1, 1, 1, 1, 0, 0, 0, 0], [0, 0, 0, 0, 1, 1, 1, 1]], 49, axis=0)[:97]
 ROWS = np.where(RANDOM.random(HALVES.shape) < 0.1, 1 - HALVES, HALVES).astype(np.uint8)
 """A machine that has seen only the first or the second half of them knows nothing of the other."""
 HELD = hm.centred(hm.pcd(1, chains=24))
@@ -102,11 +102,16 @@ def read(number: int, count: int, folder: Path) -> dict[str, Any]:
     }
 
 
+def estimate(number: int, count: int, folder: Path) -> dict[str, Any]:
+    found = likelihood.evaluate(hm.initial(ROWS, 8, scale=0.5), ROWS, method="estimate", seconds=5.0, mesh=mesh.over())
+    return {"mean": found.mean, "lower": found.lower, "upper": found.upper} | found.details
+
+
 def main(task: str, number: int, count: int, port: str, folder: Path) -> None:
     mesh.joined(f"127.0.0.1:{port}", number, count)
     assert jax.device_count() == count
     assert jax.local_device_count() == 1
-    found = {"talk": talk, "read": read}[task](number, count, folder)
+    found = {"talk": talk, "read": read, "estimate": estimate}[task](number, count, folder)
     (folder / f"{number}.json").write_text(json.dumps(found))
     mesh.left()
 

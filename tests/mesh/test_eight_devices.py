@@ -11,7 +11,7 @@ import on_eight_devices
 import pytest
 
 QUICK = {
-    "arrays": ("bad input", "random numbers", "copies", "shares", "checkpoints"),
+    "arrays": ("bad input", "random numbers", "copies", "shares", "rows of a part", "checkpoints"),
     "chains": ("stationarity", "ladders", "ladders of an estimate"),
     "likelihoods": ("annealed runs", "running estimates", "bracket"),
     "updates": (

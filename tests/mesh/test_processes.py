@@ -18,6 +18,7 @@ from on_eight_devices import CLOSE, distance
 from scipy import stats
 from statistics_of_tests import FALSE_ALARM
 
+import harmonium as hm
 from harmonium.training import Checkpoint
 
 TIMEOUT = 240
@@ -97,3 +98,15 @@ def test_each_process_reads_its_own_share_and_the_machine_is_as_good(tmp_path, c
     half, _ = one_of_several.streamed(rows=one_of_several.ROWS[: rows // 2])
     worse = one_of_several.log_likelihood(half) - np.mean(own)
     assert stats.ttest_ind(own, [value + worse for value in theirs]).pvalue < FALSE_ALARM
+
+
+@pytest.mark.slow
+def test_processes_share_an_estimate(tmp_path):
+    """The interval is taken wider, from its 95 % to the false-alarm rate."""
+    first, second = together("estimate", 2, tmp_path)
+    assert first == second
+    rbm = hm.initial(one_of_several.ROWS, 8, scale=0.5)
+    wider = float(stats.norm.isf(FALSE_ALARM / 2)) / 1.96
+    middle, half = (first["upper"] + first["lower"]) / 2, (first["upper"] - first["lower"]) / 2
+    assert half < 0.5
+    assert abs(one_of_several.log_likelihood(rbm) - middle) < wider * half
