@@ -92,7 +92,9 @@ def run(arguments: Sequence[str]) -> int:
     """Run the command line; the exit status."""
     from harmonium.checks import InputError, reason
 
-    options = parser().parse_args(_joined(arguments))
+    arguments = _joined(arguments)
+    options = parser().parse_args(arguments)
+    options.arguments = arguments
     try:
         status = options.run(options)
         sys.stdout.flush()

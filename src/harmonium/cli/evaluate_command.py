@@ -5,20 +5,25 @@ fitted to the training data, is stored in the model file by `harmonium train`. O
 is the likelihood of the observed ones.
 
 ln Z is enumerated where that takes some ten seconds, and otherwise bracketed by annealed importance sampling (AIS) forwards
-and in reverse: the interval printed is the 95 % interval of the mean, and contains both estimates with their errors.
+and in reverse: the interval printed is the 95 % interval of the mean, and contains both estimates with their errors. Several
+processes (--processes, or a cluster's) share the runs and chains of an estimate.
 """
 
 from __future__ import annotations
 
 import argparse
+import socket
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harmonium.checks import InputError
+from harmonium.cli import processes
+from harmonium.cli.cluster import Place
 from harmonium.cli.machine import add_seed, number
 from harmonium.cli.show import console, print_json, staged_progress
+from harmonium.cli.team import Team, team
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,7 +37,7 @@ EXAMPLE = """\
 example:
   harmonium evaluate runs/digits digits
   harmonium evaluate runs/mine/model.safetensors rows.npy --binarise threshold=0.5 --json
-  harmonium evaluate runs/large mnist --seconds 300 --precision 0.05
+  harmonium evaluate runs/large mnist --seconds 300 --precision 0.05 --processes 4
 """
 
 
@@ -48,6 +53,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     how = command.add_mutually_exclusive_group()
     how.add_argument("--exact", action="store_true", help="enumerate, however long it takes")
     how.add_argument("--estimate", action="store_true", help="estimate, even if the machine can be enumerated")
+    processes.add_arguments(command)
 
 
 def add_rows(command: argparse.ArgumentParser) -> None:
@@ -83,15 +89,28 @@ def rows_of(
     return rows, rows
 
 
-def run(options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace) -> int | None:
     begun = time.monotonic()
+
+    def work(place: Place | None, boss: socket.socket | None) -> int | None:
+        with team(options, place, boss) as crew:
+            _evaluate(options, begun, crew)
+        return None
+
+    return processes.run(options, work)
+
+
+def _evaluate(options: argparse.Namespace, begun: float, crew: Team) -> None:
     from harmonium import likelihood, storage
 
-    rbm, base_rate, description = storage.load_described(options.model)
-    _, rows = rows_of(options.data, options, rbm, description, missing=True)
+    def loaded() -> tuple[RBM, Units | None, np.ndarray]:
+        rbm, base_rate, description = storage.load_described(options.model)
+        return rbm, base_rate, rows_of(options.data, options, rbm, description, missing=True)[1]
+
+    rbm, base_rate, rows = crew.together(loaded)
     method = "exact" if options.exact else "estimate" if options.estimate else "auto"
     limits = {name: getattr(options, name) for name in ("seconds", "precision", "runs", "seed")}
-    report = evaluated(rbm, rows, base_rate, method, **limits)
+    report = evaluated(rbm, rows, base_rate, method, **limits, mesh=crew.spread.mesh)
     baseline = None if base_rate is None else likelihood.base_rate_log_likelihood(base_rate, rows)
     model = Path(options.model)
     result: dict[str, Any] = {

@@ -35,6 +35,11 @@ class Stopping:
             raise KeyboardInterrupt
         self.asked = signal.Signals(number)
 
+    def hear(self, asked: list[int]) -> None:
+        """Note what the processes of a run have noted, as numbers of signals, 0 for none."""
+        if self.asked is None and any(asked):
+            self.asked = signal.Signals(max(asked))
+
     @property
     def word(self) -> str | None:
         """What has happened to the run, if it is to stop."""

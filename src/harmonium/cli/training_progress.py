@@ -13,6 +13,7 @@ from harmonium.cli import runs
 from harmonium.cli.checkpoints import Keeper
 from harmonium.cli.show import console
 from harmonium.cli.stopping import Stopping
+from harmonium.cli.team import Team
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -30,11 +31,12 @@ def follow(
     keeper: Keeper,
     stopping: Stopping,
     history: list[dict[str, float]],
+    crew: Team,
 ) -> tuple[TrainState, str | None]:
     """Run the training under a progress bar, adding to `history`; the last good state, and why it stopped early if it did.
 
-    A run that is asked to stop does so at the next state, which becomes a checkpoint. Trouble in writing is told, and the run
-    goes on.
+    A run that is asked to stop, in any of its processes, does so at the next state, which becomes a checkpoint. The first
+    process writes and tells; trouble in writing is told, and the run goes on.
     """
     from harmonium.training import DivergenceError
 
@@ -43,28 +45,28 @@ def follow(
     told: set[str] = set()
 
     def tell(text: str) -> None:
-        if text not in told:
+        if crew.first and text not in told:
             told.add(text)
             progress.console.print(f"harmonium: {text}", highlight=False, markup=False, soft_wrap=True)
 
-    with _progress() as progress, contextlib.closing(states):  # type: ignore[type-var]
+    with _progress(crew.first) as progress, contextlib.closing(states):  # type: ignore[type-var]
         task = progress.add_task("training", total=1.0, shown="compiling")
         try:
             for state in states:
                 history.append(state.metrics)
-                try:
-                    runs.append_line(folder / runs.METRICS, state.metrics)
-                except OSError as error:
-                    tell(f"{folder / runs.METRICS} cannot be written: {reason(error)}; training goes on")
+                if crew.first:
+                    try:
+                        runs.append_line(folder / runs.METRICS, state.metrics)
+                    except OSError as error:
+                        tell(f"{folder / runs.METRICS} cannot be written: {reason(error)}; training goes on")
                 progress.update(task, completed=_share(state, options), shown=shown(history))
                 if "diverged_at" in state.metrics:
                     at, rate = state.metrics["diverged_at"], state.metrics["rate_cut"]
                     tell(f"diverged before update {at:,.0f}: back at update {state.step:,}, from here at {rate:g} of the rate")
+                stopping.hear(crew.spread.of_each(stopping.asked or 0))
                 stopped = stopping.word
-                if stopped is None:
-                    keeper.look(state)
-                else:
-                    keeper.save(state)
+                if crew.first:
+                    keeper.look(state) if stopped is None else keeper.save(state)
                 if keeper.trouble is not None:
                     tell(f"no checkpoint: {keeper.trouble}" + ("; training goes on" if stopped is None else ""))
                 if stopped is not None:
@@ -103,7 +105,7 @@ def _chains(spread: float, gap: float) -> str:
     return f"chains {gap:+.1f}"
 
 
-def _progress() -> Progress:
+def _progress(shown: bool) -> Progress:
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (
@@ -112,7 +114,7 @@ def _progress() -> Progress:
         TimeRemainingColumn(compact=True),
         TextColumn("left"),
     )
-    return Progress(*columns, console=console(stderr=True))
+    return Progress(*columns, console=console(stderr=True), disable=not shown)
 
 
 def _share(state: TrainState, options: argparse.Namespace) -> float:

@@ -13,24 +13,30 @@ from typing import TYPE_CHECKING, Any
 
 from harmonium.checks import InputError
 from harmonium.cli import runs
+from harmonium.cli.processes import PLACEMENT
 
 if TYPE_CHECKING:
     import numpy as np
 
     from harmonium.data import Dataset, Streamed
+    from harmonium.mesh import Spread
     from harmonium.model import RBM
     from harmonium.units import Units
 
 NOT_REPEATED = (
     *("data", "updates", "epochs", "minutes", "patience", "horizon", "brake"),
-    *("out", "overwrite", "json", "run", "resume", "checkpoint_every"),
+    *("out", "overwrite", "json", "run", "resume", "checkpoint_every", "arguments"),
+    *PLACEMENT,
 )
 """Options that the command that repeats a run states otherwise, or needs not."""
 
 
-def config_of(options: argparse.Namespace, dataset: Dataset, device: str) -> dict[str, Any]:
+def config_of(options: argparse.Namespace, dataset: Dataset, spread: Spread) -> dict[str, Any]:
     """What config.json holds of a run that is begun."""
-    settings = {key: value for key, value in vars(options).items() if key not in ("run", "json", "overwrite", "resume")}
+    import jax
+
+    left_out = ("run", "json", "overwrite", "resume", "arguments", *PLACEMENT)
+    settings = {key: value for key, value in vars(options).items() if key not in left_out}
     packages = ("harmonium", "jax", "jaxlib", "numpy", "optax", "scikit-learn")
     return {
         "settings": settings,
@@ -47,7 +53,13 @@ def config_of(options: argparse.Namespace, dataset: Dataset, device: str) -> dic
             "sha256": {part: _digest(getattr(dataset, part)) for part in ("train", "valid", "test")},
         },
         "versions": {"python": platform.python_version(), **{package: version(package) for package in packages}},
-        "machine": {"system": platform.system(), "architecture": platform.machine(), "device": device},
+        "machine": {
+            "system": platform.system(),
+            "architecture": platform.machine(),
+            "device": jax.devices()[0].device_kind,
+            "processes": jax.process_count(),
+            "devices": [spread.parts, spread.hidden],
+        },
     }
 
 
@@ -100,10 +112,19 @@ def save(rbm: RBM, base_rate: Units, folder: Path, dataset: Dataset, config: dic
 
 
 def check_unchanged(earlier: dict[str, Any], config: dict[str, Any]) -> None:
-    """The data must be what it was; other versions are told, since then not every bit need agree."""
+    """The data must be what it was; other versions or devices are told, since then not every bit need agree."""
     if earlier["data"].get("sha256") != config["data"]["sha256"]:
         raise InputError(f"{config['data']['name']} holds other rows than when the run was begun; give it back the rows it had")
     was, now = earlier.get("versions") or {}, config["versions"]
-    if was != now:
-        changed = [f"{name} {was.get(name)} then, {now[name]} now" for name in now if was.get(name) != now[name]]
+    changed = [f"{name} {was.get(name)} then, {now[name]} now" for name in now if was.get(name) != now[name]]
+    were, are = ((each.get("machine") or {}).get("devices", [1, 1]) for each in (earlier, config))
+    if were != are:
+        changed.append(f"{_devices(were)} then, {_devices(are)} now")
+    if changed:
         print(f"harmonium: not every bit need come out as before: {', '.join(changed)}", file=sys.stderr)
+
+
+def _devices(shape: list[int]) -> str:
+    parts, hidden = shape
+    count = f"{parts * hidden} device" + ("s" if parts * hidden > 1 else "")
+    return count if hidden == 1 else f"{count} ({hidden} for the hidden units)"

@@ -11,6 +11,8 @@ from harmonium.cli.evaluate_command import evaluated, print_warnings
 from harmonium.cli.show import console, print_table
 
 if TYPE_CHECKING:
+    from jax.sharding import Mesh
+
     from harmonium.data import Dataset
     from harmonium.model import RBM
     from harmonium.units import Units
@@ -19,11 +21,14 @@ MOST_TRAINING_ROWS = 100_000
 """Of rows that are read as they are needed, how many the training rows' log likelihood is taken over."""
 
 
-def report(options: argparse.Namespace, rbm: RBM, base_rate: Units, dataset: Dataset) -> dict[str, Any]:
+def report(
+    options: argparse.Namespace, rbm: RBM, base_rate: Units, dataset: Dataset, mesh: Mesh | None = None
+) -> dict[str, Any]:
+    """How likely the test and the training rows are; `mesh`: the devices that share an estimate."""
     from harmonium import likelihood
     from harmonium.data.streams import sample_of
 
-    test = evaluated(rbm, dataset.test, base_rate, seconds=options.evaluation_seconds, seed=options.seed)
+    test = evaluated(rbm, dataset.test, base_rate, seconds=options.evaluation_seconds, seed=options.seed, mesh=mesh)
     return {
         "log_likelihood": test,
         "train": likelihood.on_other_rows(test, rbm, sample_of(dataset.train, MOST_TRAINING_ROWS, "data")),

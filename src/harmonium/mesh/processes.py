@@ -27,6 +27,8 @@ def joined(coordinator: str | None, process: int | None, count: int | None) -> N
     # The command has its own way to stop in good order.
     jax.config.update("jax_enable_preemption_service", False)
     where: dict[str, Any] = {} if coordinator is None else {"coordinator_bind_address": coordinator}
+    if coordinator is not None and process is not None and count is not None:
+        where["cluster_detection_method"] = "deactivate"  # all is said
     jax.distributed.initialize(
         coordinator,
         count,

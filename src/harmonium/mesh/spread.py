@@ -17,6 +17,9 @@ from harmonium import checks
 from harmonium.checks import InputError
 from harmonium.mesh.axes import DATA, HIDDEN
 
+PIECE = 1 << 26
+"""Bytes that are sent to other processes at once."""
+
 
 def over(hidden: int = 1, devices: Sequence[Any] | None = None) -> Mesh:
     """A mesh of data x hidden units over all devices of all processes, or the given ones.
@@ -47,7 +50,7 @@ class Spread:
         self.parts, self.hidden = (1, 1) if mesh is None else mesh.devices.shape
         owners = np.zeros((1, 1), int) if mesh is None else np.vectorize(lambda device: device.process_index)(mesh.devices)
         self.several = len(np.unique(owners)) > 1
-        self.first = not self.several or jax.process_index() == owners.flat[0]
+        self.first = not self.several or jax.process_index() == 0
         own = np.flatnonzero((owners == jax.process_index()).any(axis=1)) if self.several else np.arange(self.parts)
         if len(own) == 0 or len(own) != np.ptp(own) + 1 or own[0] % len(own):
             raise InputError("mesh must hold each process's devices side by side, as harmonium.mesh.over makes it")
@@ -62,7 +65,7 @@ class Spread:
         """Raise an `InputError` if so many rows or chains cannot be shared evenly among the parts."""
         if number % self.parts:
             near = max(1, round(number / self.parts)) * self.parts
-            raise InputError(f"{what} must be shared evenly by {self.parts}, so be a multiple such as {near}, but is {number}")
+            raise InputError(f"{number} {what} cannot be shared evenly by {self.parts} devices; {near} can")
 
     def sharding(self, spec: PartitionSpec) -> NamedSharding | None:
         return None if self.mesh is None else NamedSharding(self.mesh, spec)
@@ -97,15 +100,32 @@ class Spread:
             return value
         return json.loads(self.sent(json.dumps(value).encode() if self.first else b""))
 
-    def sent(self, content: bytes) -> bytes:
-        """The first process's `content` (to be called on all processes)."""
+    def sent(self, content: bytes, process: int = 0) -> bytes:
+        """The `content` of the process of that number (to be called on all processes)."""
         if not self.several:
             return content
-        length = int(multihost_utils.broadcast_one_to_all(np.int32(len(content)), self.first))
+        sender = jax.process_index() == process
+        whole, rest = map(int, multihost_utils.broadcast_one_to_all(np.array(divmod(len(content), PIECE), np.int32), sender))
+        return b"".join(
+            self._piece(content[number * PIECE : (number + 1) * PIECE], PIECE if number < whole else rest, sender)
+            for number in range(whole + 1)
+        )
+
+    def _piece(self, content: bytes, length: int, sender: bool) -> bytes:
         # Few different lengths, since each is compiled for.
-        padded = np.zeros(max(256, 1 << (length - 1).bit_length()), np.uint8)
-        padded[: len(content)] = np.frombuffer(content, np.uint8)
-        return bytes(np.asarray(multihost_utils.broadcast_one_to_all(padded, self.first))[:length])
+        padded = np.zeros(max(256, 1 << max(0, length - 1).bit_length()), np.uint8)
+        if sender:
+            padded[:length] = np.frombuffer(content, np.uint8)
+        return bytes(np.asarray(multihost_utils.broadcast_one_to_all(padded, sender))[:length])
+
+    def same(self, tree: Any) -> Any:
+        """The first process's arrays on the host, of which all have the forms (to be called on all processes)."""
+
+        def first(leaf: Any) -> np.ndarray:
+            held = np.asarray(leaf)
+            return np.frombuffer(self.sent(held.tobytes()), held.dtype).reshape(held.shape)
+
+        return jax.tree.map(first, tree) if self.several else tree
 
     def now(self) -> float:
         """The first process's `time.monotonic()` (to be called on all processes)."""

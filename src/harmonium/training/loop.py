@@ -137,7 +137,7 @@ def train(
     estimator = estimator or centred(pcd(1, chains=100))
     optimiser = optimiser or DEFAULT_OPTIMISER
     spread = Spread(mesh)
-    spread.check_shared(batch_size, "the rows of an update")
+    spread.check_shared(batch_size, "rows in an update")
     if rbm.hidden.size % spread.hidden:
         raise InputError(f"{rbm.hidden.size} hidden units cannot be shared evenly by {spread.hidden} devices")
     if mesh is not None:
@@ -177,7 +177,7 @@ def _check_chains(rbm: RBM, estimator: Estimator, spread: Spread) -> None:
     at = gradients.places(state, spread.hidden)
     for leaf, spec in zip(jax.tree.leaves(state), jax.tree.leaves(at), strict=True):
         if DATA in spec:
-            spread.check_shared(leaf.shape[list(spec).index(DATA)], "the number of chains")
+            spread.check_shared(leaf.shape[list(spec).index(DATA)], "chains")
 
 
 def _rows(rbm: RBM, data: Any, what: str, expected: bool, missing: bool = True) -> np.ndarray:

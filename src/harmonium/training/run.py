@@ -86,7 +86,7 @@ class Run:
     ) -> Iterator[TrainState]:
         init_key, update_key = jax.random.split(key_of(seed))
         # The leaves are float32 for training whatever they came as; two copies, because each is written over.
-        rbm = jax.tree.map(lambda leaf: np.array(leaf, dtype=np.float32), self.rbm)
+        rbm = self.spread.same(jax.tree.map(lambda leaf: np.array(leaf, dtype=np.float32), self.rbm))
         largest = GROWN * max(1.0, *(float(np.abs(leaf).max()) for leaf in jax.tree.leaves(rbm)))
         at = places(rbm, self.estimator, self.optimiser, self.spread.hidden)
         start, copy = (jax.tree.map(self._put, rbm, at.iterate) for _ in range(2))

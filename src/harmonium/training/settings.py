@@ -61,8 +61,11 @@ class Settings:
         return optax.chain(l1_penalty(self.l1), ascent) if self.l1 else ascent
 
 
-def settings_for(rows: int, rbm: RBM, estimator: str | None = None) -> Settings:
-    """The settings that suit `rows` training rows and the machine's size; `estimator`: if that is decided.
+def settings_for(rows: int, rbm: RBM, estimator: str | None = None, parts: int = 1) -> Settings:
+    """The settings that suit `rows` training rows and the machine's size.
+
+    Args:
+        estimator: if that is decided. parts: how many devices share the rows and chains of an update.
 
     * The estimator is the exact gradient where the smaller layer has so few states that an update costs no more than some
       ten updates of persistent chains, and otherwise pcd-1: what more sweeps or a ladder bring, more updates bring sooner.
@@ -70,6 +73,8 @@ def settings_for(rows: int, rbm: RBM, estimator: str | None = None) -> Settings:
     * An update takes 200 rows and 200 chains: smaller updates, more of them, learn faster from as many rows; below 200
       passing over the weights takes up too much of the time. The rate falls to zero in all but the
       first tenth of the run; the average over the last tenth of the updates removes what noise is left.
+    * Several devices take that many rows and chains each, so that each has as much to do as one alone: what they bring is
+      less noise in every update.
     * The penalty on |w| is 1e-4 where the machine has five weights a row or more, and less in proportion where it has fewer:
       there is little to overfit then.
     """
@@ -77,7 +82,10 @@ def settings_for(rows: int, rbm: RBM, estimator: str | None = None) -> Settings:
     rate, momentum, batch = (EXACT_RATE, EXACT_MOMENTUM, MOST_EXACT_ROWS) if exact else (RATE, 0.0, BATCH)
     penalty = L1 * min(1.0, rbm.weights.size / (WEIGHTS_A_ROW * rows))
     name = "exact" if exact else estimator or "pcd-1"
-    return Settings(name, True, rate, momentum, min(rows, batch), CHAINS, penalty, COOLDOWN, AVERAGE)
+    # Shared evenly, which may leave out a few of the rows.
+    batch = min(rows, batch) if exact else min(rows, parts * batch)
+    batch = max(parts, batch // parts * parts)
+    return Settings(name, True, rate, momentum, batch, parts * CHAINS, penalty, COOLDOWN, AVERAGE)
 
 
 def _exact_is_cheap(rbm: RBM) -> bool:
