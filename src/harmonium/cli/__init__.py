@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from importlib import import_module
 
@@ -79,9 +80,18 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 if all went well, 2 for bad input, 130 when interrupted."""
-    status = run(sys.argv[1:] if arguments is None else arguments)
-    if status == INTERRUPTED:
-        # Compiled code may still be running in threads of its own, which an orderly end of the interpreter can crash.
+    from harmonium.cli import supervisor
+
+    try:
+        status = run(sys.argv[1:] if arguments is None else arguments)
+    except Exception:
+        if not supervisor.at_work:
+            raise
+        traceback.print_exc()
+        status = 1
+    if status == INTERRUPTED or (status and supervisor.at_work):
+        # Compiled code may still be running in threads of its own, which an orderly end of the interpreter can crash; and the
+        # end of one of several processes would wait for the others.
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status)

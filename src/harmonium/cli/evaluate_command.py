@@ -107,7 +107,7 @@ def _evaluate(options: argparse.Namespace, begun: float, crew: Team) -> None:
         rbm, base_rate, description = storage.load_described(options.model)
         return rbm, base_rate, rows_of(options.data, options, rbm, description, missing=True)[1]
 
-    rbm, base_rate, rows = crew.together(loaded)
+    rbm, base_rate, rows = crew.spread.together(loaded)
     method = "exact" if options.exact else "estimate" if options.estimate else "auto"
     limits = {name: getattr(options, name) for name in ("seconds", "precision", "runs", "seed")}
     report = evaluated(rbm, rows, base_rate, method, **limits, mesh=crew.spread.mesh)

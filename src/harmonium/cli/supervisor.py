@@ -31,6 +31,8 @@ LOST = 70
 PATIENCE_SECONDS = 15.0
 """How long the others may take to end after one has."""
 LOOK_SECONDS = 0.05
+at_work = False
+"""Whether this process is a worker."""
 IN_ORDER = (0, 2, 130, 143)
 """Exit statuses that need no explanation beyond what the first worker has said."""
 
@@ -49,9 +51,11 @@ class Worker(NamedTuple):
 
 def take_up() -> socket.socket | None:
     """In a worker: speak to the user from now on, and stop when the supervisor is gone; the way to speak to that."""
+    global at_work
     told = os.environ.pop(SWITCH, None)
     if told is None:
         return None
+    at_work = True
     ours, out, err = map(int, told.split(":"))
     sys.stdout, sys.stderr = os.fdopen(out, "w"), os.fdopen(err, "w", buffering=1)
     boss = socket.socket(fileno=ours)

@@ -27,24 +27,9 @@ class Team:
     def __init__(self, spread: Spread, boss: socket.socket | None = None) -> None:
         self.spread, self.first, self._boss = spread, spread.first, boss
 
-    def together(self, action: Callable[[], T]) -> T:
-        """What `action` returns on each; where it fails on one, all fail for that reason."""
-        failed = None
-        try:
-            result = action()
-        except InputError as error:
-            failed = str(error)
-        failures = self.spread.of_each(int(failed is not None))
-        if any(failures):
-            number = failures.index(1)
-            said = self.spread.sent((failed or "").encode(), number).decode()
-            everywhere = all(failures) or number == 0
-            raise InputError(said if everywhere else f"process {number} of {len(failures)}: {said}")
-        return result
-
     def by_first(self, action: Callable[[], T]) -> T:
         """What `action` returns on the first process, of a kind that JSON holds; or its failure, everywhere."""
-        result: Any = self.together(lambda: action() if self.first else None)
+        result: Any = self.spread.together(lambda: action() if self.first else None)
         return self.spread.agreed(result)
 
     def same(self, number: int, what: str) -> None:

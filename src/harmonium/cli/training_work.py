@@ -63,9 +63,9 @@ def _work(options: argparse.Namespace, begun: float, stack: contextlib.ExitStack
     # Everything is checked before the folder is made, so that a mistake leaves nothing behind.
     run = _taken_up(options, stack, crew) if options.resume is not None else Run(options)
     options = run.options
-    dataset = crew.together(lambda: _dataset(options))
+    dataset = crew.spread.together(lambda: _dataset(options))
     crew.same(_fingerprint(dataset), "rows")
-    rbm, states = crew.together(lambda: _prepared(run, dataset, crew))
+    rbm, states = crew.spread.together(lambda: _prepared(run, dataset, crew))
     if dataset.schema is not None and crew.first:
         show_schema(dataset.schema, stderr=options.json)
     folder, config, history = _opened(run, dataset, stack, crew)

@@ -24,7 +24,7 @@ from jax.sharding import Mesh, PartitionSpec
 
 from harmonium import exact, model
 from harmonium.likelihood.annealing import Progress
-from harmonium.mesh import ALONE, DATA, Spread, divided
+from harmonium.mesh import ALONE, DATA, HIDDEN, Spread, divided
 from harmonium.model import RBM
 from harmonium.samplers import Tempered, tempering
 from harmonium.samplers.ladder import started_at
@@ -155,7 +155,7 @@ def _advance(
     key: Any, rbm: RBM, state: Tempered, directions: Any, length: Any, *, mesh: Mesh | None = None
 ) -> tuple[Tempered, Any]:
     """`length` steps, and each chain's averages of the statistics that are compared, `[C, 1 + COMPONENTS]`."""
-    at, whole = state.places(1), PartitionSpec()
+    at, whole = state.places(1 if mesh is None else mesh.shape[HIDDEN]), PartitionSpec()
     ins = (whole, jax.tree.map(lambda _: whole, rbm), at, whole, whole)
     return divided(mesh, _advanced, ins, (at, PartitionSpec(DATA)))(key, rbm, state, directions, length)
 

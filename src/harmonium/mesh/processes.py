@@ -35,6 +35,7 @@ def joined(coordinator: str | None, process: int | None, count: int | None) -> N
         process,
         initialization_timeout=START_SECONDS,
         heartbeat_timeout_seconds=HEARTBEAT_SECONDS,
+        shutdown_timeout_seconds=HEARTBEAT_SECONDS,
         **where,
     )
 

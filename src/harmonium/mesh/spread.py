@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +16,8 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from harmonium import checks
 from harmonium.checks import InputError
 from harmonium.mesh.axes import DATA, HIDDEN
+
+T = TypeVar("T")
 
 PIECE = 1 << 26
 """Bytes that are sent to other processes at once."""
@@ -40,12 +42,22 @@ def over(hidden: int = 1, devices: Sequence[Any] | None = None) -> Mesh:
 def divided(mesh: Mesh | None, function: Callable[..., Any], ins: Any, outs: Any) -> Callable[..., Any]:
     """`function` (traceable), run by each part of the data axis on its own of what lies along that.
 
-    Over hidden units XLA divides the work by itself. ins, outs: `PartitionSpec`s in the form of its arguments and its result.
+    Over hidden units XLA divides the work by itself, but does not choose where the result lies. ins, outs: `PartitionSpec`s in
+    the form of its arguments and of its result.
     """
-    if mesh is None or mesh.shape[DATA] == 1:
+    if mesh is None:
         return function
-    ins, outs = (jax.tree.map(_along_data, specs) for specs in (ins, outs))
-    return jax.shard_map(function, mesh=mesh, in_specs=ins, out_specs=outs, axis_names={DATA}, check_vma=False)
+    if mesh.shape[DATA] > 1:
+        ins_along, outs_along = (jax.tree.map(_along_data, specs) for specs in (ins, outs))
+        function = jax.shard_map(
+            function, mesh=mesh, in_specs=ins_along, out_specs=outs_along, axis_names={DATA}, check_vma=False
+        )
+
+    def pinned(*arguments: Any) -> Any:
+        result = function(*arguments)
+        return jax.tree.map(lambda x, spec: jax.lax.with_sharding_constraint(x, NamedSharding(mesh, spec)), result, outs)
+
+    return pinned
 
 
 def _along_data(spec: PartitionSpec) -> PartitionSpec:
@@ -145,6 +157,22 @@ class Spread:
     def now(self) -> float:
         """The first process's `time.monotonic()` (to be called on all processes)."""
         return float(self.agreed(time.monotonic()))
+
+    def together(self, action: Callable[[], T]) -> T:
+        """What `action` returns on each process; where it raises an `InputError` on one, all raise it (to be called on all)."""
+        if not self.several:
+            return action()
+        said = ""
+        try:
+            result = action()
+        except InputError as error:
+            said = str(error) or type(error).__name__
+        failures = self.of_each(int(said != ""))
+        if any(failures):
+            number = failures.index(1)
+            said = self.sent(said.encode(), number).decode()
+            raise InputError(said if number == 0 else f"process {number} of {len(failures)}: {said}")
+        return result
 
     def of_each(self, number: int) -> list[int]:
         """Every process's `number` (to be called on all processes)."""

@@ -148,17 +148,17 @@ class Batches:
         try:
             self._units.check(rows, "data", expected=self._expected)
         except InputError as error:
-            # The row numbers of that message are places in this window, which nobody knows.
-            bad = next(i for i, row in enumerate(rows) if not self._in_domain(row))
-            raise InputError(f"data row {self._before + order.ravel()[bad] + 1} cannot be used: {error}") from error
+            raise self._fault(rows, order.ravel()) from error
         return Read(self._spread.put_part(compact(rows).reshape(*order.shape, -1), PartitionSpec(None, DATA)))
 
-    def _in_domain(self, row: np.ndarray) -> bool:
-        try:
-            self._units.check(row, "data", expected=self._expected)
-        except InputError:
-            return False
-        return True
+    def _fault(self, rows: np.ndarray, numbers: np.ndarray) -> InputError:
+        """What is wrong, by the row's own number: the check of many rows knows only its place among them."""
+        for row, number in zip(rows, numbers, strict=True):
+            try:
+                self._units.check(row, "it", expected=self._expected)
+            except InputError as error:
+                return InputError(f"data row {self._before + number + 1} cannot be used: {error}")
+        raise AssertionError("every row by itself is sound")
 
     def _numbers(self, first: int, updates: int) -> np.ndarray:
         """The row numbers of so many updates from the first on, `[updates, B]`."""

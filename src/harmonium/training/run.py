@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import jax
@@ -176,7 +177,7 @@ class Run:
     def _advanced(self, carry: Carry, plan: Plan, windows: Windows, done: int, target: int) -> tuple[Carry, bool]:
         sound: Any = True
         while done < target:
-            window, first = windows.at(done)
+            window, first = self.spread.together(partial(windows.at, done))
             here = min(target, first + self.supply.length) - done
             carry, sound = advance(
                 carry,

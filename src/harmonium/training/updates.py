@@ -24,7 +24,7 @@ from jax.sharding import Mesh, PartitionSpec
 from harmonium import gradients, model
 from harmonium.checks import MOST
 from harmonium.gradients import Estimator
-from harmonium.mesh import ALONE, Spread, axes, divided
+from harmonium.mesh import ALONE, HIDDEN, Spread, axes, divided
 from harmonium.model import RBM
 from harmonium.samplers import clamped
 from harmonium.training import batches
@@ -110,7 +110,7 @@ def advance(
 ) -> tuple[Carry, Any]:
     """`count` updates, whose rows the window holds from place carry.step - first on; and whether the parameters are sound."""
     made = partial(_made, estimator=estimator, optimiser=optimiser, bfloat16=bfloat16)
-    at = places(carry.iterate, estimator, optimiser, 1)
+    at = places(carry.iterate, estimator, optimiser, 1 if mesh is None else mesh.shape[HIDDEN])
     at = at._replace(completed=None if carry.completed is None else at.completed)
     whole = PartitionSpec()
     ins = (at, batches.places(window), whole, whole, jax.tree.map(lambda _: whole, plan))
