@@ -4,7 +4,8 @@
 
 Each process computes with one thread and has the same work whatever their number. Beside one process and two joined ones, two
 that do not know of each other are timed (what the machine itself allows), and two joined ones whose sums over processes are
-left out (what remains is the work; the difference is communication, waiting for the other included). Rounds take turns.
+left out (what remains is the work; the difference is communication, waiting for the other included), and two that take the
+mean of their machines every eighth update (`synchronise_every`). Rounds take turns.
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ import numpy as np
 from benchmarks import here
 
 VISIBLE, HIDDEN = 784, 500
-ROWS = (200, 500, 1000, 2000)
+ROWS = (200, 500, 2000)
 """Of an update, a process; as many chains."""
 SIZES = (1, 1 << 10, 1 << 14, 1 << 17, VISIBLE * HIDDEN, 1 << 22)
 """Numbers (float32) that are summed over processes."""
-WAYS = ("one", "two apart", "two without sums", "two")
+WAYS = ("one", "two apart", "two without sums", "two", "two, every 8")
 
 
 def updates_per_second(rows: int, seconds: float, way: str, number: int, port: int) -> float:
@@ -38,7 +39,7 @@ def updates_per_second(rows: int, seconds: float, way: str, number: int, port: i
     from harmonium.gradients import centred, pcd
     from harmonium.mesh import axes
 
-    joined = way in ("two", "two without sums")
+    joined = way not in ("one", "two apart")
     if joined:
         mesh.joined(f"127.0.0.1:{port}", number, 2)
     if way == "two without sums":
@@ -54,6 +55,7 @@ def updates_per_second(rows: int, seconds: float, way: str, number: int, port: i
         follow=False,
         seconds_between_states=seconds,
         mesh=mesh.over() if joined else None,
+        synchronise_every=8 if way == "two, every 8" else 1,
     )
     speeds = []
     for state in states:
@@ -130,17 +132,17 @@ def measured(rounds: int, seconds: float) -> tuple[str, dict[str, object]]:
     best = {key: median(values) for key, values in speeds.items()}
     lines = []
     for rows in ROWS:
-        one, apart, without, two = (best[rows, way] for way in WAYS)
+        one, apart, without, two, eighth = (best[rows, way] for way in WAYS)
         lines.append(
             [
                 f"{rows:,}",
-                *(f"{1000 / value:.1f}" for value in (one, apart, without, two)),
-                *(f"{2 * value / one:.2f}" for value in (two, apart)),
-                f"{1 - two / without:.0%}",
+                *(f"{1000 / value:.1f}" for value in (one, apart, without, two, eighth)),
+                *(f"{2 * value / one:.2f}" for value in (apart, two, eighth)),
+                *(f"{1 - value / without:.0%}" for value in (two, eighth)),
             ]
         )
-    columns = ["rows and chains a process", "one, ms", "two apart", "two without sums", "two as one"]
-    columns += ["data per second against one", "two apart against one", "communication"]
+    columns = ["rows and chains a process", "one, ms", "two apart", "without sums", "two as one", "meeting every 8"]
+    columns += ["data a second against one: two apart", "two as one", "meeting every 8", "communication", "every 8"]
     text = here.table(columns, lines)
     text += "\n\n" + here.table(
         ["numbers summed over two processes", "ms", "MB/s"],

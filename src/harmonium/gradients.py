@@ -49,12 +49,13 @@ class Terms(NamedTuple):
 class Estimator(NamedTuple):
     """`init(key, rbm) -> state`; `gradient(key, rbm, state, v [B, V]) -> (gradient, state, terms)`; both traceable.
 
-    On a mesh `gradient` gets a part of the rows and of the chains, and gives that part's: the mean of all parts' is taken of
-    what it returns. To be used there a state has a method `places(hidden_shards)`, which says where its arrays lie.
+    On a mesh `gradient` gets a part of the rows and of the chains, and gives that part's, unless it is `whole`: then it has
+    taken the mean over all parts. To be used there a state has a method `places(hidden_shards)`: where its arrays lie.
     """
 
     init: Callable[[Any, RBM], Any]
     gradient: Callable[[Any, RBM, Any, Any], tuple[RBM, Any, Terms]]
+    whole: bool = False
 
 
 @cache
@@ -167,7 +168,10 @@ def centred(estimator: Estimator) -> Estimator:
 
     def gradient(key: Any, rbm: RBM, state: Centred, v: Any) -> tuple[RBM, Any, Terms]:
         slope, inner, terms = estimator.gradient(key, rbm, state.inner, v)
-        positive = axes.mean((terms.positive.visible.linear, terms.positive.hidden.linear))
+        positive = (terms.positive.visible.linear, terms.positive.hidden.linear)
+        if axes.parts() > 1:
+            # Taken together, since the parts wait for each other each time.
+            slope, positive = axes.mean((slope, positive))
         m, n = (old + SMOOTHING * (new - old) for old, new in zip(state[:2], positive, strict=True))
         n = _of_bounded(rbm.hidden, n)
         dv, dh = slope.visible.linear, slope.hidden.linear
@@ -178,7 +182,7 @@ def centred(estimator: Estimator) -> Estimator:
         slope = RBM(visible, hidden, slope.weights - m[:, None] * dh - dv[:, None] * n)
         return slope, Centred(m, n, inner), terms
 
-    return Estimator(init, gradient)
+    return Estimator(init, gradient, whole=True)
 
 
 def _of_bounded(hidden: Any, offsets: Any) -> Any:
@@ -188,8 +192,8 @@ def _of_bounded(hidden: Any, offsets: Any) -> Any:
 
 
 def _contracted(slope: RBM, terms: Terms, m: Any, n: Any) -> tuple[Any, Any]:
-    """slope.weights @ n and m @ slope.weights, by way of the pairs where there are any: they are far fewer numbers."""
-    if terms.pairs is None:
+    """slope.weights @ n and m @ slope.weights, by way of the pairs where there are any and all: they are far fewer numbers."""
+    if terms.pairs is None or axes.parts() > 1:
         return slope.weights @ n, m @ slope.weights
     (v, h), (w, g) = terms.pairs
     return (h @ n) @ v / len(v) - (g @ n) @ w / len(w), (v @ m) @ h / len(v) - (w @ m) @ g / len(w)

@@ -9,30 +9,18 @@ from pathlib import Path
 
 import on_eight_devices
 import pytest
+from on_eight_devices import CASES, MESHES
 
-QUICK = {
-    "arrays": ("bad input", "random numbers", "copies", "shares", "rows of a part", "checkpoints"),
-    "chains": ("stationarity", "ladders", "ladders of an estimate"),
+# Each kind of run on one of the meshes. By hand on all of them: python tests/mesh/on_eight_devices.py "cd on all".
+RUNS = [f"{name} on {MESHES[number % len(MESHES)]}" for number, name in enumerate(CASES)]
+QUICK = {"in short": ("bad input", "random numbers", "one update", "pcd, centred on 4x2")}
+SLOW = {
+    "arrays": ("copies", "shares", "rows of a part", "checkpoints"),
+    "chains": ("stationarity", "stationarity of ladders", "ladders", "ladders of an estimate", "checkpoints of ladders"),
     "likelihoods": ("annealed runs", "running estimates", "bracket"),
-    "updates": (
-        "one update",
-        "cd, sampled, all rows on 8x1",
-        "pcd, centred, adam, penalty on 4x2",
-        "pcd, bfloat16 on 8x1",
-        "ptt on 4x2",
-        "exact, centred on 2x1",
-    ),
-    "rows and units": (
-        "missing cells, all rows on 8x1",
-        "mapped on 8x1",
-        "sparse on 4x2",
-        "gaussian on 8x1",
-        "categorical on 4x2",
-        "mixed on 1x8",
-    ),
+    "runs": RUNS[::2],
+    "more runs": RUNS[1::2],
 }
-SLOW = {name: (f"{name} on all",) for name in on_eight_devices.CASES}
-SLOW["ladders, slow"] = ("stationarity of ladders", "checkpoints of ladders")
 
 
 def test_every_check_is_run():

@@ -83,6 +83,13 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         "--brake", metavar="N", type=int, nargs=2, help="first and last update of a brake that --patience put on, to repeat it"
     )
     group.add_argument("--average", metavar="X", type=number, help="share of the run that the average reaches back, 0: none")
+    group.add_argument(
+        "--synchronise-every",
+        metavar="N",
+        type=int,
+        default=1,
+        help="updates that several devices make apart before they take the mean of their machines (default: 1)",
+    )
     group.add_argument("--not-centred", action="store_true", help="follow the gradient itself, not the centred one")
     group.add_argument(
         "--precision",

@@ -63,9 +63,12 @@ def config_of(options: argparse.Namespace, dataset: Dataset, spread: Spread) -> 
     }
 
 
-def repeat(options: argparse.Namespace, updates: int, metrics: dict[str, float]) -> str | None:
-    """The command that gives the same machine again; None if the run diverged meanwhile, which comes at no set update."""
-    if "rate_cut" in metrics:
+def repeat(options: argparse.Namespace, updates: int, metrics: dict[str, float], parts: int) -> str | None:
+    """The command that gives the same machine again, on however many devices.
+
+    None if the run diverged meanwhile, which comes at no set update, or if `parts` devices worked apart.
+    """
+    if "rate_cut" in metrics or (parts > 1 and options.synchronise_every > 1):
         return None
     words = ["harmonium", "train", options.data, "--updates", str(updates), "--patience", "0"]
     if "horizon" not in metrics:

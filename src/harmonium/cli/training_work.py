@@ -73,7 +73,7 @@ def _work(options: argparse.Namespace, begun: float, stack: contextlib.ExitStack
     with Stopping() as stopping:
         state, stopped = follow(states, folder, options, keeper, stopping, history, crew)
     kept = int(state.metrics.get("best_step", state.step))
-    config |= {"updates": kept, "repeat": training_record.repeat(options, kept, state.metrics)}
+    config |= {"updates": kept, "repeat": training_record.repeat(options, kept, state.metrics, crew.spread.parts)}
     crew.by_first(lambda: _keep(state, rbm.visible, folder, dataset, config, stopped))
     if stopped is not None:
         how = f"; go on with: {_resuming(folder)}" if stopping.asked and not keeper.trouble else ""
@@ -151,6 +151,7 @@ def _prepared(run: Run, dataset: Dataset, crew: Team) -> tuple[RBM, Iterator[Tra
         bfloat16=options.precision == "bf16",
         resume=run.checkpoint,
         mesh=crew.spread.mesh,
+        synchronise_every=options.synchronise_every,
     )
     _trace(rbm, estimator, dataset.train)
     return rbm, states

@@ -7,7 +7,8 @@ no mesh is in force there is one part, and each function here is the identity.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -17,6 +18,20 @@ import numpy as np
 DATA, HIDDEN = "data", "hidden"
 SMALL = 1 << 15
 """Leaves of at most so many numbers are reduced together."""
+
+
+_apart = False
+
+
+@contextlib.contextmanager
+def apart() -> Iterator[None]:
+    """Code in which means and sums are of this part alone."""
+    global _apart
+    before, _apart = _apart, True
+    try:
+        yield
+    finally:
+        _apart = before
 
 
 def parts() -> int:
@@ -31,12 +46,12 @@ def number() -> Any:
 
 def mean(tree: Any) -> Any:
     """The mean over all parts, leaf by leaf."""
-    return _together(jax.lax.pmean, tree) if _within() else tree
+    return _together(jax.lax.pmean, tree) if _within() and not _apart else tree
 
 
 def total(tree: Any) -> Any:
     """The sum over all parts, leaf by leaf."""
-    return _together(jax.lax.psum, tree) if _within() else tree
+    return _together(jax.lax.psum, tree) if _within() and not _apart else tree
 
 
 def _together(reduce: Callable[[Any, str], Any], tree: Any) -> Any:

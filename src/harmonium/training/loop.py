@@ -27,6 +27,7 @@ from harmonium.training.clock import Clock
 from harmonium.training.monitor import EXACT_SECONDS, MOST_ROWS, Monitor
 from harmonium.training.patience import Brake, Patience
 from harmonium.training.run import Run, TrainState
+from harmonium.training.updates import check_apart
 
 DEFAULT_OPTIMISER = optax.sgd(0.1)
 MOST_COOLDOWN = 0.9
@@ -57,6 +58,7 @@ def train(
     seconds_between_states: float | Callable[[], float] = 1.0,
     resume: Checkpoint | None = None,
     mesh: Mesh | None = None,
+    synchronise_every: int = 1,
 ) -> Iterator[TrainState]:
     """Train `rbm` on `data`, yielding a `TrainState` at the start, about every second, and at the end.
 
@@ -91,6 +93,8 @@ def train(
             shared by all of them, the gradient is the mean of all shares, and the random numbers are those that one device
             would draw; so an update differs from one device's by rounding alone. If the devices belong to several processes,
             each of these must make the same calls.
+        synchronise_every: let the devices of a mesh make so many updates apart, each on its own rows and chains, before they
+            take the mean of their machines. More than 1 where meeting takes long; then the updates are no longer one device's.
 
     A run that diverges (a parameter is no longer a number or absurdly large, all chains are in one state that is no row's) goes
     back to the last state yielded and goes on at half its rate, up to four times.
@@ -140,8 +144,12 @@ def train(
     spread.check_shared(batch_size, "rows in an update")
     if rbm.hidden.size % spread.hidden:
         raise InputError(f"{rbm.hidden.size} hidden units cannot be shared evenly by {spread.hidden} devices")
+    every = checks.whole(synchronise_every, "synchronise_every")
     if mesh is not None:
-        _check_chains(rbm, estimator, spread)
+        _check_chains(rbm, estimator, spread, every)
+    incomplete = rows if isinstance(rows, np.ndarray) and rows.dtype.kind == "f" and np.isnan(rows).any() else None
+    if every > 1 and spread.parts > 1 and incomplete is not None:
+        raise InputError("rows with missing cells are completed by all devices together: synchronise_every must be 1")
     supply = Batches(rows, rbm.visible, batch_size, checks.seed(seed), expected, spread)
     run = Run(
         rbm=rbm,
@@ -153,7 +161,7 @@ def train(
         bfloat16=bfloat16,
         spacing=spacing,
         patience=Patience(patience) if patience else None,
-        incomplete=rows if isinstance(rows, np.ndarray) and rows.dtype.kind == "f" and np.isnan(rows).any() else None,
+        incomplete=incomplete,
         settings={
             "updates": updates,
             "epochs": epochs,
@@ -166,14 +174,18 @@ def train(
             "average": average,
             "bfloat16": bfloat16,
             "patience": float(patience),
+            "synchronise_every": every,
         },
         spread=spread,
+        every=every,
     )
     return run.states(seed, cooldown, average, None if brake is None else Brake(*brake), resume)
 
 
-def _check_chains(rbm: RBM, estimator: Estimator, spread: Spread) -> None:
+def _check_chains(rbm: RBM, estimator: Estimator, spread: Spread, every: int) -> None:
     state = jax.eval_shape(estimator.init, jax.random.key(0), jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), rbm))
+    if every > 1 and spread.parts > 1:
+        check_apart(state)
     at = gradients.places(state, spread.hidden)
     for leaf, spec in zip(jax.tree.leaves(state), jax.tree.leaves(at), strict=True):
         if DATA in spec:

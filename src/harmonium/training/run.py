@@ -77,6 +77,7 @@ class Run:
     incomplete: np.ndarray | None
     settings: dict[str, Any]
     spread: Spread
+    every: int = 1
     copying: float = 0.0
     brake: Brake | None = None
     cuts: int = 0
@@ -104,6 +105,7 @@ class Run:
             brake=on_device(self.brake or brake or NO_BRAKE),
             pace=jnp.float32(CUT**self.cuts),
             largest=jnp.float32(largest),
+            every=jnp.int32(self.every),
         )
         with closing(Windows(self.supply)) as windows:
             yield from self._states(carry, at, plan, windows, init_key)
@@ -125,7 +127,7 @@ class Run:
         """The state of a run that was stopped; its numbers go to where they belong."""
         progress = resume.progress
         for name, now in self.settings.items():
-            if (was := progress["settings"].get(name)) != now:
+            if (was := progress["settings"].get(name, now)) != now:
                 raise InputError(f"the run was begun with {name} {was}, but {now} is given: leave it as it was")
         carry = self._placed(resume.tree(carry), at)
         self.clock.go_on(progress["last"], progress["horizon"], progress["seconds"])
@@ -145,6 +147,8 @@ class Run:
         yield self._state(good, carry, speed, again=done > 0)
         while not ended:
             before, begun = time.monotonic(), done
+            # Whole rounds of updates between which devices work apart: where states are yielded must make no difference.
+            count = -(-count // self.every) * self.every
             target = done + (count if self.clock.last is None else min(count, self.clock.last - done))
             carry, sound = self._advanced(carry, plan, windows, done, target)
             taken = time.monotonic() - before
@@ -189,6 +193,7 @@ class Run:
                 optimiser=self.optimiser,
                 bfloat16=self.bfloat16,
                 mesh=self.spread.mesh,
+                apart=self.every > 1 and self.spread.parts > 1,
             )
             done += here
         return carry, bool(sound)

@@ -13,6 +13,7 @@ both terms: L. Younes, "Maximum likelihood estimation for Gibbsian fields", 1991
 
 from __future__ import annotations
 
+import contextlib
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -22,9 +23,9 @@ import optax
 from jax.sharding import Mesh, PartitionSpec
 
 from harmonium import gradients, model
-from harmonium.checks import MOST
+from harmonium.checks import MOST, InputError
 from harmonium.gradients import Estimator
-from harmonium.mesh import ALONE, HIDDEN, Spread, axes, divided
+from harmonium.mesh import ALONE, DATA, HIDDEN, Spread, axes, divided
 from harmonium.model import RBM
 from harmonium.samplers import clamped
 from harmonium.training import batches
@@ -50,7 +51,8 @@ class Carry(NamedTuple):
 class Plan(NamedTuple):
     """What of a run's settings may change without compiling anew; `horizon`: updates in all, 0 while that is not known;
     `brake`: from which update the steps fall to zero to which, both far away where there is none; `pace`: what the steps
-    are multiplied by since the run diverged, 1 before; `largest`: the absolute value beyond which a parameter means nothing."""
+    are multiplied by since the run diverged, 1 before; `largest`: the absolute value beyond which a parameter means nothing;
+    `every`: after how many updates devices that work apart meet."""
 
     key: Any
     horizon: Any
@@ -59,6 +61,7 @@ class Plan(NamedTuple):
     brake: Any
     pace: Any
     largest: Any
+    every: Any
 
 
 def on_device(brake: Brake) -> Brake:
@@ -95,7 +98,7 @@ def places(rbm: RBM, estimator: Estimator, optimiser: optax.GradientTransformati
     return Carry(whole, of_machine, of_machine, of_optimiser, gradients.places(estimator_state, hidden_shards), whole)
 
 
-@partial(jax.jit, static_argnames=("estimator", "optimiser", "bfloat16", "mesh"), donate_argnames="carry")
+@partial(jax.jit, static_argnames=("estimator", "optimiser", "bfloat16", "mesh", "apart"), donate_argnames="carry")
 def advance(
     carry: Carry,
     window: Window,
@@ -107,9 +110,13 @@ def advance(
     optimiser: optax.GradientTransformation,
     bfloat16: bool,
     mesh: Mesh | None = None,
+    apart: bool = False,
 ) -> tuple[Carry, Any]:
-    """`count` updates, whose rows the window holds from place carry.step - first on; and whether the parameters are sound."""
-    made = partial(_made, estimator=estimator, optimiser=optimiser, bfloat16=bfloat16)
+    """`count` updates, whose rows the window holds from place carry.step - first on; and whether the parameters are sound.
+
+    `apart`: the parts of a mesh work on machines of their own, and take the mean of these every so many updates and at the end.
+    """
+    made = partial(_made, estimator=estimator, optimiser=optimiser, bfloat16=bfloat16, apart=apart)
     at = places(carry.iterate, estimator, optimiser, 1 if mesh is None else mesh.shape[HIDDEN])
     at = at._replace(completed=None if carry.completed is None else at.completed)
     whole = PartitionSpec()
@@ -127,7 +134,10 @@ def _made(
     estimator: Estimator,
     optimiser: optax.GradientTransformation,
     bfloat16: bool,
+    apart: bool,
 ) -> tuple[Carry, Any]:
+    stop = carry.step + count
+
     def update(_: Any, carry: Carry) -> Carry:
         iterate = carry.iterate
         v = batches.batch(window, carry.step - first, iterate.weights.dtype)
@@ -139,8 +149,10 @@ def _made(
             v = clamped.renewed(jax.random.fold_in(key, 1), rounded, v, completed[rows], SWEEPS)
             # Another part may get these rows in the next epoch.
             completed = completed.at[axes.gathered(rows)].set(axes.gathered(v))
-        gradient, estimator_state, _terms = estimator.gradient(key, rounded, carry.estimator, v)
-        gradient = axes.mean(gradient)
+        with axes.apart() if apart else contextlib.nullcontext():
+            gradient, estimator_state, _terms = estimator.gradient(key, rounded, carry.estimator, v)
+            if not estimator.whole:
+                gradient = axes.mean(gradient)
         # optax descends, so it is given the gradient of -ln p.
         descent = jax.tree.map(jnp.negative, gradient)
         step, optimiser_state = optimiser.update(descent, carry.optimiser, iterate)
@@ -158,9 +170,32 @@ def _made(
             lambda: jax.tree.map(lambda old, new: old + weight * (new - old), carry.average, iterate),
             lambda: carry.average,
         )
-        return Carry(carry.step + 1, iterate, average, optimiser_state, estimator_state, completed)
+        after = Carry(carry.step + 1, iterate, average, optimiser_state, estimator_state, completed)
+        if apart:
+            meet = (after.step % plan.every == 0) | (after.step == stop)
+            after = jax.lax.cond(meet, partial(_met, estimator=estimator, optimiser=optimiser), lambda carry: carry, after)
+        return after
 
     carry = jax.lax.fori_loop(jnp.zeros_like(count), count, update, carry)
     # A comparison with NaN is false.
     sound = jnp.all(jnp.array([(jnp.abs(leaf) < plan.largest).all() for leaf in jax.tree.leaves(carry.iterate)]))
     return carry, sound
+
+
+def _met(carry: Carry, estimator: Estimator, optimiser: optax.GradientTransformation) -> Carry:
+    """What is one on all parts, the chains excepted, made one again: their mean."""
+    at = jax.tree.leaves(places(carry.iterate, estimator, optimiser, 1)._replace(completed=None))
+    leaves, form = jax.tree.flatten(carry)
+    own = [DATA not in spec and jnp.issubdtype(leaf.dtype, jnp.floating) for leaf, spec in zip(leaves, at, strict=True)]
+    means = iter(axes.mean([leaf for leaf, shared in zip(leaves, own, strict=True) if shared]))
+    return jax.tree.unflatten(form, [next(means) if shared else leaf for leaf, shared in zip(leaves, own, strict=True)])
+
+
+def check_apart(estimator_state: Any) -> None:
+    """Raise an `InputError` if parts cannot work apart with such an estimator: it keeps what is no mean of theirs."""
+    at = gradients.places(estimator_state, 1)
+    for leaf, spec in zip(jax.tree.leaves(estimator_state), jax.tree.leaves(at), strict=True):
+        if DATA not in spec and not jnp.issubdtype(leaf.dtype, jnp.floating):
+            raise InputError(
+                "ladders of chains adapt at every update, so devices must meet at every one: synchronise_every must be 1"
+            )
