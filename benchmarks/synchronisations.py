@@ -1,16 +1,21 @@
 """Where sums over devices are dear, what is worth more in each update: `python -m benchmarks.synchronisations [--record]`.
 
-A run makes a fixed number of updates, each of which is one sum over all devices, of more rows and chains, of more Gibbs sweeps
-of the chains, or of both. The held-out log likelihood is exact.
+First: a run makes a fixed number of updates, each of which is one sum over all devices, of more rows and chains, of more Gibbs
+sweeps of the chains, or of both. Then: eight devices (simulated) of 200 rows and chains each make a fixed number of updates,
+and meet at every one or more seldom. The held-out log likelihood is exact.
 """
 
 from __future__ import annotations
 
 import argparse
 import datetime
+import os
 import sys
 from pathlib import Path
 from statistics import mean, stdev
+from typing import Any
+
+import jax
 
 import harmonium as hm
 from benchmarks import here
@@ -20,12 +25,13 @@ from harmonium.training.settings import settings_for
 WAYS = ((200, 1), (800, 1), (3200, 1), (200, 4), (200, 16), (800, 4))
 """Rows (and as many chains) of an update, and Gibbs sweeps of a chain."""
 UPDATES = (500, 2000)
-SEEDS = 3
+EVERY = (1, 4, 16, 64)
+PARTS, HIDDEN, SEEDS = 8, 20, 3
 
 
-def log_likelihood(data: tuple, hidden: int, rows: int, sweeps: int, updates: int, seed: int) -> float:
+def log_likelihood(data: tuple, rows: int, sweeps: int, updates: int, seed: int, parts: int = 1, every: int = 1) -> float:
     train, valid, _ = data
-    rbm = hm.initial(train, hidden, seed=seed)
+    rbm = hm.initial(train, HIDDEN, seed=seed)
     settings = settings_for(len(train), rbm, "pcd-1")
     *_, state = hm.train(
         rbm,
@@ -39,8 +45,16 @@ def log_likelihood(data: tuple, hidden: int, rows: int, sweeps: int, updates: in
         seed=seed,
         follow=False,
         seconds_between_states=60.0,
+        mesh=hm.mesh.over(devices=jax.devices()[:parts]),
+        synchronise_every=every,
     )
     return hm.likelihood.evaluate(state.rbm, valid[:5000], method="exact").mean
+
+
+def over_seeds(*arguments: Any) -> str:
+    data, rows, sweeps, updates, *more = arguments
+    found = [log_likelihood(data, rows, sweeps, updates, seed, *more) for seed in range(SEEDS)]
+    return f"{mean(found):.2f} ({stdev(found):.2f})"
 
 
 def main() -> None:
@@ -48,23 +62,35 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of mnist_binarized_larochelle.npz")
     parser.add_argument("--record", action="store_true", help="append the table to RESULTS.md")
     given = parser.parse_args()
+    os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={PARTS}"  # before JAX looks at its devices
     lines = []
-    for name, hidden in (("mnist", 20), ("plants", 20)):
+    for name in ("mnist", "plants"):
         data = here.binary(given.data, name)
         for rows, sweeps in WAYS:
-            cells = []
-            for updates in UPDATES:
-                found = [log_likelihood(data, hidden, rows, sweeps, updates, seed) for seed in range(SEEDS)]
-                cells.append(f"{mean(found):.2f} ({stdev(found):.2f})")
+            cells = [over_seeds(data, rows, sweeps, updates) for updates in UPDATES]
             arithmetic = rows * (2 + (1 + 2 * sweeps)) / (WAYS[0][0] * 5)
             lines.append([name, f"{rows:,}", str(sweeps), f"{arithmetic:.1f}", *cells])
             print(lines[-1], flush=True)
-    columns = ["data", "rows and chains", "sweeps", "arithmetic", *(f"after {updates:,} updates" for updates in UPDATES)]
+    apart = []
+    for name in ("digits", "plants"):
+        data = here.binary(given.data, name)
+        apart.append([name, over_seeds(data, 200, 1, UPDATES[-1])])
+        for every in EVERY:
+            apart[-1].append(over_seeds(data, PARTS * 200, 1, UPDATES[-1], PARTS, every))
+        print(apart[-1], flush=True)
     text = (
         f"\n## {datetime.date.today()}: what is worth more in an update, where each is a sum over devices\n\n"
-        f"`python -m benchmarks.synchronisations {' '.join(sys.argv[1:])}`; {here.header('harmonium')}. 20 hidden units, rate, "
-        f"cooldown and penalty by default; exact held-out log likelihood (5,000 rows), mean of {SEEDS} seeds and "
-        "their standard deviation.\n\n" + here.table(columns, lines) + "\n"
+        f"`python -m benchmarks.synchronisations {' '.join(sys.argv[1:])}`; {here.header('harmonium')}. {HIDDEN} hidden units, "
+        f"rate, cooldown and penalty by default; exact held-out log likelihood (5,000 rows), mean of {SEEDS} seeds and "
+        "their standard deviation.\n\n"
+        + here.table(
+            ["data", "rows and chains", "sweeps", "arithmetic", *(f"after {updates:,} updates" for updates in UPDATES)], lines
+        )
+        + f"\n\n{UPDATES[-1]:,} updates by {PARTS} devices, 200 rows and chains each:\n\n"
+        + here.table(
+            ["data", "one device", *(f"meeting every {every}" if every > 1 else "all meeting" for every in EVERY)], apart
+        )
+        + "\n"
     )
     print(text)
     if given.record:

@@ -418,6 +418,63 @@ def going_on(name: str, data: Any, meshes: tuple[str, str]) -> None:
                 np.testing.assert_array_equal(one, other)
 
 
+# Devices that work apart for some updates.
+
+
+def apart_on_the_same_rows() -> None:
+    """Parts that all have the same rows and no chains stay one machine, however rarely they meet."""
+    few = ROWS[:24]
+    many = Case(hm.centred(gradients.exact()), np.tile(few, (8, 1)), 8, options=dict(batch_size=8 * 24))
+    one = many._replace(data=few, options=dict(batch_size=24)).trained("1")
+    for every in (1, 7):
+        assert distance(many.trained("8x1", synchronise_every=every).rbm, one.rbm) < CLOSE
+
+
+def apart_wherever_states_are_yielded() -> None:
+    """Rounds of updates are whole, so looking often changes no bit; after each look the machine is one on all devices."""
+    case = Case(hm.centred(hm.pcd(1, CHAINS)))
+    often, seldom = (
+        case.trained("4x2", updates=43, synchronise_every=4, seconds_between_states=seconds) for seconds in (1e-6, 60.0)
+    )
+    for a, b in zip(jax.tree.leaves(often.iterate), jax.tree.leaves(seldom.iterate), strict=True):
+        np.testing.assert_array_equal(a, b)
+    alone = case.trained("4x2", updates=43)
+    assert distance(often.iterate, alone.iterate) > CLOSE  # or they did not work apart
+    watched("4x2", case._replace(options=dict(synchronise_every=4)), lambda carry: copies_agree(carry.iterate.weights))
+    states = hm.train(
+        hm.initial(ROWS, 16, scale=0.2),
+        ROWS,
+        case.estimator,
+        case.optimiser,
+        batch_size=48,
+        updates=43,
+        follow=False,
+        mesh=over("4x2"),
+        synchronise_every=4,
+        seconds_between_states=1e-6,
+    )
+    stopped = next(state.checkpoint() for state in states if state.step >= 13)
+    again = case.trained("4x2", updates=43, synchronise_every=4, resume=stopped)
+    for a, b in zip(jax.tree.leaves(often.iterate), jax.tree.leaves(again.iterate), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def apart_as_good() -> None:
+    """Machines of devices that meet seldom are as likely as those of devices that meet always: a test of means over seeds."""
+
+    def found(every: int) -> list[float]:
+        case = Case(hm.centred(hm.pcd(1, CHAINS)), hidden=8, optimiser=optax.sgd(0.1))
+        states = (case.trained("8x1", 600, seed, synchronise_every=every) for seed in range(6))
+        return [float(np.mean(exact.log_likelihood(state.rbm, ROWS))) for state in states]
+
+    always, seldom = found(1), found(8)
+    print(np.mean(always), np.mean(seldom), np.std(always), np.std(seldom))
+    assert stats.ttest_ind(always, seldom, equal_var=False).pvalue > FALSE_ALARM
+    # A quarter of what there is to learn would be noticed.
+    learnt = np.mean(always) - float(np.mean(exact.log_likelihood(hm.initial(ROWS, 8), ROWS)))
+    assert stats.ttest_ind(always, np.array(seldom) - learnt / 4, equal_var=False).pvalue < FALSE_ALARM
+
+
 # Bad input.
 
 
@@ -431,10 +488,13 @@ def bad_input() -> None:
     own = gradients.Estimator(lambda *_: Placeless(jnp.zeros(())), gradients.exact().gradient)
     devices = np.array(jax.devices())
 
-    def train(on: Any = "8x1", estimator: Any = None, batch: int = 48, hidden: int = 16) -> Any:
+    def train(
+        on: Any = "8x1", estimator: Any = None, batch: int = 48, hidden: int = 16, data: Any = ROWS, every: Any = 1
+    ) -> Any:
         at = over(on) if isinstance(on, str) else on
         rbm = hm.initial(ROWS, hidden)
-        return lambda: hm.train(rbm, ROWS, estimator or hm.pcd(1, CHAINS), batch_size=batch, updates=1, mesh=at)
+        estimator = estimator or hm.pcd(1, CHAINS)
+        return lambda: hm.train(rbm, data, estimator, batch_size=batch, updates=1, mesh=at, synchronise_every=every)
 
     for call, words in (
         (train(batch=50), r"^50 rows in an update cannot be shared evenly by 8 devices; 48 can$"),
@@ -448,6 +508,9 @@ def bad_input() -> None:
         (train(Mesh(devices, (DATA,))), r"mesh must have the axes data and hidden"),
         (train(estimator=own), r"state, a Placeless, has no method places"),
         (train(estimator=hm.centred(own)), r"state, a Placeless, has no method places"),
+        (train(every=0), r"^synchronise_every must be a whole number of at least 1"),
+        (train(estimator=gradients.by_name("pt-1", CHAINS), every=2), r"^ladders of chains .* synchronise_every must be 1$"),
+        (train(data=HOLES, every=2), r"^rows with missing cells .* synchronise_every must be 1$"),
         (lambda: mesh.over(3), r"8 devices cannot be divided into groups of 3"),
         (lambda: mesh.over(0), r"hidden must be a whole number of at least 1"),
         (lambda: mesh.over(16), r"8 devices cannot be divided into groups of 16"),
@@ -463,6 +526,9 @@ def bad_input() -> None:
 
 
 CHECKS = {
+    "apart on the same rows": apart_on_the_same_rows,
+    "apart wherever states are yielded": apart_wherever_states_are_yielded,
+    "apart as good": apart_as_good,
     "one update": one_update,
     "copies": copies,
     "shares": shares,

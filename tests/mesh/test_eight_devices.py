@@ -18,6 +18,7 @@ SLOW = {
     "arrays": ("copies", "shares", "rows of a part", "checkpoints"),
     "chains": ("stationarity", "stationarity of ladders", "ladders", "ladders of an estimate", "checkpoints of ladders"),
     "likelihoods": ("annealed runs", "running estimates", "bracket"),
+    "apart": ("apart on the same rows", "apart wherever states are yielded", "apart as good"),
     "runs": RUNS[::2],
     "more runs": RUNS[1::2],
 }

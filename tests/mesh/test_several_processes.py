@@ -22,7 +22,6 @@ import harmonium as hm
 from harmonium.training import Checkpoint
 
 TIMEOUT = 240
-each_count = pytest.mark.parametrize("count", [2, pytest.param(4, marks=pytest.mark.slow)])
 
 
 def together(task: str, count: int, folder: Path) -> list[dict[str, Any]]:
@@ -53,7 +52,7 @@ def machine_like(rbm: Any, leaves: list[Any]) -> Any:
     return jax.tree.unflatten(jax.tree.structure(rbm), [np.array(leaf, np.float32) for leaf in leaves])
 
 
-@each_count
+@pytest.mark.parametrize("count", [2, pytest.param(4, marks=pytest.mark.slow)])
 def test_processes_agree_and_train_what_one_process_trains(tmp_path, count):
     found = together("talk", count, tmp_path)
     assert [each["share"] for each in found] == [[number, count] for number in range(count)]
@@ -81,7 +80,8 @@ def test_processes_agree_and_train_what_one_process_trains(tmp_path, count):
     assert min(far) < CLOSE
 
 
-@each_count
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [2, 4])
 def test_each_process_reads_its_own_share_and_the_machine_is_as_good(tmp_path, count):
     """As good as one process's, by the exact log likelihoods of several seeds: a t test at the false-alarm rate."""
     found = together("read", count, tmp_path)
