@@ -67,13 +67,13 @@ def stops(how: signal.Signals, number: int, chance: random.Random) -> Counter[st
         expected = whole(folder)
         while found["stops"] < number:
             left = min(STOPS_A_RUN, number - found["stops"])
-            found += one_run(folder / f"{found['runs']}", how, left, expected, chance)
+            found.update(one_run(folder / f"{found['runs']}", how, left, expected, chance))  # noughts are counted too
             print(how.name, dict(found), flush=True)
     return found
 
 
 def one_run(folder: Path, how: signal.Signals, most: int, expected: hm.RBM, chance: random.Random) -> Counter[str]:
-    found = Counter(runs=1)
+    found = Counter(runs=1, stops=0, lost=0, differ=0, tracebacks=0)
     folder.mkdir()
     stopped = 0
     while True:
@@ -155,7 +155,7 @@ def full_disk() -> Counter[str]:
 
 def damaged_files(number: int, chance: random.Random) -> Counter[str]:
     """Files that are cut off, have flipped bits, other tensors, absurd shapes or a huge header; none may load as if whole."""
-    found: Counter[str] = Counter()
+    found: Counter[str] = Counter(files=0, loaded=0, tracebacks=0)
     rows = np.random.default_rng(0).integers(0, 2, size=(50, 12))
     state = next(iter(hm.train(hm.initial(rows, 8), rows, hm.pcd(1, chains=10), updates=1)))
     with tempfile.TemporaryDirectory() as name:

@@ -1,11 +1,11 @@
-"""Several processes as one: data per second against one process, what communication takes, and what a sum of arrays costs.
+"""Two processes as one: data per second against one process, what communication takes, and what a sum of arrays costs.
 
-    python -m benchmarks.processes [--rounds 3] [--seconds 4] [--record]
+    python -m benchmarks.processes [--rounds 15] [--record]
 
-Each process computes with one thread and has the same work whatever their number. Beside one process and two joined ones, two
-that do not know of each other are timed (what the machine itself allows), and two joined ones whose sums over processes are
-left out (what remains is the work; the difference is communication, waiting for the other included), and two that take the
-mean of their machines every eighth update (`synchronise_every`). Rounds take turns.
+Each process computes with one thread and has the same work in an update whatever their number. Five ways take turns, a second
+or so each, in the same two processes, so that whatever else the machine does falls on all alike: the first process alone;
+both, each for itself (what the machine itself allows); both as one; both as one, taking the mean of their machines every eighth
+update; and every sixteenth (from the three follows what communication takes, waiting for the slower one included).
 """
 
 from __future__ import annotations
@@ -26,45 +26,49 @@ import numpy as np
 from benchmarks import here
 
 VISIBLE, HIDDEN = 784, 500
-ROWS = (200, 500, 2000)
+ROWS = (200, 500, 1000, 2000)
 """Of an update, a process; as many chains."""
 SIZES = (1, 1 << 10, 1 << 14, 1 << 17, VISIBLE * HIDDEN, 1 << 22)
 """Numbers (float32) that are summed over processes."""
-WAYS = ("one", "two apart", "two without sums", "two", "two, every 8")
+SECONDS, WARM = 0.7, 6
+"""Of a turn; and the states that a run may take to find its pace."""
+SELDOM = 16
 
 
-def updates_per_second(rows: int, seconds: float, way: str, number: int, port: int) -> float:
+def updates_per_second(rows: int, rounds: int, number: int, port: int) -> dict[str, list[float]]:
     import harmonium as hm
     from harmonium import mesh
     from harmonium.gradients import centred, pcd
-    from harmonium.mesh import axes
 
-    joined = way not in ("one", "two apart")
-    if joined:
-        mesh.joined(f"127.0.0.1:{port}", number, 2)
-    if way == "two without sums":
-        axes.mean = axes.total = lambda tree: tree
+    mesh.joined(f"127.0.0.1:{port}", number, 2)
+    both = mesh.over()
+    spread = mesh.Spread(both)
     data = (np.random.default_rng(0).random((20_000, VISIBLE)) < 0.2).astype(np.uint8)
-    total = 2 * rows if joined else rows
-    states = hm.train(
-        hm.initial(data, HIDDEN),
-        data,
-        centred(pcd(1, chains=total)),
-        batch_size=total,
-        updates=10**9,
-        follow=False,
-        seconds_between_states=seconds,
-        mesh=mesh.over() if joined else None,
-        synchronise_every=8 if way == "two, every 8" else 1,
-    )
-    speeds = []
-    for state in states:
-        if state.step:
-            speeds.append(state.metrics["updates_per_second"])
-        if len(speeds) == 5:  # the first ones are short, to find the pace
-            break
-    states.close()
-    return float(median(speeds[-2:]))
+
+    def run(parts: int, every: int = 1):  # type: ignore[no-untyped-def]
+        states = hm.train(
+            hm.initial(data, HIDDEN),
+            data,
+            centred(pcd(1, chains=parts * rows)),
+            batch_size=parts * rows,
+            updates=10**9,
+            follow=False,
+            seconds_between_states=SECONDS,
+            mesh=both if parts > 1 else None,
+            synchronise_every=every,
+        )
+        for _ in range(WARM):
+            next(states)
+        return states
+
+    alone, together, eighth, seldom = run(1), run(2), run(2, 8), run(2, SELDOM)
+    found: dict[str, list[float]] = defaultdict(list)
+    for _ in range(rounds):
+        for way, states in (("one", alone), ("apart", alone), ("two", together), ("eighth", eighth), ("seldom", seldom)):
+            spread.of_each(0)
+            if way != "one" or number == 0:
+                found[way].append(next(states).metrics["updates_per_second"])
+    return found
 
 
 def seconds_of_sums(number: int, port: int) -> dict[int, float]:
@@ -117,44 +121,49 @@ def run(task: dict[str, object], processes: int) -> list[object]:
     return [json.loads(process.communicate(timeout=300)[0].splitlines()[-1]) for process in started]
 
 
-def measured(rounds: int, seconds: float) -> tuple[str, dict[str, object]]:
-    speeds: dict[tuple[int, str], list[float]] = defaultdict(list)
-    for _ in range(rounds):
-        for rows in ROWS:
-            for way in WAYS:
-                found = run({"rows": rows, "seconds": seconds, "way": way}, 1 if way == "one" else 2)
-                speeds[rows, way].append(float(np.mean(found)))  # type: ignore[arg-type]
-                print(rows, way, found, flush=True)
-    sums: dict[int, list[float]] = defaultdict(list)
-    for _ in range(rounds):
-        for size, taken in run({"sums": True}, 2)[0].items():  # type: ignore[attr-defined]
-            sums[int(size)].append(taken)
-    best = {key: median(values) for key, values in speeds.items()}
+def measured(rounds: int) -> str:
     lines = []
     for rows in ROWS:
-        one, apart, without, two, eighth = (best[rows, way] for way in WAYS)
+        first, second = run({"rows": rows, "rounds": rounds}, 2)
+        assert isinstance(first, dict)
+        assert isinstance(second, dict)
+        one, two, eighth, seldom = (1 / median(first[way]) for way in ("one", "two", "eighth", "seldom"))
+        meeting = (two - seldom) * SELDOM / (SELDOM - 1)
+        apart = median([*first["apart"], *second["apart"]])
+        # Of each round by itself: what the machine does meanwhile falls on both ways.
+        against = {way: median(2 * b / a for a, b in zip(first["one"], first[way], strict=True)) for way in first}
+        against["apart"] = median((a + b) / c for a, b, c in zip(first["apart"], second["apart"], first["one"], strict=True))
         lines.append(
             [
                 f"{rows:,}",
-                *(f"{1000 / value:.1f}" for value in (one, apart, without, two, eighth)),
-                *(f"{2 * value / one:.2f}" for value in (apart, two, eighth)),
-                *(f"{1 - value / without:.0%}" for value in (two, eighth)),
+                *(f"{1000 * value:.1f}" for value in (one, 1 / apart, two, eighth)),
+                *(f"{against[way]:.2f}" for way in ("apart", "two", "eighth")),
+                *(f"{share:.0%}" for share in (meeting / two, meeting / 8 / eighth)),
             ]
         )
-    columns = ["rows and chains a process", "one, ms", "two apart", "without sums", "two as one", "meeting every 8"]
+        print(lines[-1], flush=True)
+    columns = ["rows and chains a process", "one, ms", "two apart", "two as one", "meeting every 8"]
     columns += ["data a second against one: two apart", "two as one", "meeting every 8", "communication", "every 8"]
-    text = here.table(columns, lines)
-    text += "\n\n" + here.table(
-        ["numbers summed over two processes", "ms", "MB/s"],
-        [[f"{size:,}", f"{1000 * median(times):.2f}", f"{4e-6 * size / median(times):.0f}"] for size, times in sums.items()],
+    sums: dict[int, list[float]] = defaultdict(list)
+    for _ in range(3):
+        for size, taken in run({"sums": True}, 2)[0].items():  # type: ignore[attr-defined]
+            sums[int(size)].append(taken)
+    return (
+        here.table(columns, lines)
+        + "\n\n"
+        + here.table(
+            ["numbers summed over two processes", "ms", "MB/s"],
+            [
+                [f"{size:,}", f"{1000 * median(times):.2f}", f"{4e-6 * size / median(times):.0f}"]
+                for size, times in sums.items()
+            ],
+        )
     )
-    return text, {"speeds": {f"{rows} {way}": values for (rows, way), values in speeds.items()}, "sums": sums}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=2.0, help="of a measurement")
+    parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--record", action="store_true", help="append the tables to RESULTS.md")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -163,12 +172,12 @@ def main() -> None:
         found = seconds_of_sums(task["number"], task["port"]) if task.pop("sums", False) else updates_per_second(**task)
         print("\n" + json.dumps(found), flush=True)
         os._exit(0)  # two that were joined need not wait for each other
-    text, _ = measured(given.rounds, given.seconds)
+    text = measured(given.rounds)
     arguments = " ".join(sys.argv[1:])
     text = (
         f"\n## {datetime.date.today()}: two processes as one, {VISIBLE}x{HIDDEN}\n\n"
         f"`python -m benchmarks.processes {arguments}`; {here.header('harmonium')}. Times of an update in ms, median of "
-        f"{given.rounds} rounds; PCD-1, centred, one thread a process.\n\n{text}\n"
+        f"{given.rounds} turns; PCD-1, centred, one thread a process.\n\n{text}\n"
     )
     print(text)
     if given.record:

@@ -22,7 +22,7 @@ from benchmarks import here
 from harmonium.gradients import centred, pcd
 from harmonium.training.settings import settings_for
 
-WAYS = ((200, 1), (800, 1), (3200, 1), (200, 4), (200, 16), (800, 4))
+WAYS = ((200, 1), (800, 1), (200, 4), (200, 16), (800, 4))
 """Rows (and as many chains) of an update, and Gibbs sweeps of a chain."""
 UPDATES = (500, 2000)
 EVERY = (1, 4, 16, 64)

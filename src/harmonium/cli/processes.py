@@ -7,6 +7,7 @@ import os
 import socket
 from collections.abc import Callable
 
+from harmonium.checks import InputError
 from harmonium.cli import cluster, supervisor
 from harmonium.cli.cluster import Place
 
@@ -31,6 +32,8 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, work: Callable[[Place | None, socket.socket | None], int | None]) -> int | None:
     """Call `work`, as one of several processes told its place and how to speak to the supervisor; or be that supervisor."""
+    if os.name == "nt" and (options.processes or 1) > 1:
+        raise InputError("--processes starts processes as only POSIX systems can: use WSL, or one process")
     boss = supervisor.take_up()
     if boss is not None:
         options.processes = None  # they are started
