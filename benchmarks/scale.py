@@ -43,9 +43,9 @@ class Machine:
 
 MACHINES = (
     # Measured: `python -m benchmarks.processes`, in RESULTS.md.
-    Machine("one thread of this processor each, loopback", 80e9, 1.0e9, 0.15e-3, 0.2e-3),
-    # The thread as measured; a network of 25 Gb/s from its name.
-    Machine("the same threads, 25 Gb/s between computers", 80e9, 3.1e9, 0.05e-3, 0.2e-3),
+    Machine("one thread of a Xeon at 2.80 GHz each, Gloo over loopback", 70e9, 0.42e9, 0.3e-3, 0.2e-3),
+    # Sixteen such threads, if they are sixteen times as fast; a network of 25 Gb/s from its name.
+    Machine("computers of 16 such threads, 25 Gb/s between them", 16 * 70e9, 2.5e9, 0.1e-3, 0.2e-3),
     # From data sheets, at 60 % of the tensor cores' TF32 and 80 % of the links; nothing here was measured.
     Machine("H200, NVLink", 300e12, 360e9, 8e-6, 60e-6),
     Machine("H200, 400 Gb/s each", 300e12, 40e9, 10e-6, 60e-6),

@@ -87,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except Exception:
         if not supervisor.at_work:
             raise
-        traceback.print_exc()
+        traceback.print_exc(file=sys.__stderr__)  # which the supervisor keeps, and says where
         status = 1
     if status == INTERRUPTED or (status and supervisor.at_work):
         # Compiled code may still be running in threads of its own, which an orderly end of the interpreter can crash; and the

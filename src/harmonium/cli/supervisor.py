@@ -172,7 +172,8 @@ def _watched(passed: _Passed, place: Place | None) -> int:
 
 def _story(workers: list[Worker], place: Place | None) -> str:
     """What happened, in one line, and how to go on."""
-    guilty = next((each for each in workers if not each.blameless), None)
+    # Who was killed comes before who failed: that may be because of it.
+    guilty = min((each for each in workers if not each.blameless), key=lambda each: each.process.returncode, default=None)
     if guilty is None:
         what = "another process of this run has ended or can no longer be reached, and so this one ended"
     else:
