@@ -12,9 +12,6 @@ hours on two cores.
 from __future__ import annotations
 
 import argparse
-import datetime
-import shlex
-import sys
 from pathlib import Path
 
 from benchmarks import (
@@ -81,19 +78,7 @@ def main() -> None:
         if name not in given.only:
             continue
         print(f"== {title}", flush=True)
-        head = here.header(*PACKAGES)
-        text = measure()
-        command = "python -m benchmarks " + shlex.join(_without_paths(sys.argv[1:]))
-        entry = f"\n## {datetime.date.today()}: {title}\n\n`{command}`; {head}.\n\n{text}\n"
-        if given.record:
-            with (Path(__file__).parent / "RESULTS.md").open("a", encoding="utf-8") as file:
-                file.write(entry)
-        else:
-            print(entry)
-
-
-def _without_paths(words: list[str]) -> list[str]:
-    return ["FOLDER" if before in ("--data", "--out") else word for before, word in zip(["", *words], words, strict=False)]
+        here.finish("benchmarks", title, "\n\n" + measure(), given.record, PACKAGES)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ included, to the end of the first update, and of the first state after it.
 from __future__ import annotations
 
 import argparse
-import datetime
 import os
 import signal
 import subprocess
@@ -94,8 +93,6 @@ def main() -> None:
         resumed = [timed(folder, ["train", "--resume", "run"], 4) for _ in range(TURNS)]
     writing = 1000 * median(fresh["written"][2:])
     text = (
-        f"\n## {datetime.date.today()}: checkpoints and going on, 784x500\n\n"
-        f"`python -m benchmarks.checkpoints {' '.join(sys.argv[1:])}`; {here.header('harmonium')}.\n\n"
         f"A checkpoint of {size / 2**20:.1f} MiB is written, flushed and renamed in {writing:.0f} ms (median of "
         f"{len(fresh['written']) - 2}; {1000 * min(fresh['written']):.0f} to {1000 * max(fresh['written']):.0f}): one a minute "
         f"takes {writing / 60_000:.2%} of the time.\n\n"
@@ -106,12 +103,8 @@ def main() -> None:
                 for what, key in (("to the end of the first update", "update"), ("to the first state after it", "state"))
             ],
         )
-        + "\n"
     )
-    print(text)
-    if given.record:
-        with (Path(__file__).parent / "RESULTS.md").open("a", encoding="utf-8") as file:
-            file.write(text)
+    here.finish("benchmarks.checkpoints", "checkpoints and going on, 784x500", text, given.record)
 
 
 def _all(runs: list[dict[str, list[float]]], key: str) -> str:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import datetime
 import json
 import os
 import random
@@ -343,13 +342,7 @@ def main() -> None:
         [what, ", ".join(f"{number:,} {name}" for name, number in found.items()) or "not done: needs root"]
         for what, found in counts.items()
     ]
-    arguments = " ".join(sys.argv[1:])
-    text = f"\n## {datetime.date.today()}: faults\n\n`python -m benchmarks.faults {arguments}`; {here.header('harmonium')}.\n\n"
-    text += here.table(["", "counted"], lines) + "\n"
-    print(text)
-    if given.record:
-        with (Path(__file__).parent / "RESULTS.md").open("a", encoding="utf-8") as file:
-            file.write(text)
+    here.finish("benchmarks.faults", "faults", "\n\n" + here.table(["", "counted"], lines), given.record)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime
 import os
 import platform
+import shlex
+import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -35,6 +37,19 @@ def _version(name: str) -> str:
         return version(name)
     except PackageNotFoundError:
         return "absent"
+
+
+def finish(module: str, title: str, text: str, record: bool, packages: tuple[str, ...] = ("harmonium",)) -> None:
+    """Print the entry of a benchmark, and append it to RESULTS.md if it is to be recorded."""
+    words = sys.argv[1:]
+    without = ["FOLDER" if before in ("--data", "--out") else word for before, word in zip(["", *words], words, strict=False)]
+    command = shlex.join(["python", "-m", module, *without])
+    entry = f"\n## {datetime.date.today()}: {title}\n\n`{command}`; {header(*packages)}."
+    entry = f"{entry}{'' if text.startswith(chr(10)) else ' '}{text}".rstrip() + "\n"
+    print(entry)
+    if record:
+        with (Path(__file__).parent / "RESULTS.md").open("a", encoding="utf-8") as file:
+            file.write(entry)
 
 
 def table(columns: list[str], rows: list[list[str]]) -> str:

@@ -11,14 +11,12 @@ update; and every sixteenth (from the three follows what communication takes, wa
 from __future__ import annotations
 
 import argparse
-import datetime
 import json
 import os
 import socket
 import subprocess
 import sys
 from collections import defaultdict
-from pathlib import Path
 from statistics import median
 
 import numpy as np
@@ -172,17 +170,9 @@ def main() -> None:
         found = seconds_of_sums(task["number"], task["port"]) if task.pop("sums", False) else updates_per_second(**task)
         print("\n" + json.dumps(found), flush=True)
         os._exit(0)  # two that were joined need not wait for each other
-    text = measured(given.rounds)
-    arguments = " ".join(sys.argv[1:])
-    text = (
-        f"\n## {datetime.date.today()}: two processes as one, {VISIBLE}x{HIDDEN}\n\n"
-        f"`python -m benchmarks.processes {arguments}`; {here.header('harmonium')}. Times of an update in ms, median of "
-        f"{given.rounds} turns; PCD-1, centred, one thread a process.\n\n{text}\n"
-    )
-    print(text)
-    if given.record:
-        with (Path(__file__).parent / "RESULTS.md").open("a", encoding="utf-8") as file:
-            file.write(text)
+    text = f"Times of an update in ms, median of {given.rounds} turns; PCD-1, centred, one thread a process.\n\n"
+    title = f"two processes as one, {VISIBLE}x{HIDDEN}"
+    here.finish("benchmarks.processes", title, text + measured(given.rounds), given.record)
 
 
 if __name__ == "__main__":

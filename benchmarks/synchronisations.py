@@ -8,9 +8,7 @@ and meet at every one or more seldom. The held-out log likelihood is exact.
 from __future__ import annotations
 
 import argparse
-import datetime
 import os
-import sys
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -79,10 +77,8 @@ def main() -> None:
             apart[-1].append(over_seeds(data, PARTS * 200, 1, UPDATES[-1], PARTS, every))
         print(apart[-1], flush=True)
     text = (
-        f"\n## {datetime.date.today()}: what is worth more in an update, where each is a sum over devices\n\n"
-        f"`python -m benchmarks.synchronisations {' '.join(sys.argv[1:])}`; {here.header('harmonium')}. {HIDDEN} hidden units, "
-        f"rate, cooldown and penalty by default; exact held-out log likelihood (5,000 rows), mean of {SEEDS} seeds and "
-        "their standard deviation.\n\n"
+        f"{HIDDEN} hidden units, rate, cooldown and penalty by default; exact held-out log likelihood (5,000 rows), mean of "
+        f"{SEEDS} seeds and their standard deviation.\n\n"
         + here.table(
             ["data", "rows and chains", "sweeps", "arithmetic", *(f"after {updates:,} updates" for updates in UPDATES)], lines
         )
@@ -90,12 +86,9 @@ def main() -> None:
         + here.table(
             ["data", "one device", *(f"meeting every {every}" if every > 1 else "all meeting" for every in EVERY)], apart
         )
-        + "\n"
     )
-    print(text)
-    if given.record:
-        with (Path(__file__).parent / "RESULTS.md").open("a", encoding="utf-8") as file:
-            file.write(text)
+    title = "what is worth more in an update, where each is a sum over devices"
+    here.finish("benchmarks.synchronisations", title, text, given.record)
 
 
 if __name__ == "__main__":
