@@ -62,7 +62,7 @@ def main() -> None:
     given = parser.parse_args()
     os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={PARTS}"  # before JAX looks at its devices
     lines = []
-    for name in ("mnist", "plants"):
+    for name in ("digits", "plants"):
         data = here.binary(given.data, name)
         for rows, sweeps in WAYS:
             cells = [over_seeds(data, rows, sweeps, updates) for updates in UPDATES]
