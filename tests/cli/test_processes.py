@@ -29,7 +29,8 @@ def _somewhere_else(tmp_path, monkeypatch):
 
 def started(*arguments, **environment):
     command = [sys.executable, "-m", "harmonium", *arguments]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | environment)
+    environment = os.environ | {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"} | environment
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
 
 
 def ended(process):

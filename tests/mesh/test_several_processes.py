@@ -31,6 +31,7 @@ def together(task: str, count: int, folder: Path) -> list[dict[str, Any]]:
         port = free.getsockname()[1]
     path = os.pathsep.join([str(Path(__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])])
     environment = os.environ | {"PYTHONPATH": path, "PJRT_NPROC": "1", "JAX_PLATFORMS": "cpu"}
+    environment |= {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
     environment.pop("XLA_FLAGS", None)
     logs = [folder / f"{number}.log" for number in range(count)]
     running = []
