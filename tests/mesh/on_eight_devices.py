@@ -499,7 +499,7 @@ def bad_input() -> None:
     for call, words in (
         (train(batch=50), r"^50 rows in an update cannot be shared evenly by 8 devices; 48 can$"),
         (train(batch=3), r"^3 rows in an update cannot be shared evenly by 8 devices; 8 can$"),
-        (train(estimator=hm.pcd(1, 30)), r"^30 chains cannot be shared evenly by 8 devices; 32 can$"),
+        (train(estimator=hm.pcd(1, 30)), r"^30 chains cannot be shared evenly by 8 devices; 24 can$"),
         (train(estimator=hm.centred(gradients.by_name("pt-1", 30))), r"^30 chains cannot be shared evenly"),
         (train(estimator=gradients.by_name("ptt-1", 30)), r"^30 chains cannot be shared evenly"),
         (train("4x2", hidden=15), r"15 hidden units cannot be shared evenly by 2 devices"),

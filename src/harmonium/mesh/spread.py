@@ -91,7 +91,7 @@ class Spread:
     def check_shared(self, number: int, what: str) -> None:
         """Raise an `InputError` if so many rows or chains cannot be shared evenly among the parts."""
         if number % self.parts:
-            near = max(1, round(number / self.parts)) * self.parts
+            near = max(1, number // self.parts) * self.parts
             raise InputError(f"{number} {what} cannot be shared evenly by {self.parts} devices; {near} can")
 
     def sharding(self, spec: PartitionSpec) -> NamedSharding | None:
