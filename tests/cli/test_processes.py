@@ -253,6 +253,7 @@ def test_what_the_first_process_finds_is_said_once():
     ("options", "said"),
     [
         (["--processes", "0"], "--processes must be a whole number of at least 1, but is 0"),
+        (["--processes", "100000"], "--processes must be a whole number of at most 256, but is larger"),
         (["--processes", "2", "--process-id", "1"], "leave out --process-id"),
         (["--coordinator", "127.0.0.1:1234"], "give --process-id and --process-count too"),
         (["--process-id", "0"], "give --coordinator and --process-count too"),

@@ -10,6 +10,10 @@ from typing import NamedTuple
 from harmonium.checks import InputError, whole
 
 
+MOST_LOCAL = 256
+"""Processes on one machine."""
+
+
 class Place(NamedTuple):
     """A process's place among several: where the first one listens, its own number from 0, and how many there are.
 
@@ -48,7 +52,7 @@ def place_of(options: argparse.Namespace, environment: Mapping[str, str]) -> Pla
     said = {"--coordinator": options.coordinator, "--process-id": options.process_id, "--process-count": options.process_count}
     given = [name for name, value in said.items() if value is not None]
     if options.processes is not None:
-        whole(options.processes, "--processes")
+        whole(options.processes, "--processes", most=MOST_LOCAL)
         if given:
             raise InputError(
                 f"--processes starts processes on this machine; leave out {given[0]}, which is for several machines"
