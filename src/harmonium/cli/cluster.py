@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 from harmonium.checks import InputError, whole
 
-
 MOST_LOCAL = 256
 """Processes on one machine."""
 

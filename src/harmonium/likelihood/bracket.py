@@ -107,6 +107,7 @@ def bracket(
     """
     rows = rows_of(model.validate(rbm).visible, data)
     check_limits(rbm, base_rate, seconds, precision, runs, seed)
+    spread = spread.by_rows()  # runs are many, and know nothing of each other
     runs = spread.rounded(runs)
     deadline = spread.now() + seconds
     with jax.enable_x64(True):

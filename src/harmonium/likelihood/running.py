@@ -40,7 +40,7 @@ class RunningEstimate:
         units = start if isinstance(start, Units) else rbm.visible.fit_base_rate(start)
         self._base = model.independent(units, rbm.hidden.flat())
         self._schedule = annealing.even_schedule()
-        self._placed, self._spread = False, spread
+        self._placed, self._spread = False, spread.by_rows()
 
     def log_partition(self, rbm: RBM) -> tuple[float, float]:
         """ln Z (nats) and the standard error of its runs; the same random numbers each time, so that changes stand out."""

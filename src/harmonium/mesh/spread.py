@@ -84,6 +84,12 @@ class Spread:
         self.share = int(own[0]) // len(own), self.parts // len(own)
         """Which share of the rows this process feeds, and of how many."""
 
+    def by_rows(self) -> Spread:
+        """The same devices, all of them for rows, runs and chains."""
+        if self.mesh is None or self.hidden == 1:
+            return self
+        return Spread(Mesh(self.mesh.devices.reshape(-1, 1), self.mesh.axis_names))
+
     def rounded(self, number: int) -> int:
         """So many, or as few more as can be shared evenly among the parts."""
         return -(-number // self.parts) * self.parts
