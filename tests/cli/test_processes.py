@@ -71,8 +71,8 @@ def free_port():
         return probe.getsockname()[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [2, 4])
-@pytest.mark.slow_except("[2]")
 def test_processes_train_the_machine_that_one_trains(count):
     few = [*RUN, "--updates", "200", "--json", "--evaluation-seconds", "1"]
     status, output, errors = ended(started(*few, "--processes", str(count), "--out", "several"))
@@ -120,7 +120,7 @@ def test_processes_may_meet_more_seldom():
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.slow_except("[15]", "SIGTERM")
+@pytest.mark.slow
 def test_processes_that_are_asked_to_stop_leave_a_run_to_go_on_with(how):
     process = checkpointed("--processes", "2")
     process.send_signal(how)
@@ -194,6 +194,7 @@ def together(*several):
     return [ended(process) for process in several]
 
 
+@pytest.mark.slow
 def test_each_process_may_be_told_its_place():
     told = [*RUN, "--updates", "50", "--coordinator", f"127.0.0.1:{free_port()}", "--process-count", "2", "--out", "run"]
     first, second = together(*(started(*told, "--process-id", str(number)) for number in range(2)))

@@ -53,7 +53,8 @@ def machine_like(rbm: Any, leaves: list[Any]) -> Any:
     return jax.tree.unflatten(jax.tree.structure(rbm), [np.array(leaf, np.float32) for leaf in leaves])
 
 
-@pytest.mark.parametrize("count", [2, pytest.param(4, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [2, 4])
 def test_processes_agree_and_train_what_one_process_trains(tmp_path, count):
     found = together("talk", count, tmp_path)
     assert [each["share"] for each in found] == [[number, count] for number in range(count)]
