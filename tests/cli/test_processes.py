@@ -132,6 +132,22 @@ def test_processes_that_are_asked_to_stop_leave_a_run_to_go_on_with(how):
     assert not Path("run/.lock").exists()
 
 
+@pytest.mark.slow
+def test_as_many_processes_go_on_bit_for_bit():
+    run_of_two = [*RUN, "--updates", "6000", "--processes", "2", "--evaluation-seconds", "1"]
+    stopped = started(*run_of_two, "--out", "stopped")
+    metrics = Path("stopped/metrics.jsonl")
+    until(lambda: metrics.exists() and metrics.read_text().count("\n") >= 4, stopped)
+    stopped.send_signal(signal.SIGTERM)
+    status, _, errors = ended(stopped)
+    assert status == 143, errors
+    assert ended(started("train", "--resume", "stopped", "--processes", "2"))[0] == 0
+    assert ended(started(*run_of_two, "--out", "whole"))[0] == 0
+    one, other = hm.load("stopped"), hm.load("whole")
+    for a, b in ((one.weights, other.weights), (one.visible.bias, other.visible.bias), (one.hidden.bias, other.hidden.bias)):
+        np.testing.assert_array_equal(a, b)
+
+
 def test_a_process_that_is_killed_ends_the_run_which_goes_on_in_other_numbers():
     process = checkpointed("--processes", "2")
     os.kill(workers()[1], signal.SIGKILL)
