@@ -19,6 +19,7 @@ from scipy import stats
 from statistics_of_tests import FALSE_ALARM
 
 import harmonium as hm
+from harmonium import mesh
 from harmonium.training import Checkpoint
 
 TIMEOUT = 240
@@ -112,3 +113,13 @@ def test_processes_share_an_estimate(tmp_path):
     middle, half = (first["upper"] + first["lower"]) / 2, (first["upper"] - first["lower"]) / 2
     assert half < 0.5
     assert abs(one_of_several.log_likelihood(rbm) - middle) < wider * half
+
+
+def test_a_computer_whose_name_stands_for_no_address_is_told_so(monkeypatch):
+    def unknown(*_: Any) -> None:
+        raise OSError
+
+    monkeypatch.setattr(mesh.processes.socket, "gethostname", lambda: "nowhere")
+    monkeypatch.setattr(mesh.processes.socket, "getaddrinfo", unknown)
+    with pytest.raises(hm.InputError, match=r"^this computer's name, nowhere, stands for no address"):
+        mesh.joined("127.0.0.1:1", 0, 2)

@@ -66,6 +66,8 @@ def team(options: argparse.Namespace, place: Place | None, boss: socket.socket |
     if place is not None:
         try:
             mesh.joined(*place)
+        except InputError:
+            raise
         except (ValueError, RuntimeError) as error:
             raise InputError(f"the other processes were not found: {reason(error)}") from error
     try:

@@ -8,9 +8,12 @@ is told, which belongs in a network of its own.
 from __future__ import annotations
 
 import contextlib
+import socket
 from typing import Any
 
 import jax
+
+from harmonium.checks import InputError
 
 HEARTBEAT_SECONDS = 30
 """After which a process that is no longer heard of ends the run."""
@@ -23,7 +26,16 @@ def joined(coordinator: str | None, process: int | None, count: int | None) -> N
     Args:
         coordinator: HOST:PORT at which the first process listens, on that address alone. process: this one's number, from 0.
             count: of processes. Those that are None are what the cluster's own environment says (Slurm, Open MPI, Kubernetes).
+
+    Raises:
+        InputError: this computer's own name, at whose address Gloo listens, stands for none.
+        ValueError, RuntimeError: the others are not found (JAX's own).
     """
+    name = socket.gethostname()
+    try:
+        socket.getaddrinfo(name, None)
+    except OSError as error:
+        raise InputError(f"this computer's name, {name}, stands for no address: add it to /etc/hosts, for example") from error
     # The command has its own way to stop in good order.
     jax.config.update("jax_enable_preemption_service", False)
     where: dict[str, Any] = {} if coordinator is None else {"coordinator_bind_address": coordinator}
