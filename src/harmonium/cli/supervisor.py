@@ -151,26 +151,28 @@ class _Passed:
 def _watched(passed: _Passed, place: Place | None) -> int:
     """Wait for the end of all; what it was."""
     workers, deadline = passed.workers, None
+    silent: list[Worker] = []
     while any(worker.process.poll() is None for worker in workers):
         if deadline is None and any(worker.process.returncode for worker in workers):
             deadline = time.monotonic() + PATIENCE_SECONDS
         if deadline is not None and time.monotonic() > deadline:
-            for worker in workers:
+            silent = [worker for worker in workers if worker.process.poll() is None]
+            for worker in silent:
                 _end(worker.process)
         time.sleep(LOOK_SECONDS)
     first = workers[0].process.returncode
-    if first in IN_ORDER and all(worker.blameless for worker in workers):
+    if first in IN_ORDER and all(worker.blameless or worker in silent for worker in workers):
         return int(first)
     # Who is asked to end while still starting does so as Python does: by the signal, or with status 1.
     if passed.asked is not None and all(
         worker.blameless or worker.process.returncode in (1, -passed.asked) for worker in workers
     ):
         return 128 + passed.asked
-    print(f"harmonium: error: {_story(workers, place)}", file=sys.stderr)
+    print(f"harmonium: error: {_story(workers, silent, place)}", file=sys.stderr)
     return 1
 
 
-def _story(workers: list[Worker], place: Place | None) -> str:
+def _story(workers: list[Worker], silent: list[Worker], place: Place | None) -> str:
     """What happened, in one line, and how to go on."""
     # Who was killed comes before who failed: that may be because of it.
     guilty = min((each for each in workers if not each.blameless), key=lambda each: each.process.returncode, default=None)
@@ -179,6 +181,7 @@ def _story(workers: list[Worker], place: Place | None) -> str:
     else:
         status = guilty.process.returncode
         how = f"was killed by signal {-status}" if status < 0 else f"failed with status {status}"
+        how = "no longer answered" if guilty in silent else how
         who = f"process {guilty.number} of {len(workers)}" if place is None else "the process"
         what = f"{who} {how}, and so the run ended{_last_words(guilty) if status > 0 else ''}"
     folder = b"".join(_received(worker.socket) for worker in workers).decode()
