@@ -63,7 +63,7 @@ def _work(options: argparse.Namespace, begun: float, stack: contextlib.ExitStack
     # Everything is checked before the folder is made, so that a mistake leaves nothing behind.
     run = _taken_up(options, stack, crew) if options.resume is not None else Run(options)
     options = run.options
-    dataset = crew.spread.together(lambda: _dataset(options))
+    dataset = crew.spread.together(lambda: _dataset(options, crew.spread.several))
     crew.same(_fingerprint(dataset), "rows")
     rbm, states = crew.spread.together(lambda: _prepared(run, dataset, crew))
     if dataset.schema is not None and crew.first:
@@ -97,15 +97,22 @@ def _work(options: argparse.Namespace, begun: float, stack: contextlib.ExitStack
     return None
 
 
-def _dataset(options: argparse.Namespace) -> Dataset:
+def _dataset(options: argparse.Namespace, several: bool) -> Dataset:
+    from dataclasses import replace
+
     from harmonium import checks
+    from harmonium.data import Streamed
 
     if options.data is None:
         raise InputError("DATA is missing: give a named source or a file, or --resume RUN")
     checks.positive(options.evaluation_seconds, "--evaluation-seconds")
     if options.checkpoint_every != 0:
         checks.positive(options.checkpoint_every, "--checkpoint-every")
-    return dataset_of(options)
+    dataset = dataset_of(options)
+    if isinstance(dataset.train, Streamed) and not several:
+        # A single process needs all rows: where they can only be read from front to back, it reads them once.
+        return replace(dataset, train=dataset.train.part(0, 1))
+    return dataset
 
 
 def _fingerprint(dataset: Dataset) -> int:
