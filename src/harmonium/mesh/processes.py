@@ -1,8 +1,9 @@
 """Processes that work as one, by JAX's own runtime: they find each other through a coordinator, which the first one runs.
 
 The coordinator and the channels by which arrays are summed (Gloo on CPUs, NCCL on GPUs) neither encrypt nor ask who
-connects: whoever reaches their ports takes part. So by default all listens on loopback, and elsewhere on the address that it
-is told, which belongs in a network of its own.
+connects: whoever reaches their ports takes part. The coordinator listens on the address that it is told, and where JAX finds
+it from a cluster's environment on all; Gloo listens at the address that the computer's own name stands for. So they belong
+in a network of their own (docs/scale.md).
 """
 
 from __future__ import annotations
