@@ -4,7 +4,7 @@
     python -m benchmarks --data FOLDER [--only updates mnist wide tables start scaling toys
         classification anomalies completion] [--record]
 
-FOLDER holds mnist_binarized_larochelle.npz, debd_small.npz and uci_binary.npz (bit-packed rows), and mnist_60k.npz (grey
+FOLDER holds mnist_binarized_larochelle.npz, debd_small.npz and uci_binary.npz (bit-packed rows), and mnist_60k.npz (gray
 levels). `--record` appends the tables to benchmarks/RESULTS.md; pictures lie beside it. All parts together take about two
 hours on two cores.
 """

@@ -26,7 +26,7 @@ def tables() -> dict[str, tuple[np.ndarray, np.ndarray]]:
     return {
         "breast_cancer: malignant": (cancer.data, cancer.target == 0),
         "wine: the third cultivar": (wine.data, wine.target == 2),
-        "digits (grey): the eights": (digits.data / 16, digits.target == 8),
+        "digits (gray): the eights": (digits.data / 16, digits.target == 8),
         "digits (black and white): the eights": ((digits.data > 7).astype(float), digits.target == 8),
     }
 

@@ -23,7 +23,7 @@ import optax
 from scipy import stats
 
 import harmonium as hm
-from harmonium.likelihood import bracket
+from harmonium.likelihood import bidirectional_ais
 
 SHAPES = ((8, 6), (12, 12), (16, 20), (20, 20), (60, 14), (150, 10))
 SCALES = (0.05, 0.2, 0.5, 1.0, 1.5, 2.5)
@@ -62,11 +62,11 @@ def trained_machines(count: int, folder: Path | None) -> Iterator[tuple[str, hm.
     for seed in range(count):
         for name, train, test in sets:
             hidden = HIDDEN[seed % len(HIDDEN)]
-            rbm = hm.initial(train[:20000], hidden, seed=seed)
+            rbm = hm.initialize(train[:20000], hidden, seed=seed)
             base_rate = rbm.visible
             for length in LENGTHS:
                 estimator = hm.cd(1) if seed % 2 else hm.pcd(1)
-                settings = {"optimiser": optax.sgd(0.1), "updates": length, "batch_size": 100, "seed": seed}
+                settings = {"optimizer": optax.sgd(0.1), "updates": length, "batch_size": 100, "seed": seed}
                 for state in hm.train(rbm, train[:20000], estimator, **settings):
                     rbm = state.rbm
                 how = "cd-1" if seed % 2 else "pcd-1"
@@ -91,7 +91,7 @@ def main() -> None:
             truth = hm.exact.log_partition(rbm)
             row = {"machine": name, "exact": truth}
             for start in ("tempered", "exact"):
-                found = bracket(
+                found = bidirectional_ais(
                     rbm, data, base_rate=base_rate, seconds=given.seconds, exact_start=start == "exact", seed=number
                 )
                 row[start] = {

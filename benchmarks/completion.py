@@ -1,6 +1,6 @@
 """Missing cells: how well RBMImputer tells them, beside IterativeImputer and KNNImputer, on tables that packages ship.
 
-A fifth of the cells is hidden, at random or in one block of neighbouring columns a row; every imputer learns from the table
+A fifth of the cells is hidden, at random or in one block of neighboring columns a row; every imputer learns from the table
 with the gaps and fills them. All of them see the same columns: one-hot, and real ones in standard deviations.
 """
 
@@ -21,9 +21,11 @@ from sklearn.experimental import enable_iterative_imputer  # noqa: F401 (makes t
 from sklearn.impute import IterativeImputer, KNNImputer
 
 from benchmarks import here
-from harmonium import completion
-from harmonium.data import Schema, from_native, infer
+from harmonium import imputation
+from harmonium.io import from_native
 from harmonium.sklearn import RBMImputer
+from harmonium.tabular import Schema
+from harmonium.tabular.inference import infer
 
 HIDDEN, DRAWS = 0.2, 20
 LEAST_DEVIATION = 0.05
@@ -61,7 +63,7 @@ def _with_classes(loaded: Any) -> pd.DataFrame:
 
 
 def hide(schema: Schema, rows: np.ndarray, how: str, seed: int) -> np.ndarray:
-    """The rows with a fifth of the table's cells NaN: any, or a block of neighbouring ones in each row."""
+    """The rows with a fifth of the table's cells NaN: any, or a block of neighboring ones in each row."""
     random = np.random.default_rng(seed)
     count = len(schema.columns)
     if how == "at random":
@@ -81,13 +83,13 @@ def by_rbm(schema: Schema, hidden: np.ndarray) -> Told:
     gaps = pd.DataFrame(schema.decode(hidden))[[column.name for column in schema.columns]]
     imputer = RBMImputer(visible="table", random_state=0).fit(gaps)
     own = imputer.columns_
-    found = completion.complete(imputer.rbm_, own.encode(gaps))
+    found = imputation.impute(imputer.rbm_, own.encode(gaps))
     seconds = time.monotonic() - begun
     # The imputer's own schema knows only the cells that are not hidden: back to the columns of all.
     return Told(*_translated(own.schema, schema, found), seconds)
 
 
-def _translated(own: Schema, schema: Schema, found: completion.Completion) -> tuple[np.ndarray, np.ndarray]:
+def _translated(own: Schema, schema: Schema, found: imputation.Completion) -> tuple[np.ndarray, np.ndarray]:
     mean = np.zeros((len(found.mean), schema.width))
     deviation = np.ones_like(mean)
     columns = {column.name: column for column in own.columns}
@@ -123,7 +125,7 @@ def by_iteration(schema: Schema, hidden: np.ndarray) -> Told:
     return Told(*told, time.monotonic() - begun)
 
 
-def by_neighbours(hidden: np.ndarray) -> Told:
+def by_neighbors(hidden: np.ndarray) -> Told:
     begun = time.monotonic()
     return Told(KNNImputer().fit_transform(hidden), None, time.monotonic() - begun)
 
@@ -189,7 +191,7 @@ def main(chosen: tuple[str, ...] = ()) -> str:
             contenders = {
                 "RBMImputer": by_rbm(schema, hidden),
                 "IterativeImputer": by_iteration(schema, hidden),
-                "KNNImputer": by_neighbours(hidden),
+                "KNNImputer": by_neighbors(hidden),
                 "the column alone": by_columns(hidden),
             }
             for who, told in contenders.items():
@@ -197,7 +199,7 @@ def main(chosen: tuple[str, ...] = ()) -> str:
                 figures = [f"{100 * found.accuracy:.1f}", f"{found.discrete:.3f}", f"{found.error:.3f}", f"{found.real:.3f}"]
                 cells = ["" if figure == "nan" else figure for figure in figures]
                 if who == "KNNImputer":
-                    cells[1] = ""  # the share of five neighbours is no probability
+                    cells[1] = ""  # the share of five neighbors is no probability
                 lines.append([f"{name}, {how}", who, *cells, f"{told.seconds:.1f}"])
                 print(*lines[-1], flush=True)
                 if who == "RBMImputer":

@@ -59,7 +59,7 @@ def table(columns: list[str], rows: list[list[str]]) -> str:
 
 
 def mnist(folder: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """MNIST in H. Larochelle's fixed binarisation: 50,000, 10,000 and 10,000 rows, the test rows shuffled once for all."""
+    """MNIST in H. Larochelle's fixed binarization: 50,000, 10,000 and 10,000 rows, the test rows shuffled once for all."""
     archive = np.load(folder / "mnist_binarized_larochelle.npz")
     train, valid, test = (_unpacked(archive[part], archive["nvars"]) for part in ("train", "valid", "test"))
     return train, valid, test[np.random.default_rng(0).permutation(len(test))]

@@ -25,12 +25,12 @@ UPDATES = {16: 20_000, 500: 15_000}
 def machine(folder: Path, train: np.ndarray, hidden: int) -> tuple[hm.RBM, hm.Binary]:
     file = folder / f"784x{hidden}.safetensors"
     if not file.exists():
-        start = hm.initial(train, hidden)
+        start = hm.initialize(train, hidden)
         rate = optax.linear_schedule(0.1, 0.0, UPDATES[hidden])
         *_, state = hm.train(start, train, hm.pcd(1, 500), optax.sgd(rate), batch_size=250, updates=UPDATES[hidden])
         folder.mkdir(parents=True, exist_ok=True)
         hm.save(state.rbm, file, base_rate=start.visible)
-    rbm, base_rate, _ = hm.storage.load_described(file)
+    rbm, base_rate, _ = hm.io.load_described(file)
     return rbm, base_rate
 
 

@@ -1,4 +1,4 @@
-"""Held-out log likelihood against wall-clock time on MNIST (fixed binarisation), 784x500, one contender after the other.
+"""Held-out log likelihood against wall-clock time on MNIST (fixed binarization), 784x500, one contender after the other.
 
 Every contender trains for as long as it is given, compiling and starting included, on the same cores; what it has learned
 is set aside at given times and evaluated afterwards by one evaluator, `hm.evaluate`, on the validation rows. Only the last
@@ -33,13 +33,13 @@ def of_harmonium(train: np.ndarray, valid: np.ndarray, hidden: int, minutes: flo
     from dataclasses import replace
 
     begun = time.monotonic()
-    rbm = hm.initial(train, hidden)
+    rbm = hm.initialize(train, hidden)
     settings = replace(settings_for(len(train), rbm), **changes)
     states = training.train(
         rbm,
         train,
         settings.make_estimator(),
-        settings.make_optimiser(),
+        settings.make_optimizer(),
         batch_size=settings.batch,
         minutes=minutes,
         cooldown=settings.cooldown,
@@ -88,7 +88,7 @@ def _leaves(rbm: hm.RBM) -> list[np.ndarray]:
 
 def main(folder: Path, out: Path, minutes: float = 10, peer_minutes: float = 3, hidden: int = 500) -> str:
     train, valid, test = here.mnist(folder)
-    base_rate = hm.initial(train, 1).visible
+    base_rate = hm.initialize(train, 1).visible
     curves: dict[str, tuple[str, list[tuple[float, Any]]]] = {}
     contenders = {
         "scikit-learn": lambda: peers.ScikitLearn(train, hidden, 100),
@@ -134,13 +134,13 @@ def picture(curves: dict[str, tuple[str, list[tuple[float, Any]]]]) -> Figure:
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.subplots()
     for name, (settings, found) in curves.items():
-        colour = next((value for key, value in COLOURS.items() if name.startswith(key)), "black")
+        color = next((value for key, value in COLOURS.items() if name.startswith(key)), "black")
         style = "--" if "defaults" in name or name.endswith(" 2") else "-"
         times, values = [at for at, _ in found], [value.mean for _, value in found]
         label = name if settings == "defaults" else f"{name}: {settings}"
-        axes.plot(times, values, style, color=colour, marker=".", label=label)
+        axes.plot(times, values, style, color=color, marker=".", label=label)
         low, high = [value.lower for _, value in found], [value.upper for _, value in found]
-        axes.fill_between(times, low, high, color=colour, alpha=0.15, linewidth=0)
+        axes.fill_between(times, low, high, color=color, alpha=0.15, linewidth=0)
     axes.set(xscale="log", xlabel="seconds, start included", ylabel="validation log likelihood (nats/example)")
     axes.set_ylim(-150, -84)
     axes.legend(frameon=False, fontsize=7, loc="lower right")

@@ -53,7 +53,7 @@ class Rbms:
         import torch
         from rbms.bernoulli_bernoulli.classes import BBRBM
 
-        self.settings = f"centred PCD-{steps}, batch {batch}, chains {chains or batch}, learning rate {rate}, float32"
+        self.settings = f"centered PCD-{steps}, batch {batch}, chains {chains or batch}, learning rate {rate}, float32"
         self._torch, self._batch, self._steps = torch, batch, steps
         torch.manual_seed(0)
         self._data = torch.from_numpy(rows.astype(np.float32))
@@ -63,7 +63,7 @@ class Rbms:
         self._chains = self._model.init_chains(chains or batch)
         for parameter in self._model.parameters():
             parameter.grad = torch.zeros_like(parameter)
-        self._optimiser = torch.optim.SGD(self._model.parameters(), lr=rate, maximize=True)
+        self._optimizer = torch.optim.SGD(self._model.parameters(), lr=rate, maximize=True)
 
     def updates(self, count: int) -> None:
         from rbms.training.pcd import fit_batch_pcd
@@ -72,9 +72,9 @@ class Rbms:
             for _ in range(count):
                 chosen = self._torch.randint(len(self._data), (self._batch,))
                 batch = (self._data[chosen], self._weights[chosen])
-                self._optimiser.zero_grad(set_to_none=False)
+                self._optimizer.zero_grad(set_to_none=False)
                 self._chains, _ = fit_batch_pcd(batch, self._chains, self._model, self._steps, 1.0)
-                self._optimiser.step()
+                self._optimizer.step()
 
     def machine(self) -> hm.RBM:
         model = self._model

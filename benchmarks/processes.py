@@ -36,7 +36,7 @@ SELDOM = 16
 def updates_per_second(rows: int, rounds: int, number: int, port: int) -> dict[str, list[float]]:
     import harmonium as hm
     from harmonium import mesh
-    from harmonium.gradients import centred, pcd
+    from harmonium.gradients import centered, pcd
 
     mesh.joined(f"127.0.0.1:{port}", number, 2)
     both = mesh.over()
@@ -45,15 +45,15 @@ def updates_per_second(rows: int, rounds: int, number: int, port: int) -> dict[s
 
     def run(parts: int, every: int = 1):  # type: ignore[no-untyped-def]
         states = hm.train(
-            hm.initial(data, HIDDEN),
+            hm.initialize(data, HIDDEN),
             data,
-            centred(pcd(1, chains=parts * rows)),
+            centered(pcd(1, chains=parts * rows)),
             batch_size=parts * rows,
             updates=10**9,
             follow=False,
             seconds_between_states=SECONDS,
             mesh=both if parts > 1 else None,
-            synchronise_every=every,
+            synchronize_every=every,
         )
         for _ in range(WARM):
             next(states)
@@ -170,7 +170,7 @@ def main() -> None:
         found = seconds_of_sums(task["number"], task["port"]) if task.pop("sums", False) else updates_per_second(**task)
         print("\n" + json.dumps(found), flush=True)
         os._exit(0)  # two that were joined need not wait for each other
-    text = f"Times of an update in ms, median of {given.rounds} turns; PCD-1, centred, one thread a process.\n\n"
+    text = f"Times of an update in ms, median of {given.rounds} turns; PCD-1, centered, one thread a process.\n\n"
     title = f"two processes as one, {VISIBLE}x{HIDDEN}"
     here.finish("benchmarks.processes", title, text + measured(given.rounds), given.record)
 

@@ -32,7 +32,7 @@ def peak():  # ru_maxrss would be the parent's, if that was larger
 rows = np.load(sys.argv[1], mmap_mode="r")
 before = peak()
 resource.setrlimit(resource.RLIMIT_DATA, (int(sys.argv[2]), int(sys.argv[2])))
-*_, state = hm.train(hm.initial(rows, 64), rows, hm.pcd(1, chains=100), optax.sgd(0.05), updates=3000, exact_seconds=1e-9)
+*_, state = hm.train(hm.initialize(rows, 64), rows, hm.pcd(1, chains=100), optax.sgd(0.05), updates=3000, exact_seconds=1e-9)
 print(before, peak(), state.metrics["updates_per_second"])
 """
 
@@ -42,7 +42,7 @@ def main(out: Path) -> str:
     for side in SIDES:
         data = (np.random.default_rng(0).random((ROWS, side)) < 0.2).astype(np.uint8)
         states = hm.train(
-            hm.initial(data, side),
+            hm.initialize(data, side),
             data,
             hm.pcd(1, chains=ROWS),
             optax.sgd(0.01),

@@ -1,4 +1,4 @@
-"""Where sums over devices are dear, what is worth more in each update: `python -m benchmarks.synchronisations [--record]`.
+"""Where sums over devices are dear, what is worth more in each update: `python -m benchmarks.synchronizations [--record]`.
 
 First: a run makes a fixed number of updates, each of which is one sum over all devices, of more rows and chains, of more Gibbs
 sweeps of the chains, or of both. Then: eight devices (simulated) of 200 rows and chains each make a fixed number of updates,
@@ -18,7 +18,7 @@ import jax
 
 import harmonium as hm
 from benchmarks import here
-from harmonium.gradients import centred, pcd
+from harmonium.gradients import centered, pcd
 from harmonium.training.settings import Settings, settings_for
 
 WAYS = ((200, 1), (800, 1), (200, 4), (200, 16), (800, 4))
@@ -29,20 +29,20 @@ PARTS, HIDDEN, SEEDS = 8, 20, 3
 
 
 @cache
-def optimiser_of(settings: Settings) -> Any:
+def optimizer_of(settings: Settings) -> Any:
     """The same object for the same settings, which is compiled for once."""
-    return settings.make_optimiser()
+    return settings.make_optimizer()
 
 
 def log_likelihood(data: tuple, rows: int, sweeps: int, updates: int, seed: int, parts: int = 1, every: int = 1) -> float:
     train, valid, _ = data
-    rbm = hm.initial(train, HIDDEN, seed=seed)
+    rbm = hm.initialize(train, HIDDEN, seed=seed)
     settings = settings_for(len(train), rbm, "pcd-1")
     *_, state = hm.train(
         rbm,
         train,
-        centred(pcd(sweeps, chains=rows)),
-        optimiser_of(settings),
+        centered(pcd(sweeps, chains=rows)),
+        optimizer_of(settings),
         batch_size=rows,
         updates=updates,
         cooldown=settings.cooldown,
@@ -51,7 +51,7 @@ def log_likelihood(data: tuple, rows: int, sweeps: int, updates: int, seed: int,
         follow=False,
         seconds_between_states=60.0,
         mesh=hm.mesh.over(devices=jax.devices()[:parts]),
-        synchronise_every=every,
+        synchronize_every=every,
     )
     return hm.likelihood.evaluate(state.rbm, valid[:5000], method="exact").mean
 
@@ -78,7 +78,7 @@ def main() -> None:
         f"{HIDDEN} hidden units, rate, cooldown and penalty by default; exact held-out log likelihood (5,000 rows at most), "
         f"mean of {SEEDS} seeds and their standard deviation."
     )
-    here.finish("benchmarks.synchronisations", "what is worth more between two sums over devices", about + text, given.record)
+    here.finish("benchmarks.synchronizations", "what is worth more between two sums over devices", about + text, given.record)
 
 
 def more(folder: Path) -> str:

@@ -19,8 +19,8 @@ from harmonium import gradients
 HIDDEN, BOUND = 12, -math.log(30)
 CONTENDERS = {
     "exact": (gradients.exact, optax.sgd(0.2, momentum=0.9), 10_000),
-    "parallel tempering": (lambda: hm.persistent(hm.tempering(chains=100, rungs=8)), optax.sgd(0.1), 80_000),
-    "trajectory tempering": (lambda: hm.persistent(hm.trajectory(chains=100)), optax.sgd(0.1), 80_000),
+    "parallel tempering": (lambda: hm.from_sampler(hm.parallel_tempering(chains=100, rungs=8)), optax.sgd(0.1), 80_000),
+    "trajectory tempering": (lambda: hm.from_sampler(hm.trajectory_tempering(chains=100)), optax.sgd(0.1), 80_000),
     "pcd-1": (lambda: hm.pcd(1, chains=100), optax.sgd(0.1), 80_000),
     "cd-1": (lambda: hm.cd(1), optax.sgd(0.1), 80_000),
 }
@@ -29,12 +29,12 @@ CONTENDERS = {
 def main(out: Path) -> str:
     patterns = hm.data.load("bars-and-stripes:4x4").train
     lines = []
-    for name, (make, optimiser, updates) in CONTENDERS.items():
+    for name, (make, optimizer, updates) in CONTENDERS.items():
         reached = []
         for seed in range(3):
-            rbm = hm.initial(patterns, HIDDEN, scale=0.1, seed=seed)
-            estimator = gradients.centred(make())
-            *_, state = hm.train(rbm, patterns, estimator, optimiser, updates=updates, cooldown=0.5, seed=seed)
+            rbm = hm.initialize(patterns, HIDDEN, scale=0.1, seed=seed)
+            estimator = gradients.centered(make())
+            *_, state = hm.train(rbm, patterns, estimator, optimizer, updates=updates, cooldown=0.5, seed=seed)
             reached.append(hm.exact.log_likelihood(state.rbm, patterns).mean())
         lines.append([name, f"{updates:,}", *(f"{value:.4f}" for value in reached), f"{BOUND - min(reached):.4f}"])
         print(*lines[-1], flush=True)
@@ -45,7 +45,7 @@ def main(out: Path) -> str:
 
 def rise_and_fall(patterns: np.ndarray) -> tuple[Figure, str]:
     """CD-1's exact log likelihood and its reconstructions, update by update."""
-    rbm = hm.initial(patterns, HIDDEN, scale=0.1)
+    rbm = hm.initialize(patterns, HIDDEN, scale=0.1)
     steps, exact, reconstructed = [], [], []
     states = hm.train(rbm, patterns, hm.cd(1), optax.sgd(0.2), updates=30_000, average=0, seconds_between_states=lambda: 0.02)
     for state in states:

@@ -20,7 +20,7 @@ import optax
 
 import harmonium as hm
 from harmonium import exact, model
-from harmonium.samplers import Sampler, ladder
+from harmonium.samplers import Sampler, replicas
 
 VISIBLE, HIDDEN, FLIPS = 40, 10, 0.02
 CHAINS, STEPS, GIBBS_SWEEPS = 50, 2000, 100_000
@@ -45,7 +45,7 @@ def begun_in_smaller_mode(sampler: Sampler, rbm: hm.RBM, pattern: np.ndarray):
         return state._replace(v=v, h=rbm.hidden.sample(jax.random.key(1), v @ rbm.weights))
     machine = state.machine(rbm)
     inputs = jnp.stack([model.hidden_inputs(machine(i), v[i]) for i in range(len(v))])
-    return state._replace(rungs=ladder.started_at(v, inputs))
+    return state._replace(rungs=replicas.started_at(v, inputs))
 
 
 def measured(name: str, sampler: Sampler, rbm: hm.RBM, pattern: np.ndarray, steps: int, truth: float) -> None:
@@ -81,9 +81,9 @@ def measured(name: str, sampler: Sampler, rbm: hm.RBM, pattern: np.ndarray, step
 
 def main() -> None:
     rows, pattern = data(2000)
-    growing = hm.trajectory(chains=200, rungs=30, threshold=0.4)
-    estimator = hm.persistent(growing)
-    rbm = hm.initial(rows, HIDDEN, seed=1)
+    growing = hm.trajectory_tempering(chains=200, rungs=30, threshold=0.4)
+    estimator = hm.from_sampler(growing)
+    rbm = hm.initialize(rows, HIDDEN, seed=1)
     *_, state = hm.train(rbm, rows, estimator, optax.sgd(0.01), updates=4000, batch_size=200, seed=1)
     rbm = jax.tree.map(jnp.asarray, state.rbm)
     taken = int(state.estimator.count)
@@ -94,8 +94,8 @@ def main() -> None:
         f"log likelihood {exact.log_likelihood(state.rbm, rows).mean():.3f}; share of the larger mode {truth:.4f} (exact draws)"
     )
     measured("Gibbs", hm.gibbs(CHAINS), rbm, pattern, GIBBS_SWEEPS // 2, truth)
-    measured("parallel tempering", hm.tempering(CHAINS, rungs=taken + 1), rbm, pattern, STEPS, truth)
-    measured("trajectory tempering", hm.trajectory(rungs, CHAINS, threshold=0), rbm, pattern, STEPS, truth)
+    measured("parallel tempering", hm.parallel_tempering(CHAINS, rungs=taken + 1), rbm, pattern, STEPS, truth)
+    measured("trajectory tempering", hm.trajectory_tempering(rungs, CHAINS, threshold=0), rbm, pattern, STEPS, truth)
 
 
 if __name__ == "__main__":

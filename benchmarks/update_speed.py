@@ -56,13 +56,13 @@ class Products:
 class Harmonium:
     """`hm.train` itself, with an estimator; its states tell how fast its updates were."""
 
-    def __init__(self, rows: np.ndarray, hidden: int, batch: int, bfloat16: bool = False, centred: bool = False) -> None:
+    def __init__(self, rows: np.ndarray, hidden: int, batch: int, bfloat16: bool = False, centered: bool = False) -> None:
         estimator = hm.pcd(1, chains=batch)
         self._wanted = 1e-3
         self._states = hm.train(
-            hm.initial(rows, hidden),
+            hm.initialize(rows, hidden),
             rows,
-            gradients.centred(estimator) if centred else estimator,
+            gradients.centered(estimator) if centered else estimator,
             optax.sgd(0.01),
             batch_size=batch,
             updates=10**9,
@@ -98,7 +98,7 @@ def measure(visible: int, hidden: int, rows: int, bfloat16: bool) -> dict[str, l
     products = Products(visible, hidden, rows)
     timed["its five products alone"] = lambda: milliseconds(products)
     timed["Harmonium"] = Harmonium(data, hidden, rows).milliseconds
-    timed["Harmonium, centred"] = Harmonium(data, hidden, rows, centred=True).milliseconds
+    timed["Harmonium, centered"] = Harmonium(data, hidden, rows, centered=True).milliseconds
     if bfloat16:
         narrow = Products(visible, hidden, rows, jnp.bfloat16)
         timed["the products in bfloat16"] = lambda: milliseconds(narrow)

@@ -1,4 +1,4 @@
-"""MNIST (fixed binarisation), the width free: one run, its settings known, on all rows that are not the test's but 2,000.
+"""MNIST (fixed binarization), the width free: one run, its settings known, on all rows that are not the test's but 2,000.
 
 The settings were chosen with 50,000 training and 10,000 validation rows. What is measured here trains on 58,000 of the two
 together and stops by the other 2,000, as a user would who has settled on them; the test rows meet the last machine alone.
@@ -24,7 +24,7 @@ def main(folder: Path, out: Path, hidden: int, minutes: float, seconds: float = 
     train, valid, test = here.mnist(folder)
     both = np.concatenate([train, valid])[np.random.default_rng(0).permutation(len(train) + len(valid))]
     train, valid = both[HELD_OUT:], both[:HELD_OUT]
-    base_rate = hm.initial(train, 1).visible
+    base_rate = hm.initialize(train, 1).visible
     kept, state = of_harmonium(train, valid, hidden, minutes, **changes)
     hm.save(state.rbm, out / f"mnist-{hidden}-{minutes:g}min.safetensors", base_rate=base_rate, overwrite=True)
     report = hm.evaluate(state.rbm, test, base_rate=base_rate, seconds=seconds)

@@ -52,9 +52,9 @@ def mutual_information(sequences: np.ndarray) -> np.ndarray:
 def main(count: int = 3000, updates: int = 20_000) -> dict[str, float]:
     units = hm.Categorical.zeros((4,) * LENGTH)
     train, test = (units.encode(hairpins(count, seed)) for seed in (0, 1))
-    rbm = hm.initial(train, hidden=14, visible=units)
+    rbm = hm.initialize(train, hidden=14, visible=units)
     alone = hm.evaluate(rbm, test).mean
-    for state in hm.train(rbm, train, hm.centred(hm.pcd(1, chains=200)), batch_size=200, updates=updates):
+    for state in hm.train(rbm, train, hm.centered(hm.pcd(1, chains=200)), batch_size=200, updates=updates):
         rbm = state.rbm
     found = hm.evaluate(rbm, test)
     print(f"best possible {-entropy():.3f} nats a sequence; positions by themselves {alone:.3f}; the machine {found}")
@@ -69,7 +69,7 @@ def main(count: int = 3000, updates: int = 20_000) -> dict[str, float]:
     # The first two bases are lost; their partners tell them.
     holes = test.copy()
     holes[:, :8] = np.nan
-    completed = units.decode(hm.complete(rbm, holes).values)
+    completed = units.decode(hm.impute(rbm, holes).values)
     right = float((completed[:, :2] == units.decode(test)[:, :2]).mean())
     print(f"lost bases completed rightly: {right:.1%} (a guess: 25 %)")
     return {"log_likelihood": found.mean, "alone": alone, "pairs": len(strongest & pairs), "right": right}

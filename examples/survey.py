@@ -27,18 +27,18 @@ def main(updates: int = 2000) -> dict[str, float]:
     holes = {name: random.random(len(cells)) < 0.2 for name, cells in table.items()}
     known = {name: [None if out else cell for cell, out in zip(table[name], holes[name], strict=True)] for name in table}
 
-    schema = hm.tables.infer(known)
+    schema = hm.tabular.infer(known)
     for column in schema.columns:
         print(f"{column.name:30s} {column.kind}")
 
-    rows = hm.tables.encode(schema, known)
-    rbm = hm.initial(rows, hidden=8, visible=hm.tables.units_of(schema))
+    rows = hm.tabular.encode(schema, known)
+    rbm = hm.initialize(rows, hidden=8, visible=hm.tabular.units_of(schema))
     print("\nindependent units:", hm.evaluate(rbm, rows))
     for state in hm.train(rbm, rows, hm.gradients.exact(), optax.sgd(0.05, momentum=0.9), updates=updates, cooldown=0.9):
         rbm = state.rbm
     print("the machine:      ", hm.evaluate(rbm, rows))
 
-    done = hm.tables.complete(rbm, schema, known)
+    done = hm.tabular.impute(rbm, schema, known)
     errors: dict[str, list[float]] = {"machine": [], "mean": []}
     right = total = 0
     for row, name, value in zip(done.cells["row"], done.cells["column"], done.cells["value"], strict=True):
@@ -53,7 +53,7 @@ def main(updates: int = 2000) -> dict[str, float]:
     for who, found in errors.items():
         print(f"real cells filled by the {who}: off by {np.sqrt(np.mean(np.square(found))):.2f} standard deviations")
 
-    scored = hm.tables.score(rbm, schema, known)
+    scored = hm.tabular.log_prob(rbm, schema, known)
     worst = int(np.argmin(scored.rows.value))
     name = max(scored.surprise, key=lambda name: np.nan_to_num(scored.surprise[name][worst], nan=-np.inf))
     print(

@@ -311,13 +311,13 @@ def test_a_planted_spectrum():
     rbm = hm.RBM(hm.Binary(np.zeros(20)), hm.Binary(np.zeros(5)), weights + 0.001 * random.standard_normal((20, 5)))
     found = diagnostics.spectrum(rbm, data)
     np.testing.assert_allclose(found.weights[:2], [9, 6], atol=0.01)
-    assert (found.amplifying, found.learnt, found.in_data) == (4, 2, 2)
+    assert (found.amplifying, found.learned, found.in_data) == (4, 2, 2)
     np.testing.assert_allclose(found.data, np.sqrt(np.linalg.eigvalsh(np.cov(data.T, bias=True))[::-1]), atol=1e-9)
     assert found.alignment.min() > 0.95
     assert found.chance == 0.1
     assert found.verdict.ok
     untrained = diagnostics.spectrum(hm.RBM(rbm.visible, rbm.hidden, 0.01 * weights), data)
-    assert untrained.learnt == 0
+    assert untrained.learned == 0
     assert "nothing beyond independent units" in untrained.verdict.sentence
 
 

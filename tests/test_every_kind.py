@@ -30,8 +30,8 @@ def data_for(visible: str, n: int = 60) -> np.ndarray:
 
 def trained(visible: str, hidden: str, estimator: str = "pcd-1") -> hm.RBM:
     rows = data_for(visible)
-    start = hm.initial(rows, LAYERS[hidden], LAYERS[visible], scale=0.1)
-    made = hm.centred(by_name(estimator, chains=20))
+    start = hm.initialize(rows, LAYERS[hidden], LAYERS[visible], scale=0.1)
+    made = hm.centered(by_name(estimator, chains=20))
     settings = dict(batch_size=20, updates=UPDATES, valid=rows[:20], estimates=False)
     *_, last = hm.train(start, rows, made, **settings)
     assert np.isfinite(last.metrics["free_energy_gap"])
@@ -43,13 +43,13 @@ def trained(visible: str, hidden: str, estimator: str = "pcd-1") -> hm.RBM:
 def test_a_machine_of_every_pair_of_kinds_lives(visible, hidden, tmp_path):
     rows = data_for(visible)
     rbm = model.validate(trained(visible, hidden))
-    assert rbm.visible.alike(single(LAYERS[visible]))
+    assert rbm.visible.same_structure(single(LAYERS[visible]))
 
     v = hm.sample(rbm, 30, sweeps=3, seed=1)
     rbm.visible.check(v, "v")
     assert len(np.unique(v, axis=0)) > 1
     assert hm.reconstruct(rbm, rows[:5], draws=4).shape == rows[:5].shape
-    assert np.isfinite(hm.energy(rbm, rows[:5], np.tile(rbm.hidden.any_state, (5, 1)))).all()
+    assert np.isfinite(hm.energy(rbm, rows[:5], np.tile(rbm.hidden.zero_state, (5, 1)))).all()
 
     path = hm.save(rbm, tmp_path / "machine.safetensors", base_rate=rbm.visible)
     back = hm.load(path)
@@ -74,7 +74,7 @@ def test_a_machine_of_every_pair_of_kinds_lives(visible, hidden, tmp_path):
 @pytest.mark.slow_except("[mixed-ragged-cd-1]")
 def test_every_estimator_trains_every_kind(estimator, visible, hidden):
     rbm = trained(visible, hidden, estimator)
-    assert model.validate(rbm).visible.alike(single(LAYERS[visible]))
+    assert model.validate(rbm).visible.same_structure(single(LAYERS[visible]))
 
 
 def test_an_exact_gradient_needs_a_layer_that_can_be_listed():

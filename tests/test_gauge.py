@@ -45,7 +45,7 @@ def test_the_zero_sum_gauge_changes_no_difference_of_free_energies(visible, hidd
         np.testing.assert_allclose(sums[categorical], 0, atol=1e-12)
     # One more time changes nothing, whatever the gauge the machine came in.
     other = hm.RBM(
-        rbm.visible.shifted(np.asarray(rbm.visible.gauge(np.linspace(1, 2, rbm.visible.size)))), rbm.hidden, rbm.weights
+        rbm.visible.add_field(np.asarray(rbm.visible.gauge(np.linspace(1, 2, rbm.visible.size)))), rbm.hidden, rbm.weights
     )
     again = hm.gauge.zero_sum(other)
     np.testing.assert_allclose(again.weights, fixed.weights, atol=1e-12)
@@ -56,7 +56,7 @@ def test_a_constant_on_all_columns_of_a_unit_is_no_change_of_the_distribution():
     rbm = machine_of("ragged", "binary", seed=1)
     moved = np.array(rbm.weights)
     moved[2:5] += [0.7, -0.3, 2.0]
-    other = hm.RBM(rbm.visible, rbm.hidden.shifted(-np.array([0.7, -0.3, 2.0])), moved)
+    other = hm.RBM(rbm.visible, rbm.hidden.add_field(-np.array([0.7, -0.3, 2.0])), moved)
     v = rows("ragged")
     np.testing.assert_allclose(exact.log_likelihood(other, v), exact.log_likelihood(rbm, v), atol=1e-10)
 
@@ -79,10 +79,10 @@ def test_binary_units_as_spins_and_back(visible, hidden):
 
 def test_a_machine_of_real_values_in_other_units():
     rbm = machine_of("gaussian", "binary", seed=5)
-    centre, scale = np.array([3.0, -20.0]), np.array([0.1, 40.0])
-    moved = hm.gauge.rescaled(rbm, centre, scale)
+    center, scale = np.array([3.0, -20.0]), np.array([0.1, 40.0])
+    moved = hm.gauge.rescaled(rbm, center, scale)
     v = rows("gaussian")
-    y = (v - centre) / scale
+    y = (v - center) / scale
     np.testing.assert_allclose(differences(moved, y), differences(rbm, v), atol=1e-10)
     np.testing.assert_allclose(hm.hidden_given_visible(moved, y), hm.hidden_given_visible(rbm, v), atol=1e-10)
     # A density per unit of y is so many times one per unit of v.
@@ -107,10 +107,10 @@ def test_what_cannot_be_rescaled_is_refused():
     y = v.copy()
     y[:, 4] = (v[:, 4] - 2) / 3
     np.testing.assert_allclose(differences(moved, y), differences(mixed, v), atol=1e-10)
-    for centre, scale, words in (
+    for center, scale, words in (
         ([1.0, 0, 0, 0, 0], np.ones(5), "spin units cannot be moved or scaled"),
         (np.zeros(5), [1, 1, 1, 1, -1.0], "scale must be positive"),
         (np.zeros(4), np.ones(5), "5 finite numbers"),
     ):
         with pytest.raises(hm.InputError, match=words):
-            hm.gauge.rescaled(mixed, centre, scale)
+            hm.gauge.rescaled(mixed, center, scale)

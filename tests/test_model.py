@@ -230,5 +230,5 @@ def test_a_step_stays_among_the_machines_that_have_a_distribution():
     rbm = hm.RBM(hm.Gaussian(np.zeros(4), np.ones(4)), hm.DReLU.zeros(3), np.zeros((4, 3)))
     for _ in range(20):
         step = jax.tree.map(lambda leaf: 3 * random.standard_normal(leaf.shape), rbm)
-        rbm = jax.tree.map(np.asarray, model.stepped(rbm, step))
+        rbm = jax.tree.map(np.asarray, model.apply_update(rbm, step))
         model.validate(rbm)

@@ -22,7 +22,7 @@ def test_tiles_show_every_picture_in_its_place():
         np.testing.assert_allclose(sheet[top : top + 2, left : left + 2].ravel(), images[number])
 
 
-def test_signed_colours_are_centred_on_zero():
+def test_signed_colors_are_centered_on_zero():
     (axes,) = plots.filters(np.array([[1.0, -3.0], [0.5, 0.2]])).axes
     (image,) = axes.get_images()
     assert image.get_clim() == (-3, 3)

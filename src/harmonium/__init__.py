@@ -21,79 +21,59 @@ if TYPE_CHECKING:
         exact,
         gauge,
         gradients,
+        io,
         likelihood,
         mesh,
         model,
         plots,
         samplers,
         sklearn,
-        storage,
-        tables,
+        tabular,
         training,
         units,
     )
-    from harmonium.checks import InputError
-    from harmonium.completion import complete, score, surprise
-    from harmonium.face import (
+    from harmonium.errors import InputError
+    from harmonium.functional import (
         at_temperature,
         energy,
         free_energy,
         hidden_given_visible,
         reconstruct,
-        run,
         sample,
+        sample_chains,
         visible_given_hidden,
     )
-    from harmonium.gradients import cd, centred, pcd, persistent
-    from harmonium.likelihood import Likelihood, evaluate
-    from harmonium.likelihood.bracket import bracket
+    from harmonium.gradients import cd, centered, from_sampler, pcd
+    from harmonium.imputation import impute, log_prob, surprisal
+    from harmonium.io import load, load_state, save, save_state
+    from harmonium.likelihood import LogLikelihood, bidirectional_ais, evaluate
     from harmonium.model import RBM
     from harmonium.samplers.gibbs import gibbs
-    from harmonium.samplers.tempering import tempering
-    from harmonium.samplers.trajectory import trajectory
-    from harmonium.storage import load, load_state, save, save_state
-    from harmonium.training import DivergenceError, TrainState, initial, train
+    from harmonium.samplers.parallel_tempering import parallel_tempering
+    from harmonium.samplers.trajectory_tempering import trajectory_tempering
+    from harmonium.training import DivergenceError, TrainState, initialize, train
     from harmonium.units import Binary, Categorical, DReLU, Gaussian, Mixed, ReLU, Spin
 
 _HOMES = {
-    "InputError": "checks",
-    "Binary": "units",
-    "Categorical": "units",
-    "DReLU": "units",
-    "Gaussian": "units",
-    "Mixed": "units",
-    "ReLU": "units",
-    "Spin": "units",
-    "RBM": "model",
-    "at_temperature": "face",
-    "energy": "face",
-    "free_energy": "face",
-    "hidden_given_visible": "face",
-    "visible_given_hidden": "face",
-    "sample": "face",
-    "reconstruct": "face",
-    "run": "face",
-    "complete": "completion",
-    "score": "completion",
-    "surprise": "completion",
-    "gibbs": "samplers",
-    "tempering": "samplers",
-    "trajectory": "samplers",
-    "cd": "gradients",
-    "centred": "gradients",
-    "pcd": "gradients",
-    "persistent": "gradients",
-    "Likelihood": "likelihood",
-    "bracket": "likelihood",
-    "evaluate": "likelihood",
-    "initial": "training",
-    "train": "training",
-    "TrainState": "training",
-    "DivergenceError": "training",
-    "save": "storage",
-    "load": "storage",
-    "save_state": "storage",
-    "load_state": "storage",
+    "errors": ("InputError",),
+    "units": ("Binary", "Categorical", "DReLU", "Gaussian", "Mixed", "ReLU", "Spin"),
+    "model": ("RBM",),
+    "functional": (
+        "at_temperature",
+        "energy",
+        "free_energy",
+        "hidden_given_visible",
+        "reconstruct",
+        "sample",
+        "sample_chains",
+        "visible_given_hidden",
+    ),
+    "imputation": ("impute", "log_prob", "surprisal"),
+    "samplers": ("gibbs", "parallel_tempering", "trajectory_tempering"),
+    "gradients": ("cd", "centered", "from_sampler", "pcd"),
+    "likelihood": ("LogLikelihood", "bidirectional_ais", "evaluate"),
+    "training": ("DivergenceError", "TrainState", "initialize", "train"),
+    "io": ("load", "load_state", "save", "save_state"),
 }
 _MODULES = (
     "data",
@@ -101,6 +81,7 @@ _MODULES = (
     "exact",
     "gauge",
     "gradients",
+    "io",
     "lab",
     "likelihood",
     "mesh",
@@ -108,11 +89,11 @@ _MODULES = (
     "plots",
     "samplers",
     "sklearn",
-    "storage",
-    "tables",
+    "tabular",
     "training",
     "units",
 )
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "RBM",
@@ -122,51 +103,51 @@ __all__ = [
     "DivergenceError",
     "Gaussian",
     "InputError",
-    "Likelihood",
+    "LogLikelihood",
     "Mixed",
     "ReLU",
     "Spin",
     "TrainState",
     "at_temperature",
-    "bracket",
+    "bidirectional_ais",
     "cd",
-    "centred",
-    "complete",
+    "centered",
     "data",
     "diagnostics",
     "energy",
     "evaluate",
     "exact",
     "free_energy",
+    "from_sampler",
     "gauge",
     "gibbs",
     "gradients",
     "hidden_given_visible",
-    "initial",
+    "impute",
+    "initialize",
+    "io",
     "lab",
     "likelihood",
     "load",
     "load_state",
+    "log_prob",
     "mesh",
     "model",
+    "parallel_tempering",
     "pcd",
-    "persistent",
     "plots",
     "reconstruct",
-    "run",
     "sample",
+    "sample_chains",
     "samplers",
     "save",
     "save_state",
-    "score",
     "sklearn",
-    "storage",
-    "surprise",
-    "tables",
-    "tempering",
+    "surprisal",
+    "tabular",
     "train",
     "training",
-    "trajectory",
+    "trajectory_tempering",
     "units",
     "visible_given_hidden",
 ]
@@ -175,8 +156,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return import_module(f"harmonium.{name}")
-    if name in _HOMES:
-        value = getattr(import_module(f"harmonium.{_HOMES[name]}"), name)
+    if name in _HOME_OF:
+        value = getattr(import_module(f"harmonium.{_HOME_OF[name]}"), name)
         globals()[name] = value
         return value
     raise AttributeError(f"module 'harmonium' has no attribute {name!r}")

@@ -31,8 +31,8 @@ def energies(relaxation: Relaxation, mixing: Mixing) -> Figure:
     _bands(component, relaxation, relaxation.components[..., worst - 1])
     component.set(ylabel=f"{mixing.quantities[worst]} of v", xlabel="Gibbs sweeps")
     styles = [(INK, "-"), (DATA, "-"), (MODEL, "-"), (DATA, "--"), (MODEL, "--")]
-    for name, line, (colour, style) in zip(mixing.quantities, mixing.autocorrelation, styles, strict=False):
-        correlation.plot(mixing.lags, line, color=colour, linestyle=style, label=name, linewidth=1.2)
+    for name, line, (color, style) in zip(mixing.quantities, mixing.autocorrelation, styles, strict=False):
+        correlation.plot(mixing.lags, line, color=color, linestyle=style, label=name, linewidth=1.2)
     correlation.axhline(0, color=INK, linewidth=0.5)
     correlation.set(xlabel="lag (sweeps)", ylabel="autocorrelation,\nsecond half of all chains", xlim=(0, None))
     correlation.legend(frameon=False, fontsize=9)
@@ -43,16 +43,16 @@ def _bands(axes: Any, relaxation: Relaxation, values: np.ndarray) -> None:
     # Much happens in the first few sweeps, so time is logarithmic, and later times are shown more rarely.
     last = len(relaxation.sweeps) - 1
     times = np.unique([0, *np.geomspace(1, last, MOST_TIMES).round().astype(int)])
-    for start, colour, chains in zip(STARTS, (MODEL, DATA), values[:, :, times], strict=True):
+    for start, color, chains in zip(STARTS, (MODEL, DATA), values[:, :, times], strict=True):
         low, median, high = np.quantile(chains, (0.05, 0.5, 0.95), axis=0)
-        axes.fill_between(relaxation.sweeps[times], low, high, color=colour, alpha=0.2, linewidth=0)
-        axes.plot(relaxation.sweeps[times], median, color=colour, label=f"from {start}", linewidth=1.2)
+        axes.fill_between(relaxation.sweeps[times], low, high, color=color, alpha=0.2, linewidth=0)
+        axes.plot(relaxation.sweeps[times], median, color=color, label=f"from {start}", linewidth=1.2)
     axes.set_xscale("symlog", linthresh=relaxation.spacing)
     axes.set_xlim(0, relaxation.sweeps[-1])
 
 
 def swap_rates(swaps: Swaps) -> Figure:
-    """How often neighbouring rungs of tempering exchange their states, between the betas they are at."""
+    """How often neighboring rungs of tempering exchange their states, between the betas they are at."""
     figure, (axes,) = _panels(1, (8, 4))
     axes.stairs(swaps.acceptance, swaps.betas, fill=True, color=MODEL, alpha=0.35)
     axes.stairs(swaps.acceptance, swaps.betas, baseline=None, color=MODEL, linewidth=1.5)
@@ -88,8 +88,8 @@ def hidden_activations(hidden: HiddenUnits) -> Figure:
     activity = hidden.activity
     if len(activity) > MOST_ROWS:
         activity = activity[np.linspace(0, len(activity) - 1, MOST_ROWS).astype(int)]
-    centred = activity - activity.mean(axis=0)
-    leading = np.linalg.svd(centred, full_matrices=False)[0][:, 0]
+    centered = activity - activity.mean(axis=0)
+    leading = np.linalg.svd(centered, full_matrices=False)[0][:, 0]
     units = np.argsort(-hidden.activity.mean(axis=0), kind="stable")
     figure = Figure(figsize=(8, 6), facecolor=PAPER, layout="constrained")
     axes = figure.add_subplot()
@@ -111,11 +111,11 @@ def spectrum(spectrum: Spectrum) -> Figure:
         ("weights: singular values", spectrum.weights, MODEL, "o"),
         ("data: standard deviations", spectrum.data, DATA, "s"),
     )
-    for name, values, colour, marker in series:
+    for name, values, color, marker in series:
         shown = values[values > 1e-6 * values.max()]
         places = 1 + np.arange(len(shown))
-        axes.plot(places, shown, marker if len(shown) <= 100 else "", linestyle="-", color=colour, markersize=4, label=name)
-    axes.axhline(spectrum.amplifying, color=MODEL, linestyle="--", linewidth=1, label=f"learnt above {spectrum.amplifying:g}")
+        axes.plot(places, shown, marker if len(shown) <= 100 else "", linestyle="-", color=color, markersize=4, label=name)
+    axes.axhline(spectrum.amplifying, color=MODEL, linestyle="--", linewidth=1, label=f"learned above {spectrum.amplifying:g}")
     if spectrum.in_data:
         noise = spectrum.in_data + 0.5
         axes.axvline(noise, color=DATA, linestyle=":", linewidth=1, label=f"{spectrum.in_data} components above the noise")

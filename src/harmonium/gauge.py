@@ -16,7 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from harmonium import model
-from harmonium.checks import InputError, numeric_array
+from harmonium._checks import numeric_array
+from harmonium.errors import InputError
 from harmonium.model import RBM
 from harmonium.units import Binary, Mixed, Spin, Units
 
@@ -42,7 +43,7 @@ def zero_sum(rbm: RBM) -> RBM:
     """The machine with the biases of each categorical unit, and the weights from its columns to any one, adding up to zero.
 
     Only so can a unit's parameters be read one by one, or compared between machines. Training needs no gauge to be chosen: a
-    gradient in centred variables already adds up to zero over a unit's columns.
+    gradient in centered variables already adds up to zero over a unit's columns.
 
     Reference: M. Ekeberg and others, "Improved contact prediction in proteins", Phys. Rev. E 87 (2013), section II (for Potts
     models).
@@ -54,8 +55,8 @@ def zero_sum(rbm: RBM) -> RBM:
 def _zero_sum_of_visible(rbm: RBM) -> RBM:
     constant = rbm.visible.gauge(rbm.weights.T).T
     # One column of every unit is 1, so any state sends the same.
-    hidden = rbm.hidden.shifted(rbm.visible.any_state @ constant)
-    return RBM(rbm.visible.shifted(-rbm.visible.gauge(rbm.visible.linear)), hidden, rbm.weights - constant)
+    hidden = rbm.hidden.add_field(rbm.visible.zero_state @ constant)
+    return RBM(rbm.visible.add_field(-rbm.visible.gauge(rbm.visible.linear)), hidden, rbm.weights - constant)
 
 
 @_on_host
@@ -70,17 +71,17 @@ def to_binary(rbm: RBM) -> RBM:
     return _substituted(rbm, lambda units: _each_kind(units, Spin, lambda bias: Binary(2 * bias), -1.0, 2.0))
 
 
-def rescaled(rbm: RBM, centre: Any, scale: Any) -> RBM:
-    """The machine of y where v = centre + scale y, `[V]` each; the columns of binary, spin and categorical units cannot change.
+def rescaled(rbm: RBM, center: Any, scale: Any) -> RBM:
+    """The machine of y where v = center + scale y, `[V]` each; the columns of binary, spin and categorical units cannot change.
 
-    A machine of v from one of standardised values y = (v - m) / s is `rescaled(rbm, -m / s, 1 / s)`.
+    A machine of v from one of standardized values y = (v - m) / s is `rescaled(rbm, -m / s, 1 / s)`.
 
     Raises:
         InputError: no numbers `[V]`, a scale that is not positive, or a column that cannot be moved or scaled so.
     """
     size = model.validate(rbm).visible.size
     found = []
-    for value, what in ((centre, "centre"), (scale, "scale")):
+    for value, what in ((center, "center"), (scale, "scale")):
         array = numeric_array(value, what).astype(np.float64)
         if array.shape != (size,) or not np.isfinite(array).all():
             raise InputError(f"{what} must be {size} finite numbers, one a visible column")
@@ -89,8 +90,8 @@ def rescaled(rbm: RBM, centre: Any, scale: Any) -> RBM:
 
 
 @_on_host
-def _rescaled(rbm: RBM, centre: Any, scale: Any) -> RBM:
-    return _of_visible(rbm, lambda units: (units.rescaled(centre, scale), centre, scale))
+def _rescaled(rbm: RBM, center: Any, scale: Any) -> RBM:
+    return _of_visible(rbm, lambda units: (units.rescaled(center, scale), center, scale))
 
 
 def _substituted(rbm: RBM, substitution: Substitution) -> RBM:
@@ -101,15 +102,15 @@ def _substituted(rbm: RBM, substitution: Substitution) -> RBM:
 
 def _of_visible(rbm: RBM, substitution: Substitution) -> RBM:
     visible, c, s = substitution(rbm.visible)
-    return RBM(visible, rbm.hidden.shifted(c @ rbm.weights), s[:, None] * rbm.weights)
+    return RBM(visible, rbm.hidden.add_field(c @ rbm.weights), s[:, None] * rbm.weights)
 
 
 def _each_kind(units: Units, kind: type[Units], make: Callable[[Any], Units], c: float, s: float) -> tuple[Units, Any, Any]:
     """The units of one kind, with a bias alone, as others; all else in a mixed layer stays."""
     if isinstance(units, Mixed):
         parts = [_each_kind(part, kind, make, c, s) for part in units.parts]
-        layers, centres, scales = zip(*parts, strict=True)
-        return Mixed(layers), jnp.concatenate(centres), jnp.concatenate(scales)
+        layers, centers, scales = zip(*parts, strict=True)
+        return Mixed(layers), jnp.concatenate(centers), jnp.concatenate(scales)
     if isinstance(units, kind):
         return make(units.linear), np.full(units.size, c), np.full(units.size, s)
     return units, np.zeros(units.size), np.ones(units.size)

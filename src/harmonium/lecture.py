@@ -14,12 +14,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from harmonium import checks, exact, model
-from harmonium.checks import InputError
+from harmonium import _checks, exact, model
+from harmonium.errors import InputError
 from harmonium.exact import JointTable
 from harmonium.gradients import Estimator
-from harmonium.keys import key_of
 from harmonium.model import RBM
+from harmonium.random import key_of
 from harmonium.samplers.gibbs import sweep
 from harmonium.units import Units
 
@@ -99,10 +99,10 @@ def chain(rbm: RBM, start: Any, sweeps: int, seed: int = 0, temperature: float =
     """
     cold = exact.tempered(rbm, temperature)
     start = rbm.visible.check(start, "start").astype(np.float64)
-    sweeps = checks.whole(sweeps, "sweeps")
+    sweeps = _checks.integer(sweeps, "sweeps")
     if exact.configurations(rbm) is None:
         raise InputError("visits can only be counted where the units' states can be listed")
-    visits = _run_chain(cold, start, sweeps, checks.seed(seed))
+    visits = _run_chain(cold, start, sweeps, _checks.seed(seed))
     count = exact.configurations(rbm)
     complete = count is not None and count <= MOST_ROWS
     numbers, kept, frequency = _count_visits(visits)
@@ -290,8 +290,8 @@ def steps(
     Raises:
         InputError: an argument is out of range, or the machine is too large for ln p(v) to be followed.
     """
-    rate = checks.positive(rate, "rate")
-    checks.whole(number, "steps")
+    rate = _checks.positive(rate, "rate")
+    _checks.integer(number, "steps")
     rows = rbm.visible.check(data, "data").astype(np.float64)
     if rows.ndim != 2 or not len(rows):
         raise InputError(f"data must have shape [n, {rbm.visible.size}] with n at least 1, but has {list(rows.shape)}")

@@ -3,7 +3,7 @@
     E(v, h) = visible.energy(v) + hidden.energy(h) - v . weights . h
 
 The functions here are pure and traceable: they can stand inside `jax.jit`, `jax.grad` and `jax.vmap`, and they check
-nothing but shapes. `harmonium.face` has the same functions with their inputs checked and NumPy arrays returned.
+nothing but shapes. `harmonium.functional` has the same functions with their inputs checked and NumPy arrays returned.
 
 Reference: P. Smolensky, "Information processing in dynamical systems: foundations of harmony theory", 1986;
 A. Fischer and C. Igel, "Training restricted Boltzmann machines: an introduction", Pattern Recognition 47 (2014), section 4.
@@ -19,8 +19,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import PartitionSpec
 
-from harmonium import pytree
-from harmonium.checks import InputError
+from harmonium import _pytree
+from harmonium.errors import InputError
 from harmonium.mesh.axes import HIDDEN
 from harmonium.units import Units
 
@@ -51,7 +51,7 @@ class RBM:
         return f"RBM({_layer(self.visible)}, {_layer(self.hidden)}, {getattr(self.weights, 'dtype', '?')})"
 
 
-pytree.register(RBM)
+_pytree.register(RBM)
 
 
 def _layer(units: Any) -> str:
@@ -91,7 +91,7 @@ def free_energy(rbm: RBM, v: Any, inputs: Any = None) -> Any:
     """F(v) = -ln sum_h exp(-E(v, h)), `[..., V] -> [...]` (nats); `inputs`: `hidden_inputs(rbm, v)` if at hand."""
     if inputs is None:
         inputs = hidden_inputs(rbm, v)
-    return rbm.visible.energy(v) - rbm.hidden.log_normaliser(inputs)
+    return rbm.visible.energy(v) - rbm.hidden.log_normalizer(inputs)
 
 
 def free_energy_difference(rbm: RBM, other: RBM, v: Any, inputs: Any, other_inputs: Any) -> Any:
@@ -104,7 +104,7 @@ def free_energy_difference(rbm: RBM, other: RBM, v: Any, inputs: Any, other_inpu
         inputs, other_inputs: `[..., H]`, `hidden_inputs` of v under each of the two.
     """
     visible = jax.tree.map(lambda a, b: b - a, rbm.visible, other.visible).energy(v)
-    hidden = other.hidden.log_normaliser_terms(other_inputs) - rbm.hidden.log_normaliser_terms(inputs)
+    hidden = other.hidden.log_normalizer_terms(other_inputs) - rbm.hidden.log_normalizer_terms(inputs)
     return visible - jnp.sum(hidden, axis=-1)
 
 
@@ -154,7 +154,7 @@ def independent(visible: Units, hidden: Units) -> RBM:
 
 def independent_log_partition(rbm: RBM) -> Any:
     """ln Z of the machine's two layers if there were no weights between them (nats)."""
-    return sum(layer.log_normaliser(jnp.zeros(layer.size)) for layer in (rbm.visible, rbm.hidden))
+    return sum(layer.log_normalizer(jnp.zeros(layer.size)) for layer in (rbm.visible, rbm.hidden))
 
 
 def flat(rbm: RBM) -> RBM:
@@ -166,16 +166,18 @@ def flat(rbm: RBM) -> RBM:
 
 
 WIDEST = 0.99
-"""How far towards the edge of the machines whose Z is finite, 1, a step may take one."""
+"""How far toward the edge of the machines whose Z is finite, 1, a step may take one."""
 
 
-def stepped(rbm: RBM, by: RBM) -> RBM:
+def apply_update(rbm: RBM, by: RBM) -> RBM:
     """The machine after a step `by` of its parameters, kept among those that have a distribution.
 
     Precisions stay above zero, and the scale of hidden units where it was. Where both layers are unbounded the weights are
     scaled down if Z would be infinite else.
     """
-    moved = RBM(rbm.visible.stepped(by.visible), rbm.hidden.stepped(by.hidden, hold_scale=True), rbm.weights + by.weights)
+    moved = RBM(
+        rbm.visible.apply_update(by.visible), rbm.hidden.apply_update(by.hidden, hold_scale=True), rbm.weights + by.weights
+    )
     if rbm.visible.bounded or rbm.hidden.bounded:
         return moved
     scaled = _coupling(moved)
@@ -243,7 +245,7 @@ def validate_layer(what: str, layer: Any) -> None:
         raise InputError(f"{what} must be units such as harmonium.Binary(bias), but is a {type(layer).__name__}")
     for field in fields(layer):  # type: ignore[arg-type]
         value = getattr(layer, field.name)
-        if pytree.is_static(field):
+        if _pytree.is_static(field):
             continue
         if isinstance(value, tuple):
             for number, part in enumerate(value):
@@ -252,7 +254,7 @@ def validate_layer(what: str, layer: Any) -> None:
         _check_parameter(f"{what} {field.name}", value)
         if value.ndim != 1 or value.size == 0:
             raise InputError(f"{what} {field.name} must have shape [N] with N at least 1, but has {list(value.shape)}")
-    wrong = layer.misfit()
+    wrong = layer.validation_error()
     if wrong:
         raise InputError(f"{what} {wrong}")
 

@@ -23,8 +23,8 @@ def tiles(
     """A sheet of pictures, one for each row of `images [n, V]`.
 
     Args:
-        image_shape: (height, width); by default a square if V is one, else a single line. signed: colours around zero
-            (orange above, purple below) instead of grey levels.
+        image_shape: (height, width); by default a square if V is one, else a single line. signed: colors around zero
+            (orange above, purple below) instead of gray levels.
     """
     images = np.asarray(images, dtype=float)
     shape = image_shape or square(images.shape[1])
@@ -81,13 +81,13 @@ def learning_curves(
     """
     figure = Figure(figsize=(7, 6), facecolor=PAPER, layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(2, 1))
-    for key, name, colour in (
+    for key, name, color in (
         ("train_log_likelihood", "training rows", DATA),
         ("valid_log_likelihood", "held-out rows", MODEL),
     ):
         points = [(m["step"], m[key]) for m in metrics if key in m]
         if points:
-            upper.plot(*zip(*points, strict=True), color=colour, label=name, marker=".", markersize=4)
+            upper.plot(*zip(*points, strict=True), color=color, label=name, marker=".", markersize=4)
     for value, name, style in ((baseline, "independent units (test rows)", ":"), (bound, "best possible", "--")):
         if value is not None:
             upper.axhline(value, color=INK, linestyle=style, linewidth=1, label=name)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from safetensors.numpy import save as serialise
+from safetensors.numpy import save as serialize
 
 import harmonium as hm
 from harmonium.cli import run
@@ -34,7 +34,7 @@ def _folder(tmp_path, monkeypatch):
     np.save("bits.npy", bits)
     np.save("wide.npy", random.integers(0, 2, (20, 40)))
     np.save("three.npy", np.zeros((20, 3)))
-    np.save("grey.npy", np.full((20, 2), 0.5))
+    np.save("gray.npy", np.full((20, 2), 0.5))
     np.save("levels.npy", np.full((20, 2), 7.0))
     np.save("nan.npy", np.where(bits == bits[3], bits, np.nan))
     np.save("inf.npy", np.where(bits == bits[3], bits, np.inf))
@@ -54,10 +54,10 @@ def _folder(tmp_path, monkeypatch):
     Path("cut.safetensors").write_bytes(model[:-1])
     Path("flipped.safetensors").write_bytes(model[:20] + bytes([model[20] ^ 0xFF]) + model[21:])
     foreign = {"weights": np.zeros((2, 2))}
-    Path("foreign.safetensors").write_bytes(serialise(foreign))
+    Path("foreign.safetensors").write_bytes(serialize(foreign))
     header = {"format": "harmonium", "version": "3", "visible": "binary", "hidden": "binary"}
-    Path("later.safetensors").write_bytes(serialise(foreign, header))
-    Path("partial.safetensors").write_bytes(serialise(foreign, header | {"version": "1"}))
+    Path("later.safetensors").write_bytes(serialize(foreign, header))
+    Path("partial.safetensors").write_bytes(serialize(foreign, header | {"version": "1"}))
     Path("folder").mkdir()
     Path("full").mkdir()
     Path("full/notes.txt").write_text("kept")
@@ -273,12 +273,12 @@ def test_missing_cells_where_there_may_be_none(capsys, command, words):
     [
         ("three.npy", "2 columns"),
         ("shifter:2", "2 columns"),
-        ("grey.npy", "has 0.5 in row 1, column 1, but a binary unit is 0 or 1"),
+        ("gray.npy", "has 0.5 in row 1, column 1, but a binary unit is 0 or 1"),
         ("levels.npy", "has 7.0 in row 1, column 1, but a binary unit is 0 or 1"),
-        ("bits.npy --binarise threshold", "use threshold=X"),
-        ("bits.npy --binarise threshold=high", "use threshold=X"),
-        ("bits.npy --binarise coin", "use threshold=X"),
-        ("levels.npy --binarise stochastic", "from 0 to 1, but they run from 7 to 7"),
+        ("bits.npy --binarize threshold", "use threshold=X"),
+        ("bits.npy --binarize threshold=high", "use threshold=X"),
+        ("bits.npy --binarize coin", "use threshold=X"),
+        ("levels.npy --binarize stochastic", "from 0 to 1, but they run from 7 to 7"),
     ],
 )
 @pytest.mark.parametrize(
@@ -297,7 +297,7 @@ def test_data_that_do_not_suit_the_machine(capsys, command, file, words):
 
 @each(
     [
-        ("train grey.npy", "has 0.5 in row 1, column 1, but a binary unit is 0 or 1"),
+        ("train gray.npy", "has 0.5 in row 1, column 1, but a binary unit is 0 or 1"),
         ("train bits.npy --visible-units spin", "a spin unit is -1 or +1"),
         ("train bits.npy --hidden-units quantum", "--hidden-units 'quantum' is unknown: use binary, spin, gaussian"),
         ("train bits.npy --hidden-units mixed", "is unknown"),
@@ -315,10 +315,10 @@ def test_data_that_do_not_suit_the_machine(capsys, command, file, words):
         ("evaluate large.safetensors bits.npy", "data must have 40 columns"),
         ("train bits.npy --evaluation-seconds 0", "--evaluation-seconds must be a positive number, but is 0.0"),
         ("train bits.npy --estimator pt-0", "use exact, cd-K, pcd-K, pt-K or ptt-K"),
-        ("train levels.npy --binarise stochastic", "from 0 to 1"),
-        ("data levels.npy --binarise stochastic", "from 0 to 1"),
-        (f"step {W} --target 01 --binarise stochastic", "--binarise goes with --data"),
-        ("data --binarise stochastic", "--binarise goes with DATA"),
+        ("train levels.npy --binarize stochastic", "from 0 to 1"),
+        ("data levels.npy --binarize stochastic", "from 0 to 1"),
+        (f"step {W} --target 01 --binarize stochastic", "--binarize goes with --data"),
+        ("data --binarize stochastic", "--binarize goes with DATA"),
     ]
 )
 def test_data_of_the_wrong_domain(capsys, command, words):
@@ -402,7 +402,7 @@ def test_counts(capsys, command, value):
     "command",
     [
         "train bits.npy",
-        "train bits.npy --binarise stochastic",
+        "train bits.npy --binarize stochastic",
         "evaluate m.safetensors bits.npy",
         "sample m.safetensors",
         "sample m.safetensors --exact",
@@ -461,7 +461,7 @@ def test_files_that_are_read_as_they_are_needed(capsys, monkeypatch):
     from pyarrow import parquet
     from scipy import sparse
 
-    from harmonium.data import files
+    from harmonium.io import arrays
 
     sparse.save_npz("threes.npz", sparse.csr_array(np.full((30, 4), 3)))
     sparse.save_npz("bits.npz", sparse.csr_array(np.eye(30)))
@@ -475,12 +475,12 @@ def test_files_that_are_read_as_they_are_needed(capsys, monkeypatch):
     short = "--hidden 3 --updates 1 --out new"
     assert "texts/1.parquet: column 'b' holds string values" in mistake(capsys, f"train texts {short}".split())
     assert "holes/1.parquet: column 'b' has missing values" in mistake(capsys, f"train holes {short}".split())
-    assert "cannot be binarised" in mistake(capsys, f"train holes --binarise threshold=1 {short}".split())
+    assert "cannot be binarized" in mistake(capsys, f"train holes --binarize threshold=1 {short}".split())
     assert "none is a folder, but a data file was expected" in mistake(capsys, f"train none {short}".split())
     assert "a binary unit is 0 or 1" in mistake(capsys, f"train threes.npz {short}".split())
-    assert "cannot be binarised" in mistake(capsys, f"train bits.npz --binarise threshold=1 {short}".split())
+    assert "cannot be binarized" in mistake(capsys, f"train bits.npz --binarize threshold=1 {short}".split())
     assert "damaged.npz cannot be read as .npz" in mistake(capsys, f"train damaged.npz {short}".split())
-    monkeypatch.setattr(files, "LARGE_BYTES", 1)
+    monkeypatch.setattr(arrays, "LARGE_BYTES", 1)
     np.save("flat.npy", np.zeros(7))
     assert "must have shape [n, V]" in mistake(capsys, f"train flat.npy {short}".split())
 
@@ -592,7 +592,7 @@ def test_what_no_check_foresees_is_one_line_too(capsys, monkeypatch, error, word
     def fail(*_, **__):
         raise error
 
-    monkeypatch.setattr("harmonium.storage.load_described", fail)
+    monkeypatch.setattr("harmonium.io.load_described", fail)
     assert words in mistake(capsys, ["info", "m.safetensors"])
 
 
@@ -609,7 +609,7 @@ def test_what_no_check_foresees_is_one_line_too(capsys, monkeypatch, error, word
         ("reconstruct m.safetensors bits.npy --draws 1 --out new.png", "new.png"),
         ("table --weights '-1 -2; 3 4' --visible-bias '-1 0' --hidden-bias '-.5 0'", "Z = "),
         ("conditional --weights '1000 1000; 1000 1000' --given v=01", "Pr{"),
-        ("data bits.npy --binarise stochastic --seed 9223372036854775807", "stochastic"),
+        ("data bits.npy --binarize stochastic --seed 9223372036854775807", "stochastic"),
     ]
 )
 def test_no_mistake_and_no_warning(capsys, command, words):

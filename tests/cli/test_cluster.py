@@ -6,9 +6,9 @@ import argparse
 
 import pytest
 
-from harmonium.checks import InputError
 from harmonium.cli import cluster
 from harmonium.cli.cluster import Place, place_of
+from harmonium.errors import InputError
 
 SLURM = {"SLURM_PROCID": "3", "SLURM_STEP_NUM_TASKS": "8", "SLURM_STEP_NODELIST": "node[1-8]", "SLURM_NTASKS": "8"}
 OPEN_MPI = {"OMPI_COMM_WORLD_RANK": "1", "OMPI_COMM_WORLD_SIZE": "4"}

@@ -293,7 +293,7 @@ def test_rows_that_are_read_as_they_are_needed_train_the_same_machine(as_json, k
     from pyarrow import parquet
     from scipy import sparse
 
-    from harmonium.data import files
+    from harmonium.io import arrays
 
     rows = np.random.default_rng(0).integers(0, 2, size=(300, 12), dtype=np.uint8)
     held_out = ["--valid", "held-out.npy", "--test", "held-out.npy"]
@@ -307,7 +307,7 @@ def test_rows_that_are_read_as_they_are_needed_train_the_same_machine(as_json, k
         parquet.write_table(table.slice(first, count), f"folder/{name}.parquet", row_group_size=70)
     options = ["--hidden", "4", "--estimator", "pcd-1", "--updates", "40", "--batch", "20"]
     in_memory = as_json("train", "rows.npy", *held_out, *options)
-    monkeypatch.setattr(files, "LARGE_BYTES", 1)
+    monkeypatch.setattr(arrays, "LARGE_BYTES", 1)
     name = {"large": "rows.npy", "sparse": "rows.npz", "large Parquet": "rows.parquet", "folder": "folder"}[kind]
     streamed = as_json("train", name, *held_out, *options)
     np.testing.assert_array_equal(hm.load(in_memory["run"]).weights, hm.load(streamed["run"]).weights)
@@ -372,10 +372,10 @@ def test_train_on_files_with_rows_for_validation_and_test(as_json):
     assert json.loads(pathlib.Path(report["run"], "config.json").read_text())["data"]["rows"]["valid"] == 7
 
 
-def test_grey_levels_are_binarised_as_asked(as_json):
-    np.save("grey.npy", np.random.default_rng(0).integers(0, 256, size=(50, 3, 4), dtype=np.uint8))
-    report = as_json("train", "grey.npy", *TINY, "--binarise", "threshold=0.5")
-    assert as_json("evaluate", report["run"], "grey.npy", "--binarise", "stochastic")["rows"] == 50
+def test_gray_levels_are_binarized_as_asked(as_json):
+    np.save("gray.npy", np.random.default_rng(0).integers(0, 256, size=(50, 3, 4), dtype=np.uint8))
+    report = as_json("train", "gray.npy", *TINY, "--binarize", "threshold=0.5")
+    assert as_json("evaluate", report["run"], "gray.npy", "--binarize", "stochastic")["rows"] == 50
 
 
 @pytest.mark.slow

@@ -30,7 +30,7 @@ def _folder(tmp_path, monkeypatch):
     np.save("more.npy", random.integers(0, 2, (50, 4)))
     np.save("one.npy", np.zeros((1, 4)))
     np.save("three.npy", np.zeros((20, 3)))
-    np.save("grey.npy", np.full((20, 4), 0.5))
+    np.save("gray.npy", np.full((20, 4), 0.5))
     np.save("nan.npy", np.where(np.arange(80).reshape(20, 4) == 7, np.nan, 0.0))
     Path("full").mkdir()
     Path("full/notes.txt").write_text("kept")
@@ -161,8 +161,8 @@ def test_a_sum_of_too_many_terms_is_estimated_and_called_so(monkeypatch):
         ("m.safetensors one.npy", "one.npy must have shape [n, 4] with n at least 2"),
         ("m.safetensors bits.npy --train one.npy", "one.npy must have shape [n, 4] with n at least 2"),
         ("m.safetensors nan.npy", "nan in row 2, column 4"),
-        ("m.safetensors grey.npy", "has 0.5 in row 1, column 1, but a binary unit is 0 or 1"),
-        ("m.safetensors bits.npy --binarise coin", "use threshold=X"),
+        ("m.safetensors gray.npy", "has 0.5 in row 1, column 1, but a binary unit is 0 or 1"),
+        ("m.safetensors bits.npy --binarize coin", "use threshold=X"),
         ("m.safetensors bits.npy --out full", "exists and is not empty"),
         ("m.safetensors bits.npy --out bits.npy", "cannot be made: File exists"),
         ("m.safetensors bits.npy --out bits.npy/new", "cannot be made: Not a directory"),

@@ -117,12 +117,12 @@ def test_processes_divide_hidden_units_and_estimate_a_likelihood_together():
 
 @pytest.mark.slow
 def test_processes_may_meet_more_seldom():
-    few = [*RUN, "--updates", "50", "--synchronise-every", "8", "--evaluation-seconds", "1"]
+    few = [*RUN, "--updates", "50", "--synchronize-every", "8", "--evaluation-seconds", "1"]
     status, _, errors = ended(started(*few, "--processes", "2", "--out", "several"))
     assert status == 0, errors
     assert run([*few, "--out", "one"]) == 0
     configs = [json.loads(Path(folder, "config.json").read_text()) for folder in ("several", "one")]
-    assert [config["settings"]["synchronise_every"] for config in configs] == [8, 8]
+    assert [config["settings"]["synchronize_every"] for config in configs] == [8, 8]
     assert configs[0]["repeat"] is None  # what two devices do apart, one does not repeat
     assert configs[1]["repeat"] is not None
     assert not np.array_equal(hm.load("several").weights, hm.load("one").weights)

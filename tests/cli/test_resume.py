@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 import harmonium as hm
-from harmonium import sealed
 from harmonium.cli import checkpoints, run
+from harmonium.io import container
 
 RUN = ["train", "shifter:4", "--hidden", "6", "--estimator", "pcd-1", "--chains", "20", "--seed", "3"]
 
@@ -136,7 +136,7 @@ def test_a_full_disk_ends_no_training_and_spoils_no_checkpoint(monkeypatch, caps
         with monkeypatch.context() as context:
             if len(written) > 1:
                 context.setattr("os.fsync", full)
-            return sealed.write_file(path, content, overwrite)
+            return container.write_file(path, content, overwrite)
 
     monkeypatch.setattr("harmonium.training.checkpoint.write_file", write)
     assert run([*RUN, "--updates", "300", "--checkpoint-every", "1e-9", "--out", "run"]) == 0

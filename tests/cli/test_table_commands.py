@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import harmonium as hm
-from harmonium import tables
+from harmonium import tabular
 from harmonium.cli import run
-from harmonium.data import read_frame
+from harmonium.io import read_frame
 
 TINY = "--hidden 3 --updates 30 --chains 20 --json"
 
@@ -57,7 +57,7 @@ def said(trained, monkeypatch, capsys):
 
 
 def test_training_keeps_the_schema_and_can_be_repeated(said, trained):
-    rbm, schema = tables.load("run")
+    rbm, schema = tabular.load("run")
     assert {column.name: column.kind for column in schema.columns} == {
         "age": "real",
         "region": "categorical",
@@ -70,7 +70,7 @@ def test_training_keeps_the_schema_and_can_be_repeated(said, trained):
     assert "--as answer=categorical --ignore id" in config["repeat"]
     assert json.loads(Path("run/schema.json").read_text()) == schema.described()
     run([*shlex.split(config["repeat"])[1:], "--out", "again"])
-    np.testing.assert_array_equal(tables.load("again")[0].weights, rbm.weights)
+    np.testing.assert_array_equal(tabular.load("again")[0].weights, rbm.weights)
 
 
 def test_completing_a_file(said):
@@ -103,8 +103,8 @@ def test_drawing_completions(said):
 
 def test_scoring_rows_and_cells(said):
     result = said("score run survey.csv --top 4 --cells 2 --out scores.csv --json")
-    rbm, schema = tables.load("run")
-    value = hm.score(rbm, schema.encode(read_frame("survey.csv"))).value
+    rbm, schema = tabular.load("run")
+    value = hm.log_prob(rbm, schema.encode(read_frame("survey.csv"))).value
     assert [row["score"] for row in result["unlikeliest"]] == pytest.approx(np.sort(value)[:4])
     assert [row["row"] - 1 for row in result["unlikeliest"]] == np.argsort(value)[:4].tolist()
     assert result["score"] == "ln p"
@@ -132,7 +132,7 @@ def test_drawing_rows(said):
 
 def test_evaluating_by_the_schema(said):
     result = said("evaluate run survey.csv --json")
-    rbm, schema = tables.load("run")
+    rbm, schema = tabular.load("run")
     rows = schema.encode(read_frame("survey.csv"))
     assert result["log_likelihood"]["mean"] == pytest.approx(hm.evaluate(rbm, rows).mean)
 
@@ -146,7 +146,7 @@ def test_describing_a_table(said):
 def test_a_schema_file_overrides(said):
     Path("s.toml").write_text('ignore = ["id", "age"]\n[columns]\nanswer = "real"\n')
     said(f"train survey.csv --schema s.toml {TINY} --out by_file")
-    schema = tables.load("by_file")[1]
+    schema = tabular.load("by_file")[1]
     assert [column.kind for column in schema.columns] == ["categorical", "binary", "real"]
 
 
@@ -158,7 +158,7 @@ def test_zeros_and_ones_alone_are_taken_as_they_are(said):
     for kind in ("csv", "npy"):
         said(f"train bits.{kind} {TINY} --out {kind}")
     np.testing.assert_array_equal(hm.load("csv").weights, hm.load("npy").weights)
-    assert hm.storage.load_described("csv")[2]["notes"]["schema"] is None
+    assert hm.io.load_described("csv")[2]["notes"]["schema"] is None
     # Such a machine completes tables too.
     Path("holes.csv").write_text("d,b,a,c\n1,,0,1\n")
     done = said("complete csv holes.csv --json")
@@ -175,20 +175,20 @@ def test_arrays_may_have_missing_cells(said):
     result = said("evaluate array holes.npy --json")
     assert result["log_likelihood"]["mean"] == pytest.approx(hm.evaluate(rbm, v).mean)
     said("complete array holes.npy --out filled.npy")
-    np.testing.assert_array_equal(np.load("filled.npy"), hm.complete(rbm, v).values)
+    np.testing.assert_array_equal(np.load("filled.npy"), hm.impute(rbm, v).values)
     said("complete array holes.npy --draws 2 --out drawn.npy")
-    np.testing.assert_array_equal(np.load("drawn.npy"), hm.complete(rbm, v, 2).draws)
-    assert said("score array holes.npy --json")["mean"] == pytest.approx(hm.score(rbm, v).value.mean())
+    np.testing.assert_array_equal(np.load("drawn.npy"), hm.impute(rbm, v, 2).draws)
+    assert said("score array holes.npy --json")["mean"] == pytest.approx(hm.log_prob(rbm, v).value.mean())
     assert said("data holes.npy --json")["missing"] == np.isnan(v).sum()
     assert f"{np.isnan(v).sum()} cells are missing" in said("data holes.npy")
-    # Text and Parquet of such a machine too, and grey levels with holes.
+    # Text and Parquet of such a machine too, and gray levels with holes.
     np.savetxt("holes.csv", v, delimiter=",", fmt="%g")
     assert said("evaluate array holes.csv --json")["log_likelihood"] | {"seconds": 0} == result["log_likelihood"] | {
         "seconds": 0
     }
-    np.save("grey.npy", 0.3 + v / 2)
-    grey = said("evaluate array grey.npy --binarise threshold=0.5 --json")
-    assert grey["log_likelihood"]["mean"] == result["log_likelihood"]["mean"]
+    np.save("gray.npy", 0.3 + v / 2)
+    gray = said("evaluate array gray.npy --binarize threshold=0.5 --json")
+    assert gray["log_likelihood"]["mean"] == result["log_likelihood"]["mean"]
 
 
 def test_one_hot_columns_and_numbers_of_categories_are_the_same_table(said):
@@ -206,7 +206,7 @@ def test_one_hot_columns_and_numbers_of_categories_are_the_same_table(said):
 def test_reconstructing_and_diagnosing_a_table(said):
     said("complete run survey.csv --out whole.csv --overwrite")
     said("reconstruct run whole.csv --draws 50 --out back.csv")
-    rbm, schema = tables.load("run")
+    rbm, schema = tabular.load("run")
     expected = schema.decode(hm.reconstruct(rbm, schema.encode(read_frame("whole.csv")), 50))
     back = read_frame("back.csv").columns
     assert list(back) == ["age", "region", "sex", "answer"]
@@ -220,12 +220,12 @@ def test_reconstructing_and_diagnosing_a_table(said):
 @pytest.mark.parametrize(
     ("command", "words"),
     [
-        ("train survey.csv --as colour=real", "no column 'colour'"),
+        ("train survey.csv --as color=real", "no column 'color'"),
         ("train survey.csv --as age", "write NAME=KIND"),
         ("train survey.csv --ignore id --as age=odd", "kind 'odd' is unknown"),
-        ("train survey.csv --ignore colour", "no column 'colour'"),
+        ("train survey.csv --ignore color", "no column 'color'"),
         ("train survey.csv", "column 'id' has 61 different texts"),
-        ("train survey.csv --ignore id --binarise threshold=1", "leave out --binarise"),
+        ("train survey.csv --ignore id --binarize threshold=1", "leave out --binarize"),
         ("train survey.csv --ignore id --visible-units spin", "leave out --visible-units"),
         ("train digits --ignore id", "is for the columns of a .csv or .parquet file"),
         ("train survey.csv --schema nowhere.toml", "nowhere.toml cannot be read"),
@@ -245,10 +245,10 @@ def test_reconstructing_and_diagnosing_a_table(said):
         ("complete run survey.csv --out x.txt", "must end with .csv or .parquet"),
         ("complete run survey.csv --draws -1", "--draws"),
         ("sample run --clamp region", "write NAME=VALUE"),
-        ("sample run --clamp colour=red", "no column 'colour'"),
+        ("sample run --clamp color=red", "no column 'color'"),
         ("sample run --clamp region=west", "'west' in row 1 is none of its values"),
         ("sample run --out x.npy", "must end with .csv or .parquet"),
-        ("evaluate run survey.csv --binarise threshold=1", "--binarise is not for a machine"),
+        ("evaluate run survey.csv --binarize threshold=1", "--binarize is not for a machine"),
         ("evaluate run digits", ".csv or .parquet file"),
         (
             "reconstruct run survey.csv",

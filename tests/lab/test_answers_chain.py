@@ -14,7 +14,7 @@ from statistics_of_tests import FALSE_ALARM, counts_agree, draws_for_counts
 
 import harmonium as hm
 from harmonium import cli, exact, lecture, model
-from harmonium.checks import InputError
+from harmonium.errors import InputError
 from harmonium.lab.answers import chain, chain_kernels, chain_law
 from harmonium.units import Binary
 from lab.answering import as_the_page_gets_it
@@ -193,9 +193,9 @@ def test_a_run_tells_the_coins_of_its_last_sweep():
         held, coins = answer["chain"], answer["coins"]
         assert coins["h"]["given"] == held["v"] == "".join(map(str, coins["v"]["bits"]))
         assert held["h"] == "".join(map(str, coins["h"]["bits"]))
-    stepped = walk(params, ["half"] * 12)
+    apply_update = walk(params, ["half"] * 12)
     assert walk(params, ["half"] * 13)["coins"]["h"] == walk(params, [6])["coins"]["h"]
-    assert stepped["coins"]["v"] == walk(params, [6])["coins"]["v"]
+    assert apply_update["coins"]["v"] == walk(params, [6])["coins"]["v"]
 
 
 def test_one_sweep_keeps_to_the_transition_matrix():

@@ -18,7 +18,7 @@ import pytest
 
 import harmonium as hm
 from harmonium import exact
-from harmonium.checks import InputError
+from harmonium.errors import InputError
 from harmonium.lab import worker_frames as frames
 from harmonium.lab import worker_handle
 from harmonium.lab.answers.images import ANSWERS
@@ -195,7 +195,7 @@ def test_training_starts_improves_pauses_goes_on_and_closes_with_the_exact_likel
 
     # The same run by the library alone.
     data = hm.data.load("digits")
-    start = hm.initial(data.train, 6, seed=3)
+    start = hm.initialize(data.train, 6, seed=3)
     estimator, ascent = hm.pcd(1, chains=500), optax.sgd(0.05)
     states = hm.train(start, data.train, estimator, ascent, updates=done["step"], batch_size=100, valid=data.valid, seed=3)
     *_, last = states

@@ -16,8 +16,8 @@ from conftest import LECTURE, SMALL, machine, random_machine
 
 import harmonium as hm
 from harmonium import exact, lecture
-from harmonium.checks import InputError
 from harmonium.cli import run
+from harmonium.errors import InputError
 from harmonium.lab import answers
 from harmonium.lab.ask import Ask
 from harmonium.lab.connection import encode

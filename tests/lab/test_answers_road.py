@@ -11,7 +11,7 @@ import pytest
 
 import harmonium as hm
 from harmonium import exact, gradients, lecture
-from harmonium.checks import InputError
+from harmonium.errors import InputError
 from harmonium.lab.answers.road import ANSWERS
 from harmonium.lab.ask import Ask
 

@@ -11,8 +11,8 @@ from statistics_of_tests import FALSE_ALARM, counts_agree, draws_for_counts, lar
 
 import harmonium as hm
 from harmonium import exact, gradients, model
-from harmonium.checks import InputError
-from harmonium.data.toys import bars_and_stripes
+from harmonium.data.synthetic import bars_and_stripes
+from harmonium.errors import InputError
 from harmonium.lab import small_training
 from harmonium.lab.answers import training_set
 from harmonium.lab.answers.training_set_input import MOST_UPDATES, patterns_of

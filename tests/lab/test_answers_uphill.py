@@ -14,7 +14,7 @@ from statistics_of_tests import FALSE_ALARM, counts_agree, largest_z, z_limit
 
 import harmonium as hm
 from harmonium import exact, gradients, lecture
-from harmonium.checks import InputError
+from harmonium.errors import InputError
 from harmonium.lab.answers import uphill, uphill_cloud
 from harmonium.lab.tables import Parameters, tables
 from harmonium.units import Binary

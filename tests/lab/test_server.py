@@ -24,7 +24,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 import harmonium as hm
-from harmonium.checks import InputError
+from harmonium.errors import InputError
 from harmonium.lab import answers, connection, server
 
 from .conftest import free_port

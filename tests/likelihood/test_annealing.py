@@ -14,7 +14,7 @@ from statistics_of_tests import largest_z, z_limit
 import harmonium as hm
 from harmonium import exact, model
 from harmonium.likelihood import annealing
-from harmonium.likelihood.bracket import base_machine
+from harmonium.likelihood.bidirectional import base_machine
 from harmonium.units import Binary, Spin
 
 RUNS = 20_000

@@ -8,8 +8,8 @@ from scipy import stats
 from statistics_of_tests import FALSE_ALARM
 
 from harmonium.likelihood.weights import (
+    bar,
     bennett,
-    bennett_ratio,
     effective_sample_size,
     log_mean_exp,
     mean_weight,
@@ -40,7 +40,7 @@ def test_bennett_solves_its_equation_for_unequal_numbers():
     random = np.random.default_rng(0)
     forward, _ = gaussian_runs(random, 70, 1.5, 12.0)
     _, reverse = gaussian_runs(random, 30, 1.5, 12.0)
-    c = bennett_ratio(forward, reverse)
+    c = bar(forward, reverse)
     offset = np.log(70 / 30)
     left = (1 / (1 + np.exp(-(forward - c - offset)))).sum()
     right = (1 / (1 + np.exp(-(reverse + c + offset)))).sum()
@@ -48,12 +48,12 @@ def test_bennett_solves_its_equation_for_unequal_numbers():
 
 
 def test_bennett_of_weights_without_spread_is_exact():
-    assert bennett_ratio(np.full(5, 3.25), np.full(9, -3.25)) == pytest.approx(3.25, abs=1e-12)
+    assert bar(np.full(5, 3.25), np.full(9, -3.25)) == pytest.approx(3.25, abs=1e-12)
 
 
 @pytest.mark.parametrize("gap", [80.0, 200.0, 3000.0])
 def test_bennett_without_any_overlap_is_half_way(gap):
-    assert bennett_ratio(np.zeros(4), np.full(4, -gap)) == pytest.approx(gap / 2, rel=1e-9)
+    assert bar(np.zeros(4), np.full(4, -gap)) == pytest.approx(gap / 2, rel=1e-9)
 
 
 def test_both_sides_bracket_and_bennett_is_consistent():
@@ -61,7 +61,7 @@ def test_both_sides_bracket_and_bennett_is_consistent():
     forward, reverse = gaussian_runs(random, 200_000, 1.0, 40.0)
     error = np.sqrt((np.e - 1) / 200_000)
     limit = stats.norm.isf(FALSE_ALARM / 2)
-    for found in (log_mean_exp(forward), -log_mean_exp(reverse), bennett_ratio(forward, reverse)):
+    for found in (log_mean_exp(forward), -log_mean_exp(reverse), bar(forward, reverse)):
         assert abs(found - 40) < limit * error
 
 
@@ -84,6 +84,6 @@ def test_the_interval_is_skewed_as_the_weights_are():
     random = np.random.default_rng(3)
     found = mean_weight(2.0 * random.standard_normal(100))
     assert found.lower < found.value < found.upper
-    assert found.shifted(3.0).value == found.value + 3
+    assert found.add_field(3.0).value == found.value + 3
     assert found.negated().lower == -found.upper
     assert abs((found.upper - found.value) - (found.value - found.lower)) > 0.05

@@ -24,10 +24,10 @@ from statistics_of_tests import FALSE_ALARM, counts_agree, draws_for_counts
 
 import harmonium as hm
 from harmonium import exact, gradients, likelihood, mesh
-from harmonium.keys import normal, uniform
 from harmonium.likelihood import annealing, running
 from harmonium.mesh import DATA, HIDDEN, Spread
-from harmonium.samplers import tempering, trajectory
+from harmonium.random import normal, uniform
+from harmonium.samplers import parallel_tempering, trajectory_tempering
 from harmonium.training import batches, penalties, run
 
 UPDATES = 40
@@ -73,14 +73,14 @@ class Case(NamedTuple):
     data: Any = ROWS
     hidden: Any = 16
     visible: Any = hm.Binary
-    optimiser: Any = optax.sgd(0.2, momentum=0.5)
+    optimizer: Any = optax.sgd(0.2, momentum=0.5)
     options: Any = MappingProxyType({})
 
     def trained(self, on: str, updates: int = UPDATES, seed: int = 0, **more: Any) -> hm.TrainState:
         data = self.data() if callable(self.data) else self.data
-        rbm = hm.initial(data, self.hidden, self.visible, scale=0.2)
+        rbm = hm.initialize(data, self.hidden, self.visible, scale=0.2)
         settings = dict(batch_size=48, updates=updates, seed=seed, follow=False, mesh=over(on)) | dict(self.options) | more
-        *_, last = hm.train(rbm, data, self.estimator, self.optimiser, **settings)
+        *_, last = hm.train(rbm, data, self.estimator, self.optimizer, **settings)
         return last
 
 
@@ -91,21 +91,21 @@ CASES = {
     "cd": Case(hm.cd(2)),
     "cd, sampled, all rows": Case(hm.cd(1, sampled=True), options=dict(batch_size=96)),
     "pcd": Case(hm.pcd(1, CHAINS)),
-    "pcd, centred": Case(hm.centred(hm.pcd(1, CHAINS))),
-    "pcd, centred, adam, penalty": Case(
-        hm.centred(hm.pcd(2, CHAINS)), optimiser=optax.chain(penalties.l1(1e-3), optax.adam(0.01, eps=1e-3))
+    "pcd, centered": Case(hm.centered(hm.pcd(1, CHAINS))),
+    "pcd, centered, adam, penalty": Case(
+        hm.centered(hm.pcd(2, CHAINS)), optimizer=optax.chain(penalties.l1(1e-3), optax.adam(0.01, eps=1e-3))
     ),
     "pcd, cooled, not averaged": Case(hm.pcd(1, CHAINS), options=dict(cooldown=0.5, average=0.0)),
     "pcd, bfloat16": Case(hm.pcd(1, CHAINS), options=dict(bfloat16=True, updates=5)),
-    "pt, centred": Case(hm.centred(gradients.persistent(tempering(CHAINS, 4)))),
-    "ptt": Case(gradients.persistent(trajectory(chains=CHAINS, rungs=6, threshold=0.9))),
-    "exact, centred": Case(hm.centred(gradients.exact()), hidden=8),
-    "missing cells": Case(hm.centred(hm.pcd(1, CHAINS)), HOLES),
+    "pt, centered": Case(hm.centered(gradients.from_sampler(parallel_tempering(CHAINS, 4)))),
+    "ptt": Case(gradients.from_sampler(trajectory_tempering(chains=CHAINS, rungs=6, threshold=0.9))),
+    "exact, centered": Case(hm.centered(gradients.exact()), hidden=8),
+    "missing cells": Case(hm.centered(hm.pcd(1, CHAINS)), HOLES),
     "missing cells, all rows": Case(hm.pcd(1, CHAINS), HOLES, options=dict(batch_size=96)),
     "mapped": Case(hm.pcd(1, CHAINS), lambda: mapped(ROWS.astype(np.uint8))),
     "sparse": Case(hm.pcd(1, CHAINS), lambda: sparse.csr_array(ROWS)),
     "gaussian": Case(hm.pcd(1, CHAINS), REAL, 16, hm.Gaussian, optax.sgd(0.02)),
-    "categorical": Case(hm.centred(hm.pcd(1, CHAINS)), ONE_OF_THREE, CATEGORICAL, hm.Categorical(np.zeros(9), (3,) * 3)),
+    "categorical": Case(hm.centered(hm.pcd(1, CHAINS)), ONE_OF_THREE, CATEGORICAL, hm.Categorical(np.zeros(9), (3,) * 3)),
     "mixed": Case(hm.pcd(1, CHAINS), np.concatenate([ONE_OF_THREE[:, :3], REAL[:, :6]], axis=1), 16, MIXED, optax.sgd(0.02)),
 }
 
@@ -144,7 +144,7 @@ def trained(name: str, *meshes: str) -> Any:
 
 
 def one_update() -> None:
-    same_by(CASES["pcd, centred"], ["8x1", "1x8"], updates=1)
+    same_by(CASES["pcd, centered"], ["8x1", "1x8"], updates=1)
 
 
 # Where the arrays are.
@@ -185,14 +185,14 @@ def copies() -> None:
         for leaf in jax.tree.leaves(carry._replace(step=None)):
             copies_agree(leaf)
         # The chains and the labels of their ladders are the only things of which each device has its own.
-        for leaf in jax.tree.leaves((carry.iterate, carry.average, carry.optimiser, carry.completed)):
+        for leaf in jax.tree.leaves((carry.iterate, carry.average, carry.optimizer, carry.completed)):
             assert copies_agree(leaf) == PARTS
         ladder = carry.estimator.inner
         for leaf in jax.tree.leaves((ladder.betas, ladder.rungs.acceptance, ladder.rungs.round_trips)):
             assert copies_agree(leaf) == PARTS
         assert {shard.data.shape for shard in ladder.rungs.v.addressable_shards} == {(4, CHAINS // PARTS, 12)}
 
-    watched("8x1", CASES["pt, centred"]._replace(data=HOLES), look)
+    watched("8x1", CASES["pt, centered"]._replace(data=HOLES), look)
 
 
 def shares() -> None:
@@ -200,7 +200,7 @@ def shares() -> None:
     for name, columns, chains in (("1x8", 2, CHAINS), ("4x2", 8, CHAINS // 4)):
 
         def look(carry: Any, columns: int = columns, chains: int = chains) -> None:
-            for machine in (carry.iterate, carry.average, carry.optimiser[0].trace):
+            for machine in (carry.iterate, carry.average, carry.optimizer[0].trace):
                 assert {shard.data.shape for shard in machine.weights.addressable_shards} == {(12, columns)}
                 assert len(machine.weights.addressable_shards) == PARTS
                 assert {shard.data.shape for shard in machine.hidden.linear.addressable_shards} == {(columns,)}
@@ -297,7 +297,7 @@ def stationarity() -> None:
 def stationarity_of_ladders() -> None:
     rbm = tiny_machine()
     chains = -(-draws_for_counts(8, EFFECT) // PARTS) * PARTS
-    at = still(gradients.persistent(tempering(chains, 3)), 60).estimator
+    at = still(gradients.from_sampler(parallel_tempering(chains, 3)), 60).estimator
     probability = exact.joint_table(rbm).probability.reshape(8, 8).sum(axis=1)
     assert counts_agree(rbm.visible.indices(at.v[-1]), probability) > FALSE_ALARM
     assert at.round_trips > 0
@@ -305,7 +305,7 @@ def stationarity_of_ladders() -> None:
 
 def ladders() -> None:
     """The counts of a ladder are of the chains on all devices."""
-    case = Case(gradients.persistent(tempering(CHAINS, 3)), hidden=8)
+    case = Case(gradients.from_sampler(parallel_tempering(CHAINS, 3)), hidden=8)
 
     def difference(seed: int, name: str) -> float:
         one, found = (case.trained(on, 80, seed).estimator for on in ("1", name))
@@ -319,8 +319,8 @@ def ladders() -> None:
 
 def ladders_of_an_estimate() -> None:
     """Where XLA divides all of the work by itself."""
-    rbm = jax.tree.map(jnp.float32, hm.initial(ROWS, 8, scale=0.5))
-    sampler = tempering(CHAINS, 3)
+    rbm = jax.tree.map(jnp.float32, hm.initialize(ROWS, 8, scale=0.5))
+    sampler = parallel_tempering(CHAINS, 3)
 
     @jax.jit
     def moved(state: Any) -> Any:
@@ -341,7 +341,7 @@ def ladders_of_an_estimate() -> None:
 
 
 def wide_machine() -> hm.RBM:
-    return hm.initial(ROWS, 8, scale=0.7, seed=3)
+    return hm.initialize(ROWS, 8, scale=0.7, seed=3)
 
 
 def annealed_runs() -> None:
@@ -364,7 +364,7 @@ def annealed_runs() -> None:
 
 def running_estimates() -> None:
     def difference(seed: int) -> float:
-        rbm = hm.initial(ROWS, 8, scale=0.7, seed=seed)
+        rbm = hm.initialize(ROWS, 8, scale=0.7, seed=seed)
         one, found = (running.RunningEstimate(rbm, ROWS, Spread(over(name))).log_partition(rbm)[0] for name in ("1", "8x1"))
         return abs(found - one) / abs(one)
 
@@ -387,7 +387,7 @@ def bracket() -> None:
 
 
 def checkpoints() -> None:
-    going_on("pcd, centred", HOLES, ("8x1", "4x2"))
+    going_on("pcd, centered", HOLES, ("8x1", "4x2"))
 
 
 def checkpoints_of_ladders() -> None:
@@ -398,9 +398,9 @@ def going_on(name: str, data: Any, meshes: tuple[str, str]) -> None:
     case = CASES[name]._replace(data=data)
 
     def stopped(on: str, seed: int) -> Any:
-        rbm = hm.initial(data, case.hidden, scale=0.2)
+        rbm = hm.initialize(data, case.hidden, scale=0.2)
         settings = dict(batch_size=48, updates=UPDATES, seed=seed, follow=False, mesh=over(on))
-        states = hm.train(rbm, data, case.estimator, case.optimiser, **settings, seconds_between_states=lambda: 0.0)
+        states = hm.train(rbm, data, case.estimator, case.optimizer, **settings, seconds_between_states=lambda: 0.0)
         return next(state.checkpoint() for state in states if state.step >= 13)
 
     first, second = meshes
@@ -413,7 +413,7 @@ def going_on(name: str, data: Any, meshes: tuple[str, str]) -> None:
         assert (far := closest(difference)) < CLOSE, f"begun on {begun} and ended on {ended} {far:.2g} away"
     for on in meshes:
         whole, again = case.trained(on), case.trained(on, resume=stopped(on, 0))
-        for part in ("rbm", "iterate", "optimiser", "estimator"):
+        for part in ("rbm", "iterate", "optimizer", "estimator"):
             for one, other in zip(*(jax.tree.leaves(getattr(state, part)) for state in (whole, again)), strict=True):
                 np.testing.assert_array_equal(one, other)
 
@@ -426,42 +426,42 @@ def apart_on_the_same_rows() -> None:
     few = ROWS[:24]
 
     def found(copies: int, **more: Any) -> hm.RBM:
-        estimator, optimiser = hm.centred(gradients.exact()), optax.sgd(0.2, momentum=0.5)
+        estimator, optimizer = hm.centered(gradients.exact()), optax.sgd(0.2, momentum=0.5)
         rows = np.tile(few, (copies, 1))
         settings = dict(batch_size=len(rows), updates=UPDATES, follow=False)
-        *_, last = hm.train(hm.initial(few, 8, scale=0.2), rows, estimator, optimiser, **settings, **more)
+        *_, last = hm.train(hm.initialize(few, 8, scale=0.2), rows, estimator, optimizer, **settings, **more)
         return last.rbm
 
     one = found(1)
     for every in (1, 7):
-        assert distance(found(PARTS, mesh=over("8x1"), synchronise_every=every), one) < CLOSE
+        assert distance(found(PARTS, mesh=over("8x1"), synchronize_every=every), one) < CLOSE
 
 
 def apart_wherever_states_are_yielded() -> None:
     """Rounds of updates are whole, so looking often changes no bit; after each look the machine is one on all devices."""
-    case = Case(hm.centred(hm.pcd(1, CHAINS)))
+    case = Case(hm.centered(hm.pcd(1, CHAINS)))
     often, seldom = (
-        case.trained("4x2", updates=43, synchronise_every=4, seconds_between_states=seconds) for seconds in (1e-6, 60.0)
+        case.trained("4x2", updates=43, synchronize_every=4, seconds_between_states=seconds) for seconds in (1e-6, 60.0)
     )
     for a, b in zip(jax.tree.leaves(often.iterate), jax.tree.leaves(seldom.iterate), strict=True):
         np.testing.assert_array_equal(a, b)
     alone = case.trained("4x2", updates=43)
     assert distance(often.iterate, alone.iterate) > CLOSE  # or they did not work apart
-    watched("4x2", case._replace(options=dict(synchronise_every=4)), lambda carry: copies_agree(carry.iterate.weights))
+    watched("4x2", case._replace(options=dict(synchronize_every=4)), lambda carry: copies_agree(carry.iterate.weights))
     states = hm.train(
-        hm.initial(ROWS, 16, scale=0.2),
+        hm.initialize(ROWS, 16, scale=0.2),
         ROWS,
         case.estimator,
-        case.optimiser,
+        case.optimizer,
         batch_size=48,
         updates=43,
         follow=False,
         mesh=over("4x2"),
-        synchronise_every=4,
+        synchronize_every=4,
         seconds_between_states=1e-6,
     )
     stopped = next(state.checkpoint() for state in states if state.step >= 13)
-    again = case.trained("4x2", updates=43, synchronise_every=4, resume=stopped)
+    again = case.trained("4x2", updates=43, synchronize_every=4, resume=stopped)
     for a, b in zip(jax.tree.leaves(often.iterate), jax.tree.leaves(again.iterate), strict=True):
         np.testing.assert_array_equal(a, b)
 
@@ -470,16 +470,16 @@ def apart_as_good() -> None:
     """Machines of devices that meet seldom are as likely as those of devices that meet always: a test of means over seeds."""
 
     def found(every: int) -> list[float]:
-        case = Case(hm.centred(hm.pcd(1, CHAINS)), hidden=8, optimiser=optax.sgd(0.1))
-        states = (case.trained("8x1", 600, seed, synchronise_every=every) for seed in range(6))
+        case = Case(hm.centered(hm.pcd(1, CHAINS)), hidden=8, optimizer=optax.sgd(0.1))
+        states = (case.trained("8x1", 600, seed, synchronize_every=every) for seed in range(6))
         return [float(np.mean(exact.log_likelihood(state.rbm, ROWS))) for state in states]
 
     always, seldom = found(1), found(8)
     print(np.mean(always), np.mean(seldom), np.std(always), np.std(seldom))
     assert stats.ttest_ind(always, seldom, equal_var=False).pvalue > FALSE_ALARM
     # A quarter of what there is to learn would be noticed.
-    learnt = np.mean(always) - float(np.mean(exact.log_likelihood(hm.initial(ROWS, 8), ROWS)))
-    assert stats.ttest_ind(always, np.array(seldom) - learnt / 4, equal_var=False).pvalue < FALSE_ALARM
+    learned = np.mean(always) - float(np.mean(exact.log_likelihood(hm.initialize(ROWS, 8), ROWS)))
+    assert stats.ttest_ind(always, np.array(seldom) - learned / 4, equal_var=False).pvalue < FALSE_ALARM
 
 
 # Bad input.
@@ -499,25 +499,25 @@ def bad_input() -> None:
         on: Any = "8x1", estimator: Any = None, batch: int = 48, hidden: int = 16, data: Any = ROWS, every: Any = 1
     ) -> Any:
         at = over(on) if isinstance(on, str) else on
-        rbm = hm.initial(ROWS, hidden)
+        rbm = hm.initialize(ROWS, hidden)
         estimator = estimator or hm.pcd(1, CHAINS)
-        return lambda: hm.train(rbm, data, estimator, batch_size=batch, updates=1, mesh=at, synchronise_every=every)
+        return lambda: hm.train(rbm, data, estimator, batch_size=batch, updates=1, mesh=at, synchronize_every=every)
 
     for call, words in (
         (train(batch=50), r"^50 rows in an update cannot be shared evenly by 8 devices; 48 can$"),
         (train(batch=3), r"^3 rows in an update cannot be shared evenly by 8 devices; 8 can$"),
         (train(estimator=hm.pcd(1, 30)), r"^30 chains cannot be shared evenly by 8 devices; 24 can$"),
-        (train(estimator=hm.centred(gradients.by_name("pt-1", 30))), r"^30 chains cannot be shared evenly"),
+        (train(estimator=hm.centered(gradients.by_name("pt-1", 30))), r"^30 chains cannot be shared evenly"),
         (train(estimator=gradients.by_name("ptt-1", 30)), r"^30 chains cannot be shared evenly"),
         (train("4x2", hidden=15), r"15 hidden units cannot be shared evenly by 2 devices"),
         (train(Mesh(devices.reshape(8, 1), ("rows", "units"))), r"mesh must have the axes data and hidden"),
         (train(Mesh(devices.reshape(8, 1), (HIDDEN, DATA))), r"mesh must have the axes data and hidden"),
         (train(Mesh(devices, (DATA,))), r"mesh must have the axes data and hidden"),
         (train(estimator=own), r"state, a Placeless, has no method places"),
-        (train(estimator=hm.centred(own)), r"state, a Placeless, has no method places"),
-        (train(every=0), r"^synchronise_every must be a whole number of at least 1"),
-        (train(estimator=gradients.by_name("pt-1", CHAINS), every=2), r"^ladders of chains .* synchronise_every must be 1$"),
-        (train(data=HOLES, every=2), r"^rows with missing cells .* synchronise_every must be 1$"),
+        (train(estimator=hm.centered(own)), r"state, a Placeless, has no method places"),
+        (train(every=0), r"^synchronize_every must be a whole number of at least 1"),
+        (train(estimator=gradients.by_name("pt-1", CHAINS), every=2), r"^ladders of chains .* synchronize_every must be 1$"),
+        (train(data=HOLES, every=2), r"^rows with missing cells .* synchronize_every must be 1$"),
         (lambda: mesh.over(3), r"8 devices cannot be divided into groups of 3"),
         (lambda: mesh.over(0), r"hidden must be a whole number of at least 1"),
         (lambda: mesh.over(16), r"8 devices cannot be divided into groups of 16"),

@@ -16,7 +16,7 @@ import optax
 
 import harmonium as hm
 from harmonium import exact, likelihood, mesh
-from harmonium.data import Streamed
+from harmonium.io import Streamed
 from harmonium.mesh import Spread
 
 UPDATES, STOPPED_AT = 30, 13
@@ -24,7 +24,7 @@ RANDOM = np.random.default_rng(0)
 HALVES = np.repeat([[1, 1, 1, 1, 0, 0, 0, 0], [0, 0, 0, 0, 1, 1, 1, 1]], 49, axis=0)[:97]
 ROWS = np.where(RANDOM.random(HALVES.shape) < 0.1, 1 - HALVES, HALVES).astype(np.uint8)
 """A machine that has seen only the first or the second half of them knows nothing of the other."""
-HELD = hm.centred(hm.pcd(1, chains=24))
+HELD = hm.centered(hm.pcd(1, chains=24))
 OPTIMISER = optax.sgd(0.2, momentum=0.5)
 SEEDS = 5
 
@@ -32,7 +32,7 @@ SEEDS = 5
 def in_memory(on: Any = None, seed: int = 0, **more: Any) -> Any:
     """The states of a run on rows that every process has."""
     settings = dict(batch_size=24, updates=UPDATES, seed=seed, follow=False, mesh=on) | more
-    return hm.train(hm.initial(ROWS, 8, scale=0.2), ROWS, HELD, OPTIMISER, **settings)
+    return hm.train(hm.initialize(ROWS, 8, scale=0.2), ROWS, HELD, OPTIMISER, **settings)
 
 
 class Watched:
@@ -53,7 +53,7 @@ def streamed(on: Any = None, seed: int = 0, rows: np.ndarray = ROWS) -> tuple[hm
     """What a run on rows that are read comes to, and which were read for its updates."""
     source = Watched(rows)
     settings = dict(batch_size=24, updates=100, seed=seed, follow=False, mesh=on)
-    states = hm.train(hm.initial(ROWS, 8), Streamed(source), HELD, OPTIMISER, **settings)
+    states = hm.train(hm.initialize(ROWS, 8), Streamed(source), HELD, OPTIMISER, **settings)
     source.seen.clear()  # what is read of all rows at the start is what would be followed
     *_, last = states
     return last.rbm, source.seen
@@ -103,7 +103,7 @@ def read(number: int, count: int, folder: Path) -> dict[str, Any]:
 
 
 def estimate(number: int, count: int, folder: Path) -> dict[str, Any]:
-    found = likelihood.evaluate(hm.initial(ROWS, 8, scale=0.5), ROWS, method="estimate", seconds=5.0, mesh=mesh.over())
+    found = likelihood.evaluate(hm.initialize(ROWS, 8, scale=0.5), ROWS, method="estimate", seconds=5.0, mesh=mesh.over())
     return {"mean": found.mean, "lower": found.lower, "upper": found.upper} | found.details
 
 

@@ -13,7 +13,7 @@ from on_eight_devices import CASES, MESHES
 
 # Each kind of run on one of the meshes. By hand on all of them: python tests/mesh/on_eight_devices.py "cd on all".
 RUNS = [f"{name} on {MESHES[number % len(MESHES)]}" for number, name in enumerate(CASES)]
-QUICK = {"in short": ("bad input", "random numbers", "one update", "pcd, centred on 4x2")}
+QUICK = {"in short": ("bad input", "random numbers", "one update", "pcd, centered on 4x2")}
 SLOW = {
     "arrays": ("copies", "shares", "rows of a part", "checkpoints"),
     "chains": ("stationarity", "stationarity of ladders", "ladders", "ladders of an estimate", "checkpoints of ladders"),

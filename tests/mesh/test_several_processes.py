@@ -108,7 +108,7 @@ def test_processes_share_an_estimate(tmp_path):
     """The interval is taken wider, from its 95 % to the false-alarm rate."""
     first, second = together("estimate", 2, tmp_path)
     assert first == second
-    rbm = hm.initial(one_of_several.ROWS, 8, scale=0.5)
+    rbm = hm.initialize(one_of_several.ROWS, 8, scale=0.5)
     wider = float(stats.norm.isf(FALSE_ALARM / 2)) / 1.96
     middle, half = (first["upper"] + first["lower"]) / 2, (first["upper"] - first["lower"]) / 2
     assert half < 0.5

@@ -17,7 +17,7 @@ from statistics_of_tests import FALSE_ALARM, counts_agree, draws_for_counts, lar
 
 import harmonium as hm
 from harmonium import exact, model
-from harmonium.samplers import Chains, Sampler, Samples, gibbs, tempering
+from harmonium.samplers import Chains, Sampler, Samples, gibbs, parallel_tempering
 from harmonium.units import Binary, Spin
 
 SHAPE = (3, 3)
@@ -114,7 +114,7 @@ def test_two_gaussian_layers_keep_their_joint_normal_law(kernel):
     if kernel == "gibbs":
         assert off_after(rbm, gibbs(N, 1), draws, expected) < 1
         return
-    sampler, own = tempering(2000, 4), jax.tree.map(jnp.asarray, single(rbm))
+    sampler, own = parallel_tempering(2000, 4), jax.tree.map(jnp.asarray, single(rbm))
     state = sampler.init(jax.random.key(1), own)
     step = jax.jit(sampler.step)
     for number in range(60):

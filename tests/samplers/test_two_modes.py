@@ -12,7 +12,7 @@ from statistics_of_tests import FALSE_ALARM
 
 import harmonium as hm
 from harmonium import exact, model
-from harmonium.samplers import ladder
+from harmonium.samplers import replicas
 
 SIZE, CHAINS = 30, 100
 PATTERN = np.random.default_rng(1).integers(2, size=SIZE)
@@ -23,8 +23,8 @@ def trained():
     """A machine of rows near a pattern (30 %) or near its complement, trained with its own trajectory's ladder; the rungs."""
     random = np.random.default_rng(0)
     rows = PATTERN ^ (random.random((2000, 1)) < 0.7) ^ (random.random((2000, SIZE)) < 0.02)
-    estimator = hm.persistent(hm.trajectory(chains=200, rungs=20, threshold=0.4))
-    *_, state = hm.train(hm.initial(rows, 6, seed=1), rows, estimator, optax.sgd(0.01), updates=4000, batch_size=200, seed=1)
+    estimator = hm.from_sampler(hm.trajectory_tempering(chains=200, rungs=20, threshold=0.4))
+    *_, state = hm.train(hm.initialize(rows, 6, seed=1), rows, estimator, optax.sgd(0.01), updates=4000, batch_size=200, seed=1)
     taken = state.estimator
     return state.rbm, [jax.tree.map(lambda leaf, i=i: leaf[i], taken.machines) for i in range(int(taken.count))]
 
@@ -47,7 +47,7 @@ def test_gibbs_sampling_does_not_cross_in_100_000_sweeps(trained):
     state = hm.gibbs(20).init(jax.random.key(0), rbm)
     v = jnp.broadcast_to(jnp.asarray(PATTERN, jnp.float32), state.v.shape)
     state = state._replace(v=v, h=rbm.hidden.sample(jax.random.key(1), v @ rbm.weights))
-    v, _ = hm.run(rbm, hm.gibbs(20, sweeps=100), 1000, state=state, seed=1)
+    v, _ = hm.sample_chains(rbm, hm.gibbs(20, sweeps=100), 1000, state=state, seed=1)
     assert not in_larger_mode(v).any()
 
 
@@ -57,16 +57,18 @@ def test_ladders_recover_the_weights_of_the_modes(trained, kind):
     rbm, rungs = trained
     rbm = jax.tree.map(jnp.asarray, rbm)
     truth = in_larger_mode(exact.sample(rbm, 400_000)).mean()
-    sampler = hm.tempering(CHAINS, rungs=8) if kind == "tempering" else hm.trajectory(rungs, CHAINS, threshold=0)
+    sampler = (
+        hm.parallel_tempering(CHAINS, rungs=8) if kind == "tempering" else hm.trajectory_tempering(rungs, CHAINS, threshold=0)
+    )
     state = sampler.init(jax.random.key(0), rbm)
     # All chains on all rungs in the smaller mode.
     v = jnp.broadcast_to(jnp.asarray(PATTERN, jnp.float32), state.v.shape)
     inputs = jnp.stack([model.hidden_inputs(state.machine(rbm)(i), v[i]) for i in range(len(v))])
-    state = state._replace(rungs=ladder.started_at(v, inputs))
-    _, state = hm.run(rbm, sampler, 500, state=state, seed=99)
+    state = state._replace(rungs=replicas.started_at(v, inputs))
+    _, state = hm.sample_chains(rbm, sampler, 500, state=state, seed=99)
     shares = []
     for seed in range(40):
-        v, state = hm.run(rbm, sampler, 25, state=state, seed=seed)
+        v, state = hm.sample_chains(rbm, sampler, 25, state=state, seed=seed)
         shares.append(in_larger_mode(v))
     # Ladders are independent of one another: the error of the mean is that of their own averages.
     means = np.mean(shares, axis=0)
@@ -79,7 +81,7 @@ def test_ladders_recover_the_weights_of_the_modes(trained, kind):
 @pytest.mark.slow
 def test_the_likelihood_comes_along_the_trajectory(trained):
     rbm, rungs = trained
-    state = hm.run(rbm, hm.trajectory(rungs, CHAINS, threshold=0), 500)[1]
+    state = hm.sample_chains(rbm, hm.trajectory_tempering(rungs, CHAINS, threshold=0), 500)[1]
     found, _ = hm.likelihood.ladder_bracket(rbm, state, steps=200)
     assert found.lower <= exact.log_partition(rbm) <= found.upper
     assert found.upper - found.lower < 0.5

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harmonium.sklearn.columns import Standardised, Tabular, Values, columns_of
+from harmonium.sklearn.columns import Standardized, Tabular, Values, columns_of
 from harmonium.units import Binary, Gaussian, Mixed, Spin
 
 REAL = np.array([[1.0, 0, 10], [2, 1, 30], [4, 1, 20]])
@@ -23,9 +23,9 @@ def test_auto_looks_at_the_values():
     assert isinstance(columns_of(REAL[:, [1]], "auto"), Values)
 
 
-def test_real_columns_are_standardised_and_come_back():
+def test_real_columns_are_standardized_and_come_back():
     columns = columns_of(REAL, "auto")
-    assert isinstance(columns, Standardised)
+    assert isinstance(columns, Standardized)
     v = columns.encode(REAL)
     np.testing.assert_array_equal(v[:, 0], REAL[:, 1])
     np.testing.assert_allclose(v[:, 1:].mean(axis=0), 0, atol=1e-12)

@@ -53,15 +53,15 @@ def test_densities_are_of_the_datas_own_units():
 
 def test_tables_with_texts():
     random = np.random.default_rng(0)
-    colour = random.choice(["red", "green", "blue"], 90)
-    table = pd.DataFrame({"colour": colour, "weight": np.where(colour == "red", 9.0, 1.0) + random.standard_normal(90)})
+    color = random.choice(["red", "green", "blue"], 90)
+    table = pd.DataFrame({"color": color, "weight": np.where(color == "red", 9.0, 1.0) + random.standard_normal(90)})
     model = small(n_iter=300).fit(table)
-    usual, odd = (pd.DataFrame({"colour": ["red"], "weight": [weight]}) for weight in (9.0, 1.0))
+    usual, odd = (pd.DataFrame({"color": ["red"], "weight": [weight]}) for weight in (9.0, 1.0))
     assert model.score_samples(usual)[0] > model.score_samples(odd)[0]
     drawn = model.sample(4, random_state=0)
-    assert list(drawn.columns) == ["colour", "weight"]
-    assert set(drawn["colour"]) <= {"red", "green", "blue"}
+    assert list(drawn.columns) == ["color", "weight"]
+    assert set(drawn["color"]) <= {"red", "green", "blue"}
     with pytest.raises(hm.InputError, match="'purple' in row 1 is none of its values"):
-        model.predict(pd.DataFrame({"colour": ["purple"], "weight": [1.0]}))
+        model.predict(pd.DataFrame({"color": ["purple"], "weight": [1.0]}))
     with pytest.raises(hm.InputError, match="cells without a value"):
-        model.predict(pd.DataFrame({"colour": [None, "red"], "weight": [1.0, 2.0]}))
+        model.predict(pd.DataFrame({"color": [None, "red"], "weight": [1.0, 2.0]}))

@@ -64,16 +64,16 @@ def test_draws_differ_and_the_seed_decides(gaps):
 @pytest.mark.slow
 def test_tables_of_several_kinds():
     random = np.random.default_rng(0)
-    colour = random.choice(["red", "green", "blue"], 120).astype(object)
-    weight = np.where(colour == "red", 9.0, 1.0) + 0.3 * random.standard_normal(120)
-    table = pd.DataFrame({"colour": colour, "weight": weight})
+    color = random.choice(["red", "green", "blue"], 120).astype(object)
+    weight = np.where(color == "red", 9.0, 1.0) + 0.3 * random.standard_normal(120)
+    table = pd.DataFrame({"color": color, "weight": weight})
     gaps = table.copy()
-    gaps.loc[:19, "colour"] = None
+    gaps.loc[:19, "color"] = None
     gaps.loc[20:39, "weight"] = np.nan
     filled = small(n_iter=500).fit(gaps).transform(gaps)
-    assert list(filled.columns) == ["colour", "weight"]
+    assert list(filled.columns) == ["color", "weight"]
     assert not filled.isna().any().any()
-    assert ((filled["colour"] == "red") == (table["colour"] == "red"))[:20].mean() > 0.9
+    assert ((filled["color"] == "red") == (table["color"] == "red"))[:20].mean() > 0.9
     assert (filled["weight"] - table["weight"])[20:40].abs().mean() < 1.5  # the column's own mean is wrong by 3.6
 
 

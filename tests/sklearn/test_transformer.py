@@ -51,10 +51,10 @@ def test_scores_are_true_log_likelihoods(fitted, rows):
     assert fitted.score(rows) == pytest.approx(fitted.score_samples(rows).mean())
 
 
-def test_grey_levels_are_bounds_of_the_binary_rows_drawn_from_them(fitted):
-    grey = np.array([[0.3, 1, 1, 0, 0, 0.0]])
+def test_gray_levels_are_bounds_of_the_binary_rows_drawn_from_them(fitted):
+    gray = np.array([[0.3, 1, 1, 0, 0, 0.0]])
     ends = fitted.score_samples(np.array([[0, 1, 1, 0, 0, 0], [1, 1, 1, 0, 0, 0.0]]))
-    assert fitted.score_samples(grey)[0] <= 0.7 * ends[0] + 0.3 * ends[1]
+    assert fitted.score_samples(gray)[0] <= 0.7 * ends[0] + 0.3 * ends[1]
 
 
 def test_learning_raises_the_likelihood(rows):

@@ -10,9 +10,9 @@ import pytest
 from scipy import sparse
 
 import harmonium as hm
-from harmonium.data import Streamed
-from harmonium.data.row_groups import RowGroups
-from harmonium.data.sparse_files import SparseRows
+from harmonium.io import Streamed
+from harmonium.io.row_groups import RowGroups
+from harmonium.io.sparse_files import SparseRows
 from harmonium.training import batches, loop
 from harmonium.training.batches import Batches
 from harmonium.units import Binary
@@ -89,7 +89,7 @@ def test_training_on_rows_that_are_read_gives_the_same_machine(rows, on_disk, ki
     source = on_disk if kind == "memory-mapped" else kind(rows)
     machines = []
     for data in (rows, source):
-        rbm = hm.initial(data, 4)
+        rbm = hm.initialize(data, 4)
         *_, state = hm.train(rbm, data, hm.pcd(1, chains=10), optax.sgd(0.1), batch_size=5, updates=40, valid=rows[:5])
         machines.append(state.rbm)
         assert {"train_log_likelihood", "valid_log_likelihood"} <= set(state.metrics)
@@ -101,14 +101,14 @@ def test_a_value_outside_the_domain_is_found_when_its_row_is_read(rows, tmp_path
     rows[17, 2] = 3
     np.save(tmp_path / "bad.npy", rows)
     bad = np.load(tmp_path / "bad.npy", mmap_mode="r")
-    rbm = hm.initial(rows[:10], 4)
+    rbm = hm.initialize(rows[:10], 4)
     with pytest.raises(hm.InputError, match=r"data row 18 cannot be used: .*3 in .*column 3, but a binary unit is 0 or 1"):
         list(hm.train(rbm, bad, hm.cd(1), batch_size=5, updates=10))
 
 
 def test_bad_tables_are_refused(rows, on_disk):
     with pytest.raises(hm.InputError, match="data must have 5 columns"):
-        hm.train(hm.initial(rows[:, :5], 2), on_disk, updates=1)
+        hm.train(hm.initialize(rows[:, :5], 2), on_disk, updates=1)
     with pytest.raises(hm.InputError, match=r"must have shape \[n, V\]"):
         Streamed(np.zeros((0, 3)))
     with pytest.raises(hm.InputError, match="real numbers"):

@@ -14,7 +14,7 @@ from harmonium.training.monitor import Monitor
 
 ESTIMATORS = {
     "cd": hm.cd(1),
-    "pcd, centred": hm.centred(hm.pcd(1, chains=20)),
+    "pcd, centered": hm.centered(hm.pcd(1, chains=20)),
     "pt": gradients.by_name("pt-1", 20),
     "ptt": gradients.by_name("ptt-1", 20),
     "exact": gradients.exact(),
@@ -47,8 +47,8 @@ def through_a_file(checkpoint, folder):
 @pytest.mark.slow_except("pcd", "[ptt]")
 def test_a_run_goes_on_bit_for_bit(rows, tmp_path, name):
     """Stopped three times, in the midst of windows of batches; momentum, average, cooldown, chains and ladders go with it."""
-    rbm = hm.initial(rows, 4)
-    run = dict(estimator=ESTIMATORS[name], optimiser=optax.sgd(0.1, momentum=0.5), batch_size=5, updates=200, cooldown=0.5)
+    rbm = hm.initialize(rows, 4)
+    run = dict(estimator=ESTIMATORS[name], optimizer=optax.sgd(0.1, momentum=0.5), batch_size=5, updates=200, cooldown=0.5)
     run |= dict(seed=3, valid=rows[:5])
     *_, whole = hm.train(rbm, rows, **run)
     checkpoint = None
@@ -56,7 +56,7 @@ def test_a_run_goes_on_bit_for_bit(rows, tmp_path, name):
         states = hm.train(rbm, rows, **run, seconds_between_states=lambda: 0.0, resume=checkpoint)
         checkpoint = through_a_file(stopped_at(states, step), tmp_path)
     *_, last = hm.train(rbm, rows, **run, resume=checkpoint)
-    for part in ("rbm", "iterate", "optimiser", "estimator"):
+    for part in ("rbm", "iterate", "optimizer", "estimator"):
         assert same(getattr(last, part), getattr(whole, part)), part
     assert last.metrics["valid_log_likelihood"] == whole.metrics["valid_log_likelihood"]
     assert last.metrics["seconds"] > 0
@@ -65,7 +65,7 @@ def test_a_run_goes_on_bit_for_bit(rows, tmp_path, name):
 def test_missing_cells_keep_their_values(tmp_path):
     random = np.random.default_rng(1)
     rows = np.where(random.random((30, 5)) < 0.2, np.nan, random.integers(0, 2, size=(30, 5)))
-    rbm = hm.initial(rows, 3)
+    rbm = hm.initialize(rows, 3)
     run = dict(estimator=hm.pcd(1, chains=10), batch_size=10, updates=60, seed=1)
     *_, whole = hm.train(rbm, rows, **run)
     states = hm.train(rbm, rows, **run, seconds_between_states=lambda: 0.0)
@@ -75,8 +75,8 @@ def test_missing_cells_keep_their_values(tmp_path):
 
 def test_the_best_machine_so_far_is_not_forgotten(rows, tmp_path):
     """Its log likelihood is made one that no later machine reaches."""
-    rbm = hm.initial(rows, 4)
-    run = dict(estimator=gradients.exact(), optimiser=optax.sgd(0.5), updates=100, patience=1000.0, valid=rows[:9])
+    rbm = hm.initialize(rows, 4)
+    run = dict(estimator=gradients.exact(), optimizer=optax.sgd(0.5), updates=100, patience=1000.0, valid=rows[:9])
     run |= dict(seconds_between_states=lambda: 0.0)
     checkpoint = stopped_at(hm.train(rbm, rows, **run), 50)
     checkpoint.progress["patience"]["best"]["score"] = 1.0
@@ -89,7 +89,7 @@ def test_the_best_machine_so_far_is_not_forgotten(rows, tmp_path):
 
 
 def test_a_timed_run_keeps_its_length_and_the_time_it_has_had(rows, tmp_path):
-    rbm = hm.initial(rows, 4)
+    rbm = hm.initialize(rows, 4)
     states = hm.train(rbm, rows, hm.cd(1), minutes=0.05)
     for state in states:
         if "horizon" in state.metrics and state.step < state.metrics["horizon"]:
@@ -101,10 +101,10 @@ def test_a_timed_run_keeps_its_length_and_the_time_it_has_had(rows, tmp_path):
 
 
 def test_another_runs_checkpoint_is_refused(rows, tmp_path):
-    rbm = hm.initial(rows, 4)
+    rbm = hm.initialize(rows, 4)
     checkpoint = stopped_at(hm.train(rbm, rows, hm.pcd(1, chains=20), updates=50), 0)
     for other, words in (
-        (dict(rbm=hm.initial(rows, 5), estimator=hm.pcd(1, chains=20)), "another run.*hidden"),
+        (dict(rbm=hm.initialize(rows, 5), estimator=hm.pcd(1, chains=20)), "another run.*hidden"),
         (dict(rbm=rbm, estimator=hm.pcd(1, chains=21)), "another run.*estimator"),
         (dict(rbm=rbm, estimator=hm.pcd(1, chains=20), seed=1), "begun with seed 0, but 1 is given"),
         (dict(rbm=rbm, estimator=hm.pcd(1, chains=20), average=0.5), "begun with average 0.1, but 0.5"),
@@ -115,7 +115,7 @@ def test_another_runs_checkpoint_is_refused(rows, tmp_path):
 
 
 def test_a_checkpoint_is_of_the_state_last_shown_and_of_a_run_as_long(rows):
-    rbm = hm.initial(rows, 4)
+    rbm = hm.initialize(rows, 4)
     states = hm.train(rbm, rows, updates=50, seconds_between_states=lambda: 0.0)
     first, second = next(states), next(states)
     with pytest.raises(hm.InputError, match="before the next state is asked for"):
@@ -128,7 +128,7 @@ def test_a_checkpoint_is_of_the_state_last_shown_and_of_a_run_as_long(rows):
 
 
 def test_a_damaged_checkpoint_is_refused(rows, tmp_path):
-    rbm = hm.initial(rows, 4)
+    rbm = hm.initialize(rows, 4)
     path = stopped_at(hm.train(rbm, rows, updates=5), 0).save(tmp_path / "x.safetensors")
     content = path.read_bytes()
     for place in np.random.default_rng(0).integers(len(content), size=200):
@@ -144,7 +144,7 @@ def test_a_run_that_diverges_goes_back_and_slows_down():
     """Real values far from standard: at the full rate the weights explode, at a part of it they do not."""
     random = np.random.default_rng(0)
     rows = random.standard_normal((200, 3)) @ random.standard_normal((3, 4)) * 2.0
-    rbm = hm.initial(rows, 3, hm.Gaussian)
+    rbm = hm.initialize(rows, 3, hm.Gaussian)
     found = {}
     for rate in (0.01, 1.0, 30.0):
         try:
@@ -165,7 +165,7 @@ def test_a_run_that_diverges_goes_back_and_slows_down():
 
 
 def test_chains_that_have_all_come_to_one_state_are_a_divergence(rows, monkeypatch):
-    rbm = hm.initial(rows, 4)
+    rbm = hm.initialize(rows, 4)
     calls = []
 
     def dead(self, state):
@@ -184,7 +184,7 @@ def test_chains_that_have_all_come_to_one_state_are_a_divergence(rows, monkeypat
 def test_dead_chains_are_told_from_live_ones(rows):
     """All in one state is not dead where it is a row's: chains that learn few patterns may move between them together."""
     rows = rows[:, :5][(rows[:, :5] != [0, 1, 0, 1, 1]).any(axis=1)]
-    rbm = hm.initial(rows, 4)
+    rbm = hm.initialize(rows, 4)
     monitor = Monitor(rbm, rows.astype(np.int8), rows[-3:].astype(np.int8), 1, 0.0, False)  # which looks at three of them
     state = next(hm.train(rbm, rows, hm.pcd(1, chains=20), updates=1)).estimator
 

@@ -33,9 +33,9 @@ def same(a, b):
 @pytest.mark.parametrize("seed", [0, 1, 2])
 @pytest.mark.slow_except("[0]")
 def test_exact_gradient_comes_within_a_tenth_of_a_nat_of_the_bound(patterns, seed):
-    rbm = hm.initial(patterns, 8, scale=0.1, seed=seed)
-    optimiser = optax.sgd(0.5, momentum=0.9)
-    state = last(hm.train(rbm, patterns, gradients.exact(), optimiser, updates=2000, average=0.0))
+    rbm = hm.initialize(patterns, 8, scale=0.1, seed=seed)
+    optimizer = optax.sgd(0.5, momentum=0.9)
+    state = last(hm.train(rbm, patterns, gradients.exact(), optimizer, updates=2000, average=0.0))
     reached = exact.log_likelihood(state.rbm, patterns).mean()
     assert -math.log(14) - 0.1 < reached <= -math.log(14)
 
@@ -44,7 +44,7 @@ def test_exact_gradient_comes_within_a_tenth_of_a_nat_of_the_bound(patterns, see
 @pytest.mark.slow_except("Binary-Spin")
 def test_every_kind_of_unit_learns(patterns, visible, hidden):
     rows = patterns if visible is Binary else 2 * patterns - 1
-    rbm = hm.initial(rows, hidden.zeros(8), visible=visible, scale=0.1)
+    rbm = hm.initialize(rows, hidden.zeros(8), visible=visible, scale=0.1)
     # A spin's statistics are twice as large as a binary unit's, so its steps are made a quarter as long.
     rate = 0.2 if visible is hidden is Binary else 0.05
     state = last(hm.train(rbm, rows, gradients.exact(), optax.sgd(rate, momentum=0.9), updates=3000))
@@ -53,14 +53,14 @@ def test_every_kind_of_unit_learns(patterns, visible, hidden):
 
 
 def test_pcd_learns_and_beats_independent_units_by_far(patterns):
-    rbm = hm.initial(patterns, 8, scale=0.1)
+    rbm = hm.initialize(patterns, 8, scale=0.1)
     state = last(hm.train(rbm, patterns, hm.pcd(1, chains=200), optax.sgd(0.1), updates=3000))
     assert exact.log_likelihood(state.rbm, patterns).mean() > exact.log_likelihood(rbm, patterns).mean() + 2
 
 
 @pytest.mark.parametrize("estimator", [gradients.exact(), hm.cd(1), hm.pcd(1, chains=30)], ids=["exact", "cd", "pcd"])
 def test_the_result_depends_on_the_seed_alone_and_not_on_where_states_were_yielded(patterns, estimator):
-    rbm = hm.initial(patterns, 4)
+    rbm = hm.initialize(patterns, 4)
 
     def run(seed, spacing):
         run = dict(batch_size=5, updates=60, seed=seed, valid=patterns, seconds_between_states=spacing)
@@ -76,7 +76,7 @@ def test_the_result_depends_on_the_seed_alone_and_not_on_where_states_were_yield
 
 
 def test_minutes_record_the_updates_that_repeat_the_run(patterns):
-    rbm = hm.initial(patterns, 4)
+    rbm = hm.initialize(patterns, 4)
     timed = last(hm.train(rbm, patterns, hm.cd(1), batch_size=5, minutes=0.03))
     horizon = int(timed.metrics["horizon"])
     assert 0 < timed.step <= horizon  # fewer, where the machine slowed down and the time was over first
@@ -85,7 +85,7 @@ def test_minutes_record_the_updates_that_repeat_the_run(patterns):
 
 
 def test_states_start_at_the_beginning_and_end_at_the_end(patterns):
-    rbm = hm.initial(patterns, 4)
+    rbm = hm.initialize(patterns, 4)
     states = list(hm.train(rbm, patterns, hm.cd(1), updates=25, valid=patterns))
     assert states[0].step == 0
     assert states[-1].step == 25
@@ -95,7 +95,7 @@ def test_states_start_at_the_beginning_and_end_at_the_end(patterns):
 
 
 def test_one_update_is_the_estimators_gradient_times_the_rate(patterns):
-    rbm = hm.initial(patterns, 4, scale=0.3)
+    rbm = hm.initialize(patterns, 4, scale=0.3)
     state = last(hm.train(rbm, patterns, gradients.exact(), optax.sgd(0.5), updates=1, average=0))
     with jax.enable_x64(True):
         slope = gradients.exact().gradient(None, rbm, (), patterns)[0]
@@ -106,8 +106,8 @@ def test_one_update_is_the_estimators_gradient_times_the_rate(patterns):
 def test_the_average_is_that_of_the_iterates(patterns):
     """Reaching back over all of the run it is the plain mean of the iterates; over a share of it, the recursion of the mean
     with a step's weight 1 / (1 + share * number)."""
-    rbm = hm.initial(patterns, 3, scale=0.3)
-    run = dict(estimator=gradients.exact(), optimiser=optax.sgd(0.5))
+    rbm = hm.initialize(patterns, 3, scale=0.3)
+    run = dict(estimator=gradients.exact(), optimizer=optax.sgd(0.5))
     iterates = [last(hm.train(rbm, patterns, updates=n, average=0, **run)).rbm.weights for n in range(1, 13)]
     everything = last(hm.train(rbm, patterns, updates=12, average=1.0, **run)).rbm.weights
     np.testing.assert_allclose(everything, np.mean(iterates, axis=0), atol=1e-6)
@@ -128,7 +128,7 @@ def test_every_row_is_used_once_in_an_epoch():
         return jax.tree.map(lambda leaf: 0 * leaf, rbm), state, None
 
     estimator = gradients.Estimator(lambda key, rbm: (), gradient)
-    last(hm.train(hm.initial(rows, 2), rows, estimator, batch_size=2, updates=9))
+    last(hm.train(hm.initialize(rows, 2), rows, estimator, batch_size=2, updates=9))
     jax.effects_barrier()
     epochs = np.array(seen).reshape(3, 3, 6).sum(axis=1)
     np.testing.assert_array_equal(epochs, np.ones((3, 6)))
@@ -137,7 +137,7 @@ def test_every_row_is_used_once_in_an_epoch():
 
 def test_metrics_are_what_they_say(patterns):
     train_rows, valid = patterns[:9], patterns[9:]
-    rbm = hm.initial(train_rows, 4, scale=0.5)
+    rbm = hm.initialize(train_rows, 4, scale=0.5)
     metrics = next(iter(hm.train(rbm, train_rows, updates=1, valid=valid))).metrics
     assert (len(train_rows), len(valid)) == (9, 5)
     shown = train_rows[::2]  # as many as held-out rows, evenly spaced
@@ -148,14 +148,14 @@ def test_metrics_are_what_they_say(patterns):
     assert metrics["train_log_likelihood"] - metrics["valid_log_likelihood"] == pytest.approx(gap, abs=1e-5)
 
 
-def test_the_optimisers_steps_fall_linearly_to_zero_in_the_cooldown(patterns):
+def test_the_optimizers_steps_fall_linearly_to_zero_in_the_cooldown(patterns):
     """With a gradient that is always one, each update moves the weights by the pace times the rate."""
 
     def gradient(key, rbm, state, v):
         return jax.tree.map(jnp.ones_like, rbm), state, None
 
     always_one = gradients.Estimator(lambda key, rbm: (), gradient)
-    rbm = hm.initial(patterns, 2)
+    rbm = hm.initialize(patterns, 2)
 
     def moved(**length):
         state = last(hm.train(rbm, patterns, always_one, optax.sgd(1.0), cooldown=0.4, average=0, **length))
@@ -167,8 +167,8 @@ def test_the_optimisers_steps_fall_linearly_to_zero_in_the_cooldown(patterns):
     assert moved(updates=10) == pytest.approx(sum(paces), abs=1e-4)
 
 
-def test_defaults_cool_down_and_a_given_optimiser_does_not(patterns):
-    rbm = hm.initial(patterns, 3)
+def test_defaults_cool_down_and_a_given_optimizer_does_not(patterns):
+    rbm = hm.initialize(patterns, 3)
     by_default = last(hm.train(rbm, patterns, updates=20)).rbm
     assert same(by_default, last(hm.train(rbm, patterns, None, optax.sgd(0.1), updates=20, cooldown=0.5)).rbm)
     assert not same(by_default, last(hm.train(rbm, patterns, None, optax.sgd(0.1), updates=20)).rbm)
@@ -176,20 +176,20 @@ def test_defaults_cool_down_and_a_given_optimiser_does_not(patterns):
 
 def test_states_hold_arrays_of_their_own(patterns):
     """The compiled loop writes over its own arrays, but never over those of a state that was yielded."""
-    states = list(hm.train(hm.initial(patterns, 3), patterns, updates=50, seconds_between_states=lambda: 0.0))
+    states = list(hm.train(hm.initialize(patterns, 3), patterns, updates=50, seconds_between_states=lambda: 0.0))
     seen = [np.array(state.iterate.weights) for state in states]
     assert not np.array_equal(seen[0], seen[-1])
     for state, weights in zip(states, seen, strict=True):
         np.testing.assert_array_equal(state.iterate.weights, weights)
-        assert all(isinstance(leaf, np.ndarray) for leaf in jax.tree.leaves((state.rbm, state.optimiser, state.estimator)))
+        assert all(isinstance(leaf, np.ndarray) for leaf in jax.tree.leaves((state.rbm, state.optimizer, state.estimator)))
 
 
 @pytest.mark.parametrize("name", ["cd", "pcd"])
 @pytest.mark.slow_except("[cd]")
 def test_rounded_products_learn_as_well(patterns, name):
     """bfloat16 rounds the factors by 2^-9 at most: the exact log likelihood reached stays within a twentieth of a nat."""
-    estimator = gradients.centred(getattr(hm, name)(1))
-    rbm = hm.initial(patterns, 8, scale=0.1)
+    estimator = gradients.centered(getattr(hm, name)(1))
+    rbm = hm.initialize(patterns, 8, scale=0.1)
     reached = []
     for bfloat16 in (False, True):
         state = last(hm.train(rbm, patterns, estimator, optax.sgd(0.05), updates=3000, bfloat16=bfloat16))
@@ -201,7 +201,7 @@ def test_rounded_products_learn_as_well(patterns, name):
 
 @pytest.mark.parametrize("rate", [math.inf, 1e30])
 def test_divergence_is_noticed_and_the_last_good_state_stays(patterns, rate):
-    rbm = hm.initial(patterns, 4)
+    rbm = hm.initialize(patterns, 4)
     states = []
 
     def collect():
@@ -214,7 +214,7 @@ def test_divergence_is_noticed_and_the_last_good_state_stays(patterns, rate):
 
 
 def test_initial_visible_biases_are_the_data_means(patterns):
-    rbm = hm.initial(patterns, 4, scale=1e-9)
+    rbm = hm.initialize(patterns, 4, scale=1e-9)
     np.testing.assert_allclose(hm.visible_given_hidden(rbm, np.zeros(4)), (patterns.sum(axis=0) + 0.5) / 15, atol=1e-6)
 
 

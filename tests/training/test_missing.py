@@ -10,11 +10,11 @@ import pytest
 from kinds import machine_of
 
 import harmonium as hm
-from harmonium import model, tables
-from harmonium.checks import InputError
-from harmonium.exact import observed
+from harmonium import model, tabular
+from harmonium.errors import InputError
+from harmonium.exact import missing
 from harmonium.likelihood import base_rate_log_likelihood
-from harmonium.likelihood import observed as of_rows
+from harmonium.likelihood import missing as of_rows
 from harmonium.units import with_stand_ins
 
 
@@ -37,7 +37,7 @@ def last(states):
 
 
 def trained(rows, **settings):
-    return last(hm.train(hm.initial(rows, 4), rows, EXACT, OPTIMISER, **settings))
+    return last(hm.train(hm.initialize(rows, 4), rows, EXACT, OPTIMISER, **settings))
 
 
 @pytest.mark.slow
@@ -49,7 +49,7 @@ def test_training_reaches_the_maximum_of_the_likelihood_of_the_observed_cells(ro
     @jax.jit
     def loss(rbm):
         log_z = jax.nn.logsumexp(-model.free_energy(rbm, v))
-        return log_z - jnp.mean(jax.nn.logsumexp(observed.joint_log_weights(rbm, rows, h), axis=1))
+        return log_z - jnp.mean(jax.nn.logsumexp(missing.joint_log_weights(rbm, rows, h), axis=1))
 
     end = trained(rows, updates=2000, cooldown=0.5, batch_size=600)
     rbm = jax.tree.map(jnp.asarray, end.rbm)
@@ -77,13 +77,13 @@ def test_every_kind_of_column_may_be_missing():
         "sign": [None if n % 3 == 0 else "yes" if value > 0 else "no" for n, value in enumerate(x)],
         "level": [None if n % 4 == 0 else "abc"[int(value > -0.5) + int(value > 0.5)] for n, value in enumerate(x)],
     }
-    schema = tables.infer(table)
-    rows = tables.encode(schema, table)
+    schema = tabular.infer(table)
+    rows = tabular.encode(schema, table)
     rows[:2] = np.nan
-    start = hm.initial(rows, 4, tables.units_of(schema))
+    start = hm.initialize(rows, 4, tabular.units_of(schema))
     before = hm.evaluate(start, rows).mean
     assert before == pytest.approx(base_rate_log_likelihood(start.visible, rows), abs=0.05)
-    estimator = hm.centred(hm.pcd(1, chains=50))
+    estimator = hm.centered(hm.pcd(1, chains=50))
     end = last(hm.train(start, rows, estimator, optax.sgd(0.1), updates=800, batch_size=50, cooldown=0.5))
     assert hm.evaluate(end.rbm, rows).mean > before + 0.5  # measured: 0.9
 
@@ -92,11 +92,11 @@ def test_rows_that_are_read_must_be_complete(tmp_path):
     np.save(tmp_path / "x.npy", np.array([[0.0, np.nan], [1.0, 0.0]]))
     mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
     with pytest.raises(InputError, match="nan in row 1, column 2"):
-        next(hm.train(hm.initial(np.eye(2), 2), mapped, updates=1))
+        next(hm.train(hm.initialize(np.eye(2), 2), mapped, updates=1))
 
 
 def test_stand_ins_leave_the_distribution_of_what_was_observed():
-    units = tables.units_of(tables.infer({"a": [1, 2] * 6, "b": list("xyz") * 4}))
+    units = tabular.units_of(tabular.infer({"a": [1, 2] * 6, "b": list("xyz") * 4}))
     rows = np.array([[1, 1, 0, 0], [0, 0, 1, 0], [np.nan] * 4, [np.nan] * 4, [np.nan, 0, 0, 1], [np.nan] * 4])
     filled = with_stand_ins(units, rows)
     np.testing.assert_array_equal(filled[~np.isnan(rows)], rows[~np.isnan(rows)])
@@ -113,7 +113,7 @@ def test_evaluation_is_of_the_observed_cells(rows, monkeypatch):
     v[::2, :1] = np.nan
     v[1::2, -1:] = np.nan
     exact = hm.evaluate(rbm, v)
-    expected = observed.observed(rbm, v).log_weight.mean() - hm.exact.log_partition(rbm)
+    expected = missing.observed(rbm, v).log_weight.mean() - hm.exact.log_partition(rbm)
     assert exact.mean == exact.lower == exact.upper == pytest.approx(expected)
     monkeypatch.setattr(of_rows.enumerated, "is_cheap", lambda *_, **__: False)
     annealed = hm.evaluate(rbm, v)

@@ -10,7 +10,7 @@ from conftest import random_machine
 
 import harmonium as hm
 from harmonium import exact
-from harmonium.samplers import tempering
+from harmonium.samplers import parallel_tempering
 from harmonium.training import monitor
 from harmonium.training.monitor import Monitor
 from harmonium.units import Binary
@@ -35,7 +35,7 @@ def test_means_of_thousands_of_large_free_energies_lose_no_digits():
 
 
 def test_chains_are_compared_with_training_rows(rbm):
-    sampler = tempering(chains=20, rungs=3)
+    sampler = parallel_tempering(chains=20, rungs=3)
     state = sampler.init(jax.random.key(0), jax.tree.map(jnp.float32, rbm))
     found = measured(rbm, state)
     top = np.asarray(state.v[-1])

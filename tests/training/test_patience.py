@@ -81,7 +81,7 @@ def coin_flips():
 @pytest.mark.slow
 def test_an_overfitting_run_is_braked_ends_and_can_be_repeated(coin_flips):
     rows, others = coin_flips
-    rbm = hm.initial(rows, 8)
+    rbm = hm.initialize(rows, 8)
     run = dict(valid=others, seconds_between_states=lambda: 0.02)
     *_, state = hm.train(rbm, rows, updates=200_000, patience=0.5, **run)
     brake = Brake(int(state.metrics["brake_first"]), int(state.metrics["brake_last"]))
@@ -96,7 +96,7 @@ def test_an_overfitting_run_is_braked_ends_and_can_be_repeated(coin_flips):
 
 
 def test_the_brake_takes_the_steps_to_zero(coin_flips):
-    rbm = hm.initial(coin_flips[0], 4)
+    rbm = hm.initialize(coin_flips[0], 4)
     run = dict(cooldown=0.0, brake=(20, 40))
     *_, at_its_end = hm.train(rbm, coin_flips[0], updates=40, **run)
     *_, later = hm.train(rbm, coin_flips[0], updates=60, **run)

@@ -36,7 +36,7 @@ def test_what_is_asked_for_is_kept():
     assert settings_for(100, zeros(30, 14), "exact").estimator == "exact"
 
 
-def test_few_rows_are_taken_all_at_once_and_few_weights_are_penalised_less():
+def test_few_rows_are_taken_all_at_once_and_few_weights_are_penalized_less():
     assert settings_for(14, zeros(30, 30)).batch == 14
     assert settings_for(50_000, zeros(784, 500)).l1 == L1
     assert settings_for(5_000, zeros(123, 23)).l1 == pytest.approx(L1 * 123 * 23 / 25_000)
@@ -46,18 +46,18 @@ def test_few_rows_are_taken_all_at_once_and_few_weights_are_penalised_less():
 @pytest.mark.slow_except("pcd-1", "exact")
 def test_chosen_settings_train_every_estimator(estimator):
     rows = hm.data.load("bars-and-stripes:3x3").train
-    rbm = hm.initial(rows, 4)
+    rbm = hm.initialize(rows, 4)
     settings = settings_for(len(rows), rbm, estimator)
     made = settings.make_estimator()
-    *_, state = hm.train(rbm, rows, made, settings.make_optimiser(), batch_size=settings.batch, updates=300)
+    *_, state = hm.train(rbm, rows, made, settings.make_optimizer(), batch_size=settings.batch, updates=300)
     assert hm.exact.log_likelihood(state.rbm, rows).mean() > hm.exact.log_likelihood(rbm, rows).mean() + 0.1
 
 
 def test_the_penalty_is_the_slope_of_the_sum_of_absolute_weights():
     rbm = random_machine(Binary, Binary, (4, 3))
-    optimiser = optax.chain(penalties.l1(0.3), optax.sgd(1.0))
+    optimizer = optax.chain(penalties.l1(0.3), optax.sgd(1.0))
     nothing = jax.tree.map(np.zeros_like, rbm)
-    step, _ = optimiser.update(nothing, optimiser.init(rbm), rbm)
+    step, _ = optimizer.update(nothing, optimizer.init(rbm), rbm)
     slope = jax.grad(lambda r: -0.3 * abs(r.weights).sum())(rbm)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-12), step, slope)
 
@@ -68,9 +68,9 @@ def test_a_penalty_shrinks_weights_that_the_data_does_not_need():
     sizes = []
     for strength in (None, 0.05):
         ascent = optax.sgd(0.2)
-        optimiser = ascent if strength is None else optax.chain(penalties.l1(strength), ascent)
-        rbm = hm.initial(rows, 4, scale=0.3)
-        *_, state = hm.train(rbm, rows, gradients.exact(), optimiser, updates=2000, cooldown=0.5)
+        optimizer = ascent if strength is None else optax.chain(penalties.l1(strength), ascent)
+        rbm = hm.initialize(rows, 4, scale=0.3)
+        *_, state = hm.train(rbm, rows, gradients.exact(), optimizer, updates=2000, cooldown=0.5)
         sizes.append(np.abs(state.rbm.weights).mean())
     assert sizes[1] < 0.01 < sizes[0]
 
@@ -105,7 +105,7 @@ def test_where_products_are_rounded(device, flags, native, monkeypatch):
 
 
 def test_centring_can_be_left_out():
-    centred = settings_for(14, zeros(9, 4), "cd-1")
+    centered = settings_for(14, zeros(9, 4), "cd-1")
     rbm = jax.tree.map(jnp.float32, random_machine(Spin, Binary, (9, 4)))
-    for settings, kind in ((centred, gradients.Centred), (replace(centred, centred=False), tuple)):
+    for settings, kind in ((centered, gradients.Centered), (replace(centered, centered=False), tuple)):
         assert type(settings.make_estimator().init(jax.random.key(0), rbm)) is kind

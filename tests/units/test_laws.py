@@ -11,7 +11,7 @@ import pytest
 from kinds import LAYERS, LISTED, cells, single
 from statistics_of_tests import FALSE_ALARM, counts_agree, draws_for_counts, largest_z, z_limit
 
-from harmonium.checks import InputError
+from harmonium.errors import InputError
 from harmonium.units import Binary, Categorical, Gaussian, Mixed, ReLU, Spin, Units, type_name_to_class
 
 each = pytest.mark.parametrize("units", LAYERS.values(), ids=list(LAYERS))
@@ -46,13 +46,13 @@ def test_no_two_layers_share_a_tree_structure():
 
 
 @each
-def test_log_normaliser_is_the_sum_over_states(units):
+def test_log_normalizer_is_the_sum_over_states(units):
     states, volumes = cells(units)
     inputs = inputs_for(units)
     terms = inputs @ states.T - np.asarray(units.energy(states)) + volumes
-    np.testing.assert_allclose(units.log_normaliser(inputs), np.logaddexp.reduce(terms, axis=1), atol=1e-10)
-    np.testing.assert_allclose(units.log_normaliser(inputs), units.log_normaliser_terms(inputs).sum(axis=-1), rtol=1e-12)
-    assert units.log_normaliser_terms(inputs).shape[-1] == len(units.unit_tables) == len(units.boundaries) - 1
+    np.testing.assert_allclose(units.log_normalizer(inputs), np.logaddexp.reduce(terms, axis=1), atol=1e-10)
+    np.testing.assert_allclose(units.log_normalizer(inputs), units.log_normalizer_terms(inputs).sum(axis=-1), rtol=1e-12)
+    assert units.log_normalizer_terms(inputs).shape[-1] == len(units.unit_tables) == len(units.boundaries) - 1
 
 
 @each
@@ -64,8 +64,8 @@ def test_probabilities_sum_to_one(units):
 
 @each
 @pytest.mark.slow_except("[binary]", "[mixed]", "[ragged]")
-def test_mean_is_the_gradient_of_the_log_normaliser(units):
-    gradient = jax.vmap(jax.grad(units.log_normaliser))(inputs_for(units))
+def test_mean_is_the_gradient_of_the_log_normalizer(units):
+    gradient = jax.vmap(jax.grad(units.log_normalizer))(inputs_for(units))
     np.testing.assert_allclose(units.mean(inputs_for(units)), gradient, atol=1e-12)
 
 
@@ -73,9 +73,9 @@ def test_mean_is_the_gradient_of_the_log_normaliser(units):
 def test_shifting_is_a_constant_input(units):
     states, _ = cells(units, nodes=4)
     inputs, by = inputs_for(units), np.linspace(0.7, -0.2, units.size)
-    shifted = units.shifted(by)
-    np.testing.assert_allclose(shifted.energy(states), units.energy(states) - states @ by, atol=1e-12)
-    np.testing.assert_allclose(shifted.mean(inputs), units.mean(inputs + by), atol=1e-12)
+    add_field = units.add_field(by)
+    np.testing.assert_allclose(add_field.energy(states), units.energy(states) - states @ by, atol=1e-12)
+    np.testing.assert_allclose(add_field.mean(inputs), units.mean(inputs + by), atol=1e-12)
 
 
 @each
@@ -86,13 +86,13 @@ def test_the_linear_part_of_statistics_is_x_itself_and_of_moments_its_mean(units
 
 
 @each
-def test_softplus_form_is_the_log_normaliser_and_affine(units):
+def test_softplus_form_is_the_log_normalizer_and_affine(units):
     inputs = inputs_for(units)
     form = units.softplus_form(inputs)
     if form is None:
         pytest.skip("this kind has none, and need not")
     constant, y = form
-    np.testing.assert_allclose(constant + np.logaddexp(0, y).sum(axis=-1), units.log_normaliser(inputs), atol=1e-10)
+    np.testing.assert_allclose(constant + np.logaddexp(0, y).sum(axis=-1), units.log_normalizer(inputs), atol=1e-10)
     zero, there, twice = (units.softplus_form(factor * inputs) for factor in (0, 1, 2))
     jax.tree.map(lambda a, b, c: np.testing.assert_allclose(c - a, 2 * (b - a), atol=1e-10), zero, there, twice)
 
@@ -114,7 +114,7 @@ def test_energy_is_linear_in_the_parameters(units):
 @each
 def test_moments_are_the_gradient_by_the_parameters(units):
     inputs = inputs_for(units)
-    gradient = jax.vmap(lambda own: jax.grad(lambda u: u.log_normaliser(own))(units))(jnp.asarray(inputs))
+    gradient = jax.vmap(lambda own: jax.grad(lambda u: u.log_normalizer(own))(units))(jnp.asarray(inputs))
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-11), units.moments(inputs), gradient)
 
 
@@ -185,7 +185,7 @@ def test_extreme_inputs_give_finite_numbers(units):
     own = single(units)
     inputs = jnp.tile(jnp.array([[1e2], [-1e2], [1e4], [-1e4]], jnp.float32), units.size)
     drawn = np.asarray(own.sample(jax.random.key(0), jnp.tile(inputs, (1000, 1, 1))))
-    for value in (own.log_normaliser(inputs), own.mean(inputs), drawn, *jax.tree.leaves(own.moments(inputs))):
+    for value in (own.log_normalizer(inputs), own.mean(inputs), drawn, *jax.tree.leaves(own.moments(inputs))):
         assert np.isfinite(value).all()
     assert not units._outside_domain(drawn).any()
 
@@ -196,7 +196,7 @@ def test_base_rate_reproduces_the_data_means(units):
     """One pseudo-count in 10^5 moves a mean by less than 3e-5."""
     data = np.asarray(units.sample(jax.random.key(0), jnp.zeros((100_000, units.size))))
     fitted = units.fit_base_rate(data)
-    assert units.alike(fitted)
+    assert units.same_structure(fitted)
     np.testing.assert_allclose(fitted.mean(np.zeros(units.size)), data.mean(axis=0), atol=3e-5)
     expected = jax.tree.map(lambda leaf: leaf.mean(axis=0), units.statistics(data))
     moments = fitted.moments(np.zeros(units.size))
@@ -206,10 +206,10 @@ def test_base_rate_reproduces_the_data_means(units):
 @each
 @pytest.mark.slow_except("[mixed]", "[binary]")
 def test_base_rate_of_constant_columns_is_finite(units):
-    constant = np.tile(np.abs(units.any_state), (10, 1)) if units.state_count is None else np.tile(units.any_state, (10, 1))
+    constant = np.tile(np.abs(units.zero_state), (10, 1)) if units.state_count is None else np.tile(units.zero_state, (10, 1))
     for leaf in jax.tree.leaves(units.fit_base_rate(constant)):
         assert np.isfinite(leaf).all()
-    assert units.fit_base_rate(constant).misfit() is None
+    assert units.fit_base_rate(constant).validation_error() is None
 
 
 @each
@@ -230,7 +230,7 @@ def test_check_says_what_is_wrong(units, x, message):
 
 @each_listed
 def test_check_refuses_a_value_between_two_states(units):
-    x = np.array(units.any_state)
+    x = np.array(units.zero_state)
     x[-1] = 0.5
     with pytest.raises(InputError, match=f"0.5 in column {units.size}, but a {units.at(units.size - 1).name} unit"):
         units.check(x, "v")
@@ -240,14 +240,14 @@ def test_check_refuses_a_value_between_two_states(units):
 def test_check_accepts_every_state(units):
     states, _ = cells(units, nodes=3)
     np.testing.assert_array_equal(units.check(states, "v"), states)
-    units.check(units.any_state, "v")
+    units.check(units.zero_state, "v")
 
 
 @each
 def test_a_flat_layer_has_a_law_and_states_no_preference(units):
     flat = units.flat()
-    assert units.alike(flat)
-    assert flat.misfit() is None
+    assert units.same_structure(flat)
+    assert flat.validation_error() is None
     for table, mean in zip(units.unit_tables, np.split(flat.mean(np.zeros(units.size)), units.boundaries[1:-1]), strict=True):
         if table is not None:
             np.testing.assert_allclose(mean, table.mean(axis=0), atol=1e-12)
@@ -264,10 +264,10 @@ def test_ranges_hold_all_states(units):
 @each
 def test_a_step_adds_and_never_leaves_the_permissible(units):
     by = jax.tree.map(lambda leaf: np.full_like(leaf, 1e-3), units)
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b + 1e-3), units.stepped(by), units)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b + 1e-3), units.apply_update(by), units)
     for far in (-1e9, 1e9):
-        moved = units.stepped(jax.tree.map(lambda leaf, far=far: np.full_like(leaf, far), units))
-        assert moved.misfit() is None
+        moved = units.apply_update(jax.tree.map(lambda leaf, far=far: np.full_like(leaf, far), units))
+        assert moved.validation_error() is None
         assert np.isfinite(moved.mean(np.zeros(units.size))).all()
 
 
@@ -276,7 +276,7 @@ def test_a_step_adds_and_never_leaves_the_permissible(units):
 def test_single_precision_agrees_with_double(units):
     inputs = 3 * inputs_for(units)
     for own, exact in (
-        (single(units).log_normaliser(single(inputs)), units.log_normaliser(inputs)),
+        (single(units).log_normalizer(single(inputs)), units.log_normalizer(inputs)),
         (single(units).mean(single(inputs)), units.mean(inputs)),
     ):
         np.testing.assert_allclose(own, exact, rtol=1e-5, atol=1e-6)
@@ -290,14 +290,14 @@ def test_binary_and_spin_are_one_law_in_two_spellings():
     spin = Spin([0.3, -1.2, 0.7])
     binary = Binary(2 * np.asarray(spin.bias))
     shift = np.sum(INPUTS + spin.bias, axis=-1)
-    np.testing.assert_allclose(spin.log_normaliser(INPUTS), binary.log_normaliser(2 * INPUTS) - shift, atol=1e-10)
+    np.testing.assert_allclose(spin.log_normalizer(INPUTS), binary.log_normalizer(2 * INPUTS) - shift, atol=1e-10)
     np.testing.assert_allclose(spin.mean(INPUTS), 2 * binary.mean(2 * INPUTS) - 1, atol=1e-12)
 
 
 def test_a_categorical_unit_of_two_categories_is_a_binary_one():
     binary, categorical = Binary([0.3, -1.2, 0.7]), Categorical([0.0, 0.3, 0.0, -1.2, 0.0, 0.7], (2, 2, 2))
     inputs = np.stack([np.zeros_like(INPUTS), INPUTS], axis=-1).reshape(len(INPUTS), -1)
-    np.testing.assert_allclose(categorical.log_normaliser(inputs), binary.log_normaliser(INPUTS), atol=1e-12)
+    np.testing.assert_allclose(categorical.log_normalizer(inputs), binary.log_normalizer(INPUTS), atol=1e-12)
     np.testing.assert_allclose(categorical.mean(inputs)[:, 1::2], binary.mean(INPUTS), atol=1e-12)
 
 
@@ -344,7 +344,7 @@ def test_a_mixed_layer_is_its_parts_side_by_side():
     mixed, inputs = Mixed(tuple(parts)), [inputs_for(part) for part in parts]
     together = np.concatenate(inputs, axis=1)
     np.testing.assert_allclose(
-        mixed.log_normaliser(together), sum(part.log_normaliser(own) for part, own in zip(parts, inputs, strict=True))
+        mixed.log_normalizer(together), sum(part.log_normalizer(own) for part, own in zip(parts, inputs, strict=True))
     )
     means = [part.mean(own) for part, own in zip(parts, inputs, strict=True)]
     np.testing.assert_array_equal(mixed.mean(together), np.concatenate(means, axis=1))
@@ -356,12 +356,12 @@ def test_a_mixed_layer_is_its_parts_side_by_side():
 
 def test_a_precision_is_learnt_within_bounds():
     units = Gaussian([0.0, 0.0], [1.0, 1.0])
-    np.testing.assert_allclose(units.stepped(Gaussian(np.zeros(2), np.array([-5.0, 5.0]))).precision, [0.5, 2.0])
+    np.testing.assert_allclose(units.apply_update(Gaussian(np.zeros(2), np.array([-5.0, 5.0]))).precision, [0.5, 2.0])
 
 
 @pytest.mark.slow
 def test_laws_cut_off_far_in_their_tail():
-    """Means and draws of a ReLU unit whose normal law has its centre 10 to 1,000,000 standard deviations below zero.
+    """Means and draws of a ReLU unit whose normal law has its center 10 to 1,000,000 standard deviations below zero.
 
     Against the law's own expansion, mean = (1 - 1 / s^2 ...) / s and E[x^2] = 2 mean^2 (1 - ...), to what its next term is.
     """

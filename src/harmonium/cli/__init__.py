@@ -100,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command line; the exit status."""
-    from harmonium.checks import InputError, reason
+    from harmonium.errors import InputError, reason
 
     arguments = _joined(arguments)
     options = parser().parse_args(arguments)

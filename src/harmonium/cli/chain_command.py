@@ -30,7 +30,7 @@ def run(options: argparse.Namespace) -> None:
     from harmonium import exact, lecture
 
     rbm = machine(options)
-    start = rbm.visible.read(options.start, "--start") if options.start is not None else rbm.visible.any_state
+    start = rbm.visible.read(options.start, "--start") if options.start is not None else rbm.visible.zero_state
     visits = lecture.chain(rbm, start, options.sweeps, options.seed, options.temperature)
     v, h = units_text(rbm.visible, visits.v), units_text(rbm.hidden, visits.h)
     columns = (visits.probability, visits.frequency, visits.standard_error)

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harmonium.checks import InputError, reason
 from harmonium.cli import runs
+from harmonium.errors import InputError, reason
 
 if TYPE_CHECKING:
     from harmonium.training import Checkpoint, TrainState

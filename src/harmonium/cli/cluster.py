@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import NamedTuple
 
-from harmonium.checks import InputError, whole
+from harmonium._checks import integer
+from harmonium.errors import InputError
 
 MOST_LOCAL = 256
 """Processes on one machine."""
@@ -51,7 +52,7 @@ def place_of(options: argparse.Namespace, environment: Mapping[str, str]) -> Pla
     said = {"--coordinator": options.coordinator, "--process-id": options.process_id, "--process-count": options.process_count}
     given = [name for name, value in said.items() if value is not None]
     if options.processes is not None:
-        whole(options.processes, "--processes", most=MOST_LOCAL)
+        integer(options.processes, "--processes", most=MOST_LOCAL)
         if given:
             raise InputError(
                 f"--processes starts processes on this machine; leave out {given[0]}, which is for several machines"
@@ -75,8 +76,8 @@ def place_of(options: argparse.Namespace, environment: Mapping[str, str]) -> Pla
     host, _, port = options.coordinator.rpartition(":")
     if not host or not port.isdigit() or not 0 < int(port) < 65536:
         raise InputError(f"--coordinator must be HOST:PORT, where the first process listens, but is {options.coordinator!r}")
-    count = whole(count, "--process-count")
-    return Place(options.coordinator, whole(process, "--process-id", least=0, most=count - 1), count)
+    count = integer(count, "--process-count")
+    return Place(options.coordinator, integer(process, "--process-id", least=0, most=count - 1), count)
 
 
 def _started(launcher: _Launcher, environment: Mapping[str, str]) -> bool:

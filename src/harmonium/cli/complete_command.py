@@ -54,13 +54,13 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     import numpy as np
 
-    from harmonium import checks, data, tables
-    from harmonium.data.frames import plain_cells
+    from harmonium import _checks, io, tabular
+    from harmonium.io.frames import plain_cells
 
-    check_table_out(options, SUFFIXES if data.is_table_file(options.table) else (".npy", *SUFFIXES))
-    checks.whole(options.draws, "--draws", 0)
+    check_table_out(options, SUFFIXES if io.is_table_file(options.table) else (".npy", *SUFFIXES))
+    _checks.integer(options.draws, "--draws", 0)
     rbm, _, schema, frame = machine_and_table(options)
-    found = tables.complete(rbm, schema, frame, options.draws, method=options.method, sweeps=options.sweeps, seed=options.seed)
+    found = tabular.impute(rbm, schema, frame, options.draws, method=options.method, sweeps=options.sweeps, seed=options.seed)
     columns = _stacked([drawn.columns for drawn in found.draws]) if found.draws else found.table.columns
     cells = {**found.cells, "row": [row + 1 for row in found.cells["row"]]}
     result: dict[str, Any] = {

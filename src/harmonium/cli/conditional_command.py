@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import argparse
 
-from harmonium.checks import InputError
 from harmonium.cli.machine import add_machine, machine
 from harmonium.cli.show import console, print_json, print_table, units_text
+from harmonium.errors import InputError
 
 EXAMPLE = """\
 example:

@@ -8,23 +8,23 @@ from __future__ import annotations
 
 import argparse
 
-from harmonium.checks import InputError
 from harmonium.cli.machine import add_seed
 from harmonium.cli.show import console, print_json, print_table
 from harmonium.cli.tables import add_columns, said_of_columns, show_schema
+from harmonium.errors import InputError
 
 EXAMPLE = """\
 example:
   harmonium data
   harmonium data bars-and-stripes:3x3
   harmonium data survey.csv --ignore id
-  harmonium data images.npz:train --binarise threshold=0.5
+  harmonium data images.npz:train --binarize threshold=0.5
 """
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("data", metavar="DATA", nargs="?", help="a named source or a file to describe")
-    command.add_argument("--binarise", metavar="HOW", help="zeros and ones from grey levels: threshold=X or stochastic")
+    command.add_argument("--binarize", metavar="HOW", help="zeros and ones from gray levels: threshold=X or stochastic")
     add_columns(command)
     add_seed(command)
 
@@ -36,9 +36,9 @@ def run(options: argparse.Namespace) -> None:
 
     out = console()
     if options.data is None:
-        if options.binarise is not None:
-            raise InputError("--binarise goes with DATA")
-        sources = [{"name": s.name, "about": s.about, "binarise": s.binarise} for s in data.SOURCES.values()]
+        if options.binarize is not None:
+            raise InputError("--binarize goes with DATA")
+        sources = [{"name": s.name, "about": s.about, "binarize": s.binarize} for s in data.SOURCES.values()]
         if options.json:
             print_json({"sources": sources})
             return
@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> None:
             "\nAny command that takes DATA also takes a file: .npy, .npz (file.npz:key), .csv, .parquet, IDX; gzipped or not."
         )
         return
-    if options.binarise is None and data.needs_schema(options.data):
+    if options.binarize is None and data.needs_schema(options.data):
         dataset = data.load_columns(options.data, *said_of_columns(options))
         assert dataset.schema is not None
         if options.json:
@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> None:
         out.print(f"{dataset.name}: {len(dataset.schema.columns)} columns; {dataset.held_out}")
         show_schema(dataset.schema)
         return
-    dataset = data.load(options.data, options.binarise, options.seed, missing=True)
+    dataset = data.load(options.data, options.binarize, options.seed, missing=True)
     parts = {part: getattr(dataset, part) for part in ("train", "valid", "test")}
     missing = sum(int(np.isnan(rows).sum()) for rows in parts.values())
     values = dataset.train[~np.isnan(dataset.train)]
@@ -76,7 +76,7 @@ def run(options: argparse.Namespace) -> None:
         "mean": float(values.mean()),
         "binary": bool(((values == 0) | (values == 1)).all()),
         "missing": missing,
-        "binarised": dataset.binarised,
+        "binarized": dataset.binarized,
         "entropy": dataset.entropy,
         "held_out": dataset.held_out,
     }
@@ -88,7 +88,7 @@ def run(options: argparse.Namespace) -> None:
     shown = [[part, len(rows), None if np.isnan(rows).all() else float(np.nanmean(rows))] for part, rows in parts.items()]
     print_table("", ["part", "rows", "mean value"], shown, decimals=4, out=out)
     kind = "zeros and ones" if result["binary"] else f"from {values.min():g} to {values.max():g}, so not binary as they are"
-    out.print(f"values: {kind}" + (f" (by {dataset.binarised})" if dataset.binarised else ""))
+    out.print(f"values: {kind}" + (f" (by {dataset.binarized})" if dataset.binarized else ""))
     if missing:
         out.print(f"{missing:,} cells are missing")
     if dataset.entropy is not None:

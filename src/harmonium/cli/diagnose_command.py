@@ -57,11 +57,11 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     begun = time.monotonic()
-    from harmonium import diagnostics, storage
+    from harmonium import diagnostics, io
     from harmonium.diagnostics.report import STAGES, check_settings
 
     # Everything is checked before the folder is made, so that a mistake leaves nothing behind.
-    rbm, _, description = storage.load_described(options.model)
+    rbm, _, description = io.load_described(options.model)
     held_out, train = _rows(options, rbm, description)
     settings = {name: getattr(options, name) for name in ("chains", "sweeps", "rungs", "seed")}
     check_settings(**settings)

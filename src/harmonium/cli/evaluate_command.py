@@ -18,25 +18,25 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harmonium.checks import InputError
 from harmonium.cli import processes
 from harmonium.cli.cluster import Place
 from harmonium.cli.machine import add_seed, number
 from harmonium.cli.show import console, print_json, staged_progress
 from harmonium.cli.team import Team, team
+from harmonium.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
     from rich.console import Console
 
-    from harmonium.likelihood import Likelihood
+    from harmonium.likelihood import LogLikelihood
     from harmonium.model import RBM
     from harmonium.units import Units
 
 EXAMPLE = """\
 example:
   harmonium evaluate runs/digits digits
-  harmonium evaluate runs/mine/model.safetensors rows.npy --binarise threshold=0.5 --json
+  harmonium evaluate runs/mine/model.safetensors rows.npy --binarize threshold=0.5 --json
   harmonium evaluate runs/large mnist --seconds 300 --precision 0.05 --processes 4
 """
 
@@ -59,7 +59,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 def add_rows(command: argparse.ArgumentParser) -> None:
     """DATA and how it is read, for commands that take rows."""
     command.add_argument("data", metavar="DATA", help="a named source (its test rows) or a file (all its rows)")
-    command.add_argument("--binarise", metavar="HOW", help="zeros and ones from grey levels: threshold=X or stochastic")
+    command.add_argument("--binarize", metavar="HOW", help="zeros and ones from gray levels: threshold=X or stochastic")
 
 
 def rows_of(
@@ -72,16 +72,16 @@ def rows_of(
     """
     import numpy as np
 
-    from harmonium import data, tables
-    from harmonium.data.frames import FILL
+    from harmonium import data, io, tabular
+    from harmonium.io.frames import FILL
 
-    if description["notes"].get(tables.SCHEMA) is None:
-        dataset = data.load(location, options.binarise, options.seed, hold_out=(), missing=missing)
+    if description["notes"].get(tabular.SCHEMA) is None:
+        dataset = data.load(location, options.binarize, options.seed, hold_out=(), missing=missing)
         return dataset.train, dataset.test
-    if options.binarise is not None:
-        raise InputError("--binarise is not for a machine that was trained on the columns of a table")
-    schema = tables.schema_of(rbm, description)
-    rows = schema.encode(data.read_frame(location))
+    if options.binarize is not None:
+        raise InputError("--binarize is not for a machine that was trained on the columns of a table")
+    schema = tabular.schema_of(rbm, description)
+    rows = schema.encode(io.read_frame(location))
     if not missing and np.isnan(rows).any():
         row = np.flatnonzero(np.isnan(rows).any(axis=1))[0]
         name = next(name for name, place in schema.places.items() if np.isnan(rows[row, place]).any())
@@ -101,10 +101,10 @@ def run(options: argparse.Namespace) -> int | None:
 
 
 def _evaluate(options: argparse.Namespace, begun: float, crew: Team) -> None:
-    from harmonium import likelihood, storage
+    from harmonium import io, likelihood
 
     def loaded() -> tuple[RBM, Units | None, np.ndarray]:
-        rbm, base_rate, description = storage.load_described(options.model)
+        rbm, base_rate, description = io.load_described(options.model)
         return rbm, base_rate, rows_of(options.data, options, rbm, description, missing=True)[1]
 
     rbm, base_rate, rows = crew.spread.together(loaded)
@@ -130,7 +130,7 @@ def _evaluate(options: argparse.Namespace, begun: float, crew: Team) -> None:
     out.print(f"mean of {report.rows:,} rows, ln Z = {report.log_partition:.6f}{compared}")
 
 
-def evaluated(rbm: RBM, rows: np.ndarray, base_rate: Units | None, method: str = "auto", **limits: Any) -> Likelihood:
+def evaluated(rbm: RBM, rows: np.ndarray, base_rate: Units | None, method: str = "auto", **limits: Any) -> LogLikelihood:
     """`likelihood.evaluate` under a progress bar, with a forecast if the machine is to be enumerated at length."""
     from harmonium import exact, likelihood
 
@@ -140,7 +140,7 @@ def evaluated(rbm: RBM, rows: np.ndarray, base_rate: Units | None, method: str =
         return likelihood.evaluate(rbm, rows, method=method, base_rate=base_rate, report=report, **limits)
 
 
-def print_warnings(report: Likelihood, out: Console) -> None:
+def print_warnings(report: LogLikelihood, out: Console) -> None:
     """Why not to believe the figure, a line each."""
     for warning in report.warnings:
         out.print(f"warning: {warning}", style="yellow")

@@ -29,12 +29,12 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    from harmonium import checks, tables
+    from harmonium import _checks, tabular
 
-    checks.whole(options.row, "--row")
-    units, cells = checks.whole(options.units, "--units"), checks.whole(options.cells, "--cells", 0)
+    _checks.integer(options.row, "--row")
+    units, cells = _checks.integer(options.units, "--units"), _checks.integer(options.cells, "--cells", 0)
     rbm, base_rate, schema, frame = machine_and_table(options)
-    found = tables.explain(rbm, schema, frame, options.row - 1, average=base_rate, seed=options.seed)
+    found = tabular.explain(rbm, schema, frame, options.row - 1, average=base_rate, seed=options.seed)
     voices = found.voices[:units]
     if options.json:
         print_json(

@@ -27,9 +27,9 @@ def run(options: argparse.Namespace) -> None:
     import jax
     import numpy as np
 
-    from harmonium import exact, likelihood, storage
+    from harmonium import exact, io, likelihood
 
-    rbm, _, description = storage.load_described(options.model)
+    rbm, _, description = io.load_described(options.model)
     leaves = {"weights": rbm.weights}
     for layer in ("visible", "hidden"):
         for path, value in jax.tree.leaves_with_path(getattr(rbm, layer)):

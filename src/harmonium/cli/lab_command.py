@@ -10,7 +10,7 @@ import argparse
 import os
 import sys
 
-from harmonium.checks import InputError
+from harmonium.errors import InputError
 
 EXAMPLE = """\
 example:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from harmonium.checks import InputError
+from harmonium.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,14 +47,14 @@ def machine(options: argparse.Namespace) -> RBM:
     Raises:
         InputError: numbers that do not parse or fit together, or a model file that cannot be used.
     """
-    from harmonium import checks, storage
+    from harmonium import _checks, io
 
-    checks.positive(options.temperature, "--temperature")
+    _checks.positive(options.temperature, "--temperature")
     if options.model is not None:
         for name in ("visible_bias", "hidden_bias", "visible_units", "hidden_units"):
             if getattr(options, name) is not None:
                 raise InputError(f"--{name.replace('_', '-')} goes with --weights; a model file brings its own")
-        rbm = storage.load(options.model)
+        rbm = io.load(options.model)
     else:
         rbm = _from_numbers(options)
     check_energies(rbm, options.temperature, "the machine that was given")

@@ -7,9 +7,9 @@ import os
 import socket
 from collections.abc import Callable
 
-from harmonium.checks import InputError
 from harmonium.cli import cluster, supervisor
 from harmonium.cli.cluster import Place
+from harmonium.errors import InputError
 
 PLACEMENT = ("processes", "coordinator", "process_id", "process_count", "hidden_shards")
 """Options that say where something is to be computed, and nothing of what."""

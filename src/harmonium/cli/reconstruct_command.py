@@ -40,10 +40,10 @@ def run(options: argparse.Namespace) -> None:
     import numpy as np
 
     import harmonium as hm
-    from harmonium import exact, plots, storage, tables
+    from harmonium import exact, io, plots, tabular
 
-    rbm, _, description = storage.load_described(options.model)
-    of_a_table = description["notes"].get(tables.SCHEMA) is not None
+    rbm, _, description = io.load_described(options.model)
+    of_a_table = description["notes"].get(tabular.SCHEMA) is not None
     (check_table_out if of_a_table else check_out)(options)
     rows = rbm.visible.check(rows_of(options.data, options, rbm, description)[1], options.data)
     reconstructed = hm.reconstruct(rbm, rows, options.draws, options.seed)
@@ -59,7 +59,7 @@ def run(options: argparse.Namespace) -> None:
         "seed": options.seed,
     }
     if options.out is not None and of_a_table:
-        result["file"] = write_table(options, tables.schema_of(rbm, description).decode(reconstructed))
+        result["file"] = write_table(options, tabular.schema_of(rbm, description).decode(reconstructed))
     elif options.out is not None:
         figure = plots.reconstructions(rows[:SHOWN], reconstructed[:SHOWN], image_shape(description, rbm))
         result["file"] = write_out(options, reconstructed, figure)

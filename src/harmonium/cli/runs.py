@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harmonium.checks import InputError
 from harmonium.cli.show import plain
+from harmonium.errors import InputError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -60,17 +60,17 @@ def half_written(folder: Path) -> list[Path]:
 
 def write_json(path: Path, value: Any) -> None:
     """`value` as indented JSON, whole or not at all, in place of any earlier one."""
-    from harmonium import sealed
+    from harmonium.io import container
 
-    sealed.write_file(path, (json.dumps(plain(value), indent=2, allow_nan=False) + "\n").encode(), overwrite=True)
+    container.write_file(path, (json.dumps(plain(value), indent=2, allow_nan=False) + "\n").encode(), overwrite=True)
 
 
 def write_lines(path: Path, values: Iterable[Any]) -> None:
     """Each value as a line of JSON, the file whole or not at all, in place of any earlier one."""
-    from harmonium import sealed
+    from harmonium.io import container
 
     text = "".join(json.dumps(plain(value), allow_nan=False) + "\n" for value in values)
-    sealed.write_file(path, text.encode(), overwrite=True)
+    container.write_file(path, text.encode(), overwrite=True)
 
 
 def append_line(path: Path, value: Any) -> None:
@@ -81,19 +81,19 @@ def append_line(path: Path, value: Any) -> None:
 
 def write_picture(path: str | Path, figure: Figure, overwrite: bool = False) -> Path:
     """`figure` as a PNG, whole or not at all."""
-    from harmonium import sealed
+    from harmonium.io import container
 
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=120)
-    return sealed.write_file(path, buffer.getvalue(), overwrite)
+    return container.write_file(path, buffer.getvalue(), overwrite)
 
 
 def write_array(path: str | Path, array: Any, overwrite: bool = False) -> Path:
     """`array` as .npy, whole or not at all."""
     import numpy as np
 
-    from harmonium import sealed
+    from harmonium.io import container
 
     buffer = io.BytesIO()
     np.save(buffer, array, allow_pickle=False)
-    return sealed.write_file(path, buffer.getvalue(), overwrite)
+    return container.write_file(path, buffer.getvalue(), overwrite)

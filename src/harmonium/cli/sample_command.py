@@ -11,17 +11,17 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harmonium.checks import InputError
 from harmonium.cli import runs
 from harmonium.cli.machine import add_seed, held, image_shape
 from harmonium.cli.show import print_json, units_text
 from harmonium.cli.tables import check_table_out, write_table
+from harmonium.errors import InputError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from harmonium.data import Schema
     from harmonium.model import RBM
+    from harmonium.tabular import Schema
 
 EXAMPLE = """\
 example:
@@ -71,11 +71,11 @@ def write_out(options: argparse.Namespace, array: Any, figure: Figure) -> str:
 
 def run(options: argparse.Namespace) -> None:
     import harmonium as hm
-    from harmonium import exact, plots, storage, tables
+    from harmonium import exact, io, plots, tabular
 
-    rbm, _, description = storage.load_described(options.model)
-    if description["notes"].get(tables.SCHEMA) is not None:
-        _rows_of_a_table(options, rbm, tables.schema_of(rbm, description))
+    rbm, _, description = io.load_described(options.model)
+    if description["notes"].get(tabular.SCHEMA) is not None:
+        _rows_of_a_table(options, rbm, tabular.schema_of(rbm, description))
         return
     check_out(options)
     if options.exact and options.clamp is not None:
@@ -103,8 +103,8 @@ def run(options: argparse.Namespace) -> None:
 
 def _rows_of_a_table(options: argparse.Namespace, rbm: RBM, schema: Schema) -> None:
     """Draw rows, and write or print them in the table's own columns."""
-    from harmonium import tables
-    from harmonium.data.frames import Frame, csv_of, plain_cells
+    from harmonium import tabular
+    from harmonium.io.frames import Frame, csv_of, plain_cells
 
     check_table_out(options)
     given = {}
@@ -114,7 +114,7 @@ def _rows_of_a_table(options: argparse.Namespace, rbm: RBM, schema: Schema) -> N
             raise InputError(f"--clamp {part!r}: write NAME=VALUE, as in region=north")
         given[name] = value
     method = "exact" if options.exact else "gibbs"
-    drawn = tables.sample(
+    drawn = tabular.sample(
         rbm, schema, options.count, given=given, method=method, sweeps=options.sweeps, seed=options.seed, like=Frame({})
     )
     columns = drawn.columns

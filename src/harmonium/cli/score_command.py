@@ -33,14 +33,14 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     import numpy as np
 
-    from harmonium import checks, tables
+    from harmonium import _checks, tabular
 
     check_table_out(options)
-    top, named = checks.whole(options.top, "--top", 0), checks.whole(options.cells, "--cells", 0)
+    top, named = _checks.integer(options.top, "--top", 0), _checks.integer(options.cells, "--cells", 0)
     rbm, _, schema, frame = machine_and_table(options)
-    found = tables.score(rbm, schema, frame, seed=options.seed)
+    found = tabular.log_prob(rbm, schema, frame, seed=options.seed)
     scores = found.rows
-    normalised = scores.log_partition is not None
+    normalized = scores.log_partition is not None
     surprise = np.stack(list(found.surprise.values()), axis=1)
     names = list(found.surprise)
     rows: list[dict[str, Any]] = []
@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> None:
         rows.append({"row": int(row) + 1, "score": value, "standard_error": error, "missing": missing, "cells": cells})
     result: dict[str, Any] = {
         "rows": len(frame),
-        "score": "ln p" if normalised else "ln p + ln Z",
+        "score": "ln p" if normalized else "ln p + ln Z",
         "log_partition": scores.log_partition,
         "method": scores.method,
         "mean": float(scores.value.mean()),
@@ -75,7 +75,7 @@ def run(options: argparse.Namespace) -> None:
         print_json(result)
         return
     out = console()
-    exactly = "ln p(row)" if normalised else "ln p(row) + ln Z (ln Z is not known, and the same for all rows)"
+    exactly = "ln p(row)" if normalized else "ln p(row) + ln Z (ln Z is not known, and the same for all rows)"
     out.print(f"{len(frame)} rows, mean {exactly} {result['mean']:.3f} nats; {scores.method}")
     shown = [[row["row"], row["score"], row["missing"], "; ".join(map(_cell, row["cells"]))] for row in rows]
     if shown:

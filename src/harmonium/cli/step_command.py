@@ -10,10 +10,10 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from harmonium.checks import InputError
 from harmonium.cli import table_command
 from harmonium.cli.machine import add_machine, add_seed, check_energies, machine, number
 from harmonium.cli.show import console, print_json, print_table, units_text
+from harmonium.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,14 +40,14 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--estimator", metavar="E", default="exact", help="exact (default), cd-K, pcd-K, pt-K or ptt-K")
     command.add_argument("--chains", metavar="N", type=int, default=100, help="number of pcd chains (default: 100)")
     command.add_argument("--freeze-biases", action="store_true", help="change the weights only")
-    command.add_argument("--binarise", metavar="HOW", help="threshold=X or stochastic, for --data")
+    command.add_argument("--binarize", metavar="HOW", help="threshold=X or stochastic, for --data")
     add_seed(command)
 
 
 def run(options: argparse.Namespace) -> None:
     import numpy as np
 
-    from harmonium import checks, data, gradients, lecture
+    from harmonium import _checks, data, gradients, lecture
 
     rbm = machine(options)
     for layer in (rbm.visible, rbm.hidden):
@@ -55,14 +55,14 @@ def run(options: argparse.Namespace) -> None:
             raise InputError(
                 f"a step is shown of units with biases alone, not of {layer.name} ones; harmonium train takes those"
             )
-    if options.binarise is not None and options.data is None:
-        raise InputError("--binarise goes with --data")
+    if options.binarize is not None and options.data is None:
+        raise InputError("--binarize goes with --data")
     if options.target is not None:
         rows = rbm.visible.read(options.target, "--target")[None]
     else:
-        rows = data.load(options.data, options.binarise, options.seed, hold_out=()).train
+        rows = data.load(options.data, options.binarize, options.seed, hold_out=()).train
         rbm.visible.check(rows, options.data)
-    estimator = gradients.by_name(options.estimator, checks.whole(options.chains, "--chains"), sampled=True)
+    estimator = gradients.by_name(options.estimator, _checks.integer(options.chains, "--chains"), sampled=True)
     before = lecture.log_probabilities(rbm, rows, options.temperature)
     with np.errstate(over="ignore", invalid="ignore"):  # checked below
         taken = lecture.steps(

@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harmonium.checks import InputError
+from harmonium.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from harmonium.data import Column, Frame, Schema
+    from harmonium.io import Frame
     from harmonium.model import RBM
+    from harmonium.tabular import Column, Schema
     from harmonium.units import Units
 
 SUFFIXES = (".csv", ".parquet")
@@ -49,11 +50,11 @@ def check_table_out(options: argparse.Namespace, suffixes: Sequence[str] = SUFFI
 
 def write_table(options: argparse.Namespace, columns: Mapping[str, np.ndarray]) -> str:
     """Write the columns to what --out names; the file's name."""
-    from harmonium import sealed
-    from harmonium.data.frames import csv_of, parquet_of
+    from harmonium.io import container
+    from harmonium.io.frames import csv_of, parquet_of
 
     content = csv_of(columns) if options.out.endswith(".csv") else parquet_of(columns)
-    return str(sealed.write_file(options.out, content, options.overwrite))
+    return str(container.write_file(options.out, content, options.overwrite))
 
 
 def machine_and_table(options: argparse.Namespace) -> tuple[RBM, Units | None, Schema, Frame]:
@@ -62,12 +63,12 @@ def machine_and_table(options: argparse.Namespace) -> tuple[RBM, Units | None, S
     Raises:
         InputError: the model or the table cannot be used.
     """
-    from harmonium import data, storage, tables
+    from harmonium import io, tabular
 
-    rbm, base_rate, description = storage.load_described(options.model)
-    schema = tables.schema_of(rbm, description)
-    told = description["notes"].get(tables.SCHEMA) is not None
-    return rbm, base_rate, schema, data.read_frame(options.table) if told else _by_places(rbm, schema, options.table)
+    rbm, base_rate, description = io.load_described(options.model)
+    schema = tabular.schema_of(rbm, description)
+    told = description["notes"].get(tabular.SCHEMA) is not None
+    return rbm, base_rate, schema, io.read_frame(options.table) if told else _by_places(rbm, schema, options.table)
 
 
 def _by_places(rbm: RBM, schema: Schema, location: str) -> Frame:
@@ -77,22 +78,22 @@ def _by_places(rbm: RBM, schema: Schema, location: str) -> Frame:
     """
     import numpy as np
 
-    from harmonium import data
-    from harmonium.data.frames import numbers_in
+    from harmonium import io
+    from harmonium.io.frames import numbers_in
 
-    if data.is_table_file(location):
-        frame = data.read_frame(location)
+    if io.is_table_file(location):
+        frame = io.read_frame(location)
         names = [column.name for column in schema.columns]
         if set(names) <= set(frame.columns):
             return frame
         if len(frame.columns) == len(names):
-            return data.Frame(dict(zip(names, frame.columns.values(), strict=True)))
+            return io.Frame(dict(zip(names, frame.columns.values(), strict=True)))
         if len(frame.columns) != rbm.visible.size:
             return frame  # it is said elsewhere which columns it lacks
         rows = np.stack([numbers_in(cells, name) for name, cells in frame.columns.items()], axis=1)
     else:
-        rows = data.read_table(location, missing=True).values
-    return data.Frame(schema.decode(rbm.visible.check(rows, location, missing=True)))
+        rows = io.read_table(location, missing=True).values
+    return io.Frame(schema.decode(rbm.visible.check(rows, location, missing=True)))
 
 
 def add_columns(command: argparse._ActionsContainer) -> None:
@@ -109,13 +110,13 @@ def add_columns(command: argparse._ActionsContainer) -> None:
 
 
 def said_of_columns(options: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
-    """What those options say, as `data.infer` takes it: kinds by name, and the names to ignore."""
-    from harmonium import data
+    """What those options say, as `tabular.infer` takes it: kinds by name, and the names to ignore."""
+    from harmonium import tabular
 
     kinds: dict[str, Any] = {}
     ignore = list(options.ignore or [])
     if options.schema is not None:
-        kinds, more = data.read_schema_file(options.schema)
+        kinds, more = tabular.read_schema_file(options.schema)
         ignore += more
     for text in options.kinds or []:
         name, separator, kind = text.rpartition("=")
@@ -145,7 +146,7 @@ def _values(column: Column) -> str:
 
 def cell_text(value: Any) -> str:
     """A cell as it is printed: five digits of a number that is not whole."""
-    from harmonium.data.frames import shown
+    from harmonium.io.frames import shown
 
     if value is None or value != value:
         return "-"

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from harmonium.checks import InputError, reason
 from harmonium.cli import supervisor
+from harmonium.errors import InputError, reason
 
 if TYPE_CHECKING:
     from harmonium.cli.cluster import Place

@@ -33,7 +33,7 @@ example:
   harmonium train digits
   harmonium train bars-and-stripes:3x3 --hidden 8
   harmonium train survey.csv --as income=real --as region=categorical --ignore id
-  harmonium train images.npy --hidden 500 --binarise threshold=0.5 --minutes 10 --out runs/mine
+  harmonium train images.npy --hidden 500 --binarize threshold=0.5 --minutes 10 --out runs/mine
   harmonium train --resume runs/mine
   harmonium train images.npy --hidden 2000 --minutes 600 --processes 4
 """
@@ -47,7 +47,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("the data")
     group.add_argument("--valid", metavar="FILE", help="rows for validation (default: a tenth of DATA is held out)")
     group.add_argument("--test", metavar="FILE", help="rows for the test (default: a tenth of DATA is held out)")
-    group.add_argument("--binarise", metavar="HOW", help="zeros and ones from grey levels: threshold=X or stochastic")
+    group.add_argument("--binarize", metavar="HOW", help="zeros and ones from gray levels: threshold=X or stochastic")
     add_columns(group)
     group = command.add_argument_group("the machine")
     group.add_argument("--hidden", metavar="N", type=int, default=20, help="number of hidden units (default: 20)")
@@ -84,13 +84,13 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--average", metavar="X", type=number, help="share of the run that the average reaches back, 0: none")
     group.add_argument(
-        "--synchronise-every",
+        "--synchronize-every",
         metavar="N",
         type=int,
         default=1,
         help="updates that several devices make apart before they take the mean of their machines (default: 1)",
     )
-    group.add_argument("--not-centred", action="store_true", help="follow the gradient itself, not the centred one")
+    group.add_argument("--not-centered", action="store_true", help="follow the gradient itself, not the centered one")
     group.add_argument(
         "--precision",
         choices=PRECISIONS,

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harmonium.checks import reason
 from harmonium.cli import runs
 from harmonium.cli.checkpoints import Keeper
 from harmonium.cli.show import console
 from harmonium.cli.stopping import Stopping
 from harmonium.cli.team import Team
+from harmonium.errors import reason
 
 if TYPE_CHECKING:
     from rich.progress import Progress

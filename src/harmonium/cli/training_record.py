@@ -11,14 +11,15 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harmonium.checks import InputError
 from harmonium.cli import runs
 from harmonium.cli.processes import PLACEMENT
+from harmonium.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from harmonium.data import Dataset, Streamed
+    from harmonium.data import Dataset
+    from harmonium.io import Streamed
     from harmonium.mesh import Spread
     from harmonium.model import RBM
     from harmonium.units import Units
@@ -45,7 +46,7 @@ def config_of(options: argparse.Namespace, dataset: Dataset, spread: Spread) -> 
         "data": {
             "name": dataset.name,
             "held_out": dataset.held_out,
-            "binarised": dataset.binarised,
+            "binarized": dataset.binarized,
             "image_shape": dataset.image_shape,
             "rows": {part: len(getattr(dataset, part)) for part in ("train", "valid", "test")},
             "columns": dataset.train.shape[1],
@@ -68,7 +69,7 @@ def repeat(options: argparse.Namespace, updates: int, metrics: dict[str, float],
 
     None if the run diverged meanwhile, which comes at no set update, or if `parts` devices worked apart.
     """
-    if "rate_cut" in metrics or (parts > 1 and options.synchronise_every > 1):
+    if "rate_cut" in metrics or (parts > 1 and options.synchronize_every > 1):
         return None
     words = ["harmonium", "train", options.data, "--updates", str(updates), "--patience", "0"]
     if "horizon" not in metrics:
@@ -99,7 +100,7 @@ def _digest(rows: np.ndarray | Streamed) -> str | None:
 
 def save(rbm: RBM, base_rate: Units, folder: Path, dataset: Dataset, config: dict[str, Any]) -> None:
     """Write the model file of the run."""
-    from harmonium import storage
+    from harmonium import io
     from harmonium.cli.show import plain
 
     notes = {
@@ -107,11 +108,11 @@ def save(rbm: RBM, base_rate: Units, folder: Path, dataset: Dataset, config: dic
         "updates": config["updates"],
         "image_shape": dataset.image_shape,
         "columns": dataset.columns,
-        "binarised": dataset.binarised,
+        "binarized": dataset.binarized,
         "schema": None if dataset.schema is None else dataset.schema.described(),
         "settings": config["settings"],
     }
-    storage.save(rbm, folder / runs.MODEL, overwrite=True, base_rate=base_rate, notes=plain(notes))
+    io.save(rbm, folder / runs.MODEL, overwrite=True, base_rate=base_rate, notes=plain(notes))
 
 
 def check_unchanged(earlier: dict[str, Any], config: dict[str, Any]) -> None:

@@ -26,7 +26,7 @@ def report(
 ) -> dict[str, Any]:
     """How likely the test and the training rows are; `mesh`: the devices that share an estimate."""
     from harmonium import likelihood
-    from harmonium.data.streams import sample_of
+    from harmonium.io.streams import sample_of
 
     test = evaluated(rbm, dataset.test, base_rate, seconds=options.evaluation_seconds, seed=options.seed, mesh=mesh)
     return {
@@ -54,7 +54,7 @@ def pictures(
     draw = exact.sample if likelihood.can_be_exact(rbm) else hm.sample
     fantasies = draw(rbm, len(real), seed)
     shown = dataset.test[:64]
-    filled = hm.complete(rbm, shown, seed=seed).values if np.isnan(shown).any() else shown
+    filled = hm.impute(rbm, shown, seed=seed).values if np.isnan(shown).any() else shown
     figures = {
         "filters": plots.filters(rbm.weights, shape),
         "fantasies": plots.side_by_side({"data (test)": real, "fantasies of the machine": fantasies}, shape),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from harmonium.checks import InputError
+from harmonium.errors import InputError
 
 if TYPE_CHECKING:
     from harmonium.data import Dataset
@@ -22,12 +22,12 @@ def settings_of(options: argparse.Namespace, dataset: Dataset, rbm: RBM, parts: 
     """
     from dataclasses import fields, replace
 
-    from harmonium import checks
+    from harmonium import _checks
     from harmonium.training.precision import bfloat16_is_native
     from harmonium.training.settings import settings_for
 
     if options.patience is not None and options.patience != 0:
-        checks.positive(options.patience, "--patience")
+        _checks.positive(options.patience, "--patience")
     if options.updates is options.epochs is options.minutes is None:
         options.minutes = DEFAULT_MINUTES
     if options.patience is None:
@@ -35,17 +35,17 @@ def settings_of(options: argparse.Namespace, dataset: Dataset, rbm: RBM, parts: 
     chosen = settings_for(len(dataset.train), rbm, options.estimator, parts)
     if dataset.entropy is not None:
         chosen = replace(chosen, l1=0.0)  # the rows are the law itself: there is nothing to overfit
-    if options.not_centred:
-        chosen = replace(chosen, centred=False)
+    if options.not_centered:
+        chosen = replace(chosen, centered=False)
     asked = {field.name: getattr(options, field.name, None) for field in fields(chosen)}
     chosen = replace(chosen, **{name: value for name, value in asked.items() if value is not None})
-    checks.positive(chosen.rate, "--rate")
-    if checks.share(chosen.momentum, "--momentum") == 1:
+    _checks.positive(chosen.rate, "--rate")
+    if _checks.fraction(chosen.momentum, "--momentum") == 1:
         raise InputError("--momentum must be below 1: with 1 no step would ever be forgotten")
-    checks.whole(chosen.batch, "--batch")
-    checks.whole(chosen.chains, "--chains")
+    _checks.integer(chosen.batch, "--batch")
+    _checks.integer(chosen.chains, "--chains")
     if chosen.l1 != 0:
-        checks.positive(chosen.l1, "--l1")
+        _checks.positive(chosen.l1, "--l1")
     by_gibbs = chosen.estimator.startswith(("pcd", "cd"))
     if options.precision == "bf16" and not by_gibbs:
         raise InputError(f"--precision bf16 is for the estimators pcd-K and cd-K, but the estimator is {chosen.estimator}")
@@ -54,6 +54,6 @@ def settings_of(options: argparse.Namespace, dataset: Dataset, rbm: RBM, parts: 
         rounded = by_gibbs and rbm.visible.state_count is not None and bfloat16_is_native()
         options.precision = "bf16" if rounded else "float32"
     for field in fields(chosen):
-        if field.name != "centred":
+        if field.name != "centered":
             setattr(options, field.name, getattr(chosen, field.name))
     return chosen

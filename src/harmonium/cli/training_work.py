@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harmonium.checks import InputError
 from harmonium.cli import checkpoints, runs, training_record
 from harmonium.cli.cluster import Place
 from harmonium.cli.compiled import keep_compiled_code
@@ -28,12 +27,14 @@ from harmonium.cli.training_data import dataset_of
 from harmonium.cli.training_progress import follow
 from harmonium.cli.training_report import pictures, print_report, report
 from harmonium.cli.training_settings import settings_of
+from harmonium.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from harmonium.data import Dataset, Streamed
+    from harmonium.data import Dataset
     from harmonium.gradients import Estimator
+    from harmonium.io import Streamed
     from harmonium.model import RBM
     from harmonium.training import Checkpoint, TrainState
     from harmonium.units import Units
@@ -100,14 +101,14 @@ def _work(options: argparse.Namespace, begun: float, stack: contextlib.ExitStack
 def _dataset(options: argparse.Namespace, several: bool) -> Dataset:
     from dataclasses import replace
 
-    from harmonium import checks
-    from harmonium.data import Streamed
+    from harmonium import _checks
+    from harmonium.io import Streamed
 
     if options.data is None:
         raise InputError("DATA is missing: give a named source or a file, or --resume RUN")
-    checks.positive(options.evaluation_seconds, "--evaluation-seconds")
+    _checks.positive(options.evaluation_seconds, "--evaluation-seconds")
     if options.checkpoint_every != 0:
-        checks.positive(options.checkpoint_every, "--checkpoint-every")
+        _checks.positive(options.checkpoint_every, "--checkpoint-every")
     dataset = dataset_of(options)
     if isinstance(dataset.train, Streamed) and not several:
         # A single process needs all rows: where they can only be read from front to back, it reads them once.
@@ -126,15 +127,15 @@ def _fingerprint(dataset: Dataset) -> int:
 
 def _prepared(run: Run, dataset: Dataset, crew: Team) -> tuple[RBM, Iterator[TrainState]]:
     """The machine to start from and the states to come."""
-    from harmonium import checks, tables, training
+    from harmonium import _checks, tabular, training
 
     options = run.options
-    hidden = layer(options.hidden_units, checks.whole(options.hidden, "--hidden"), "--hidden-units", visible=False)
+    hidden = layer(options.hidden_units, _checks.integer(options.hidden, "--hidden"), "--hidden-units", visible=False)
     if dataset.schema is None:
         visible = layer(options.visible_units or "binary", dataset.train.shape[1], "--visible-units", visible=True)
     else:
-        visible = tables.units_of(dataset.schema)
-    rbm = training.initial(dataset.train, hidden, visible, seed=checks.seed(options.seed))
+        visible = tabular.units_of(dataset.schema)
+    rbm = training.initialize(dataset.train, hidden, visible, seed=_checks.seed(options.seed))
     for part in ("valid", "test"):
         rbm.visible.check(getattr(dataset, part), f"{part} data", missing=True)
     settings = settings_of(options, dataset, rbm, crew.spread.parts)
@@ -143,7 +144,7 @@ def _prepared(run: Run, dataset: Dataset, crew: Team) -> tuple[RBM, Iterator[Tra
         rbm,
         dataset.train,
         estimator,
-        settings.make_optimiser(),
+        settings.make_optimizer(),
         batch_size=settings.batch,
         updates=options.updates,
         epochs=options.epochs,
@@ -158,7 +159,7 @@ def _prepared(run: Run, dataset: Dataset, crew: Team) -> tuple[RBM, Iterator[Tra
         bfloat16=options.precision == "bf16",
         resume=run.checkpoint,
         mesh=crew.spread.mesh,
-        synchronise_every=options.synchronise_every,
+        synchronize_every=options.synchronize_every,
     )
     _trace(rbm, estimator, dataset.train)
     return rbm, states
@@ -168,7 +169,7 @@ def _trace(rbm: RBM, estimator: Estimator, rows: np.ndarray | Streamed) -> None:
     """Go through an update's gradient without computing it: a machine too large to be exact is found out here."""
     import jax
 
-    from harmonium.data.streams import sample_of
+    from harmonium.io.streams import sample_of
 
     key = jax.random.key(0)
     state = jax.eval_shape(estimator.init, key, rbm)

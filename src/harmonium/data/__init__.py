@@ -1,31 +1,6 @@
-"""Where rows come from: named sources, files and frames, as arrays with what is known of them."""
+"""Named data sets and files as rows for training, validation and the test."""
 
-from harmonium.data.binarise import binarise
-from harmonium.data.files import Table, is_table_file, read_frame, read_table
-from harmonium.data.frames import Frame, from_native, to_native
-from harmonium.data.inference import infer, read_schema_file
-from harmonium.data.schema import Column, Schema
-from harmonium.data.sources import PARTS, SOURCES, Dataset, load, load_columns, needs_schema
-from harmonium.data.streams import Streamed
+from harmonium.data.binarize import binarize
+from harmonium.data.datasets import PARTS, SOURCES, Dataset, load, load_columns, needs_schema
 
-__all__ = [
-    "PARTS",
-    "SOURCES",
-    "Column",
-    "Dataset",
-    "Frame",
-    "Schema",
-    "Streamed",
-    "Table",
-    "binarise",
-    "from_native",
-    "infer",
-    "is_table_file",
-    "load",
-    "load_columns",
-    "needs_schema",
-    "read_frame",
-    "read_schema_file",
-    "read_table",
-    "to_native",
-]
+__all__ = ["PARTS", "SOURCES", "Dataset", "binarize", "load", "load_columns", "needs_schema"]

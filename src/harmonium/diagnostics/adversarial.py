@@ -1,4 +1,4 @@
-"""Nearest-neighbour adversarial accuracy: can real rows be told from synthetic ones by the nearest other row?
+"""Nearest-neighbor adversarial accuracy: can real rows be told from synthetic ones by the nearest other row?
 
     AA_truth     = share of the real rows whose nearest synthetic row is farther than their nearest other real row
     AA_synthetic = share of the synthetic rows whose nearest real row is farther than their nearest other synthetic row
@@ -7,7 +7,7 @@
 1/2 is ideal. Towards 1 the two are told apart: the machine underfits. Towards 0 synthetic rows are nearer to real rows than
 those are to each other: the machine repeats its data. Ties, of which binary rows have many, count one half.
 
-AA is the share of all rows whose nearest neighbour is of their own kind, Schilling's statistic, so its law for two samples of
+AA is the share of all rows whose nearest neighbor is of their own kind, Schilling's statistic, so its law for two samples of
 one law is had as there: by handing out the labels of the pooled rows anew.
 
 References: A. Yale, S. Dash, R. Dutta, I. Guyon, A. Pavao and K. Bennett, "Generation and evaluation of privacy preserving
@@ -22,9 +22,9 @@ from typing import Any
 
 import numpy as np
 
-from harmonium import checks
-from harmonium.checks import InputError
+from harmonium import _checks
 from harmonium.diagnostics.common import Verdict
+from harmonium.errors import InputError
 
 RELABELLINGS = 200
 BLOCK_ELEMENTS = 1 << 21
@@ -40,7 +40,7 @@ class AdversarialAccuracy:
     """AA_truth, AA_synthetic and their mean, of `rows` rows of each kind.
 
     `expected` and `standard_error`: mean and standard deviation of `accuracy` if both kinds followed one law, over 200
-    relabellings (about 1/2 - 1/(4 rows): a row has one neighbour fewer of its own kind).
+    relabellings (about 1/2 - 1/(4 rows): a row has one neighbor fewer of its own kind).
     """
 
     accuracy: float
@@ -78,7 +78,7 @@ def adversarial_accuracy(real: Any, synthetic: Any, seed: int = 0) -> Adversaria
     sets = [_rows(rows, what) for rows, what in ((real, "real"), (synthetic, "synthetic"))]
     if sets[0].shape[1] != sets[1].shape[1]:
         raise InputError(f"real and synthetic must have as many columns, but have {sets[0].shape[1]} and {sets[1].shape[1]}")
-    random = np.random.default_rng(checks.seed(seed))
+    random = np.random.default_rng(_checks.seed(seed))
     count = min(map(len, sets))
     pooled = np.concatenate([random.permutation(rows)[:count] for rows in sets])
     # Column 0 tells the real rows, every other column a random half of the rows.
@@ -98,7 +98,7 @@ def adversarial_accuracy(real: Any, synthetic: Any, seed: int = 0) -> Adversaria
 
 
 def _rows(rows: Any, what: str) -> np.ndarray:
-    array = checks.numeric_array(rows, what).astype(np.float64)
+    array = _checks.numeric_array(rows, what).astype(np.float64)
     if array.ndim != 2 or len(array) < 2 or array.shape[1] == 0:
         raise InputError(f"{what} must have shape [n, V] with n at least 2, but has {list(array.shape)}")
     if not np.isfinite(array).all():

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from harmonium import model
-from harmonium.checks import InputError
+from harmonium.errors import InputError
 from harmonium.model import RBM
 
 

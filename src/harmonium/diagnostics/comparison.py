@@ -13,7 +13,7 @@ FALSE_ALARM = 1e-3
 NEGLIGIBLE = 0.1
 """A difference of fewer standard deviations is of no account, however certain."""
 COARSE = 0.25
-"""With a standard error of more standard deviations than this, nothing found is nothing learnt."""
+"""With a standard error of more standard deviations than this, nothing found is nothing learned."""
 
 
 @dataclass(frozen=True)

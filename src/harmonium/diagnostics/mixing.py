@@ -29,7 +29,7 @@ SMALL_ESS = 400
 class Mixing:
     """Figures of the second half of all chains together, for each of Q quantities.
 
-    `r_hat [Q]`: rank-normalised. `ess [Q]`: bulk effective sample size, of `draws` in all. `autocorrelation_time [Q]`: draws
+    `r_hat [Q]`: rank-normalized. `ess [Q]`: bulk effective sample size, of `draws` in all. `autocorrelation_time [Q]`: draws
     made for each effective one, in sweeps; no shorter time than the spacing of the draws is resolved. `autocorrelation
     [Q, L]` at `lags [L]` sweeps. `starts`: chains from noise less chains from data.
     """

@@ -22,10 +22,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from harmonium import checks, model
+from harmonium import _checks, model
 from harmonium.diagnostics.common import checked_rows, single
-from harmonium.keys import key_of
 from harmonium.model import RBM
+from harmonium.random import key_of
 from harmonium.samplers.gibbs import gibbs, sweep_many
 
 MOST_DRAWS = 250
@@ -64,8 +64,8 @@ def relaxation(rbm: RBM, data: Any, chains: int = 100, sweeps: int = 1000, seed:
         InputError: data outside the units' domain, fewer than 2 chains or 20 sweeps, or a bad seed.
     """
     rows = checked_rows(rbm, data, "data")
-    chains = checks.whole(chains, "chains", 2)
-    spacing = -(-checks.whole(sweeps, "sweeps", LEAST_SWEEPS) // MOST_DRAWS)
+    chains = _checks.integer(chains, "chains", 2)
+    spacing = -(-_checks.integer(sweeps, "sweeps", LEAST_SWEEPS) // MOST_DRAWS)
     key = key_of(seed)
     # Every row once before any row twice.
     chosen = np.resize(np.random.default_rng(seed).permutation(len(rows)), chains)

@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from harmonium import checks, exact
+from harmonium import _checks, exact
 from harmonium.diagnostics.adversarial import AdversarialAccuracy, adversarial_accuracy, privacy_loss
 from harmonium.diagnostics.common import Verdict, checked_rows, single
 from harmonium.diagnostics.hidden import HiddenUnits, hidden_units
@@ -19,13 +19,13 @@ from harmonium.diagnostics.overfitting import FreeEnergyGap, free_energy_gap
 from harmonium.diagnostics.relaxation import LEAST_SWEEPS, Relaxation, relaxation
 from harmonium.diagnostics.spectrum import Spectrum, spectrum
 from harmonium.diagnostics.swaps import Swaps, agreement, swaps
-from harmonium.keys import key_of
 from harmonium.model import RBM
+from harmonium.random import key_of
 from harmonium.samplers import gibbs
 
 STAGES = 4
 MOST_ROWS = 500
-"""Rows of each kind compared by nearest neighbours."""
+"""Rows of each kind compared by nearest neighbors."""
 EXACT_SECONDS = 1.0
 """Rows are drawn by enumeration where ln Z is forecast to take no longer than this, by Gibbs chains otherwise."""
 TEMPERING_SHARE = 0.4
@@ -90,7 +90,7 @@ def report(
     mixed = mixing(relaxed)
     stage("parallel tempering")
     exchanged = swaps(rbm, chains, max(LEAST_SWEEPS, round(TEMPERING_SHARE * sweeps)), rungs, seed)
-    stage("nearest neighbours of drawn rows")
+    stage("nearest neighbors of drawn rows")
     count = min(MOST_ROWS, len(held_out), len(known))
     v, drawn = _draws(rbm, count, sweeps, seed)
     accuracies = [adversarial_accuracy(_some(rows, count, seed), v, seed) for rows in (held_out, known)]
@@ -110,11 +110,11 @@ def report(
 
 def check_settings(chains: Any, sweeps: Any, rungs: Any, seed: Any) -> None:
     """Raise what `report` would raise of its numbers."""
-    checks.whole(chains, "chains", 2)
-    checks.whole(sweeps, "sweeps", LEAST_SWEEPS)
+    _checks.integer(chains, "chains", 2)
+    _checks.integer(sweeps, "sweeps", LEAST_SWEEPS)
     if rungs is not None:
-        checks.whole(rungs, "rungs", 2)
-    checks.seed(seed)
+        _checks.integer(rungs, "rungs", 2)
+    _checks.seed(seed)
 
 
 def _some(rows: np.ndarray, count: int, seed: int) -> np.ndarray:

@@ -1,7 +1,7 @@
-"""The singular values of the weights beside the principal components of the data: how many modes were learnt.
+"""The singular values of the weights beside the principal components of the data: how many modes were learned.
 
 Learning raises one singular value after another out of the noise of the initial weights, each along a principal component
-of the data at first. A mode is counted as learnt once it amplifies: a fluctuation of the visible units along it comes back
+of the data at first. A mode is counted as learned once it amplifies: a fluctuation of the visible units along it comes back
 larger from the hidden units, s * sd_v * sd_h > 1, with the largest standard deviation that a unit of either layer can have
 (1/2 for binary units, so s > 4; 1 for spins, so s > 1). The data's components above the noise are those of their
 correlation matrix whose variance is larger than the largest of independent columns is in 99 of 100 cases.
@@ -33,30 +33,30 @@ class Spectrum:
     """Singular values and how they line up.
 
     `weights [min(V, H)]`: singular values of the weights. `data [min(n, V)]`: standard deviations of the data along its
-    principal components. `amplifying`: the singular value from which on a mode counts as learnt. `learnt`: how many do.
-    `in_data`: principal components above the noise. `alignment [learnt]`: the share (0 to 1) of each learnt mode's direction
+    principal components. `amplifying`: the singular value from which on a mode counts as learned. `learned`: how many do.
+    `in_data`: principal components above the noise. `alignment [learned]`: the share (0 to 1) of each learned mode's direction
     that lies among those components, and `chance`: the share a random direction would have.
     """
 
     weights: np.ndarray
     data: np.ndarray
     amplifying: float
-    learnt: int
+    learned: int
     in_data: int
     alignment: np.ndarray
     chance: float
 
     @property
     def verdict(self) -> Verdict:
-        """Whether the machine has learnt modes where the data have some."""
+        """Whether the machine has learned modes where the data have some."""
         figure = (
-            f"{self.learnt} of {len(self.weights)} modes of the weights are learnt, {self.in_data} principal components of the "
-            "data stand out"
+            f"{self.learned} of {len(self.weights)} modes of the weights are learned, {self.in_data} principal components of "
+            "the data stand out"
         )
-        if self.learnt:
-            figure += f"; the learnt lie to {self.alignment.mean():.0%} among these (by chance: {self.chance:.0%})"
-        if self.in_data and not self.learnt:
-            advice = "nothing beyond independent units is learnt; train for longer, or at a higher rate"
+        if self.learned:
+            figure += f"; the learned lie to {self.alignment.mean():.0%} among these (by chance: {self.chance:.0%})"
+        if self.in_data and not self.learned:
+            advice = "nothing beyond independent units is learned; train for longer, or at a higher rate"
             return Verdict("spectrum", False, f"{figure}: {advice}")
         return Verdict("spectrum", True, figure)
 
@@ -69,18 +69,18 @@ def spectrum(rbm: RBM, data: Any) -> Spectrum:
     """
     rows = checked_rows(rbm, data, "data", 2).astype(np.float64)
     left, singular, _ = np.linalg.svd(np.asarray(rbm.weights, dtype=np.float64), full_matrices=False)
-    centred = rows - rows.mean(axis=0)
-    spread = centred.std(axis=0)
+    centered = rows - rows.mean(axis=0)
+    spread = centered.std(axis=0)
     varying = spread > 0
     # The triangle has the singular values and right vectors of all the rows, and is far smaller.
-    triangle = np.asarray(np.linalg.qr(centred, mode="r"))
+    triangle = np.asarray(np.linalg.qr(centered, mode="r"))
     correlated = np.linalg.svd(triangle[:, varying] / spread[varying], compute_uv=False) ** 2
     in_data = int((correlated > _largest_of_noise(len(rows), int(varying.sum()))).sum())
     _, deviations, components = np.linalg.svd(triangle / np.sqrt(len(rows)), full_matrices=False)
     amplifying = 1 / (_largest_deviation(rbm.visible) * _largest_deviation(rbm.hidden))
-    learnt = int((singular > amplifying).sum())
-    alignment = ((components[:in_data] @ left[:, :learnt]) ** 2).sum(axis=0)
-    return Spectrum(singular, deviations, amplifying, learnt, in_data, alignment, in_data / rows.shape[1])
+    learned = int((singular > amplifying).sum())
+    alignment = ((components[:in_data] @ left[:, :learned]) ** 2).sum(axis=0)
+    return Spectrum(singular, deviations, amplifying, learned, in_data, alignment, in_data / rows.shape[1])
 
 
 def _largest_of_noise(rows: int, columns: int) -> float:

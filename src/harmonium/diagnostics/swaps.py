@@ -1,6 +1,6 @@
 """Swap rates: does parallel tempering travel its ladder, and does it find what plain Gibbs sampling does not?
 
-Where every two neighbours of a ladder of temperatures exchange their states often enough, and states go from the bottom to
+Where every two neighbors of a ladder of temperatures exchange their states often enough, and states go from the bottom to
 the top and back, the top forgets where it began even if its own Gibbs chains cannot. Then its means are the test of theirs.
 
 Reference: H. Katzgraber, S. Trebst, D. Huse and M. Troyer, "Feedback-optimized parallel tempering Monte Carlo", J. Stat. Mech.
@@ -17,17 +17,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from harmonium import checks, model
+from harmonium import _checks, model
 from harmonium.diagnostics.common import Verdict, single
 from harmonium.diagnostics.comparison import Comparison, compare
 from harmonium.diagnostics.mixing import second_half
 from harmonium.diagnostics.relaxation import STARTS, Relaxation, directions, followed, quantities
-from harmonium.keys import key_of
 from harmonium.model import RBM
-from harmonium.samplers import tempering
+from harmonium.random import key_of
+from harmonium.samplers import parallel_tempering
 
 SMALL_RATE = 0.1
-"""Below this rate of exchange a pair of neighbours is a bottleneck."""
+"""Below this rate of exchange a pair of neighbors is a bottleneck."""
 FEWEST_RUNGS, MOST_RUNGS, USUAL_RATE, TRIAL_STEPS = 12, 48, 0.2, 60
 
 
@@ -35,7 +35,7 @@ FEWEST_RUNGS, MOST_RUNGS, USUAL_RATE, TRIAL_STEPS = 12, 48, 0.2, 60
 class Swaps:
     """What parallel tempering went through: R rungs, C ladders.
 
-    `betas [R]`, `acceptance [R - 1]` between neighbours, `round_trips` of all ladders together in `steps` steps, and
+    `betas [R]`, `acceptance [R - 1]` between neighbors, `round_trips` of all ladders together in `steps` steps, and
     `values [C, steps, 1 + K]`: free energy and components at the top, as a `Relaxation` has them.
     """
 
@@ -66,21 +66,21 @@ def swaps(rbm: RBM, chains: int = 100, steps: int = 400, rungs: int | None = Non
 
     Args:
         chains: ladders. steps: of one sweep of every rung and an exchange between every second pair. rungs: by default as
-            many, from 12 to 48, as give neighbours a mean rate of exchange of 0.2.
+            many, from 12 to 48, as give neighbors a mean rate of exchange of 0.2.
 
     Raises:
         InputError: a malformed machine, or a number out of range.
     """
     rbm = single(model.validate(rbm))
-    chains, steps = checks.whole(chains, "chains", 2), checks.whole(steps, "steps", 2)
-    # From infinite temperature: a bottom rung fitted to the data would favour the modes that the data show.
+    chains, steps = _checks.integer(chains, "chains", 2), _checks.integer(steps, "steps", 2)
+    # From infinite temperature: a bottom rung fitted to the data would favor the modes that the data show.
     key = key_of(seed)
     along = directions(rbm)
     if rungs is None:
         rungs = FEWEST_RUNGS
         while rungs < MOST_RUNGS and _rate(key, rbm, along, chains, rungs) < USUAL_RATE:
             rungs *= 2
-    state, values = _run(key, rbm, along, chains=chains, rungs=checks.whole(rungs, "rungs", 2), steps=steps)
+    state, values = _run(key, rbm, along, chains=chains, rungs=_checks.integer(rungs, "rungs", 2), steps=steps)
     return Swaps(
         np.asarray(state.betas),
         np.asarray(state.acceptance),
@@ -98,7 +98,7 @@ def _rate(key: Any, rbm: RBM, along: Any, chains: int, rungs: int) -> float:
 
 @partial(jax.jit, static_argnames=("chains", "rungs", "steps"))
 def _run(key: Any, rbm: RBM, along: Any, *, chains: int, rungs: int, steps: int) -> tuple[Any, Any]:
-    sampler = tempering(chains, rungs)
+    sampler = parallel_tempering(chains, rungs)
     init_key, step_key = jax.random.split(key)
 
     def step(state: Any, number: Any) -> tuple[Any, Any]:
@@ -119,7 +119,7 @@ def agreement(swaps: Swaps, relaxation: Relaxation) -> Verdict:
     """Whether tempering sees what Gibbs chains do not."""
     name = "Gibbs against tempering"
     if not swaps.travels:
-        return Verdict(name, False, "not to be told: the ladder of temperatures is not travelled often enough to compare with")
+        return Verdict(name, False, "not to be told: the ladder of temperatures is not traveled often enough to compare with")
     comparisons = dict(zip(STARTS, against_gibbs(swaps, relaxation), strict=True))
     missed = [f"from {start} in {comparison.largest()}" for start, comparison in comparisons.items() if comparison.differ.any()]
     if missed:

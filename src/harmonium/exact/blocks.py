@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from harmonium import model
-from harmonium.checks import InputError
+from harmonium.errors import InputError
 from harmonium.model import RBM
 from harmonium.units import Units
 
@@ -71,7 +71,7 @@ def states(rbm: RBM, numbers: Any) -> Any:
 
 
 def block(rbm: RBM, first: Any, length: int) -> tuple[Any, Any, Any]:
-    """States `first ...` with their inputs to the other layer and the logs of their unnormalised probabilities."""
+    """States `first ...` with their inputs to the other layer and the logs of their unnormalized probabilities."""
     indices = first + jnp.arange(length)
     x = states(rbm, indices)
     inputs = model.hidden_inputs(rbm, x)
@@ -87,7 +87,7 @@ def log_shares(rbm: RBM, first: Any, length: int, blocks: int) -> Any:
 
 @partial(jax.jit, static_argnames="length")
 def log_weights(rbm: RBM, number: Any, length: int) -> Any:
-    """The logs of the unnormalised probabilities of a block's states, `[length]`, -inf beyond the last state."""
+    """The logs of the unnormalized probabilities of a block's states, `[length]`, -inf beyond the last state."""
     return _log_weights(rbm, number, length)
 
 

@@ -113,7 +113,7 @@ def _by_halves_if_in_range(rbm: RBM) -> tuple[Any, RBM]:
         constant, slope = jax.grad(lambda inputs: rbm.hidden.softplus_form(inputs)[0])(zero), y_1 - y_0  # type: ignore[index]
         visible, hidden = jax.tree.map(jnp.zeros_like, (rbm.visible, rbm.hidden))
         weights = x_mean[:, None] * constant + pairs * slope
-        return largest + jnp.log(z), RBM(visible.shifted(x_mean), hidden.shifted(constant + slope * on), weights)
+        return largest + jnp.log(z), RBM(visible.add_field(x_mean), hidden.add_field(constant + slope * on), weights)
 
     return jax.lax.cond(safe, by_halves, blocks.statistics, rbm)
 

@@ -1,12 +1,12 @@
 """ln Z with one logarithm for many units, instead of one softplus for each.
 
-Where the other layer's log normaliser is a sum of softplus(y_i) with y affine in its inputs, and the enumerated units are
-split in two halves, y_i = f_i(low) + g_i(high), so for any centres s_i
+Where the other layer's log normalizer is a sum of softplus(y_i) with y affine in its inputs, and the enumerated units are
+split in two halves, y_i = f_i(low) + g_i(high), so for any centers s_i
 
     sum_i softplus(y_i) = sum_i (g_i + s_i) + ln prod_i (a_i(low) + b_i(high)),   a = e^(f - s), b = e^(-g - s):
 
 an addition and a multiplication a factor. After a group of factors the product's power of two is put aside, so that one
-logarithm is left for each state. The centres are the middles of the factors' ranges and the group is as long as those
+logarithm is left for each state. The centers are the middles of the factors' ranges and the group is as long as those
 ranges allow, so nothing overflows and no product vanishes.
 
 A block holds all states of the lower units and of the middle ones, with the top ones in one state. The upper half is the
@@ -41,9 +41,9 @@ EXPONENT_BIAS = 1023
 
 
 class Shifts(NamedTuple):
-    """What keeps the factors within float64: the centres s above and the least g(top), `[N]` each."""
+    """What keeps the factors within float64: the centers s above and the least g(top), `[N]` each."""
 
-    centres: np.ndarray
+    centers: np.ndarray
     least_top: np.ndarray
 
 
@@ -88,7 +88,7 @@ def log_shares(rbm: RBM, shifts: Shifts, first: Any, group: int, blocks: int) ->
 
 @partial(jax.jit, static_argnames="group")
 def log_weights(rbm: RBM, shifts: Shifts, number: Any, group: int) -> Any:
-    """The logs of the unnormalised probabilities of a block's states, `[block_length(rbm)]`."""
+    """The logs of the unnormalized probabilities of a block's states, `[block_length(rbm)]`."""
     return _log_weights_of_blocks(rbm, shifts, group)(number).ravel()
 
 
@@ -121,9 +121,9 @@ def _log_weights_of_blocks(rbm: RBM, shifts: Shifts, group: int) -> Callable[[An
     start, start_y = _parts(rbm, jnp.zeros(1, int))
     low, low_y = _parts(rbm, jnp.arange(low_count))
     middle, middle_y = _parts(rbm, jnp.arange(middle_count) * low_count)
-    low_factors = jnp.moveaxis(_grouped(jnp.exp(low_y - shifts.centres), group, 1), 0, -1)
-    middle_factors = jnp.exp(start_y - middle_y - shifts.least_top - shifts.centres)
-    middle = middle + jnp.sum(middle_y - start_y + shifts.centres, axis=1) - start
+    low_factors = jnp.moveaxis(_grouped(jnp.exp(low_y - shifts.centers), group, 1), 0, -1)
+    middle_factors = jnp.exp(start_y - middle_y - shifts.least_top - shifts.centers)
+    middle = middle + jnp.sum(middle_y - start_y + shifts.centers, axis=1) - start
 
     def logs(number: Any) -> Any:
         """The block's log weights, `[middle_count, low_count]`."""
@@ -149,7 +149,7 @@ def _log_weights_of_blocks(rbm: RBM, shifts: Shifts, group: int) -> Callable[[An
 
 
 def _parts(rbm: RBM, numbers: Any) -> tuple[Any, Any]:
-    """Of these states, what is additive over units: -energy plus the log normaliser's constant `[n]`, and y `[n, N]`."""
+    """Of these states, what is additive over units: -energy plus the log normalizer's constant `[n]`, and y `[n, N]`."""
     x = states(rbm, numbers)
     form = rbm.hidden.softplus_form(model.hidden_inputs(rbm, x))
     assert form is not None

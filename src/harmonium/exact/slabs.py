@@ -49,7 +49,7 @@ class Blocks:
         return np.concatenate(list(parts))[: self.count]
 
     def log_weights(self, number: int) -> np.ndarray:
-        """The logs of the unnormalised probabilities of a block's states, `[length]`, -inf beyond the last state."""
+        """The logs of the unnormalized probabilities of a block's states, `[length]`, -inf beyond the last state."""
         with jax.enable_x64(True):
             return np.asarray(self._log_weights(number=np.int64(number)))
 

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from harmonium import model
-from harmonium.checks import InputError
+from harmonium.errors import InputError
 from harmonium.exact.blocks import block_length, count_of, smaller_first
 from harmonium.exact.values import float64, log_partition, tempered
 from harmonium.model import RBM

@@ -15,8 +15,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from harmonium import checks, model
-from harmonium.checks import InputError
+from harmonium import _checks, model
+from harmonium.errors import InputError
 from harmonium.exact import blocks, slabs
 from harmonium.exact.blocks import block_length, count_of, enumerable_states, fold_blocks, smaller_first
 from harmonium.exact.slabs import Blocks, Progress
@@ -209,7 +209,7 @@ def tempered(rbm: RBM, temperature: float) -> RBM:
     Raises:
         InputError: the temperature is not a positive number.
     """
-    return model.at_temperature(float64(rbm), checks.positive(temperature, "temperature"))
+    return model.at_temperature(float64(rbm), _checks.positive(temperature, "temperature"))
 
 
 def sample(rbm: RBM, n: int, seed: int = 0) -> np.ndarray:
@@ -224,17 +224,17 @@ def sample(rbm: RBM, n: int, seed: int = 0) -> np.ndarray:
 def sample_joint(rbm: RBM, n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """`n` independent draws of (v, h) from p(v, h), `[n, V]` and `[n, H]` in float64; see `sample`."""
     rbm = float64(rbm)
-    n = checks.whole(n, "n")
+    n = _checks.integer(n, "n")
     enumerated = smaller_first(rbm)
-    random = np.random.default_rng(checks.seed(seed))
+    random = np.random.default_rng(_checks.seed(seed))
     with jax.enable_x64(True):
         # A block by its share of Z, then a state inside the block: no array of all states is ever held.
         in_blocks = slabs.in_blocks(enumerated)
         log_shares = in_blocks.log_shares()
-        chosen = np.sort(random.choice(in_blocks.count, size=n, p=_normalised(log_shares)))
+        chosen = np.sort(random.choice(in_blocks.count, size=n, p=_normalized(log_shares)))
         numbers = np.empty(n, dtype=np.int64)
         for number in np.unique(chosen):
-            inside = _normalised(in_blocks.log_weights(number))
+            inside = _normalized(in_blocks.log_weights(number))
             here = chosen == number
             numbers[here] = number * in_blocks.length + random.choice(in_blocks.length, size=int(here.sum()), p=inside)
         random.shuffle(numbers)
@@ -249,6 +249,6 @@ def _log_sum(logs: np.ndarray) -> float:
     return float(largest + np.log(np.exp(logs - largest).sum()))
 
 
-def _normalised(log_weights: np.ndarray) -> np.ndarray:
+def _normalized(log_weights: np.ndarray) -> np.ndarray:
     weights = np.exp(log_weights - log_weights.max())
     return weights / weights.sum()

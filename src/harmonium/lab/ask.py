@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from harmonium.checks import InputError
+from harmonium.errors import InputError
 
 if TYPE_CHECKING:
     from harmonium.model import RBM

@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from harmonium.checks import InputError
+from harmonium.errors import InputError
 from harmonium.lab import answers
 from harmonium.lab.ask import Ask, Page
 

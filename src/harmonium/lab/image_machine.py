@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 import harmonium as hm
-from harmonium.checks import InputError
+from harmonium.errors import InputError
 from harmonium.lab.pictures import layout, packed, packed_signed
 
 MOST_VISIBLE = MOST_HIDDEN = 5000

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import harmonium as hm
-from harmonium.checks import InputError
+from harmonium.errors import InputError
 from harmonium.lab.image_machine import REFERENCE, ImageMachine
 from harmonium.lab.worker_handle import Snapshot, Training
 
@@ -107,7 +107,7 @@ class Room:
             "trained_on": data.name,
             "updates": snapshot.step,
             "image_shape": IMAGE_SHAPE,
-            "binarised": data.binarised,
+            "binarised": data.binarized,
             "settings": self.training.settings,
         }
         rbm = _rbm(snapshot)
@@ -162,7 +162,7 @@ def opened(path: Path, name: str) -> ImageMachine:
         InputError: the file cannot be used, in words.
     """
     try:
-        rbm, _base_rate, description = hm.storage.load_described(path)
+        rbm, _base_rate, description = hm.io.load_described(path)
     except InputError as error:
         raise InputError(str(error).replace(str(path), name)) from error
     notes = description["notes"]

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from harmonium import model, storage
-from harmonium.checks import InputError
+from harmonium import io, model
+from harmonium.errors import InputError
 from harmonium.lab import ask, bundle, connection
 from harmonium.model import RBM
 from harmonium.units import Binary
@@ -43,7 +43,7 @@ def widget(rbm: RBM | None = None, temperature: float = 1.0) -> Any:
     if "machine" not in state:
         made.page.keep["file"] = folder = _Folder()
         made.page.model_path = folder.path / "model.safetensors"
-        storage.save(rbm, made.page.model_path)
+        io.save(rbm, made.page.model_path)
     return made
 
 

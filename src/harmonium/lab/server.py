@@ -32,7 +32,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from harmonium.checks import InputError, reason
+from harmonium.errors import InputError, reason
 from harmonium.lab.connection import Connection
 
 STATIC = Path(__file__).parent / "static"
@@ -63,9 +63,9 @@ def serve(
         InputError: the model file cannot be used, or the port is taken.
     """
     if model_path is not None:
-        from harmonium import storage
+        from harmonium import io
 
-        storage.load(model_path)
+        io.load(model_path)
         model_path = Path(model_path).resolve()
     listener = listen(port)
     port = listener.getsockname()[1]

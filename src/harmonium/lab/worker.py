@@ -91,7 +91,7 @@ class Worker:
         import harmonium as hm
 
         self.pace = settings["pace"]
-        start = hm.initial(rows["train"], settings["hidden"], seed=settings["seed"])
+        start = hm.initialize(rows["train"], settings["hidden"], seed=settings["seed"])
         speed, clock, due = 0.0, Clock(), time.monotonic()
         # The next state comes after as many updates as the pace makes of one frame's time.
         states = _states(start, rows, settings, lambda: _seconds_of_work(speed, self.pace))
@@ -259,9 +259,9 @@ def main() -> None:
     except BrokenPipeError:
         pass
     except Exception as error:
-        from harmonium import checks
+        from harmonium import errors
 
-        worker.send({"event": "failed", "problem": checks.reason(error)})
+        worker.send({"event": "failed", "problem": errors.reason(error)})
     os._exit(0)  # no waiting for the threads of a computation that nobody wants
 
 

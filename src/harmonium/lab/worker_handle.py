@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from harmonium.checks import InputError
+from harmonium.errors import InputError
 from harmonium.lab import worker_frames as frames
 from harmonium.lab.pictures import packed, packed_signed
 

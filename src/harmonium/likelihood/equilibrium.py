@@ -26,8 +26,8 @@ from harmonium import exact, model
 from harmonium.likelihood.annealing import Progress
 from harmonium.mesh import ALONE, DATA, HIDDEN, Spread, divided
 from harmonium.model import RBM
-from harmonium.samplers import Tempered, tempering
-from harmonium.samplers.ladder import started_at
+from harmonium.samplers import Tempered, parallel_tempering
+from harmonium.samplers.replicas import started_at
 
 RUNGS, MOST_RUNGS = 12, 96
 LEAST_ACCEPTANCE = 0.2
@@ -49,7 +49,7 @@ class ModelSamples(NamedTuple):
 
     `from_data [C]`: which chains began at rows of data. `z`: the largest difference between the two halves over the last
     block, in standard errors. `met`: whether they agree. `steps`, `rungs`, `round_trips`, and `acceptance`, the least rate of
-    exchange between neighbours: of the tempered chains; for exact draws 0 and 1.
+    exchange between neighbors: of the tempered chains; for exact draws 0 and 1.
     """
 
     v: Any
@@ -114,8 +114,8 @@ def tempered_samples(
             # What the first block averages includes the start.
             agreed = agreed + 1 if z < Z_LIMIT and blocks > 1 else 0
             progress(max(0.0, min(1.0, 1 - (deadline - now) / seconds)))
-            travelled = agreed >= BLOCKS_IN_AGREEMENT and trips >= chains
-            if now >= deadline or travelled:
+            traveled = agreed >= BLOCKS_IN_AGREEMENT and trips >= chains
+            if now >= deadline or traveled:
                 top, least = _top(state, spread), float(acceptance.min())
                 return ModelSamples(top, from_data, z, agreed > 0, steps, rungs, int(trips), least)
             sparse = float(acceptance.mean()) < LEAST_ACCEPTANCE and rungs < MOST_RUNGS
@@ -144,7 +144,7 @@ def fair_draws(key: Any, rbm: RBM, count: int) -> Any:
 @partial(jax.jit, static_argnames="rungs")
 def _begin(key: Any, base: RBM, rbm: RBM, v: Any, rungs: int) -> Tempered:
     """A ladder with the chains `v [C, V]` on every rung."""
-    state = tempering(len(v), rungs, base=base).init(key, rbm)
+    state = parallel_tempering(len(v), rungs, base=base).init(key, rbm)
     everywhere = jnp.broadcast_to(v, state.v.shape)
     inputs = jax.vmap(lambda beta, x: model.hidden_inputs(model.interpolate(base, rbm, beta), x))(state.betas, everywhere)
     return state._replace(rungs=started_at(everywhere, inputs))
@@ -162,7 +162,7 @@ def _advance(
 
 def _advanced(key: Any, rbm: RBM, state: Tempered, directions: Any, length: Any) -> tuple[Tempered, Any]:
     rungs, chains, _ = state.v.shape
-    sampler = tempering(chains, rungs)
+    sampler = parallel_tempering(chains, rungs)
 
     def step(number: Any, carry: tuple[Tempered, Any]) -> tuple[Tempered, Any]:
         state, total = carry

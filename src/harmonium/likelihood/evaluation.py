@@ -13,12 +13,12 @@ import numpy as np
 from jax.sharding import Mesh
 
 from harmonium import exact, model
-from harmonium.checks import InputError
-from harmonium.exact.observed import missing_units
-from harmonium.likelihood.bracket import Bracket, Report, bracket, check_limits
-from harmonium.likelihood.conservative import conservative_log_likelihood
-from harmonium.likelihood.observed import completed, log_weights
-from harmonium.likelihood.report import Likelihood
+from harmonium.errors import InputError
+from harmonium.exact.missing import missing_units
+from harmonium.likelihood.bidirectional import BidirectionalAIS, Report, bidirectional_ais, check_limits
+from harmonium.likelihood.log_likelihood import LogLikelihood
+from harmonium.likelihood.missing import completed, log_weights
+from harmonium.likelihood.raise_bound import raise_bound
 from harmonium.likelihood.rows import rows_of
 from harmonium.mesh import Spread
 from harmonium.model import RBM
@@ -47,12 +47,12 @@ def evaluate(
     seed: int = 0,
     report: Report = lambda _stage, _share: None,
     mesh: Mesh | None = None,
-) -> Likelihood:
+) -> LogLikelihood:
     """The mean ln p(v) = -mean F(v) - ln Z of `data [n, V]`, in nats per example; of the observed cells, where some are NaN.
 
     Where the smaller layer can be enumerated in some ten seconds, ln Z is exact. Otherwise it is bracketed by annealed
     importance sampling forwards and in reverse, the reverse runs starting from tempered chains whose equilibrium is checked
-    (see `likelihood.bracket`); what speaks against the figure stands in the result's `warnings`.
+    (see `likelihood.bidirectional_ais`); what speaks against the figure stands in the result's `warnings`.
 
     Args:
         method: `auto`; `exact`, which enumerates however long it takes; or `estimate`, which never does.
@@ -75,28 +75,28 @@ def evaluate(
     check_limits(rbm, base_rate, seconds, precision, runs, seed)
     if method == "exact" or (method == "auto" and can_be_exact(rbm)):
         log_z = exact.log_partition(rbm, progress=lambda share: report("enumerating", share))
-        unnormalised = log_weights(rbm, rows, seed)
-        mean = float(unnormalised.value.mean()) - log_z
+        unnormalized = log_weights(rbm, rows, seed)
+        mean = float(unnormalized.value.mean()) - log_z
         states = exact.enumerable_states(rbm)
         assert states is not None
         layer = "visible" if rbm.visible.state_count == states else "hidden"
         name = f"exact (all {states:,} {layer} states)"
-        if unnormalised.method != "exact":
-            name = f"ln Z {name}, {unnormalised.method}"
-        margin = TWO_SIDED * unnormalised.mean_error
-        return Likelihood(mean, mean - margin, mean + margin, name, len(rows), log_z, time.monotonic() - begun)
+        if unnormalized.method != "exact":
+            name = f"ln Z {name}, {unnormalized.method}"
+        margin = TWO_SIDED * unnormalized.mean_error
+        return LogLikelihood(mean, mean - margin, mean + margin, name, len(rows), log_z, time.monotonic() - begun)
     whole = completed(rbm, rows, seed)
     limits: Any = {"seconds": seconds, "precision": precision, "runs": runs, "seed": seed}
-    found = bracket(rbm, whole, base_rate=base_rate, **limits, report=report, spread=Spread(mesh))
+    found = bidirectional_ais(rbm, whole, base_rate=base_rate, **limits, report=report, spread=Spread(mesh))
     return _estimated(rbm, rows, found, begun, seed, report)
 
 
-def on_other_rows(found: Likelihood, rbm: RBM, data: Any) -> Likelihood:
+def on_other_rows(found: LogLikelihood, rbm: RBM, data: Any) -> LogLikelihood:
     """The report for other rows `[n, V]` of the same machine, whose ln Z is known by now; raises as `evaluate`."""
     rows = rows_of(model.validate(rbm).visible, data, missing=True)
-    unnormalised = log_weights(rbm, rows)
-    mean = float(unnormalised.value.mean()) - found.log_partition
-    shift, margin = mean - found.mean, TWO_SIDED * unnormalised.mean_error
+    unnormalized = log_weights(rbm, rows)
+    mean = float(unnormalized.value.mean()) - found.log_partition
+    shift, margin = mean - found.mean, TWO_SIDED * unnormalized.mean_error
     details = {name: value for name, value in found.details.items() if name != CONSERVATIVE}
     # The error of the first rows' own annealing stays in: what is left of the interval without it is not known here.
     lower, upper = found.lower + shift - margin, found.upper + shift + margin
@@ -115,27 +115,27 @@ def base_rate_log_likelihood(base_rate: Units, data: Any) -> float:
         units = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype=jnp.float64), base_rate)
         rows = np.asarray(data, dtype=np.float64)
         # A missing unit, put at zero, has no part in the energy; nor must it in ln Z.
-        log_z = jnp.where(missing_units(units, rows), 0, units.log_normaliser_terms(np.zeros(units.size))).sum(axis=-1)
+        log_z = jnp.where(missing_units(units, rows), 0, units.log_normalizer_terms(np.zeros(units.size))).sum(axis=-1)
         return float(jnp.mean(-units.energy(np.nan_to_num(rows)) - log_z))
 
 
-def _estimated(rbm: RBM, rows: np.ndarray, found: Bracket, begun: float, seed: int, report: Report) -> Likelihood:
+def _estimated(rbm: RBM, rows: np.ndarray, found: BidirectionalAIS, begun: float, seed: int, report: Report) -> LogLikelihood:
     # Reverse runs from chains that remember their start are biased; the forward ones do not depend on those chains.
     log_z = (found.bridge if found.samples.met else found.forward).value
     # What is left of the log likelihood when ln Z is taken to be 0: the mean of -F.
     of_rows = log_weights(rbm, rows, seed)
-    unnormalised, margin = of_rows.value, TWO_SIDED * of_rows.mean_error
+    unnormalized, margin = of_rows.value, TWO_SIDED * of_rows.mean_error
     complete = np.flatnonzero(~np.isnan(rows).any(axis=1))
     details = _details(found)
     if found.upper - found.lower > WIDEST and len(complete):
         some = np.random.default_rng(seed).permutation(complete)[: found.runs]
         told = partial(report, "annealing from the data")
-        short = conservative_log_likelihood(rbm, rows[some], found, seed=seed, progress=told) - unnormalised[some]
-        details[CONSERVATIVE] = float(unnormalised.mean() + short.mean())
-    result = Likelihood(
-        mean=float(unnormalised.mean()) - log_z,
-        lower=float(unnormalised.mean()) - margin - found.upper,
-        upper=float(unnormalised.mean()) + margin - found.lower,
+        short = raise_bound(rbm, rows[some], found, seed=seed, progress=told) - unnormalized[some]
+        details[CONSERVATIVE] = float(unnormalized.mean() + short.mean())
+    result = LogLikelihood(
+        mean=float(unnormalized.mean()) - log_z,
+        lower=float(unnormalized.mean()) - margin - found.upper,
+        upper=float(unnormalized.mean()) + margin - found.lower,
         method=f"AIS + reverse, {found.runs:,} runs x {found.temperatures:,} temperatures"
         + ("" if of_rows.method == "exact" else f", {of_rows.method}"),
         rows=len(rows),
@@ -147,7 +147,7 @@ def _estimated(rbm: RBM, rows: np.ndarray, found: Bracket, begun: float, seed: i
     return replace(result, warnings=doubts(result))
 
 
-def _details(found: Bracket) -> dict[str, Any]:
+def _details(found: BidirectionalAIS) -> dict[str, Any]:
     return {
         "log_partition_forward": found.forward._asdict(),
         "log_partition_reverse": found.reverse._asdict(),
@@ -165,7 +165,7 @@ def _details(found: Bracket) -> dict[str, Any]:
     }
 
 
-def doubts(found: Likelihood) -> tuple[str, ...]:
+def doubts(found: LogLikelihood) -> tuple[str, ...]:
     """What speaks against a figure, and what to do about it: one sentence each."""
     said, details = [], found.details
     width = found.upper - found.lower
@@ -185,7 +185,7 @@ def doubts(found: Likelihood) -> tuple[str, ...]:
         )
     elif details.get("tempering_rungs") and details["tempering_round_trips"] < details["runs"]:
         said.append(
-            f"only {details['tempering_round_trips']} states of {details['runs']} ladders have travelled from the bottom to "
+            f"only {details['tempering_round_trips']} states of {details['runs']} ladders have traveled from the bottom to "
             "the machine and back, so modes may be missing from both estimates: allow more --seconds"
         )
     return tuple(said)

@@ -1,9 +1,9 @@
-"""ln Z from the chains of a ladder: Bennett's acceptance ratio between neighbouring rungs, added up from the lowest.
+"""ln Z from the chains of a ladder: Bennett's acceptance ratio between neighboring rungs, added up from the lowest.
 
 The lowest rung has no weights, so its ln Z is a sum. Between rungs a and b, chains at a give f = F_a(v) - F_b(v) and chains
 at b give r = F_b(v) - F_a(v), with E[exp f] = Z_b / Z_a and E[exp r] = Z_a / Z_b: the forward and the reverse side of the
 bracket, and Bennett's ratio of both. Chains of one ladder exchange their states and remember; ladders are independent of
-one another, so the errors are those of means over ladders, each estimate being linearised in what one ladder contributes.
+one another, so the errors are those of means over ladders, each estimate being linearized in what one ladder contributes.
 
 References: C. Bennett, J. Comput. Phys. 22 (1976); A. Decelle, C. Furtlehner, B. Seoane and others, arXiv:2405.15376 and
 arXiv:2607.27077 (the log likelihood along a training trajectory).
@@ -21,17 +21,17 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.special import stdtrit
 
-from harmonium import checks, exact, model
-from harmonium.checks import InputError
+from harmonium import _checks, exact, model
+from harmonium.errors import InputError
 from harmonium.exact.values import float64
-from harmonium.keys import key_of
 from harmonium.likelihood.evaluation import doubts
-from harmonium.likelihood.report import Likelihood
+from harmonium.likelihood.log_likelihood import LogLikelihood
 from harmonium.likelihood.rows import rows_of
-from harmonium.likelihood.weights import COVERAGE, Estimate, bennett_ratio, log_mean_exp
+from harmonium.likelihood.weights import COVERAGE, Estimate, bar, log_mean_exp
 from harmonium.model import RBM
-from harmonium.samplers import Tempered, Trajectory, ladder
-from harmonium.samplers.ladder import Rungs
+from harmonium.random import key_of
+from harmonium.samplers import Tempered, Trajectory, replicas
+from harmonium.samplers.replicas import Replicas
 
 
 class LadderBracket(NamedTuple):
@@ -66,7 +66,7 @@ def ladder_bracket(
     Raises:
         InputError: fewer than 10 ladders, a lowest rung with weights, or steps or sweeps out of range.
     """
-    steps, sweeps = checks.whole(steps, "steps"), checks.whole(sweeps, "sweeps")
+    steps, sweeps = _checks.integer(steps, "steps"), _checks.integer(sweeps, "sweeps")
     if not isinstance(state, (Tempered, Trajectory)):
         raise InputError(f"state must be one of tempering or trajectory, but is a {type(state).__name__}")
     chains, rungs = state.v.shape[1], int(state.in_use)
@@ -89,17 +89,17 @@ def ladder_bracket(
 
 def ladder_likelihood(
     rbm: RBM, data: Any, state: Tempered | Trajectory, steps: int = 200, sweeps: int = 1, seed: int = 0
-) -> Likelihood:
+) -> LogLikelihood:
     """The mean ln p(v) of `data [n, V]` (nats per example) with ln Z from `ladder_bracket`; raises as that does."""
     begun = time.monotonic()
     rows = rows_of(model.validate(rbm).visible, data)
     found, state = ladder_bracket(rbm, state, steps, sweeps, seed)
-    unnormalised = float(exact.log_likelihood(rbm, rows, 0.0).mean())
+    unnormalized = float(exact.log_likelihood(rbm, rows, 0.0).mean())
     trips = int(state.round_trips)
-    result = Likelihood(
-        mean=unnormalised - found.bridge.value,
-        lower=unnormalised - found.upper,
-        upper=unnormalised - found.lower,
+    result = LogLikelihood(
+        mean=unnormalized - found.bridge.value,
+        lower=unnormalized - found.upper,
+        upper=unnormalized - found.lower,
         method=f"Bennett between {len(found.rises) + 1} rungs, {state.v.shape[1]:,} ladders x {steps:,} steps",
         rows=len(rows),
         log_partition=found.bridge.value,
@@ -122,8 +122,8 @@ def _measure(key: Any, rbm: RBM, state: Any, rungs: int, steps: int, sweeps: int
     """`steps` steps, and F_i - F_{i+1} at the chains of rung i, F_{i+1} - F_i at those of rung i + 1: `[steps, R - 1, C]`."""
     machine = state.machine(rbm)
 
-    def step(chains: Rungs, number: Any) -> tuple[Rungs, tuple[Any, Any]]:
-        chains, _ = ladder.step(jax.random.fold_in(key, number), machine, chains, sweeps, rungs)
+    def step(chains: Replicas, number: Any) -> tuple[Replicas, tuple[Any, Any]]:
+        chains, _ = replicas.step(jax.random.fold_in(key, number), machine, chains, sweeps, rungs)
 
         def between(low: Any) -> tuple[Any, Any]:
             a, b = machine(low), machine(low + 1)
@@ -148,7 +148,7 @@ def _summed(up: np.ndarray, down: np.ndarray, base: float) -> LadderBracket:
             mean = log_mean_exp(log_weights.ravel())
             rises[kind, pair] = sign * mean
             shares[kind] += sign * (np.exp(log_weights - mean).mean(axis=0) - 1)
-        c = rises[2, pair] = bennett_ratio(f.ravel(), r.ravel())
+        c = rises[2, pair] = bar(f.ravel(), r.ravel())
         above, below = 1 / (1 + np.exp(c - f)), 1 / (1 + np.exp(-c - r))
         slope = (above * (1 - above)).mean() + (below * (1 - below)).mean()
         shares[2] += (above - below).mean(axis=0) / max(slope, 1e-300)

@@ -17,8 +17,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from harmonium import checks, model
-from harmonium.checks import InputError
+from harmonium import _checks, model
+from harmonium.errors import InputError
 from harmonium.exact.values import float64
 from harmonium.likelihood.rows import rows_of
 from harmonium.model import RBM
@@ -51,7 +51,7 @@ def stochastic_pseudo_log_likelihood(rbm: RBM, v: Any, seed: int = 0) -> np.ndar
     """
     rbm, rows, digits = _prepared(rbm, v)
     units = digits.shape[1]
-    chosen = np.random.default_rng(checks.seed(seed)).integers(units, size=len(rows))
+    chosen = np.random.default_rng(_checks.seed(seed)).integers(units, size=len(rows))
     return units * _in_blocks(_one_unit, rbm, rows, digits, chosen)
 
 
@@ -113,11 +113,11 @@ def _log_conditional(rbm: RBM, energies: Any, inputs: Any, digits: Any, unit: An
     weights = rbm.weights[places[unit]]
     state = digits[jnp.arange(len(digits)), unit]
     value = values[unit, state]
-    kept = rbm.hidden.log_normaliser(inputs) - energies[unit, state]  # -F(v), as far as this unit changes it
+    kept = rbm.hidden.log_normalizer(inputs) - energies[unit, state]  # -F(v), as far as this unit changes it
     log_sum = jnp.zeros_like(kept)
     for step in range(1, most):  # the unit in each of its other states
         other = (state + step) % most
         moved = inputs + ((values[unit, other] - value)[:, None] @ weights)[:, 0]
-        change = rbm.hidden.log_normaliser(moved) - energies[unit, other] - kept
+        change = rbm.hidden.log_normalizer(moved) - energies[unit, other] - kept
         log_sum = jnp.logaddexp(log_sum, jnp.where(other < counts[unit], change, -jnp.inf))
     return -log_sum

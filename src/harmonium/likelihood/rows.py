@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from harmonium.checks import InputError
+from harmonium.errors import InputError
 from harmonium.units import Units
 
 

@@ -17,10 +17,10 @@ import numpy as np
 
 from harmonium import model
 from harmonium.exact.values import float64
-from harmonium.keys import key_of
 from harmonium.likelihood import annealing, weights
 from harmonium.mesh import ALONE, Spread
 from harmonium.model import RBM
+from harmonium.random import key_of
 from harmonium.units import Units
 
 RUNS, TEMPERATURES = 64, 1024

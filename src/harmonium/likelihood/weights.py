@@ -22,7 +22,7 @@ class Estimate(NamedTuple):
     lower: float
     upper: float
 
-    def shifted(self, by: float) -> Estimate:
+    def add_field(self, by: float) -> Estimate:
         """The estimate of the number plus `by`."""
         return Estimate(self.value + by, self.lower + by, self.upper + by)
 
@@ -62,12 +62,12 @@ def bennett(forward: np.ndarray, reverse: np.ndarray, seed: int = 0) -> Estimate
     """
 
     def solved(picked: list[np.ndarray]) -> np.ndarray:
-        return bennett_ratio(forward[picked[0]], reverse[picked[1]])
+        return bar(forward[picked[0]], reverse[picked[1]])
 
     return bootstrapped(solved, [len(forward), len(reverse)], seed)
 
 
-def bennett_ratio(forward: np.ndarray, reverse: np.ndarray) -> np.ndarray:
+def bar(forward: np.ndarray, reverse: np.ndarray) -> np.ndarray:
     """The solution c itself, see `bennett`; `[..., n_0], [..., n_1] -> [...]`."""
     offset = np.log(forward.shape[-1] / reverse.shape[-1])
     low = np.minimum(forward.min(axis=-1), -reverse.max(axis=-1)) - abs(offset) - 1

@@ -14,7 +14,7 @@ from typing import Any
 
 import jax
 
-from harmonium.checks import InputError
+from harmonium.errors import InputError
 
 HEARTBEAT_SECONDS = 30
 """After which a process that is no longer heard of ends the run."""

@@ -13,8 +13,8 @@ import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from harmonium import checks
-from harmonium.checks import InputError
+from harmonium import _checks
+from harmonium.errors import InputError
 from harmonium.mesh.axes import DATA, HIDDEN
 
 T = TypeVar("T")
@@ -34,7 +34,7 @@ def over(hidden: int = 1, devices: Sequence[Any] | None = None) -> Mesh:
         InputError: `hidden` does not divide the number of devices.
     """
     found = list(jax.devices() if devices is None else devices)
-    if len(found) % checks.whole(hidden, "hidden"):
+    if len(found) % _checks.integer(hidden, "hidden"):
         raise InputError(f"{len(found)} devices cannot be divided into groups of {hidden} that share the hidden units")
     return Mesh(np.array(found).reshape(-1, hidden), (DATA, HIDDEN))
 

@@ -2,7 +2,7 @@
 
 from harmonium.samplers.base import Sampler, Samples
 from harmonium.samplers.gibbs import Chains, gibbs
-from harmonium.samplers.tempering import Tempered, tempering
-from harmonium.samplers.trajectory import Trajectory, trajectory
+from harmonium.samplers.parallel_tempering import Tempered, parallel_tempering
+from harmonium.samplers.trajectory_tempering import Trajectory, trajectory_tempering
 
-__all__ = ["Chains", "Sampler", "Samples", "Tempered", "Trajectory", "gibbs", "tempering", "trajectory"]
+__all__ = ["Chains", "Sampler", "Samples", "Tempered", "Trajectory", "gibbs", "parallel_tempering", "trajectory_tempering"]

@@ -13,7 +13,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from harmonium import exact
-from harmonium.checks import InputError
+from harmonium.errors import InputError
 from harmonium.exact.values import float64
 from harmonium.likelihood.evaluation import can_be_exact
 from harmonium.likelihood.running import RunningEstimate
@@ -35,8 +35,8 @@ class Machine(BaseEstimator):
     """What `validate_data` is told of cells that are NaN: True to refuse them."""
     _sparse: str | bool = "csr"
     """And of sparse matrices: False to refuse them."""
-    _centred = True
-    """Whether the centred gradient is followed, which leads to likelier machines, whose hidden units are near one half."""
+    _centered = True
+    """Whether the centered gradient is followed, which leads to likelier machines, whose hidden units are near one half."""
     columns_: Columns
     rbm_: RBM
 
@@ -164,7 +164,7 @@ class Machine(BaseEstimator):
 
     def _settings(self, rows: int, rbm: RBM) -> Settings:
         chosen = fitting.settings(rows, rbm, self.gradient, self.learning_rate, self.batch_size)
-        return replace(chosen, centred=self._centred)
+        return replace(chosen, centered=self._centered)
 
     def _length(self) -> fitting.Length:
         return fitting.Length(None if self.n_iter == "auto" else int(self.n_iter), self.minutes)

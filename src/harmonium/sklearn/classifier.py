@@ -15,15 +15,15 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
-from harmonium import classification
 from harmonium.exact.values import float64
+from harmonium.gradients import discriminative
 from harmonium.model import RBM
 from harmonium.sklearn import fitting, rows
 from harmonium.sklearn.base import Machine
 
 BATCH = 100
 RATE = 0.01
-"""Of Adam, which suits these objectives better than plain ascent: their gradients shrink as rows are learnt
+"""Of Adam, which suits these objectives better than plain ascent: their gradients shrink as rows are learned
 (benchmarks/RESULTS.md)."""
 
 
@@ -31,9 +31,9 @@ class RBMClassifier(ClassifierMixin, Machine):
     """A classifier: an RBM whose visible layer is the columns of X and the label, with p(y | v) exact.
 
     Args:
-        objective: what is maximised: `generative`, the mean ln p(v, y); `discriminative`, that of ln p(y | v), with an exact
+        objective: what is maximized: `generative`, the mean ln p(v, y); `discriminative`, that of ln p(y | v), with an exact
             gradient; `hybrid`, ln p(y | v) + alpha ln p(v, y).
-        alpha: the generative share of `hybrid`: a regulariser. dropout: share of the cells that the other part of the objective
+        alpha: the generative share of `hybrid`: a regularizer. dropout: share of the cells that the other part of the objective
             takes for 0 in each update, chosen anew each time: another one.
         gradient: of ln p(v, y): `auto` (`cd-1` in `hybrid`, as the source has it), or a name as in `RBMTransformer`.
         early_stopping: keep the machine with the fewest errors on held-out rows.
@@ -43,7 +43,7 @@ class RBMClassifier(ClassifierMixin, Machine):
         classes_: the labels, `[C]`. rbm_: the machine; its last C visible columns are the label, one-hot. columns_,
             n_features_in_, feature_names_in_: as in `RBMTransformer`.
 
-    References: see `harmonium.classification`.
+    References: see `harmonium.gradients.discriminative`.
     """
 
     _parameter_constraints: dict[str, list[Any]] = {
@@ -121,18 +121,18 @@ class RBMClassifier(ClassifierMixin, Machine):
         rbm, joint, classes = self._start(v, random, label), fitting.beside(v, label), label.shape[1]
         gradient = "cd-1" if self.objective == "hybrid" and self.gradient == "auto" else self.gradient
         settings = fitting.settings(joint.shape[0], rbm, gradient, self.learning_rate, self.batch_size)
-        estimator = optimiser = None
+        estimator = optimizer = None
         if self.objective != "generative":
             batch = BATCH if self.batch_size == "auto" else int(self.batch_size)
-            # Not centred: that direction is no gradient, so no sum with one.
-            settings = replace(settings, batch=min(batch, joint.shape[0]), centred=False)
-            estimator = classification.discriminative(classes, float(self.dropout))
+            # Not centered: that direction is no gradient, so no sum with one.
+            settings = replace(settings, batch=min(batch, joint.shape[0]), centered=False)
+            estimator = discriminative.discriminative(classes, float(self.dropout))
             if self.objective == "hybrid" and self.alpha > 0:
-                estimator = classification.hybrid(settings.make_estimator(), classes, float(self.alpha), float(self.dropout))
-            optimiser = _adam(RATE if self.learning_rate == "auto" else float(self.learning_rate))
+                estimator = discriminative.hybrid(settings.make_estimator(), classes, float(self.alpha), float(self.dropout))
+            optimizer = _adam(RATE if self.learning_rate == "auto" else float(self.learning_rate))
         fewest = np.inf
         length, seed = self._length(), fitting.seed_from(random)
-        for state in fitting.states(rbm, joint, settings, length, seed, estimator=estimator, optimiser=optimiser):
+        for state in fitting.states(rbm, joint, settings, length, seed, estimator=estimator, optimizer=optimizer):
             errors = np.inf if held_out is None else np.mean(self._most_probable(state.rbm, held_out[0]) != held_out[1])
             if errors <= fewest:
                 fewest, self.rbm_ = errors, state.rbm

@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from harmonium import tables
-from harmonium.checks import InputError
-from harmonium.data import Frame, Schema, from_native, infer, to_native
-from harmonium.data.frames import missing
-from harmonium.data.streams import is_sparse
+from harmonium import tabular
+from harmonium.errors import InputError
+from harmonium.io import Frame, from_native, to_native
+from harmonium.io.frames import missing
+from harmonium.io.streams import is_sparse
+from harmonium.tabular.inference import infer
+from harmonium.tabular.schema import Schema
 from harmonium.units import Binary, Gaussian, Mixed, Spin, Units
 
 
@@ -58,7 +60,7 @@ class Values:
 
 
 @dataclass(frozen=True, eq=False)
-class Standardised:
+class Standardized:
     """Real columns in standard deviations from their means, and beside them columns of zeros and ones, which come first in
     the machine.
 
@@ -122,12 +124,12 @@ class Tabular:
 
     @property
     def log_density(self) -> float:
-        """As of `Standardised`."""
+        """As of `Standardized`."""
         return -sum(float(np.log(column.scale)) for column in self.schema.columns if column.kind == "real")
 
     def units(self) -> Units:
         """The visible units, without parameters to speak of."""
-        return tables.units_of(self.schema)
+        return tabular.units_of(self.schema)
 
     def encode(self, X: Any) -> np.ndarray:
         """X as the machine's rows, NaN where cells are missing.
@@ -168,7 +170,7 @@ def _frame(X: Any, names: tuple[str, ...]) -> Frame:
     return from_native(X, "X") if hasattr(X, "columns") else Frame(dict(zip(names, np.asarray(X, np.float64).T, strict=True)))
 
 
-Columns = Values | Standardised | Tabular
+Columns = Values | Standardized | Tabular
 
 
 def columns_of(X: Any, visible: str) -> Columns:
@@ -188,7 +190,7 @@ def columns_of(X: Any, visible: str) -> Columns:
     return Tabular(infer(frame), tuple(frame.columns), like)
 
 
-def _values_of(X: Any, visible: str) -> Values | Standardised:
+def _values_of(X: Any, visible: str) -> Values | Standardized:
     found = X.data if is_sparse(X) else X
     if not is_sparse(X) and (empty := np.isnan(X).all(axis=0)).any():
         raise InputError(f"column {int(empty.argmax()) + 1} of X has no value in any row: leave it out")
@@ -209,4 +211,4 @@ def _values_of(X: Any, visible: str) -> Values | Standardised:
     # A constant column stays at zero; rounding leaves its deviation a little above.
     scale = np.where(scale > 1e-12 * np.maximum(np.abs(mean), 1), scale, 1.0)
     order = np.argsort(~binary, kind="stable")
-    return Standardised(np.where(binary, 0.0, mean), np.where(binary, 1.0, scale), order, int(binary.sum()))
+    return Standardized(np.where(binary, 0.0, mean), np.where(binary, 1.0, scale), order, int(binary.sum()))

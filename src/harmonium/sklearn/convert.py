@@ -10,7 +10,7 @@ from sklearn.neural_network import BernoulliRBM
 from sklearn.utils.validation import check_is_fitted
 
 from harmonium import model
-from harmonium.checks import InputError
+from harmonium.errors import InputError
 from harmonium.model import RBM
 from harmonium.units import Binary
 

@@ -11,7 +11,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
-from harmonium import exact, face
+from harmonium import exact, functional
 from harmonium.likelihood.evaluation import can_be_exact
 from harmonium.sklearn import fitting
 from harmonium.sklearn.base import Machine
@@ -80,7 +80,7 @@ class RBMDensity(OutlierMixin, Machine):
         return self._log_likelihood(self._read(X))
 
     def score(self, X: Any, y: Any = None) -> float:  # noqa: ARG002
-        """The mean of `score_samples`: what a search over parameters maximises."""
+        """The mean of `score_samples`: what a search over parameters maximizes."""
         return float(self.score_samples(X).mean())
 
     def decision_function(self, X: Any) -> np.ndarray:
@@ -98,5 +98,7 @@ class RBMDensity(OutlierMixin, Machine):
         check_is_fitted(self)
         rbm = self.rbm_
         seed = fitting.seed_from(check_random_state(random_state))
-        drawn = exact.sample(rbm, n_samples, seed) if can_be_exact(rbm) else face.sample(rbm, n_samples, seed, sweeps=SWEEPS)
+        drawn = (
+            exact.sample(rbm, n_samples, seed) if can_be_exact(rbm) else functional.sample(rbm, n_samples, seed, sweeps=SWEEPS)
+        )
         return self.columns_.decode(drawn)

@@ -13,12 +13,12 @@ import numpy as np
 import optax
 
 from harmonium import model
-from harmonium.checks import InputError
-from harmonium.data.streams import is_sparse
+from harmonium.errors import InputError
 from harmonium.exact.values import float64
 from harmonium.gradients import Estimator
-from harmonium.keys import key_of
+from harmonium.io.streams import is_sparse
 from harmonium.model import RBM
+from harmonium.random import key_of
 from harmonium.training import TrainState, train
 from harmonium.training.settings import Settings, settings_for
 
@@ -56,9 +56,9 @@ def settings(rows: int, rbm: RBM, gradient: str, rate: float | str, batch: int |
 
 
 @lru_cache(maxsize=64)
-def optimiser_of(chosen: Settings) -> optax.GradientTransformation:
+def optimizer_of(chosen: Settings) -> optax.GradientTransformation:
     """The same object for equal settings, so that what is compiled for it serves again."""
-    return chosen.make_optimiser()
+    return chosen.make_optimizer()
 
 
 def states(
@@ -69,7 +69,7 @@ def states(
     seed: int,
     *,
     estimator: Estimator | None = None,
-    optimiser: optax.GradientTransformation | None = None,
+    optimizer: optax.GradientTransformation | None = None,
     valid: Any = None,
     patience: float = 0.0,
     follow: bool = False,
@@ -79,7 +79,7 @@ def states(
         rbm,
         rows,
         estimator or chosen.make_estimator(),
-        optimiser or optimiser_of(chosen),
+        optimizer or optimizer_of(chosen),
         batch_size=chosen.batch,
         cooldown=chosen.cooldown,
         average=chosen.average,
@@ -111,8 +111,8 @@ def _initial(key: Any, rbm: RBM, estimator: Estimator) -> Any:
 @partial(jax.jit, static_argnums=6)
 def _update(key: Any, rbm: RBM, state: Any, v: Any, rate: Any, l1: Any, estimator: Estimator) -> tuple[RBM, Any]:
     gradient, state, _terms = estimator.gradient(key, rbm, state, v)
-    penalised = replace(gradient, weights=gradient.weights - l1 * jnp.sign(rbm.weights))
-    return model.stepped(rbm, jax.tree.map(lambda slope: rate * slope, penalised)), state
+    penalized = replace(gradient, weights=gradient.weights - l1 * jnp.sign(rbm.weights))
+    return model.apply_update(rbm, jax.tree.map(lambda slope: rate * slope, penalized)), state
 
 
 def seed_from(random: np.random.RandomState) -> int:

@@ -8,7 +8,7 @@ from sklearn.base import OneToOneFeatureMixin, TransformerMixin, _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import StrOptions
 
-from harmonium import completion
+from harmonium import imputation
 from harmonium.sklearn import fitting
 from harmonium.sklearn.base import Machine
 
@@ -17,7 +17,7 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, Machine):
     """Fills missing cells (NaN; in frames whatever counts as missing there) from p(missing cells | the row's other cells).
 
     The machine learns from rows with missing cells too. What is filled in is exact where the hidden layer can be enumerated
-    in some seconds, and an average over Gibbs chains that hold the observed cells elsewhere (`harmonium.complete`).
+    in some seconds, and an average over Gibbs chains that hold the observed cells elsewhere (`harmonium.impute`).
 
     Args:
         strategy: `most_probable`, the likeliest state of each cell, of real ones the mean; `expected`, the mean of all, of
@@ -81,7 +81,7 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, Machine):
         v = self.columns_.encode(X)
         draw = self.strategy == "draw"
         seed = fitting.seed_from(self.random_state_) if draw else 0
-        found = completion.complete(self.rbm_, v, draws=int(draw), expected=True, seed=seed)
+        found = imputation.impute(self.rbm_, v, draws=int(draw), expected=True, seed=seed)
         filled = found.draws[0] if draw else found.mean if self.strategy == "expected" else found.values
         return self.columns_.filled(X, filled)
 

@@ -9,8 +9,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from harmonium import classification, model
-from harmonium.data.streams import is_sparse
+from harmonium import model
+from harmonium.gradients import discriminative
+from harmonium.io.streams import is_sparse
 from harmonium.model import RBM
 
 FEWEST, MOST = 32, 2048
@@ -39,7 +40,7 @@ def by_rows(function: Callable[..., Any], rbm: RBM, rows: Any, *arguments: Any) 
     return np.concatenate(parts)
 
 
-log_probabilities = jax.jit(classification.log_probabilities, static_argnums=2)
+log_probabilities = jax.jit(discriminative.log_probabilities, static_argnums=2)
 """ln p(y | v), `[k, V], C -> [k, C]`."""
 
 

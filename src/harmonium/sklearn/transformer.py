@@ -21,7 +21,7 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Machine)
         n_iter: passes over the data; by default as many as make 5,000 updates, at least ten. minutes: time allowed instead
             (such a fit cannot be repeated exactly).
         visible: units of the columns. `binary`: values in [0, 1], those between 0 and 1 being probabilities; `spin`: -1 and 1;
-            `gaussian`: real, standardised; `table`: by `harmonium.data`'s schema. `auto`: binary or spin where all values
+            `gaussian`: real, standardized; `table`: by `harmonium.data`'s schema. `auto`: binary or spin where all values
             allow it; otherwise columns of zeros and ones are binary and all others gaussian; frames with texts are tables.
         gradient: `auto`, or `exact`, `cd-K`, `pcd-K`, `pt-K`, `ptt-K`, as the command line names them.
         early_stopping: keep the machine whose held-out log likelihood is best. validation_fraction: rows held out for that.
@@ -32,14 +32,14 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Machine)
             as in BernoulliRBM. columns_: what the machine's columns stand for. log_partition_, log_partition_error_: ln Z and
             its standard error (0: exact), once `score_samples` has been called. n_features_in_, feature_names_in_: as ever.
 
-    It follows the plain gradient, as BernoulliRBM does, and not the centred one, as `RBMDensity` does: the machine is less
+    It follows the plain gradient, as BernoulliRBM does, and not the centered one, as `RBMDensity` does: the machine is less
     likely, but its hidden units are sparse, and tell a classifier more (digits: benchmarks/RESULTS.md).
 
-    Grey levels enter as they are, as in BernoulliRBM: the expected values of the units. Since -F is convex in v, what
+    Gray levels enter as they are, as in BernoulliRBM: the expected values of the units. Since -F is convex in v, what
     `score_samples` says of such a row is a lower bound of the mean ln p(v) over binary rows drawn with those probabilities.
     """
 
-    _centred = False
+    _centered = False
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None) -> RBMTransformer:  # noqa: ARG002
@@ -81,7 +81,7 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Machine)
         return self._log_likelihood(self._read(X))
 
     def score(self, X: Any, y: Any = None) -> float:  # noqa: ARG002
-        """The mean of `score_samples`: what a search over parameters maximises."""
+        """The mean of `score_samples`: what a search over parameters maximizes."""
         return float(self.score_samples(X).mean())
 
     def gibbs(self, v: Any) -> Any:

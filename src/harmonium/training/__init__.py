@@ -4,6 +4,6 @@ from harmonium.training.checkpoint import Checkpoint
 from harmonium.training.loop import train
 from harmonium.training.patience import Brake
 from harmonium.training.run import DivergenceError, TrainState
-from harmonium.training.start import initial
+from harmonium.training.start import initialize
 
-__all__ = ["Brake", "Checkpoint", "DivergenceError", "TrainState", "initial", "train"]
+__all__ = ["Brake", "Checkpoint", "DivergenceError", "TrainState", "initialize", "train"]

@@ -14,8 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import PartitionSpec
 
-from harmonium.checks import InputError
-from harmonium.data.streams import Streamed
+from harmonium.errors import InputError
+from harmonium.io.streams import Streamed
 from harmonium.mesh import ALONE, DATA, Spread, axes
 from harmonium.units import Units
 

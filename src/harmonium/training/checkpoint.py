@@ -1,7 +1,7 @@
 """Checkpoints: everything that a training run goes on from, so that it goes on bit for bit as if it had never stopped.
 
 Every random number depends on the seed and the number of the update, and so do the rows that an update gets. So a checkpoint
-holds the parameters, their average, the optimiser's and the estimator's states (chains, ladders), the values of missing
+holds the parameters, their average, the optimizer's and the estimator's states (chains, ladders), the values of missing
 cells, the best machine so far, and numbers: updates and seconds so far, the length that the run was given, the brake, by how
 much the rate was cut, and what patience has seen.
 """
@@ -17,8 +17,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from harmonium.checks import InputError, reason
-from harmonium.sealed import sealed, unsealed, write_file
+from harmonium.errors import InputError, reason
+from harmonium.io.container import pack, unpack, write_file
 
 FORMAT = "harmonium checkpoint"
 VERSION = 2
@@ -44,7 +44,7 @@ class Checkpoint:
             InputError: the file exists and `overwrite` is false, or it cannot be written.
         """
         description = {"format": FORMAT, "version": str(VERSION), "progress": json.dumps(self.progress)}
-        return write_file(path, sealed(self.arrays, description), overwrite)
+        return write_file(path, pack(self.arrays, description), overwrite)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Checkpoint:
@@ -53,7 +53,7 @@ class Checkpoint:
         Raises:
             InputError: there is no such file, it is damaged, or it is no checkpoint of this version.
         """
-        arrays, description = unsealed(Path(path), "checkpoint", FORMAT, VERSION)
+        arrays, description = unpack(Path(path), "checkpoint", FORMAT, VERSION)
         try:
             progress = json.loads(description["progress"])
             progress["step"] = int(progress["step"])

@@ -43,7 +43,7 @@ class Clock:
         self._begun, self._seen = time.monotonic() - seconds, seconds
 
     def settle(self, done: int, made: int, working: float) -> None:
-        """Before the optimiser's steps begin to fall, give the run as many updates as the rest of its time has room for.
+        """Before the optimizer's steps begin to fall, give the run as many updates as the rest of its time has room for.
 
         Args:
             made, working: updates, and the seconds that they took, while nothing but updates was done.

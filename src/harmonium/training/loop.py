@@ -15,10 +15,11 @@ import numpy as np
 import optax
 from jax.sharding import Mesh
 
-from harmonium import checks, gradients, model
-from harmonium.checks import MOST, InputError
-from harmonium.data.streams import as_streamed, sample_of
-from harmonium.gradients import Estimator, centred, pcd
+from harmonium import _checks, gradients, model
+from harmonium._checks import MOST
+from harmonium.errors import InputError
+from harmonium.gradients import Estimator, centered, pcd
+from harmonium.io.streams import as_streamed, sample_of
 from harmonium.mesh import DATA, Spread
 from harmonium.model import RBM
 from harmonium.training.batches import Batches
@@ -37,7 +38,7 @@ def train(
     rbm: RBM,
     data: Any,
     estimator: Estimator | None = None,
-    optimiser: optax.GradientTransformation | None = None,
+    optimizer: optax.GradientTransformation | None = None,
     *,
     batch_size: int = 100,
     updates: int | None = None,
@@ -58,7 +59,7 @@ def train(
     seconds_between_states: float | Callable[[], float] = 1.0,
     resume: Checkpoint | None = None,
     mesh: Mesh | None = None,
-    synchronise_every: int = 1,
+    synchronize_every: int = 1,
 ) -> Iterator[TrainState]:
     """Train `rbm` on `data`, yielding a `TrainState` at the start, about every second, and at the end.
 
@@ -66,14 +67,14 @@ def train(
         rbm: where to start (`initial` makes one). data: `[n, V]` in the domain of the visible units: an array, with NaN where
             a cell is missing; or, with every cell present, a memory-mapped array or SciPy sparse matrix, of which no more
             than a window of batches is read at a time.
-        estimator: of the gradient; `centred(pcd(1, chains=100))` by default. optimiser: optax's; `optax.sgd(0.1)` by default.
+        estimator: of the gradient; `centered(pcd(1, chains=100))` by default. optimizer: optax's; `optax.sgd(0.1)` by default.
         batch_size: rows in an update; all of them if there are fewer.
         updates, epochs, minutes: when to stop, exactly one of them. An epoch is len(data) / batch_size updates. With `minutes`
             the number of updates is settled before the cooldown, at half time at the latest; it is in the metrics from then on,
             as `horizon`, and `updates=horizon` repeats the run, unless its time was over by a tenth before and ended it.
         horizon: with `updates` or `epochs`, the length of the run that `cooldown` is a share of, if this one ends before.
-        cooldown: share of the run, its last part, in which the optimiser's steps fall linearly to zero; by default 0.5 for the
-            default optimiser and 0 (none) for a given one.
+        cooldown: share of the run, its last part, in which the optimizer's steps fall linearly to zero; by default 0.5 for the
+            default optimizer and 0 (none) for a given one.
         patience: with `valid`, put on the brake when the best held-out log likelihood (followed, so now and then) is longer ago
             than this share of its updates: the steps then fall to zero over half as many updates again, and the run ends.
             The last state holds the best machine, as `rbm`, with its metrics and `best_step`; 0 ends no run and keeps the last.
@@ -82,7 +83,7 @@ def train(
         average: share of the run so far that the average of the iterates reaches back, in [0, 1]; 0 turns averaging off.
         valid: held-out rows `[m, V]`, for the metrics alone. seed: of every random number.
         bfloat16: round the factors of the estimator's matrix products to bfloat16, with sums and all else in float32.
-        expected: rows may hold expected values of the visible units, such as grey levels that are probabilities of binary ones.
+        expected: rows may hold expected values of the visible units, such as gray levels that are probabilities of binary ones.
         follow: measure the states; without it their metrics are the step, the speed and the time.
         exact_seconds: an exact log likelihood is followed where one is forecast to take no longer. estimates: follow an
             estimated one elsewhere, in runs of more than some seconds.
@@ -93,7 +94,7 @@ def train(
             shared by all of them, the gradient is the mean of all shares, and the random numbers are those that one device
             would draw; so an update differs from one device's by rounding alone. If the devices belong to several processes,
             each of these must make the same calls.
-        synchronise_every: let the devices of a mesh make so many updates apart, each on its own rows and chains, before they
+        synchronize_every: let the devices of a mesh make so many updates apart, each on its own rows and chains, before they
             take the mean of their machines. More than 1 where meeting takes long; then the updates are no longer one device's.
 
     A run that diverges (a parameter is no longer a number or absurdly large, all chains are in one state that is no row's) goes
@@ -108,53 +109,53 @@ def train(
     shown = _sampled(rbm, data, "data", expected)
     rows = as_streamed(data) or shown
     held_out = None if valid is None else _sampled(rbm, valid, "valid", expected)
-    batch_size = min(checks.whole(batch_size, "batch_size"), len(rows))
+    batch_size = min(_checks.integer(batch_size, "batch_size"), len(rows))
     if (updates is not None) + (epochs is not None) + (minutes is not None) != 1:
         raise InputError("say when to stop: exactly one of updates, epochs or minutes must be given")
     if updates is not None:
-        last = checks.whole(updates, "updates")
+        last = _checks.integer(updates, "updates")
     elif epochs is not None:
-        last = max(1, round(checks.positive(epochs, "epochs") * (len(rows) // batch_size)))
+        last = max(1, round(_checks.positive(epochs, "epochs") * (len(rows) // batch_size)))
     else:
         last = None
-        minutes = checks.positive(minutes, "minutes")
-    if horizon is not None and checks.whole(horizon, "horizon") < (last or MOST):
+        minutes = _checks.positive(minutes, "minutes")
+    if horizon is not None and _checks.integer(horizon, "horizon") < (last or MOST):
         raise InputError(
             f"horizon must be a number of updates, not below those to be made (and none with minutes), but is {horizon}"
         )
     if cooldown is None:
-        cooldown = 0.5 if optimiser is None else 0.0
-    cooldown, average = checks.share(cooldown, "cooldown"), checks.share(average, "average")
+        cooldown = 0.5 if optimizer is None else 0.0
+    cooldown, average = _checks.fraction(cooldown, "cooldown"), _checks.fraction(average, "average")
     if minutes is not None and cooldown > MOST_COOLDOWN:
         raise InputError(
             f"cooldown must be at most {MOST_COOLDOWN} with minutes, whose end is not known before, but is {cooldown}"
         )
     if patience != 0:
-        checks.positive(patience, "patience")
+        _checks.positive(patience, "patience")
         if valid is None or not follow:
             raise InputError("patience needs held-out rows that are followed: give valid too")
     if brake is not None and not 0 <= brake[0] < brake[1] <= MOST:
         raise InputError(f"brake must be two numbers of updates, the first before the last, but is {brake}")
     spacing = seconds_between_states
     if not callable(spacing):
-        checks.positive(spacing, "seconds_between_states")
-    estimator = estimator or centred(pcd(1, chains=100))
-    optimiser = optimiser or DEFAULT_OPTIMISER
+        _checks.positive(spacing, "seconds_between_states")
+    estimator = estimator or centered(pcd(1, chains=100))
+    optimizer = optimizer or DEFAULT_OPTIMISER
     spread = Spread(mesh)
     spread.check_shared(batch_size, "rows in an update")
     if rbm.hidden.size % spread.hidden:
         raise InputError(f"{rbm.hidden.size} hidden units cannot be shared evenly by {spread.hidden} devices")
-    every = checks.whole(synchronise_every, "synchronise_every")
+    every = _checks.integer(synchronize_every, "synchronize_every")
     if mesh is not None:
         _check_chains(rbm, estimator, spread, every)
     incomplete = rows if isinstance(rows, np.ndarray) and rows.dtype.kind == "f" and np.isnan(rows).any() else None
     if every > 1 and spread.parts > 1 and incomplete is not None:
-        raise InputError("rows with missing cells are completed by all devices together: synchronise_every must be 1")
-    supply = Batches(rows, rbm.visible, batch_size, checks.seed(seed), expected, spread)
+        raise InputError("rows with missing cells are completed by all devices together: synchronize_every must be 1")
+    supply = Batches(rows, rbm.visible, batch_size, _checks.seed(seed), expected, spread)
     run = Run(
         rbm=rbm,
         estimator=estimator,
-        optimiser=optimiser,
+        optimizer=optimizer,
         supply=supply,
         monitor=Monitor(rbm, shown, held_out, supply.in_epoch, exact_seconds, estimates, follow, spread),
         clock=Clock(last, horizon or last, minutes, cooldown, spread.agreed),
@@ -174,7 +175,7 @@ def train(
             "average": average,
             "bfloat16": bfloat16,
             "patience": float(patience),
-            "synchronise_every": every,
+            "synchronize_every": every,
         },
         spread=spread,
         every=every,

@@ -144,7 +144,7 @@ def _has_holes(rows: np.ndarray | None) -> bool:
 def _mean_free_energy(rbm: RBM, v: np.ndarray) -> float:
     """The mean of F(v), where cells are missing of -ln p(v_o) - ln Z."""
     if _has_holes(v):
-        from harmonium.likelihood.observed import log_weights  # SciPy is half a second in loading
+        from harmonium.likelihood.missing import log_weights  # SciPy is half a second in loading
 
         found = log_weights(rbm, v, runs=RUNS, temperatures=TEMPERATURES, most_terms=MOST_TERMS)
         return -float(found.value.mean())
@@ -155,5 +155,5 @@ def _mean_free_energy(rbm: RBM, v: np.ndarray) -> float:
 def _sum_of_free_energies(rbm: RBM, v: Any) -> Any:
     # Single terms in float32, their sum about their mean: thousands of numbers of some hundred nats lose no digits.
     terms = model.free_energy(rbm, v.astype(rbm.weights.dtype))
-    centre = terms[0]
-    return len(terms) * centre + jnp.sum(terms - centre)
+    center = terms[0]
+    return len(terms) * center + jnp.sum(terms - center)

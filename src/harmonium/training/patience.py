@@ -1,7 +1,7 @@
 """When to end a run, and which of its machines to keep: by the held-out log likelihood, never by the reconstruction error.
 
 Where the best state is long ago, the run is not cut off: at a constant rate the log likelihood levels off at what the noise of
-the updates allows, and most of what is left to gain comes when they die away. So the optimiser's steps fall to zero over some
+the updates allows, and most of what is left to gain comes when they die away. So the optimizer's steps fall to zero over some
 more updates, and then the best state of all is kept.
 
 An estimated log likelihood now and then comes out too high, and such a state would never be beaten. So of estimated ones the
@@ -29,7 +29,7 @@ BRAKING = 0.5
 
 
 class Brake(NamedTuple):
-    """The optimiser's steps are multiplied by a factor that falls linearly from 1 at update `first` to 0 at update `last`."""
+    """The optimizer's steps are multiplied by a factor that falls linearly from 1 at update `first` to 0 at update `last`."""
 
     first: int
     last: int

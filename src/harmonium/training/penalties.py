@@ -8,7 +8,7 @@ from typing import Any
 import jax.numpy as jnp
 import optax
 
-from harmonium import checks
+from harmonium import _checks
 from harmonium.model import RBM
 
 
@@ -16,14 +16,14 @@ def l1(strength: float) -> optax.GradientTransformation:
     """Add the slope of strength * sum_ij |w_ij| to the descent direction; the biases are free.
 
     The objective is then the mean ln p(v) minus that sum, which is what a Laplace prior of scale 1 / (n strength) on every
-    weight comes to with n rows. To be chained before an optimiser: `optax.chain(l1(1e-4), optax.sgd(0.1))`.
+    weight comes to with n rows. To be chained before an optimizer: `optax.chain(l1(1e-4), optax.sgd(0.1))`.
 
     Raises:
         InputError: the strength is not a positive number.
 
     Reference: R. Tibshirani, JRSS B 58 (1996).
     """
-    strength = checks.positive(strength, "strength")
+    strength = _checks.positive(strength, "strength")
 
     def add(descent: RBM, rbm: Any) -> RBM:
         return replace(descent, weights=descent.weights + strength * jnp.sign(rbm.weights))

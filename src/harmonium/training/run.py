@@ -15,11 +15,12 @@ import numpy as np
 import optax
 from jax.sharding import PartitionSpec
 
-from harmonium.checks import MOST, InputError
+from harmonium._checks import MOST
+from harmonium.errors import InputError
 from harmonium.gradients import Estimator
-from harmonium.keys import key_of
 from harmonium.mesh import Spread
 from harmonium.model import RBM
+from harmonium.random import key_of
 from harmonium.samplers import clamped
 from harmonium.training.batches import Batches, Windows
 from harmonium.training.checkpoint import Checkpoint, named
@@ -55,7 +56,7 @@ class TrainState:
     step: int
     rbm: RBM
     iterate: RBM
-    optimiser: Any
+    optimizer: Any
     estimator: Any
     metrics: dict[str, float]
     checkpoint: Callable[[], Checkpoint] = field(repr=False, compare=False)
@@ -67,7 +68,7 @@ class Run:
 
     rbm: RBM
     estimator: Estimator
-    optimiser: optax.GradientTransformation
+    optimizer: optax.GradientTransformation
     supply: Batches
     monitor: Monitor
     clock: Clock
@@ -90,11 +91,11 @@ class Run:
         # The leaves are float32 for training whatever they came as; two copies, because each is written over.
         rbm = self.spread.same(jax.tree.map(lambda leaf: np.array(leaf, dtype=np.float32), self.rbm))
         largest = GROWN * max(1.0, *(float(np.abs(leaf).max()) for leaf in jax.tree.leaves(rbm)))
-        at = places(rbm, self.estimator, self.optimiser, self.spread.hidden)
+        at = places(rbm, self.estimator, self.optimizer, self.spread.hidden)
         start, copy = (jax.tree.map(self._put, rbm, at.iterate) for _ in range(2))
-        optimiser, estimator = initial_states(init_key, start, self.estimator, self.optimiser, self.spread)
+        optimizer, estimator = initial_states(init_key, start, self.estimator, self.optimizer, self.spread)
         completed = self._guessed(init_key, rbm)
-        carry = Carry(self._put(np.int32(0)), start, copy, optimiser, estimator, completed)
+        carry = Carry(self._put(np.int32(0)), start, copy, optimizer, estimator, completed)
         if resume is not None:
             carry = self._taken_up(carry, at, resume)
         plan = Plan(
@@ -190,7 +191,7 @@ class Run:
                 jnp.int32(here),
                 plan,
                 estimator=self.estimator,
-                optimiser=self.optimiser,
+                optimizer=self.optimizer,
                 bfloat16=self.bfloat16,
                 mesh=self.spread.mesh,
                 apart=self.every > 1 and self.spread.parts > 1,
@@ -206,7 +207,7 @@ class Run:
         why = "all chains are in one state, which is no row's" if sound else "a parameter is no longer a sensible number"
         raise DivergenceError(
             f"training diverged between updates {begun} and {done}, at {CUT**MOST_CUTS:g} of its rate too: {why}; "
-            "lower the rate (and standardise columns of real values, if there are any)"
+            "lower the rate (and standardize columns of real values, if there are any)"
         )
 
     def _copied(self, carry: Carry) -> Carry:
@@ -240,7 +241,7 @@ class Run:
             completed = None if carry.completed is None else self.spread.local(carry.completed)
             return self._checkpoint(held._replace(completed=completed))
 
-        return TrainState(done, held.average, held.iterate, held.optimiser, held.estimator, metrics, checkpoint)
+        return TrainState(done, held.average, held.iterate, held.optimizer, held.estimator, metrics, checkpoint)
 
     def _checkpoint(self, carry: Carry) -> Checkpoint:
         best = None if self.patience is None else self.patience.best

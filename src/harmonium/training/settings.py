@@ -1,6 +1,6 @@
 """Settings from the data's size: what `harmonium train DATA` uses where nothing is said.
 
-Measured on MNIST (fixed binarisation), nltcs, plants, mushrooms, adult and the digits; the runs are in
+Measured on MNIST (fixed binarization), nltcs, plants, mushrooms, adult and the digits; the runs are in
 benchmarks/RESULTS.md. The settings are few on purpose: everything that did not pay was left out.
 """
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import optax
 
-from harmonium import checks, gradients
+from harmonium import _checks, gradients
 from harmonium import exact as enumeration
 from harmonium.gradients import Estimator
 from harmonium.model import RBM
@@ -23,7 +23,7 @@ WEIGHTS_A_ROW = 5.0
 EXACT_RATE, EXACT_MOMENTUM = 0.2, 0.9
 MOST_EXACT_ROWS = 10_000
 TRANSCENDENTAL = 40
-"""What a unit's mean and log normaliser cost in the plain sum, in multiplications. By halves an update is cheaper, but where
+"""What a unit's mean and log normalizer cost in the plain sum, in multiplications. By halves an update is cheaper, but where
 it costs some fifteen sampled ones those learn more (benchmarks/RESULTS.md), so the rule is left as it is."""
 TIMES_AS_COSTLY = 10
 COOLDOWN = 0.9
@@ -32,15 +32,15 @@ AVERAGE = 0.1
 
 @dataclass(frozen=True)
 class Settings:
-    """How to train: what `train` and the optimiser are given.
+    """How to train: what `train` and the optimizer are given.
 
-    `estimator`: a name of `gradients.by_name`. `centred`: whether in centred variables. `rate`, `momentum`: of gradient ascent.
-    `batch`, `chains`: rows and chains of an update. `l1`: strength of the penalty on the weights, 0 for none. `cooldown`,
-    `average`: as in `train`.
+    `estimator`: a name of `gradients.by_name`. `centered`: whether in centered variables. `rate`, `momentum`: of gradient
+    ascent. `batch`, `chains`: rows and chains of an update. `l1`: strength of the penalty on the weights, 0 for none.
+    `cooldown`, `average`: as in `train`.
     """
 
     estimator: str
-    centred: bool
+    centered: bool
     rate: float
     momentum: float
     batch: int
@@ -51,13 +51,13 @@ class Settings:
 
     def make_estimator(self) -> Estimator:
         """The estimator of the gradient."""
-        made = gradients.by_name(self.estimator, checks.whole(self.chains, "chains"))
-        return gradients.centred(made) if self.centred else made
+        made = gradients.by_name(self.estimator, _checks.integer(self.chains, "chains"))
+        return gradients.centered(made) if self.centered else made
 
-    def make_optimiser(self) -> optax.GradientTransformation:
-        """Gradient ascent on the penalised log likelihood."""
+    def make_optimizer(self) -> optax.GradientTransformation:
+        """Gradient ascent on the penalized log likelihood."""
         # No momentum rather than one of 0, which would keep an array as large as the weights for nothing.
-        ascent = optax.sgd(checks.positive(self.rate, "rate"), momentum=self.momentum or None)
+        ascent = optax.sgd(_checks.positive(self.rate, "rate"), momentum=self.momentum or None)
         return optax.chain(l1_penalty(self.l1), ascent) if self.l1 else ascent
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from harmonium import checks, model
-from harmonium.data.streams import sample_of
+from harmonium import _checks, model
+from harmonium.io.streams import sample_of
 from harmonium.model import RBM
 from harmonium.units import Binary, Units, with_stand_ins
 
@@ -15,7 +15,9 @@ ROWS_FOR_BASE_RATE = 100_000
 """Of rows that are read as they are needed, how many the base rate is taken from."""
 
 
-def initial(data: Any, hidden: int | Units, visible: type[Units] | Units = Binary, scale: float = 0.01, seed: int = 0) -> RBM:
+def initialize(
+    data: Any, hidden: int | Units, visible: type[Units] | Units = Binary, scale: float = 0.01, seed: int = 0
+) -> RBM:
     """A machine to start training from: visible biases at the data's base rate, small random weights.
 
     Args:
@@ -29,6 +31,6 @@ def initial(data: Any, hidden: int | Units, visible: type[Units] | Units = Binar
     template = visible if isinstance(visible, Units) else visible.zeros(array.shape[1])
     array = with_stand_ins(template, template.check(array, "data", missing=True))
     if not isinstance(hidden, Units):
-        hidden = Binary.zeros(checks.whole(hidden, "hidden"))
-    weights = scale * np.random.default_rng(checks.seed(seed)).standard_normal((array.shape[1], hidden.size))
+        hidden = Binary.zeros(_checks.integer(hidden, "hidden"))
+    weights = scale * np.random.default_rng(_checks.seed(seed)).standard_normal((array.shape[1], hidden.size))
     return model.validate(RBM(template.fit_base_rate(array), hidden, weights))

@@ -1,4 +1,4 @@
-"""Updates: a batch, an estimate of the gradient, a step of the optimiser, and the average; many in one compiled loop.
+"""Updates: a batch, an estimate of the gradient, a step of the optimizer, and the average; many in one compiled loop.
 
 Where cells are missing, the positive term is an expectation over p(v_m, h | v_o). It is estimated as the negative one is by
 persistent chains: every row keeps values for its missing cells, which a Gibbs sweep with the observed ones held renews each
@@ -23,7 +23,8 @@ import optax
 from jax.sharding import Mesh, PartitionSpec
 
 from harmonium import gradients, model
-from harmonium.checks import MOST, InputError
+from harmonium._checks import MOST
+from harmonium.errors import InputError
 from harmonium.gradients import Estimator
 from harmonium.mesh import ALONE, DATA, HIDDEN, Spread, axes, divided
 from harmonium.model import RBM
@@ -43,7 +44,7 @@ class Carry(NamedTuple):
     step: Any
     iterate: RBM
     average: RBM
-    optimiser: Any
+    optimizer: Any
     estimator: Any
     completed: Any  # the rows with their missing cells filled, [n, V]; None where none is missing
 
@@ -69,36 +70,36 @@ def on_device(brake: Brake) -> Brake:
 
 
 def initial_states(
-    key: Any, rbm: RBM, estimator: Estimator, optimiser: optax.GradientTransformation, spread: Spread = ALONE
+    key: Any, rbm: RBM, estimator: Estimator, optimizer: optax.GradientTransformation, spread: Spread = ALONE
 ) -> tuple[Any, Any]:
-    """The optimiser's and the estimator's states at the start, for a machine that lies on the devices already."""
+    """The optimizer's and the estimator's states at the start, for a machine that lies on the devices already."""
     if spread.mesh is None:
-        return _initial_states(key, rbm, estimator, optimiser)
-    at = places(rbm, estimator, optimiser, spread.hidden)
-    shardings = jax.tree.map(spread.sharding, (at.optimiser, at.estimator))
-    return jax.jit(_fresh, static_argnums=(2, 3), out_shardings=shardings)(key, rbm, estimator, optimiser)
+        return _initial_states(key, rbm, estimator, optimizer)
+    at = places(rbm, estimator, optimizer, spread.hidden)
+    shardings = jax.tree.map(spread.sharding, (at.optimizer, at.estimator))
+    return jax.jit(_fresh, static_argnums=(2, 3), out_shardings=shardings)(key, rbm, estimator, optimizer)
 
 
-def _fresh(key: Any, rbm: RBM, estimator: Estimator, optimiser: optax.GradientTransformation) -> tuple[Any, Any]:
-    return optimiser.init(rbm), estimator.init(key, rbm)
+def _fresh(key: Any, rbm: RBM, estimator: Estimator, optimizer: optax.GradientTransformation) -> tuple[Any, Any]:
+    return optimizer.init(rbm), estimator.init(key, rbm)
 
 
 _initial_states = jax.jit(_fresh, static_argnums=(2, 3))
 
 
-def places(rbm: RBM, estimator: Estimator, optimiser: optax.GradientTransformation, hidden_shards: int) -> Carry:
+def places(rbm: RBM, estimator: Estimator, optimizer: optax.GradientTransformation, hidden_shards: int) -> Carry:
     """Where the arrays of a run lie on a mesh: `PartitionSpec`s in the form of its carry."""
     whole = PartitionSpec()
-    start = jax.eval_shape(lambda key, rbm: _fresh(key, rbm, estimator, optimiser), jax.random.key(0), rbm)
-    optimiser_state, estimator_state = start
+    start = jax.eval_shape(lambda key, rbm: _fresh(key, rbm, estimator, optimizer), jax.random.key(0), rbm)
+    optimizer_state, estimator_state = start
     of_machine = model.places(rbm, hidden_shards)
-    of_optimiser = optax.tree.map_params(
-        optimiser, lambda _, spec: spec, optimiser_state, of_machine, transform_non_params=lambda _: whole
+    of_optimizer = optax.tree.map_params(
+        optimizer, lambda _, spec: spec, optimizer_state, of_machine, transform_non_params=lambda _: whole
     )
-    return Carry(whole, of_machine, of_machine, of_optimiser, gradients.places(estimator_state, hidden_shards), whole)
+    return Carry(whole, of_machine, of_machine, of_optimizer, gradients.places(estimator_state, hidden_shards), whole)
 
 
-@partial(jax.jit, static_argnames=("estimator", "optimiser", "bfloat16", "mesh", "apart"), donate_argnames="carry")
+@partial(jax.jit, static_argnames=("estimator", "optimizer", "bfloat16", "mesh", "apart"), donate_argnames="carry")
 def advance(
     carry: Carry,
     window: Window,
@@ -107,7 +108,7 @@ def advance(
     plan: Plan,
     *,
     estimator: Estimator,
-    optimiser: optax.GradientTransformation,
+    optimizer: optax.GradientTransformation,
     bfloat16: bool,
     mesh: Mesh | None = None,
     apart: bool = False,
@@ -116,8 +117,8 @@ def advance(
 
     `apart`: the parts of a mesh work on machines of their own, and take the mean of these every so many updates and at the end.
     """
-    made = partial(_made, estimator=estimator, optimiser=optimiser, bfloat16=bfloat16, apart=apart)
-    at = places(carry.iterate, estimator, optimiser, 1 if mesh is None else mesh.shape[HIDDEN])
+    made = partial(_made, estimator=estimator, optimizer=optimizer, bfloat16=bfloat16, apart=apart)
+    at = places(carry.iterate, estimator, optimizer, 1 if mesh is None else mesh.shape[HIDDEN])
     at = at._replace(completed=None if carry.completed is None else at.completed)
     whole = PartitionSpec()
     ins = (at, batches.places(window), whole, whole, jax.tree.map(lambda _: whole, plan))
@@ -132,7 +133,7 @@ def _made(
     plan: Plan,
     *,
     estimator: Estimator,
-    optimiser: optax.GradientTransformation,
+    optimizer: optax.GradientTransformation,
     bfloat16: bool,
     apart: bool,
 ) -> tuple[Carry, Any]:
@@ -155,12 +156,12 @@ def _made(
                 gradient = axes.mean(gradient)
         # optax descends, so it is given the gradient of -ln p.
         descent = jax.tree.map(jnp.negative, gradient)
-        step, optimiser_state = optimiser.update(descent, carry.optimiser, iterate)
+        step, optimizer_state = optimizer.update(descent, carry.optimizer, iterate)
         left = jnp.where(plan.horizon > 0, 1 - carry.step / plan.horizon, 1)
         pace = plan.pace * jnp.minimum(1, left / jnp.maximum(plan.cooldown, 1e-9))
         first_braked, last_braked = plan.brake
         pace *= jnp.clip((last_braked - carry.step) / (last_braked - first_braked), 0, 1)
-        iterate = model.stepped(iterate, jax.tree.map(lambda change: pace * change, step))
+        iterate = model.apply_update(iterate, jax.tree.map(lambda change: pace * change, step))
         # Averaging takes as long as the rest of what is done to the weights, so most updates do without: the iterates of eight
         # are nearly one. In the first updates the average is nearly the iterate, so it does not remember the start.
         stride = jnp.where((carry.step < STRIDE**2) | (plan.average == 0), 1, STRIDE)
@@ -170,10 +171,10 @@ def _made(
             lambda: jax.tree.map(lambda old, new: old + weight * (new - old), carry.average, iterate),
             lambda: carry.average,
         )
-        after = Carry(carry.step + 1, iterate, average, optimiser_state, estimator_state, completed)
+        after = Carry(carry.step + 1, iterate, average, optimizer_state, estimator_state, completed)
         if apart:
             meet = (after.step % plan.every == 0) | (after.step == stop)
-            after = jax.lax.cond(meet, partial(_met, estimator=estimator, optimiser=optimiser), lambda carry: carry, after)
+            after = jax.lax.cond(meet, partial(_met, estimator=estimator, optimizer=optimizer), lambda carry: carry, after)
         return after
 
     carry = jax.lax.fori_loop(jnp.zeros_like(count), count, update, carry)
@@ -182,9 +183,9 @@ def _made(
     return carry, sound
 
 
-def _met(carry: Carry, estimator: Estimator, optimiser: optax.GradientTransformation) -> Carry:
+def _met(carry: Carry, estimator: Estimator, optimizer: optax.GradientTransformation) -> Carry:
     """What is one on all parts, the chains excepted, made one again: their mean."""
-    at = jax.tree.leaves(places(carry.iterate, estimator, optimiser, 1)._replace(completed=None))
+    at = jax.tree.leaves(places(carry.iterate, estimator, optimizer, 1)._replace(completed=None))
     leaves, form = jax.tree.flatten(carry)
     own = [DATA not in spec and jnp.issubdtype(leaf.dtype, jnp.floating) for leaf, spec in zip(leaves, at, strict=True)]
     means = iter(axes.mean([leaf for leaf, shared in zip(leaves, own, strict=True) if shared]))
@@ -197,5 +198,5 @@ def check_apart(estimator_state: Any) -> None:
     for leaf, spec in zip(jax.tree.leaves(estimator_state), jax.tree.leaves(at), strict=True):
         if DATA not in spec and not jnp.issubdtype(leaf.dtype, jnp.floating):
             raise InputError(
-                "ladders of chains adapt at every update, so devices must meet at every one: synchronise_every must be 1"
+                "ladders of chains adapt at every update, so devices must meet at every one: synchronize_every must be 1"
             )

@@ -2,13 +2,13 @@
 
 A layer of units is an exponential family in natural parameters: with `inputs` sent by the other layer,
 
-    p(x | inputs) = exp(inputs . x - energy(x) - log_normaliser(inputs))
+    p(x | inputs) = exp(inputs . x - energy(x) - log_normalizer(inputs))
 
 and `energy` is linear in the layer's own parameters. Everything else in this package (free energies, samplers,
 gradients, likelihoods, enumeration) is written in these few functions and never asks which kind it has.
 
 Shapes: `x` and `inputs` are `[..., N]`, the last axis being columns; leading axes are batch. Energies and log
-normalisers are summed over columns and come out as `[...]`, in nats.
+normalizers are summed over columns and come out as `[...]`, in nats.
 
 Reference: M. Welling, M. Rosen-Zvi, G. Hinton, "Exponential family harmoniums with an application to information
 retrieval", NIPS 2004, section 2.
@@ -25,19 +25,20 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from harmonium import pytree
-from harmonium.checks import InputError, numeric_array
+from harmonium import _pytree
+from harmonium._checks import numeric_array
+from harmonium.errors import InputError
 from harmonium.units.states import UnitByUnit
 
 type_name_to_class: dict[str, type[Units]] = {}
 """The kinds of unit by the tag that model files store."""
 
 
-@dataclass_transform(frozen_default=True, field_specifiers=(pytree.static,))
+@dataclass_transform(frozen_default=True, field_specifiers=(_pytree.static,))
 def units(cls: type[Units]) -> type[Units]:
     """Make a class of units a frozen dataclass, a JAX pytree, and known to model files by its `name`."""
     frozen = dataclass(frozen=True, eq=False)(cls)
-    pytree.register(frozen)
+    _pytree.register(frozen)
     type_name_to_class[frozen.name] = frozen
     return frozen
 
@@ -50,7 +51,7 @@ class Units(UnitByUnit):
         for field in fields(self):  # type: ignore[arg-type]
             value = getattr(self, field.name)
             if isinstance(value, (list, tuple)):
-                whole = pytree.is_static(field) or any(isinstance(part, Units) for part in value)
+                whole = _pytree.is_static(field) or any(isinstance(part, Units) for part in value)
                 object.__setattr__(self, field.name, tuple(value) if whole else np.asarray(value, dtype=np.float64))
 
     # ---- the law of the layer
@@ -60,12 +61,12 @@ class Units(UnitByUnit):
         """The layer's own part of the energy, `[..., N] -> [...]` (nats at temperature 1)."""
 
     @abc.abstractmethod
-    def log_normaliser_terms(self, inputs: Any) -> Any:
-        """`log_normaliser` unit by unit, `[..., N] -> [..., units]`: units of one layer are independent given `inputs`."""
+    def log_normalizer_terms(self, inputs: Any) -> Any:
+        """`log_normalizer` unit by unit, `[..., N] -> [..., units]`: units of one layer are independent given `inputs`."""
 
-    def log_normaliser(self, inputs: Any) -> Any:
+    def log_normalizer(self, inputs: Any) -> Any:
         """ln sum_x exp(inputs . x - energy(x)), `[..., N] -> [...]`; its gradient by `inputs` is `mean`."""
-        return jnp.sum(self.log_normaliser_terms(inputs), axis=-1)
+        return jnp.sum(self.log_normalizer_terms(inputs), axis=-1)
 
     @abc.abstractmethod
     def mean(self, inputs: Any) -> Any:
@@ -81,7 +82,7 @@ class Units(UnitByUnit):
 
     @abc.abstractmethod
     def moments(self, inputs: Any) -> Self:
-        """E[statistics(x) | inputs], shaped like the parameters: the gradient of `log_normaliser` by them."""
+        """E[statistics(x) | inputs], shaped like the parameters: the gradient of `log_normalizer` by them."""
 
     @property
     @abc.abstractmethod
@@ -89,15 +90,15 @@ class Units(UnitByUnit):
         """Of a layer of statistics, x itself, `[..., N]`; of one of parameters, what multiplies x in -energy(x)."""
 
     @abc.abstractmethod
-    def shifted(self, by: Any) -> Self:
+    def add_field(self, by: Any) -> Self:
         """The layer with `by [N]` added to what multiplies x: as if the other layer always sent `by` besides."""
 
     def log_probability(self, x: Any, inputs: Any) -> Any:
         """ln p(x | inputs) in nats, `[..., N] -> [...]`."""
-        return jnp.sum(inputs * x, axis=-1) - self.energy(x) - self.log_normaliser(inputs)
+        return jnp.sum(inputs * x, axis=-1) - self.energy(x) - self.log_normalizer(inputs)
 
     def softplus_form(self, inputs: Any) -> tuple[Any, Any] | None:  # noqa: ARG002
-        """(c `[...]`, y `[..., N]`), both affine in `inputs`, with log_normaliser = c + sum_i softplus(y_i).
+        """(c `[...]`, y `[..., N]`), both affine in `inputs`, with log_normalizer = c + sum_i softplus(y_i).
 
         Optional: kinds of two states have it, and are enumerated many times as fast for it; None for all others.
         """
@@ -125,7 +126,7 @@ class Units(UnitByUnit):
         """Whether no column takes arbitrarily large values."""
         return True
 
-    def stepped(self, by: Self, hold_scale: bool = False) -> Self:  # noqa: ARG002
+    def apply_update(self, by: Self, hold_scale: bool = False) -> Self:  # noqa: ARG002
         """The layer after a step `by` of its parameters; kinds with bounds go less far where the step would leave them.
 
         Args:
@@ -138,13 +139,13 @@ class Units(UnitByUnit):
         """The part of `x [..., N]` that, added to a bias, changes no probability: zero for all kinds but categorical ones."""
         return jnp.zeros_like(x)
 
-    def rescaled(self, centre: Any, scale: Any) -> Self:
-        """The layer of y, where x = centre + scale y, `[N]` each: energy(x) is its energy(y) plus a constant.
+    def rescaled(self, center: Any, scale: Any) -> Self:
+        """The layer of y, where x = center + scale y, `[N]` each: energy(x) is its energy(y) plus a constant.
 
         Raises:
-            InputError: the kind has no such law for this centre and scale.
+            InputError: the kind has no such law for this center and scale.
         """
-        if np.any(np.asarray(centre) != 0) or np.any(np.asarray(scale) != 1):
+        if np.any(np.asarray(center) != 0) or np.any(np.asarray(scale) != 1):
             raise InputError(f"the values of {self.name} units cannot be moved or scaled")
         return self
 
@@ -172,7 +173,7 @@ class Units(UnitByUnit):
             if in_part.any():
                 torn = np.repeat(in_part, widths, axis=-1) & absent
                 raise InputError(f"{what} has {_first(array, torn)}, but a unit of several columns is missing as a whole")
-            self.check(np.where(absent, self.any_state, array), what, expected=expected)
+            self.check(np.where(absent, self.zero_state, array), what, expected=expected)
             return array
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             raise InputError(f"{what} has {_first(array, ~np.isfinite(array))}; every value must be a finite number")
@@ -209,7 +210,7 @@ class Units(UnitByUnit):
 
     # ---- helpers
 
-    def alike(self, other: Any) -> bool:
+    def same_structure(self, other: Any) -> bool:
         """Whether `other` is a layer of the same kind and size, so that one can stand in the other's place."""
         forms: list[Any] = [jax.tree.structure(layer) for layer in (self, other)]
         same: bool = forms[0] == forms[1]
@@ -217,7 +218,7 @@ class Units(UnitByUnit):
             np.shape(a) == np.shape(b) for a, b in zip(jax.tree.leaves(self), jax.tree.leaves(other), strict=True)
         )
 
-    def misfit(self) -> str | None:
+    def validation_error(self) -> str | None:
         """What is wrong with parameters that are finite vectors, to follow the layer's name; None if they are permissible."""
         return None
 

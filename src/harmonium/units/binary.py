@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from harmonium.keys import uniform
+from harmonium.random import uniform
 from harmonium.units.base import Units, units
 
 
@@ -38,7 +38,7 @@ class Binary(Units):
     def energy(self, x: Any) -> Any:
         return -jnp.sum(self.bias * x, axis=-1)
 
-    def log_normaliser_terms(self, inputs: Any) -> Any:
+    def log_normalizer_terms(self, inputs: Any) -> Any:
         return jax.nn.softplus(inputs + self.bias)
 
     def softplus_form(self, inputs: Any) -> tuple[Any, Any]:
@@ -62,7 +62,7 @@ class Binary(Units):
     def linear(self) -> Any:
         return self.bias
 
-    def shifted(self, by: Any) -> Binary:
+    def add_field(self, by: Any) -> Binary:
         return Binary(self.bias + by)
 
     def flat(self) -> Binary:
@@ -84,4 +84,4 @@ class Binary(Units):
         return (x < 0) | (x > 1)
 
     def _domain(self) -> str:
-        return "is 0 or 1 (--binarise, or hm.data.binarise, makes such values from grey levels; gaussian units take any)"
+        return "is 0 or 1 (--binarize, or hm.data.binarize, makes such values from gray levels; gaussian units take any)"

@@ -10,9 +10,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from harmonium.checks import InputError, numeric_array
-from harmonium.keys import uniform
-from harmonium.pytree import static
+from harmonium._checks import numeric_array
+from harmonium._pytree import static
+from harmonium.errors import InputError
+from harmonium.random import uniform
 from harmonium.units.base import Units, units
 
 SYMBOLS = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -75,7 +76,7 @@ class Categorical(Units):
     def energy(self, x: Any) -> Any:
         return -jnp.sum(self.bias * x, axis=-1)
 
-    def log_normaliser_terms(self, inputs: Any) -> Any:
+    def log_normalizer_terms(self, inputs: Any) -> Any:
         return jax.nn.logsumexp(self._by_unit(inputs + self.bias), axis=-1)
 
     def mean(self, inputs: Any) -> Any:
@@ -99,7 +100,7 @@ class Categorical(Units):
     def linear(self) -> Any:
         return self.bias
 
-    def shifted(self, by: Any) -> Categorical:
+    def add_field(self, by: Any) -> Categorical:
         return Categorical(self.bias + by, self.levels)
 
     # ---- what other laws are near
@@ -124,7 +125,7 @@ class Categorical(Units):
             raise InputError("a categorical layer is made from the number of categories of each unit, (3, 2) say: give those")
         return cls(np.zeros(sum(size)), tuple(size))
 
-    def misfit(self) -> str | None:
+    def validation_error(self) -> str | None:
         if not all(isinstance(count, numbers.Integral) and count > 0 for count in self.levels):
             return f"levels must be whole numbers of at least 1, one a unit, but are {self.levels}"
         if sum(self.levels) != self.size:

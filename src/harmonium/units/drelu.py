@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from harmonium.checks import InputError
-from harmonium.keys import uniform
+from harmonium.errors import InputError
+from harmonium.random import uniform
 from harmonium.units import truncated
 from harmonium.units.base import Units, units
 from harmonium.units.precisions import not_positive, rescaled_precision, stepped_precision, variance_of
@@ -46,7 +46,7 @@ class DReLU(Units):
         down = (self.precision_negative * x / 2 - self.bias_negative) * x
         return jnp.sum(jnp.where(x > 0, up, down), axis=-1)
 
-    def log_normaliser_terms(self, inputs: Any) -> Any:
+    def log_normalizer_terms(self, inputs: Any) -> Any:
         return jnp.logaddexp(*self._halves(inputs))
 
     def mean(self, inputs: Any) -> Any:
@@ -78,7 +78,7 @@ class DReLU(Units):
     def linear(self) -> Any:
         return self.bias_positive + self.bias_negative
 
-    def shifted(self, by: Any) -> DReLU:
+    def add_field(self, by: Any) -> DReLU:
         biases = self.bias_positive + by, self.bias_negative + by
         return DReLU(*biases, self.precision_positive, self.precision_negative)
 
@@ -93,7 +93,7 @@ class DReLU(Units):
     def bounded(self) -> bool:
         return False
 
-    def stepped(self, by: DReLU, hold_scale: bool = False) -> DReLU:
+    def apply_update(self, by: DReLU, hold_scale: bool = False) -> DReLU:
         own = self.precision_positive, self.precision_negative
         up, down = stepped_precision(own[0], by.precision_positive), stepped_precision(own[1], by.precision_negative)
         if hold_scale:  # and let the two differ
@@ -101,8 +101,8 @@ class DReLU(Units):
             up, down = up * back, down * back
         return DReLU(self.bias_positive + by.bias_positive, self.bias_negative + by.bias_negative, up, down)
 
-    def rescaled(self, centre: Any, scale: Any) -> DReLU:
-        if np.any(np.asarray(centre) != 0):
+    def rescaled(self, center: Any, scale: Any) -> DReLU:
+        if np.any(np.asarray(center) != 0):
             raise InputError("the values of drelu units cannot be moved, because zero is where their law changes")
         return DReLU(
             self.bias_positive * scale,
@@ -125,20 +125,20 @@ class DReLU(Units):
     def zeros(cls, size: Any) -> DReLU:
         return cls(np.zeros(size), np.zeros(size), np.ones(size), np.ones(size))
 
-    def misfit(self) -> str | None:
+    def validation_error(self) -> str | None:
         if self.bias_negative.shape != self.bias_positive.shape:
             return f"bias_negative has {self.bias_negative.size} values, but bias_positive has {self.bias_positive.size}"
         precisions = {"precision_positive": self.precision_positive, "precision_negative": self.precision_negative}
         return not_positive(self.bias_positive, **precisions)
 
     def _standard(self, inputs: Any) -> tuple[Any, Any]:
-        """Of the law above zero and, turned round, of the one below: where its uncut centre is, in standard deviations."""
+        """Of the law above zero and, turned round, of the one below: where its uncut center is, in standard deviations."""
         above = (inputs + self.bias_positive) / jnp.sqrt(self.precision_positive)
         return above, -(inputs + self.bias_negative) / jnp.sqrt(self.precision_negative)
 
     def _halves(self, inputs: Any) -> tuple[Any, Any]:
         """The logs of the integrals over the values above and below zero."""
-        above, below = (truncated.log_normaliser(s) for s in self._standard(inputs))
+        above, below = (truncated.log_normalizer(s) for s in self._standard(inputs))
         return above - jnp.log(self.precision_positive) / 2, below - jnp.log(self.precision_negative) / 2
 
     def _share_above(self, inputs: Any) -> Any:
@@ -162,7 +162,7 @@ def _fitted(start: DReLU, expected: DReLU) -> DReLU:
 
     def gain(vector: Any, wanted: Any) -> Any:
         units = jax.tree.unflatten(structure, vector[:, None])
-        return vector @ wanted - units.log_normaliser(jnp.zeros(1))
+        return vector @ wanted - units.log_normalizer(jnp.zeros(1))
 
     def of_column(vector: Any, wanted: Any) -> Any:
         def step(_: Any, vector: Any) -> Any:

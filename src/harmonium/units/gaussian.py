@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import jax.numpy as jnp
 import numpy as np
 
-from harmonium.keys import normal
+from harmonium.random import normal
 from harmonium.units.base import Units, units
 from harmonium.units.precisions import not_positive, rescaled_precision, stepped_precision, variance_of
 
@@ -19,9 +19,9 @@ class Gaussian(Units):
     p(x_i | inputs) is normal with mean (inputs_i + bias_i) / precision_i and variance 1 / precision_i.
 
     Args:
-        bias: `[N]`. precision: `[N]`, above zero; learnt like any parameter.
+        bias: `[N]`. precision: `[N]`, above zero; learned like any parameter.
 
-    Reference: M. Welling, M. Rosen-Zvi and G. Hinton, NIPS 2004, section 2; for the learnt precision K. Cho, A. Ilin and
+    Reference: M. Welling, M. Rosen-Zvi and G. Hinton, NIPS 2004, section 2; for the learned precision K. Cho, A. Ilin and
     T. Raiko, "Improved learning of Gaussian-Bernoulli restricted Boltzmann machines", ICANN 2011.
     """
 
@@ -37,7 +37,7 @@ class Gaussian(Units):
     def energy(self, x: Any) -> Any:
         return jnp.sum((self.precision * x / 2 - self.bias) * x, axis=-1)
 
-    def log_normaliser_terms(self, inputs: Any) -> Any:
+    def log_normalizer_terms(self, inputs: Any) -> Any:
         return ((inputs + self.bias) ** 2 / self.precision - jnp.log(self.precision) + np.log(2 * np.pi)) / 2
 
     def mean(self, inputs: Any) -> Any:
@@ -58,7 +58,7 @@ class Gaussian(Units):
     def linear(self) -> Any:
         return self.bias
 
-    def shifted(self, by: Any) -> Gaussian:
+    def add_field(self, by: Any) -> Gaussian:
         return Gaussian(self.bias + by, self.precision)
 
     def flat(self) -> Gaussian:
@@ -72,12 +72,12 @@ class Gaussian(Units):
     def bounded(self) -> bool:
         return False
 
-    def stepped(self, by: Gaussian, hold_scale: bool = False) -> Gaussian:
+    def apply_update(self, by: Gaussian, hold_scale: bool = False) -> Gaussian:
         precision = self.precision if hold_scale else stepped_precision(self.precision, by.precision)
         return Gaussian(self.bias + by.bias, precision)
 
-    def rescaled(self, centre: Any, scale: Any) -> Gaussian:
-        bias = (self.bias - self.precision * centre) * scale
+    def rescaled(self, center: Any, scale: Any) -> Gaussian:
+        bias = (self.bias - self.precision * center) * scale
         return Gaussian(bias, rescaled_precision(self.precision, scale))
 
     def fit_base_rate(self, data: Any) -> Gaussian:
@@ -89,7 +89,7 @@ class Gaussian(Units):
     def zeros(cls, size: Any) -> Gaussian:
         return cls(np.zeros(size), np.ones(size))
 
-    def misfit(self) -> str | None:
+    def validation_error(self) -> str | None:
         return not_positive(self.bias, precision=self.precision)
 
     def _outside_domain(self, x: np.ndarray) -> np.ndarray:

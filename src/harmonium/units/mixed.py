@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from harmonium.checks import InputError
+from harmonium.errors import InputError
 from harmonium.units.base import Units, units
 
 
@@ -52,8 +52,8 @@ class Mixed(Units):
     def energy(self, x: Any) -> Any:
         return sum(self._each("energy", x))
 
-    def log_normaliser_terms(self, inputs: Any) -> Any:
-        return jnp.concatenate(self._each("log_normaliser_terms", inputs), axis=-1)
+    def log_normalizer_terms(self, inputs: Any) -> Any:
+        return jnp.concatenate(self._each("log_normalizer_terms", inputs), axis=-1)
 
     def softplus_form(self, inputs: Any) -> tuple[Any, Any] | None:
         forms = self._each("softplus_form", inputs)
@@ -79,8 +79,8 @@ class Mixed(Units):
     def linear(self) -> Any:
         return jnp.concatenate([part.linear for part in self.parts], axis=-1)
 
-    def shifted(self, by: Any) -> Mixed:
-        return Mixed(tuple(self._each("shifted", by)))
+    def add_field(self, by: Any) -> Mixed:
+        return Mixed(tuple(self._each("add_field", by)))
 
     # ---- what other laws are near
 
@@ -95,14 +95,14 @@ class Mixed(Units):
     def bounded(self) -> bool:
         return all(part.bounded for part in self.parts)
 
-    def stepped(self, by: Mixed, hold_scale: bool = False) -> Mixed:
-        return Mixed(tuple(part.stepped(step, hold_scale) for part, step in zip(self.parts, by.parts, strict=True)))
+    def apply_update(self, by: Mixed, hold_scale: bool = False) -> Mixed:
+        return Mixed(tuple(part.apply_update(step, hold_scale) for part, step in zip(self.parts, by.parts, strict=True)))
 
     def gauge(self, x: Any) -> Any:
         return jnp.concatenate(self._each("gauge", x), axis=-1)
 
-    def rescaled(self, centre: Any, scale: Any) -> Mixed:
-        columns = (self.split(np.broadcast_to(value, self.size)) for value in (centre, scale))
+    def rescaled(self, center: Any, scale: Any) -> Mixed:
+        columns = (self.split(np.broadcast_to(value, self.size)) for value in (center, scale))
         return Mixed(tuple(part.rescaled(*to) for part, *to in zip(self.parts, *columns, strict=True)))
 
     def fit_base_rate(self, data: Any) -> Mixed:
@@ -112,7 +112,7 @@ class Mixed(Units):
     def zeros(cls, size: Any) -> Mixed:
         raise InputError(f"a mixed layer is made of its parts, not of {size} columns: give the units themselves")
 
-    def misfit(self) -> str | None:
+    def validation_error(self) -> str | None:
         return None if isinstance(self.parts, tuple) else "parts must be layers of units, at least one"
 
     def at(self, column: int) -> Units:

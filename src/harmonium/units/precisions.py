@@ -8,12 +8,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from harmonium.checks import InputError
+from harmonium.errors import InputError
 
 LEAST_SHARE = 1e-3
 """A column that hardly varies is taken to vary by this share of what columns vary on average: no precision is infinite."""
 SMALLEST, LARGEST = 1e-6, 1e6
-"""Between these a learnt precision stays: their squares and roots are well within float32."""
+"""Between these a learned precision stays: their squares and roots are well within float32."""
 
 
 def stepped_precision(precision: Any, step: Any) -> Any:

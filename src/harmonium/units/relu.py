@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from harmonium.checks import InputError
+from harmonium.errors import InputError
 from harmonium.units import truncated
 from harmonium.units.base import Units, units
 from harmonium.units.precisions import not_positive, rescaled_precision, stepped_precision
@@ -21,7 +21,7 @@ class ReLU(Units):
     p(x_i | inputs) is the normal law of mean (inputs_i + bias_i) / precision_i and variance 1 / precision_i, cut off at zero.
 
     Args:
-        bias: `[N]`. precision: `[N]`, above zero; learnt like any parameter.
+        bias: `[N]`. precision: `[N]`, above zero; learned like any parameter.
 
     Reference: J. Tubiana and R. Monasson, "Emergence of compositional representations in restricted Boltzmann machines", Phys.
     Rev. Lett. 118 (2017). (Not the noisy rectified units of V. Nair and G. Hinton, ICML 2010, which have no energy.)
@@ -39,8 +39,8 @@ class ReLU(Units):
     def energy(self, x: Any) -> Any:
         return jnp.sum((self.precision * x / 2 - self.bias) * x, axis=-1)
 
-    def log_normaliser_terms(self, inputs: Any) -> Any:
-        return truncated.log_normaliser(self._standard(inputs)) - jnp.log(self.precision) / 2
+    def log_normalizer_terms(self, inputs: Any) -> Any:
+        return truncated.log_normalizer(self._standard(inputs)) - jnp.log(self.precision) / 2
 
     def mean(self, inputs: Any) -> Any:
         return truncated.mean(self._standard(inputs)) / jnp.sqrt(self.precision)
@@ -59,7 +59,7 @@ class ReLU(Units):
     def linear(self) -> Any:
         return self.bias
 
-    def shifted(self, by: Any) -> ReLU:
+    def add_field(self, by: Any) -> ReLU:
         return ReLU(self.bias + by, self.precision)
 
     def flat(self) -> ReLU:
@@ -73,12 +73,12 @@ class ReLU(Units):
     def bounded(self) -> bool:
         return False
 
-    def stepped(self, by: ReLU, hold_scale: bool = False) -> ReLU:
+    def apply_update(self, by: ReLU, hold_scale: bool = False) -> ReLU:
         precision = self.precision if hold_scale else stepped_precision(self.precision, by.precision)
         return ReLU(self.bias + by.bias, precision)
 
-    def rescaled(self, centre: Any, scale: Any) -> ReLU:
-        if np.any(np.asarray(centre) != 0):
+    def rescaled(self, center: Any, scale: Any) -> ReLU:
+        if np.any(np.asarray(center) != 0):
             raise InputError("the values of relu units cannot be moved, because they begin at zero")
         return ReLU(self.bias * scale, rescaled_precision(self.precision, scale))
 
@@ -90,7 +90,7 @@ class ReLU(Units):
     def zeros(cls, size: Any) -> ReLU:
         return cls(np.zeros(size), np.ones(size))
 
-    def misfit(self) -> str | None:
+    def validation_error(self) -> str | None:
         return not_positive(self.bias, precision=self.precision)
 
     def _standard(self, inputs: Any) -> Any:
@@ -108,7 +108,7 @@ class ReLU(Units):
 
 
 REACH = 30.0
-"""How far from zero, in standard deviations, the centre of a fitted law may be."""
+"""How far from zero, in standard deviations, the center of a fitted law may be."""
 
 
 def fitted_half(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

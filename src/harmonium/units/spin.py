@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from harmonium.keys import uniform
+from harmonium.random import uniform
 from harmonium.units.base import Units, units
 
 
@@ -36,7 +36,7 @@ class Spin(Units):
     def energy(self, x: Any) -> Any:
         return -jnp.sum(self.bias * x, axis=-1)
 
-    def log_normaliser_terms(self, inputs: Any) -> Any:
+    def log_normalizer_terms(self, inputs: Any) -> Any:
         # ln 2 cosh y, without forming e^|y|
         total = inputs + self.bias
         return jax.nn.softplus(2 * total) - total
@@ -63,7 +63,7 @@ class Spin(Units):
     def linear(self) -> Any:
         return self.bias
 
-    def shifted(self, by: Any) -> Spin:
+    def add_field(self, by: Any) -> Spin:
         return Spin(self.bias + by)
 
     def flat(self) -> Spin:

@@ -21,6 +21,8 @@ def with_stand_ins(units: Units, rows: np.ndarray) -> np.ndarray:
         absent = np.isnan(rows[:, first])
         seen, wanted = np.flatnonzero(~absent), int(absent.sum())
         if wanted:
-            values = rows[seen[np.arange(wanted) * len(seen) // wanted], first:end] if len(seen) else units.any_state[first:end]
+            values = (
+                rows[seen[np.arange(wanted) * len(seen) // wanted], first:end] if len(seen) else units.zero_state[first:end]
+            )
             filled[absent, first:end] = values
     return filled

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from harmonium.checks import InputError
+from harmonium.errors import InputError
 from harmonium.units.listing import Listing
 
 
@@ -44,7 +44,7 @@ class UnitByUnit(abc.ABC):
         return np.cumsum([0, *(1 if table is None else table.shape[1] for table in self.unit_tables)])
 
     @property
-    def any_state(self) -> np.ndarray:
+    def zero_state(self) -> np.ndarray:
         """Some state of the layer, `[N]`: each unit in its first, or at zero where it is a continuum."""
         return np.concatenate([np.zeros(1) if table is None else table[0] for table in self.unit_tables])
 

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import log_ndtr, ndtr, ndtri
 
-from harmonium.keys import uniform
+from harmonium.random import uniform
 
 TAIL = 4.0
 """From this far below zero on the fraction is taken."""
@@ -36,7 +36,7 @@ def _fraction(a: Any, terms: int | None = None) -> Any:
 
 
 @jax.custom_jvp
-def log_normaliser(s: Any) -> Any:
+def log_normalizer(s: Any) -> Any:
     """ln M(s), elementwise; its derivative is `mean`."""
     a, near = jnp.maximum(-s, TAIL), jnp.maximum(s, -TAIL)
     direct = log_ndtr(near) + near**2 / 2 + np.log(2 * np.pi) / 2
@@ -48,9 +48,9 @@ def _hazard(a: Any, terms: int | None = None) -> Any:
     return a + 1 / (a + _fraction(a, terms))
 
 
-@log_normaliser.defjvp
+@log_normalizer.defjvp
 def _(primals: Any, tangents: Any) -> Any:
-    return log_normaliser(primals[0]), mean(primals[0]) * tangents[0]
+    return log_normalizer(primals[0]), mean(primals[0]) * tangents[0]
 
 
 def mean(s: Any) -> Any:

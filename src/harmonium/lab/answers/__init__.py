@@ -9,7 +9,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-from harmonium.checks import InputError
+from harmonium.errors import InputError
 from harmonium.lab.ask import Ask
 
 Answer = Callable[[Ask], dict[str, Any]]

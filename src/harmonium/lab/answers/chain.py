@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harmonium import exact
-from harmonium.checks import InputError
+from harmonium.errors import InputError
 from harmonium.lab.answers import chain_kernels as kernels
 from harmonium.lab.answers import chain_law as laws
 from harmonium.lab.answers import chain_sent as sent

@@ -14,9 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from harmonium import model
-from harmonium.keys import key_of, uniform
 from harmonium.model import RBM
-from harmonium.samplers import ladder
+from harmonium.random import key_of, uniform
+from harmonium.samplers import replicas
 from harmonium.samplers.gibbs import sweep
 from harmonium.units import Binary
 
@@ -142,7 +142,7 @@ def _first_hidden(rbm: RBM, v: Any, seeds: Any) -> Any:
 
 
 class Ladder(NamedTuple):
-    """C ladders of R rungs, from beta 0 up to 1: `v [R, C]` as numbers, and what `samplers.ladder.Rungs` keeps besides.
+    """C ladders of R rungs, from beta 0 up to 1: `v [R, C]` as numbers, and what `samplers.ladder.Replicas` keeps besides.
 
     `acceptance [R - 1]`, `label [R, C]`, `round_trips` and `steps` are as there. Of the latest step: `chance [R - 1]` that
     neighbours would exchange and the number `drawn [R - 1]` for it, NaN where it was not their turn; the first ladder's.
@@ -200,11 +200,11 @@ def _temper(rbm: RBM, beta: Any, v: Any, kept: Any, key: Any, steps: Any, count:
 
     inputs = beta[:, None, None] * model.hidden_inputs(rbm, v)
     acceptance, label, round_trips, made = kept
-    state = ladder.started_at(v, inputs)
+    state = replicas.started_at(v, inputs)
     state = state._replace(acceptance=acceptance, label=label, round_trips=round_trips, steps=made)
 
     def one(i: Any, held: tuple[Any, Any]) -> tuple[Any, Any]:
-        state, samples = ladder.step(jax.random.fold_in(key, held[0].steps), machine, held[0], 1, count)
+        state, samples = replicas.step(jax.random.fold_in(key, held[0].steps), machine, held[0], 1, count)
         return state, held[1].at[i].set(_number(samples.v, samples.h))
 
     state, visits = jax.lax.fori_loop(0, steps, one, (state, jnp.zeros((length, v.shape[1]), jnp.int32)))

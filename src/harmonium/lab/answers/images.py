@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from harmonium.checks import InputError
+from harmonium.errors import InputError
 from harmonium.lab.ask import Ask
 from harmonium.lab.image_machine import FANTASIES, MOST_HIDDEN, ImageMachine
 from harmonium.lab.image_room import MOST_FILE, Room, digits

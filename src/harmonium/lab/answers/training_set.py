@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from harmonium.checks import InputError
+from harmonium.errors import InputError
 from harmonium.lab import small_training
 from harmonium.lab.answers.training_set_input import MOST_UPDATES, lesson_of, shown_patterns, state_of, text_of
 from harmonium.lab.ask import Ask

@@ -1,0 +1,275 @@
+"""Data by name: real digits, toys with a known law, MNIST on request, and files, all as one `Dataset`."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harmonium import _checks
+from harmonium.data import synthetic
+from harmonium.data.binarize import binarize
+from harmonium.errors import InputError, reason
+from harmonium.io.arrays import Table, is_table_file, open_streamed, read_frame, read_table
+from harmonium.io.streams import Streamed
+from harmonium.tabular.inference import infer
+from harmonium.tabular.schema import Schema
+
+HELD_OUT = 0.1
+"""Share of the rows that is held out for validation, and again for the test, where no such files are given."""
+MOST_HELD_OUT = 10_000
+"""And at most so many of rows that are read as they are needed."""
+PARTS = ("test", "valid")
+WORDS = {"valid": "validation", "test": "the test"}
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Training, validation and test rows `[n, V]`, and what is known of them.
+
+    Training rows are an array, but for `load(..., stream=True)` of a file that need not be in memory: then `Streamed` ones.
+    `image_shape`: (height, width) if a row is a picture. `columns`: their names if they have any. `entropy`: of the law the
+    rows come from, in nats, where it is known (no machine's mean log likelihood can exceed -entropy). `held_out`: how
+    validation and test rows came about, in words. `binarized`: how, or None. `schema`: of rows that stand for a table with
+    columns of any kinds. NaN is a missing cell.
+    """
+
+    name: str
+    train: Any  # np.ndarray, or Streamed
+    valid: np.ndarray
+    test: np.ndarray
+    held_out: str
+    image_shape: tuple[int, int] | None = None
+    columns: list[str] | None = None
+    entropy: float | None = None
+    binarized: str | None = None
+    schema: Schema | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """A named source: `make(size)` gets what stands after the colon in NAME:SIZE, or None."""
+
+    name: str
+    about: str
+    make: Callable[[str | None], Dataset]
+    binarize: str | None = None
+
+
+def load(
+    location: str,
+    binarized: str | None = None,
+    seed: int = 0,
+    hold_out: Collection[str] = PARTS,
+    stream: bool = False,
+    missing: bool = False,
+) -> Dataset:
+    """The data set that `location` names: a named source, NAME or NAME:SIZE, or a file (see `read_table`); with
+    `stream` also a folder of Parquet files.
+
+    Args:
+        binarized: `threshold=X` or `stochastic`; by default what the source prescribes, and nothing for files.
+        seed: of stochastic binarization. hold_out: of the rows of a file, for which of "test" and "valid" a tenth is held
+            out; a part for which none is holds the training rows. stream: leave training rows that `open_streamed` can read
+            as they are needed in their file; at most 10,000 rows are held out then. missing: let NaN in a file stand for a
+            missing cell.
+
+    Raises:
+        InputError: nothing has that name, or the file cannot be used.
+    """
+    _checks.seed(seed)
+    name, _, size = location.partition(":")
+    if name in SOURCES:
+        source = SOURCES[name]
+        dataset = source.make(size or None)
+        binarized = binarized or source.binarize
+    else:
+        streamed = open_streamed(location) if stream else None
+        if streamed is not None:
+            if binarized is not None:
+                raise InputError(f"{location} is read as it is needed, so it cannot be binarized: do that beforehand")
+            return _split_streamed(location, streamed, hold_out)
+        dataset = _split(location, read_table(location, missing), hold_out)
+        if np.isnan(dataset.train).all():
+            raise InputError(f"{location} has no values to learn from: every cell is missing")
+    if binarized is None:
+        return dataset
+    parts = (dataset.train, dataset.valid, dataset.test)
+    train, valid, test = (_binarized(part, binarized, (seed + number) % 2**63) for number, part in enumerate(parts))
+    # The entropy is that of the values as they were.
+    entropy = dataset.entropy if np.array_equal(train, dataset.train) else None
+    return replace(dataset, binarized=binarized, train=train, valid=valid, test=test, entropy=entropy)
+
+
+def _binarized(rows: np.ndarray, how: str, seed: int) -> np.ndarray:
+    absent = np.isnan(rows)
+    if not absent.any():
+        return binarize(rows, how, seed)
+    return np.where(absent, np.nan, binarize(np.where(absent, 0, rows), how, seed))
+
+
+def needs_schema(location: str) -> bool:
+    """Whether a location is a CSV or Parquet file that holds anything but zeros and ones.
+
+    Not so a folder, nor a large Parquet file of numbers: rows that are read as they are needed are used as they are.
+    """
+    if location.partition(":")[0] in SOURCES or not is_table_file(location) or Path(location).is_dir():
+        return False
+    try:
+        if open_streamed(location) is not None:
+            return False
+        values = read_table(location).values
+    except InputError:
+        return True  # texts, missing cells, or a fault that reading it as columns will tell
+    return not ((values == 0) | (values == 1)).all()
+
+
+def load_columns(
+    location: str, kinds: Mapping[str, Any] | None = None, ignore: Collection[str] = (), hold_out: Collection[str] = PARTS
+) -> Dataset:
+    """The data set in a CSV or Parquet file whose columns are of any kinds, with missing cells as NaN, and its schema.
+
+    Rows in which every cell is missing are left out. Mean and scale of real columns are those of the training rows.
+
+    Args:
+        kinds, ignore: as `infer` takes them. hold_out: as `load` takes it.
+
+    Raises:
+        InputError: the file cannot be used, or no schema can be made of it.
+    """
+    frame = read_frame(location)
+    empty = np.isnan(infer(frame, kinds, ignore).encode(frame)).all(axis=1)
+    frame = frame.rows(~empty)
+    numbers, words = _parts(len(frame), hold_out)
+    schema = infer(frame, kinds, ignore, fit_on=numbers["train"])
+    rows = schema.encode(frame)
+    if empty.any():
+        words = f"{int(empty.sum())} rows without any value left out; {words}"
+    parts = {part: rows[chosen] for part, chosen in numbers.items()}
+    return Dataset(location, **parts, held_out=words, columns=schema.column_names, schema=schema)
+
+
+def _split(name: str, table: Table, hold_out: Collection[str] = PARTS) -> Dataset:
+    numbers, words = _parts(len(table.values), hold_out)
+    train, valid, test = (table.values[numbers[part]] for part in ("train", "valid", "test"))
+    return Dataset(name, train, valid, test, words, table.image_shape, table.columns)
+
+
+def _parts(count: int, hold_out: Collection[str]) -> tuple[dict[str, Any], str]:
+    """The numbers of the training, validation and test rows of a file with so many, and how they were chosen, in words."""
+    share = int(HELD_OUT * count)
+    if not hold_out or share == 0:
+        words = f"{count} rows are too few to hold any out: all serve for training too" if hold_out else "all rows"
+        return dict.fromkeys(("train", *sorted(PARTS)), slice(None)), words
+    # The split depends on the number of rows alone, so that runs with different seeds can be compared.
+    shuffled = np.random.default_rng(0).permutation(count)
+    parts = {part: shuffled[share * place : share * (place + 1)] for place, part in enumerate(hold_out)}
+    train = shuffled[share * len(parts) :]
+    words = " and ".join(f"{share} rows held out for {WORDS[part]}" for part in hold_out) + ", chosen at random once for all"
+    return {"train": train, "valid": train, "test": train} | parts, words
+
+
+def _split_streamed(name: str, rows: Streamed, hold_out: Collection[str]) -> Dataset:
+    share = min(int(HELD_OUT * len(rows)), MOST_HELD_OUT)
+    if not hold_out or share == 0:
+        some = rows.take(np.linspace(0, len(rows) - 1, min(len(rows), MOST_HELD_OUT), dtype=np.int64))
+        return Dataset(name, rows, some, some, f"none held out; {len(some)} of the training rows are followed")
+    shuffled = np.random.default_rng(0).permutation(len(rows))
+    # All of them at once: each time may be a pass over the whole file.
+    taken = rows.take(shuffled[: share * len(hold_out)])
+    parts = dict(zip(hold_out, np.split(taken, len(hold_out)), strict=True))
+    # The rows that stay are left in their order: reading is quicker, and training shuffles anyway.
+    train = rows.subset(np.sort(shuffled[share * len(hold_out) :]))
+    words = " and ".join(f"{share} rows held out for {WORDS[part]}" for part in hold_out) + ", chosen at random once for all"
+    some = next(iter(parts.values()))
+    return Dataset(name, train, parts.get("valid", some), parts.get("test", some), words)
+
+
+def _digits(size: str | None) -> Dataset:
+    from sklearn.datasets import load_digits
+
+    _no_size("digits", size)
+    return _split("digits", Table(load_digits().data / 16.0, image_shape=(8, 8)))
+
+
+def _mnist(size: str | None) -> Dataset:
+    import warnings
+
+    from sklearn.datasets import fetch_openml
+
+    _no_size("mnist", size)
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            fetched = fetch_openml("mnist_784", version=1, as_frame=False, parser="liac-arff")
+        pixels = np.asarray(fetched.data) / 255.0
+    except Exception as error:  # whatever the network did
+        raise InputError(
+            f"mnist could not be fetched from openml.org ({type(error).__name__}: {reason(error)}); "
+            "name a file instead: IDX, .npz, .npy"
+        ) from error
+    words = "the last 10,000 rows are the test set, the 10,000 before them held out for validation"
+    return Dataset("mnist", pixels[:50_000], pixels[50_000:60_000], pixels[60_000:], words, (28, 28))
+
+
+def _bars_and_stripes(size: str | None) -> Dataset:
+    match = re.fullmatch(r"(\d{1,2})x(\d{1,2})", size or "4x4")
+    height, width = (int(match[1]), int(match[2])) if match else (0, 0)
+    if not (2 <= height <= synthetic.MOST_SIDE and 2 <= width <= synthetic.MOST_SIDE):
+        raise InputError(
+            f"bars-and-stripes:{size} is out of range: write HEIGHTxWIDTH, each from 2 to {synthetic.MOST_SIDE}, as in 3x3"
+        )
+    return _listed(f"bars-and-stripes:{height}x{width}", synthetic.bars_and_stripes(height, width), (height, width))
+
+
+def _shifter(size: str | None) -> Dataset:
+    bits = int(size or 8) if re.fullmatch(r"\d{1,2}", size or "8") else 0
+    if not 2 <= bits <= synthetic.MOST_SIDE:
+        most = synthetic.MOST_SIDE
+        raise InputError(f"shifter:{size} is out of range: write the number of bits, from 2 to {most}, as in shifter:8")
+    return _listed(f"shifter:{bits}", synthetic.shifter(bits), None)
+
+
+def _listed(name: str, patterns: np.ndarray, image_shape: tuple[int, int] | None) -> Dataset:
+    words = f"all {len(patterns)} patterns, equally probable, serve for training, validation and test"
+    entropy = math.log(len(patterns))
+    return Dataset(name, patterns, patterns, patterns, words, image_shape, entropy=entropy)
+
+
+def _no_size(name: str, size: str | None) -> None:
+    if size is not None:
+        raise InputError(f"{name} has one size; write {name}, not {name}:{size}")
+
+
+SOURCES = {
+    source.name: source
+    for source in (
+        Source(
+            "digits",
+            "1,797 handwritten digits of 8x8 pixels that come with scikit-learn (UCI Optical Recognition)",
+            _digits,
+            "threshold=0.5",
+        ),
+        Source(
+            "bars-and-stripes",
+            "pictures of full rows or full columns, all equally probable; bars-and-stripes:3x3 sets the size (4x4 by default)",
+            _bars_and_stripes,
+        ),
+        Source(
+            "shifter",
+            "a pattern, the same pattern shifted by -1, 0 or +1, and which; shifter:4 sets the bits (8 by default)",
+            _shifter,
+        ),
+        Source(
+            "mnist",
+            "70,000 handwritten digits of 28x28 pixels, fetched from openml.org through scikit-learn when named",
+            _mnist,
+            "threshold=0.5",
+        ),
+    )
+}
+"""The named sources, by name."""

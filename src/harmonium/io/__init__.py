@@ -1,0 +1,22 @@
+"""Files: models, states, arrays and tables, each read whole and checked, and written whole or not at all."""
+
+from harmonium.io.arrays import Table, is_table_file, read_frame, read_table
+from harmonium.io.frames import Frame, from_native, to_native
+from harmonium.io.models import load, load_described, load_state, save, save_state
+from harmonium.io.streams import Streamed
+
+__all__ = [
+    "Frame",
+    "Streamed",
+    "Table",
+    "from_native",
+    "is_table_file",
+    "load",
+    "load_described",
+    "load_state",
+    "read_frame",
+    "read_table",
+    "save",
+    "save_state",
+    "to_native",
+]

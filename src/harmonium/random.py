@@ -1,0 +1,70 @@
+"""Seeds as JAX keys, and uniform numbers drawn from them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from harmonium import _checks
+from harmonium.mesh import axes
+
+ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
+PARITY = 0x1BD11BDA
+
+
+def key_of(seed: Any) -> Any:
+    """The key of a seed, a whole number from 0 to 2^63 - 1; outside `enable_x64` JAX would drop its upper half."""
+    with jax.enable_x64(True):
+        return jax.random.key(_checks.seed(seed))
+
+
+def uniform(key: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+    """Uniform numbers of [0, 1), the same as those of `jax.random.uniform` by default, several times faster on a CPU.
+
+    JAX computes its counter-based bits on a CPU in a loop that the compiler cannot merge with what uses them, and writing and
+    reading them was half the time of a Gibbs sweep. Written out, round by round, they never leave the registers.
+
+    On one of several parts of a mesh's data axis: this part's rows of what a single one would draw, rows coming first.
+
+    Reference: J. Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011 (Threefry-2x32, 20 rounds).
+    """
+    threefry = str(jax.random.key_impl(key)) == "threefry2x32"
+    size = math.prod(shape)
+    if not threefry or axes.parts() * size >= 1 << 32 or np.dtype(dtype) not in (np.float32, np.float64):
+        return jax.random.uniform(key if axes.parts() == 1 else jax.random.fold_in(key, axes.number()), shape, dtype)
+    first, second = jax.random.key_data(key)
+    count = jax.lax.iota(jnp.uint32, size).reshape(shape)
+    if axes.parts() > 1:
+        count = count + (axes.number() * size).astype(jnp.uint32)
+    high, low = _threefry(first, second, jnp.zeros_like(count), count)
+    # The leading bits become the fraction of a number of [1, 2).
+    if np.dtype(dtype) == np.float64:
+        bits = (high.astype(jnp.uint64) << 32) | low.astype(jnp.uint64)
+        return jax.lax.bitcast_convert_type((bits >> 12) | np.uint64(0x3FF0000000000000), jnp.float64) - 1
+    return jax.lax.bitcast_convert_type(((high ^ low) >> 9) | np.uint32(0x3F800000), jnp.float32) - 1
+
+
+def _threefry(first: Any, second: Any, x: Any, y: Any) -> tuple[Any, Any]:
+    schedule = (first, second, first ^ second ^ np.uint32(PARITY))
+    x, y = x + schedule[0], y + schedule[1]
+    for group in range(5):
+        for distance in ROTATIONS[group % 2]:
+            x = x + y
+            y = ((y << distance) | (y >> (32 - distance))) ^ x
+        x = x + schedule[(group + 1) % 3]
+        y = y + schedule[(group + 2) % 3] + np.uint32(group + 1)
+    return x, y
+
+
+def normal(key: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+    """Standard normal numbers, from `uniform` by the inverse of their distribution function.
+
+    The uniform numbers are moved to the middles of their cells, so that the law is symmetric and every number finite; the
+    largest is 5.3 in float32 and 8.2 in float64.
+    """
+    cell = 2.0 ** -(52 if np.dtype(dtype) == np.float64 else 23)
+    return np.sqrt(2).astype(dtype) * jax.lax.erf_inv(2 * uniform(key, shape, dtype) - (1 - cell))

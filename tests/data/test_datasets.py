@@ -1,0 +1,295 @@
+"""Named sources hold what they say, and rows are held out once for all."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from harmonium.data import SOURCES, load
+from harmonium.errors import InputError
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def as_set(rows: np.ndarray) -> set[tuple[float, ...]]:
+    return set(map(tuple, rows.tolist()))
+
+
+def numbered(count: int, columns: int = 3) -> np.ndarray:
+    """Rows of which no two are alike."""
+    return np.arange(count * columns, dtype=float).reshape(count, columns)
+
+
+# ---- digits
+
+
+def test_digits_are_scikit_learns_and_binary():
+    from sklearn.datasets import load_digits
+
+    digits = load("digits")
+    assert digits.image_shape == (8, 8)
+    assert digits.binarized == "threshold=0.5"
+    assert digits.entropy is None
+    assert [len(part) for part in (digits.train, digits.valid, digits.test)] == [1439, 179, 179]
+    assert "179 rows held out" in digits.held_out
+    rows = np.concatenate([digits.train, digits.valid, digits.test])
+    expected = (load_digits().data > 8).astype(float)
+    # The same rows, each as often.
+    np.testing.assert_array_equal(rows[np.lexsort(rows.T)], expected[np.lexsort(expected.T)])
+
+
+def test_the_user_may_binarize_otherwise():
+    gray = load("digits", "threshold=0.9")
+    assert gray.binarized == "threshold=0.9"
+    assert gray.train.mean() < load("digits").train.mean()
+
+
+def test_stochastic_digits_depend_on_the_seed_and_their_split_does_not():
+    first, again, other = (load("digits", "stochastic", seed) for seed in (0, 0, 1))
+    np.testing.assert_array_equal(first.train, again.train)
+    assert (first.train != other.train).any()
+    # The same images lie underneath: rows of two seeds agree far more often than images chosen at random would (about 0.7).
+    assert (first.train == other.train).mean() > 0.8
+    # Parts are drawn independently of each other.
+    assert (first.valid != first.test).any()
+
+
+def test_the_largest_seed_serves_all_parts():
+    assert load("digits", "stochastic", 2**63 - 1).binarized == "stochastic"
+
+
+# ---- toys with a known law
+
+
+@pytest.mark.parametrize(("height", "width"), [(2, 2), (2, 3), (3, 3), (4, 4), (5, 2)])
+def test_bars_and_stripes_are_all_full_rows_or_full_columns(height, width):
+    toy = load(f"bars-and-stripes:{height}x{width}")
+    expected = {
+        tuple(float(line[i] if rows else line[j]) for i in range(height) for j in range(width))
+        for rows, length in ((True, height), (False, width))
+        for line in itertools.product((0, 1), repeat=length)
+    }
+    assert len(toy.train) == 2**height + 2**width - 2
+    assert as_set(toy.train) == expected
+    assert toy.image_shape == (height, width)
+    assert toy.entropy == pytest.approx(math.log(2**height + 2**width - 2), rel=1e-15)
+
+
+def test_bars_and_stripes_are_four_by_four_unless_said():
+    for name in ("bars-and-stripes", "bars-and-stripes:"):
+        assert load(name).name == "bars-and-stripes:4x4"
+    assert load("bars-and-stripes").entropy == pytest.approx(math.log(30))
+
+
+@pytest.mark.parametrize("bits", [2, 3, 8])
+def test_shifter_holds_every_pattern_shifted_three_ways(bits):
+    toy = load(f"shifter:{bits}")
+    assert toy.train.shape == (3 * 2**bits, 2 * bits + 3)
+    assert len(as_set(toy.train)) == len(toy.train)
+    assert toy.entropy == pytest.approx(math.log(3 * 2**bits), rel=1e-15)
+    for row in toy.train.astype(int).tolist():
+        pattern, add_field, label = row[:bits], row[bits : 2 * bits], row[2 * bits :]
+        left = [*pattern[1:], pattern[0]]
+        right = [pattern[-1], *pattern[:-1]]
+        assert sum(label) == 1
+        assert add_field == (left, pattern, right)[label.index(1)]
+
+
+def test_shifter_has_eight_bits_unless_said():
+    assert load("shifter").name == "shifter:8"
+
+
+@pytest.mark.parametrize("name", ["bars-and-stripes:3x3", "shifter:3"])
+def test_toys_serve_whole_for_training_validation_and_test(name):
+    toy = load(name)
+    np.testing.assert_array_equal(toy.train, toy.valid)
+    np.testing.assert_array_equal(toy.train, toy.test)
+    assert f"all {len(toy.train)} patterns" in toy.held_out
+    assert toy.columns is None
+
+
+def test_entropy_is_known_only_as_long_as_the_values_are_the_sources():
+    assert load("shifter:3", "threshold=0.5").entropy == load("shifter:3").entropy
+    assert load("shifter:3", "stochastic").entropy == load("shifter:3").entropy
+    assert load("shifter:3", "threshold=2").entropy is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "bars-and-stripes:1x4",
+        "bars-and-stripes:4x17",
+        "bars-and-stripes:99x2",
+        "bars-and-stripes:3",
+        "bars-and-stripes:3X3",
+        "bars-and-stripes:-3x3",
+        "bars-and-stripes:3x3x3",
+        "bars-and-stripes:0x0",
+        "shifter:1",
+        "shifter:0",
+        "shifter:17",
+        "shifter:99",
+        "shifter:x",
+        "shifter:-8",
+        "shifter:8.0",
+    ],
+)
+def test_sizes_out_of_range_are_refused(name):
+    with pytest.raises(InputError, match="from 2 to 16") as caught:
+        load(name)
+    assert str(caught.value).startswith(name)
+
+
+def test_sources_of_one_size_take_no_size():
+    for name in ("digits", "mnist"):
+        with pytest.raises(InputError, match=f"write {name}, not {name}:3"):
+            load(f"{name}:3")
+
+
+def test_every_source_says_what_it_is():
+    assert set(SOURCES) == {"digits", "bars-and-stripes", "shifter", "mnist"}
+    assert all(source.name == name and source.about for name, source in SOURCES.items())
+
+
+# ---- MNIST, without a network
+
+
+def test_mnist_is_scaled_split_and_binarized(monkeypatch):
+    # The first four pixels stand for all 784.
+    pixels = np.zeros((70_000, 4), dtype=np.uint8)
+    pixels[:, 0] = np.arange(70_000) % 256
+    pixels[50_000:60_000, 1] = 255
+    pixels[60_000:, 2] = 255
+    asked = {}
+
+    def fetch_openml(name, **settings):
+        asked.update(settings, name=name)
+        return SimpleNamespace(data=pixels)
+
+    monkeypatch.setattr("sklearn.datasets.fetch_openml", fetch_openml)
+    mnist = load("mnist")
+    assert asked["name"] == "mnist_784"
+    assert asked["as_frame"] is False
+    assert [len(part) for part in (mnist.train, mnist.valid, mnist.test)] == [50_000, 10_000, 10_000]
+    assert mnist.image_shape == (28, 28)
+    assert mnist.binarized == "threshold=0.5"
+    np.testing.assert_array_equal(mnist.train[:, 0], np.arange(50_000) % 256 > 127)
+    np.testing.assert_array_equal(mnist.valid.any(axis=0), [True, True, False, False])
+    np.testing.assert_array_equal(mnist.test.any(axis=0), [True, False, True, False])
+
+
+@pytest.mark.parametrize(
+    "error", [OSError("no route\nto host"), TimeoutError(), ValueError("checksum"), KeyError("data"), RuntimeError("")]
+)
+def test_mnist_without_a_network_says_so_in_a_line(monkeypatch, error):
+    """Whatever the network did, also an exception that says nothing."""
+
+    def fetch_openml(*_, **__):
+        raise error
+
+    monkeypatch.setattr("sklearn.datasets.fetch_openml", fetch_openml)
+    with pytest.raises(InputError, match="mnist could not be fetched from openml") as caught:
+        load("mnist")
+    assert "\n" not in str(caught.value)
+    assert "name a file instead" in str(caught.value)
+    assert type(error).__name__ in str(caught.value)
+
+
+def test_mnist_interrupted_is_interrupted(monkeypatch):
+    def fetch_openml(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sklearn.datasets.fetch_openml", fetch_openml)
+    with pytest.raises(KeyboardInterrupt):
+        load("mnist")
+
+
+# ---- files
+
+
+@pytest.mark.parametrize("count", [10, 19, 20, 101, 1000])
+def test_parts_of_a_file_are_disjoint_and_together_the_file(count):
+    rows = numbered(count)
+    np.save("x.npy", rows)
+    parts = load("x.npy")
+    share = count // 10
+    assert [len(part) for part in (parts.train, parts.valid, parts.test)] == [count - 2 * share, share, share]
+    sets = [as_set(part) for part in (parts.train, parts.valid, parts.test)]
+    assert sum(map(len, sets)) == count
+    assert set.union(*sets) == as_set(rows)
+    assert f"{share} rows held out" in parts.held_out
+
+
+def test_the_split_does_not_depend_on_the_seed():
+    np.save("x.npy", numbered(100))
+    first, second = load("x.npy", seed=0), load("x.npy", seed=1)
+    for part in ("train", "valid", "test"):
+        np.testing.assert_array_equal(getattr(first, part), getattr(second, part))
+
+
+def test_the_split_is_not_the_order_of_the_file():
+    """Files are often sorted by class."""
+    np.save("x.npy", numbered(100, 1))
+    assert not np.array_equal(np.sort(load("x.npy").test.ravel()), np.arange(90, 100))
+    assert not np.array_equal(np.sort(load("x.npy").test.ravel()), np.arange(10))
+
+
+def test_a_few_rows_serve_for_everything():
+    np.save("x.npy", numbered(9))
+    parts = load("x.npy")
+    for part in ("train", "valid", "test"):
+        np.testing.assert_array_equal(getattr(parts, part), numbered(9))
+    assert "9 rows are too few to hold any out" in parts.held_out
+
+
+def test_nothing_is_held_out_where_none_is_asked():
+    np.save("x.npy", numbered(50))
+    parts = load("x.npy", hold_out=())
+    for part in ("train", "valid", "test"):
+        np.testing.assert_array_equal(getattr(parts, part), numbered(50))
+    assert parts.held_out == "all rows"
+
+
+def test_names_of_columns_pictures_and_keys_come_along():
+    with open("x.csv", "w") as file:
+        file.write("a,b\n0,1\n1,0\n")
+    assert load("x.csv").columns == ["a", "b"]
+    np.savez("x.npz", images=np.zeros((5, 2, 3)), others=np.ones((5, 1)))
+    images = load("x.npz:images")
+    assert images.image_shape == (2, 3)
+    assert images.name == "x.npz:images"
+
+
+def test_files_are_binarized_only_as_asked():
+    np.save("x.npy", np.tile([0.2, 0.7], (10, 1)))
+    gray = load("x.npy")
+    assert gray.binarized is None
+    np.testing.assert_array_equal(gray.train[0], [0.2, 0.7])
+    np.testing.assert_array_equal(load("x.npy", "threshold=0.5").train[0], [0, 1])
+
+
+def test_a_named_source_goes_before_a_file_of_its_name():
+    np.save("digits.npy", numbered(20))
+    with open("digits", "w") as file:
+        file.write("no data")
+    assert load("digits").image_shape == (8, 8)
+    np.testing.assert_array_equal(load("digits.npy").valid.shape, (2, 3))
+
+
+@pytest.mark.parametrize("name", ["digit", "bars_and_stripes", "BARS-AND-STRIPES", "", "x.npy"])
+def test_unknown_names(name):
+    with pytest.raises(InputError, match=r"there is no such file|is a folder"):
+        load(name)
+
+
+@pytest.mark.parametrize("seed", [-1, 0.5, 2**63])
+def test_bad_seeds_are_refused_even_where_none_is_needed(seed):
+    with pytest.raises(InputError, match="seed"):
+        load("shifter:2", seed=seed)

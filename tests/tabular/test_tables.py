@@ -1,0 +1,151 @@
+"""Tables in, tables out: completing, scoring, drawing and explaining rows by a schema."""
+
+from __future__ import annotations
+
+import jax
+import numpy as np
+import pandas as pd
+import pytest
+from kinds import LAYERS, machine_of
+
+import harmonium as hm
+from harmonium import tabular
+from harmonium.errors import InputError
+from harmonium.io.frames import from_native
+
+SURVEY = {
+    "sex": ["m", "f", None, "f"] * 10,
+    "age": [20 + n for n in range(39)] + [None],
+    "region": ["north", "south", "east", None] * 10,
+    "name": [f"p{n}" for n in range(40)],
+}
+
+
+@pytest.fixture(scope="module")
+def schema():
+    return tabular.infer(SURVEY, ignore=["name"])
+
+
+@pytest.fixture(scope="module")
+def rbm(schema):
+    random = np.random.default_rng(0)
+    start = hm.initialize(tabular.encode(schema, SURVEY), 3, tabular.units_of(schema))
+    return hm.RBM(start.visible, start.hidden, 0.7 * random.standard_normal(start.weights.shape))
+
+
+def test_units_are_those_of_the_kinds(schema):
+    assert [part.name for part in tabular.units_of(schema).parts] == ["binary", "categorical", "gaussian"]
+    assert isinstance(tabular.units_of(tabular.infer({"a": [1, 2], "b": ["x", "y"]})), hm.Binary)
+
+
+def test_completing_fills_what_is_missing_and_nothing_else(rbm, schema):
+    frame = pd.DataFrame(SURVEY)
+    done = tabular.impute(rbm, schema, frame, draws=2)
+    assert isinstance(done.table, pd.DataFrame)
+    assert list(done.table.columns) == list(frame.columns)
+    assert not done.table.isna().any().any()
+    assert done.table["age"].dtype.kind in "fi"
+    for name in SURVEY:
+        known = frame[name].notna()
+        assert (done.table[name][known] == frame[name][known]).all()
+        assert all((draw[name][known] == frame[name][known]).all() for draw in done.draws)
+    assert len(done.cells["row"]) == 10 + 1 + 10
+    rows = tabular.encode(schema, frame)
+    found = hm.impute(rbm, rows)
+    for row, column, value, probability, deviation in zip(*done.cells.values(), strict=True):
+        place = schema.places[column]
+        if column == "age":
+            age = next(c for c in schema.columns if c.name == "age")
+            assert value == round(age.mean + age.scale * found.mean[row, place.start])
+            assert deviation == pytest.approx(age.scale * found.deviation[row, place.start])
+            assert probability is None
+        elif column == "region":
+            levels = next(c for c in schema.columns if c.name == "region").levels
+            assert probability == pytest.approx(found.mean[row, place].max())
+            assert value == levels[int(found.mean[row, place].argmax())]
+        else:
+            p = found.mean[row, place.start]
+            assert (value, probability) == (("m", pytest.approx(p)) if p > 0.5 else ("f", pytest.approx(1 - p)))
+
+
+def test_scores_and_surprises_are_those_of_the_rows(rbm, schema):
+    rows = tabular.encode(schema, SURVEY)
+    scored = tabular.log_prob(rbm, schema, SURVEY)
+    np.testing.assert_allclose(scored.rows.value, hm.log_prob(rbm, rows).value)
+    assert list(scored.surprise) == ["sex", "region", "age"]
+    assert np.isnan(scored.surprise["sex"][2])
+    whole = np.flatnonzero(~np.isnan(rows).any(axis=1))
+    np.testing.assert_allclose(
+        np.stack(list(scored.surprise.values()), axis=1)[whole], hm.surprisal(rbm, rows[whole]).nats, atol=1e-9
+    )
+
+
+def test_samples_have_the_tables_columns_and_keep_what_is_given(rbm, schema):
+    drawn = tabular.sample(rbm, schema, 50, given={"region": "east", "age": "30"}, like="polars")
+    assert drawn.columns == ["sex", "age", "region"]
+    assert set(drawn["region"]) == {"east"}
+    assert set(drawn["age"]) == {30}
+    assert set(drawn["sex"]) == {"m", "f"}
+
+
+def test_an_explanation_adds_up_to_the_free_energy(rbm, schema):
+    found = tabular.explain(rbm, schema, SURVEY, 2)
+    assert found.filled == ["sex"]
+    completed = tabular.impute(rbm, schema, SURVEY).table
+    v = tabular.encode(schema, completed)[2:3]
+    assert found.free_energy == pytest.approx(float(hm.free_energy(rbm, v)[0]))
+    total = found.visible + found.average + sum(voice.nats for voice in found.voices)
+    assert total == pytest.approx(-found.free_energy)
+    average = np.asarray(rbm.visible.mean(np.zeros(rbm.visible.size, np.float32)))
+    for voice in found.voices:
+        assert sum(voice.inputs.values()) == pytest.approx(float((v[0] - average) @ rbm.weights[:, voice.unit]), abs=1e-5)
+
+
+def test_a_model_file_holds_the_schema_and_old_files_have_none(rbm, schema, tmp_path):
+    hm.save(rbm, tmp_path / "new.safetensors", notes={tabular.SCHEMA: schema.described()})
+    assert tabular.load(tmp_path / "new.safetensors")[1] == schema
+    hm.save(hm.initialize(np.eye(3), 2), tmp_path / "old.safetensors", notes={"columns": ["a", "b", "c"]})
+    old = tabular.load(tmp_path / "old.safetensors")[1]
+    assert [column.name for column in old.columns] == ["a", "b", "c"]
+    np.testing.assert_array_equal(tabular.encode(old, {"c": [1], "b": [None], "a": [0]}), [[0, np.nan, 1]])
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+@pytest.mark.slow_except("[mixed]")
+def test_machines_of_every_kind_have_tables_without_a_schema(kind):
+    rbm = machine_of(kind, "binary")
+    with jax.enable_x64(True):
+        v = np.array(rbm.visible.sample(jax.random.key(0), np.zeros((5, rbm.visible.size))))
+    starts = rbm.visible.boundaries
+    v[0, : starts[1]] = v[1] = np.nan
+    schema = tabular.schema_of(rbm, {"notes": {}})
+    frame = schema.decode(v)
+    assert list(frame) == [f"v{unit + 1}" for unit in range(len(starts) - 1)]
+    np.testing.assert_array_equal(tabular.encode(schema, frame), v)
+
+
+def test_the_cells_of_machines_that_were_trained_on_no_table():
+    rbm = machine_of("mixed", "binary")
+    schema = tabular.schema_of(rbm, {"notes": {"columns": ["spin", "level", "real"]}})
+    frame = {"spin": [-1, 1, None], "level": [0, None, 2], "real": [None, 0.5, 0.25]}
+    rows = [[-1, 1, 0, 0, np.nan], [1, np.nan, np.nan, np.nan, 0.5], [np.nan, 0, 0, 1, 0.25]]
+    np.testing.assert_array_equal(tabular.encode(schema, frame), rows)
+    found, done = hm.impute(rbm, rows), tabular.impute(rbm, schema, frame)
+    np.testing.assert_array_equal(tabular.encode(schema, done.table), found.values)
+    cells = {column: number for number, column in enumerate(done.cells["column"])}
+    assert done.cells["probability"][cells["spin"]] == pytest.approx((1 + abs(found.mean[2, 0])) / 2)
+    assert done.cells["probability"][cells["level"]] == pytest.approx(found.mean[1, 1:4].max())
+    assert done.cells["deviation"][cells["real"]] == pytest.approx(found.deviation[0, 4])
+
+
+def test_bad_input(rbm, schema, tmp_path):
+    for given, said in (({"color": 1}, "no column 'color'"), ({"region": "west"}, "'west' in row 1 is none of its values")):
+        with pytest.raises(InputError, match=said):
+            tabular.sample(rbm, schema, 1, given=given)
+    with pytest.raises(InputError, match="there is no row 40"):
+        tabular.explain(rbm, schema, SURVEY, 40)
+    with pytest.raises(InputError, match="not one of"):
+        tabular.schema_of(hm.initialize(np.eye(3), 2), {"notes": {tabular.SCHEMA: schema.described()}})
+    with pytest.raises(InputError, match="no installed library"):
+        tabular.sample(rbm, schema, 1, like="nowhere")
+    assert from_native(SURVEY).columns["age"].dtype == np.float64

@@ -1,0 +1,195 @@
+"""The functions of `harmonium.*`: precision, sampling, reconstruction, evaluation, checks."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import jax
+import numpy as np
+import pytest
+from conftest import LECTURE, random_machine
+from statistics_of_tests import FALSE_ALARM, counts_agree, draws_for_counts, largest_z, z_limit
+
+import harmonium as hm
+from harmonium import exact
+from harmonium.units import Binary, Spin
+
+
+def test_everything_in_the_table_of_contents_is_there():
+    for name in hm.__all__:
+        assert getattr(hm, name) is not None
+    assert set(hm.__all__) <= set(dir(hm))
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        hm.nothing  # noqa: B018
+
+
+def test_importing_the_package_imports_nothing_heavy():
+    program = "import sys, harmonium; print([m for m in ('jax', 'numpy', 'rich', 'matplotlib') if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_python_numbers_are_computed_in_float64_and_float32_stays(two_by_two):
+    v = [[0, 1], [1, 1]]
+    assert hm.free_energy(two_by_two, v).dtype == np.float64
+    single = jax.tree.map(np.float32, two_by_two)
+    assert hm.free_energy(single, v).dtype == np.float32
+    np.testing.assert_allclose(hm.free_energy(single, v), hm.free_energy(two_by_two, v), rtol=1e-6)
+    assert isinstance(hm.hidden_given_visible(two_by_two, v), np.ndarray)
+
+
+def test_whole_number_parameters_are_taken_as_real_ones():
+    rbm = hm.RBM(Binary(np.array([0, 1])), Binary(np.array([1])), np.array([[1], [2]]))
+    assert hm.energy(rbm, [1, 1], [1]) == pytest.approx(-5)
+
+
+def test_the_lectures_conditionals(two_by_two):
+    assert hm.hidden_given_visible(two_by_two, [0, 1])[0] == pytest.approx(LECTURE["p_h1_given_v_01"], abs=1e-9)
+    assert hm.hidden_given_visible(two_by_two, [1, 1])[0] == pytest.approx(LECTURE["p_h1_given_v_11"], abs=1e-9)
+
+
+@pytest.mark.parametrize(("visible", "hidden"), [(Binary, Binary), (Spin, Binary)])
+def test_samples_follow_p_of_v(visible, hidden):
+    rbm = random_machine(visible, hidden, (3, 3), seed=1)
+    n = draws_for_counts(8, 0.005)
+    v = hm.sample(rbm, n, seed=2, sweeps=60)
+    p = np.exp(exact.log_likelihood(rbm, exact.all_states(rbm.visible)))
+    assert counts_agree(rbm.visible.indices(v), p) > FALSE_ALARM
+
+
+def test_samples_at_a_temperature_follow_that_temperature():
+    rbm = random_machine(Binary, Binary, (3, 3), seed=1)
+    hot = hm.at_temperature(rbm, 2.0)
+    v = hm.sample(hot, draws_for_counts(8, 0.005), sweeps=60)
+    states = exact.all_states(rbm.visible)
+    assert counts_agree(rbm.visible.indices(v), np.exp(exact.log_likelihood(hot, states))) > FALSE_ALARM
+    assert counts_agree(rbm.visible.indices(v), np.exp(exact.log_likelihood(rbm, states))) < FALSE_ALARM
+
+
+@pytest.mark.parametrize("clamp", [{1: 1}, [np.nan, 1, np.nan]])
+def test_clamped_samples_follow_the_conditional_law(clamp):
+    rbm = random_machine(Binary, Binary, (3, 3), seed=1)
+    v = hm.sample(rbm, draws_for_counts(4, 0.005), clamp=clamp, sweeps=60)
+    assert (v[:, 1] == 1).all()
+    states = exact.all_states(rbm.visible)
+    p = np.exp(exact.log_likelihood(rbm, states)) * (states[:, 1] == 1)
+    assert counts_agree(rbm.visible.indices(v), p / p.sum()) > FALSE_ALARM
+
+
+def test_a_clamp_of_its_own_for_each_sample():
+    rbm = random_machine(Spin, Binary, (3, 3))
+    clamp = np.full((4, 3), np.nan)
+    clamp[:, 0] = [-1, 1, 1, -1]
+    np.testing.assert_array_equal(hm.sample(rbm, 4, clamp=clamp, sweeps=3)[:, 0], clamp[:, 0])
+
+
+def test_chains_start_where_they_are_told():
+    """Weights so strong that one sweep cannot leave the start."""
+    rbm = hm.RBM(Binary([-50.0] * 3), Binary([-50.0] * 3), 100 * np.eye(3))
+    start = np.array([[1, 0, 1], [0, 0, 0], [1, 1, 1]])
+    np.testing.assert_array_equal(hm.sample(rbm, 3, start=start, sweeps=1), start)
+
+
+def test_the_same_seed_gives_the_same_samples(two_by_two):
+    np.testing.assert_array_equal(hm.sample(two_by_two, 9, seed=5, sweeps=3), hm.sample(two_by_two, 9, seed=5, sweeps=3))
+    assert (hm.sample(two_by_two, 99, seed=5, sweeps=3) != hm.sample(two_by_two, 99, seed=6, sweeps=3)).any()
+
+
+def test_reconstruction_is_the_mean_under_the_reconstruction_probability(two_by_two):
+    """Independent seeds give independent estimates of sum_v' v' p(v'|v), which enumeration gives exactly."""
+    v = np.array([0.0, 1.0])
+    every = exact.all_states(two_by_two.visible)
+    p = np.exp(exact.log_reconstruction(two_by_two, np.tile(v, (4, 1)), every))
+    draws = np.stack([hm.reconstruct(two_by_two, v, draws=1, seed=seed) for seed in range(400)])
+    assert largest_z(draws, p @ every) < z_limit(2)
+    assert hm.reconstruct(two_by_two, np.tile(v, (5, 3, 1))).shape == (5, 3, 2)
+
+
+def test_evaluation_is_exact_and_says_so(two_by_two):
+    report = hm.evaluate(two_by_two, [[0, 1], [1, 1]])
+    assert report.mean == report.lower == report.upper
+    p = np.array(LECTURE["joint_probabilities"]).reshape(4, 4).sum(axis=1)
+    assert report.mean == pytest.approx(np.log(p[[1, 3]]).mean(), abs=1e-9)
+    assert report.method.startswith("exact")
+    assert report.rows == 2
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda rbm: hm.free_energy(rbm, [[0, 1, 0]]), r"v must have 2 columns .* shape is \[1, 3\]"),
+        (lambda rbm: hm.energy(rbm, [0, 1], [0, 1, 1]), "h must have 2 columns"),
+        (lambda rbm: hm.energy(rbm, [[0, 1]] * 3, [[0, 1]] * 2), "as many rows"),
+        (lambda rbm: hm.energy(rbm, [0, 3], [0, 1]), "v has 3 in column 2"),
+        (lambda rbm: hm.at_temperature(rbm, 0), "temperature must be a positive"),
+        (lambda rbm: hm.at_temperature(rbm, "1"), "temperature must be a positive"),
+        (lambda rbm: hm.sample(rbm, -1), "n must be a whole number"),
+        (lambda rbm: hm.sample(rbm, 2.5), "n must be a whole number"),
+        (lambda rbm: hm.sample(rbm, 2, sweeps=0), "sweeps must be a whole number"),
+        (lambda rbm: hm.sample(rbm, 2, clamp={2: 1}), "clamp names column 2"),
+        (lambda rbm: hm.sample(rbm, 2, clamp={0: 5}), "clamp has 5.0"),
+        (lambda rbm: hm.sample(rbm, 2, clamp=[1, 1, 1]), r"clamp must have shape \[2\] or \[2, 2\]"),
+        (lambda rbm: hm.sample(rbm, 2, start=[[0, 1]]), r"start must have shape \[2, 2\]"),
+        (lambda rbm: hm.reconstruct(rbm, [[0, 1]], draws=0), "draws must be a whole number"),
+        (lambda rbm: hm.evaluate(rbm, [0, 1]), r"data must have shape \[n, 2\]"),
+        (
+            lambda rbm: hm.evaluate(random_machine(Binary, Binary, (50, 60)), np.ones((1, 50)), method="exact"),
+            "too large to be exact",
+        ),
+    ],
+)
+def test_bad_input_is_refused(two_by_two, call, message):
+    with pytest.raises(hm.InputError, match=message):
+        call(two_by_two)
+
+
+@pytest.mark.slow
+def test_run_goes_on_where_it_stopped_and_follows_the_law():
+    rbm = random_machine(hm.Binary, hm.Binary, (4, 3), seed=3)
+    sampler = hm.parallel_tempering(4000, rungs=3)
+    v, state = hm.sample_chains(rbm, sampler, 30, seed=1)
+    assert v.shape == (4000, 4)
+    assert v.dtype == np.float64
+    np.testing.assert_array_equal(v, state.v[-1])
+    with pytest.raises(hm.InputError, match="seed must be given with a state"):
+        hm.sample_chains(rbm, sampler, 5, state=state)
+    with pytest.raises(hm.InputError, match="has another form"):
+        hm.sample_chains(rbm, hm.parallel_tempering(4001, rungs=3), 5, state=state, seed=2)
+    with pytest.raises(hm.InputError, match="has another form"):
+        hm.sample_chains(rbm, hm.gibbs(4000), 5, state=state, seed=2)
+    again, later = hm.sample_chains(rbm, sampler, 5, state=state, seed=2)
+    assert int(later.steps) == 35
+    states = hm.exact.all_states(rbm.visible)
+    assert counts_agree(rbm.visible.indices(again), np.exp(hm.exact.log_likelihood(rbm, states))) > FALSE_ALARM
+    with pytest.raises(hm.InputError, match="steps must be a whole number of at least 1"):
+        hm.sample_chains(rbm, sampler, 0)
+
+
+def test_seeds_that_differ_in_their_upper_half_give_other_draws():
+    rbm = random_machine(hm.Binary, hm.Binary, (8, 3), seed=3)
+    single = jax.tree.map(np.float32, rbm)
+    draws = [hm.sample(single, 50, seed=seed, sweeps=2) for seed in (1, 2**32 + 1, 2**62 + 1)]
+    assert not np.array_equal(draws[0], draws[1])
+    assert not np.array_equal(draws[1], draws[2])
+    np.testing.assert_array_equal(draws[0], hm.sample(single, 50, seed=1, sweeps=2))
+
+
+def test_a_categorical_unit_is_held_by_the_column_that_is_one():
+    rbm = hm.RBM(hm.Categorical(np.zeros(5), (3, 2)), Binary([0.0]), [[1.0]] * 5)
+    for clamp in ({1: 1}, [0, 1, 0, np.nan, np.nan]):
+        v = hm.sample(rbm, 50, clamp=clamp, sweeps=2)
+        rbm.visible.check(v, "v")
+        assert (v[:, 1] == 1).all()
+        assert set(v[:, 3]) == {0, 1}
+    for clamp, words in (({1: 0}, "columns 0 to 2, which are one unit"), ({0: 1, 1: 1}, "a categorical unit has a 1 in one")):
+        with pytest.raises(hm.InputError, match=words):
+            hm.sample(rbm, 5, clamp=clamp)
+
+
+def test_real_columns_are_held_at_any_value():
+    """Of two independent layers of one machine, the column that is free keeps its own law."""
+    rbm = hm.RBM(hm.Gaussian([0.0, 3.0], [1.0, 4.0]), Binary([0.0]), [[0.5], [0.0]])
+    v = hm.sample(rbm, 4000, clamp={0: 2.5}, sweeps=3)
+    assert (v[:, 0] == 2.5).all()
+    assert largest_z(v[:, 1:], np.array([0.75])) < z_limit(1)
+    assert largest_z((v[:, 1:] - 0.75) ** 2, np.array([0.25])) < z_limit(1)

@@ -1,0 +1,259 @@
+"""Rows with missing cells against sums over everything: p(v_o), the law of the missing cells, and each cell's surprise."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from kinds import LAYERS, machine_of
+from statistics_of_tests import largest_z, z_limit
+
+import harmonium as hm
+from harmonium import model
+from harmonium.errors import InputError
+from harmonium.exact import missing
+from harmonium.likelihood import missing as annealed
+from harmonium.random import key_of
+from harmonium.samplers import clamped
+
+each_kind = pytest.mark.parametrize("visible", LAYERS)
+NODES, WEIGHTS = np.polynomial.legendre.leggauss(100)
+REACH = 14.0
+"""A continuum is summed from -14 to 14, on either side of zero by itself, where a density may have a kink."""
+
+
+@pytest.fixture(autouse=True)
+def _float64():
+    with jax.enable_x64(True):
+        yield
+
+
+def with_holes(units, rows=4, seed=1):
+    """Rows of the layer drawn at random, row r with r units missing."""
+    random = np.random.default_rng(seed)
+    v = np.array(units.sample(jax.random.key(seed), np.zeros((rows, units.size))))
+    bounds = units.boundaries
+    for row in range(rows):
+        for unit in random.permutation(len(bounds) - 1)[:row]:
+            v[row, bounds[unit] : bounds[unit + 1]] = np.nan
+    return v
+
+
+free_energy = jax.jit(model.free_energy)
+slope_of_free_energy = jax.jit(jax.grad(lambda rbm, p, states: p @ model.free_energy(rbm, states)))
+renewed = jax.jit(clamped.renewed)
+
+
+def exactly(rbm, v):
+    """By enumeration, of four rows at a time: so the code for them is compiled once a machine."""
+    found = missing.observed(rbm, np.resize(v, (4, v.shape[1])))
+    return missing.Observed(*(part[: len(v)] for part in found))
+
+
+def line(lowest):
+    half = (NODES + 1) * REACH / 2
+    values, weights = (half, WEIGHTS) if lowest == 0 else (np.concatenate([-half, half]), np.tile(WEIGHTS, 2))
+    return values[:, None], np.log(weights * REACH / 2)
+
+
+def sums(rbm, row):
+    """All rows that agree with the observed cells, and ln of p Z times their volume: by quadrature on a continuum."""
+    units = rbm.visible
+    states, log_volume = np.zeros((1, 0)), np.zeros(1)
+    for (first, end), table in zip(pairwise(units.boundaries), units.unit_tables, strict=True):
+        values, volume = row[None, first:end], np.zeros(1)
+        if np.isnan(row[first]):
+            values, volume = (table, np.zeros(len(table))) if table is not None else line(units.ranges[0, first])
+        states = np.concatenate([np.repeat(states, len(values), axis=0), np.tile(values, (len(states), 1))], axis=1)
+        log_volume = np.repeat(log_volume, len(values)) + np.tile(volume, len(log_volume))
+    return states, log_volume - np.asarray(free_energy(rbm, filled_up(units, states)))[: len(states)]
+
+
+def filled_up(units, states):
+    """States repeated to as many as a row without any observed cell has, for the same reason."""
+    counts = [2 * len(NODES) if table is None else len(table) for table in units.unit_tables]
+    return np.resize(states, (np.prod(counts), units.size))
+
+
+def expectation(log_p, values):
+    return np.exp(log_p - np.logaddexp.reduce(log_p)) @ values
+
+
+@each_kind
+@pytest.mark.slow_except("[binary]", "[mixed]")
+def test_observed_cells_are_as_likely_as_all_rows_that_have_them(visible):
+    rbm = machine_of(visible, "binary")
+    v = with_holes(rbm.visible)
+    found = exactly(rbm, v)
+    for row, log_weight, mean, square in zip(v, *found, strict=True):
+        states, log_p = sums(rbm, row)
+        assert log_weight == pytest.approx(np.logaddexp.reduce(log_p), abs=1e-9)
+        np.testing.assert_allclose(mean, expectation(log_p, states), atol=1e-9)
+        np.testing.assert_allclose(square, expectation(log_p, states**2), atol=1e-9)
+
+
+def test_the_gradient_with_missing_cells_is_the_mean_statistics_of_exact_completions():
+    """The slope of ln p(v_o) Z is what averaging complete rows over p(v_m | v_o) gives, which training does by chains."""
+    rbm = machine_of("mixed", "binary")
+    v = with_holes(rbm.visible)
+    h = rbm.hidden.states(np.arange(rbm.hidden.state_count))
+
+    @jax.jit
+    def log_weight(machine):
+        return jax.nn.logsumexp(missing.joint_log_weights(machine, v, h), axis=1).sum()
+
+    slope = jax.grad(log_weight)(rbm)
+    total = jax.tree.map(np.zeros_like, rbm)
+    for row in v:
+        states, log_p = sums(rbm, row)
+        filled = filled_up(rbm.visible, states)
+        p = np.zeros(len(filled))
+        p[: len(states)] = np.exp(log_p - np.logaddexp.reduce(log_p))
+        total = jax.tree.map(np.subtract, total, slope_of_free_energy(rbm, p, filled))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-7), slope, total)
+
+
+def test_clamped_chains_leave_the_law_of_the_missing_cells():
+    """Stationarity: from exact draws sweeps lead to exact draws. z tests at a false-alarm rate of 1e-6 over all means."""
+    rbm = machine_of("mixed", "binary", scale=1.0)
+    v = with_holes(rbm.visible)[2:3]
+    exact = exactly(rbm, v)
+    start = hm.impute(rbm, v, 20_000, method="exact", seed=1).draws[:, 0]
+    held = np.broadcast_to(v, start.shape)
+    end = np.asarray(renewed(key_of(2), rbm, held, start, jnp.asarray(3)))
+    limit = z_limit(4 * rbm.visible.size)
+    absent = np.isnan(v[0])
+    for rows in (start, end):
+        np.testing.assert_array_equal(rows[:, ~absent], held[:, ~absent])
+        assert largest_z(rows[:, absent], exact.mean[0, absent]) < limit
+        assert largest_z(rows[:, absent] ** 2, exact.square[0, absent]) < limit
+
+
+def test_sweeps_without_the_clamp_are_caught():
+    rbm = machine_of("mixed", "binary", scale=1.0)
+    v = np.array([[np.nan, np.nan, np.nan, np.nan, 4.0]])  # a real cell so far out that it matters whether it is held
+    exact = exactly(rbm, v)
+    start = hm.impute(rbm, v, 20_000, method="exact", seed=1).draws[:, 0]
+    end = np.asarray(renewed(key_of(2), rbm, np.full(start.shape, np.nan), start, jnp.asarray(3)))
+    absent = np.isnan(v[0])
+    assert largest_z(end[:, absent], exact.mean[0, absent]) > z_limit(4 * rbm.visible.size)
+
+
+@pytest.mark.slow
+def test_annealed_weights_are_unbiased():
+    """The mean weight over that of the enumeration is 1; z tests at a false-alarm rate of 1e-6. Few temperatures on purpose."""
+    rbm = machine_of("mixed", "binary", scale=1.0)
+    v = with_holes(rbm.visible)[1:]
+    exact = exactly(rbm, v).log_weight
+    start, gained = annealed._anneal_rows(key_of(3), rbm, v, runs=20_000, steps=np.asarray(4))
+    ratio = np.exp(np.asarray(start)[:, None] + np.asarray(gained) - exact[:, None]).T
+    assert largest_z(ratio, np.ones(len(v))) < z_limit(len(v))
+    # And the error that is reported is that of the logarithm of the mean.
+    value, error = annealed._annealed(rbm, v, seed=0, runs=20_000, temperatures=64)
+    assert (np.abs(value - exact) < 5 * error + 1e-9).all()
+
+
+def test_completion_by_chains_agrees_with_enumeration():
+    """The error allowed is five times that of 4000 independent draws; of each of as many chains 50 conditionals are averaged.
+
+    The draws are the ends of chains that forget within 100 sweeps; z tests at a false-alarm rate of 1e-6.
+    """
+    rbm = machine_of("mixed", "binary", scale=1.0)
+    v = with_holes(rbm.visible, rows=5)
+    exact = hm.impute(rbm, v, method="exact")
+    chains = hm.impute(rbm, v, 4000, method="gibbs", sweeps=100)
+    assert (exact.method, chains.method) == ("exact", "Gibbs, 4000 chains x 100 sweeps a row")
+    assert (np.abs(exact.mean - chains.mean) <= 5 * exact.deviation / np.sqrt(4000)).all()
+    absent = np.isnan(v)
+    assert chains.draws.shape == (4000, *v.shape)
+    assert largest_z(chains.draws[:, absent], exact.mean[absent]) < z_limit(v.size)
+    np.testing.assert_array_equal(chains.draws[:, ~absent], np.broadcast_to(v[~absent], (4000, (~absent).sum())))
+    np.testing.assert_allclose(exact.deviation, chains.deviation, atol=0.1)
+    np.testing.assert_array_equal(exact.values[~np.isnan(v)], v[~np.isnan(v)])
+    rbm.visible.check(exact.values, "completed")
+
+
+@pytest.mark.parametrize("visible", ["mixed", "relu"])
+@pytest.mark.slow_except("mixed")
+def test_surprise_is_what_the_sum_over_the_units_own_values_says(visible):
+    rbm = machine_of(visible, "binary")
+    v = with_holes(rbm.visible, rows=1)
+    nats, expected = hm.surprisal(rbm, v)
+    for unit, (first, end) in enumerate(pairwise(rbm.visible.boundaries)):
+        without = v.copy()
+        without[0, first:end] = np.nan
+        states, log_p = sums(rbm, without[0])
+        log_total = np.logaddexp.reduce(log_p)
+        assert nats[0, unit] == pytest.approx(log_total - sums(rbm, v[0])[1][0], abs=1e-7)
+        np.testing.assert_allclose(expected[0, first:end], expectation(log_p, states[:, first:end]), atol=1e-7)
+
+
+def test_surprise_beside_missing_cells_averages_over_them():
+    """Against ln p(v_o) - ln p(v_o without the cell) of the enumeration, which 20,000 draws meet within 0.02 nats."""
+    rbm = machine_of("mixed", "binary", scale=1.0)
+    v = with_holes(rbm.visible, rows=2)[1:]
+    nats = hm.surprisal(rbm, v, draws=20_000).nats[0]
+    whole = exactly(rbm, v).log_weight[0]
+    for unit, (first, end) in enumerate(pairwise(rbm.visible.boundaries)):
+        without = v.copy()
+        without[0, first:end] = np.nan
+        if np.isnan(v[0, first]):
+            assert np.isnan(nats[unit])
+        else:
+            assert nats[unit] == pytest.approx(exactly(rbm, without).log_weight[0] - whole, abs=0.02)
+
+
+def test_scores_are_log_probabilities():
+    rbm = machine_of("binary", "binary")
+    v = with_holes(rbm.visible, rows=5)
+    found = hm.log_prob(rbm, v)
+    log_z = hm.exact.log_partition(rbm)
+    assert found.log_partition == pytest.approx(log_z)
+    np.testing.assert_allclose(found.value[0], hm.exact.log_likelihood(rbm, v[:1])[0])
+    np.testing.assert_allclose(found.value[3], 0, atol=1e-9)  # nothing is observed, which is certain
+    np.testing.assert_array_equal(found.error, 0)
+
+
+def test_most_probable_values_are_those_of_single_cells():
+    rbm = machine_of("mixed, listed", "binary", scale=2.0)
+    v = with_holes(rbm.visible, rows=5)
+    found = hm.impute(rbm, v)
+    for row, values in zip(v, found.values, strict=True):
+        states, log_p = sums(rbm, row)
+        for first, end in pairwise(rbm.visible.boundaries):
+            options, place = np.unique(states[:, first:end], axis=0, return_inverse=True)
+            weights = np.bincount(place.ravel(), np.exp(log_p - log_p.max()))
+            np.testing.assert_array_equal(values[first:end], options[np.argmax(weights)])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (dict(v=[[np.nan, 2.0, 0.0]]), "2.0 in row 1, column 2"),
+        (dict(v=[[np.nan, np.inf, 0.0]]), "inf in row 1, column 2"),
+        (dict(v=[[np.nan, 0.0]]), "3 columns"),
+        (dict(v=[np.nan, 0.0, 1.0]), "n at least 1"),
+        (dict(draws=-1), "draws"),
+        (dict(sweeps=1), "sweeps"),
+        (dict(chains=0), "chains"),
+        (dict(method="mean field"), "auto, exact or gibbs"),
+    ],
+)
+def test_bad_input(arguments, said):
+    rbm = machine_of("binary", "binary")
+    with pytest.raises(InputError, match=said):
+        hm.impute(rbm, **{"v": [[np.nan, 0.0, 1.0]], **arguments})
+
+
+def test_a_unit_is_missing_as_a_whole():
+    rbm = machine_of("categorical", "binary")
+    with pytest.raises(InputError, match="nan in row 1, column 2, but a unit of several columns is missing as a whole"):
+        hm.impute(rbm, [[0.0, np.nan, 1.0, 1.0, 0.0, 0.0]])
+
+
+def test_enumeration_is_refused_where_it_cannot_be():
+    with pytest.raises(InputError, match="cannot be enumerated"):
+        hm.impute(machine_of("binary", "gaussian"), [[np.nan, 0.0, 1.0]], method="exact")
