@@ -194,6 +194,19 @@ def _coupling(rbm: RBM) -> Any:
     return rbm.weights / jnp.sqrt(rbm.visible.curvature)[:, None] / jnp.sqrt(rbm.hidden.curvature)
 
 
+def logical_axes(rbm: RBM, *before: str) -> RBM:
+    """The names of every leaf's axes, as `harmonium.distributed` takes them.
+
+    Args:
+        before: the name of each axis that the leaves have before their own, such as "rung".
+    """
+
+    def named(tree: Any, *axes: str) -> Any:
+        return jax.tree.map(lambda _: " ".join((*before, *axes)), tree)
+
+    return RBM(named(rbm.visible, "visible"), named(rbm.hidden, "hidden"), named(rbm.weights, "visible", "hidden"))
+
+
 def places(rbm: RBM, hidden_shards: int, *before: None) -> RBM:
     """Where the leaves lie on a mesh: weights and hidden units divided by hidden units, the rest whole on each device.
 

@@ -12,6 +12,7 @@ from harmonium.gradients.estimators import (
     from_sampler,
     pcd,
     places,
+    state_axes,
 )
 
 __all__ = [
@@ -26,4 +27,5 @@ __all__ = [
     "from_sampler",
     "pcd",
     "places",
+    "state_axes",
 ]

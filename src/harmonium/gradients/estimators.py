@@ -139,6 +139,10 @@ class Centered(NamedTuple):
     hidden: Any
     inner: Any
 
+    def axes(self) -> Centered:
+        """The names of every array's axes."""
+        return Centered("visible", "hidden", state_axes(self.inner))
+
     def places(self, hidden_shards: int) -> Centered:
         """Where they lie on a mesh."""
         return Centered(PartitionSpec(), PartitionSpec(HIDDEN), places(self.inner, hidden_shards))
@@ -197,6 +201,19 @@ def _contracted(slope: RBM, terms: Terms, m: Any, n: Any) -> tuple[Any, Any]:
         return slope.weights @ n, m @ slope.weights
     (v, h), (w, g) = terms.pairs
     return (h @ n) @ v / len(v) - (g @ n) @ w / len(w), (v @ m) @ h / len(v) - (w @ m) @ g / len(w)
+
+
+def state_axes(state: Any) -> Any:
+    """The names of every array's axes in an estimator's state, as `harmonium.distributed` takes them.
+
+    Raises:
+        InputError: the state has arrays, but no method `axes`.
+    """
+    if not jax.tree.leaves(state):
+        return state
+    if not hasattr(state, "axes"):
+        raise InputError(f"the estimator's state, a {type(state).__name__}, has no method axes that names its arrays' axes")
+    return state.axes()
 
 
 def places(state: Any, hidden_shards: int) -> Any:

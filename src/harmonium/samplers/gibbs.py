@@ -24,6 +24,10 @@ class Chains(NamedTuple):
     v: Any
     h: Any
 
+    def axes(self) -> Chains:
+        """The names of every array's axes."""
+        return Chains("chain visible", "chain hidden")
+
     def places(self, _hidden_shards: int) -> Chains:
         """Where they lie on a mesh."""
         return Chains(PartitionSpec(DATA), PartitionSpec(DATA, HIDDEN))

@@ -39,6 +39,10 @@ class Tempered(NamedTuple):
         """Rung number -> its machine, the top being `rbm`."""
         return lambda i: model.interpolate(self.base, rbm, self.betas[i])
 
+    def axes(self) -> Tempered:
+        """The names of every array's axes."""
+        return Tempered(self.rungs.axes(), "", model.logical_axes(self.base))
+
     def places(self, hidden_shards: int) -> Tempered:
         """Where they lie on a mesh."""
         return Tempered(self.rungs.places(), PartitionSpec(), model.places(self.base, hidden_shards))

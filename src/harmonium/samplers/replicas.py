@@ -53,6 +53,10 @@ class Replicas(NamedTuple):
     round_trips: Any
     steps: Any
 
+    def axes(self) -> Replicas:
+        """The names of every array's axes."""
+        return Replicas("rung chain visible", "rung chain hidden", "", "", "rung chain", "", "")
+
     def places(self) -> Replicas:
         """Where they lie on a mesh."""
         chains, one = PartitionSpec(None, DATA), PartitionSpec()

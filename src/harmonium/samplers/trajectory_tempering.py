@@ -50,6 +50,10 @@ class Trajectory(NamedTuple):
 
         return chosen
 
+    def axes(self) -> Trajectory:
+        """The names of every array's axes."""
+        return Trajectory(model.logical_axes(self.machines, "rung"), "", self.rungs.axes(), model.logical_axes(self.last))
+
     def places(self, hidden_shards: int) -> Trajectory:
         """Where they lie on a mesh."""
         machines, last = model.places(self.machines, hidden_shards, None), model.places(self.last, hidden_shards)
