@@ -259,7 +259,7 @@ def test_data(capsys, command, file, words):
             "reconstruct m.safetensors nan.npy",
             "nan in row 1, column 1; every value must be a finite number; to fill missing cells",
         ),
-        (f"step {W} --data nan.npy", "to fill missing cells first: harmonium complete"),
+        (f"step {W} --data nan.npy", "to fill missing cells first: harmonium impute"),
         ("train nothing.npy", "no values to learn from"),
         ("data nothing.npy", "no values to learn from"),
     ]

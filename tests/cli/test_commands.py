@@ -19,7 +19,7 @@ from conftest import LECTURE, SMALL
 
 import harmonium as hm
 from harmonium import Categorical
-from harmonium.cli import COMMANDS, run, show
+from harmonium.cli import COMMANDS, run
 
 WEIGHTS = ["--weights", "0.5 0.5; 0.5 0.5"]
 TINY = ["--hidden", "4", "--updates", "50", "--chains", "20"]
@@ -195,7 +195,7 @@ def test_lecture_commands_print_aligned_tables(command, which):
 
 @pytest.mark.parametrize("width", [20, 60, 80])
 def test_no_number_is_cut_in_a_narrow_terminal(command, monkeypatch, width):
-    monkeypatch.setattr(show, "PIPED_WIDTH", width)
+    monkeypatch.setattr("harmonium.cli.output.PIPED_WIDTH", width)
     text = command("conditional", *WEIGHTS, "--given", "v=01")
     assert "…" not in text
     row = next(line for line in text.splitlines() if "0.387455619" in line)

@@ -1,4 +1,4 @@
-"""The commands for tables, as a user runs them: train, data, complete, score, explain, sample, evaluate."""
+"""The commands for tables, as a user runs them: train, data, impute, score, explain, sample, evaluate."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_training_keeps_the_schema_and_can_be_repeated(said, trained):
 
 
 def test_completing_a_file(said):
-    result = said("complete run survey.csv --method exact --out full.csv --json")
+    result = said("impute run survey.csv --method exact --out full.csv --json")
     frame = read_frame("full.csv")
     assert list(frame.columns) == ["id", "age", "region", "sex", "answer"]
     assert all(None not in cells for cells in frame.columns.values())
@@ -94,11 +94,11 @@ def float_or_text(text):
 
 
 def test_drawing_completions(said):
-    result = said("complete run survey.csv --draws 3 --out draws.parquet --json")
+    result = said("impute run survey.csv --draws 3 --out draws.parquet --json")
     frame = read_frame("draws.parquet")
     assert frame.columns["draw"].tolist() == [1] * 61 + [2] * 61 + [3] * 61
     assert result["draws"] == 3
-    assert "row" in said("complete run survey.csv --sweeps 20")
+    assert "row" in said("impute run survey.csv --sweeps 20")
 
 
 def test_scoring_rows_and_cells(said):
@@ -161,7 +161,7 @@ def test_zeros_and_ones_alone_are_taken_as_they_are(said):
     assert hm.io.load_described("csv")[2]["notes"]["schema"] is None
     # Such a machine completes tables too.
     Path("holes.csv").write_text("d,b,a,c\n1,,0,1\n")
-    done = said("complete csv holes.csv --json")
+    done = said("impute csv holes.csv --json")
     assert done["cells"][0]["column"] == "b"
     assert done["table"]["a"] == [0]
 
@@ -174,9 +174,9 @@ def test_arrays_may_have_missing_cells(said):
     rbm = hm.load("array")
     result = said("evaluate array holes.npy --json")
     assert result["log_likelihood"]["mean"] == pytest.approx(hm.evaluate(rbm, v).mean)
-    said("complete array holes.npy --out filled.npy")
+    said("impute array holes.npy --out filled.npy")
     np.testing.assert_array_equal(np.load("filled.npy"), hm.impute(rbm, v).values)
-    said("complete array holes.npy --draws 2 --out drawn.npy")
+    said("impute array holes.npy --draws 2 --out drawn.npy")
     np.testing.assert_array_equal(np.load("drawn.npy"), hm.impute(rbm, v, 2).draws)
     assert said("score array holes.npy --json")["mean"] == pytest.approx(hm.log_prob(rbm, v).value.mean())
     assert said("data holes.npy --json")["missing"] == np.isnan(v).sum()
@@ -197,14 +197,14 @@ def test_one_hot_columns_and_numbers_of_categories_are_the_same_table(said):
     np.save("one_hot.npy", [[0, 0, 1, np.nan, np.nan]])
     Path("one_hot.csv").write_text("a,b,c,d,e\n0,0,1,,\n")
     Path("numbers.csv").write_text("x,y\n2,\n")
-    done = [said(f"complete one_hot.safetensors {name} --json") for name in ("one_hot.npy", "one_hot.csv", "numbers.csv")]
+    done = [said(f"impute one_hot.safetensors {name} --json") for name in ("one_hot.npy", "one_hot.csv", "numbers.csv")]
     assert done[0] == done[1] == done[2]
     assert done[0]["table"] == {"v1": [2], "v2": [1]}
 
 
 @pytest.mark.slow
 def test_reconstructing_and_diagnosing_a_table(said):
-    said("complete run survey.csv --out whole.csv --overwrite")
+    said("impute run survey.csv --out whole.csv --overwrite")
     said("reconstruct run whole.csv --draws 50 --out back.csv")
     rbm, schema = tabular.load("run")
     expected = schema.decode(hm.reconstruct(rbm, schema.encode(read_frame("whole.csv")), 50))
@@ -230,8 +230,8 @@ def test_reconstructing_and_diagnosing_a_table(said):
         ("train digits --ignore id", "is for the columns of a .csv or .parquet file"),
         ("train survey.csv --schema nowhere.toml", "nowhere.toml cannot be read"),
         ("train survey.csv --ignore id --test new.csv", "--test new.csv: column 'region': 'west'"),
-        ("complete run new.csv", "column 'region': 'west' in row 1 is none of its values (east, north, south)"),
-        ("complete run lacking.csv", "lacks the column 'sex'"),
+        ("impute run new.csv", "column 'region': 'west' in row 1 is none of its values (east, north, south)"),
+        ("impute run lacking.csv", "lacks the column 'sex'"),
         ("score run mixed.csv", "column 'age': 'old' in row 1 is not a number"),
         ("score run infinite.csv", "column 'age' has inf in row 1"),
         ("score run twice.csv", "2 columns called 'age'"),
@@ -241,9 +241,9 @@ def test_reconstructing_and_diagnosing_a_table(said):
         ("score run survey.npy", ".csv or .parquet file"),
         ("score run survey.csv --top -1", "--top"),
         ("explain run survey.csv --row 62", "there is no row 61"),
-        ("complete run survey.csv --out survey.csv", "exists already"),
-        ("complete run survey.csv --out x.txt", "must end with .csv or .parquet"),
-        ("complete run survey.csv --draws -1", "--draws"),
+        ("impute run survey.csv --out survey.csv", "exists already"),
+        ("impute run survey.csv --out x.txt", "must end with .csv or .parquet"),
+        ("impute run survey.csv --draws -1", "--draws"),
         ("sample run --clamp region", "write NAME=VALUE"),
         ("sample run --clamp color=red", "no column 'color'"),
         ("sample run --clamp region=west", "'west' in row 1 is none of its values"),
@@ -252,11 +252,11 @@ def test_reconstructing_and_diagnosing_a_table(said):
         ("evaluate run digits", ".csv or .parquet file"),
         (
             "reconstruct run survey.csv",
-            "column 'region' has no value in row 1; to fill missing cells first: harmonium complete",
+            "column 'region' has no value in row 1; to fill missing cells first: harmonium impute",
         ),
-        ("diagnose run survey.csv", "column 'region' has no value in row 1; to fill missing cells first: harmonium complete"),
+        ("diagnose run survey.csv", "column 'region' has no value in row 1; to fill missing cells first: harmonium impute"),
         ("reconstruct run survey.csv --out x.npy", "must end with .csv or .parquet"),
-        ("complete run survey.csv --out x.npy", "must end with .csv or .parquet"),
+        ("impute run survey.csv --out x.npy", "must end with .csv or .parquet"),
     ],
 )
 def test_mistakes(said, command, words):

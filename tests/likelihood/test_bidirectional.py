@@ -12,7 +12,7 @@ from conftest import random_machine
 
 import harmonium as hm
 from harmonium import exact, model
-from harmonium.cli.show import plain
+from harmonium.cli.output import plain
 from harmonium.exact import missing
 from harmonium.likelihood import (
     bidirectional_ais,

@@ -11,12 +11,13 @@ import sys
 import traceback
 from collections.abc import Sequence
 from importlib import import_module
+from importlib.util import find_spec
 
 COMMANDS = (
     "train",
     "evaluate",
     "diagnose",
-    "complete",
+    "impute",
     "score",
     "explain",
     "sample",
@@ -63,7 +64,9 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"harmonium {__version__}")
     commands = top.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
     for name in COMMANDS:
-        module = import_module(f"harmonium.cli.{name}_command")
+        module = import_module(
+            f"harmonium.cli.{name}" if find_spec(f"harmonium.cli.{name}") else f"harmonium.cli.{name}_command"
+        )
         command = commands.add_parser(
             name,
             help=(module.__doc__ or "").splitlines()[0],

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harmonium.cli.show import plain
+from harmonium.cli.output import plain
 from harmonium.errors import InputError
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from harmonium.cli.tables import said_of_columns
+from harmonium.cli.inputs import said_of_columns
 from harmonium.errors import InputError
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from harmonium.cli import runs
 from harmonium.cli.checkpoints import Keeper
-from harmonium.cli.show import console
+from harmonium.cli.output import console
 from harmonium.cli.stopping import Stopping
 from harmonium.cli.team import Team
 from harmonium.errors import reason

@@ -101,7 +101,7 @@ def _digest(rows: np.ndarray | Streamed) -> str | None:
 def save(rbm: RBM, base_rate: Units, folder: Path, dataset: Dataset, config: dict[str, Any]) -> None:
     """Write the model file of the run."""
     from harmonium import io
-    from harmonium.cli.show import plain
+    from harmonium.cli.output import plain
 
     notes = {
         "trained_on": dataset.name,

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harmonium.cli import runs
-from harmonium.cli.evaluate_command import evaluated, print_warnings
-from harmonium.cli.show import console, print_table
+from harmonium.cli.evaluate import evaluated, print_warnings
+from harmonium.cli.output import console, print_table
 
 if TYPE_CHECKING:
     from jax.sharding import Mesh

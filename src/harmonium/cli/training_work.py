@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 from harmonium.cli import checkpoints, runs, training_record
 from harmonium.cli.cluster import Place
 from harmonium.cli.compiled import keep_compiled_code
-from harmonium.cli.machine import layer
+from harmonium.cli.inputs import show_schema
+from harmonium.cli.output import print_json
 from harmonium.cli.processes import PLACEMENT
-from harmonium.cli.show import print_json
+from harmonium.cli.small_model import layer
 from harmonium.cli.stopping import Stopping
-from harmonium.cli.tables import show_schema
 from harmonium.cli.team import Team, team
 from harmonium.cli.training_data import dataset_of
 from harmonium.cli.training_progress import follow

@@ -19,7 +19,7 @@ import numpy as np
 
 from harmonium.errors import InputError
 
-FILL = "to fill missing cells first: harmonium complete MODEL TABLE --out FILE"
+FILL = "to fill missing cells first: harmonium impute MODEL TABLE --out FILE"
 """The way out where cells may not be missing."""
 MISSING = ("", "na", "n/a", "nan", "null", "#n/a", "?")
 """What a cell of a CSV file without a value holds, in small letters or large."""

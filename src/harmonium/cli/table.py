@@ -9,8 +9,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from harmonium.cli.machine import add_machine, machine
-from harmonium.cli.show import console, print_json, print_table, units_text
+from harmonium.cli.output import console, print_json, print_table, units_text
+from harmonium.cli.small_model import add_machine, machine
 
 if TYPE_CHECKING:
     from harmonium.lecture import Marginal, Table

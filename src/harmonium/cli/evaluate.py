@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 from harmonium.cli import processes
 from harmonium.cli.cluster import Place
-from harmonium.cli.machine import add_seed, number
-from harmonium.cli.show import console, print_json, staged_progress
+from harmonium.cli.output import console, print_json, staged_progress
+from harmonium.cli.small_model import add_seed, number
 from harmonium.cli.team import Team, team
 from harmonium.errors import InputError
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import argparse
 
-from harmonium.cli.machine import add_machine, machine
-from harmonium.cli.show import console, print_json, print_table, units_text
+from harmonium.cli.output import console, print_json, print_table, units_text
+from harmonium.cli.small_model import add_machine, machine
 from harmonium.errors import InputError
 
 EXAMPLE = """\

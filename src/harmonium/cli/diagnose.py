@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harmonium.cli import runs
-from harmonium.cli.evaluate_command import add_rows, rows_of
-from harmonium.cli.machine import add_seed
-from harmonium.cli.show import console, print_json
+from harmonium.cli.evaluate import add_rows, rows_of
+from harmonium.cli.output import console, print_json
+from harmonium.cli.small_model import add_seed
 
 if TYPE_CHECKING:
     import numpy as np

@@ -10,9 +10,9 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from harmonium.cli import table_command
-from harmonium.cli.machine import add_machine, add_seed, check_energies, machine, number
-from harmonium.cli.show import console, print_json, print_table, units_text
+from harmonium.cli import table as tables_of
+from harmonium.cli.output import console, print_json, print_table, units_text
+from harmonium.cli.small_model import add_machine, add_seed, check_energies, machine, number
 from harmonium.errors import InputError
 
 if TYPE_CHECKING:
@@ -119,8 +119,8 @@ def _as_dict(rbm: RBM, taken: list[Step], before: tuple[float, float], tables: l
         "steps": [
             {"probability": np.exp(step.log_probability), "reconstruction": np.exp(step.log_reconstruction)} for step in taken
         ],
-        "before": table_command.as_dict(rbm, tables[0]),
-        "after": table_command.as_dict(last.after, tables[1]),
+        "before": tables_of.as_dict(rbm, tables[0]),
+        "after": tables_of.as_dict(last.after, tables[1]),
     }
     if last.trace is not None:
         names = ("v", "h", "v_reconstructed", "h_reconstructed")

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import argparse
 
-from harmonium.cli.machine import add_seed
-from harmonium.cli.show import console, print_json, print_table
-from harmonium.cli.tables import add_columns, said_of_columns, show_schema
+from harmonium.cli.inputs import add_columns, said_of_columns, show_schema
+from harmonium.cli.output import console, print_json, print_table
+from harmonium.cli.small_model import add_seed
 from harmonium.errors import InputError
 
 EXAMPLE = """\

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from harmonium.cli.show import console, plain, print_json, print_table
+from harmonium.cli.output import console, plain, print_json, print_table
 
 if TYPE_CHECKING:
     from harmonium.units import Units

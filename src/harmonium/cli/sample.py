@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harmonium.cli import runs
-from harmonium.cli.machine import add_seed, held, image_shape
-from harmonium.cli.show import print_json, units_text
-from harmonium.cli.tables import check_table_out, write_table
+from harmonium.cli.inputs import check_table_out, write_table
+from harmonium.cli.output import print_json, units_text
+from harmonium.cli.small_model import add_seed, held, image_shape
 from harmonium.errors import InputError
 
 if TYPE_CHECKING:

@@ -11,11 +11,11 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from harmonium.cli.evaluate_command import add_rows, rows_of
-from harmonium.cli.machine import add_seed, image_shape
-from harmonium.cli.sample_command import add_out, check_out, write_out
-from harmonium.cli.show import console, print_json
-from harmonium.cli.tables import check_table_out, write_table
+from harmonium.cli.evaluate import add_rows, rows_of
+from harmonium.cli.inputs import check_table_out, write_table
+from harmonium.cli.output import console, print_json
+from harmonium.cli.sample import add_out, check_out, write_out
+from harmonium.cli.small_model import add_seed, image_shape
 
 EXAMPLE = """\
 example:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import argparse
 
-from harmonium.cli.machine import add_seed
-from harmonium.cli.show import console, print_json
-from harmonium.cli.tables import add_model_and_table, cell_text, machine_and_table
+from harmonium.cli.inputs import add_model_and_table, cell_text, machine_and_table
+from harmonium.cli.output import console, print_json
+from harmonium.cli.small_model import add_seed
 
 EXAMPLE = """\
 example:

@@ -128,7 +128,7 @@ def said_of_columns(options: argparse.Namespace) -> tuple[dict[str, Any], list[s
 
 def show_schema(schema: Schema, stderr: bool = False) -> None:
     """Print the columns, what they are taken for, and which are left out."""
-    from harmonium.cli.show import console, print_table
+    from harmonium.cli.output import console, print_table
 
     rows = [[column.name, column.kind, _values(column)] for column in schema.columns]
     rows += [[name, "ignored", reason] for name, reason in schema.ignored.items()]

@@ -12,9 +12,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from harmonium.cli import runs
-from harmonium.cli.machine import add_seed
-from harmonium.cli.show import console, print_json, print_table
-from harmonium.cli.tables import (
+from harmonium.cli.inputs import (
     SUFFIXES,
     add_model_and_table,
     add_table_out,
@@ -23,15 +21,17 @@ from harmonium.cli.tables import (
     machine_and_table,
     write_table,
 )
+from harmonium.cli.output import console, print_json, print_table
+from harmonium.cli.small_model import add_seed
 
 if TYPE_CHECKING:
     import numpy as np
 
 EXAMPLE = """\
 example:
-  harmonium complete runs/survey survey.csv --out completed.csv
-  harmonium complete runs/survey survey.csv --draws 20 --out imputations.csv
-  harmonium complete runs/images holes.npy --out filled.npy
+  harmonium impute runs/survey survey.csv --out completed.csv
+  harmonium impute runs/survey survey.csv --draws 20 --out imputations.csv
+  harmonium impute runs/images holes.npy --out filled.npy
 """
 
 SHOWN = 30

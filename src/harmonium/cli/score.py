@@ -11,9 +11,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from harmonium.cli.machine import add_seed
-from harmonium.cli.show import console, print_json, print_table
-from harmonium.cli.tables import add_model_and_table, add_table_out, cell_text, check_table_out, machine_and_table, write_table
+from harmonium.cli.inputs import add_model_and_table, add_table_out, cell_text, check_table_out, machine_and_table, write_table
+from harmonium.cli.output import console, print_json, print_table
+from harmonium.cli.small_model import add_seed
 
 EXAMPLE = """\
 example:
