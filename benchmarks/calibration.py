@@ -97,10 +97,10 @@ def main() -> None:
                 row[start] = {
                     "lower": found.lower,
                     "upper": found.upper,
-                    "bridge": found.bridge.value,
+                    "bar": found.bar.value,
                     "covered": bool(found.lower <= truth <= found.upper),
                     "ess": min(found.ess_forward, found.ess_reverse),
-                    "met": found.samples.met,
+                    "converged": found.samples.converged,
                     "z": found.samples.z,
                     "round_trips": found.samples.round_trips,
                     "temperatures": found.temperatures,

@@ -89,7 +89,7 @@ def by_rbm(schema: Schema, hidden: np.ndarray) -> Told:
     return Told(*_translated(own.schema, schema, found), seconds)
 
 
-def _translated(own: Schema, schema: Schema, found: imputation.Completion) -> tuple[np.ndarray, np.ndarray]:
+def _translated(own: Schema, schema: Schema, found: imputation.Imputation) -> tuple[np.ndarray, np.ndarray]:
     mean = np.zeros((len(found.mean), schema.width))
     deviation = np.ones_like(mean)
     columns = {column.name: column for column in own.columns}

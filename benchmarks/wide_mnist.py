@@ -14,7 +14,7 @@ import numpy as np
 import harmonium as hm
 from benchmarks import here
 from benchmarks.mnist_race import of_harmonium
-from harmonium.likelihood import on_other_rows
+from harmonium.likelihood import evaluate_with
 
 HELD_OUT = 2_000
 FOLLOWED = 10_000
@@ -30,8 +30,8 @@ def main(folder: Path, out: Path, hidden: int, minutes: float, seconds: float = 
     report = hm.evaluate(state.rbm, test, base_rate=base_rate, seconds=seconds)
     values = {
         "test": report,
-        f"held out ({HELD_OUT:,})": on_other_rows(report, state.rbm, valid),
-        f"training (first {FOLLOWED:,})": on_other_rows(report, state.rbm, train[:FOLLOWED]),
+        f"held out ({HELD_OUT:,})": evaluate_with(report, state.rbm, valid),
+        f"training (first {FOLLOWED:,})": evaluate_with(report, state.rbm, train[:FOLLOWED]),
     }
     lines = [[rows, str(value), f"{value.upper - value.lower:.2f}"] for rows, value in values.items()]
     told = f"784x{hidden}, {minutes:g} minutes: {kept[-1][0]:.0f} s, {state.step:,} updates"

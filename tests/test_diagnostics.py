@@ -337,7 +337,9 @@ def test_the_report_has_a_verdict_on_everything(quick):
     stages = []
     # Trained on one row only, as far as the report knows.
     train = np.repeat(data[:1], 80, axis=0)
-    report = diagnostics.report(rbm, data[:100], train, chains=100, sweeps=300, rungs=3, stage=stages.append)
+    report = diagnostics.diagnose(
+        rbm, data[:100], train, chains=100, sweeps=300, rungs=3, progress=lambda stage, _: stages.append(stage)
+    )
     assert report.accuracy.verdict.ok
     assert not report.train_accuracy.verdict.ok
     assert len(stages) == 4
@@ -353,15 +355,15 @@ def test_the_report_has_a_verdict_on_everything(quick):
         "spectrum",
     ]
     assert report.drawn == "by enumeration"
-    names = [verdict.name for verdict in diagnostics.report(rbm, data, chains=100, sweeps=300, rungs=3).verdicts]
+    names = [verdict.name for verdict in diagnostics.diagnose(rbm, data, chains=100, sweeps=300, rungs=3).verdicts]
     assert "overfitting" not in names
     assert "privacy loss" not in names
 
 
 def test_rows_of_a_large_machine_are_drawn_by_chains(quick, monkeypatch):
     rbm, data, _ = quick
-    monkeypatch.setattr(import_module("harmonium.diagnostics.report"), "EXACT_SECONDS", 0)
-    report = diagnostics.report(rbm, data, chains=100, sweeps=300, rungs=3)
+    monkeypatch.setattr(import_module("harmonium.diagnostics.diagnose"), "EXACT_SECONDS", 0)
+    report = diagnostics.diagnose(rbm, data, chains=100, sweeps=300, rungs=3)
     assert "Gibbs chains of 300 sweeps" in report.drawn
     accuracy = report.accuracy
     assert abs(accuracy.accuracy - accuracy.expected) < z_limit(1) * accuracy.standard_error
@@ -386,8 +388,8 @@ def test_bad_input(two_by_two):
         (lambda: diagnostics.adversarial_accuracy(rows, rows * np.nan), "synthetic: every value must be a finite"),
         (lambda: diagnostics.hidden_units(two_by_two, rows[0]), "must have shape"),
         (lambda: diagnostics.spectrum(two_by_two, rows[:1]), "at least 2"),
-        (lambda: diagnostics.report(two_by_two, rows, rows[:, :1]), "train must have 2 columns"),
-        (lambda: diagnostics.report(two_by_two, rows, chains=0), "chains"),
+        (lambda: diagnostics.diagnose(two_by_two, rows, rows[:, :1]), "train must have 2 columns"),
+        (lambda: diagnostics.diagnose(two_by_two, rows, chains=0), "chains"),
     ):
         with pytest.raises(hm.InputError, match=words):
             call()

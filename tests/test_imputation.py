@@ -1,4 +1,4 @@
-"""Rows with missing cells against sums over everything: p(v_o), the law of the missing cells, and each cell's surprise."""
+"""Rows with missing cells against sums over everything: p(v_o), the law of the missing cells, and each cell's surprisal."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import harmonium as hm
-from harmonium import diagnostic_plots, diagnostics, plots
+from harmonium import diagnostics, plots
 
 
 def image_of(axes):
@@ -85,7 +85,7 @@ def relaxed(draws: int = 41) -> diagnostics.Relaxation:
 def test_energies_show_both_starts_and_the_component_that_differs_most():
     chains = relaxed()
     mixing = diagnostics.mixing(chains)
-    energy, component, correlation = diagnostic_plots.energies(chains, mixing).axes
+    energy, component, correlation = plots.energies(chains, mixing).axes
     noise, data = energy.lines
     assert (noise.get_label(), data.get_label()) == ("from noise", "from data")
     np.testing.assert_array_equal(noise.get_xdata()[[0, -1]], [0, 200])
@@ -98,7 +98,7 @@ def test_energies_show_both_starts_and_the_component_that_differs_most():
 
 def test_swap_rates_stand_between_their_betas():
     swaps = diagnostics.Swaps(np.array([0, 0.3, 1]), np.array([0.5, 0.2]), 12, 100, np.zeros((4, 100, 2)))
-    (axes,) = diagnostic_plots.swap_rates(swaps).axes
+    (axes,) = plots.swap_rates(swaps).axes
     values, edges, _ = axes.patches[0].get_data()
     np.testing.assert_array_equal(values, [0.5, 0.2])
     np.testing.assert_array_equal(edges, [0, 0.3, 1])
@@ -107,11 +107,11 @@ def test_swap_rates_stand_between_their_betas():
 
 def test_histograms_count_every_parameter():
     rbm = hm.RBM(hm.Binary(np.arange(5.0)), hm.Spin(np.zeros(2)), np.ones((5, 2)))
-    panels = diagnostic_plots.weight_histograms(rbm).axes
+    panels = plots.weight_histograms(rbm).axes
     assert [axes.get_xlabel() for axes in panels] == ["weights", "visible bias", "hidden bias"]
     assert [sum(bar.get_height() for bar in axes.patches) for axes in panels] == [10, 5, 2]
     mixed = hm.Mixed((hm.Categorical(np.zeros(3), (3,)), hm.Gaussian(np.zeros(2), np.ones(2))))
-    panels = diagnostic_plots.weight_histograms(hm.RBM(mixed, hm.Binary(np.zeros(2)), np.ones((5, 2)))).axes
+    panels = plots.weight_histograms(hm.RBM(mixed, hm.Binary(np.zeros(2)), np.ones((5, 2)))).axes
     names = ["weights", "visible parts 0 bias", "visible parts 1 bias", "visible parts 1 precision", "hidden bias"]
     assert [axes.get_xlabel() for axes in panels] == names
 
@@ -119,7 +119,7 @@ def test_histograms_count_every_parameter():
 def test_hidden_activations_are_sorted_and_units_named():
     activity = np.array([[0.1, 0.9, 0.5], [0.1, 0.8, 0.0], [0.2, 0.7, 1.0]])
     hidden = diagnostics.HiddenUnits(activity, [], [], [], [])
-    axes, _ = diagnostic_plots.hidden_activations(hidden).axes
+    axes, _ = plots.hidden_activations(hidden).axes
     (image,) = axes.get_images()
     shown = np.asarray(image.get_array())
     assert [label.get_text() for label in axes.get_xticklabels()] == ["h2", "h3", "h1"]
@@ -130,7 +130,7 @@ def test_hidden_activations_are_sorted_and_units_named():
 
 def test_the_spectrum_shows_both_series_and_what_counts_as_learnt():
     found = diagnostics.Spectrum(np.array([9.0, 5, 1]), np.array([2.0, 1, 0.5, 1e-17]), 4.0, 2, 1, np.ones(2), 0.1)
-    (axes,) = diagnostic_plots.spectrum(found).axes
+    (axes,) = plots.spectrum(found).axes
     np.testing.assert_array_equal(axes.lines[0].get_ydata(), [9, 5, 1])
     np.testing.assert_array_equal(axes.lines[1].get_ydata(), [2, 1, 0.5])
     np.testing.assert_array_equal(axes.lines[2].get_ydata(), [4, 4])

@@ -1,7 +1,7 @@
 """Write docs/architecture.md from the import contract in pyproject.toml and the first lines of the modules.
 
-    python tools/architecture.py            rewrites the page
-    python tools/architecture.py --check    fails if the page is out of date
+python tools/architecture.py            rewrites the page
+python tools/architecture.py --check    fails if the page is out of date
 """
 
 from __future__ import annotations

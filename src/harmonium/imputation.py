@@ -1,4 +1,4 @@
-"""Rows with missing cells: their most probable values and draws of them, how likely rows are, and which cells surprise.
+"""Rows with missing cells: their most probable values and draws of them, how likely rows are, and which cells are unexpected.
 
 Rows are arrays `[n, V]` with NaN where a cell is missing; a unit of several columns is missing as a whole. Nothing here is
 a mean-field value: what is said of a cell is of p(cell | observed cells), exact where the hidden layer can be enumerated in
@@ -32,13 +32,13 @@ from harmonium.units import Units
 CHAINS, SWEEPS = 20, 200
 BLOCK_ELEMENTS = 1 << 21
 """Rows x chains x columns of the wider layer at a time."""
-SURPRISE_DRAWS = 50
-"""Completions over which the surprise of a cell is averaged in a row of which others are missing."""
+SURPRISAL_DRAWS = 50
+"""Completions over which the surprisal of a cell is averaged in a row of which others are missing."""
 PANELS, NODES, REACH = 8, 16, 20.0
 """Of the quadrature over a real cell: panels, at least, on either side, points of each, and deviations beyond extreme means."""
 
 
-class Completion(NamedTuple):
+class Imputation(NamedTuple):
     """Rows whose missing cells are filled.
 
     `values [n, V]`: the most probable state of each missing unit given the observed cells, of units of a continuum the mean.
@@ -53,7 +53,7 @@ class Completion(NamedTuple):
     method: str
 
 
-class Score(NamedTuple):
+class LogProbs(NamedTuple):
     """How likely rows are: `value [n]` in nats, ln p(v_o) if `log_partition` is known and ln p(v_o) + ln Z if it is None.
 
     `error [n]`: standard errors, zero where exact. `method`: how.
@@ -65,7 +65,7 @@ class Score(NamedTuple):
     method: str
 
 
-class Surprise(NamedTuple):
+class Surprisal(NamedTuple):
     """`nats [n, units]`: -ln p(v_i | the row's other observed cells), of real units of the density, NaN where missing.
 
     `expected [n, V]`: E[v_i | the others], of binary and one-hot columns probabilities; NaN where missing.
@@ -85,7 +85,7 @@ def impute(
     sweeps: int = SWEEPS,
     expected: bool = False,
     seed: int = 0,
-) -> Completion:
+) -> Imputation:
     """Fill the missing cells (NaN) of `v [n, V]`; observed cells stay as they are.
 
     Args:
@@ -125,10 +125,10 @@ def impute(
     if count and said == "exact" and draws:
         drawn[:, holes] = enumerated.draw_missing(rbm, some, draws, key)
     deviation = np.where(np.isnan(rows), np.sqrt(np.maximum(square - mean**2, 0)), 0)
-    return Completion(np.where(np.isnan(rows), nearest_states(rbm.visible, mean), rows), mean, deviation, drawn, said)
+    return Imputation(np.where(np.isnan(rows), nearest_states(rbm.visible, mean), rows), mean, deviation, drawn, said)
 
 
-def log_prob(rbm: RBM, v: Any, *, log_partition: float | None = None, seed: int = 0) -> Score:
+def log_prob(rbm: RBM, v: Any, *, log_partition: float | None = None, seed: int = 0) -> LogProbs:
     """ln p(v_o) of each row of `v [n, V]`, NaN where cells are missing; up to the constant ln Z where that is not to be had.
 
     ln Z is enumerated if that takes some ten seconds. Rows with few observed cells are likelier than others: they say less.
@@ -137,16 +137,16 @@ def log_prob(rbm: RBM, v: Any, *, log_partition: float | None = None, seed: int 
         log_partition: ln Z if at hand.
 
     Raises:
-        InputError: as `complete`.
+        InputError: as `impute`.
     """
     rows = _rows(rbm, v)
     if log_partition is None and likelihood.can_be_exact(rbm):
         log_partition = exact.log_partition(rbm)
     found = of_rows.log_weights(rbm, rows, _checks.seed(seed))
-    return Score(found.value - (log_partition or 0.0), found.error, log_partition, found.method)
+    return LogProbs(found.value - (log_partition or 0.0), found.error, log_partition, found.method)
 
 
-def surprisal(rbm: RBM, v: Any, *, draws: int = SURPRISE_DRAWS, seed: int = 0) -> Surprise:
+def surprisal(rbm: RBM, v: Any, *, draws: int = SURPRISAL_DRAWS, seed: int = 0) -> Surprisal:
     """How unexpected each cell is in view of the rest of its row: -ln p(v_i | v_-i), from free energies.
 
     Exact in complete rows (for real units by quadrature). Where others of the row's cells are missing it is averaged over
@@ -156,7 +156,7 @@ def surprisal(rbm: RBM, v: Any, *, draws: int = SURPRISE_DRAWS, seed: int = 0) -
         v: `[n, V]`, NaN where cells are missing. draws: of the missing cells.
 
     Raises:
-        InputError: as `complete`.
+        InputError: as `impute`.
     """
     rows = _rows(rbm, v)
     absent = np.isnan(rows)
@@ -175,7 +175,7 @@ def surprisal(rbm: RBM, v: Any, *, draws: int = SURPRISE_DRAWS, seed: int = 0) -
         expected[holes] = (share * means).sum(axis=0)
     expected[absent] = np.nan
     nats[absent[:, rbm.visible.boundaries[:-1]]] = np.nan
-    return Surprise(nats, expected)
+    return Surprisal(nats, expected)
 
 
 def nearest_states(units: Units, mean: np.ndarray) -> np.ndarray:
@@ -285,7 +285,7 @@ def _grids(rbm: RBM) -> dict[int, tuple[np.ndarray, np.ndarray]]:
     """
     lowest, highest = rbm.hidden.ranges
     if not np.isfinite([lowest, highest]).all():
-        raise InputError(f"a cell's surprise needs hidden units of bounded values here, but those of {rbm!r} are not")
+        raise InputError(f"a cell's surprisal needs hidden units of bounded values here, but those of {rbm!r} are not")
     ends = np.stack([rbm.weights * lowest, rbm.weights * highest])
     with jax.enable_x64(True):
         inputs = np.stack([ends.min(axis=0).sum(axis=-1), ends.max(axis=0).sum(axis=-1)])

@@ -18,6 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import PartitionSpec
+from jax.typing import ArrayLike
 
 from harmonium import _pytree
 from harmonium.errors import InputError
@@ -250,6 +251,23 @@ def validate(rbm: Any) -> RBM:
                 f"{strongest:.3g}, and must be below 1); scale the weights down, or the precisions up"
             )
     return rbm
+
+
+def check_rows(
+    rbm: RBM, data: ArrayLike, name: str = "data", least: int = 1, *, missing: bool = False, expected: bool = False
+) -> np.ndarray:
+    """`data` as rows `[n, V]` in the domain of the visible units, n being `least` or more.
+
+    Args:
+        missing: NaN stands for a missing cell. expected: cells may hold expected values, as gray levels.
+
+    Raises:
+        InputError: a malformed model, another shape, or a value outside the domain.
+    """
+    rows = validate(rbm).visible.check(data, name, missing, expected)
+    if rows.ndim != 2 or len(rows) < least:
+        raise InputError(f"{name} must have shape [n, {rbm.visible.size}] with n at least {least}, but has {list(rows.shape)}")
+    return rows
 
 
 def validate_layer(what: str, layer: Any) -> None:

@@ -408,7 +408,7 @@ def test_an_estimate_of_a_small_machine_contains_its_exact_value(as_json):
     assert exact["effective_sample_size"] is None
     assert found["lower"] <= exact["mean"] <= found["upper"]
     assert found["effective_sample_size"] > 10
-    assert found["details"]["starts_met"] is True
+    assert found["details"]["tempering_converged"] is True
     assert found["warnings"] == []
 
 
@@ -416,13 +416,13 @@ def test_an_estimate_of_a_small_machine_contains_its_exact_value(as_json):
 def test_doubts_are_printed_and_in_the_json(command, as_json, monkeypatch):
     from harmonium.likelihood import evaluation
 
-    monkeypatch.setattr(evaluation, "WIDEST", 1e-9)
+    monkeypatch.setattr(evaluation, "MAX_WIDTH", 1e-9)
     run = as_json("train", "digits", *TINY)["run"]
     arguments = ("evaluate", run, "digits", "--estimate", "--seconds", "1", "--runs", "20")
     assert "warning: the interval is" in command(*arguments)
     found = as_json(*arguments)["log_likelihood"]
     assert "allow more --seconds" in found["warnings"][0]
-    assert found["details"]["conservative_log_likelihood"] < found["upper"] + 1
+    assert found["details"]["raise_log_likelihood"] < found["upper"] + 1
 
 
 @pytest.mark.parametrize("kinds", [("spin", "spin"), ("spin", "binary")])

@@ -123,10 +123,10 @@ def test_a_machine_and_data_without_anything_in_them(command):
 
 
 def test_a_source_that_holds_rows_out(capsys, monkeypatch):
-    def report(rbm, held_out, train, **settings):
+    def diagnose(rbm, held_out, train, **settings):
         raise hm.InputError(f"{len(held_out)} rows held out, {len(train)} for training, {settings['sweeps']} sweeps")
 
-    monkeypatch.setattr("harmonium.diagnostics.report", report)
+    monkeypatch.setattr("harmonium.diagnostics.diagnose", diagnose)
     hm.save(hm.RBM(hm.Binary(np.zeros(64)), hm.Binary(np.zeros(2)), np.zeros((64, 2))), "digits.safetensors")
     assert run(["diagnose", "digits.safetensors", "digits"]) == 2
     assert "179 rows held out, 1439 for training, 1000 sweeps" in capsys.readouterr().err

@@ -14,7 +14,7 @@ from statistics_of_tests import largest_z, z_limit
 import harmonium as hm
 from harmonium import exact, model
 from harmonium.likelihood import annealing
-from harmonium.likelihood.bidirectional import base_machine
+from harmonium.likelihood.bidirectional import fit_base
 from harmonium.units import Binary, Spin
 
 RUNS = 20_000
@@ -29,7 +29,7 @@ def wide():
 
 def setting(visible, hidden, schedule="even", scale=1.2):
     rbm = jax.tree.map(jnp.asarray, random_machine(visible, hidden, (4, 3), seed=4, scale=scale))
-    base = base_machine(jax.random.key(9), rbm, exact.sample(rbm, 50, seed=1))
+    base = fit_base(jax.random.key(9), rbm, exact.sample(rbm, 50, seed=1))
     log_ratio = exact.log_partition(rbm) - float(model.independent_log_partition(base))
     betas = annealing.even_schedule() if schedule == "even" else annealing.even_schedule() ** 2
     return rbm, base, log_ratio, betas
@@ -113,7 +113,7 @@ def test_float32_machines_keep_their_type_and_lose_nothing_to_cancellation():
 @pytest.mark.slow
 def test_a_spread_schedule_evens_out_the_variance():
     rbm = jax.tree.map(jnp.asarray, random_machine(Binary, Binary, (30, 10), seed=4, scale=1.0))
-    base = base_machine(jax.random.key(9), rbm, exact.sample(rbm, 50, seed=1))
+    base = fit_base(jax.random.key(9), rbm, exact.sample(rbm, 50, seed=1))
     schedule = annealing.even_schedule() ** 3
     unevenness = []
     for number in range(4):
@@ -121,7 +121,7 @@ def test_a_spread_schedule_evens_out_the_variance():
         gains = annealing.anneal(jax.random.key(number), base, rbm, v, schedule, 1024).gains
         lengths = gains.std(axis=1)
         unevenness.append(lengths.std() / lengths.mean())
-        schedule = annealing.spread_schedule(schedule, gains)
+        schedule = annealing.equalize_schedule(schedule, gains)
         assert schedule[0] == 0
         assert schedule[-1] == 1
         assert (np.diff(schedule) > 0).all()

@@ -1,4 +1,4 @@
-"""The bracket of ln Z, the evaluation built on it, and the ladder's: against exact values; and the doubts they should have."""
+"""The bracket of ln Z, the evaluation built on it and that of replicas, against exact values; and their warnings."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from harmonium.exact import missing
 from harmonium.likelihood import (
     bidirectional_ais,
     evaluate,
-    ladder_bracket,
-    ladder_likelihood,
-    on_other_rows,
+    evaluate_with,
     raise_bound,
+    replica_log_likelihood,
+    replica_log_partition,
 )
-from harmonium.likelihood.evaluation import TWO_SIDED, doubts
+from harmonium.likelihood.evaluation import STANDARD_ERRORS, find_warnings
 from harmonium.likelihood.missing import log_weights
 from harmonium.samplers import parallel_tempering, trajectory_tempering
 from harmonium.units import Binary, Spin
@@ -45,18 +45,18 @@ def test_the_bracket_contains_the_exact_value_and_is_narrow(visible, hidden, sca
     truth = exact.log_partition(rbm)
     assert found.lower <= truth <= found.upper
     assert found.upper - found.lower < 0.3
-    for estimate in (found.forward, found.reverse, found.bridge):
+    for estimate in (found.forward, found.reverse, found.bar):
         assert found.lower <= estimate.lower <= estimate.value <= estimate.upper <= found.upper
     assert 1 <= found.ess_forward <= found.runs
     assert 1 <= found.ess_reverse <= found.runs
-    assert found.samples.met
+    assert found.samples.converged
 
 
 def test_an_estimate_reports_in_one_line_and_in_plain_numbers():
     rbm = random_machine(Binary, Binary, (12, 9), seed=11)
     rows = exact.sample(rbm, 100, seed=1)
     stages: dict[str, float] = {}
-    found = evaluate(rbm, rows, method="estimate", seconds=20, precision=0.05, report=lambda s, x: stages.update({s: x}))
+    found = evaluate(rbm, rows, method="estimate", seconds=20, precision=0.05, progress=lambda s, x: stages.update({s: x}))
     truth = exact.log_likelihood(rbm, rows).mean()
     assert found.lower <= truth <= found.upper
     assert found.method.startswith("AIS + reverse, 100 runs x ")
@@ -85,8 +85,8 @@ def test_an_interval_too_wide_is_called_so_and_a_conservative_figure_is_given():
     assert found.upper - found.lower > 1
     assert any("nats wide" in warning and "--seconds" in warning for warning in found.warnings)
     few = dataclasses.replace(found, effective_sample_size=1.5)
-    assert any("only 1.5 of 20 runs carry the estimate" in doubt for doubt in doubts(few))
-    assert found.details["conservative_log_likelihood"] < found.upper
+    assert any("only 1.5 of 20 runs carry the estimate" in warning for warning in find_warnings(few))
+    assert found.details["raise_log_likelihood"] < found.upper
 
 
 @pytest.mark.slow
@@ -95,7 +95,7 @@ def test_tempered_starts_find_both_modes(tilt):
     """Reverse runs from one mode alone would put ln Z off; with shares of 8 and 92 % the way there must not be a jump."""
     rbm = two_modes(tilt=tilt)
     found = bidirectional_ais(rbm, exact.sample(rbm, 50, seed=1), seconds=40, precision=0.2, runs=400)
-    assert found.samples.met
+    assert found.samples.converged
     assert found.lower <= exact.log_partition(rbm) <= found.upper
     share = (np.asarray(found.samples.v).mean(axis=1) > 0.5).mean()
     right = (exact.sample(rbm, 4000, seed=0).mean(axis=1) > 0.5).mean()
@@ -137,9 +137,9 @@ def test_other_rows_share_ln_z_and_not_what_was_said_of_these():
     rows = exact.sample(rbm, 100, seed=1)
     found = evaluate(rbm, rows[:50], method="estimate", seconds=5)
     doubtful = dataclasses.replace(
-        found, lower=found.lower - 2, details=found.details | {"conservative_log_likelihood": -99.0}, warnings=("-99",)
+        found, lower=found.lower - 2, details=found.details | {"raise_log_likelihood": -99.0}, warnings=("-99",)
     )
-    other = on_other_rows(doubtful, rbm, rows[50:])
+    other = evaluate_with(doubtful, rbm, rows[50:])
     assert other.mean == pytest.approx(exact.log_likelihood(rbm, rows[50:], found.log_partition).mean())
     assert other.upper - other.lower == pytest.approx(doubtful.upper - doubtful.lower)
     assert len(other.warnings) == 1
@@ -165,7 +165,7 @@ def test_bennett_between_the_rungs_contains_the_exact_value(kind):
         parallel_tempering(100, rungs=6) if kind == "tempering" else trajectory_tempering([bottom, *middle], 100, threshold=0)
     )
     state = ladder_state(sampler, rbm)
-    found, moved = ladder_bracket(rbm, state, steps=100, seed=2)
+    found, moved = replica_log_partition(rbm, state, steps=100, seed=2)
     truth = exact.log_partition(rbm)
     assert found.lower <= truth <= found.upper
     assert found.upper - found.lower < 0.5
@@ -173,9 +173,9 @@ def test_bennett_between_the_rungs_contains_the_exact_value(kind):
     rises = np.diff([exact.log_partition(state.machine(rbm)(i)) for i in range(int(state.in_use))])
     np.testing.assert_allclose(found.rises, rises, atol=0.15)
     rows = exact.sample(rbm, 100, seed=1)
-    again, _ = ladder_bracket(rbm, moved, steps=100, seed=2)
-    assert again.bridge.value != found.bridge.value  # going on with the same seed is not the same numbers
-    report = ladder_likelihood(rbm, rows, moved, steps=100)
+    again, _ = replica_log_partition(rbm, moved, steps=100, seed=2)
+    assert again.bridge.value != found.bar.value  # going on with the same seed is not the same numbers
+    report = replica_log_likelihood(rbm, rows, moved, steps=100)
     assert report.lower <= exact.log_likelihood(rbm, rows).mean() <= report.upper
     assert report.method.startswith("Bennett between ")
 
@@ -189,12 +189,12 @@ def test_the_errors_of_a_ladder_are_those_seen_when_it_is_run_again():
     truth = exact.log_partition(rbm)
     hits, values = 0, []
     for seed in range(40):
-        found, state = ladder_bracket(rbm, state, steps=20, seed=seed)
-        values.append(found.bridge.value)
-        hits += found.bridge.lower <= truth <= found.bridge.upper
+        found, state = replica_log_partition(rbm, state, steps=20, seed=seed)
+        values.append(found.bar.value)
+        hits += found.bar.lower <= truth <= found.bar.upper
     # Fewer than 30 of 40 at 95 % has a chance below 1e-6.
     assert hits >= 30
-    half = (found.bridge.upper - found.bridge.lower) / 2
+    half = (found.bar.upper - found.bar.lower) / 2
     assert 0.5 < half / (2 * np.std(values)) < 2
 
 
@@ -238,16 +238,18 @@ def test_other_rows_that_are_annealed_bring_their_own_error(monkeypatch):
     holed = np.where(np.random.default_rng(0).random(rows.shape) < 0.5, np.nan, rows)
     truth = missing.observed(rbm, holed).log_weight.mean() - found.log_partition
     monkeypatch.setattr(missing, "is_cheap", lambda *_, **__: False)
-    other, error = on_other_rows(found, rbm, holed), log_weights(rbm, holed).mean_error
+    other, error = evaluate_with(found, rbm, holed), log_weights(rbm, holed).mean_error
     assert error > 0
-    assert other.upper - other.lower == pytest.approx(2 * TWO_SIDED * error)
+    assert other.upper - other.lower == pytest.approx(2 * STANDARD_ERRORS * error)
     assert abs(other.mean - truth) < 5 * error  # a false alarm in 2 million
 
 
 @pytest.mark.slow
 def test_a_ladder_that_has_not_traveled_is_called_so():
     rbm = random_machine(Binary, Binary, (30, 20), seed=5, scale=2.0)
-    report = ladder_likelihood(rbm, np.ones((3, 30)), ladder_state(parallel_tempering(20, rungs=2, adapt=0), rbm, 1), steps=5)
+    report = replica_log_likelihood(
+        rbm, np.ones((3, 30)), ladder_state(parallel_tempering(20, rungs=2, adapt=0), rbm, 1), steps=5
+    )
     assert any("nats wide" in warning for warning in report.warnings)
     assert any("have traveled from the bottom" in warning for warning in report.warnings)
 
@@ -257,13 +259,13 @@ def test_a_ladder_with_weights_at_the_bottom_or_too_few_chains_is_refused():
     rbm = random_machine(Binary, Binary, (4, 3))
     state = ladder_state(trajectory_tempering([rbm], 20, threshold=0), rbm, 1)
     with pytest.raises(hm.InputError, match="lowest rung of the ladder must have no weights"):
-        ladder_bracket(rbm, state)
+        replica_log_partition(rbm, state)
     with pytest.raises(hm.InputError, match="its chains have other columns"):
-        ladder_bracket(random_machine(Binary, Binary, (5, 3)), state)
+        replica_log_partition(random_machine(Binary, Binary, (5, 3)), state)
     with pytest.raises(hm.InputError, match="must be one of tempering or trajectory"):
-        ladder_bracket(rbm, hm.gibbs(20).init(jax.random.key(0), jax.tree.map(np.float32, rbm)))
+        replica_log_partition(rbm, hm.gibbs(20).init(jax.random.key(0), jax.tree.map(np.float32, rbm)))
     with pytest.raises(hm.InputError, match="at least 10 ladders"):
-        ladder_bracket(rbm, ladder_state(parallel_tempering(5), rbm, 1))
+        replica_log_partition(rbm, ladder_state(parallel_tempering(5), rbm, 1))
 
 
 WEIGHTS = 0.8 * np.random.default_rng(5).standard_normal((6, 5))
@@ -289,7 +291,7 @@ def test_the_bracket_of_other_kinds_contains_the_exact_value(name):
     found = bidirectional_ais(rbm, rows, seconds=20, precision=0.05, seed=3)
     assert found.lower <= exact.log_partition(rbm) <= found.upper
     assert found.upper - found.lower < 0.3
-    assert found.samples.met
+    assert found.samples.converged
 
 
 @pytest.mark.slow

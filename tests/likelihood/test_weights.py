@@ -9,10 +9,10 @@ from statistics_of_tests import FALSE_ALARM
 
 from harmonium.likelihood.weights import (
     bar,
-    bennett,
     effective_sample_size,
     log_mean_exp,
     mean_weight,
+    solve_bar,
 )
 
 
@@ -40,7 +40,7 @@ def test_bennett_solves_its_equation_for_unequal_numbers():
     random = np.random.default_rng(0)
     forward, _ = gaussian_runs(random, 70, 1.5, 12.0)
     _, reverse = gaussian_runs(random, 30, 1.5, 12.0)
-    c = bar(forward, reverse)
+    c = solve_bar(forward, reverse)
     offset = np.log(70 / 30)
     left = (1 / (1 + np.exp(-(forward - c - offset)))).sum()
     right = (1 / (1 + np.exp(-(reverse + c + offset)))).sum()
@@ -48,12 +48,12 @@ def test_bennett_solves_its_equation_for_unequal_numbers():
 
 
 def test_bennett_of_weights_without_spread_is_exact():
-    assert bar(np.full(5, 3.25), np.full(9, -3.25)) == pytest.approx(3.25, abs=1e-12)
+    assert solve_bar(np.full(5, 3.25), np.full(9, -3.25)) == pytest.approx(3.25, abs=1e-12)
 
 
 @pytest.mark.parametrize("gap", [80.0, 200.0, 3000.0])
 def test_bennett_without_any_overlap_is_half_way(gap):
-    assert bar(np.zeros(4), np.full(4, -gap)) == pytest.approx(gap / 2, rel=1e-9)
+    assert solve_bar(np.zeros(4), np.full(4, -gap)) == pytest.approx(gap / 2, rel=1e-9)
 
 
 def test_both_sides_bracket_and_bennett_is_consistent():
@@ -61,7 +61,7 @@ def test_both_sides_bracket_and_bennett_is_consistent():
     forward, reverse = gaussian_runs(random, 200_000, 1.0, 40.0)
     error = np.sqrt((np.e - 1) / 200_000)
     limit = stats.norm.isf(FALSE_ALARM / 2)
-    for found in (log_mean_exp(forward), -log_mean_exp(reverse), bar(forward, reverse)):
+    for found in (log_mean_exp(forward), -log_mean_exp(reverse), solve_bar(forward, reverse)):
         assert abs(found - 40) < limit * error
 
 
@@ -70,13 +70,13 @@ def test_both_sides_bracket_and_bennett_is_consistent():
 def test_the_bootstrap_interval_covers_as_often_as_it_says(spread):
     """At 1.5 the weights are so skewed that a normal interval would fail; the percentiles still may not fall below 85 %."""
     random = np.random.default_rng(2)
-    trials, hits = 80, {"forward": 0, "bennett": 0}
+    trials, hits = 80, {"forward": 0, "bar": 0}
     for number in range(trials):
         forward, reverse = gaussian_runs(random, 100, spread, -7.0)
-        for name, found in (("forward", mean_weight(forward, number)), ("bennett", bennett(forward, reverse, number))):
+        for name, found in (("forward", mean_weight(forward, number)), ("bar", bar(forward, reverse, number))):
             assert found.lower <= found.value <= found.upper
             hits[name] += found.lower <= -7.0 <= found.upper
-    assert stats.binom.sf(hits["bennett"] - 1, trials, 0.95) < 1 - FALSE_ALARM  # not below 95 % beyond chance
+    assert stats.binom.sf(hits["bar"] - 1, trials, 0.95) < 1 - FALSE_ALARM  # not below 95 % beyond chance
     assert stats.binom.cdf(hits["forward"], trials, 0.95 if spread < 1 else 0.85) > FALSE_ALARM
 
 
@@ -84,6 +84,6 @@ def test_the_interval_is_skewed_as_the_weights_are():
     random = np.random.default_rng(3)
     found = mean_weight(2.0 * random.standard_normal(100))
     assert found.lower < found.value < found.upper
-    assert found.add_field(3.0).value == found.value + 3
-    assert found.negated().lower == -found.upper
+    assert found.shift(3.0).value == found.value + 3
+    assert found.negate().lower == -found.upper
     assert abs((found.upper - found.value) - (found.value - found.lower)) > 0.05

@@ -380,7 +380,7 @@ def bracket() -> None:
     middle, half = (found.upper + found.lower) / 2, (found.upper - found.lower) / 2
     assert half < 0.5
     assert abs(exact.log_likelihood(rbm, ROWS).mean() - middle) < wider * half
-    assert found.details["starts_met"]
+    assert found.details["tempering_converged"]
 
 
 # Checkpoints.

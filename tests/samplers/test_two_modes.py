@@ -82,6 +82,6 @@ def test_ladders_recover_the_weights_of_the_modes(trained, kind):
 def test_the_likelihood_comes_along_the_trajectory(trained):
     rbm, rungs = trained
     state = hm.sample_chains(rbm, hm.trajectory_tempering(rungs, CHAINS, threshold=0), 500)[1]
-    found, _ = hm.likelihood.ladder_bracket(rbm, state, steps=200)
+    found, _ = hm.likelihood.replica_log_partition(rbm, state, steps=200)
     assert found.lower <= exact.log_partition(rbm) <= found.upper
     assert found.upper - found.lower < 0.5

@@ -9,7 +9,6 @@ line for each verdict, "ok" or "warning", with the figure and what to do.
 from __future__ import annotations
 
 import argparse
-import itertools
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from rich.progress import Progress
 
-    from harmonium.diagnostics import Report
+    from harmonium.diagnostics import Diagnosis
     from harmonium.model import RBM
 
 EXAMPLE = """\
@@ -58,7 +57,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     begun = time.monotonic()
     from harmonium import diagnostics, io
-    from harmonium.diagnostics.report import STAGES, check_settings
+    from harmonium.diagnostics.diagnose import check_settings
 
     # Everything is checked before the folder is made, so that a mistake leaves nothing behind.
     rbm, _, description = io.load_described(options.model)
@@ -67,13 +66,13 @@ def run(options: argparse.Namespace) -> None:
     check_settings(**settings)
     folder = runs.new_folder("diagnosis", options.out or str(_default_folder(Path(options.model))), options.overwrite)
     with _progress() as progress:
-        task, numbers = progress.add_task("", total=STAGES), itertools.count()
-        report = diagnostics.report(
+        task = progress.add_task("", total=1.0)
+        report = diagnostics.diagnose(
             rbm,
             held_out,
             train,
             **settings,
-            stage=lambda name: progress.update(task, description=name, completed=next(numbers)),
+            progress=lambda stage, fraction: progress.update(task, description=stage, completed=fraction),
         )
         pseudo = _pseudo_log_likelihood(rbm, held_out, options.seed)
     pictures = {name: str(runs.write_picture(folder / f"{name}.png", figure, True)) for name, figure in _figures(rbm, report)}
@@ -91,12 +90,12 @@ def _rows(options: argparse.Namespace, rbm: RBM, description: dict[str, Any]) ->
     """Held-out rows, and training rows if they are known and not the same."""
     import numpy as np
 
-    from harmonium.diagnostics.common import checked_rows
+    from harmonium import model
 
     train, test = rows_of(options.data, options, rbm, description)
-    held_out = checked_rows(rbm, test, options.data, 2)
+    held_out = model.check_rows(rbm, test, options.data, 2)
     if options.train is not None:
-        train = checked_rows(rbm, rows_of(options.train, options, rbm, description)[0], options.train, 2)
+        train = model.check_rows(rbm, rows_of(options.train, options, rbm, description)[0], options.train, 2)
     return held_out, None if np.array_equal(train, held_out) else train
 
 
@@ -125,23 +124,23 @@ def _pseudo_log_likelihood(rbm: RBM, rows: np.ndarray, seed: int) -> dict[str, A
     return {"mean": float(mean), "method": f"{method}; no log likelihood, and no bound on one"}
 
 
-def _figures(rbm: RBM, report: Report) -> Iterator[tuple[str, Figure]]:
-    from harmonium import diagnostic_plots
+def _figures(rbm: RBM, report: Diagnosis) -> Iterator[tuple[str, Figure]]:
+    from harmonium import plots
 
-    yield "energies", diagnostic_plots.energies(report.relaxation, report.mixing)
-    yield "swap_rates", diagnostic_plots.swap_rates(report.swaps)
-    yield "weights", diagnostic_plots.weight_histograms(rbm)
-    yield "hidden_activations", diagnostic_plots.hidden_activations(report.hidden)
-    yield "spectrum", diagnostic_plots.spectrum(report.spectrum)
+    yield "energies", plots.energies(report.relaxation, report.mixing)
+    yield "swap_rates", plots.swap_rates(report.swaps)
+    yield "weights", plots.weight_histograms(rbm)
+    yield "hidden_activations", plots.hidden_activations(report.hidden)
+    yield "spectrum", plots.spectrum(report.spectrum)
 
 
-def _as_dict(report: Report) -> dict[str, Any]:
+def _as_dict(report: Diagnosis) -> dict[str, Any]:
     from harmonium import diagnostics
 
     def figures(part: Any, *left_out: str) -> dict[str, Any]:
         return {key: value for key, value in asdict(part).items() if key not in left_out}
 
-    noise, data = diagnostics.against_gibbs(report.swaps, report.relaxation)
+    noise, data = diagnostics.compare_with_gibbs(report.swaps, report.relaxation)
     test, train = report.accuracy, report.train_accuracy
     hidden = report.hidden
     units = {kind: _names(getattr(hidden, kind)) for kind in ("dead", "saturated", "indifferent")}
@@ -166,7 +165,7 @@ def _names(columns: Sequence[int]) -> list[str]:
     return [f"h{column + 1}" for column in columns]
 
 
-def _print(report: Report, result: dict[str, Any], folder: Path) -> None:
+def _print(report: Diagnosis, result: dict[str, Any], folder: Path) -> None:
     from rich import box
     from rich.table import Table
 

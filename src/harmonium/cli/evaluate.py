@@ -136,8 +136,8 @@ def evaluated(rbm: RBM, rows: np.ndarray, base_rate: Units | None, method: str =
 
     if method == "exact" and likelihood.EXACT_SECONDS < exact.forecast(rbm) < float("inf"):
         print(f"harmonium: enumerating takes some {exact.forecast(rbm):,.0f} s", file=sys.stderr)
-    with staged_progress() as report:
-        return likelihood.evaluate(rbm, rows, method=method, base_rate=base_rate, report=report, **limits)
+    with staged_progress() as progress:
+        return likelihood.evaluate(rbm, rows, method=method, base_rate=base_rate, progress=progress, **limits)
 
 
 def print_warnings(report: LogLikelihood, out: Console) -> None:

@@ -31,7 +31,7 @@ def report(
     test = evaluated(rbm, dataset.test, base_rate, seconds=options.evaluation_seconds, seed=options.seed, mesh=mesh)
     return {
         "log_likelihood": test,
-        "train": likelihood.on_other_rows(test, rbm, sample_of(dataset.train, MOST_TRAINING_ROWS, "data")),
+        "train": likelihood.evaluate_with(test, rbm, sample_of(dataset.train, MOST_TRAINING_ROWS, "data")),
         "baseline": likelihood.base_rate_log_likelihood(base_rate, dataset.test),
         "bound": None if dataset.entropy is None else -dataset.entropy,
     }

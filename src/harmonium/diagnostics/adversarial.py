@@ -26,7 +26,7 @@ from harmonium import _checks
 from harmonium.diagnostics.common import Verdict
 from harmonium.errors import InputError
 
-RELABELLINGS = 200
+PERMUTATIONS = 200
 BLOCK_ELEMENTS = 1 << 21
 """Distances in one block: 16 MiB."""
 CERTAIN = 3.0
@@ -39,7 +39,7 @@ MATTERS = 0.1
 class AdversarialAccuracy:
     """AA_truth, AA_synthetic and their mean, of `rows` rows of each kind.
 
-    `expected` and `standard_error`: mean and standard deviation of `accuracy` if both kinds followed one law, over 200
+    `expected` and `standard_error`: mean and standard deviation of `accuracy` if both kinds project one law, over 200
     relabellings (about 1/2 - 1/(4 rows): a row has one neighbor fewer of its own kind).
     """
 
@@ -83,7 +83,7 @@ def adversarial_accuracy(real: Any, synthetic: Any, seed: int = 0) -> Adversaria
     pooled = np.concatenate([random.permutation(rows)[:count] for rows in sets])
     # Column 0 tells the real rows, every other column a random half of the rows.
     labels = np.repeat([1.0, 0.0], count)
-    labels = np.stack([labels, *(random.permutation(labels) for _ in range(RELABELLINGS))], axis=1)
+    labels = np.stack([labels, *(random.permutation(labels) for _ in range(PERMUTATIONS))], axis=1)
     own = _own_kind_nearest(pooled, labels)
     accuracies = own.mean(axis=0)
     null = accuracies[1:]

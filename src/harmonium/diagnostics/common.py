@@ -1,16 +1,13 @@
-"""What the diagnostics share: a verdict in words, and rows checked."""
+"""What the diagnostics share: a verdict in words."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import jax
 import numpy as np
 
-from harmonium import model
-from harmonium.errors import InputError
 from harmonium.model import RBM
 
 
@@ -21,18 +18,6 @@ class Verdict:
     name: str
     ok: bool
     sentence: str
-
-
-def checked_rows(rbm: RBM, data: Any, what: str, least: int = 1) -> np.ndarray:
-    """`data` as rows `[n, V]` in the domain of the visible units, `least` of them or more.
-
-    Raises:
-        InputError: a malformed machine, or rows that are not so.
-    """
-    rows = model.validate(rbm).visible.check(data, what)
-    if rows.ndim != 2 or len(rows) < least:
-        raise InputError(f"{what} must have shape [n, {rbm.visible.size}] with n at least {least}, but has {list(rows.shape)}")
-    return rows
 
 
 def single(rbm: RBM) -> RBM:

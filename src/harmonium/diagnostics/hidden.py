@@ -14,14 +14,14 @@ import jax
 import numpy as np
 
 from harmonium import model
-from harmonium.diagnostics.common import Verdict, checked_rows, names, single
+from harmonium.diagnostics.common import Verdict, names, single
 from harmonium.model import RBM
 
 RARE = 0.01
 """A unit is dead or saturated if it is in its higher state, or in its lower one, more rarely than this."""
 SAME = 0.99
 """Two units are doubles if their activities are correlated more strongly than this."""
-IDLE_SHARE = 0.1
+MAX_IDLE_FRACTION = 0.1
 """The share of idle units from which on it is worth a warning."""
 BLOCK_ROWS = 4096
 
@@ -55,7 +55,7 @@ class HiddenUnits:
         if self.doubles:
             parts.append(f"{len(self.doubles)} pairs of doubles ({names([second for _, second in self.doubles])})")
         figure = f"{total - len(self.idle)} of {total} take part" + "".join(f", {part}" for part in parts)
-        ok = len(self.idle) <= IDLE_SHARE * total
+        ok = len(self.idle) <= MAX_IDLE_FRACTION * total
         return Verdict("hidden units", ok, figure if ok else f"{figure}: train with fewer hidden units, or at a lower rate")
 
 
@@ -67,7 +67,7 @@ def hidden_units(rbm: RBM, data: Any) -> HiddenUnits:
     Raises:
         InputError: a malformed machine, rows outside the units' domain, or fewer than 2.
     """
-    rows = checked_rows(rbm, data, "data", 2)
+    rows = model.check_rows(rbm, data, "data", 2)
     mean = partial(_activity, single(rbm))
     activity = np.concatenate([np.asarray(mean(rows[i : i + BLOCK_ROWS])) for i in range(0, len(rows), BLOCK_ROWS)])
     activity = activity.astype(np.float64)

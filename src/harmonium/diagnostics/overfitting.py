@@ -16,7 +16,7 @@ import jax
 import numpy as np
 
 from harmonium import model
-from harmonium.diagnostics.common import Verdict, checked_rows
+from harmonium.diagnostics.common import Verdict
 from harmonium.exact.values import float64
 from harmonium.model import RBM
 
@@ -60,7 +60,9 @@ def free_energy_gap(rbm: RBM, train: Any, held_out: Any) -> FreeEnergyGap:
     Raises:
         InputError: a malformed machine, rows outside the units' domain, or fewer than 2 of either.
     """
-    parts = [_free_energies(rbm, checked_rows(rbm, rows, what, 2)) for rows, what in ((held_out, "held_out"), (train, "train"))]
+    parts = [
+        _free_energies(rbm, model.check_rows(rbm, rows, what, 2)) for rows, what in ((held_out, "held_out"), (train, "train"))
+    ]
     error = math.sqrt(sum(float(part.var(ddof=1)) / len(part) for part in parts))
     return FreeEnergyGap(float(parts[0].mean() - parts[1].mean()), error, len(parts[1]), len(parts[0]))
 

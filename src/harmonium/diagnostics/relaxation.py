@@ -3,7 +3,7 @@
 Chains of one machine forget where they began. As long as those from noise differ from those from data, neither tells of the
 machine's own distribution, and figures drawn from either are figures of the start.
 
-What is followed is the free energy and the leading components: v projected on the leading left singular vectors of the
+What is project is the free energy and the leading components: v projected on the leading left singular vectors of the
 weights. The machine's slow directions lie along those, also where the data never move, so a mode that the data do not show is
 seen; the principal components of the data could miss it.
 
@@ -23,14 +23,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from harmonium import _checks, model
-from harmonium.diagnostics.common import checked_rows, single
+from harmonium.diagnostics.common import single
 from harmonium.model import RBM
 from harmonium.random import key_of
 from harmonium.samplers.gibbs import gibbs, sweep_many
 
-MOST_DRAWS = 250
+MAX_TIMES = 250
 """Times at which the chains are looked at; more sweeps than that are thinned."""
-LEAST_SWEEPS = 20
+MIN_SWEEPS = 20
 """Fewer sweeps leave the second half too short to say anything of."""
 COMPONENTS = 4
 STARTS = ("noise", "data")
@@ -63,9 +63,9 @@ def relaxation(rbm: RBM, data: Any, chains: int = 100, sweeps: int = 1000, seed:
     Raises:
         InputError: data outside the units' domain, fewer than 2 chains or 20 sweeps, or a bad seed.
     """
-    rows = checked_rows(rbm, data, "data")
+    rows = model.check_rows(rbm, data, "data")
     chains = _checks.integer(chains, "chains", 2)
-    spacing = -(-_checks.integer(sweeps, "sweeps", LEAST_SWEEPS) // MOST_DRAWS)
+    spacing = -(-_checks.integer(sweeps, "sweeps", MIN_SWEEPS) // MAX_TIMES)
     key = key_of(seed)
     # Every row once before any row twice.
     chosen = np.resize(np.random.default_rng(seed).permutation(len(rows)), chains)
@@ -83,13 +83,13 @@ def directions(rbm: RBM) -> np.ndarray:
     return (left * signs).astype(np.float32)
 
 
-def followed(rbm: RBM, v: Any, inputs: Any, along: Any) -> Any:
+def project(rbm: RBM, v: Any, inputs: Any, along: Any) -> Any:
     """Free energy and components of `v [..., V]`, `[..., 1 + K]`."""
     return jnp.concatenate([model.free_energy(rbm, v, inputs)[..., None], v @ along], axis=-1)
 
 
 def quantities(components: int) -> list[str]:
-    """The names of what `followed` returns."""
+    """The names of what `project` returns."""
     return ["free energy", *(f"component {number}" for number in range(1, components + 1))]
 
 
@@ -100,12 +100,12 @@ def _run(key: Any, rbm: RBM, rows: Any, along: Any, *, draws: int, spacing: int)
     noise = gibbs(len(rows)).init(noise_key, rbm).v
     v = jnp.concatenate([noise, rows])
     inputs = model.hidden_inputs(rbm, v)
-    first = followed(rbm, v, inputs, along)
+    first = project(rbm, v, inputs, along)
     h = rbm.hidden.sample(h_key, inputs)
 
     def step(h: Any, number: Any) -> tuple[Any, Any]:
         samples = sweep_many(jax.random.fold_in(sweep_key, number), rbm, h, spacing)
-        return samples.h, followed(rbm, samples.v, samples.hidden_inputs, along)
+        return samples.h, project(rbm, samples.v, samples.hidden_inputs, along)
 
     values = jax.lax.scan(step, h, jnp.arange(draws))[1]
     return jnp.concatenate([first[None], values])

@@ -20,7 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from harmonium.diagnostics.common import Verdict, checked_rows
+from harmonium import model
+from harmonium.diagnostics.common import Verdict
 from harmonium.model import RBM
 from harmonium.units import Units
 
@@ -67,7 +68,7 @@ def spectrum(rbm: RBM, data: Any) -> Spectrum:
     Raises:
         InputError: a malformed machine, rows outside the units' domain, or fewer than 2.
     """
-    rows = checked_rows(rbm, data, "data", 2).astype(np.float64)
+    rows = model.check_rows(rbm, data, "data", 2).astype(np.float64)
     left, singular, _ = np.linalg.svd(np.asarray(rbm.weights, dtype=np.float64), full_matrices=False)
     centered = rows - rows.mean(axis=0)
     spread = centered.std(axis=0)

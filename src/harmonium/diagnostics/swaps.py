@@ -21,14 +21,14 @@ from harmonium import _checks, model
 from harmonium.diagnostics.common import Verdict, single
 from harmonium.diagnostics.comparison import Comparison, compare
 from harmonium.diagnostics.mixing import second_half
-from harmonium.diagnostics.relaxation import STARTS, Relaxation, directions, followed, quantities
+from harmonium.diagnostics.relaxation import STARTS, Relaxation, directions, project, quantities
 from harmonium.model import RBM
 from harmonium.random import key_of
 from harmonium.samplers import parallel_tempering
 
 SMALL_RATE = 0.1
 """Below this rate of exchange a pair of neighbors is a bottleneck."""
-FEWEST_RUNGS, MOST_RUNGS, USUAL_RATE, TRIAL_STEPS = 12, 48, 0.2, 60
+MIN_RUNGS, MAX_RUNGS, TARGET_RATE, TRIAL_STEPS = 12, 48, 0.2, 60
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,8 @@ def swaps(rbm: RBM, chains: int = 100, steps: int = 400, rungs: int | None = Non
     key = key_of(seed)
     along = directions(rbm)
     if rungs is None:
-        rungs = FEWEST_RUNGS
-        while rungs < MOST_RUNGS and _rate(key, rbm, along, chains, rungs) < USUAL_RATE:
+        rungs = MIN_RUNGS
+        while rungs < MAX_RUNGS and _rate(key, rbm, along, chains, rungs) < TARGET_RATE:
             rungs *= 2
     state, values = _run(key, rbm, along, chains=chains, rungs=_checks.integer(rungs, "rungs", 2), steps=steps)
     return Swaps(
@@ -103,12 +103,12 @@ def _run(key: Any, rbm: RBM, along: Any, *, chains: int, rungs: int, steps: int)
 
     def step(state: Any, number: Any) -> tuple[Any, Any]:
         state, samples = sampler.step(jax.random.fold_in(step_key, number), rbm, state)
-        return state, followed(rbm, samples.v, samples.hidden_inputs, along)
+        return state, project(rbm, samples.v, samples.hidden_inputs, along)
 
     return jax.lax.scan(step, sampler.init(init_key, rbm), jnp.arange(steps))
 
 
-def against_gibbs(swaps: Swaps, relaxation: Relaxation) -> list[Comparison]:
+def compare_with_gibbs(swaps: Swaps, relaxation: Relaxation) -> list[Comparison]:
     """The second halves of Gibbs chains from noise [0] and from data [1], less tempering's."""
     names = quantities(swaps.values.shape[-1] - 1)
     tempered = swaps.values[:, swaps.steps // 2 :]
@@ -120,7 +120,7 @@ def agreement(swaps: Swaps, relaxation: Relaxation) -> Verdict:
     name = "Gibbs against tempering"
     if not swaps.travels:
         return Verdict(name, False, "not to be told: the ladder of temperatures is not traveled often enough to compare with")
-    comparisons = dict(zip(STARTS, against_gibbs(swaps, relaxation), strict=True))
+    comparisons = dict(zip(STARTS, compare_with_gibbs(swaps, relaxation), strict=True))
     missed = [f"from {start} in {comparison.largest()}" for start, comparison in comparisons.items() if comparison.differ.any()]
     if missed:
         sentence = (

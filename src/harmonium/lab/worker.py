@@ -156,8 +156,8 @@ class Worker:
                 self.send({"event": "evaluating", "stage": stage, "share": float(share)})
 
         self.send({"event": "evaluating", "stage": "", "share": 0.0})
-        test = hm.evaluate(rbm, rows["test"], base_rate=base_rate, seconds=EVALUATION_SECONDS, seed=seed, report=report)
-        train = likelihood.on_other_rows(test, rbm, rows["train"])
+        test = hm.evaluate(rbm, rows["test"], base_rate=base_rate, seconds=EVALUATION_SECONDS, seed=seed, progress=report)
+        train = likelihood.evaluate_with(test, rbm, rows["train"])
         closing = {
             "mean": test.mean,
             "lower": test.lower,

@@ -62,7 +62,7 @@ def even_schedule() -> np.ndarray:
     return np.linspace(0, 1, SEGMENTS + 1)
 
 
-def spread_schedule(schedule: np.ndarray, gains: np.ndarray) -> np.ndarray:
+def equalize_schedule(schedule: np.ndarray, gains: np.ndarray) -> np.ndarray:
     """The schedule on which every segment adds as much to the variance of the log weights, judged by runs on `schedule`.
 
     With n steps in a segment its gains vary by about (its length in the metric of the path)^2 / n, so the steps that a

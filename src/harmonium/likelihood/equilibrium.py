@@ -29,16 +29,16 @@ from harmonium.model import RBM
 from harmonium.samplers import Tempered, parallel_tempering
 from harmonium.samplers.replicas import started_at
 
-RUNGS, MOST_RUNGS = 12, 96
-LEAST_ACCEPTANCE = 0.2
+RUNGS, MAX_RUNGS = 12, 96
+MIN_ACCEPTANCE = 0.2
 """Below this mean rate of exchange the ladder gets twice as many rungs."""
 UNITS_A_SECOND = 1000
 """The units of all chains together for which one second of an estimate's time is enough, about, to go down to infinite
 temperature."""
-LEAST_SHARE_LEFT = 0.5
+MIN_FRACTION_LEFT = 0.5
 """The share of the time that must be left for a ladder to begin again with more rungs: it has to forget its start anew."""
-FIRST_BLOCK, LONGEST_BLOCK_SECONDS = 50, 1.0
-BLOCKS_IN_AGREEMENT = 2
+FIRST_BLOCK, MAX_BLOCK_SECONDS = 50, 1.0
+AGREEING_BLOCKS = 2
 COMPONENTS = 3
 Z_LIMIT = 3.7
 """One of four standard normal numbers is larger with a chance of 1 in 1,000."""
@@ -48,27 +48,27 @@ class ModelSamples(NamedTuple):
     """Draws `v [C, V]` of the machine, and how far to trust them.
 
     `from_data [C]`: which chains began at rows of data. `z`: the largest difference between the two halves over the last
-    block, in standard errors. `met`: whether they agree. `steps`, `rungs`, `round_trips`, and `acceptance`, the least rate of
-    exchange between neighbors: of the tempered chains; for exact draws 0 and 1.
+    block, in standard errors. `converged`: whether they agree. `steps`, `rungs`, `round_trips`, and `acceptance`, the lowest
+    rate of exchange between neighbors: of the tempered chains; for exact draws 0 and 1.
     """
 
     v: Any
     from_data: np.ndarray
     z: float
-    met: bool
+    converged: bool
     steps: int
     rungs: int
     round_trips: int
     acceptance: float
 
 
-def exact_samples(rbm: RBM, count: int, seed: int) -> ModelSamples:
+def sample_exactly(rbm: RBM, count: int, seed: int) -> ModelSamples:
     """Independent draws by enumeration."""
     v = jnp.asarray(exact.sample(rbm, count, seed), rbm.weights.dtype)
     return ModelSamples(v, np.zeros(count, bool), 0.0, True, 0, 0, 0, 1.0)
 
 
-def tempered_samples(
+def sample_by_tempering(
     key: Any,
     base: RBM,
     rbm: RBM,
@@ -88,7 +88,7 @@ def tempered_samples(
     from_data = np.arange(chains) < chains // 2
     directions = _leading_directions(rows)
     some = jnp.asarray(rows[np.asarray(jax.random.randint(row_key, (chains,), 0, len(rows)))], rbm.weights.dtype)
-    v = jnp.where(from_data[:, None], some, fair_draws(noise_key, rbm, chains))
+    v = jnp.where(from_data[:, None], some, draw_noise(noise_key, rbm, chains))
     rungs, deadline = RUNGS, None
     while True:
         state = _begin(jax.random.fold_in(begin_key, rungs), base, rbm, v, rungs)
@@ -114,14 +114,14 @@ def tempered_samples(
             # What the first block averages includes the start.
             agreed = agreed + 1 if z < Z_LIMIT and blocks > 1 else 0
             progress(max(0.0, min(1.0, 1 - (deadline - now) / seconds)))
-            traveled = agreed >= BLOCKS_IN_AGREEMENT and trips >= chains
+            traveled = agreed >= AGREEING_BLOCKS and trips >= chains
             if now >= deadline or traveled:
                 top, least = _top(state, spread), float(acceptance.min())
                 return ModelSamples(top, from_data, z, agreed > 0, steps, rungs, int(trips), least)
-            sparse = float(acceptance.mean()) < LEAST_ACCEPTANCE and rungs < MOST_RUNGS
-            if sparse and deadline - now > LEAST_SHARE_LEFT * seconds:
+            sparse = float(acceptance.mean()) < MIN_ACCEPTANCE and rungs < MAX_RUNGS
+            if sparse and deadline - now > MIN_FRACTION_LEFT * seconds:
                 break
-            room = min(LONGEST_BLOCK_SECONDS, deadline - now)
+            room = min(MAX_BLOCK_SECONDS, deadline - now)
             length = max(1, min(2 * length, int(length / (now - before) * room)))
         v, rungs = _top(state, spread), 2 * rungs
 
@@ -130,12 +130,12 @@ def _top(state: Tempered, spread: Spread) -> Any:
     return state.v[-1] if spread.mesh is None else jnp.asarray(spread.host(state.v)[-1])
 
 
-def bottom_of_ladder(base: RBM, rbm: RBM, chains: int, seconds: float) -> RBM:
+def bottom_replica(base: RBM, rbm: RBM, chains: int, seconds: float) -> RBM:
     """Infinite temperature if an estimate of `seconds` in all has time for it, else the `base` from which annealing starts."""
     return model.flat(rbm) if chains * sum(rbm.weights.shape) <= UNITS_A_SECOND * seconds else base
 
 
-def fair_draws(key: Any, rbm: RBM, count: int) -> Any:
+def draw_noise(key: Any, rbm: RBM, count: int) -> Any:
     """Noise: draws of v under visible units without preferences (of a continuum: with their own), `[count, V]`."""
     fair = rbm.visible.flat()
     return fair.sample(key, jnp.zeros((count, fair.size), rbm.weights.dtype))

@@ -57,11 +57,11 @@ def log_weights(
     *,
     runs: int = RUNS,
     temperatures: int = TEMPERATURES,
-    most_terms: int = enumerated.MOST_TERMS,
+    max_terms: int = enumerated.MOST_TERMS,
 ) -> LogWeights:
     """ln p(v_o) + ln Z for each row `[n, V]`, NaN where cells are missing: -F(v) of complete rows.
 
-    Exact where no cell is missing, or where rows x hidden states x columns are at most `most_terms`; otherwise annealed, `runs`
+    Exact where no cell is missing, or where rows x hidden states x columns are at most `max_terms`; otherwise annealed, `runs`
     times a row.
     """
     v = np.asarray(v, dtype=np.float64)
@@ -71,7 +71,7 @@ def log_weights(
     method = "exact"
     if holes.any():
         rows = v[holes]
-        if enumerated.is_cheap(rbm, len(rows), most_terms=most_terms):
+        if enumerated.is_cheap(rbm, len(rows), most_terms=max_terms):
             value[holes] = enumerated.observed(rbm, rows).log_weight
         else:
             value[holes], error[holes] = _annealed(float64(rbm), rows, seed, runs, temperatures)

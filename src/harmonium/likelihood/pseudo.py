@@ -20,7 +20,6 @@ import numpy as np
 from harmonium import _checks, model
 from harmonium.errors import InputError
 from harmonium.exact.values import float64
-from harmonium.likelihood.rows import rows_of
 from harmonium.model import RBM
 from harmonium.units import Units
 
@@ -62,7 +61,7 @@ def _prepared(rbm: RBM, v: Any) -> tuple[RBM, np.ndarray, np.ndarray]:
         raise InputError(
             f"a pseudo-likelihood sums over the states of a unit, but of the {rbm.visible.name} units some take a continuum"
         )
-    rows = rows_of(rbm.visible, v).astype(np.float64)
+    rows = model.check_rows(rbm, v, "v").astype(np.float64)
     return rbm, rows, rbm.visible.listing().digits(rows)
 
 

@@ -17,7 +17,6 @@ from harmonium.errors import InputError
 from harmonium.likelihood import annealing
 from harmonium.likelihood.annealing import Progress
 from harmonium.likelihood.bidirectional import BidirectionalAIS, in_own_precision
-from harmonium.likelihood.rows import rows_of
 from harmonium.likelihood.weights import log_mean_exp
 from harmonium.model import RBM
 from harmonium.random import key_of
@@ -42,7 +41,7 @@ def raise_bound(
     Raises:
         InputError: data outside the units' domain, runs or seed out of range, or a bracket of another machine.
     """
-    rows = rows_of(model.validate(rbm).visible, data)
+    rows = model.check_rows(rbm, data)
     if found.base.weights.shape != rbm.weights.shape:
         raise InputError(f"found must be a bracket of this machine, but is one of {found.base!r}")
     runs = _checks.integer(runs, "runs")
@@ -59,4 +58,4 @@ def raise_bound(
             parts.append(annealed.log_weights)
             progress(min(1.0, (first + BLOCK) / len(starts)))
         gained = log_mean_exp(np.concatenate(parts).reshape(len(rows), runs))
-    return exact.log_likelihood(rbm, rows, found.log_partition_of_base) + gained
+    return exact.log_likelihood(rbm, rows, found.base_log_partition) + gained

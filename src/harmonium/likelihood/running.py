@@ -55,7 +55,7 @@ class RunningEstimate:
             machine, base = (jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), each) for each in (rbm, self._base))
             v = annealing.start(start_key, base, machine, self._spread.rounded(RUNS))
             found = annealing.anneal(key, base, machine, v, self._schedule, temperatures, spread=self._spread)
-            self._schedule = annealing.spread_schedule(self._schedule, found.gains)
+            self._schedule = annealing.equalize_schedule(self._schedule, found.gains)
             at_base = float(model.independent_log_partition(float64(self._base)))
         log_weights = found.log_weights
         share = np.exp(log_weights - log_weights.max())

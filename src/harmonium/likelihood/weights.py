@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import log_expit, logsumexp
 
-RESAMPLES, CHUNK, MOST_DRAWS = 1000, 100, 4_000_000
+RESAMPLES, CHUNK, MAX_DRAWS = 1000, 100, 4_000_000
 COVERAGE = 0.95
 
 
@@ -22,11 +22,11 @@ class Estimate(NamedTuple):
     lower: float
     upper: float
 
-    def add_field(self, by: float) -> Estimate:
+    def shift(self, by: float) -> Estimate:
         """The estimate of the number plus `by`."""
         return Estimate(self.value + by, self.lower + by, self.upper + by)
 
-    def negated(self) -> Estimate:
+    def negate(self) -> Estimate:
         """The estimate of minus the number."""
         return Estimate(-self.value, -self.upper, -self.lower)
 
@@ -45,10 +45,10 @@ def effective_sample_size(log_weights: np.ndarray) -> float:
 
 def mean_weight(log_weights: np.ndarray, seed: int = 0) -> Estimate:
     """ln E[w] with its bootstrap interval, `[n]`, made from percentiles of resampled means: as skewed as the weights are."""
-    return bootstrapped(lambda picked: log_mean_exp(log_weights[picked[0]]), [len(log_weights)], seed)
+    return bootstrap(lambda picked: log_mean_exp(log_weights[picked[0]]), [len(log_weights)], seed)
 
 
-def bennett(forward: np.ndarray, reverse: np.ndarray, seed: int = 0) -> Estimate:
+def bar(forward: np.ndarray, reverse: np.ndarray, seed: int = 0) -> Estimate:
     """ln Z_1 / Z_0 by the acceptance ratio that joins both directions, with its bootstrap interval.
 
     With n_0 forward log weights f from p_0 and n_1 reverse ones r from p_1 it is the c that solves
@@ -62,13 +62,13 @@ def bennett(forward: np.ndarray, reverse: np.ndarray, seed: int = 0) -> Estimate
     """
 
     def solved(picked: list[np.ndarray]) -> np.ndarray:
-        return bar(forward[picked[0]], reverse[picked[1]])
+        return solve_bar(forward[picked[0]], reverse[picked[1]])
 
-    return bootstrapped(solved, [len(forward), len(reverse)], seed)
+    return bootstrap(solved, [len(forward), len(reverse)], seed)
 
 
-def bar(forward: np.ndarray, reverse: np.ndarray) -> np.ndarray:
-    """The solution c itself, see `bennett`; `[..., n_0], [..., n_1] -> [...]`."""
+def solve_bar(forward: np.ndarray, reverse: np.ndarray) -> np.ndarray:
+    """The solution c itself, see `bar`; `[..., n_0], [..., n_1] -> [...]`."""
     offset = np.log(forward.shape[-1] / reverse.shape[-1])
     low = np.minimum(forward.min(axis=-1), -reverse.max(axis=-1)) - abs(offset) - 1
     high = np.maximum(forward.max(axis=-1), -reverse.min(axis=-1)) + abs(offset) + 1
@@ -81,7 +81,7 @@ def bar(forward: np.ndarray, reverse: np.ndarray) -> np.ndarray:
     return (low + high) / 2
 
 
-def bootstrapped(
+def bootstrap(
     statistic: Callable[[list[np.ndarray]], np.ndarray], sizes: list[int], seed: int = 0, resamples: int = RESAMPLES
 ) -> Estimate:
     """A statistic of independent samples with its percentile interval under resampling.
@@ -92,7 +92,7 @@ def bootstrapped(
     Reference: B. Efron and R. Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13.
     """
     random = np.random.default_rng(seed)
-    resamples = max(200, min(resamples, MOST_DRAWS // sum(sizes)))
+    resamples = max(200, min(resamples, MAX_DRAWS // sum(sizes)))
     value = statistic([np.arange(size) for size in sizes])
     # A few hundred at a time, so that memory is bounded whatever the number of runs.
     parts = [statistic([random.integers(size, size=(CHUNK, size)) for size in sizes]) for _ in range(-(-resamples // CHUNK))]

@@ -18,8 +18,8 @@ from sklearn.utils.validation import check_consistent_length, column_or_1d
 from harmonium.exact.values import float64
 from harmonium.gradients import discriminative
 from harmonium.model import RBM
-from harmonium.sklearn import fitting, rows
-from harmonium.sklearn.base import Machine
+from harmonium.sklearn import batched, fitting
+from harmonium.sklearn.estimator import RBMEstimator
 
 BATCH = 100
 RATE = 0.01
@@ -27,7 +27,7 @@ RATE = 0.01
 (benchmarks/RESULTS.md)."""
 
 
-class RBMClassifier(ClassifierMixin, Machine):
+class RBMClassifier(ClassifierMixin, RBMEstimator):
     """A classifier: an RBM whose visible layer is the columns of X and the label, with p(y | v) exact.
 
     Args:
@@ -47,7 +47,7 @@ class RBMClassifier(ClassifierMixin, Machine):
     """
 
     _parameter_constraints: dict[str, list[Any]] = {
-        **Machine._parameter_constraints,
+        **RBMEstimator._parameter_constraints,
         "objective": [StrOptions({"generative", "discriminative", "hybrid"})],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "dropout": [Interval(Real, 0, 1, closed="left")],
@@ -141,12 +141,12 @@ class RBMClassifier(ClassifierMixin, Machine):
         self.rbm_ = float64(self.rbm_)
 
     def _most_probable(self, rbm: RBM, v: Any) -> np.ndarray:
-        return np.asarray(rows.by_rows(rows.log_probabilities, rbm, v, len(self.classes_)).argmax(axis=1))
+        return np.asarray(batched.apply(batched.log_probabilities, rbm, v, len(self.classes_)).argmax(axis=1))
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """ln p(y | v) of every class, `[n, C]` (nats), in the order of `classes_`."""
         v = self._read(X)
-        return rows.by_rows(rows.log_probabilities, self.rbm_, v, len(self.classes_)).astype(np.float64)
+        return batched.apply(batched.log_probabilities, self.rbm_, v, len(self.classes_)).astype(np.float64)
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """p(y | v) of every class, `[n, C]`, in the order of `classes_`."""

@@ -14,12 +14,12 @@ from sklearn.utils.validation import check_is_fitted
 from harmonium import exact, functional
 from harmonium.likelihood.evaluation import can_be_exact
 from harmonium.sklearn import fitting
-from harmonium.sklearn.base import Machine
+from harmonium.sklearn.estimator import RBMEstimator
 
 SWEEPS = 1000
 
 
-class RBMDensity(OutlierMixin, Machine):
+class RBMDensity(OutlierMixin, RBMEstimator):
     """A restricted Boltzmann machine as a density, and as a detector of outliers: rows whose ln p(v) is low.
 
     Args:
@@ -32,7 +32,7 @@ class RBMDensity(OutlierMixin, Machine):
     """
 
     _parameter_constraints: dict[str, list[Any]] = {
-        **Machine._parameter_constraints,
+        **RBMEstimator._parameter_constraints,
         "contamination": [Interval(Real, 0, 0.5, closed="right")],
     }
 

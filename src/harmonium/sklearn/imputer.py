@@ -10,10 +10,10 @@ from sklearn.utils._param_validation import StrOptions
 
 from harmonium import imputation
 from harmonium.sklearn import fitting
-from harmonium.sklearn.base import Machine
+from harmonium.sklearn.estimator import RBMEstimator
 
 
-class RBMImputer(OneToOneFeatureMixin, TransformerMixin, Machine):
+class RBMImputer(OneToOneFeatureMixin, TransformerMixin, RBMEstimator):
     """Fills missing cells (NaN; in frames whatever counts as missing there) from p(missing cells | the row's other cells).
 
     The machine learns from rows with missing cells too. What is filled in is exact where the hidden layer can be enumerated
@@ -31,7 +31,7 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, Machine):
 
     _finite, _sparse = "allow-nan", False
     _parameter_constraints: dict[str, list[Any]] = {
-        **Machine._parameter_constraints,
+        **RBMEstimator._parameter_constraints,
         "strategy": [StrOptions({"most_probable", "expected", "draw"})],
     }
 

@@ -9,11 +9,11 @@ import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
 from sklearn.utils import check_random_state
 
-from harmonium.sklearn import fitting, rows
-from harmonium.sklearn.base import Machine
+from harmonium.sklearn import batched, fitting
+from harmonium.sklearn.estimator import RBMEstimator
 
 
-class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Machine):
+class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, RBMEstimator):
     """A restricted Boltzmann machine whose hidden units are features: a drop-in for BernoulliRBM.
 
     Args:
@@ -70,7 +70,7 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Machine)
     def transform(self, X: Any) -> np.ndarray:
         """E[h | v], for binary units p(h_j = 1 | v), `[n, n_components]`."""
         v = self._read(X)
-        return rows.by_rows(rows.hidden_mean, self.rbm_, v)
+        return batched.apply(batched.hidden_mean, self.rbm_, v)
 
     def score_samples(self, X: Any) -> np.ndarray:
         """ln p(v) of each row, `[n]` (nats; a density's where columns are real).
@@ -90,7 +90,7 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Machine)
         if "random_state_" not in vars(self):
             self.random_state_ = check_random_state(self.random_state)
         key = jax.random.key(fitting.seed_from(self.random_state_))
-        return self.columns_.decode(rows.by_rows(rows.swept, self.rbm_, rows_of_v, key))
+        return self.columns_.decode(batched.apply(batched.sweep, self.rbm_, rows_of_v, key))
 
     @property
     def _n_features_out(self) -> int:

@@ -21,7 +21,7 @@ import numpy as np
 from harmonium import imputation, io, model
 from harmonium._checks import integer
 from harmonium.errors import InputError
-from harmonium.imputation import Score
+from harmonium.imputation import LogProbs
 from harmonium.io.frames import Frame, from_native, missing, numbers_in, to_native
 from harmonium.model import RBM
 from harmonium.tabular import inference
@@ -51,7 +51,7 @@ class Scored(NamedTuple):
     column the mean) given the others, a column each.
     """
 
-    rows: Score
+    rows: LogProbs
     surprise: dict[str, np.ndarray]
     expected: dict[str, np.ndarray]
 

@@ -146,7 +146,7 @@ def _mean_free_energy(rbm: RBM, v: np.ndarray) -> float:
     if _has_holes(v):
         from harmonium.likelihood.missing import log_weights  # SciPy is half a second in loading
 
-        found = log_weights(rbm, v, runs=RUNS, temperatures=TEMPERATURES, most_terms=MOST_TERMS)
+        found = log_weights(rbm, v, runs=RUNS, temperatures=TEMPERATURES, max_terms=MOST_TERMS)
         return -float(found.value.mean())
     return float(_sum_of_free_energies(rbm, v)) / len(v)
 

@@ -10,30 +10,29 @@ from typing import Any
 import jax
 import numpy as np
 
-from harmonium import _checks, exact
+from harmonium import _checks, exact, model
 from harmonium.diagnostics.adversarial import AdversarialAccuracy, adversarial_accuracy, privacy_loss
-from harmonium.diagnostics.common import Verdict, checked_rows, single
+from harmonium.diagnostics.common import Verdict, single
 from harmonium.diagnostics.hidden import HiddenUnits, hidden_units
 from harmonium.diagnostics.mixing import Mixing, mixing
 from harmonium.diagnostics.overfitting import FreeEnergyGap, free_energy_gap
-from harmonium.diagnostics.relaxation import LEAST_SWEEPS, Relaxation, relaxation
+from harmonium.diagnostics.relaxation import MIN_SWEEPS, Relaxation, relaxation
 from harmonium.diagnostics.spectrum import Spectrum, spectrum
 from harmonium.diagnostics.swaps import Swaps, agreement, swaps
 from harmonium.model import RBM
 from harmonium.random import key_of
 from harmonium.samplers import gibbs
 
-STAGES = 4
-MOST_ROWS = 500
+MAX_ROWS = 500
 """Rows of each kind compared by nearest neighbors."""
 EXACT_SECONDS = 1.0
 """Rows are drawn by enumeration where ln Z is forecast to take no longer than this, by Gibbs chains otherwise."""
-TEMPERING_SHARE = 0.4
+TEMPERING_FRACTION = 0.4
 """Steps of tempering for each Gibbs sweep: a step sweeps every rung."""
 
 
 @dataclass(frozen=True)
-class Report:
+class Diagnosis:
     """The diagnostics of one machine. What needs training rows apart from the held-out ones is None without them.
 
     `accuracy` is against held-out rows, `train_accuracy` against as many training rows; `drawn` says how the rows compared with
@@ -62,7 +61,7 @@ class Report:
         return [*verdicts, self.hidden.verdict, self.spectrum.verdict]
 
 
-def report(
+def diagnose(
     rbm: RBM,
     held_out: Any,
     train: Any = None,
@@ -71,31 +70,31 @@ def report(
     sweeps: int = 1000,
     rungs: int | None = None,
     seed: int = 0,
-    stage: Callable[[str], None] = lambda _: None,
-) -> Report:
+    progress: Callable[[str, float], None] = lambda _stage, _fraction: None,
+) -> Diagnosis:
     """Run all diagnostics on rows `held_out [m, V]` and, if there are any, rows `train [n, V]` the machine was trained on.
 
     Args:
         chains: from noise, from data, and of tempering each. sweeps: of each Gibbs chain. rungs: of tempering (see `swaps`).
-        stage: called with the name of every stage when it begins (`STAGES` of them).
+        progress: called with the name of each stage as it begins and the fraction of the stages done.
 
     Raises:
         InputError: a malformed machine, rows outside the units' domain, fewer than 2 rows, or a number out of range.
     """
-    held_out = checked_rows(rbm, held_out, "held_out", 2)
-    known = held_out if train is None else checked_rows(rbm, train, "train", 2)
+    held_out = model.check_rows(rbm, held_out, "held_out", 2)
+    known = held_out if train is None else model.check_rows(rbm, train, "train", 2)
     check_settings(chains, sweeps, rungs, seed)
-    stage("Gibbs chains from noise and from data")
+    progress("Gibbs chains from noise and from data", 0.0)
     relaxed = relaxation(rbm, known, chains, sweeps, seed)
     mixed = mixing(relaxed)
-    stage("parallel tempering")
-    exchanged = swaps(rbm, chains, max(LEAST_SWEEPS, round(TEMPERING_SHARE * sweeps)), rungs, seed)
-    stage("nearest neighbors of drawn rows")
-    count = min(MOST_ROWS, len(held_out), len(known))
+    progress("parallel tempering", 0.25)
+    exchanged = swaps(rbm, chains, max(MIN_SWEEPS, round(TEMPERING_FRACTION * sweeps)), rungs, seed)
+    progress("nearest neighbors of drawn rows", 0.5)
+    count = min(MAX_ROWS, len(held_out), len(known))
     v, drawn = _draws(rbm, count, sweeps, seed)
     accuracies = [adversarial_accuracy(_some(rows, count, seed), v, seed) for rows in (held_out, known)]
-    stage("overfitting, hidden units, spectrum")
-    return Report(
+    progress("overfitting, hidden units, spectrum", 0.75)
+    return Diagnosis(
         relaxation=relaxed,
         mixing=mixed,
         swaps=exchanged,
@@ -109,9 +108,9 @@ def report(
 
 
 def check_settings(chains: Any, sweeps: Any, rungs: Any, seed: Any) -> None:
-    """Raise what `report` would raise of its numbers."""
+    """Raise what `diagnose` would raise of its numbers."""
     _checks.integer(chains, "chains", 2)
-    _checks.integer(sweeps, "sweeps", LEAST_SWEEPS)
+    _checks.integer(sweeps, "sweeps", MIN_SWEEPS)
     if rungs is not None:
         _checks.integer(rungs, "rungs", 2)
     _checks.seed(seed)

@@ -24,22 +24,21 @@ from scipy.special import stdtrit
 from harmonium import _checks, exact, model
 from harmonium.errors import InputError
 from harmonium.exact.values import float64
-from harmonium.likelihood.evaluation import doubts
+from harmonium.likelihood.evaluation import find_warnings
 from harmonium.likelihood.log_likelihood import LogLikelihood
-from harmonium.likelihood.rows import rows_of
-from harmonium.likelihood.weights import COVERAGE, Estimate, bar, log_mean_exp
+from harmonium.likelihood.weights import COVERAGE, Estimate, log_mean_exp, solve_bar
 from harmonium.model import RBM
 from harmonium.random import key_of
 from harmonium.samplers import Tempered, Trajectory, replicas
 from harmonium.samplers.replicas import Replicas
 
 
-class LadderBracket(NamedTuple):
+class ReplicaEstimates(NamedTuple):
     """Estimates of ln Z (nats) with 95 % intervals; `rises [R - 1]`: Bennett's ln Z_{i+1} / Z_i, rung by rung."""
 
     forward: Estimate
     reverse: Estimate
-    bridge: Estimate
+    bar: Estimate
     rises: np.ndarray
 
     @property
@@ -53,9 +52,9 @@ class LadderBracket(NamedTuple):
         return max(estimate.upper for estimate in self[:3])
 
 
-def ladder_bracket(
+def replica_log_partition(
     rbm: RBM, state: Tempered | Trajectory, steps: int = 200, sweeps: int = 1, seed: int = 0
-) -> tuple[LadderBracket, Tempered | Trajectory]:
+) -> tuple[ReplicaEstimates, Tempered | Trajectory]:
     """ln Z of `rbm` from `steps` more steps of a ladder's chains, and where the chains are then.
 
     Args:
@@ -87,34 +86,34 @@ def ladder_bracket(
     return _summed(np.asarray(up, float), np.asarray(down, float), base), moved
 
 
-def ladder_likelihood(
+def replica_log_likelihood(
     rbm: RBM, data: Any, state: Tempered | Trajectory, steps: int = 200, sweeps: int = 1, seed: int = 0
 ) -> LogLikelihood:
-    """The mean ln p(v) of `data [n, V]` (nats per example) with ln Z from `ladder_bracket`; raises as that does."""
+    """The mean ln p(v) of `data [n, V]` (nats per example) with ln Z from `replica_log_partition`; raises as that does."""
     begun = time.monotonic()
-    rows = rows_of(model.validate(rbm).visible, data)
-    found, state = ladder_bracket(rbm, state, steps, sweeps, seed)
+    rows = model.check_rows(rbm, data)
+    found, state = replica_log_partition(rbm, state, steps, sweeps, seed)
     unnormalized = float(exact.log_likelihood(rbm, rows, 0.0).mean())
     trips = int(state.round_trips)
     result = LogLikelihood(
-        mean=unnormalized - found.bridge.value,
+        mean=unnormalized - found.bar.value,
         lower=unnormalized - found.upper,
         upper=unnormalized - found.lower,
         method=f"Bennett between {len(found.rises) + 1} rungs, {state.v.shape[1]:,} ladders x {steps:,} steps",
         rows=len(rows),
-        log_partition=found.bridge.value,
+        log_partition=found.bar.value,
         seconds=time.monotonic() - begun,
         details={
             "log_partition_forward": found.forward._asdict(),
             "log_partition_reverse": found.reverse._asdict(),
-            "log_partition_bridge": found.bridge._asdict(),
+            "log_partition_bar": found.bar._asdict(),
             "runs": state.v.shape[1],
             "tempering_rungs": len(found.rises) + 1,
             "tempering_round_trips": trips,
-            "tempering_least_acceptance": float(state.acceptance[: len(found.rises)].min()),
+            "tempering_min_acceptance": float(state.acceptance[: len(found.rises)].min()),
         },
     )
-    return replace(result, warnings=doubts(result))
+    return replace(result, warnings=find_warnings(result))
 
 
 @partial(jax.jit, static_argnames=("rungs", "steps", "sweeps"))
@@ -138,7 +137,7 @@ def _measure(key: Any, rbm: RBM, state: Any, rungs: int, steps: int, sweeps: int
     return state._replace(rungs=chains), up, down
 
 
-def _summed(up: np.ndarray, down: np.ndarray, base: float) -> LadderBracket:
+def _summed(up: np.ndarray, down: np.ndarray, base: float) -> ReplicaEstimates:
     _, pairs, chains = up.shape
     rises = np.empty((3, pairs))
     shares = np.zeros((3, chains))  # what each ladder adds to each estimate's deviation
@@ -148,11 +147,11 @@ def _summed(up: np.ndarray, down: np.ndarray, base: float) -> LadderBracket:
             mean = log_mean_exp(log_weights.ravel())
             rises[kind, pair] = sign * mean
             shares[kind] += sign * (np.exp(log_weights - mean).mean(axis=0) - 1)
-        c = rises[2, pair] = bar(f.ravel(), r.ravel())
+        c = rises[2, pair] = solve_bar(f.ravel(), r.ravel())
         above, below = 1 / (1 + np.exp(c - f)), 1 / (1 + np.exp(-c - r))
         slope = (above * (1 - above)).mean() + (below * (1 - below)).mean()
         shares[2] += (above - below).mean(axis=0) / max(slope, 1e-300)
     reach = stdtrit(chains - 1, (1 + COVERAGE) / 2) * shares.std(axis=1, ddof=1) / np.sqrt(chains)
     totals = base + rises.sum(axis=1)
-    forward, reverse, bridge = (Estimate(t, t - e, t + e) for t, e in zip(totals.tolist(), reach.tolist(), strict=True))
-    return LadderBracket(forward, reverse, bridge, rises[2])
+    forward, reverse, bar = (Estimate(t, t - e, t + e) for t, e in zip(totals.tolist(), reach.tolist(), strict=True))
+    return ReplicaEstimates(forward, reverse, bar, rises[2])

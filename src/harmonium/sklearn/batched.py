@@ -14,11 +14,11 @@ from harmonium.gradients import discriminative
 from harmonium.io.streams import is_sparse
 from harmonium.model import RBM
 
-FEWEST, MOST = 32, 2048
+MIN_ROWS, MAX_ROWS = 32, 2048
 """Rows that go together: a power of two between these."""
 
 
-def by_rows(function: Callable[..., Any], rbm: RBM, rows: Any, *arguments: Any) -> np.ndarray:
+def apply(function: Callable[..., Any], rbm: RBM, rows: Any, *arguments: Any) -> np.ndarray:
     """`function(rbm, v, *arguments)` of each row of `rows [n, V]`, an array or a sparse matrix; computed in the rows'
     precision.
 
@@ -26,7 +26,7 @@ def by_rows(function: Callable[..., Any], rbm: RBM, rows: Any, *arguments: Any) 
         function: compiled, `[k, V] -> [k, ...]`, each row by itself.
     """
     count = rows.shape[0]
-    length = min(MOST, max(FEWEST, 1 << (count - 1).bit_length()))
+    length = min(MAX_ROWS, max(MIN_ROWS, 1 << (count - 1).bit_length()))
     dtype = np.float32 if rows.dtype == np.float32 else np.float64
     parts = []
     with jax.enable_x64(dtype == np.float64):
@@ -57,7 +57,7 @@ def free_energy(rbm: RBM, v: Any) -> Any:
 
 
 @jax.jit
-def swept(rbm: RBM, v: Any, key: Any) -> Any:
+def sweep(rbm: RBM, v: Any, key: Any) -> Any:
     """v' after one sweep from v: h ~ p(h|v), v' ~ p(v'|h), `[k, V] -> [k, V]`."""
     h_key, v_key = jax.random.split(key)
     h = rbm.hidden.sample(h_key, model.hidden_inputs(rbm, v))

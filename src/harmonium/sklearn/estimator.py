@@ -18,7 +18,7 @@ from harmonium.exact.values import float64
 from harmonium.likelihood.evaluation import can_be_exact
 from harmonium.likelihood.running import RunningEstimate
 from harmonium.model import RBM
-from harmonium.sklearn import fitting, rows
+from harmonium.sklearn import batched, fitting
 from harmonium.sklearn.columns import Columns, columns_of, is_table
 from harmonium.training.settings import Settings
 from harmonium.units import Binary, Categorical, Mixed, with_stand_ins
@@ -28,7 +28,7 @@ SCALE = 0.01
 PATIENCE = 0.5
 
 
-class Machine(BaseEstimator):
+class RBMEstimator(BaseEstimator):
     """An RBM with scikit-learn's manners. Its fitted attributes are NumPy arrays and dataclasses of such."""
 
     _finite: bool | str = True
@@ -192,5 +192,5 @@ class Machine(BaseEstimator):
     def _log_likelihood(self, v: Any) -> np.ndarray:
         """ln p of each row in the data's own units, `[n]` (nats)."""
         log_z = self._log_partition()
-        found = -rows.by_rows(rows.free_energy, self.rbm_, v).astype(np.float64) - log_z
+        found = -batched.apply(batched.free_energy, self.rbm_, v).astype(np.float64) - log_z
         return np.asarray(found + self.columns_.log_density)
