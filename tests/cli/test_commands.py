@@ -489,9 +489,7 @@ def test_data_lists_and_describes(as_json, command):
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_help_has_an_example(name, capsys):
-    with pytest.raises(SystemExit) as stop:
-        run([name, "--help"])
-    assert stop.value.code == 0
+    assert run([name, "--help"]) == 0
     assert f"harmonium {name}" in capsys.readouterr().out.split("example:")[1]
 
 
@@ -499,25 +497,16 @@ def test_help_imports_nothing_heavy():
     program = """
 import sys
 from harmonium.cli import run
-try:
-    run(["--help"])
-except SystemExit:
-    print([name for name in ("jax", "numpy", "rich", "matplotlib", "optax", "sklearn") if name in sys.modules])
+run(["--help"])
+print([name for name in ("jax", "numpy", "rich", "matplotlib", "optax", "sklearn") if name in sys.modules])
 """
     output = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
     assert output.splitlines()[-1] == "[]"
 
 
 def test_version(capsys):
-    with pytest.raises(SystemExit):
-        run(["--version"])
+    assert run(["--version"]) == 0
     assert capsys.readouterr().out == f"harmonium {hm.__version__}\n"
-
-
-def test_a_reader_that_goes_away_is_no_error():
-    program = f"{sys.executable} -m harmonium table --weights '1 2 3; 4 5 6; 7 8 9' | head -1"
-    done = subprocess.run(["bash", "-o", "pipefail", "-c", program], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_interrupting_a_training_keeps_the_last_state(tmp_path):

@@ -180,10 +180,7 @@ def test_a_sum_of_too_many_terms_is_estimated_and_called_so(monkeypatch):
 def test_mistakes_are_one_line_and_leave_nothing_behind(capsys, arguments, words):
     before = {str(path): path.read_bytes() for path in Path().rglob("*") if path.is_file()}
     folders = sorted(path for path in Path().rglob("*") if path.is_dir())
-    try:
-        status = run(["diagnose", *arguments.split()])
-    except SystemExit as end:  # from argparse
-        status = end.code
+    status = run(["diagnose", *arguments.split()])
     captured = capsys.readouterr()
     assert (status, captured.out) == (2, "")
     assert words in captured.err

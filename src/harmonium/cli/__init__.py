@@ -6,12 +6,12 @@ One file a command; each says what its options are and imports what is heavy onl
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import traceback
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.util import find_spec
+from typing import Any
 
 COMMANDS = (
     "train",
@@ -40,7 +40,7 @@ examples:
 `harmonium COMMAND --help` says more, with an example.
 """
 
-BAD_INPUT, INTERRUPTED = 2, 130
+BAD_INPUT = 2
 
 
 class Parser(argparse.ArgumentParser):
@@ -48,6 +48,9 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> None:  # type: ignore[override]
         self.exit(BAD_INPUT, f"{self.prog}: error: {' '.join(message.split())} (see {self.prog} --help)\n")
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        (file or sys.stderr).write(message)  # argparse's own does not say when help cannot be written
 
 
 def parser() -> argparse.ArgumentParser:
@@ -82,53 +85,68 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit: 0 if all went well, 2 for bad input, 130 when interrupted."""
-    from harmonium.cli import supervisor
+    """Run the command line and exit: 0 if all went well, 2 for bad input or lost output, 130 when interrupted."""
+    from harmonium.cli import process
 
     try:
+        process.handle_signals()
+        process.open_streams()
         status = run(sys.argv[1:] if arguments is None else arguments)
+    except KeyboardInterrupt:
+        process.end_at_once()
     except Exception:
-        if not supervisor.at_work:
-            raise
-        traceback.print_exc(file=sys.__stderr__)  # which the supervisor keeps, and says where
+        traceback.print_exc()
         status = 1
-    if status == INTERRUPTED or (status and supervisor.at_work):
-        # Compiled code may still be running in threads of its own, which an orderly end of the interpreter can crash; and the
-        # end of one of several processes would wait for the others.
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(status)
-    sys.exit(status)
+    process.finish(status)
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command line; the exit status."""
+    from harmonium.cli import process
+    from harmonium.errors import printable
+
+    status, message = _outcome(arguments)
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader went away, as `head` does, and needs no word
+        process.discard(sys.stdout)
+        status = status or process.BROKEN_PIPE
+    except OSError as error:
+        process.discard(sys.stdout)
+        message = message or f"error: the output is not complete: {error.strerror}"
+        status = status or BAD_INPUT
+    if message is not None:
+        print(f"harmonium: {printable(message)}", file=sys.stderr)
+    return status
+
+
+def _outcome(arguments: Sequence[str]) -> tuple[int, str | None]:
+    """The exit status, and what there is to say about it."""
+    from harmonium.cli import process
     from harmonium.errors import InputError, reason
 
-    arguments = _joined(arguments)
-    options = parser().parse_args(arguments)
-    options.arguments = arguments
     try:
-        status = options.run(options)
-        sys.stdout.flush()
-    except InputError as error:
-        print(f"harmonium: error: {error}", file=sys.stderr)
-        return BAD_INPUT
+        arguments = _joined(arguments) or ["--help"]
+        options = parser().parse_args(arguments, argparse.Namespace(arguments=arguments))
+        return options.run(options) or 0, None
+    except SystemExit as end:  # argparse has said what there is to say
+        return int(end.code or 0), None
     except KeyboardInterrupt:
-        print("harmonium: interrupted", file=sys.stderr)
-        return INTERRUPTED
+        return process.interrupted_status(), process.interruption()
+    except InputError as error:
+        return BAD_INPUT, f"error: {error}"
     except BrokenPipeError:
-        # The reader of our output went away, as `head` does: nothing more can be said to it, also not at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except (OSError, MemoryError, RuntimeError) as error:
-        # A file, a disk or an amount beyond what the checks foresee; XLA's own name for want of memory is the last.
-        if isinstance(error, RuntimeError) and "RESOURCE_EXHAUSTED" not in str(error):
-            raise
-        name = getattr(error, "filename", None)
-        print(f"harmonium: error: {'' if name is None else f'{name}: '}{reason(error)}", file=sys.stderr)
-        return BAD_INPUT
-    return status or 0
+        process.discard(sys.stdout)
+        return process.BROKEN_PIPE, None
+    except OSError as error:
+        return BAD_INPUT, f"error: {'' if error.filename is None else f'{error.filename}: '}{reason(error)}"
+    except Exception as error:
+        if process.was_interrupted():
+            return process.interrupted_status(), process.interruption()
+        # XLA's own name for want of memory.
+        if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
+            return BAD_INPUT, f"error: out of memory: {reason(error).removeprefix('RESOURCE_EXHAUSTED: ')}"
+        raise
 
 
 _MAY_BEGIN_WITH_A_MINUS = (

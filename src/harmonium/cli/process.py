@@ -1,0 +1,123 @@
+"""The command as a process: its signals and standard streams, set up before anything that takes long is imported."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from types import FrameType
+from typing import NoReturn, TextIO
+
+_NAMES = {"SIGINT": "interrupted", "SIGTERM": "terminated", "SIGHUP": "hung up"}
+WORDS = {getattr(signal, name): word for name, word in _NAMES.items() if hasattr(signal, name)}
+BROKEN_PIPE = 141
+"""The exit status of a process whose reader went away, as shells count it."""
+
+_received: list[int] = []
+
+
+def handle_signals() -> None:
+    """Let these signals raise KeyboardInterrupt; while modules are imported, or the second time, end the process at once.
+
+    An exception amid an import leaves modules half made, or is lost in compiled code.
+    """
+    for number in WORDS:
+        # A signal that is ignored from the start, as shells and nohup have it, stays so.
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _interrupt)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    at_once = bool(_received)
+    _received[:] = [number]
+    while frame is not None and not at_once:
+        at_once = frame.f_code.co_filename.startswith("<frozen importlib")
+        frame = frame.f_back
+    if at_once:
+        end_at_once()
+    # Where an exception cannot be raised, as in a callback from compiled code, Python hands it to this hook.
+    sys.unraisablehook = lambda _: end_at_once()
+    raise KeyboardInterrupt
+
+
+def end_at_once() -> NoReturn:
+    """End the process with one line that says which signal asked for it."""
+    with contextlib.suppress(OSError):
+        os.write(2, f"harmonium: {interruption()}\n".encode())
+    os._exit(interrupted_status())
+
+
+def interruption() -> str:
+    """What has happened to the process."""
+    return WORDS[signal.Signals(_received[0])] if _received else "interrupted"
+
+
+def interrupted_status() -> int:
+    """The exit status of a process that a signal ended, as shells count it."""
+    return 128 + (_received[0] if _received else signal.SIGINT)
+
+
+def was_interrupted() -> bool:
+    """Whether a signal has asked for the end, whatever became of the exception."""
+    return bool(_received)
+
+
+def open_streams() -> None:
+    """Give a process that was started without standard streams some: output that nobody can read is an error later on.
+
+    Otherwise the next file that is opened would become the standard output. Messages that cannot be written are dropped.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_WRONLY if number == 2 else os.O_RDONLY)  # writing to 1 fails, as it should
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    stream = sys.stderr or open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stderr = _Messages(stream)
+
+
+class _Messages:
+    """Standard error whose reader may be gone or whose disk may be full: what cannot be written is dropped."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        try:
+            return self._stream.write(text)
+        except OSError:
+            discard(self._stream)
+            return len(text)
+
+    def flush(self) -> None:
+        try:
+            self._stream.flush()
+        except OSError:
+            discard(self._stream)
+
+
+def discard(stream: TextIO) -> None:
+    """Send what a stream still holds, and what is written to it later, nowhere."""
+    with contextlib.suppress(OSError, AttributeError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())
+        os.close(null)
+
+
+def finish(status: int) -> NoReturn:
+    """End the process with `status`."""
+    for number in WORDS:
+        signal.signal(number, signal.SIG_IGN)  # everything has been done
+    sys.stderr.flush()
+    if status:
+        # Compiled code may still run in threads, which an orderly end of the interpreter can crash; and one of several
+        # processes would wait for the others.
+        os._exit(status)
+    sys.exit(0)

@@ -1,0 +1,98 @@
+"""The command as a process: signals from its first moment on, and standard streams that are closed, full or unread."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from harmonium.cli import run
+
+HARMONIUM = f"{sys.executable} -m harmonium"
+
+
+def shell(line: str) -> tuple[int, str, str]:
+    """The status, output and messages of a line of bash."""
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", line], capture_output=True, text=True, check=False, timeout=120)
+    assert "Traceback" not in done.stderr
+    assert "Exception" not in done.stderr
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("command", ["data", "--version", ""])
+@pytest.mark.parametrize("stream", [">&-", "> /dev/full"])
+def test_output_that_is_lost_is_an_error(command, stream):
+    status, _, message = shell(f"{HARMONIUM} {command} {stream}")
+    assert status == 2
+    assert re.fullmatch(r"harmonium: error: .*(No space left on device|Bad file descriptor)\n", message)
+
+
+def test_a_reader_that_goes_away_needs_no_word():
+    assert shell(f"{HARMONIUM} data | true") == (141, "", "")
+
+
+@pytest.mark.parametrize("stream", ["2>&-", "2> /dev/full", "<&-"])
+def test_messages_that_cannot_be_written_change_nothing(stream):
+    status, output, _ = shell(f"{HARMONIUM} --version {stream}")
+    assert (status, output[:10]) == (0, "harmonium ")
+    assert shell(f"{HARMONIUM} table --weights x {stream}")[0] == 2
+
+
+def test_no_stream_at_all():
+    assert shell(f"{HARMONIUM} data >&- 2>&- <&-") == (2, "", "")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "number", "word", "status"),
+    [
+        *((seconds, "SIGINT", "interrupted", 130) for seconds in (0.0, 0.2, 0.7, 2.5)),
+        (0.3, "SIGTERM", "terminated", 143),
+        (2.5, "SIGTERM", "terminated", 143),
+        (0.3, "SIGHUP", "hung up", 129),
+    ],
+)
+def test_signals_while_modules_are_imported_and_while_a_chain_runs(seconds, number, word, status):
+    program = "from harmonium.cli import main, process; process.open_streams = lambda: print(flush=True); main()"
+    command = [sys.executable, "-c", program, "chain", "--weights", "0.5 0.5; 0.5 0.5", "--sweeps", "100000000"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        process.stdout.readline()  # its handlers are in place
+        time.sleep(seconds)
+        process.send_signal(getattr(signal, number))
+        output, messages = process.communicate(timeout=60)
+    assert (process.returncode, output, messages) == (status, "", f"harmonium: {word}\n")
+
+
+def test_help_is_what_an_empty_command_line_prints(capsys):
+    assert run([]) == 0
+    text = capsys.readouterr().out
+    assert run(["--help"]) == 0
+    assert text == capsys.readouterr().out
+    assert "usage: harmonium" in text
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (MemoryError("Unable to allocate 7 TiB"), "out of memory: Unable to allocate 7 TiB"),
+        (MemoryError(), "out of memory: MemoryError"),
+        (
+            RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes.\nMore"),
+            "out of memory: Out of memory allocating",
+        ),
+        (OSError(5, "Input/output error", "a \x1b[31m file"), r"a \x1b[31m file: Input/output error"),
+    ],
+)
+def test_what_no_check_foresees_is_one_line(capsys, monkeypatch, error, words):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr("harmonium.io.load_described", fail)
+    assert run(["info", "m.safetensors"]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith(f"harmonium: error: {words}")
+    assert captured.err.count("\n") == 1
