@@ -32,7 +32,7 @@ if TYPE_CHECKING:
         training,
         units,
     )
-    from harmonium.errors import InputError
+    from harmonium.errors import DivergenceError, InputError
     from harmonium.functional import (
         at_temperature,
         energy,
@@ -51,11 +51,11 @@ if TYPE_CHECKING:
     from harmonium.samplers.gibbs import gibbs
     from harmonium.samplers.parallel_tempering import parallel_tempering
     from harmonium.samplers.trajectory_tempering import trajectory_tempering
-    from harmonium.training import DivergenceError, TrainState, initialize, train
+    from harmonium.training import TrainState, initialize, train
     from harmonium.units import Binary, Categorical, DReLU, Gaussian, Mixed, ReLU, Spin
 
 _HOMES = {
-    "errors": ("InputError",),
+    "errors": ("DivergenceError", "InputError"),
     "units": ("Binary", "Categorical", "DReLU", "Gaussian", "Mixed", "ReLU", "Spin"),
     "model": ("RBM",),
     "functional": (
@@ -72,7 +72,7 @@ _HOMES = {
     "samplers": ("gibbs", "parallel_tempering", "trajectory_tempering"),
     "gradients": ("cd", "centered", "from_sampler", "pcd"),
     "likelihood": ("LogLikelihood", "bidirectional_ais", "evaluate"),
-    "training": ("DivergenceError", "TrainState", "initialize", "train"),
+    "training": ("TrainState", "initialize", "train"),
     "io": ("load", "load_state", "save", "save_state"),
 }
 _MODULES = (

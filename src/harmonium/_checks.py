@@ -1,44 +1,85 @@
-"""The checks of arguments that every public function shares."""
+"""The checks of arguments that every public function shares: each returns the value, or raises an `InputError`.
+
+A message says which argument, what was expected and what was given. `name` is the argument's name.
+"""
 
 from __future__ import annotations
 
 import math
 import numbers
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from harmonium.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
 
+MAX_COUNT = 2**31 - 1
+"""The largest count: what the 32-bit integers of compiled loops and shapes hold."""
 
-def positive(value: Any, what: str) -> float:
+Value = TypeVar("Value")
+
+
+def instance(value: Any, types: type[Value] | tuple[type, ...], name: str, expected: str | None = None) -> Value:
+    """`value`, if it is an instance of one of `types`; `expected` says in words what those are."""
+    if isinstance(value, types):
+        return value  # type: ignore[return-value]  # of several types it is one
+    if expected is None:
+        each = types if isinstance(types, tuple) else (types,)
+        expected = " or ".join(f"{_article(of.__name__)} {of.__name__}" for of in each)
+    given = type(value).__name__
+    raise InputError(f"{name} must be {expected}, but is {'None' if value is None else f'{_article(given)} {given}'}")
+
+
+def _article(word: str) -> str:
+    return "an" if word[:1] in "aeiouAEIOU" or word[:2] == "RB" else "a"
+
+
+def choice(value: Any, options: Iterable[Value], name: str) -> Value:
+    """`value`, if it is one of `options`."""
+    options = tuple(options)
+    for option in options:
+        if type(value) is type(option) and value == option:
+            return option
+    raise InputError(f"{name} must be {' or '.join(map(repr, options))}, but is {_shown(value)}")
+
+
+def positive(value: Any, name: str) -> float:
     """`value` as a float, if it is a finite number above zero."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 < cast(Any, value) < math.inf:
-        raise InputError(f"{what} must be a positive number, but is {value!r}")
+    return _number(value, name, "a positive number", lambda x: 0 < x < math.inf)
+
+
+def not_negative(value: Any, name: str) -> float:
+    """`value` as a float, if it is a finite number of zero or above."""
+    return _number(value, name, "a number of zero or above", lambda x: 0 <= x < math.inf)
+
+
+def fraction(value: Any, name: str) -> float:
+    """`value` as a float, if it is a number from 0 to 1."""
+    return _number(value, name, "a number from 0 to 1", lambda x: 0 <= x <= 1)
+
+
+def finite(value: Any, name: str) -> float:
+    """`value` as a float, if it is a finite number."""
+    return _number(value, name, "a finite number", lambda x: -math.inf < x < math.inf)
+
+
+def _number(value: Any, name: str, expected: str, allowed: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not allowed(value):
+        raise InputError(f"{name} must be {expected}, but is {_shown(value)}")
     try:
         return float(value)
     except OverflowError as error:
-        raise InputError(f"{what} must be a positive number that floating point can hold, but is far larger") from error
+        raise InputError(f"{name} must be {expected} that floating point can hold, but is far larger") from error
 
 
-def fraction(value: Any, what: str) -> float:
-    """`value` as a float, if it is a number from 0 to 1."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 <= cast(Any, value) <= 1:
-        raise InputError(f"{what} must be a number from 0 to 1, but is {value!r}")
-    return float(value)
-
-
-MOST = 2**31 - 1
-"""The largest count: what the 32-bit integers of compiled loops and shapes hold."""
-
-
-def integer(value: Any, what: str, least: int = 1, most: int = MOST) -> int:
+def integer(value: Any, name: str, least: int = 1, most: int = MAX_COUNT) -> int:
     """`value` as an int, if it is a whole number from `least` to `most`."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or int(value) < least:
-        raise InputError(f"{what} must be a whole number of at least {least}, but is {value!r}")
+        raise InputError(f"{name} must be a whole number of at least {least}, but is {_shown(value)}")
     if int(value) > most:
-        raise InputError(f"{what} must be a whole number of at most {most}, but is larger")
+        raise InputError(f"{name} must be a whole number of at most {most}, but is larger")
     return int(value)
 
 
@@ -47,14 +88,34 @@ def seed(value: Any) -> int:
     return integer(value, "seed", 0, 2**63 - 1)
 
 
-def numeric_array(x: Any, what: str) -> np.ndarray:
-    """`x` as a NumPy array of numbers, or an `InputError` that says it is none."""
+def numeric_array(x: Any, name: str) -> np.ndarray:
+    """`x` as a NumPy array of real numbers."""
     import numpy as np  # here, because the command line's --help needs no arrays
 
     try:
         array = np.asarray(x)
     except ValueError as error:
-        raise InputError(f"{what} is not a rectangular array of numbers: its rows differ in length") from error
+        raise InputError(f"{name} is not a rectangular array of numbers: its rows differ in length") from error
     if array.dtype.kind not in "fiub":
-        raise InputError(f"{what} must hold real numbers, but holds {array.dtype.name} values")
+        raise InputError(f"{name} must hold real numbers, but holds {array.dtype.name} values")
     return array
+
+
+def finite_array(x: Any, name: str, shape: tuple[int | None, ...] | None = None) -> np.ndarray:
+    """`x` as a NumPy array of finite numbers, of the given shape where one is (None in it: any length)."""
+    import numpy as np
+
+    array = numeric_array(x, name)
+    if shape is not None and (
+        array.ndim != len(shape) or any(e not in (None, n) for e, n in zip(shape, array.shape, strict=True))
+    ):
+        expected = ", ".join("n" if size is None else str(size) for size in shape)
+        raise InputError(f"{name} must have shape [{expected}], but has {list(array.shape)}")
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise InputError(f"{name} must hold finite numbers, but holds a NaN or an infinity")
+    return array
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."

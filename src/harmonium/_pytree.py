@@ -1,19 +1,25 @@
-"""Frozen dataclasses as JAX pytrees."""
+"""Frozen dataclasses as JAX pytrees, and the names of a tree's leaves."""
 
 from __future__ import annotations
 
-from dataclasses import field, fields
+from dataclasses import Field, field, fields
 from typing import Any
 
 import jax
 
 
+def named_leaves(tree: Any, prefix: str = "") -> dict[str, Any]:
+    """Each leaf under its path, such as `replicas.v` or `visible.parts.0.bias`, after `prefix`."""
+    paths = jax.tree.leaves_with_path(tree)
+    return {prefix + jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in paths}
+
+
 def static() -> Any:
-    """A field that is no array: part of the tree's structure, hashable, the same for all machines of one compiled function."""
+    """A field that is no array: part of the tree's structure, hashable, the same in all trees of one compiled function."""
     return field(metadata={"static": True})
 
 
-def is_static(of: Any) -> bool:
+def is_static(of: Field[Any]) -> bool:
     """Whether a dataclass's field was made by `static`."""
     return bool(of.metadata.get("static"))
 
@@ -21,10 +27,10 @@ def is_static(of: Any) -> bool:
 def register(cls: type[Any]) -> None:
     """Make a dataclass a pytree whose leaves are its fields, the static ones excepted.
 
-    Not by `jax.tree_util.register_dataclass`: two classes that it registers with the same field names have equal tree
-    structures (jax 0.10.2), so that now and then jit runs on one class what it compiled for another.
+    `jax.tree_util.register_dataclass` does not serve: two classes that it registers with the same field names have equal tree
+    structures (jax 0.10.2), so jit now and then runs on one class what it compiled for another.
     """
-    names = [field.name for field in fields(cls) if not is_static(field)]
+    children = [field.name for field in fields(cls) if not is_static(field)]
     fixed = [field.name for field in fields(cls) if is_static(field)]
 
     def structure(x: Any) -> tuple[Any, ...]:
@@ -32,7 +38,7 @@ def register(cls: type[Any]) -> None:
 
     jax.tree_util.register_pytree_with_keys(
         cls,
-        lambda x: (tuple((jax.tree_util.GetAttrKey(name), getattr(x, name)) for name in names), structure(x)),
-        lambda held, children: cls(**dict(zip(names, children, strict=True)), **dict(zip(fixed, held, strict=True))),
-        lambda x: (tuple(getattr(x, name) for name in names), structure(x)),
+        lambda x: (tuple((jax.tree_util.GetAttrKey(name), getattr(x, name)) for name in children), structure(x)),
+        lambda values, leaves: cls(**dict(zip(children, leaves, strict=True)), **dict(zip(fixed, values, strict=True))),
+        lambda x: (tuple(getattr(x, name) for name in children), structure(x)),
     )

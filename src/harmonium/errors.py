@@ -1,21 +1,28 @@
-"""The errors of the public functions, and what any exception says in one line."""
+"""The errors of the public functions, and text of exceptions and files made fit for one line of a terminal."""
 
 from __future__ import annotations
 
 
 class InputError(ValueError):
-    """What was given cannot be used. The message, one line, says what was wrong, what was expected and how to mend it."""
+    """An argument or data cannot be used. The message is one line: what was wrong, what was expected, and the remedy."""
 
     def __init__(self, message: str) -> None:
         super().__init__(" ".join(message.split()))  # arrays are written on several lines
 
 
+class DivergenceError(RuntimeError):
+    """Training left the finite numbers, or its chains froze. The message, one line, says when and names a remedy."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(" ".join(message.split()))
+
+
 def reason(error: BaseException) -> str:
-    """What an exception says, in one line; its kind where it says nothing."""
-    said = getattr(error, "strerror", None) or str(error)
-    return (said.strip().splitlines() or [type(error).__name__])[0]
+    """The first line of an exception's message, printable; the exception's type where there is no message."""
+    text = getattr(error, "strerror", None) or str(error)
+    return printable((text.strip().splitlines() or [type(error).__name__])[0])
 
 
 def printable(text: str) -> str:
-    """`text` with every control character escaped, since text from a file may hold codes that a terminal obeys."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
+    """`text` with its control characters escaped, as \\x1b: text of files cannot drive the terminal that shows it."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)

@@ -38,7 +38,7 @@ def follow(
     A run that is asked to stop, in any of its processes, does so at the next state, which becomes a checkpoint. The first
     process writes and tells; trouble in writing is told, and the run goes on.
     """
-    from harmonium.training import DivergenceError
+    from harmonium.errors import DivergenceError
 
     state: TrainState | None = None
     stopped: str | None = None

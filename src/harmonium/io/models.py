@@ -113,7 +113,7 @@ def save_state(state: Any, path: str | os.PathLike[str], *, overwrite: bool = Fa
         InputError: a leaf is no array of numbers, the file exists and `overwrite` is false, or it cannot be written.
     """
     arrays = {}
-    for name, leaf in _named_leaves(state).items():
+    for name, leaf in _pytree.named_leaves(state).items():
         arrays[name] = np.ascontiguousarray(np.asarray(leaf)).reshape(np.shape(leaf))
         if arrays[name].dtype.kind not in "fiub":
             raise InputError(f"{name} cannot be stored: it holds {arrays[name].dtype.name} values, not numbers")
@@ -132,7 +132,7 @@ def load_state(path: str | os.PathLike[str], template: Any) -> Any:
     """
     source = Path(path)
     arrays, description = unpack(source, "state file", STATE_FORMAT, VERSION)
-    expected = _named_leaves(template)
+    expected = _pytree.named_leaves(template)
     if description.get("kind") != type(template).__name__ or expected.keys() != arrays.keys():
         raise InputError(f"{source} holds a {description.get('kind')} state, but a {type(template).__name__} is expected")
     for name, leaf in expected.items():
@@ -144,11 +144,6 @@ def load_state(path: str | os.PathLike[str], template: Any) -> Any:
             )
     with jax.enable_x64(True):  # or float64 arrays would be narrowed
         return jax.tree.unflatten(jax.tree.structure(template), [jnp.asarray(arrays[name]) for name in expected])
-
-
-def _named_leaves(tree: Any) -> dict[str, Any]:
-    """Each leaf under its path, such as `rungs.v`."""
-    return {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in jax.tree.leaves_with_path(tree)}
 
 
 def _check_base_rate(rbm: RBM, base_rate: Units) -> None:
@@ -164,7 +159,7 @@ def _check_base_rate(rbm: RBM, base_rate: Units) -> None:
 
 def _leaves(prefix: str, units: Units) -> dict[str, Any]:
     """The layer's arrays by name: `visible.bias`, or `visible.parts.0.bias` in a mixed layer."""
-    return {f"{prefix}.{name}": leaf for name, leaf in _named_leaves(units).items()}
+    return _pytree.named_leaves(units, f"{prefix}.")
 
 
 def _described(units: Units) -> Any:

@@ -3,7 +3,7 @@
 from harmonium.training.checkpoint import Checkpoint
 from harmonium.training.loop import train
 from harmonium.training.patience import Brake
-from harmonium.training.run import DivergenceError, TrainState
+from harmonium.training.run import TrainState
 from harmonium.training.start import initialize
 
-__all__ = ["Brake", "Checkpoint", "DivergenceError", "TrainState", "initialize", "train"]
+__all__ = ["Brake", "Checkpoint", "TrainState", "initialize", "train"]

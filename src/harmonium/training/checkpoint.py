@@ -17,6 +17,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from harmonium._pytree import named_leaves
 from harmonium.errors import InputError, reason
 from harmonium.io.container import pack, unpack, write_file
 
@@ -68,7 +69,7 @@ class Checkpoint:
             InputError: they are others than the template has: the run was another's.
         """
         found = {}
-        for key, leaf in named(template, prefix).items():
+        for key, leaf in named_leaves(template, prefix).items():
             array = self.arrays.get(key)
             expected = list(np.shape(leaf)), np.dtype(leaf.dtype).name
             if array is None or (list(array.shape), array.dtype.name) != expected:
@@ -79,9 +80,3 @@ class Checkpoint:
                 )
             found[key] = array
         return jax.tree.unflatten(jax.tree.structure(template), found.values())
-
-
-def named(tree: Any, prefix: str = "") -> dict[str, Any]:
-    """Each leaf of `tree` under its path, such as `iterate.weights`."""
-    paths = jax.tree.leaves_with_path(tree)
-    return {prefix + jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in paths}

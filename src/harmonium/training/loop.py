@@ -16,7 +16,7 @@ import optax
 from jax.sharding import Mesh
 
 from harmonium import _checks, gradients, model
-from harmonium._checks import MOST
+from harmonium._checks import MAX_COUNT
 from harmonium.errors import InputError
 from harmonium.gradients import Estimator, centered, pcd
 from harmonium.io.streams import as_streamed, sample_of
@@ -119,7 +119,7 @@ def train(
     else:
         last = None
         minutes = _checks.positive(minutes, "minutes")
-    if horizon is not None and _checks.integer(horizon, "horizon") < (last or MOST):
+    if horizon is not None and _checks.integer(horizon, "horizon") < (last or MAX_COUNT):
         raise InputError(
             f"horizon must be a number of updates, not below those to be made (and none with minutes), but is {horizon}"
         )
@@ -134,7 +134,7 @@ def train(
         _checks.positive(patience, "patience")
         if valid is None or not follow:
             raise InputError("patience needs held-out rows that are followed: give valid too")
-    if brake is not None and not 0 <= brake[0] < brake[1] <= MOST:
+    if brake is not None and not 0 <= brake[0] < brake[1] <= MAX_COUNT:
         raise InputError(f"brake must be two numbers of updates, the first before the last, but is {brake}")
     spacing = seconds_between_states
     if not callable(spacing):

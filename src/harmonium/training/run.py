@@ -15,15 +15,16 @@ import numpy as np
 import optax
 from jax.sharding import PartitionSpec
 
-from harmonium._checks import MOST
-from harmonium.errors import InputError
+from harmonium._checks import MAX_COUNT
+from harmonium._pytree import named_leaves
+from harmonium.errors import DivergenceError, InputError
 from harmonium.gradients import Estimator
 from harmonium.mesh import Spread
 from harmonium.model import RBM
 from harmonium.random import key_of
 from harmonium.samplers import clamped
 from harmonium.training.batches import Batches, Windows
-from harmonium.training.checkpoint import Checkpoint, named
+from harmonium.training.checkpoint import Checkpoint
 from harmonium.training.clock import Clock
 from harmonium.training.monitor import Monitor
 from harmonium.training.patience import Brake, Patience
@@ -37,10 +38,6 @@ BEST = "best."
 """What the names of the best machine's arrays begin with in a checkpoint."""
 TIMES_A_STATE = 10
 """Updates get at least this many times as long as copying a state took, which is long for a large machine."""
-
-
-class DivergenceError(InputError):
-    """Training left the sensible numbers, at lower rates too; the last state yielded is still good."""
 
 
 @dataclass(frozen=True)
@@ -245,7 +242,7 @@ class Run:
 
     def _checkpoint(self, carry: Carry) -> Checkpoint:
         best = None if self.patience is None else self.patience.best
-        arrays = named(carry) | ({} if best is None else named(best.rbm, BEST))
+        arrays = named_leaves(carry) | ({} if best is None else named_leaves(best.rbm, BEST))
         progress = {
             "settings": self.settings,
             "step": int(carry.step),
@@ -261,7 +258,7 @@ class Run:
     def _braked(self, plan: Plan, done: int) -> Plan:
         """The plan with the brake on, if patience is at its end."""
         brake = None if self.patience is None or self.brake else self.patience.brake(done)
-        if brake is None or (self.clock.last or MOST) <= brake.last:
+        if brake is None or (self.clock.last or MAX_COUNT) <= brake.last:
             return plan
         self.brake, self.clock.last = brake, brake.last
         return plan._replace(brake=on_device(brake))

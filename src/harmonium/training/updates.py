@@ -23,7 +23,7 @@ import optax
 from jax.sharding import Mesh, PartitionSpec
 
 from harmonium import gradients, model
-from harmonium._checks import MOST
+from harmonium._checks import MAX_COUNT
 from harmonium.errors import InputError
 from harmonium.gradients import Estimator
 from harmonium.mesh import ALONE, DATA, HIDDEN, Spread, axes, divided
@@ -33,7 +33,7 @@ from harmonium.training import batches
 from harmonium.training.batches import Window
 from harmonium.training.patience import Brake
 
-NO_BRAKE = Brake(MOST - 1, MOST)
+NO_BRAKE = Brake(MAX_COUNT - 1, MAX_COUNT)
 STRIDE = 8
 """After the first STRIDE^2 updates, one in so many is averaged."""
 SWEEPS = 1

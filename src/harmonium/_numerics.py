@@ -1,0 +1,60 @@
+"""Precision, sums in logarithms, and all states of n bits: small numerical tools with one home."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Any, TypeVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from harmonium._types import Array
+
+Tree = TypeVar("Tree")
+
+
+def float64() -> AbstractContextManager[Any]:
+    """A scope in which JAX computes in float64, whatever its setting outside."""
+    return jax.enable_x64(True)
+
+
+def own_dtype(tree: Any) -> np.dtype:
+    """The precision in which to compute with a tree's arrays: float64 if any of them is that wide, float32 otherwise."""
+    return np.dtype(np.float64 if any(np.dtype(leaf.dtype).itemsize > 4 for leaf in jax.tree.leaves(tree)) else np.float32)
+
+
+def own_precision(tree: Any) -> AbstractContextManager[Any]:
+    """A scope in which JAX computes in `own_dtype(tree)`."""
+    return jax.enable_x64(own_dtype(tree) == np.float64)
+
+
+def in_own_precision(tree: Tree) -> Tree:
+    """The tree with all leaves of type `own_dtype(tree)`, integers and narrower floats included, as JAX arrays."""
+    dtype = own_dtype(tree)
+    with own_precision(tree):
+        return jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), tree)
+
+
+def to_float64(tree: Tree) -> Tree:
+    """The tree with all leaves as float64 arrays on the host."""
+    return jax.tree.map(lambda leaf: np.asarray(leaf, dtype=np.float64), tree)
+
+
+def log_sum_exp(x: Array, axis: int = -1) -> np.ndarray:
+    """ln sum exp(x) along one axis, on the host; -inf where every term is."""
+    x = np.asarray(x)
+    largest = x.max(axis=axis, keepdims=True)
+    largest = np.where(np.isneginf(largest), 0, largest)
+    with np.errstate(divide="ignore"):
+        return np.log(np.exp(x - largest).sum(axis=axis)) + largest.squeeze(axis)
+
+
+def log_mean_exp(x: Array, axis: int = -1) -> np.ndarray:
+    """ln of the mean of exp(x) along one axis, on the host; -inf where every term is."""
+    return log_sum_exp(x, axis) - np.log(np.shape(x)[axis])
+
+
+def all_bits(n: int) -> np.ndarray:
+    """All states of n bits, `[2^n, n]` in float64, the first bit changing slowest: 00, 01, 10, 11."""
+    return (np.arange(2**n)[:, None] >> np.arange(n)[::-1] & 1).astype(np.float64)
