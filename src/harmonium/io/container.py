@@ -1,7 +1,7 @@
-"""Files written whole or not at all, and sealed: a damaged one is known by its digest and never taken for whole.
+"""Files that are written completely or not at all, and containers: arrays with a header and a checksum.
 
-A sealed file is a safetensors file: named arrays, and in its header a description, which has under `sha256` the digest of all
-the rest. Nothing in it is ever executed.
+A container is a safetensors file: named arrays, and in its metadata a header, which has under `sha256` the checksum of all the
+rest. Nothing in it is ever executed.
 
 Reference: the safetensors format, https://github.com/huggingface/safetensors#format.
 """
@@ -9,57 +9,128 @@ Reference: the safetensors format, https://github.com/huggingface/safetensors#fo
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
-import tempfile
+import secrets
+import stat
+import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, TypeVar
 
+import msgspec
 import numpy as np
+from numpy.typing import ArrayLike
 
 from harmonium.errors import InputError, reason
+from harmonium.io.untrusted import MAX_TEXT_BYTES, check_file, checked_path, convert, parse_json
+
+try:
+    import fcntl
+except ImportError:  # not a POSIX system: files of killed writers are left to the user
+    fcntl = None  # type: ignore[assignment]
 
 CHECKSUM = "sha256"
-UNSEALED = 1
-"""The version of the formats that had no seal yet."""
+WITHOUT_CHECKSUM = 1
+"""The version of the formats that had no checksum yet."""
+STALE_SECONDS = 60.0
+"""A temporary file of this age that nobody has locked belongs to a writer that was killed."""
+
+
+class Header(msgspec.Struct, frozen=True, kw_only=True):
+    """The header of a kind of container. A field that is no text is stored as JSON.
+
+    `FORMAT`: the name of the format. `WHAT`: the word for such a file in messages. `VERSIONS`: those that can be read; the last
+    is written.
+    """
+
+    FORMAT: ClassVar[str]
+    WHAT: ClassVar[str]
+    VERSIONS: ClassVar[tuple[int, ...]] = (1, 2)
+
+    version: int = 0
+
+
+H = TypeVar("H", bound=Header)
+
+
+# ---- files
 
 
 def write_file(path: str | os.PathLike[str], content: bytes, overwrite: bool = False) -> Path:
-    """Write `content` to a temporary name beside `path`, flush it to the disk and rename it: the file is whole or absent.
+    """Write `content` to a temporary name beside `path`, flush it to the disk and rename it: the file is complete or absent.
+
+    Only a regular file is ever replaced. Temporary files that killed writers of the same name left are removed.
 
     Raises:
-        InputError: the file exists and `overwrite` is false, or the folder cannot be written to.
+        OSError: the file exists and `overwrite` is false, or it cannot be written; with the file's name.
+        InputError: `path` is no name of a file, or that of a folder, a symbolic link, a device or a pipe.
     """
-    target = Path(path)
-    temporary = None
+    target = checked_path(path)
     try:
-        if target.exists() and not overwrite:
-            raise InputError(f"{target} exists already; choose another name or ask for it to be overwritten")
-        handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, target)
-        _flush_folder(target.parent)
+        _check_target(target, overwrite)
+        _remove_stale(target)
+        temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}.tmp")
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                if fcntl is not None:
+                    with contextlib.suppress(OSError):  # a file system without locks
+                        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                file.write(content)
+                file.flush()
+                os.fsync(handle)
+                os.replace(temporary, target)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+            raise
     except OSError as error:
-        raise InputError(f"{target} cannot be written: {reason(error)}") from error
-    finally:
-        if temporary is not None and os.path.exists(temporary):
-            os.unlink(temporary)
+        words = error.strerror if error.errno == errno.EEXIST else f"cannot be written: {reason(error)}"
+        raise OSError(error.errno or errno.EIO, words, str(target)) from error
+    _flush_folder(target.parent)
     return target
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _check_target(target: Path, overwrite: bool) -> None:
+    try:
+        mode = target.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if stat.S_ISLNK(mode):
+        raise InputError(f"{target} is a symbolic link, which is not replaced: name the file that it points to")
+    if not stat.S_ISREG(mode):
+        raise InputError(f"{target} is a {'folder' if stat.S_ISDIR(mode) else 'device or a pipe'}; name a file")
+    if not overwrite:
+        raise FileExistsError(errno.EEXIST, "exists already; choose another name or ask for it to be overwritten")
+
+
+def _remove_stale(target: Path) -> None:
+    """Remove the temporary files of writers that were killed: old ones on which nobody holds a lock."""
+    if fcntl is None:
+        return
+    prefix = f".{target.name}."
+    with contextlib.suppress(OSError), os.scandir(target.parent) as entries:
+        for entry in entries:
+            token = entry.name.removeprefix(prefix).removesuffix(".tmp")
+            if f"{prefix}{token}.tmp" != entry.name or len(token) != 16 or not entry.is_file(follow_symlinks=False):
+                continue
+            # A file so young may be one whose writer is about to lock it.
+            if time.time() - entry.stat().st_mtime < STALE_SECONDS:
+                continue
+            with contextlib.suppress(OSError):
+                handle = os.open(entry.path, os.O_RDONLY)
+                try:
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    os.unlink(entry.path)
+                finally:
+                    os.close(handle)
 
 
 def _flush_folder(folder: Path) -> None:
-    """Have the new name itself survive a failure of power, where the system can do that; the file is whole either way."""
+    """Have the new name itself survive a failure of power, where the system can do that; the file is complete either way."""
     with contextlib.suppress(OSError, AttributeError):
         handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
@@ -68,59 +139,90 @@ def _flush_folder(folder: Path) -> None:
             os.close(handle)
 
 
-def pack(arrays: dict[str, Any], description: dict[str, str]) -> bytes:
-    """The content of a sealed file of these arrays and this description."""
-    from safetensors.numpy import save
-
-    native = {name: _little_endian(value) for name, value in arrays.items()}
-    return save(native, description | {CHECKSUM: _digest(native, description)})
+# ---- containers
 
 
-def _digest(arrays: dict[str, np.ndarray], description: dict[str, str]) -> str:
-    shapes = {name: [array.dtype.name, list(array.shape)] for name, array in sorted(arrays.items())}
-    digest = hashlib.sha256(json.dumps([dict(sorted(description.items())), shapes]).encode())
-    for _, array in sorted(arrays.items()):
-        digest.update(_little_endian(array).data)
-    return digest.hexdigest()
-
-
-def _little_endian(array: Any) -> np.ndarray:
-    """The array as the file holds it."""
-    found = np.asarray(array, order="C")
-    return found.astype(found.dtype.newbyteorder("<"), copy=False)
-
-
-def unpack(path: Path, what: str, form: str, version: int) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """The arrays and the description of a sealed file.
-
-    Args:
-        what: the word for such a file in messages. form, version: the description's `format`, and the latest `version`
-            that is understood; a file of version 1 has no seal.
+def pack(arrays: Mapping[str, ArrayLike], header: Header) -> bytes:
+    """The content of a container of these arrays and this header.
 
     Raises:
-        InputError: there is no such file, it cannot be read or is damaged, or it is another's or of a later version.
+        InputError: the header holds what JSON cannot hold, or what would be refused when it is read.
+    """
+    from safetensors.numpy import save
+
+    texts = {"format": header.FORMAT, "version": str(header.VERSIONS[-1])}
+    for field in msgspec.structs.fields(header):
+        if field.name != "version":
+            value = getattr(header, field.name)
+            texts[field.name] = value if field.type is str else _json_text(value, field.name)
+    stored = {name: _little_endian(value) for name, value in arrays.items()}
+    return save(stored, texts | {CHECKSUM: _checksum(stored, texts)})
+
+
+def _json_text(value: Any, name: str) -> str:
+    try:
+        text = json.dumps(value)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InputError(f"{name} cannot be written as JSON: {reason(error)}") from error
+    if len(text) > MAX_TEXT_BYTES:
+        raise InputError(f"{name} cannot be written: as JSON it is longer than {MAX_TEXT_BYTES:,} bytes")
+    convert(value, Any, f"{name} cannot be written", finite=False)  # for its depth
+    return text
+
+
+def unpack(path: Path, kind: type[H]) -> tuple[dict[str, np.ndarray], H]:
+    """The arrays and the header of a container of this kind.
+
+    Raises:
+        OSError: there is no such file, or it cannot be read.
+        InputError: it is damaged, of another kind or of a later version, or its header is not as declared.
     """
     from safetensors import SafetensorError, safe_open
 
+    check_file(path, kind.WHAT)
     try:
-        if not path.is_file():
-            raise InputError(f"{path}: there is no such {what}")
         with safe_open(path, framework="numpy") as file:
-            description: dict[str, str] = dict(file.metadata() or {})
-            if description.get("format") != form:
-                raise InputError(f"{path} is a safetensors file, but not one that harmonium wrote")
-            if description.get("version") not in {str(number) for number in range(1, version + 1)}:
-                raise InputError(
-                    f"{path} has format version {description.get('version')!r}; this harmonium reads up to {version}"
-                )
+            texts: dict[str, str] = dict(file.metadata() or {})
+            if texts.get("format") != kind.FORMAT:
+                raise InputError(f"{path} is a safetensors file, but not one that harmonium wrote as a {kind.WHAT}")
+            if texts.get("version") not in [str(version) for version in kind.VERSIONS]:
+                known = " and ".join(map(str, kind.VERSIONS))
+                raise InputError(f"{path} has format version {texts.get('version')!r:.20}; this harmonium reads {known}")
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
     except InputError:
         raise
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {reason(error)}") from error
+        raise OSError(error.errno or errno.EIO, f"cannot be read: {reason(error)}", str(path)) from error
     except (SafetensorError, TypeError, AttributeError, ValueError, MemoryError) as error:
-        raise InputError(f"{path} is damaged or no {what}: {reason(error)}") from error
-    seal = description.pop(CHECKSUM, None)
-    if (seal is not None or description["version"] != str(UNSEALED)) and seal != _digest(arrays, description):
-        raise InputError(f"{path} is damaged: its content is not what was written (its digest differs); use an earlier copy")
-    return arrays, description
+        raise InputError(f"{path} is damaged or no {kind.WHAT}: {reason(error)}") from error
+    for name, array in arrays.items():
+        if array.dtype.kind not in "fiub":  # such as bfloat16, which is no type of NumPy's own
+            raise InputError(f"{path} is damaged: {name!r:.60} holds {array.dtype.name} values, which harmonium does not store")
+    checksum = texts.pop(CHECKSUM, None)
+    if (checksum is not None or int(texts["version"]) != WITHOUT_CHECKSUM) and checksum != _checksum(arrays, texts):
+        raise InputError(f"{path} is damaged: its content is not what was written (its checksum differs); use an earlier copy")
+    return arrays, _header(path, texts, kind)
+
+
+def _header(path: Path, texts: dict[str, str], kind: type[H]) -> H:
+    values: dict[str, Any] = {}
+    for field in msgspec.structs.fields(kind):
+        if field.name in texts:
+            text = texts[field.name]
+            is_text = field.type is str
+            values[field.name] = text if is_text else parse_json(text, Any, f"{path} is damaged: {field.name}", finite=False)
+    return convert(values, kind, f"{path} is damaged", finite=False)
+
+
+def _checksum(arrays: Mapping[str, np.ndarray], texts: dict[str, str]) -> str:
+    shapes = {name: [array.dtype.name, list(array.shape)] for name, array in sorted(arrays.items())}
+    checksum = hashlib.sha256(json.dumps([dict(sorted(texts.items())), shapes]).encode())
+    for _, array in sorted(arrays.items()):
+        checksum.update(_little_endian(array).data)
+    return checksum.hexdigest()
+
+
+def _little_endian(array: ArrayLike) -> np.ndarray:
+    """The array as the file holds it."""
+    stored = np.asarray(array, order="C")
+    return stored.astype(stored.dtype.newbyteorder("<"), copy=False)

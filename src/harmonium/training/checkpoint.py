@@ -8,22 +8,27 @@ much the rate was cut, and what patience has seen.
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import numpy as np
 
 from harmonium._pytree import named_leaves
-from harmonium.errors import InputError, reason
-from harmonium.io.container import pack, unpack, write_file
+from harmonium.errors import InputError
+from harmonium.io.container import Header, pack, unpack, write_file
 
-FORMAT = "harmonium checkpoint"
-VERSION = 2
-"""There was no version 1: all formats that are sealed begin with 2."""
+
+class CheckpointHeader(Header, frozen=True, kw_only=True):
+    """Of a checkpoint. There was no version 1: all formats that have a checksum begin with 2."""
+
+    FORMAT: ClassVar[str] = "harmonium checkpoint"
+    WHAT: ClassVar[str] = "checkpoint"
+    VERSIONS: ClassVar[tuple[int, ...]] = (2,)
+
+    progress: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -44,8 +49,7 @@ class Checkpoint:
         Raises:
             InputError: the file exists and `overwrite` is false, or it cannot be written.
         """
-        description = {"format": FORMAT, "version": str(VERSION), "progress": json.dumps(self.progress)}
-        return write_file(path, pack(self.arrays, description), overwrite)
+        return write_file(path, pack(self.arrays, CheckpointHeader(progress=self.progress)), overwrite)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Checkpoint:
@@ -54,13 +58,10 @@ class Checkpoint:
         Raises:
             InputError: there is no such file, it is damaged, or it is no checkpoint of this version.
         """
-        arrays, description = unpack(Path(path), "checkpoint", FORMAT, VERSION)
-        try:
-            progress = json.loads(description["progress"])
-            progress["step"] = int(progress["step"])
-        except (ValueError, KeyError, TypeError) as error:
-            raise InputError(f"{path} is damaged: its progress cannot be read: {reason(error)}") from error
-        return cls(arrays, progress)
+        arrays, header = unpack(Path(path), CheckpointHeader)
+        if not isinstance(header.progress.get("step"), int):
+            raise InputError(f"{path} is damaged: its progress has no step")
+        return cls(arrays, header.progress)
 
     def tree(self, template: Any, prefix: str = "") -> Any:
         """The arrays whose names begin with `prefix`, in the form of `template`.
