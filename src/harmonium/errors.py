@@ -17,6 +17,12 @@ class DivergenceError(RuntimeError):
         super().__init__(" ".join(message.split()))
 
 
+def describe(error: BaseException) -> str:
+    """What an exception says, in one line, with the name of the file that it is about."""
+    name = getattr(error, "filename", None)
+    return reason(error) if name is None else f"{name}: {reason(error)}"
+
+
 def reason(error: BaseException) -> str:
     """The first line of an exception's message, printable; the exception's type where there is no message."""
     text = getattr(error, "strerror", None) or str(error)

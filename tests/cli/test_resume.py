@@ -151,7 +151,7 @@ def test_a_machine_that_cannot_be_written_is_not_lost(monkeypatch, capsys):
     from harmonium.cli import training_record
 
     def fail(*_):
-        raise hm.InputError("run/model.safetensors cannot be written: No space left on device")
+        raise OSError(errno.ENOSPC, "cannot be written: No space left on device", "run/model.safetensors")
 
     with monkeypatch.context() as context:
         context.setattr(training_record, "save", fail)

@@ -321,13 +321,14 @@ def test_every_truncation_is_noticed():
     refused("x.safetensors")
 
 
-def test_every_flipped_bit_is_noticed():
-    """In the header's length, its texts, its spaces, and the numbers."""
+def test_a_flipped_bit_in_any_byte_is_noticed():
+    """In the header's length, its texts, its spaces, and the numbers: one bit of each byte."""
+    random = np.random.default_rng(0)
     hm.save(some_machine(), "whole", base_rate=hm.Binary([0.0, 1.0, 2.0]), notes={"updates": 7})
     content = Path("whole").read_bytes()
-    for bit in range(8 * len(content)):
+    for place in range(len(content)):
         flipped = bytearray(content)
-        flipped[bit // 8] ^= 1 << bit % 8
+        flipped[place] ^= 1 << random.integers(8)
         Path("x.safetensors").write_bytes(flipped)
         refused("x.safetensors")
 

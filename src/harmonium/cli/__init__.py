@@ -123,7 +123,7 @@ def run(arguments: Sequence[str]) -> int:
 def _outcome(arguments: Sequence[str]) -> tuple[int, str | None]:
     """The exit status, and what there is to say about it."""
     from harmonium.cli import process
-    from harmonium.errors import InputError, reason
+    from harmonium.errors import InputError, describe, reason
 
     try:
         arguments = _joined(arguments) or ["--help"]
@@ -139,7 +139,7 @@ def _outcome(arguments: Sequence[str]) -> tuple[int, str | None]:
         process.discard(sys.stdout)
         return process.BROKEN_PIPE, None
     except OSError as error:
-        return BAD_INPUT, f"error: {'' if error.filename is None else f'{error.filename}: '}{reason(error)}"
+        return BAD_INPUT, f"error: {describe(error)}"
     except Exception as error:
         if process.was_interrupted():
             return process.interrupted_status(), process.interruption()

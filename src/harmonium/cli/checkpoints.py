@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harmonium.cli import runs
-from harmonium.errors import InputError, reason
+from harmonium.errors import InputError, describe, reason
 
 if TYPE_CHECKING:
     from harmonium.training import Checkpoint, TrainState
@@ -73,8 +73,8 @@ class Keeper:
         """Write one now; where that fails, `trouble` says why, and those that are there stay."""
         try:
             state.checkpoint().save(self._folder / f"{runs.CHECKPOINT}{state.step:010d}.safetensors", overwrite=True)
-        except InputError as error:
-            self.trouble = str(error)
+        except OSError as error:
+            self.trouble = describe(error)
             return
         self.trouble = None
         for old in files(self._folder)[KEPT:]:
@@ -102,8 +102,8 @@ def latest(folder: Path) -> tuple[Checkpoint | None, list[str]]:
     for path in files(folder):
         try:
             return Checkpoint.load(path), wrong
-        except InputError as error:
-            wrong.append(str(error))
+        except (InputError, OSError) as error:
+            wrong.append(describe(error))
     return None, wrong
 
 

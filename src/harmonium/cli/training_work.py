@@ -27,7 +27,7 @@ from harmonium.cli.training_data import dataset_of
 from harmonium.cli.training_progress import follow
 from harmonium.cli.training_report import pictures, print_report, report
 from harmonium.cli.training_settings import settings_of
-from harmonium.errors import InputError
+from harmonium.errors import InputError, describe
 
 if TYPE_CHECKING:
     import numpy as np
@@ -210,10 +210,10 @@ def _keep(
     try:
         training_record.save(state.rbm, base_rate, folder, dataset, config)
         runs.write_json(folder / runs.CONFIG, config | {"finished": stopped is None})
-    except InputError as error:
+    except OSError as error:
         if not checkpoints.files(folder):
             raise
-        raise InputError(f"{error}; mend that, and go on from the last checkpoint: {_resuming(folder)}") from error
+        raise InputError(f"{describe(error)}; mend that, and go on from the last checkpoint: {_resuming(folder)}") from error
 
 
 def _resuming(folder: Path) -> str:

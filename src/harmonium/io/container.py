@@ -161,12 +161,12 @@ def pack(arrays: Mapping[str, ArrayLike], header: Header) -> bytes:
 
 def _json_text(value: Any, name: str) -> str:
     try:
-        text = json.dumps(value)
+        text = json.dumps(value, default=msgspec.to_builtins)
     except (TypeError, ValueError, RecursionError) as error:
         raise InputError(f"{name} cannot be written as JSON: {reason(error)}") from error
     if len(text) > MAX_TEXT_BYTES:
         raise InputError(f"{name} cannot be written: as JSON it is longer than {MAX_TEXT_BYTES:,} bytes")
-    convert(value, Any, f"{name} cannot be written", finite=False)  # for its depth
+    convert(json.loads(text), Any, f"{name} cannot be written", finite=False)  # for its depth
     return text
 
 

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from harmonium.errors import InputError, reason
+from harmonium.errors import InputError, printable, reason
 
 MAX_DEPTH = 64
 """Levels of lists and tables inside each other in a text."""
@@ -152,4 +152,5 @@ def convert(value: Any, kind: type[T] | Any, what: str, finite: bool = True) -> 
     except (msgspec.ValidationError, OverflowError) as error:
         message, _, place = str(error).replace("`", "'").partition(" - at ")
         place = place.strip("'").removeprefix("$").lstrip(".")
-        raise InputError(f"{what}: {f'{place}: ' if place else ''}{message[:1].lower()}{message[1:]}") from error
+        text = f"{f'{place}: ' if place else ''}{message[:1].lower()}{message[1:]}"
+        raise InputError(f"{what}: {printable(text)}") from error

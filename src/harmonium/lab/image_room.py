@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import harmonium as hm
-from harmonium.errors import InputError
+from harmonium.errors import InputError, describe
 from harmonium.lab.image_machine import REFERENCE, ImageMachine
 from harmonium.lab.worker_handle import Snapshot, Training
 
@@ -54,8 +54,8 @@ class Room:
         if model_path is not None:
             try:
                 self.file = opened(Path(model_path), Path(model_path).name)
-            except InputError as error:
-                self.file_problem = str(error)
+            except (InputError, OSError) as error:
+                self.file_problem = describe(error)
 
     def close(self) -> None:
         if self.training is not None:
@@ -163,8 +163,8 @@ def opened(path: Path, name: str) -> ImageMachine:
     """
     try:
         rbm, _base_rate, description = hm.io.load_described(path)
-    except InputError as error:
-        raise InputError(str(error).replace(str(path), name)) from error
+    except (InputError, OSError) as error:
+        raise InputError(describe(error).replace(str(path), name)) from error
     notes = description["notes"]
     machine = ImageMachine(rbm, name, notes)
     if (machine.height, machine.width) == tuple(IMAGE_SHAPE) and notes.get("trained_on") == digits().name:
