@@ -43,9 +43,9 @@ def begun_in_smaller_mode(sampler: Sampler, rbm: hm.RBM, pattern: np.ndarray):
     v = jnp.broadcast_to(jnp.asarray(pattern, jnp.float32), state.v.shape)
     if not hasattr(state, "machine"):
         return state._replace(v=v, h=rbm.hidden.sample(jax.random.key(1), v @ rbm.weights))
-    machine = state.machine(rbm)
+    machine = state.model_at(rbm)
     inputs = jnp.stack([model.hidden_inputs(machine(i), v[i]) for i in range(len(v))])
-    return state._replace(rungs=replicas.started_at(v, inputs))
+    return state._replace(replicas=replicas.from_states(v, inputs))
 
 
 def measured(name: str, sampler: Sampler, rbm: hm.RBM, pattern: np.ndarray, steps: int, truth: float) -> None:
@@ -87,7 +87,7 @@ def main() -> None:
     *_, state = hm.train(rbm, rows, estimator, optax.sgd(0.01), updates=4000, batch_size=200, seed=1)
     rbm = jax.tree.map(jnp.asarray, state.rbm)
     taken = int(state.estimator.count)
-    rungs = [jax.tree.map(lambda leaf, number=number: leaf[number], state.estimator.machines) for number in range(taken)]
+    rungs = [jax.tree.map(lambda leaf, number=number: leaf[number], state.estimator.models) for number in range(taken)]
     truth = float(in_larger_mode(exact.sample(rbm, 200_000, seed=1), pattern).mean())
     print(f"{datetime.now(UTC):%Y-%m-%d}: {VISIBLE}x{HIDDEN} machine, {taken} rungs on its trajectory")
     print(

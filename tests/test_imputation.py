@@ -17,7 +17,7 @@ from harmonium.errors import InputError
 from harmonium.exact import missing
 from harmonium.likelihood import missing as annealed
 from harmonium.random import key_of
-from harmonium.samplers import clamped
+from harmonium.samplers.gibbs import resample_missing
 
 each_kind = pytest.mark.parametrize("visible", LAYERS)
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(100)
@@ -44,7 +44,7 @@ def with_holes(units, rows=4, seed=1):
 
 free_energy = jax.jit(model.free_energy)
 slope_of_free_energy = jax.jit(jax.grad(lambda rbm, p, states: p @ model.free_energy(rbm, states)))
-renewed = jax.jit(clamped.renewed)
+renewed = jax.jit(resample_missing)
 
 
 def exactly(rbm, v):

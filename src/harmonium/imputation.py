@@ -26,7 +26,7 @@ from harmonium.exact.values import float64
 from harmonium.likelihood import missing as of_rows
 from harmonium.model import RBM
 from harmonium.random import key_of
-from harmonium.samplers import clamped
+from harmonium.samplers.gibbs import guess_missing
 from harmonium.units import Units
 
 CHAINS, SWEEPS = 20, 200
@@ -222,7 +222,7 @@ def _by_chains(rbm: RBM, v: np.ndarray, draws: int, chains: int, sweeps: int, ke
 def _chains(key: Any, rbm: RBM, v: Any, sweeps: Any, *, chains: int) -> tuple[Any, Any, Any]:
     """E[v | v_o] and E[v^2 | v_o] `[B, V]` over the second half of the chains, and where they end `[B, chains, V]`."""
     held = jnp.broadcast_to(v, (chains, *v.shape))
-    start = clamped.guess(jax.random.fold_in(key, 0), rbm, held)
+    start = guess_missing(jax.random.fold_in(key, 0), rbm, held)
 
     def step(number: Any, carry: Any) -> Any:
         x, mean, square = carry

@@ -17,12 +17,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import PartitionSpec
 from jax.typing import ArrayLike
 
 from harmonium import _pytree
 from harmonium.errors import InputError
-from harmonium.mesh.axes import HIDDEN
 from harmonium.units import Units
 
 
@@ -206,21 +204,6 @@ def logical_axes(rbm: RBM, *before: str) -> RBM:
         return jax.tree.map(lambda _: " ".join((*before, *axes)), tree)
 
     return RBM(named(rbm.visible, "visible"), named(rbm.hidden, "hidden"), named(rbm.weights, "visible", "hidden"))
-
-
-def places(rbm: RBM, hidden_shards: int, *before: None) -> RBM:
-    """Where the leaves lie on a mesh: weights and hidden units divided by hidden units, the rest whole on each device.
-
-    Args:
-        hidden_shards: devices that share the hidden units. before: None for each axis that the leaves have before their own.
-    """
-
-    def divided(leaf: Any) -> PartitionSpec:
-        # The columns of one part of a mixed layer need not be so many.
-        return PartitionSpec(*before, HIDDEN) if leaf.shape[-1] % hidden_shards == 0 else PartitionSpec()
-
-    visible = jax.tree.map(lambda _: PartitionSpec(), rbm.visible)
-    return RBM(visible, jax.tree.map(divided, rbm.hidden), PartitionSpec(*before, None, HIDDEN))
 
 
 def transpose(rbm: RBM) -> RBM:

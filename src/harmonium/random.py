@@ -1,45 +1,44 @@
-"""Seeds as JAX keys, and uniform numbers drawn from them."""
+"""Seeds as JAX keys, and random numbers drawn from them."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
+from jax.typing import DTypeLike
+from jaxtyping import Float, UInt32
 
 from harmonium import _checks
-from harmonium.mesh import axes
+from harmonium._types import Key
 
 ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 PARITY = 0x1BD11BDA
 
 
-def key_of(seed: Any) -> Any:
-    """The key of a seed, a whole number from 0 to 2^63 - 1; outside `enable_x64` JAX would drop its upper half."""
+def key_of(seed: int) -> Key:
+    """The key of a seed, an integer from 0 to 2^63 - 1; outside `enable_x64` JAX would drop its upper half."""
     with jax.enable_x64(True):
         return jax.random.key(_checks.seed(seed))
 
 
-def uniform(key: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+def uniform(key: Key, shape: tuple[int, ...], dtype: DTypeLike) -> Float[Array, "..."]:
     """Uniform numbers of [0, 1), the same as those of `jax.random.uniform` by default, several times faster on a CPU.
 
-    JAX computes its counter-based bits on a CPU in a loop that the compiler cannot merge with what uses them, and writing and
-    reading them was half the time of a Gibbs sweep. Written out, round by round, they never leave the registers.
-
-    On one of several parts of a mesh's data axis: this part's rows of what a single one would draw, rows coming first.
+    JAX computes its counter-based bits on a CPU in a loop that the compiler cannot fuse with the code that uses them, and
+    writing and reading them was half the time of a Gibbs sweep. Written out, round by round, they never leave the registers.
+    Like any elementwise code they are computed where they are used when the array is divided over devices.
 
     Reference: J. Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011 (Threefry-2x32, 20 rounds).
     """
     threefry = str(jax.random.key_impl(key)) == "threefry2x32"
     size = math.prod(shape)
-    if not threefry or axes.parts() * size >= 1 << 32 or np.dtype(dtype) not in (np.float32, np.float64):
-        return jax.random.uniform(key if axes.parts() == 1 else jax.random.fold_in(key, axes.number()), shape, dtype)
+    if not threefry or size >= 1 << 32 or np.dtype(dtype) not in (np.float32, np.float64):
+        return jax.random.uniform(key, shape, dtype)
     first, second = jax.random.key_data(key)
     count = jax.lax.iota(jnp.uint32, size).reshape(shape)
-    if axes.parts() > 1:
-        count = count + (axes.number() * size).astype(jnp.uint32)
     high, low = _threefry(first, second, jnp.zeros_like(count), count)
     # The leading bits become the fraction of a number of [1, 2).
     if np.dtype(dtype) == np.float64:
@@ -48,7 +47,9 @@ def uniform(key: Any, shape: tuple[int, ...], dtype: Any) -> Any:
     return jax.lax.bitcast_convert_type(((high ^ low) >> 9) | np.uint32(0x3F800000), jnp.float32) - 1
 
 
-def _threefry(first: Any, second: Any, x: Any, y: Any) -> tuple[Any, Any]:
+def _threefry(
+    first: UInt32[Array, ""], second: UInt32[Array, ""], x: UInt32[Array, "..."], y: UInt32[Array, "..."]
+) -> tuple[UInt32[Array, "..."], UInt32[Array, "..."]]:
     schedule = (first, second, first ^ second ^ np.uint32(PARITY))
     x, y = x + schedule[0], y + schedule[1]
     for group in range(5):
@@ -60,11 +61,11 @@ def _threefry(first: Any, second: Any, x: Any, y: Any) -> tuple[Any, Any]:
     return x, y
 
 
-def normal(key: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+def normal(key: Key, shape: tuple[int, ...], dtype: DTypeLike) -> Float[Array, "..."]:
     """Standard normal numbers, from `uniform` by the inverse of their distribution function.
 
-    The uniform numbers are moved to the middles of their cells, so that the law is symmetric and every number finite; the
-    largest is 5.3 in float32 and 8.2 in float64.
+    The uniform numbers are moved to the middles of their cells, so that the distribution is symmetric and every number finite;
+    the largest is 5.3 in float32 and 8.2 in float64.
     """
     cell = 2.0 ** -(52 if np.dtype(dtype) == np.float64 else 23)
     return np.sqrt(2).astype(dtype) * jax.lax.erf_inv(2 * uniform(key, shape, dtype) - (1 - cell))

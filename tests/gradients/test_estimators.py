@@ -14,6 +14,7 @@ from statistics_of_tests import largest_z, z_limit
 import harmonium as hm
 from harmonium import exact, gradients, model
 from harmonium.exact import blocks
+from harmonium.gradients.centering import SMOOTHING
 from harmonium.units import Binary, Spin
 
 each_pair = pytest.mark.parametrize(("visible", "hidden"), list(itertools.product((Binary, Spin), repeat=2)))
@@ -137,10 +138,7 @@ def test_a_gradient_is_shaped_like_its_machine_and_is_the_difference_of_its_term
 def in_centered_variables(rbm, difference, state, terms):
     """The definition, written with the offsets inside: dW = <(v - m)(h - n)^T>_data - <...>_model, da = <v> - <v> - dW n."""
     data = (terms.positive.visible.linear, terms.positive.hidden.linear)
-    m, n = (
-        old + gradients.estimators.SMOOTHING * (np.asarray(new) - old)
-        for old, new in zip((state.visible, state.hidden), data, strict=True)
-    )
+    m, n = (old + SMOOTHING * (np.asarray(new) - old) for old, new in zip((state.visible, state.hidden), data, strict=True))
 
     def covariance(term):
         v, h = term.visible.linear, term.hidden.linear

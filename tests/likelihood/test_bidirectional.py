@@ -169,8 +169,8 @@ def test_bennett_between_the_rungs_contains_the_exact_value(kind):
     truth = exact.log_partition(rbm)
     assert found.lower <= truth <= found.upper
     assert found.upper - found.lower < 0.5
-    assert int(moved.rungs.steps) == 400
-    rises = np.diff([exact.log_partition(state.machine(rbm)(i)) for i in range(int(state.in_use))])
+    assert int(moved.replicas.steps) == 400
+    rises = np.diff([exact.log_partition(state.model_at(rbm)(i)) for i in range(int(state.in_use))])
     np.testing.assert_allclose(found.rises, rises, atol=0.15)
     rows = exact.sample(rbm, 100, seed=1)
     again, _ = replica_log_partition(rbm, moved, steps=100, seed=2)

@@ -18,15 +18,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jax.sharding import Mesh, PartitionSpec
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from scipy import sparse, stats
 from statistics_of_tests import FALSE_ALARM, counts_agree, draws_for_counts
 
 import harmonium as hm
 from harmonium import exact, gradients, likelihood, mesh
 from harmonium.likelihood import annealing, running
-from harmonium.mesh import DATA, HIDDEN, Spread
-from harmonium.random import normal, uniform
+from harmonium.mesh import DATA, HIDDEN, Spread, specs
+from harmonium.random import uniform
 from harmonium.samplers import parallel_tempering, trajectory_tempering
 from harmonium.training import batches, penalties, run
 
@@ -188,9 +188,9 @@ def copies() -> None:
         for leaf in jax.tree.leaves((carry.iterate, carry.average, carry.optimizer, carry.completed)):
             assert copies_agree(leaf) == PARTS
         ladder = carry.estimator.inner
-        for leaf in jax.tree.leaves((ladder.betas, ladder.rungs.acceptance, ladder.rungs.round_trips)):
+        for leaf in jax.tree.leaves((ladder.betas, ladder.replicas.acceptance, ladder.replicas.round_trips)):
             assert copies_agree(leaf) == PARTS
-        assert {shard.data.shape for shard in ladder.rungs.v.addressable_shards} == {(4, CHAINS // PARTS, 12)}
+        assert {shard.data.shape for shard in ladder.replicas.v.addressable_shards} == {(4, CHAINS // PARTS, 12)}
 
     watched("8x1", CASES["pt, centered"]._replace(data=HOLES), look)
 
@@ -213,56 +213,24 @@ def shares() -> None:
         watched(name, CASES["missing cells"], look)
 
 
-def rows_of_a_part() -> None:
-    """Of every update's rows each part gets its share: all of them would give the same mean, at eight times the work."""
-    batch, sizes = batches.batch, []
-
-    def counted(*args: Any) -> Any:
-        v = batch(*args)
-        sizes.append(len(v))
-        return v
-
-    batches.batch = counted
-    try:
-        for case in (Case(hm.cd(3)), Case(hm.cd(3), options=dict(batch_size=96)), CASES["sparse"]._replace(estimator=hm.cd(3))):
-            case.trained("8x1", updates=1)
-            assert set(sizes) == {dict(case.options).get("batch_size", 48) // PARTS}
-            sizes.clear()
-    finally:
-        batches.batch = batch
-
-
 # Random numbers.
 
 
 SHAPES = [(shape, dtype) for shape in ((8,), (40, 12), (16, 3, 5)) for dtype in (np.float32, np.float64)]
 
 
-def drawn(at: Mesh, draw: Any, wanted: Any) -> Any:
-    """Key -> what all parts draw of each shape and type, one below the other."""
-
-    def part(key: Any) -> list[Any]:
-        return [draw(key, (shape[0] // at.shape[DATA], *shape[1:]), dtype) for shape, dtype in wanted]
-
-    specs: Any = dict(in_specs=PartitionSpec(), out_specs=PartitionSpec(DATA))
-    return jax.jit(jax.shard_map(part, mesh=at, **specs, axis_names={DATA}, check_vma=False))
-
-
 def random_numbers() -> None:
-    """Those of one device, or where they are of another kind, of which parts cannot be had, others on every part."""
+    """Those of one device, however they are divided."""
     at = over("4x2")
     assert at is not None
     with jax.enable_x64(True):
-        both = drawn(at, lambda *of: (uniform(*of), normal(*of)), SHAPES)
-        for key in (jax.random.key(3), jax.random.fold_in(jax.random.key(2**31 + 5), 7)):
-            for (uniforms, normals), (shape, dtype) in zip(both(key), SHAPES, strict=True):
-                np.testing.assert_array_equal(uniforms, jax.random.uniform(key, shape, dtype))
-                assert normals.dtype == dtype
-                np.testing.assert_allclose(normals, normal(key, shape, dtype), rtol=8 * np.finfo(dtype).eps)
-    for key, dtype in ((jax.random.key(3, impl="rbg"), np.float32), (jax.random.key(3), jnp.bfloat16)):
-        [rows] = drawn(at, uniform, [((40, 50), dtype)])(key)
-        assert len(np.unique(np.asarray(rows, np.float32), axis=0)) == 40
-        assert 0 <= rows.min() < rows.max() < 1
+        for shape, dtype in SHAPES:
+            draw = jax.jit(
+                lambda key, shape=shape, dtype=dtype: uniform(key, shape, dtype),
+                out_shardings=NamedSharding(at, PartitionSpec(DATA)),
+            )
+            for key in (jax.random.key(3), jax.random.fold_in(jax.random.key(2**31 + 5), 7)):
+                np.testing.assert_array_equal(draw(key), jax.random.uniform(key, shape, dtype))
 
 
 # Chains.
@@ -312,7 +280,7 @@ def ladders() -> None:
         assert one.round_trips > CHAINS
         if found.round_trips != one.round_trips:
             return np.inf
-        return max(np.abs(found.rungs.acceptance - one.rungs.acceptance).max(), np.abs(found.betas - one.betas).max())
+        return max(np.abs(found.replicas.acceptance - one.replicas.acceptance).max(), np.abs(found.betas - one.betas).max())
 
     assert closest(lambda seed: difference(seed, "4x2")) < CLOSE
 
@@ -329,7 +297,7 @@ def ladders_of_an_estimate() -> None:
     def difference(seed: int) -> float:
         start = sampler.init(jax.random.key(seed), rbm)
         spread = Spread(over("4x2"))
-        one, found = moved(start), moved(jax.tree.map(spread.put, start, start.places(2)))
+        one, found = moved(start), moved(jax.tree.map(spread.put, start, specs(start, start.axes(), 2)))
         assert one.round_trips > CHAINS
         same = np.array_equal(one.round_trips, found.round_trips) and np.array_equal(one.v, found.v)
         return float(np.abs(found.acceptance - one.acceptance).max()) if same else np.inf
@@ -418,70 +386,6 @@ def going_on(name: str, data: Any, meshes: tuple[str, str]) -> None:
                 np.testing.assert_array_equal(one, other)
 
 
-# Devices that work apart for some updates.
-
-
-def apart_on_the_same_rows() -> None:
-    """Parts that all have the same rows and no chains stay one machine, however rarely they meet."""
-    few = ROWS[:24]
-
-    def found(copies: int, **more: Any) -> hm.RBM:
-        estimator, optimizer = hm.centered(gradients.exact()), optax.sgd(0.2, momentum=0.5)
-        rows = np.tile(few, (copies, 1))
-        settings = dict(batch_size=len(rows), updates=UPDATES, follow=False)
-        *_, last = hm.train(hm.initialize(few, 8, scale=0.2), rows, estimator, optimizer, **settings, **more)
-        return last.rbm
-
-    one = found(1)
-    for every in (1, 7):
-        assert distance(found(PARTS, mesh=over("8x1"), synchronize_every=every), one) < CLOSE
-
-
-def apart_wherever_states_are_yielded() -> None:
-    """Rounds of updates are whole, so looking often changes no bit; after each look the machine is one on all devices."""
-    case = Case(hm.centered(hm.pcd(1, CHAINS)))
-    often, seldom = (
-        case.trained("4x2", updates=43, synchronize_every=4, seconds_between_states=seconds) for seconds in (1e-6, 60.0)
-    )
-    for a, b in zip(jax.tree.leaves(often.iterate), jax.tree.leaves(seldom.iterate), strict=True):
-        np.testing.assert_array_equal(a, b)
-    alone = case.trained("4x2", updates=43)
-    assert distance(often.iterate, alone.iterate) > CLOSE  # or they did not work apart
-    watched("4x2", case._replace(options=dict(synchronize_every=4)), lambda carry: copies_agree(carry.iterate.weights))
-    states = hm.train(
-        hm.initialize(ROWS, 16, scale=0.2),
-        ROWS,
-        case.estimator,
-        case.optimizer,
-        batch_size=48,
-        updates=43,
-        follow=False,
-        mesh=over("4x2"),
-        synchronize_every=4,
-        seconds_between_states=1e-6,
-    )
-    stopped = next(state.checkpoint() for state in states if state.step >= 13)
-    again = case.trained("4x2", updates=43, synchronize_every=4, resume=stopped)
-    for a, b in zip(jax.tree.leaves(often.iterate), jax.tree.leaves(again.iterate), strict=True):
-        np.testing.assert_array_equal(a, b)
-
-
-def apart_as_good() -> None:
-    """Machines of devices that meet seldom are as likely as those of devices that meet always: a test of means over seeds."""
-
-    def found(every: int) -> list[float]:
-        case = Case(hm.centered(hm.pcd(1, CHAINS)), hidden=8, optimizer=optax.sgd(0.1))
-        states = (case.trained("8x1", 600, seed, synchronize_every=every) for seed in range(6))
-        return [float(np.mean(exact.log_likelihood(state.rbm, ROWS))) for state in states]
-
-    always, seldom = found(1), found(8)
-    print(np.mean(always), np.mean(seldom), np.std(always), np.std(seldom))
-    assert stats.ttest_ind(always, seldom, equal_var=False).pvalue > FALSE_ALARM
-    # A quarter of what there is to learn would be noticed.
-    learned = np.mean(always) - float(np.mean(exact.log_likelihood(hm.initialize(ROWS, 8), ROWS)))
-    assert stats.ttest_ind(always, np.array(seldom) - learned / 4, equal_var=False).pvalue < FALSE_ALARM
-
-
 # Bad input.
 
 
@@ -513,8 +417,8 @@ def bad_input() -> None:
         (train(Mesh(devices.reshape(8, 1), ("rows", "units"))), r"mesh must have the axes data and hidden"),
         (train(Mesh(devices.reshape(8, 1), (HIDDEN, DATA))), r"mesh must have the axes data and hidden"),
         (train(Mesh(devices, (DATA,))), r"mesh must have the axes data and hidden"),
-        (train(estimator=own), r"state, a Placeless, has no method places"),
-        (train(estimator=hm.centered(own)), r"state, a Placeless, has no method places"),
+        (train(estimator=own), r"state, a Placeless, must have a method axes"),
+        (train(estimator=hm.centered(own)), r"state, a Placeless, must have a method axes"),
         (train(every=0), r"^synchronize_every must be a whole number of at least 1"),
         (train(estimator=gradients.by_name("pt-1", CHAINS), every=2), r"^ladders of chains .* synchronize_every must be 1$"),
         (train(data=HOLES, every=2), r"^rows with missing cells .* synchronize_every must be 1$"),
@@ -533,13 +437,9 @@ def bad_input() -> None:
 
 
 CHECKS = {
-    "apart on the same rows": apart_on_the_same_rows,
-    "apart wherever states are yielded": apart_wherever_states_are_yielded,
-    "apart as good": apart_as_good,
     "one update": one_update,
     "copies": copies,
     "shares": shares,
-    "rows of a part": rows_of_a_part,
     "random numbers": random_numbers,
     "stationarity": stationarity,
     "stationarity of ladders": stationarity_of_ladders,

@@ -15,10 +15,9 @@ from on_eight_devices import CASES, MESHES
 RUNS = [f"{name} on {MESHES[number % len(MESHES)]}" for number, name in enumerate(CASES)]
 QUICK = {"in short": ("bad input", "random numbers", "one update", "pcd, centered on 4x2")}
 SLOW = {
-    "arrays": ("copies", "shares", "rows of a part", "checkpoints"),
+    "arrays": ("copies", "shares", "checkpoints"),
     "chains": ("stationarity", "stationarity of ladders", "ladders", "ladders of an estimate", "checkpoints of ladders"),
     "likelihoods": ("annealed runs", "running estimates", "bracket"),
-    "apart": ("apart on the same rows", "apart wherever states are yielded", "apart as good"),
     "runs": RUNS[::2],
     "more runs": RUNS[1::2],
 }

@@ -61,7 +61,7 @@ def exact_state(sampler: Sampler, rungs: list[hm.RBM], rbm: hm.RBM) -> Any:
     state = sampler.init(jax.random.key(0), single(rbm))
     v = np.stack([exact.sample(machine, CHAINS, seed=20 + number) for number, machine in enumerate(rungs)])
     inputs = np.stack([np.asarray(model.hidden_inputs(machine, x)) for machine, x in zip(rungs, v, strict=True)])
-    return state._replace(rungs=replicas.started_at(jnp.asarray(v, jnp.float32), jnp.asarray(inputs, jnp.float32)))
+    return state._replace(replicas=replicas.from_states(jnp.asarray(v, jnp.float32), jnp.asarray(inputs, jnp.float32)))
 
 
 def p_values(sampler: Sampler, rungs: list[hm.RBM], rbm: hm.RBM, steps: int) -> dict[str, float]:
@@ -164,7 +164,7 @@ def test_a_trajectory_grows_as_its_machine_moves_and_stops_at_its_places():
     sampler = trajectory_tempering(chains=500, rungs=4, threshold=0.8)
     state = sampler.init(jax.random.key(0), rbm)
     assert int(state.count) == 1
-    assert not np.asarray(state.machine(rbm)(0).weights).any()
+    assert not np.asarray(state.model_at(rbm)(0).weights).any()
     step = jax.jit(sampler.step)
     counts = []
     for number in range(600):
@@ -173,11 +173,11 @@ def test_a_trajectory_grows_as_its_machine_moves_and_stops_at_its_places():
         state, _ = step(jax.random.fold_in(jax.random.key(1), number), now, state)
         counts.append(int(state.count))
         if counts[-1] > int(before.count):
-            np.testing.assert_array_equal(state.machines.weights[counts[-1] - 1], before.last.weights)
+            np.testing.assert_array_equal(state.models.weights[counts[-1] - 1], before.last.weights)
     assert counts[-1] == 4
     assert counts == sorted(counts)
     # After growth the top is still the machine that is given, and its samples follow its law.
-    np.testing.assert_array_equal(state.machine(target)(state.count).weights, target.weights)
+    np.testing.assert_array_equal(state.model_at(target)(state.count).weights, target.weights)
 
 
 @pytest.mark.slow

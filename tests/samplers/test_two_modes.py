@@ -26,7 +26,7 @@ def trained():
     estimator = hm.from_sampler(hm.trajectory_tempering(chains=200, rungs=20, threshold=0.4))
     *_, state = hm.train(hm.initialize(rows, 6, seed=1), rows, estimator, optax.sgd(0.01), updates=4000, batch_size=200, seed=1)
     taken = state.estimator
-    return state.rbm, [jax.tree.map(lambda leaf, i=i: leaf[i], taken.machines) for i in range(int(taken.count))]
+    return state.rbm, [jax.tree.map(lambda leaf, i=i: leaf[i], taken.models) for i in range(int(taken.count))]
 
 
 def in_larger_mode(v) -> np.ndarray:
@@ -63,8 +63,8 @@ def test_ladders_recover_the_weights_of_the_modes(trained, kind):
     state = sampler.init(jax.random.key(0), rbm)
     # All chains on all rungs in the smaller mode.
     v = jnp.broadcast_to(jnp.asarray(PATTERN, jnp.float32), state.v.shape)
-    inputs = jnp.stack([model.hidden_inputs(state.machine(rbm)(i), v[i]) for i in range(len(v))])
-    state = state._replace(rungs=replicas.started_at(v, inputs))
+    inputs = jnp.stack([model.hidden_inputs(state.model_at(rbm)(i), v[i]) for i in range(len(v))])
+    state = state._replace(replicas=replicas.from_states(v, inputs))
     _, state = hm.sample_chains(rbm, sampler, 500, state=state, seed=99)
     shares = []
     for seed in range(40):

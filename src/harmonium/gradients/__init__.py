@@ -1,19 +1,8 @@
 """Estimators of the gradient of the mean log likelihood."""
 
-from harmonium.gradients.estimators import (
-    Centered,
-    Estimator,
-    Terms,
-    by_name,
-    cd,
-    centered,
-    chains_of,
-    exact,
-    from_sampler,
-    pcd,
-    places,
-    state_axes,
-)
+from harmonium.gradients.centering import Centered, centered
+from harmonium.gradients.contrastive import by_name, cd, exact, from_sampler, pcd
+from harmonium.gradients.estimator import Estimator, Terms, chains_of, state_axes
 
 __all__ = [
     "Centered",
@@ -26,6 +15,5 @@ __all__ = [
     "exact",
     "from_sampler",
     "pcd",
-    "places",
     "state_axes",
 ]

@@ -1,11 +1,10 @@
-"""The classification machine: an RBM whose last visible unit is the label, with p(y | v) exact.
+"""The classification RBM: the last visible unit is the label, and p(y | v) is exact.
 
     p(y | v) = exp(d_y + sum_j softplus(b_j + U_yj + S_j)) / (the same, summed over the classes),   S_j = sum_i w_ij v_i
 
-The label is one categorical unit of C columns, the last of the visible layer; its rows of the weights are U `[C, H]`, its bias
-is d `[C]`. Such a machine is an RBM like any other, so it can be sampled, completed, evaluated and stored, and the gradients
-here are estimators like those of `harmonium.gradients`: they differ in which units of the negative term are the machine's
-own.
+The label is one categorical unit of C columns, the last of the visible layer. Its rows of the weights are U `[C, H]`, its bias
+is d `[C]`. This is an RBM like any other, so it can be sampled, imputed, evaluated and stored. The gradients here are
+estimators like those of `harmonium.gradients`; they differ in which units of the negative term follow the model.
 
 References: H. Larochelle and Y. Bengio, "Classification using discriminative restricted Boltzmann machines", ICML 2008;
 H. Larochelle, M. Mandel, R. Pascanu and Y. Bengio, "Learning algorithms for the classification restricted Boltzmann machine",
@@ -19,43 +18,47 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax import Array
+from jaxtyping import Float
 
 from harmonium import _checks, model
+from harmonium._types import Key
 from harmonium.errors import InputError
-from harmonium.gradients import Estimator, Terms
+from harmonium.gradients.estimator import Estimator, Terms, subtract
 from harmonium.model import RBM
 from harmonium.random import uniform
 
+Rows = Float[Array, "rows visible"]
 
-def log_probabilities(rbm: RBM, v: Any, classes: int) -> Any:
-    """ln p(y | v) of every class y, `[..., V - C] -> [..., C]` (nats).
+
+def log_probabilities(rbm: RBM, v: Float[Array, "*rows visible-classes"], classes: int) -> Float[Array, "*rows classes"]:
+    """ln p(y | v) of every class y (nats).
 
     Args:
         v: the columns before the label's. classes: C, the number of the label's columns.
     """
-    return jax.nn.log_softmax(_scores(rbm, _sent(rbm, v, classes), classes))
+    return jax.nn.log_softmax(_log_joint(rbm, _inputs(rbm, v, classes), classes))
 
 
-def _sent(rbm: RBM, v: Any, classes: int) -> Any:
-    """What the hidden units receive with each class, `[..., V - C] -> [..., C, H]`."""
+def _inputs(rbm: RBM, v: Float[Array, "*rows visible-classes"], classes: int) -> Float[Array, "*rows classes hidden"]:
+    """The inputs of the hidden units with each class."""
     return model.product(v, rbm.weights[:-classes])[..., None, :] + rbm.weights[-classes:]
 
 
-def _scores(rbm: RBM, sent: Any, classes: int) -> Any:
-    """ln p(v, y) up to a term without y, `[..., C, H] -> [..., C]`."""
-    return rbm.visible.linear[-classes:] + rbm.hidden.log_normalizer(sent)
+def _log_joint(rbm: RBM, inputs: Float[Array, "*rows classes hidden"], classes: int) -> Float[Array, "*rows classes"]:
+    """ln p(v, y) up to a term without y."""
+    return rbm.visible.linear[-classes:] + rbm.hidden.log_normalizer(inputs)
 
 
 def discriminative(classes: int, dropout: float = 0.0) -> Estimator:
     """The exact gradient of the mean ln p(y | v).
 
-    Its negative term holds the columns before the label at the data too, and only y is the machine's: it needs no chain.
+    The negative term holds the columns before the label at the data too, and only y follows the model: it needs no chain.
 
     Args:
-        classes: C, the number of the label's columns. dropout: share of the other cells that is taken for 0 in each update,
-            chosen
-            anew each time, with the others divided by what is left: a regularizer. The gradient is then unbiased for the mean
-            over such rows.
+        classes: C, the number of the label's columns. dropout: fraction of the other cells that are set to 0 at each update,
+            chosen anew each time, with the others divided by what is left: a regularizer. The gradient is then unbiased for the
+            mean over such rows.
 
     Reference (dropout): N. Srivastava et al., JMLR 15 (2014), section 4.
     """
@@ -70,22 +73,22 @@ def _below_one(dropout: float) -> float:
 
 @cache
 def _discriminative(classes: int, dropout: float) -> Estimator:
-    def gradient(key: Any, rbm: RBM, state: Any, v: Any) -> tuple[RBM, Any, Terms]:
+    def gradient(key: Key, rbm: RBM, state: tuple[()], v: Rows) -> tuple[RBM, tuple[()], Terms]:
         known, label = v[:, :-classes], v[:, -classes:]
         if dropout:
             known = known * (uniform(key, known.shape, known.dtype) >= dropout) / (1 - dropout)
-        sent = _sent(rbm, known, classes)
+        inputs = _inputs(rbm, known, classes)
         # Of each pair of a row and a class: 1 for the row's own, minus p(y | v).
-        share = (label - jax.nn.softmax(_scores(rbm, sent, classes))) / len(v)
-        pairs = share[..., None] * rbm.hidden.mean(sent)
+        weight = (label - jax.nn.softmax(_log_joint(rbm, inputs, classes))) / len(v)
+        pairs = weight[..., None] * rbm.hidden.mean(inputs)
         weights = jnp.concatenate([model.product(known.T, jnp.sum(pairs, axis=1)), jnp.sum(pairs, axis=0)])
-        hidden = jax.tree.map(lambda leaf: jnp.sum(share[..., None] * leaf, axis=(0, 1)), rbm.hidden.moments(sent))
-        none = jax.tree.map(jnp.zeros_like, rbm.visible)
-        visible = none.add_field(jnp.concatenate([jnp.zeros(known.shape[1], share.dtype), jnp.sum(share, axis=0)]))
+        hidden = jax.tree.map(lambda leaf: jnp.sum(weight[..., None] * leaf, axis=(0, 1)), rbm.hidden.moments(inputs))
+        zeros = jax.tree.map(jnp.zeros_like, rbm.visible)
+        visible = zeros.add_field(jnp.concatenate([jnp.zeros(known.shape[1], weight.dtype), jnp.sum(weight, axis=0)]))
         slope = RBM(visible, hidden, weights)
-        held = jnp.concatenate([known, label], axis=1)
-        positive = model.statistics(rbm, held, model.hidden_inputs(rbm, held))
-        return slope, state, Terms(positive, jax.tree.map(jnp.subtract, positive, slope))
+        row = jnp.concatenate([known, label], axis=1)
+        positive = model.statistics(rbm, row, model.hidden_inputs(rbm, row))
+        return slope, state, Terms(positive, subtract(positive, slope))
 
     return Estimator(lambda _key, _rbm: (), gradient)
 
@@ -94,18 +97,18 @@ def hybrid(generative: Estimator, classes: int, alpha: float, dropout: float = 0
     """The gradient of the mean of ln p(y | v) + alpha ln p(v, y).
 
     Args:
-        generative: estimates the second part's. alpha: above zero. classes, dropout: as in `discriminative`.
+        generative: estimates the gradient of the second part. alpha: above zero. classes, dropout: as in `discriminative`.
     """
     return _hybrid(generative, _checks.integer(classes, "classes", 2), _checks.positive(alpha, "alpha"), _below_one(dropout))
 
 
 @cache
 def _hybrid(generative: Estimator, classes: int, alpha: float, dropout: float) -> Estimator:
-    exact = _discriminative(classes, dropout)
+    conditional = _discriminative(classes, dropout)
 
-    def gradient(key: Any, rbm: RBM, state: Any, v: Any) -> tuple[RBM, Any, Terms]:
+    def gradient(key: Key, rbm: RBM, state: Any, v: Rows) -> tuple[RBM, Any, Terms]:
         own_key, other_key = jax.random.split(key)
-        first, _, given = exact.gradient(own_key, rbm, (), v)
+        first, _, given = conditional.gradient(own_key, rbm, (), v)
         second, state, joint = generative.gradient(other_key, rbm, state, v)
         # Not the difference of the terms: where nobody asks for those, they are not computed.
         slope, positive, negative = (

@@ -27,6 +27,8 @@ from harmonium.model import RBM
 from harmonium.units import Units, type_name_to_class
 
 State = TypeVar("State")
+_RENAMED = {"rungs.": "replicas.", "machines.": "models."}
+"""Beginnings of names of arrays in earlier state files, and today's."""
 
 
 class ModelHeader(Header, frozen=True, kw_only=True):
@@ -149,6 +151,8 @@ def load_state(path: str | os.PathLike[str], template: State) -> State:
     """
     source = checked_path(path)
     arrays, header = unpack(source, StateHeader)
+    for old, new in _RENAMED.items():
+        arrays = {name.replace(old, new, 1) if name.startswith(old) else name: array for name, array in arrays.items()}
     expected = _pytree.named_leaves(template)
     if header.kind != type(template).__name__ or expected.keys() != arrays.keys():
         raise InputError(f"{source} holds a {header.kind} state, but a {type(template).__name__} is expected")

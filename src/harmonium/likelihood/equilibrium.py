@@ -24,10 +24,9 @@ from jax.sharding import Mesh, PartitionSpec
 
 from harmonium import exact, model
 from harmonium.likelihood.annealing import Progress
-from harmonium.mesh import ALONE, DATA, HIDDEN, Spread, divided
+from harmonium.mesh import ALONE, DATA, HIDDEN, Spread, divided, specs
 from harmonium.model import RBM
 from harmonium.samplers import Tempered, parallel_tempering
-from harmonium.samplers.replicas import started_at
 
 RUNGS, MAX_RUNGS = 12, 96
 MIN_ACCEPTANCE = 0.2
@@ -93,7 +92,7 @@ def sample_by_tempering(
     while True:
         state = _begin(jax.random.fold_in(begin_key, rungs), base, rbm, v, rungs)
         if spread.mesh is not None:
-            state = jax.tree.map(spread.put, state, state.places(spread.hidden))
+            state = jax.tree.map(spread.put, state, specs(state, state.axes(), spread.hidden))
         keys = jax.random.fold_in(run_key, rungs)
         # The first step, which compiles, is not timed.
         state, _ = jax.block_until_ready(
@@ -144,10 +143,7 @@ def draw_noise(key: Any, rbm: RBM, count: int) -> Any:
 @partial(jax.jit, static_argnames="rungs")
 def _begin(key: Any, base: RBM, rbm: RBM, v: Any, rungs: int) -> Tempered:
     """A ladder with the chains `v [C, V]` on every rung."""
-    state = parallel_tempering(len(v), rungs, base=base).init(key, rbm)
-    everywhere = jnp.broadcast_to(v, state.v.shape)
-    inputs = jax.vmap(lambda beta, x: model.hidden_inputs(model.interpolate(base, rbm, beta), x))(state.betas, everywhere)
-    return state._replace(rungs=started_at(everywhere, inputs))
+    return parallel_tempering(len(v), rungs, base=base).init(key, rbm, lambda *_: v)
 
 
 @partial(jax.jit, static_argnames="mesh")
@@ -155,9 +151,8 @@ def _advance(
     key: Any, rbm: RBM, state: Tempered, directions: Any, length: Any, *, mesh: Mesh | None = None
 ) -> tuple[Tempered, Any]:
     """`length` steps, and each chain's averages of the statistics that are compared, `[C, 1 + COMPONENTS]`."""
-    at, whole = state.places(1 if mesh is None else mesh.shape[HIDDEN]), PartitionSpec()
-    ins = (whole, jax.tree.map(lambda _: whole, rbm), at, whole, whole)
-    return divided(mesh, _advanced, ins, (at, PartitionSpec(DATA)))(key, rbm, state, directions, length)
+    at = specs(state, state.axes(), 1 if mesh is None else mesh.shape[HIDDEN])
+    return divided(mesh, _advanced, (at, PartitionSpec(DATA)))(key, rbm, state, directions, length)
 
 
 def _advanced(key: Any, rbm: RBM, state: Tempered, directions: Any, length: Any) -> tuple[Tempered, Any]:

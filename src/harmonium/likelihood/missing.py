@@ -27,7 +27,7 @@ from harmonium.exact.values import float64
 from harmonium.likelihood import weights
 from harmonium.model import RBM
 from harmonium.random import key_of
-from harmonium.samplers import clamped
+from harmonium.samplers.gibbs import guess_missing, resample_missing
 
 RUNS, TEMPERATURES = 64, 256
 """Annealing runs of each row."""
@@ -91,7 +91,7 @@ def completed(rbm: RBM, v: np.ndarray, seed: int = 0) -> np.ndarray:
 
 @jax.jit
 def _completed(guess_key: Any, key: Any, rbm: RBM, v: Any) -> Any:
-    return clamped.renewed(key, rbm, v, clamped.guess(guess_key, rbm, v), SWEEPS)
+    return resample_missing(key, rbm, v, guess_missing(guess_key, rbm, v), SWEEPS)
 
 
 def _annealed(rbm: RBM, v: np.ndarray, seed: int, runs: int, temperatures: int) -> tuple[np.ndarray, np.ndarray]:

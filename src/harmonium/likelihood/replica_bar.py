@@ -69,17 +69,17 @@ def replica_log_partition(
     if not isinstance(state, (Tempered, Trajectory)):
         raise InputError(f"state must be one of tempering or trajectory, but is a {type(state).__name__}")
     chains, rungs = state.v.shape[1], int(state.in_use)
-    if (state.v.shape[-1], state.rungs.inputs.shape[-1]) != model.validate(rbm).weights.shape:
+    if (state.v.shape[-1], state.replicas.inputs.shape[-1]) != model.validate(rbm).weights.shape:
         raise InputError(f"state must be one of chains of this machine, {rbm!r}, but its chains have other columns")
     if chains < 10:
         raise InputError(f"an error bar needs at least 10 ladders, but the sampler has {chains} chains")
     with jax.enable_x64(state.v.dtype == np.float64):
         machine = jax.tree.map(lambda leaf: jnp.asarray(leaf, state.v.dtype), rbm)
-        lowest = jax.tree.map(np.asarray, state.machine(machine)(0))
+        lowest = jax.tree.map(np.asarray, state.model_at(machine)(0))
         if lowest.weights.any():
             raise InputError("the lowest rung of the ladder must have no weights, so that its ln Z is known, but it has some")
         # Continued with the same seed, the chains must not meet the same random numbers.
-        key = jax.random.fold_in(key_of(seed), state.rungs.steps)
+        key = jax.random.fold_in(key_of(seed), state.replicas.steps)
         moved, up, down = _measure(key, machine, state, rungs, steps, sweeps)
     with jax.enable_x64(True):
         base = float(model.independent_log_partition(float64(lowest)))
@@ -119,7 +119,7 @@ def replica_log_likelihood(
 @partial(jax.jit, static_argnames=("rungs", "steps", "sweeps"))
 def _measure(key: Any, rbm: RBM, state: Any, rungs: int, steps: int, sweeps: int) -> tuple[Any, Any, Any]:
     """`steps` steps, and F_i - F_{i+1} at the chains of rung i, F_{i+1} - F_i at those of rung i + 1: `[steps, R - 1, C]`."""
-    machine = state.machine(rbm)
+    machine = state.model_at(rbm)
 
     def step(chains: Replicas, number: Any) -> tuple[Replicas, tuple[Any, Any]]:
         chains, _ = replicas.step(jax.random.fold_in(key, number), machine, chains, sweeps, rungs)
@@ -133,8 +133,8 @@ def _measure(key: Any, rbm: RBM, state: Any, rungs: int, steps: int, sweeps: int
 
         return chains, jax.lax.map(between, jnp.arange(rungs - 1))
 
-    chains, (up, down) = jax.lax.scan(step, state.rungs, jnp.arange(steps))
-    return state._replace(rungs=chains), up, down
+    chains, (up, down) = jax.lax.scan(step, state.replicas, jnp.arange(steps))
+    return state._replace(replicas=chains), up, down
 
 
 def _summed(up: np.ndarray, down: np.ndarray, base: float) -> ReplicaEstimates:

@@ -2,6 +2,6 @@
 
 from harmonium.mesh.axes import DATA, HIDDEN
 from harmonium.mesh.processes import joined, left
-from harmonium.mesh.spread import ALONE, Spread, divided, over
+from harmonium.mesh.spread import ALONE, Spread, divided, over, specs
 
-__all__ = ["ALONE", "DATA", "HIDDEN", "Spread", "divided", "joined", "left", "over"]
+__all__ = ["ALONE", "DATA", "HIDDEN", "Spread", "divided", "joined", "left", "over", "specs"]

@@ -39,19 +39,10 @@ def over(hidden: int = 1, devices: Sequence[Any] | None = None) -> Mesh:
     return Mesh(np.array(found).reshape(-1, hidden), (DATA, HIDDEN))
 
 
-def divided(mesh: Mesh | None, function: Callable[..., Any], ins: Any, outs: Any) -> Callable[..., Any]:
-    """`function` (traceable), run by each part of the data axis on its own of what lies along that.
-
-    Over hidden units XLA divides the work by itself, but does not choose where the result lies. ins, outs: `PartitionSpec`s in
-    the form of its arguments and of its result.
-    """
+def divided(mesh: Mesh | None, function: Callable[..., Any], outs: Any) -> Callable[..., Any]:
+    """`function` (traceable), whose result lies where `outs` says: `PartitionSpec`s in its form."""
     if mesh is None:
         return function
-    if mesh.shape[DATA] > 1:
-        ins_along, outs_along = (jax.tree.map(_along_data, specs) for specs in (ins, outs))
-        function = jax.shard_map(
-            function, mesh=mesh, in_specs=ins_along, out_specs=outs_along, axis_names={DATA}, check_vma=False
-        )
 
     def pinned(*arguments: Any) -> Any:
         result = function(*arguments)
@@ -60,8 +51,18 @@ def divided(mesh: Mesh | None, function: Callable[..., Any], ins: Any, outs: Any
     return pinned
 
 
-def _along_data(spec: PartitionSpec) -> PartitionSpec:
-    return PartitionSpec(*(axis if axis == DATA else None for axis in spec))
+def specs(tree: Any, axes: Any, hidden_shards: int) -> Any:
+    """`PartitionSpec`s of arrays whose axes have these names."""
+
+    def spec(names: str, leaf: Any) -> PartitionSpec:
+        mesh_axis = {
+            "row": DATA,
+            "chain": DATA,
+            "hidden": HIDDEN if leaf.shape and leaf.shape[-1] % hidden_shards == 0 else None,
+        }
+        return PartitionSpec(*(mesh_axis.get(name) for name in names.split()))
+
+    return jax.tree.map(spec, axes, tree)
 
 
 class Spread:

@@ -1,76 +1,92 @@
 """Block Gibbs sampling: all visible units given the hidden ones, then all hidden units given the visible ones.
 
-Reference: S. Geman and D. Geman, IEEE PAMI 6 (1984), section IX; for this machine G. Hinton, "Training products of
-experts by minimizing contrastive divergence", Neural Computation 14 (2002), section 3.
+Reference: S. Geman and D. Geman, IEEE PAMI 6 (1984), section IX; for the RBM G. Hinton, "Training products of experts by
+minimizing contrastive divergence", Neural Computation 14 (2002), section 3.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax.sharding import PartitionSpec
+import numpy as np
+from jax import Array
+from jax.typing import ArrayLike
+from jaxtyping import Float
 
 from harmonium import model
-from harmonium.mesh.axes import DATA, HIDDEN
+from harmonium._types import Key
 from harmonium.model import RBM
-from harmonium.samplers.base import Sampler, Samples
+from harmonium.samplers.base import Draw, Sampler, Samples, independent_draws
 
 
 class Chains(NamedTuple):
-    """Where the chains are: `v [C, V]`, `h [C, H]`."""
+    """The current states of the chains."""
 
-    v: Any
-    h: Any
+    v: Float[Array, "chains visible"]
+    h: Float[Array, "chains hidden"]
 
     def axes(self) -> Chains:
         """The names of every array's axes."""
-        return Chains("chain visible", "chain hidden")
-
-    def places(self, _hidden_shards: int) -> Chains:
-        """Where they lie on a mesh."""
-        return Chains(PartitionSpec(DATA), PartitionSpec(DATA, HIDDEN))
+        return Chains("chain visible", "chain hidden")  # type: ignore[arg-type]
 
 
-def gibbs(chains: int = 500, sweeps: int = 1, clamp: Any = None) -> Sampler:
+def gibbs(chains: int = 500, sweeps: int = 1, clamp: ArrayLike | None = None) -> Sampler:
     """The block Gibbs kernel on `chains` independent chains.
 
     Args:
         chains: number of chains C.
         sweeps: sweeps in one step; a sweep draws v ~ p(v|h), then h ~ p(h|v).
-        clamp: values held fixed, `[V]` or `[C, V]`, NaN where a column is free.
+        clamp: fixed values of the visible units, `[V]` or `[C, V]`, NaN where a column is free.
     """
 
-    def init(key: Any, rbm: RBM) -> Chains:
+    def init(key: Key, rbm: RBM, draw: Draw = independent_draws) -> Chains:
         v_key, h_key = jax.random.split(key)
-        shape = (chains, rbm.weights.shape[0])
-        v = _held(clamp, rbm.visible.sample(v_key, jnp.zeros(shape, rbm.weights.dtype)))
+        v = _clamp(draw(v_key, rbm, chains), clamp)
         return Chains(v, rbm.hidden.sample(h_key, model.hidden_inputs(rbm, v)))
 
-    def step(key: Any, rbm: RBM, state: Chains) -> tuple[Chains, Samples]:
+    def step(key: Key, rbm: RBM, state: Chains) -> tuple[Chains, Samples]:
         samples = sweep_many(key, rbm, state.h, sweeps, clamp)
         return Chains(samples.v, samples.h), samples
 
     return Sampler(init, step)
 
 
-def sweep(key: Any, rbm: RBM, h: Any, clamp: Any = None) -> Samples:
-    """One sweep from the hidden states `h [C, H]`: v ~ p(v|h) where not clamped, then h ~ p(h|v)."""
+def sweep(key: Key, rbm: RBM, h: Float[Array, "chains hidden"], clamp: ArrayLike | None = None) -> Samples:
+    """One sweep: v ~ p(v|h) where not clamped, then h ~ p(h|v)."""
     v_key, h_key = jax.random.split(key)
-    v = _held(clamp, rbm.visible.sample(v_key, model.visible_inputs(rbm, h)))
+    v = _clamp(rbm.visible.sample(v_key, model.visible_inputs(rbm, h)), clamp)
     inputs = model.hidden_inputs(rbm, v)
     return Samples(v, rbm.hidden.sample(h_key, inputs), inputs)
 
 
-def sweep_many(key: Any, rbm: RBM, h: Any, sweeps: int, clamp: Any = None) -> Samples:
-    """`sweeps` sweeps from `h`; the last one's samples."""
+def sweep_many(key: Key, rbm: RBM, h: Float[Array, "chains hidden"], sweeps: int, clamp: ArrayLike | None = None) -> Samples:
+    """`sweeps` sweeps from `h`; the samples of the last one."""
 
-    def another(i: Any, samples: Samples) -> Samples:
+    def another(i: Array, samples: Samples) -> Samples:
         return sweep(jax.random.fold_in(key, i), rbm, samples.h, clamp)
 
     return jax.lax.fori_loop(1, sweeps, another, sweep(jax.random.fold_in(key, 0), rbm, h, clamp))
 
 
-def _held(clamp: Any, v: Any) -> Any:
+def guess_missing(key: Key, rbm: RBM, v: Float[Array | np.ndarray, "rows visible"]) -> Float[Array, "rows visible"]:
+    """The rows with their missing cells (NaN) drawn given the mean of h under the observed cells alone: a start for chains."""
+    inputs = model.visible_inputs(rbm, rbm.hidden.mean(model.hidden_inputs(rbm, jnp.nan_to_num(v))))
+    return jnp.where(jnp.isnan(v), rbm.visible.sample(key, inputs), v)
+
+
+def resample_missing(
+    key: Key, rbm: RBM, v: Float[Array, "rows visible"], completed: Float[Array, "rows visible"], sweeps: int
+) -> Float[Array, "rows visible"]:
+    """`completed`, the rows `v` with their missing cells (NaN) filled, after `sweeps` Gibbs sweeps of those cells.
+
+    The observed cells stay; the missing ones follow p(v_m, h | v_o).
+    """
+    h_key, sweep_key = jax.random.split(key)
+    h = rbm.hidden.sample(h_key, model.hidden_inputs(rbm, completed))
+    return sweep_many(sweep_key, rbm, h, sweeps, clamp=v).v
+
+
+def _clamp(v: Float[Array, "chains visible"], clamp: ArrayLike | None) -> Float[Array, "chains visible"]:
     return v if clamp is None else jnp.where(jnp.isnan(clamp), v, clamp).astype(v.dtype)

@@ -1,9 +1,9 @@
-"""Parallel tempering: Gibbs chains of the machine at a ladder of temperatures, which exchange their states.
+"""Parallel tempering: Gibbs chains of the model at a ladder of temperatures, which exchange their states.
 
-Rung i is the machine (1 - beta_i) base + beta_i rbm, leaf by leaf, from beta_0 = 0 to beta = 1 at the top. With the
-default base, a machine of zeros, that is the machine at temperature 1 / beta_i (units of a continuum, which have no law at
-infinite temperature, keep their own parameters on all rungs). The betas are moved so that all
-neighbors exchange equally often: each goes where the rejections, added up along the ladder, reach its even share.
+Rung i is the model (1 - beta_i) base + beta_i rbm, leaf by leaf, from beta_0 = 0 to beta = 1 at the top. With the default
+base, a model of zeros, that is the model at temperature 1 / beta_i (continuous units, which have no distribution at infinite
+temperature, keep their own parameters on all rungs). The betas adapt until all neighbors exchange equally often: each moves to
+where the rejections, added up along the ladder, reach its even share.
 
 References: R. Swendsen and J. Wang, Phys. Rev. Lett. 57 (1986); G. Desjardins, A. Courville, Y. Bengio, P. Vincent and
 O. Delalleau, "Tempered Markov chain Monte Carlo for training of restricted Boltzmann machines", AISTATS 2010; K. Cho,
@@ -13,76 +13,80 @@ independent units); S. Syed et al., JRSS B 84 (2022), section 4 (even rejections
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import PartitionSpec
+from jax import Array
+from jax.typing import ArrayLike
+from jaxtyping import Float, Int32
 
 from harmonium import _checks, model
+from harmonium._types import Key
 from harmonium.errors import InputError
 from harmonium.model import RBM
 from harmonium.samplers import replicas
-from harmonium.samplers.base import Sampler, Samples
+from harmonium.samplers.base import Draw, Sampler, Samples, independent_draws
+from harmonium.samplers.replicas import ModelAt, Replicas
 
 
 class Tempered(NamedTuple):
-    """The chains of all rungs (`ladder.Replicas`), the betas `[R]` they are at, and the machine at beta 0."""
+    """The chains of all rungs, the betas of the rungs, and the model at beta 0."""
 
-    rungs: Any
-    betas: Any
+    replicas: Replicas
+    betas: Float[Array, "rungs"]
     base: RBM
 
-    def machine(self, rbm: RBM) -> Callable[[Any], RBM]:
-        """Rung number -> its machine, the top being `rbm`."""
+    def model_at(self, rbm: RBM) -> ModelAt:
+        """The index of a rung -> its model, the top being `rbm`."""
         return lambda i: model.interpolate(self.base, rbm, self.betas[i])
 
     def axes(self) -> Tempered:
         """The names of every array's axes."""
-        return Tempered(self.rungs.axes(), "", model.logical_axes(self.base))
-
-    def places(self, hidden_shards: int) -> Tempered:
-        """Where they lie on a mesh."""
-        return Tempered(self.rungs.places(), PartitionSpec(), model.places(self.base, hidden_shards))
+        return Tempered(self.replicas.axes(), "", model.logical_axes(self.base))  # type: ignore[arg-type]
 
     @property
     def in_use(self) -> int:
-        """Replicas R."""
-        return self.rungs.v.shape[0]
+        """The number of rungs."""
+        return self.replicas.v.shape[0]
 
     @property
-    def v(self) -> Any:
-        """`[R, C, V]`, the machine itself at R - 1."""
-        return self.rungs.v
+    def v(self) -> Float[Array, "rungs chains visible"]:
+        """The visible states; the last rung is the model itself."""
+        return self.replicas.v
 
     @property
-    def acceptance(self) -> Any:
-        """The running acceptance rate of exchanges between neighbors, `[R - 1]`."""
-        return self.rungs.acceptance
+    def acceptance(self) -> Float[Array, "rungs-1"]:
+        """The running acceptance rate of exchanges between neighbors."""
+        return self.replicas.acceptance
 
     @property
-    def round_trips(self) -> Any:
-        """States that went from the bottom to the top and back, in all chains together."""
-        return self.rungs.round_trips
+    def round_trips(self) -> Int32[Array, ""]:
+        """States that went from the bottom to the top and back, over all chains."""
+        return self.replicas.round_trips
 
     @property
-    def steps(self) -> Any:
-        """Steps made so far."""
-        return self.rungs.steps
+    def steps(self) -> Int32[Array, ""]:
+        """Number of steps so far."""
+        return self.replicas.steps
 
 
 def parallel_tempering(
-    chains: int = 100, rungs: int = 12, sweeps: int = 1, betas: Any = None, base: RBM | None = None, adapt: float = 0.05
+    chains: int = 100,
+    rungs: int = 12,
+    sweeps: int = 1,
+    betas: ArrayLike | None = None,
+    base: RBM | None = None,
+    adapt: float = 0.05,
 ) -> Sampler:
     """The parallel tempering kernel on `chains` independent ladders.
 
     Args:
-        chains: number of ladders C, and of samples a step. rungs: machines R on each. sweeps: Gibbs sweeps between exchanges.
-        betas: `[R]` rising from 0 to 1, where to start from; evenly spaced by default.
-        base: the machine at beta 0, best one without weights; by default `model.flat` of the machine.
-        adapt: the share of the way to even exchange rates that the betas go at every step; 0 holds them.
+        chains: number of ladders C, and of samples a step. rungs: models R on each. sweeps: Gibbs sweeps between exchanges.
+        betas: `[R]` rising from 0 to 1, at the start; evenly spaced by default.
+        base: the model at beta 0, best one without weights; by default the model at infinite temperature.
+        adapt: fraction of the way to even exchange rates that the betas move at every step; 0 fixes them.
 
     Raises:
         InputError: an argument is out of range.
@@ -96,28 +100,29 @@ def parallel_tempering(
             raise InputError(f"betas must rise from 0 to 1, but are {betas}")
     adapt = _checks.fraction(adapt, "adapt")
 
-    def init(key: Any, rbm: RBM) -> Tempered:
+    def init(key: Key, rbm: RBM, draw: Draw = independent_draws) -> Tempered:
         if base is not None and not (rbm.visible.same_structure(base.visible) and rbm.hidden.same_structure(base.hidden)):
             raise InputError(f"base must have the layers of {rbm!r}, but is {base!r}")
         at = jnp.asarray(first, rbm.weights.dtype)
-        below = jax.tree.map(lambda own, leaf: jnp.asarray(leaf, own.dtype), rbm, model.flat(rbm) if base is None else base)
-        unstarted = Tempered(None, at, below)
-        return unstarted._replace(rungs=replicas.start(key, unstarted.machine(rbm), len(first), chains))
+        bottom: Any = model.flat(rbm) if base is None else base
+        bottom = jax.tree.map(lambda own, leaf: jnp.asarray(leaf, own.dtype), rbm, bottom)
+        models = Tempered(None, at, bottom).model_at(rbm)  # type: ignore[arg-type]
+        return Tempered(replicas.init(key, models, len(first), chains, draw), at, bottom)
 
-    def step(key: Any, rbm: RBM, state: Tempered) -> tuple[Tempered, Samples]:
-        rungs, samples = replicas.step(key, state.machine(rbm), state.rungs, sweeps, state.in_use)
-        return Tempered(rungs, _evened(state.betas, rungs.acceptance, adapt), state.base), samples
+    def step(key: Key, rbm: RBM, state: Tempered) -> tuple[Tempered, Samples]:
+        moved, samples = replicas.step(key, state.model_at(rbm), state.replicas, sweeps, state.in_use)
+        return Tempered(moved, _adapt(state.betas, moved.acceptance, adapt), state.base), samples
 
     return Sampler(init, step)
 
 
-def _evened(betas: Any, acceptance: Any, share: float) -> Any:
-    """The betas, moved by `share` of the way to where every pair would be rejected as often as any other."""
-    if share == 0:
+def _adapt(betas: Float[Array, "rungs"], acceptance: Float[Array, "rungs-1"], fraction: float) -> Float[Array, "rungs"]:
+    """The betas, moved by `fraction` of the way to where every pair would be rejected as often as any other."""
+    if fraction == 0:
         return betas
     # A pair never rejected still keeps some distance.
     rejection = jnp.concatenate([jnp.zeros(1, betas.dtype), jnp.maximum(1 - acceptance, 1e-3)])
     barrier = jnp.cumsum(rejection)
     even = jnp.interp(jnp.linspace(0, 1, len(betas), dtype=betas.dtype) * barrier[-1], barrier, betas)
-    moved = betas + share * (even - betas)
+    moved = betas + fraction * (even - betas)
     return moved.at[0].set(0).at[-1].set(1)

@@ -1,10 +1,10 @@
-"""Parallel trajectory tempering: the ladder is made of the machines that training passed through.
+"""Parallel trajectory tempering: the ladder consists of the models that training passed through.
 
-The bottom rung should have no weights, so that its chains are independent draws at every step; those above are machines of
-earlier updates, and the top is the machine itself. Neighbours exchange states by free-energy differences. Training grows
-the ladder: when the machine has moved so far from the last rung that fewer than `threshold` of the exchanges would be
-accepted, what it was a step before becomes a rung, until all the rungs that were allocated are taken. In a trained machine
-the path of the learning crosses its phase transitions continuously, where a path of temperatures meets jumps.
+The bottom rung should have no weights, so that its chains are independent draws at every step. The rungs above are models of
+earlier updates, and the top is the model itself. Neighbors exchange states by free-energy differences. Training grows the
+ladder: when the model has moved so far from the last rung that fewer than `threshold` of the exchanges would be accepted, the
+model of the step before becomes a rung, until all allocated rungs are in use. In a trained model the path of the learning
+crosses its phase transitions continuously, where a path of temperatures meets jumps.
 
 References: N. Bereux, A. Decelle, C. Furtlehner, L. Rosset and B. Seoane, "Fast training and sampling of restricted
 Boltzmann machines", ICLR 2025 (arXiv:2405.15376), and arXiv:2607.27077.
@@ -12,76 +12,74 @@ Boltzmann machines", ICLR 2025 (arXiv:2405.15376), and arXiv:2607.27077.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax.sharding import PartitionSpec
+from jax import Array
+from jaxtyping import Float, Int32
 
 from harmonium import _checks, model
+from harmonium._types import Key
 from harmonium.errors import InputError
 from harmonium.model import RBM
 from harmonium.samplers import replicas
-from harmonium.samplers.base import Sampler, Samples
+from harmonium.samplers.base import Draw, Sampler, Samples, independent_draws
+from harmonium.samplers.replicas import ModelAt, Replicas
 
-GROWS_BELOW = 0.3
+GROW_BELOW = 0.3
 
 
 class Trajectory(NamedTuple):
-    """A ladder of machines and the chains on it.
+    """A ladder of models and the chains on it.
 
-    `machines`: an RBM whose leaves have a leading axis of M rungs, of which the first `count` are taken; the chains of the
-    machine being sampled, the top, are number `count` of `rungs`, which has place for M + 1. `last`: that machine as it was
-    at the step before.
+    `models`: an RBM whose leaves have a leading axis of M rungs, of which the first `count` are in use. The chains of the top,
+    the model itself, are number `count` of `replicas`, which has place for M + 1. `last`: that model at the step before.
     """
 
-    machines: RBM
-    count: Any
-    rungs: Any
+    models: RBM
+    count: Int32[Array, ""]  # type: ignore[assignment]
+    replicas: Replicas
     last: RBM
 
-    def machine(self, rbm: RBM) -> Callable[[Any], RBM]:
-        """Rung number -> its machine, the top being `rbm`."""
+    def model_at(self, rbm: RBM) -> ModelAt:
+        """The index of a rung -> its model, the top being `rbm`."""
         last = self.count - 1
 
-        def chosen(i: Any) -> RBM:
-            return jax.tree.map(lambda rung, own: jnp.where(i > last, own, rung[jnp.minimum(i, last)]), self.machines, rbm)
+        def choose(i: int | Array) -> RBM:
+            return jax.tree.map(lambda rung, own: jnp.where(i > last, own, rung[jnp.minimum(i, last)]), self.models, rbm)
 
-        return chosen
+        return choose
 
     def axes(self) -> Trajectory:
         """The names of every array's axes."""
-        return Trajectory(model.logical_axes(self.machines, "rung"), "", self.rungs.axes(), model.logical_axes(self.last))
-
-    def places(self, hidden_shards: int) -> Trajectory:
-        """Where they lie on a mesh."""
-        machines, last = model.places(self.machines, hidden_shards, None), model.places(self.last, hidden_shards)
-        return Trajectory(machines, PartitionSpec(), self.rungs.places(), last)
+        models, last = model.logical_axes(self.models, "rung"), model.logical_axes(self.last)
+        return Trajectory(models, "", self.replicas.axes(), last)  # type: ignore[arg-type]
 
     @property
-    def in_use(self) -> Any:
-        """Replicas in use, the top among them."""
+    def in_use(self) -> Int32[Array, ""]:
+        """The number of rungs in use, with the top."""
         return self.count + 1
 
     @property
-    def v(self) -> Any:
-        """`[M + 1, C, V]`, the machine itself at `count`."""
-        return self.rungs.v
+    def v(self) -> Float[Array, "rungs chains visible"]:
+        """The visible states; rung `count` is the model itself."""
+        return self.replicas.v
 
     @property
-    def acceptance(self) -> Any:
-        """The running acceptance rate of exchanges between neighbors, `[M]`, in use up to `count`."""
-        return self.rungs.acceptance
+    def acceptance(self) -> Float[Array, "rungs-1"]:
+        """The running acceptance rate of exchanges between neighbors, in use up to `count`."""
+        return self.replicas.acceptance
 
     @property
-    def round_trips(self) -> Any:
-        """States that went from the bottom to the top and back, in all chains together."""
-        return self.rungs.round_trips
+    def round_trips(self) -> Int32[Array, ""]:
+        """States that went from the bottom to the top and back, over all chains."""
+        return self.replicas.round_trips
 
 
 def trajectory_tempering(
-    machines: Sequence[RBM] | None = None,
+    models: Sequence[RBM] | None = None,
     chains: int = 100,
     sweeps: int = 1,
     *,
@@ -91,57 +89,61 @@ def trajectory_tempering(
     """The parallel trajectory tempering kernel on `chains` independent ladders.
 
     Args:
-        machines: the rungs below the machine, the lowest first: one without weights, whose chains are independent draws. By
-            default the ladder starts with the machine's own layers without weights, and grows as the machine is trained.
+        models: the rungs below the model, the lowest first: one without weights, whose chains are independent draws. By
+            default the ladder starts with the model's own layers without weights, and grows as the model is trained.
         chains: number of ladders C, and of samples a step. sweeps: Gibbs sweeps between exchanges.
         rungs: rungs allocated in all, if the ladder grows.
-        threshold: the acceptance rate toward the last rung below which the machine becomes a rung, 0: it never does; by
-            default 0 if machines are given and 0.3 otherwise.
+        threshold: the acceptance rate toward the last rung below which the model becomes a rung (0: never); by default 0 if
+            models are given and 0.3 otherwise.
 
     Raises:
-        InputError: an argument is out of range, or the machines differ in shape.
+        InputError: an argument is out of range, or the models differ in shape.
     """
     chains, sweeps = _checks.integer(chains, "chains"), _checks.integer(sweeps, "sweeps")
-    given = [model.validate(rbm) for rbm in machines or ()]
-    if not all(rbm.visible.same_structure(given[0].visible) and rbm.hidden.same_structure(given[0].hidden) for rbm in given):
-        raise InputError("the machines of a ladder must have the same layers, but they differ in kind or size")
+    given = [model.validate(rbm) for rbm in models or ()]
+    if not all(_same_layers(rbm, given[0]) for rbm in given):
+        raise InputError("the models of a ladder must have the same layers, but they differ in kind or size")
     places = max(_checks.integer(rungs, "rungs"), len(given))
     if threshold is None:
-        threshold = 0.0 if given else GROWS_BELOW
+        threshold = 0.0 if given else GROW_BELOW
     if _checks.fraction(threshold, "threshold") == 1:
-        raise InputError("threshold must be below 1, or the machine would become a rung at every step")
+        raise InputError("threshold must be below 1, or the model would become a rung at every step")
 
-    def init(key: Any, rbm: RBM) -> Trajectory:
-        if given and not (rbm.visible.same_structure(given[0].visible) and rbm.hidden.same_structure(given[0].hidden)):
-            raise InputError(f"the machines of the ladder must have the layers of {rbm!r}, but are {given[0]!r}")
+    def init(key: Key, rbm: RBM, draw: Draw = independent_draws) -> Trajectory:
+        if given and not _same_layers(rbm, given[0]):
+            raise InputError(f"the models of the ladder must have the layers of {rbm!r}, but are {given[0]!r}")
         first = given or [model.independent(rbm.visible, rbm.hidden)]
         filled = first + [first[-1]] * (places - len(first))
         stacked = jax.tree.map(lambda own, *leaves: jnp.stack([jnp.asarray(leaf, own.dtype) for leaf in leaves]), rbm, *filled)
-        count = jnp.asarray(len(first), jnp.int32)
-        unstarted = Trajectory(stacked, count, None, jax.tree.map(jnp.asarray, rbm))
-        return unstarted._replace(rungs=replicas.start(key, unstarted.machine(rbm), places + 1, chains))
+        count, last = jnp.asarray(len(first), jnp.int32), jax.tree.map(jnp.asarray, rbm)
+        model_at = Trajectory(stacked, count, None, last).model_at(rbm)  # type: ignore[arg-type]
+        return Trajectory(stacked, count, replicas.init(key, model_at, places + 1, chains, draw), last)
 
-    def step(key: Any, rbm: RBM, state: Trajectory) -> tuple[Trajectory, Samples]:
-        moved, samples = replicas.step(key, state.machine(rbm), state.rungs, sweeps, state.in_use)
-        after = state._replace(rungs=moved, last=rbm)
+    def step(key: Key, rbm: RBM, state: Trajectory) -> tuple[Trajectory, Samples]:
+        moved, samples = replicas.step(key, state.model_at(rbm), state.replicas, sweeps, state.in_use)
+        after = state._replace(replicas=moved, last=rbm)
         if threshold:
             far = (moved.latest[state.count - 1] < threshold) & (state.count < places)
-            after = jax.lax.cond(far, lambda: _with_rung(state, after), lambda: after)
+            after = jax.lax.cond(far, lambda: _add_rung(state, after), lambda: after)
         return after, samples
 
     return Sampler(init, step)
 
 
-def _with_rung(before: Trajectory, after: Trajectory) -> Trajectory:
-    """`after`, the machine of the step before having become the next rung, its chains with it."""
+def _same_layers(a: RBM, b: RBM) -> bool:
+    return a.visible.same_structure(b.visible) and a.hidden.same_structure(b.hidden)
+
+
+def _add_rung(before: Trajectory, after: Trajectory) -> Trajectory:
+    """`after`, where the model of the step before has become the next rung, with its chains."""
     new, top = after.count, after.count + 1
-    held, rungs = before.rungs, after.rungs
-    copied = rungs._replace(
-        v=rungs.v.at[top].set(rungs.v[new]).at[new].set(held.v[new]),
-        inputs=rungs.inputs.at[top].set(rungs.inputs[new]).at[new].set(held.inputs[new]),
-        acceptance=rungs.acceptance.at[new].set(1),
-        latest=rungs.latest.at[new].set(1),
-        label=rungs.label.at[top].set(rungs.label[new]),
+    old, now = before.replicas, after.replicas
+    moved = now._replace(
+        v=now.v.at[top].set(now.v[new]).at[new].set(old.v[new]),
+        inputs=now.inputs.at[top].set(now.inputs[new]).at[new].set(old.inputs[new]),
+        acceptance=now.acceptance.at[new].set(1),
+        latest=now.latest.at[new].set(1),
+        label=now.label.at[top].set(now.label[new]),
     )
-    machines = jax.tree.map(lambda rung, own: rung.at[new].set(own), after.machines, before.last)
-    return after._replace(machines=machines, count=top, rungs=copied)
+    models = jax.tree.map(lambda rung, own: rung.at[new].set(own), after.models, before.last)
+    return after._replace(models=models, count=top, replicas=moved)

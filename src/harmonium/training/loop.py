@@ -20,7 +20,7 @@ from harmonium._checks import MAX_COUNT
 from harmonium.errors import InputError
 from harmonium.gradients import Estimator, centered, pcd
 from harmonium.io.streams import as_streamed, sample_of
-from harmonium.mesh import DATA, Spread
+from harmonium.mesh import DATA, Spread, specs
 from harmonium.model import RBM
 from harmonium.training.batches import Batches
 from harmonium.training.checkpoint import Checkpoint
@@ -187,7 +187,7 @@ def _check_chains(rbm: RBM, estimator: Estimator, spread: Spread, every: int) ->
     state = jax.eval_shape(estimator.init, jax.random.key(0), jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), rbm))
     if every > 1 and spread.parts > 1:
         check_apart(state)
-    at = gradients.places(state, spread.hidden)
+    at = specs(state, gradients.state_axes(state), spread.hidden)
     for leaf, spec in zip(jax.tree.leaves(state), jax.tree.leaves(at), strict=True):
         if DATA in spec:
             spread.check_shared(leaf.shape[list(spec).index(DATA)], "chains")

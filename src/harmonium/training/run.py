@@ -22,7 +22,7 @@ from harmonium.gradients import Estimator
 from harmonium.mesh import Spread
 from harmonium.model import RBM
 from harmonium.random import key_of
-from harmonium.samplers import clamped
+from harmonium.samplers.gibbs import guess_missing
 from harmonium.training.batches import Batches, Windows
 from harmonium.training.checkpoint import Checkpoint
 from harmonium.training.clock import Clock
@@ -119,7 +119,7 @@ class Run:
     def _guessed(self, key: Any, rbm: RBM) -> Any:
         if self.incomplete is None:
             return None
-        return self._put(clamped.guess(jax.random.fold_in(key, 1), rbm, self.incomplete))
+        return self._put(guess_missing(jax.random.fold_in(key, 1), rbm, self.incomplete))
 
     def _taken_up(self, carry: Carry, at: Carry, resume: Checkpoint) -> Carry:
         """The state of a run that was stopped; its numbers go to where they belong."""

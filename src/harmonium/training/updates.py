@@ -26,9 +26,9 @@ from harmonium import gradients, model
 from harmonium._checks import MAX_COUNT
 from harmonium.errors import InputError
 from harmonium.gradients import Estimator
-from harmonium.mesh import ALONE, DATA, HIDDEN, Spread, axes, divided
+from harmonium.mesh import ALONE, DATA, HIDDEN, Spread, axes, divided, specs
 from harmonium.model import RBM
-from harmonium.samplers import clamped
+from harmonium.samplers.gibbs import resample_missing
 from harmonium.training import batches
 from harmonium.training.batches import Window
 from harmonium.training.patience import Brake
@@ -92,11 +92,12 @@ def places(rbm: RBM, estimator: Estimator, optimizer: optax.GradientTransformati
     whole = PartitionSpec()
     start = jax.eval_shape(lambda key, rbm: _fresh(key, rbm, estimator, optimizer), jax.random.key(0), rbm)
     optimizer_state, estimator_state = start
-    of_machine = model.places(rbm, hidden_shards)
+    of_machine = specs(rbm, model.logical_axes(rbm), hidden_shards)
     of_optimizer = optax.tree.map_params(
         optimizer, lambda _, spec: spec, optimizer_state, of_machine, transform_non_params=lambda _: whole
     )
-    return Carry(whole, of_machine, of_machine, of_optimizer, gradients.places(estimator_state, hidden_shards), whole)
+    of_estimator = specs(estimator_state, gradients.state_axes(estimator_state), hidden_shards)
+    return Carry(whole, of_machine, of_machine, of_optimizer, of_estimator, whole)
 
 
 @partial(jax.jit, static_argnames=("estimator", "optimizer", "bfloat16", "mesh", "apart"), donate_argnames="carry")
@@ -120,9 +121,7 @@ def advance(
     made = partial(_made, estimator=estimator, optimizer=optimizer, bfloat16=bfloat16, apart=apart)
     at = places(carry.iterate, estimator, optimizer, 1 if mesh is None else mesh.shape[HIDDEN])
     at = at._replace(completed=None if carry.completed is None else at.completed)
-    whole = PartitionSpec()
-    ins = (at, batches.places(window), whole, whole, jax.tree.map(lambda _: whole, plan))
-    return divided(mesh, made, ins, (at, whole))(carry, window, first, count, plan)
+    return divided(mesh, made, (at, PartitionSpec()))(carry, window, first, count, plan)
 
 
 def _made(
@@ -147,13 +146,11 @@ def _made(
         completed = carry.completed
         if completed is not None:
             rows = batches.numbers(window, carry.step - first)
-            v = clamped.renewed(jax.random.fold_in(key, 1), rounded, v, completed[rows], SWEEPS)
+            v = resample_missing(jax.random.fold_in(key, 1), rounded, v, completed[rows], SWEEPS)
             # Another part may get these rows in the next epoch.
             completed = completed.at[axes.gathered(rows)].set(axes.gathered(v))
         with axes.apart() if apart else contextlib.nullcontext():
             gradient, estimator_state, _terms = estimator.gradient(key, rounded, carry.estimator, v)
-            if not estimator.whole:
-                gradient = axes.mean(gradient)
         # optax descends, so it is given the gradient of -ln p.
         descent = jax.tree.map(jnp.negative, gradient)
         step, optimizer_state = optimizer.update(descent, carry.optimizer, iterate)
@@ -194,7 +191,7 @@ def _met(carry: Carry, estimator: Estimator, optimizer: optax.GradientTransforma
 
 def check_apart(estimator_state: Any) -> None:
     """Raise an `InputError` if parts cannot work apart with such an estimator: it keeps what is no mean of theirs."""
-    at = gradients.places(estimator_state, 1)
+    at = specs(estimator_state, gradients.state_axes(estimator_state), 1)
     for leaf, spec in zip(jax.tree.leaves(estimator_state), jax.tree.leaves(at), strict=True):
         if DATA not in spec and not jnp.issubdtype(leaf.dtype, jnp.floating):
             raise InputError(

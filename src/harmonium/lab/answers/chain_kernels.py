@@ -200,7 +200,7 @@ def _temper(rbm: RBM, beta: Any, v: Any, kept: Any, key: Any, steps: Any, count:
 
     inputs = beta[:, None, None] * model.hidden_inputs(rbm, v)
     acceptance, label, round_trips, made = kept
-    state = replicas.started_at(v, inputs)
+    state = replicas.from_states(v, inputs)
     state = state._replace(acceptance=acceptance, label=label, round_trips=round_trips, steps=made)
 
     def one(i: Any, held: tuple[Any, Any]) -> tuple[Any, Any]:

@@ -1,0 +1,133 @@
+"""Estimators that differ in where the negative term's v comes from: enumeration, the data, or persistent chains.
+
+Equal settings give the same object, so that code compiled for an estimator is used again.
+
+References: G. Hinton, Neural Computation 14 (2002), section 4 (CD); T. Tieleman, "Training restricted Boltzmann machines
+using approximations to the likelihood gradient", ICML 2008 (PCD); A. Fischer and C. Igel, "Bounding the bias of
+contrastive divergence learning", Neural Computation 23 (2011) (the bias of CD).
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Any
+
+import jax
+from jax import Array
+from jaxtyping import Float
+
+from harmonium import _checks, model
+from harmonium import exact as enumeration
+from harmonium._types import Key
+from harmonium.errors import InputError
+from harmonium.gradients.estimator import Estimator, Terms, subtract
+from harmonium.model import RBM
+from harmonium.samplers import Sampler, Samples, gibbs, parallel_tempering, trajectory_tempering
+from harmonium.samplers.gibbs import sweep_many
+
+Rows = Float[Array, "rows visible"]
+
+
+@cache
+def exact() -> Estimator:
+    """The gradient itself: the negative term by enumerating the smaller layer."""
+
+    def gradient(_key: Key, rbm: RBM, state: tuple[()], v: Rows) -> tuple[RBM, tuple[()], Terms]:
+        positive = model.statistics(rbm, v, model.hidden_inputs(rbm, v))
+        negative = enumeration.log_partition_and_statistics(rbm)[1]
+        return subtract(positive, negative), state, Terms(positive, negative)
+
+    return Estimator(_no_state, gradient)
+
+
+def cd(k: int = 1, sampled: bool = False) -> Estimator:
+    """Contrastive divergence: the negative term after `k` Gibbs sweeps that start at the data.
+
+    Biased: its expectation is not the gradient for any finite k.
+
+    Args:
+        k: sweeps.
+        sampled: count the sampled hidden states, as in the vector form v h^T - v' h'^T, instead of their means
+            (the same expectation with more noise).
+    """
+    return _cd(_checks.integer(k, "k"), bool(sampled))
+
+
+@cache
+def _cd(k: int, sampled: bool) -> Estimator:
+    def gradient(key: Key, rbm: RBM, state: tuple[()], v: Rows) -> tuple[RBM, tuple[()], Terms]:
+        start_key, sweep_key = jax.random.split(key)
+        inputs = model.hidden_inputs(rbm, v)
+        h = rbm.hidden.sample(start_key, inputs)
+        end = sweep_many(sweep_key, rbm, h, k)
+        if sampled:
+            positive, negative = model.joint_statistics(rbm, v, h), model.joint_statistics(rbm, end.v, end.h)
+            pairs = ((v, h), (end.v, end.h))
+        else:
+            positive, negative = model.statistics(rbm, v, inputs), model.statistics(rbm, end.v, end.hidden_inputs)
+            pairs = _pairs(rbm, v, inputs, end)
+        return subtract(positive, negative), state, Terms(positive, negative, pairs, (v, h, end.v, end.h))
+
+    return Estimator(_no_state, gradient)
+
+
+def pcd(k: int = 1, chains: int = 500) -> Estimator:
+    """Persistent contrastive divergence: `chains` Gibbs chains that go on from update to update, `k` sweeps each time.
+
+    Args:
+        k: sweeps at each update. chains: number of chains.
+    """
+    return _pcd(_checks.integer(k, "k"), _checks.integer(chains, "chains"))
+
+
+@cache
+def _pcd(k: int, chains: int) -> Estimator:
+    return from_sampler(gibbs(chains, k))
+
+
+def from_sampler(sampler: Sampler) -> Estimator:
+    """The negative term from any sampler's chains, which persist from update to update."""
+
+    def gradient(key: Key, rbm: RBM, state: Any, v: Rows) -> tuple[RBM, Any, Terms]:
+        state, samples = sampler.step(key, rbm, state)
+        inputs = model.hidden_inputs(rbm, v)
+        positive = model.statistics(rbm, v, inputs)
+        negative = model.statistics(rbm, samples.v, samples.hidden_inputs)
+        return subtract(positive, negative), state, Terms(positive, negative, _pairs(rbm, v, inputs, samples))
+
+    return Estimator(sampler.init, gradient)
+
+
+def by_name(name: str, chains: int = 500, sampled: bool = False) -> Estimator:
+    """The estimator of a name: `exact`, `cd-K`, `pcd-K`, `pt-K` or `ptt-K`.
+
+    K is the number of Gibbs sweeps at an update; pt and ptt are parallel tempering and parallel trajectory tempering.
+
+    Args:
+        chains: for all but exact and cd. sampled: for cd.
+
+    Raises:
+        InputError: the name is none of them.
+    """
+    match = re.fullmatch(r"(exact)|(cd|pcd|pt|ptt)-([1-9]\d{0,5})", str(name))
+    if not match:
+        raise InputError(
+            f"estimator {name!r} is unknown: use exact, cd-K, pcd-K, pt-K or ptt-K with K Gibbs sweeps, for example pcd-1"
+        )
+    if match[1]:
+        return exact()
+    kind, k = match[2], int(match[3])
+    if kind == "cd":
+        return cd(k, sampled)
+    if kind == "pcd":
+        return pcd(k, chains)
+    return from_sampler(parallel_tempering(chains, sweeps=k) if kind == "pt" else trajectory_tempering(chains=chains, sweeps=k))
+
+
+def _pairs(rbm: RBM, v: Rows, inputs: Float[Array, "rows hidden"], samples: Samples) -> Any:
+    return (v, rbm.hidden.mean(inputs)), (samples.v, rbm.hidden.mean(samples.hidden_inputs))
+
+
+def _no_state(_key: Key, _rbm: RBM) -> tuple[()]:
+    return ()

@@ -1,0 +1,83 @@
+"""What an estimator of the gradient of the mean ln p(v) is. All have one form:
+
+    gradient = positive term - negative term
+             = statistics expected with v held at the data - statistics expected under the model
+
+A gradient is an `RBM` whose leaves are the derivatives.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Protocol
+
+import jax
+import numpy as np
+from jax import Array
+from jaxtyping import Float
+
+from harmonium._types import Key
+from harmonium.errors import InputError
+from harmonium.model import RBM
+
+
+class Terms(NamedTuple):
+    """How a gradient came about, which a caller may drop.
+
+    `positive`, `negative`: the two terms. `pairs`: the states v and h of the rows of each term, whose mean v h^T is its part of
+    the weights, if it has such. `trace`: for CD the states (v, h, v', h') at the beginning and the end of the chain.
+    """
+
+    positive: RBM
+    negative: RBM
+    pairs: tuple[tuple[Array, Array], tuple[Array, Array]] | None = None
+    trace: tuple[Array, Array, Array, Array] | None = None
+
+
+class Init(Protocol):
+    """The state before the first update (traceable)."""
+
+    def __call__(self, key: Key, rbm: RBM, /) -> Any: ...
+
+
+class Gradient(Protocol):
+    """The estimate from a batch, the next state, and the terms (traceable)."""
+
+    def __call__(self, key: Key, rbm: RBM, state: Any, v: Float[Array, "rows visible"], /) -> tuple[RBM, Any, Terms]: ...
+
+
+class Estimator(NamedTuple):
+    """`init(key, rbm) -> state`; `gradient(key, rbm, state, v) -> (gradient, state, terms)`.
+
+    A state with arrays has a method `axes`, which names their axes for `harmonium.distributed`.
+    """
+
+    init: Init
+    gradient: Gradient
+
+
+def subtract(positive: RBM, negative: RBM) -> RBM:
+    """The gradient of the two terms."""
+    return jax.tree.map(lambda p, n: p - n, positive, negative)
+
+
+def state_axes(state: Any) -> Any:
+    """The names of the axes of every array in an estimator's state, as `harmonium.distributed` takes them.
+
+    Raises:
+        InputError: the state has arrays, but no method `axes`.
+    """
+    if not jax.tree.leaves(state):
+        return state
+    if not hasattr(state, "axes"):
+        raise InputError(
+            f"the estimator's state, a {type(state).__name__}, must have a method axes that names its arrays' axes"
+        )
+    return state.axes()
+
+
+def chains_of(state: Any) -> Float[Array | np.ndarray, "chains visible"] | None:
+    """The visible states of the chains in an estimator's state, of a ladder those of its top; None if there are no chains."""
+    while hasattr(state, "inner"):
+        state = state.inner
+    v = getattr(state, "v", None)
+    return v if v is None or v.ndim == 2 else v[int(state.in_use) - 1]
