@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
-# Most of the tests' time is compilation, and what is compiled runs for milliseconds: the compiler's costly passes are left out
-# unless the environment says otherwise (as .ci/run does for the slow tests, which run for longer and with all of them).
-os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+# Most of the tests' time is compilation. What one process compiles serves the others of the same run, the commands under test
+# included; a run starts from nothing unless the environment names a folder of its own.
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    COMPILED = tempfile.TemporaryDirectory(prefix="harmonium-tests-", ignore_cleanup_errors=True)
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = COMPILED.name
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
 
 import jax
 import numpy as np
@@ -21,7 +27,7 @@ REFERENCE = Path(__file__).parent / "reference"
 LECTURE = json.loads((REFERENCE / "two_by_two.json").read_text())
 SMALL = json.loads((REFERENCE / "small_machines.json").read_text())["cases"]
 
-# The commands under test must not share compiled code with those of other processes, nor leave any behind.
+# The commands under test leave no compiled code in the user's folder.
 os.environ["HARMONIUM_CACHE"] = "off"
 
 
@@ -44,6 +50,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         marker = item.get_closest_marker("slow_except")
         if marker is not None and not any(part in item.name for part in marker.args):
             item.add_marker(pytest.mark.slow)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--module-times", action="store_true", help="print the seconds of each test module as a table")
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    if not config.getoption("--module-times"):
+        return
+    seconds: Counter[str] = Counter()
+    tests: Counter[str] = Counter()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if isinstance(report, pytest.TestReport):
+                module = report.nodeid.partition("::")[0]
+                seconds[module] += report.duration
+                tests[module] += report.when == "call"
+    terminalreporter.section("times by module")
+    rows = [f"| {name} | {tests[name]} | {total:.1f} |" for name, total in seconds.most_common()]
+    summary = f"| all | {tests.total()} | {seconds.total():.1f} |"
+    terminalreporter.write_line("\n".join(["| module | tests | seconds |", "|---|---|---|", *rows, summary]))
 
 
 @pytest.fixture

@@ -352,6 +352,7 @@ def test_compiled_code_is_kept_where_the_user_says(tmp_path):
     """The second process finds what the first has compiled."""
     command = [sys.executable, "-m", "harmonium", "train", "bars-and-stripes:2x2", "--hidden", "3", "--updates", "5", "--json"]
     environment = os.environ | {"HARMONIUM_CACHE": str(tmp_path / "kept")}
+    del environment["JAX_COMPILATION_CACHE_DIR"]
     subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=True)
     first = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "kept").iterdir() if path.name.endswith("-cache")}
     assert first
