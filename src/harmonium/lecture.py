@@ -27,6 +27,8 @@ MOST_ROWS = 4096
 """Tables of more rows than this are cut to the most probable ones."""
 SHOWN_OF_MANY = 40
 """How many rows are left of such a table."""
+MAX_TERMS = 1 << 31
+"""Hidden states x rows x columns up to which the probability of reconstruction is summed."""
 MOST_SECONDS = 10.0
 """A probability is left out where ln Z is forecast to take longer than this."""
 
@@ -318,8 +320,12 @@ def steps(
 def log_probabilities(rbm: RBM, rows: np.ndarray, temperature: float = 1.0) -> tuple[float, float]:
     """The means over `rows` of ln p(v) and of ln p(v|v), the latter NaN where the hidden layer is too large to sum over."""
     cold = exact.tempered(rbm, temperature)
-    mean = float(exact.log_likelihood(cold, rows).mean())
-    states = cold.hidden.state_count
-    if states is None or states * len(rows) * max(cold.weights.shape) > 1 << 31:
-        return mean, float("nan")
-    return mean, float(exact.log_reconstruction(cold, rows).mean())
+    return float(exact.log_likelihood(cold, rows).mean()), mean_log_reconstruction(cold, rows)
+
+
+def mean_log_reconstruction(rbm: RBM, rows: np.ndarray) -> float:
+    """The mean over `rows [n, V]` of ln p(v|v), in nats; NaN where the hidden layer is too large to sum over."""
+    states = rbm.hidden.state_count
+    if states is None or states * len(rows) * max(rbm.weights.shape) > MAX_TERMS:
+        return float("nan")
+    return float(exact.log_reconstruction(rbm, rows).mean())

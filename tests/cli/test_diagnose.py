@@ -144,7 +144,7 @@ def test_a_sum_of_too_many_terms_is_estimated_and_called_so(monkeypatch):
     rbm, rows = hm.load("m.safetensors"), np.load("bits.npy")
     summed = diagnose._pseudo_log_likelihood(rbm, rows, 0)
     assert summed["mean"] == pytest.approx(pseudo_log_likelihood(rbm, rows).mean())
-    monkeypatch.setattr(diagnose, "MOST_TERMS", 10)
+    monkeypatch.setattr(diagnose, "MAX_TERMS", 10)
     estimated = diagnose._pseudo_log_likelihood(rbm, rows, 0)
     assert estimated["mean"] == pytest.approx(stochastic_pseudo_log_likelihood(rbm, rows, 0).mean())
     assert all("no log likelihood" in one["method"] for one in (summed, estimated))

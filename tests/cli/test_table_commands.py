@@ -108,9 +108,9 @@ def test_scoring_rows_and_cells(said):
     assert [row["score"] for row in result["unlikeliest"]] == pytest.approx(np.sort(value)[:4])
     assert [row["row"] - 1 for row in result["unlikeliest"]] == np.argsort(value)[:4].tolist()
     assert result["score"] == "ln p"
-    assert list(read_frame("scores.csv").columns)[:3] == ["score", "standard error", "surprise sex"]
+    assert list(read_frame("scores.csv").columns)[:3] == ["score", "standard error", "surprisal sex"]
     assert all(len(row["cells"]) == 2 for row in result["unlikeliest"])
-    assert "surprise most" in said("score run survey.csv --top 2")
+    assert "most surprising" in said("score run survey.csv --top 2")
 
 
 def test_explaining_a_row(said):
@@ -118,7 +118,7 @@ def test_explaining_a_row(said):
     assert "age" in result["filled"]
     assert [unit["unit"][0] for unit in result["units"]] == ["h", "h"]
     printed = said("explain run survey.csv --row 2")
-    assert "speaks" in printed
+    assert "contributes" in printed
     assert "moves its input by" in printed
 
 
@@ -139,7 +139,7 @@ def test_evaluating_by_the_schema(said):
 
 def test_describing_a_table(said):
     assert said("data survey.csv --ignore id --json")["schema"]["columns"]["age"]["kind"] == "real"
-    assert "taken for" in said("data survey.csv --ignore id")
+    assert "read as" in said("data survey.csv --ignore id")
 
 
 @pytest.mark.slow
@@ -240,7 +240,7 @@ def test_reconstructing_and_diagnosing_a_table(said):
         ("score run nowhere.csv", "there is no such file"),
         ("score run survey.npy", ".csv or .parquet file"),
         ("score run survey.csv --top -1", "--top"),
-        ("explain run survey.csv --row 62", "there is no row 61"),
+        ("explain run survey.csv --row 62", "the table has 61 rows"),
         ("impute run survey.csv --out survey.csv", "exists already"),
         ("impute run survey.csv --out x.txt", "must end with .csv or .parquet"),
         ("impute run survey.csv --draws -1", "--draws"),
@@ -248,7 +248,7 @@ def test_reconstructing_and_diagnosing_a_table(said):
         ("sample run --clamp color=red", "no column 'color'"),
         ("sample run --clamp region=west", "'west' in row 1 is none of its values"),
         ("sample run --out x.npy", "must end with .csv or .parquet"),
-        ("evaluate run survey.csv --binarize threshold=1", "--binarize is not for a machine"),
+        ("evaluate run survey.csv --binarize threshold=1", "--binarize is not for a model"),
         ("evaluate run digits", ".csv or .parquet file"),
         (
             "reconstruct run survey.csv",

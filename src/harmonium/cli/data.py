@@ -1,17 +1,20 @@
 """list the named data sources, or describe one data set
 
-Without DATA: the named sources and what each is. With DATA, a source or a file: its rows, columns and values; of a table with
-columns of several kinds what each is taken for.
+Without DATA: the named sources and what each is. With DATA, a source or a file: its rows, columns and values; and how the
+columns of a table of several kinds are read.
 """
 
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING, Any
 
-from harmonium.cli.inputs import add_columns, said_of_columns, show_schema
+from harmonium.cli.inputs import add_binarize, add_columns, add_seed, column_choices, count_text, print_schema
 from harmonium.cli.output import console, print_json, print_table
-from harmonium.cli.small_model import add_seed
 from harmonium.errors import InputError
+
+if TYPE_CHECKING:
+    from harmonium.data import Dataset
 
 EXAMPLE = """\
 example:
@@ -21,58 +24,65 @@ example:
   harmonium data images.npz:train --binarize threshold=0.5
 """
 
+PARTS = ("train", "valid", "test")
+
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("data", metavar="DATA", nargs="?", help="a named source or a file to describe")
-    command.add_argument("--binarize", metavar="HOW", help="zeros and ones from gray levels: threshold=X or stochastic")
+    add_binarize(command)
     add_columns(command)
     add_seed(command)
 
 
 def run(options: argparse.Namespace) -> None:
-    import numpy as np
-
     from harmonium import data
 
-    out = console()
     if options.data is None:
         if options.binarize is not None:
             raise InputError("--binarize goes with DATA")
-        sources = [{"name": s.name, "about": s.about, "binarize": s.binarize} for s in data.SOURCES.values()]
-        if options.json:
-            print_json({"sources": sources})
-            return
-        for source in data.SOURCES.values():
-            out.print(source.name, style="bold", end="  ")
-            out.print(source.about)
-        out.print(
-            "\nAny command that takes DATA also takes a file: .npy, .npz (file.npz:key), .csv, .parquet, IDX; gzipped or not."
-        )
-        return
-    if options.binarize is None and data.needs_schema(options.data):
-        dataset = data.load_columns(options.data, *said_of_columns(options))
+        _list_sources(options)
+    elif options.binarize is None and data.needs_schema(options.data):
+        dataset = data.load_columns(options.data, *column_choices(options))
         assert dataset.schema is not None
+        result = {"rows": {part: len(getattr(dataset, part)) for part in PARTS}, "schema": dataset.schema.described()}
         if options.json:
-            counts = {part: len(getattr(dataset, part)) for part in ("train", "valid", "test")}
-            print_json(
-                {"name": dataset.name, "rows": counts, "held_out": dataset.held_out, "schema": dataset.schema.described()}
-            )
+            print_json({"name": dataset.name, "held_out": dataset.held_out} | result)
             return
-        out.print(f"{dataset.name}: {len(dataset.schema.columns)} columns; {dataset.held_out}")
-        show_schema(dataset.schema)
+        console().print(f"{dataset.name}: {len(dataset.schema.columns)} columns; {dataset.held_out}")
+        print_schema(dataset.schema)
+    else:
+        _describe(options, data.load(options.data, options.binarize, options.seed, missing=True))
+
+
+def _list_sources(options: argparse.Namespace) -> None:
+    from harmonium import data
+
+    sources = [{"name": s.name, "about": s.about, "binarize": s.binarize} for s in data.SOURCES.values()]
+    if options.json:
+        print_json({"sources": sources})
         return
-    dataset = data.load(options.data, options.binarize, options.seed, missing=True)
-    parts = {part: getattr(dataset, part) for part in ("train", "valid", "test")}
+    out = console()
+    for source in sources:
+        out.print(source["name"], style="bold", end="  ")
+        out.print(source["about"])
+    out.print("\nDATA may also be a file: .npy, .npz (file.npz:key), .csv, .parquet, IDX; gzipped or not.")
+
+
+def _describe(options: argparse.Namespace, dataset: Dataset) -> None:
+    import numpy as np
+
+    parts = {part: getattr(dataset, part) for part in PARTS}
     missing = sum(int(np.isnan(rows).sum()) for rows in parts.values())
     values = dataset.train[~np.isnan(dataset.train)]
-    result = {
+    smallest, largest = float(values.min()), float(values.max())
+    result: dict[str, Any] = {
         "name": dataset.name,
         "rows": {part: len(rows) for part, rows in parts.items()},
         "columns": dataset.train.shape[1],
         "column_names": dataset.columns,
         "image_shape": dataset.image_shape,
-        "smallest": float(values.min()),
-        "largest": float(values.max()),
+        "smallest": smallest,
+        "largest": largest,
         "mean": float(values.mean()),
         "binary": bool(((values == 0) | (values == 1)).all()),
         "missing": missing,
@@ -83,13 +93,14 @@ def run(options: argparse.Namespace) -> None:
     if options.json:
         print_json(result)
         return
-    shape = "" if dataset.image_shape is None else f" ({dataset.image_shape[0]} x {dataset.image_shape[1]} pixels)"
-    out.print(f"{dataset.name}: {dataset.train.shape[1]} columns{shape}; {dataset.held_out}")
-    shown = [[part, len(rows), None if np.isnan(rows).all() else float(np.nanmean(rows))] for part, rows in parts.items()]
-    print_table("", ["part", "rows", "mean value"], shown, decimals=4, out=out)
-    kind = "zeros and ones" if result["binary"] else f"from {values.min():g} to {values.max():g}, so not binary as they are"
+    out = console()
+    out.print(f"{dataset.name}: {result['columns']} columns; {dataset.held_out}")
+    means = [None if np.isnan(rows).all() else float(np.nanmean(rows)) for rows in parts.values()]
+    counts = [count_text(len(rows), dataset.image_shape) for rows in parts.values()]
+    print_table("", ["part", "contains", "mean value"], zip(parts, counts, means, strict=True), decimals=4, out=out)
+    kind = "zeros and ones" if result["binary"] else f"from {smallest:g} to {largest:g}, so not binary as they are"
     out.print(f"values: {kind}" + (f" (by {dataset.binarized})" if dataset.binarized else ""))
     if missing:
         out.print(f"{missing:,} cells are missing")
     if dataset.entropy is not None:
-        out.print(f"no machine's mean log likelihood can exceed {-dataset.entropy:.6f} nats, minus the entropy of this source")
+        out.print(f"no model's mean log likelihood can exceed {-dataset.entropy:.6f} nats, minus the entropy of this source")

@@ -2,7 +2,7 @@
 
 Each missing cell gets its most probable value given the row's observed cells (real columns their mean), and the probability
 of that value (real columns a standard deviation). With --draws N it is drawn instead, N times: N tables one after the other,
-told apart by a first column `draw`, whose differences say how uncertain the cells are (multiple imputation). Of an array
+numbered by a first column `draw`, whose differences say how uncertain the cells are (multiple imputation). Of an array
 --out may write one too, .npy: [rows, columns], of draws [draws, rows, columns].
 """
 
@@ -12,17 +12,18 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from harmonium.cli import runs
-from harmonium.cli.inputs import (
-    SUFFIXES,
-    add_model_and_table,
-    add_table_out,
+from harmonium.cli.inputs import add_count, add_model_and_table, add_seed, load_model, load_table
+from harmonium.cli.output import (
+    TABLES,
+    add_out,
     cell_text,
-    check_table_out,
-    machine_and_table,
+    check_out,
+    console,
+    print_json,
+    print_table,
+    records,
     write_table,
 )
-from harmonium.cli.output import console, print_json, print_table
-from harmonium.cli.small_model import add_seed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,21 +35,18 @@ example:
   harmonium impute runs/images holes.npy --out filled.npy
 """
 
-SHOWN = 30
+MAX_CELLS = 30
+"""Cells that are printed."""
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     add_model_and_table(command)
-    command.add_argument("--draws", metavar="N", type=int, default=0, help="draw the missing cells, N times (default: 0)")
-    command.add_argument(
-        "--method",
-        choices=("auto", "exact", "gibbs"),
-        default="auto",
-        help="enumerate the hidden units, or average over clamped Gibbs chains (default: exact where that takes seconds)",
-    )
-    command.add_argument("--sweeps", metavar="N", type=int, default=200, help="sweeps of each Gibbs chain (default: 200)")
+    add_count(command, "draws", 0, "draw the missing cells, N times")
+    method = "enumerate the hidden units, or average over clamped Gibbs chains (default: exact where that takes seconds)"
+    command.add_argument("--method", choices=("auto", "exact", "gibbs"), default="auto", help=method)
+    add_count(command, "sweeps", 200, "sweeps of each Gibbs chain")
     add_seed(command)
-    add_table_out(command)
+    add_out(command, ".csv or .parquet; of an array also .npy")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -57,23 +55,25 @@ def run(options: argparse.Namespace) -> None:
     from harmonium import _checks, io, tabular
     from harmonium.io.frames import plain_cells
 
-    check_table_out(options, SUFFIXES if io.is_table_file(options.table) else (".npy", *SUFFIXES))
+    check_out(options, TABLES if io.is_table_file(options.table) else (".npy", *TABLES))
     _checks.integer(options.draws, "--draws", 0)
-    rbm, _, schema, frame = machine_and_table(options)
-    found = tabular.impute(rbm, schema, frame, options.draws, method=options.method, sweeps=options.sweeps, seed=options.seed)
-    columns = _stacked([drawn.columns for drawn in found.draws]) if found.draws else found.table.columns
-    cells = {**found.cells, "row": [row + 1 for row in found.cells["row"]]}
+    model = load_model(options.model)
+    frame = load_table(options.table, model)
+    settings = {"method": options.method, "sweeps": options.sweeps, "seed": options.seed}
+    found = tabular.impute(model.rbm, model.schema, frame, options.draws, **settings)
+    columns = _stack([drawn.columns for drawn in found.draws]) if found.draws else found.table.columns
+    cells = records({**found.cells, "row": [row + 1 for row in found.cells["row"]]})
     result: dict[str, Any] = {
         "rows": len(frame),
         "method": found.method,
-        "cells": [dict(zip(cells, cell, strict=True)) for cell in zip(*cells.values(), strict=True)],
+        "cells": cells,
         "draws": options.draws,
         "seed": options.seed,
     }
     if options.out is None:
         result["table"] = {name: plain_cells(column) for name, column in columns.items()}
     elif options.out.endswith(".npy"):
-        rows = [schema.encode(table) for table in found.draws or [found.table]]
+        rows = [model.schema.encode(table) for table in found.draws or [found.table]]
         result["file"] = str(runs.write_array(options.out, np.stack(rows) if found.draws else rows[0], options.overwrite))
     else:
         result["file"] = write_table(options, columns)
@@ -81,23 +81,21 @@ def run(options: argparse.Namespace) -> None:
         print_json(result)
         return
     out = console()
-    out.print(f"{len(result['cells'])} missing cells in {len(frame)} rows; {found.method}")
-    shown = [
-        [cell["row"], cell["column"], cell_text(cell["value"]), _how_sure(cell["probability"], cell["deviation"])]
-        for cell in result["cells"][:SHOWN]
-    ]
-    if shown:
-        print_table("", ["row", "column", "value", "how sure"], shown, out=out)
-    if len(result["cells"]) > SHOWN:
-        out.print(f"and {len(result['cells']) - SHOWN} more (all of them with --json)")
+    out.print(f"{len(cells)} missing cells in {len(frame)} rows; {found.method}")
+    if cells:
+        lines = [[cell["row"], cell["column"], cell_text(cell["value"]), _certainty(cell)] for cell in cells[:MAX_CELLS]]
+        print_table("", ["row", "column", "value", "certainty"], lines, out=out)
+    if len(cells) > MAX_CELLS:
+        out.print(f"and {len(cells) - MAX_CELLS} more (all of them with --json)")
     out.print(f"written to {result['file']}" if options.out is not None else "nothing was written: name a file with --out")
 
 
-def _how_sure(probability: float | None, deviation: float | None) -> str:
-    return f"probability {probability:.3f}" if probability is not None else f"+- {deviation:.4g}"
+def _certainty(cell: dict[str, Any]) -> str:
+    return f"+- {cell['deviation']:.4g}" if cell["probability"] is None else f"probability {cell['probability']:.3f}"
 
 
-def _stacked(draws: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+def _stack(draws: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """The draws one after the other, with a first column that numbers them."""
     import numpy as np
 
     rows = len(next(iter(draws[0].values())))

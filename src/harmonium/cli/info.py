@@ -1,4 +1,4 @@
-"""say what a model file holds
+"""show what a model file contains
 
 The layers, the size of the weights and biases, the data it was trained on and with what settings, as far as the file says.
 """
@@ -6,12 +6,11 @@ The layers, the size of the weights and biases, the data it was trained on and w
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
+from harmonium.cli.inputs import add_model, load_model
 from harmonium.cli.output import console, plain, print_json, print_table
-
-if TYPE_CHECKING:
-    from harmonium.units import Units
 
 EXAMPLE = """\
 example:
@@ -20,63 +19,61 @@ example:
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    command.add_argument("model", metavar="MODEL", help="a model file, or the run folder it is in")
+    add_model(command)
 
 
 def run(options: argparse.Namespace) -> None:
     import jax
     import numpy as np
 
-    from harmonium import exact, io, likelihood
+    from harmonium import exact, likelihood
 
-    rbm, _, description = io.load_described(options.model)
-    leaves = {"weights": rbm.weights}
+    model = load_model(options.model)
+    rbm, notes = model.rbm, model.description["notes"]
+    arrays = {"weights": rbm.weights}
     for layer in ("visible", "hidden"):
         for path, value in jax.tree.leaves_with_path(getattr(rbm, layer)):
-            leaves[f"{layer} {jax.tree_util.keystr(path, simple=True, separator=' ')}"] = value
-    states = exact.enumerable_states(rbm)
+            arrays[f"{layer} {jax.tree_util.keystr(path, simple=True, separator=' ')}"] = value
+    statistics: dict[str, Callable[[Any], Any]] = {
+        "mean": np.mean,
+        "standard_deviation": np.std,
+        "smallest": np.min,
+        "largest": np.max,
+    }
+    layers = {
+        name: {"kind": units.name, "units": len(units.unit_tables), "columns": units.size}
+        for name, units in (("visible", rbm.visible), ("hidden", rbm.hidden))
+    }
     result = {
-        "format_version": int(description["version"]),
-        "visible": _layer(rbm.visible),
-        "hidden": _layer(rbm.hidden),
+        "format_version": int(model.description["version"]),
+        **layers,
         "parameters": sum(leaf.size for leaf in jax.tree.leaves(rbm)),
         "precision": str(rbm.weights.dtype),
-        "enumerable_states": states,
+        "enumerable_states": exact.enumerable_states(rbm),
         "exact": likelihood.can_be_exact(rbm),
         "arrays": {
-            name: {
-                "shape": list(value.shape),
-                "mean": float(np.mean(value)),
-                "standard_deviation": float(np.std(value)),
-                "smallest": float(np.min(value)),
-                "largest": float(np.max(value)),
-            }
-            for name, value in leaves.items()
+            name: {"shape": list(value.shape), **{key: float(of(value)) for key, of in statistics.items()}}
+            for name, value in arrays.items()
         },
-        "notes": description["notes"],
+        "notes": notes,
     }
     if options.json:
         print_json(result)
         return
     out = console()
-    counts = [f"{len(layer.unit_tables)} {layer.name}" for layer in (rbm.visible, rbm.hidden)]
-    out.print(f"{counts[0]} visible and {counts[1]} hidden units,", end=" ")
-    out.print(f"{result['parameters']:,} parameters in {result['precision']}, format version {result['format_version']}")
+    counts = " and ".join(f"{layer['units']} {layer['kind']} {name}" for name, layer in layers.items())
+    out.print(f"{counts} units, {result['parameters']:,} parameters in {result['precision']}, ", end="")
+    out.print(f"format version {result['format_version']}")
     if result["exact"]:
-        out.print(f"small enough to be exact: {states:,} states of the smaller layer")
+        out.print(f"small enough to be exact: {result['enumerable_states']:,} states of the smaller layer")
     else:
         out.print("too large for its likelihood to be exact")
-    header = ["", "shape", "mean", "standard deviation", "smallest", "largest"]
-    rows = []
-    for name, value in leaves.items():
-        numbers = (float(np.mean(value)), float(np.std(value)), float(np.min(value)), float(np.max(value)))
-        rows.append([name, " x ".join(str(n) for n in value.shape), *numbers])
+    header = ["", "shape", *(name.replace("_", " ") for name in statistics)]
+    rows = [
+        [name, " x ".join(map(str, of["shape"])), *(of[key] for key in statistics)] for name, of in result["arrays"].items()
+    ]
     print_table("", header, rows, decimals=4, out=out)
-    for key, value in plain(description["notes"]).items():
-        shown = ", ".join(f"{k} {v}" for k, v in value.items() if v is not None) if isinstance(value, dict) else value
-        if shown is not None:
-            out.print(f"{key.replace('_', ' ')}: {shown}")
-
-
-def _layer(units: Units) -> dict[str, Any]:
-    return {"kind": units.name, "units": len(units.unit_tables), "columns": units.size}
+    for key, value in plain(notes).items():
+        text = ", ".join(f"{k} {v}" for k, v in value.items() if v is not None) if isinstance(value, dict) else value
+        if text is not None:
+            out.print(f"{key.replace('_', ' ')}: {text}")

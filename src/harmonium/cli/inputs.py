@@ -1,86 +1,162 @@
-"""What the commands for tables share: the machine with its schema, the table, and the files that are written."""
+"""The arguments that commands share, and what they name: a model, rows of data, a table."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from harmonium.cli.output import cell_text, console, print_table
 from harmonium.errors import InputError
 
 if TYPE_CHECKING:
-    import numpy as np
-
+    from harmonium.data import Dataset
     from harmonium.io import Frame
     from harmonium.model import RBM
     from harmonium.tabular import Column, Schema
     from harmonium.units import Units
 
-SUFFIXES = (".csv", ".parquet")
+
+def number(text: str) -> float:
+    """A number; argparse reports any other text."""
+    return float(text)
+
+
+def add_seed(command: argparse._ActionsContainer) -> None:
+    """`--seed`."""
+    command.add_argument("--seed", metavar="N", type=int, default=0, help="seed of every random number (default: 0)")
+
+
+def add_count(command: argparse._ActionsContainer, name: str, default: int, what: str) -> None:
+    """A whole number with a default."""
+    command.add_argument(f"--{name}", metavar="N", type=int, default=default, help=f"{what} (default: {default})")
+
+
+def add_model(command: argparse.ArgumentParser, optional: bool = False) -> None:
+    """MODEL."""
+    nargs = "?" if optional else None
+    command.add_argument("model", metavar="MODEL", nargs=nargs, help="a model file, or the run folder it is in")
+
+
+def add_binarize(command: argparse._ActionsContainer) -> None:
+    """`--binarize`."""
+    command.add_argument("--binarize", metavar="HOW", help="zeros and ones from gray levels: threshold=X or stochastic")
+
+
+def add_model_and_data(command: argparse.ArgumentParser) -> None:
+    """MODEL, DATA and how its values are read."""
+    add_model(command)
+    command.add_argument("data", metavar="DATA", help="a named source (its test rows) or a file (all its rows)")
+    add_binarize(command)
 
 
 def add_model_and_table(command: argparse.ArgumentParser) -> None:
-    command.add_argument("model", metavar="MODEL", help="a model file, or the run folder it is in")
+    """MODEL and TABLE."""
+    add_model(command)
     command.add_argument(
-        "table",
-        metavar="TABLE",
-        help="a .csv or .parquet file; columns are found by their names; or an array, if MODEL was trained on one",
+        "table", metavar="TABLE", help="a .csv or .parquet file with the model's columns, or an array if it has none"
     )
 
 
-def add_table_out(command: argparse.ArgumentParser) -> None:
-    """`--out FILE` and `--overwrite`."""
-    command.add_argument("--out", metavar="FILE", help="write to FILE, .csv or .parquet")
-    command.add_argument("--overwrite", action="store_true", help="replace FILE if it exists")
+def add_columns(command: argparse._ActionsContainer) -> None:
+    """`--as`, `--ignore` and `--schema`: how a table's columns are read."""
+    kinds = "kind of a column: binary, categorical, ordered or real"
+    command.add_argument("--as", metavar="NAME=KIND", dest="kinds", action="append", help=kinds)
+    command.add_argument("--ignore", metavar="NAME", action="append", help="leave out a column")
+    command.add_argument("--schema", metavar="FILE", help="kinds of columns, and which to ignore, in a .toml or .json file")
 
 
-def check_table_out(options: argparse.Namespace, suffixes: Sequence[str] = SUFFIXES) -> None:
-    """Fail before the work rather than after it if the file cannot be written."""
-    if options.out is None:
-        return
-    path = Path(options.out)
-    if path.suffix not in suffixes:
-        raise InputError(f"--out {path}: the name must end with {' or '.join(suffixes)}")
-    if path.exists() and not options.overwrite:
-        raise InputError(f"--out {path} exists already; choose another name, or add --overwrite")
-    if not path.parent.is_dir():
-        raise InputError(f"--out {path}: there is no folder {path.parent}")
+# ---- models and their data
 
 
-def write_table(options: argparse.Namespace, columns: Mapping[str, np.ndarray]) -> str:
-    """Write the columns to what --out names; the file's name."""
-    from harmonium.io import container
-    from harmonium.io.frames import csv_of, parquet_of
+@dataclass(frozen=True)
+class ModelFile:
+    """A model file's content: the model, independent units fitted to its training data, and what the file says of itself."""
 
-    content = csv_of(columns) if options.out.endswith(".csv") else parquet_of(columns)
-    return str(container.write_file(options.out, content, options.overwrite))
+    rbm: RBM
+    base_rate: Units | None
+    description: dict[str, Any]
+
+    @property
+    def is_of_table(self) -> bool:
+        """Whether the model was trained on the columns of a table."""
+        from harmonium import tabular
+
+        return self.description["notes"].get(tabular.SCHEMA) is not None
+
+    @cached_property
+    def schema(self) -> Schema:
+        """The columns of the model's tables."""
+        from harmonium import tabular
+
+        return tabular.schema_of(self.rbm, self.description)
+
+    @property
+    def image_shape(self) -> tuple[int, int] | None:
+        """(height, width) of a row as a picture, if the file has a shape that fits its columns."""
+        match self.description["notes"].get("image_shape"):
+            case [int(height), int(width)] if height > 0 and height * width == self.rbm.visible.size:
+                return height, width
+        return None
 
 
-def machine_and_table(options: argparse.Namespace) -> tuple[RBM, Units | None, Schema, Frame]:
-    """The machine, its base rate if the file has one, the schema of its columns, and the table to look at.
+def load_model(location: str) -> ModelFile:
+    """The model file, or the one in a run folder.
 
     Raises:
-        InputError: the model or the table cannot be used.
+        InputError: it cannot be used.
     """
-    from harmonium import io, tabular
+    from harmonium import io
 
-    rbm, base_rate, description = io.load_described(options.model)
-    schema = tabular.schema_of(rbm, description)
-    told = description["notes"].get(tabular.SCHEMA) is not None
-    return rbm, base_rate, schema, io.read_frame(options.table) if told else _by_places(rbm, schema, options.table)
+    return ModelFile(*io.load_described(location))
 
 
-def _by_places(rbm: RBM, schema: Schema, location: str) -> Frame:
-    """A table for a machine that was not trained on one, as a column for each unit.
+def load_rows(location: str, options: argparse.Namespace, model: ModelFile, missing: bool = False) -> Dataset:
+    """The rows of `location`, all rows of a file as training and as test rows, read by the model's schema if it has one.
 
-    A table has those columns, by name or place, or all of the machine's; an array has the machine's.
+    Raises:
+        InputError: they cannot be read so, or cells are missing where none may be.
+    """
+    import numpy as np
+
+    from harmonium import data, io
+    from harmonium.io.frames import FILL
+
+    if not model.is_of_table:
+        return data.load(location, options.binarize, options.seed, hold_out=(), missing=missing)
+    if options.binarize is not None:
+        raise InputError("--binarize is not for a model that was trained on the columns of a table")
+    rows = model.schema.encode(io.read_frame(location))
+    if not missing and np.isnan(rows).any():
+        row = np.flatnonzero(np.isnan(rows).any(axis=1))[0]
+        name = next(name for name, place in model.schema.places.items() if np.isnan(rows[row, place]).any())
+        raise InputError(f"{location}: column {name!r} has no value in row {row + 1}; {FILL}")
+    return data.Dataset(location, rows, rows, rows, "all rows", schema=model.schema)
+
+
+def count_text(count: int, image_shape: tuple[int, int] | None) -> str:
+    """A number of rows in words; rows of an array with three axes are images."""
+    return f"{count:,} rows" if image_shape is None else f"{count:,} images of {image_shape[0]} x {image_shape[1]}"
+
+
+def load_table(location: str, model: ModelFile) -> Frame:
+    """The table, with the columns of the model's schema.
+
+    For a model that was not trained on a table it may have those columns, by name or in order, or all of the model's; an
+    array has the model's.
+
+    Raises:
+        InputError: it cannot be read so.
     """
     import numpy as np
 
     from harmonium import io
     from harmonium.io.frames import numbers_in
 
+    rbm, schema = model.rbm, model.schema
+    if model.is_of_table:
+        return io.read_frame(location)
     if io.is_table_file(location):
         frame = io.read_frame(location)
         names = [column.name for column in schema.columns]
@@ -89,28 +165,15 @@ def _by_places(rbm: RBM, schema: Schema, location: str) -> Frame:
         if len(frame.columns) == len(names):
             return io.Frame(dict(zip(names, frame.columns.values(), strict=True)))
         if len(frame.columns) != rbm.visible.size:
-            return frame  # it is said elsewhere which columns it lacks
+            return frame  # encoding it says which columns it lacks
         rows = np.stack([numbers_in(cells, name) for name, cells in frame.columns.items()], axis=1)
     else:
         rows = io.read_table(location, missing=True).values
     return io.Frame(schema.decode(rbm.visible.check(rows, location, missing=True)))
 
 
-def add_columns(command: argparse._ActionsContainer) -> None:
-    """`--as`, `--ignore` and `--schema`: what the user says of a table's columns."""
-    command.add_argument(
-        "--as",
-        metavar="NAME=KIND",
-        dest="kinds",
-        action="append",
-        help="kind of a column: binary, categorical, ordered or real",
-    )
-    command.add_argument("--ignore", metavar="NAME", action="append", help="leave out a column")
-    command.add_argument("--schema", metavar="FILE", help="kinds of columns, and which to ignore, in a .toml or .json file")
-
-
-def said_of_columns(options: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
-    """What those options say, as `tabular.infer` takes it: kinds by name, and the names to ignore."""
+def column_choices(options: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
+    """The kinds by name, and the names to ignore, that --as, --ignore and --schema give, as `tabular.infer` takes them."""
     from harmonium import tabular
 
     kinds: dict[str, Any] = {}
@@ -126,28 +189,17 @@ def said_of_columns(options: argparse.Namespace) -> tuple[dict[str, Any], list[s
     return {name: kind for name, kind in kinds.items() if name not in ignore}, ignore
 
 
-def show_schema(schema: Schema, stderr: bool = False) -> None:
-    """Print the columns, what they are taken for, and which are left out."""
-    from harmonium.cli.output import console, print_table
-
+def print_schema(schema: Schema, stderr: bool = False) -> None:
+    """Print the columns, how they are read, and which are left out."""
     rows = [[column.name, column.kind, _values(column)] for column in schema.columns]
     rows += [[name, "ignored", reason] for name, reason in schema.ignored.items()]
     out = console(stderr=stderr)
-    print_table("", ["column", "taken for", "values"], rows, out=out)
-    out.print("(to have it otherwise: --as NAME=KIND, --ignore NAME, or --schema FILE)")
+    print_table("", ["column", "read as", "values"], rows, out=out)
+    out.print("(to change this: --as NAME=KIND, --ignore NAME, or --schema FILE)")
 
 
 def _values(column: Column) -> str:
     if column.kind == "real":
         return f"mean {column.mean:.5g}, standard deviation {column.scale:.5g}"
-    shown = ", ".join(map(cell_text, column.levels[:8]))
-    return shown if len(column.levels) <= 8 else f"{shown}, ... ({len(column.levels)} values)"
-
-
-def cell_text(value: Any) -> str:
-    """A cell as it is printed: five digits of a number that is not whole."""
-    from harmonium.io.frames import shown
-
-    if value is None or value != value:
-        return "-"
-    return f"{value:.5g}" if isinstance(value, float) and value != int(value) else shown(value)
+    levels = ", ".join(map(cell_text, column.levels[:8]))
+    return levels if len(column.levels) <= 8 else f"{levels}, ... ({len(column.levels)} values)"

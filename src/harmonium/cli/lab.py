@@ -1,7 +1,7 @@
-"""open a page on which a machine can be seen thinking
+"""open a page that shows a model at work
 
-The lecture with the hands: every configuration of a small machine, its chain, its learning, and real images learned live. The
-page is served to this computer alone, and it needs no network.
+The lecture hands-on: every configuration of a small model, its chain, its learning, and real images learned live. The page is
+served to this computer alone, and it needs no network.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import argparse
 import os
 import sys
 
+from harmonium.cli.inputs import add_model
 from harmonium.errors import InputError
 
 EXAMPLE = """\
@@ -20,7 +21,7 @@ example:
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    command.add_argument("model", metavar="MODEL", nargs="?", help="a model file to play with, or the run folder it is in")
+    add_model(command, optional=True)
     command.add_argument("--port", metavar="N", type=int, help="port to serve on (default: 8765, or a free one)")
     command.add_argument("--no-browser", action="store_true", help="print the address and open no browser")
 

@@ -1,20 +1,33 @@
-"""What every command prints with: one JSON object, or aligned tables."""
+"""What every command prints with, and the files that --out names."""
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from harmonium.errors import InputError, printable
+
 if TYPE_CHECKING:
+    import numpy as np
+    from matplotlib.figure import Figure
     from rich.console import Console
     from rich.progress import TaskID
 
+    from harmonium.units import Units
+
 PIPED_WIDTH = 160
-"""Columns assumed where the output is no terminal, so that tables are not squeezed."""
+"""Columns of text where the output is no terminal, so that tables are not squeezed."""
+ARRAYS, TABLES = (".npy", ".png"), (".csv", ".parquet")
+"""Endings of the files that --out may name: arrays and their pictures, and tables."""
+
+
+# ---- JSON
 
 
 def print_json(value: Any) -> None:
@@ -35,36 +48,45 @@ def plain(value: Any) -> Any:
     return value
 
 
+def records(columns: Mapping[str, Iterable[Any]]) -> list[dict[str, Any]]:
+    """Columns of equal length as one dictionary a row."""
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+# ---- text
+
+
 def console(stderr: bool = False) -> Console:
-    """Where people read: stdout, or stderr for progress."""
+    """Where people read: stdout, or stderr for progress. Control characters are escaped: names may come from a file."""
     from rich.console import Console
 
-    class Piped(Console):
-        """rich exits by itself when its reader goes away; here that is the command line's to decide."""
+    class Escaping(Console):
+        def print(self, *objects: Any, **style: Any) -> None:
+            super().print(*("\n".join(map(printable, o.split("\n"))) if isinstance(o, str) else o for o in objects), **style)
 
         def on_broken_pipe(self) -> None:
-            raise BrokenPipeError
+            raise BrokenPipeError  # rich would exit by itself
 
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() else PIPED_WIDTH
-    return Piped(stderr=stderr, width=width, highlight=False, markup=False)
+    return Escaping(stderr=stderr, width=width, highlight=False, markup=False)
 
 
 @contextmanager
 def staged_progress() -> Iterator[Callable[[str, float], None]]:
-    """A progress bar on stderr, where that is a terminal: a function that is told the stage and the share of it done."""
+    """A progress bar on stderr, where that is a terminal: a function that takes the stage and the fraction of it done."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (BarColumn(bar_width=24), TextColumn("{task.description}"), TimeRemainingColumn(compact=True), TextColumn("left"))
     with Progress(*columns, console=console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as progress:
         tasks: dict[str, TaskID] = {}
 
-        def report(stage: str, share: float) -> None:
-            if stage not in tasks or (progress.tasks[tasks[stage]].finished and share < 1):
+        def report(stage: str, fraction: float) -> None:
+            if stage not in tasks or (progress.tasks[tasks[stage]].finished and fraction < 1):
                 for task in tasks.values():
                     progress.update(task, visible=False)
                 tasks[stage] = progress.add_task(stage, total=1.0)
-            progress.update(tasks[stage], completed=share)
+            progress.update(tasks[stage], completed=fraction)
 
         yield report
 
@@ -76,20 +98,25 @@ def print_table(
     *,
     breaks: Iterable[int] = (),
     decimals: int = 9,
+    bold: Iterable[int] = (),
     out: Console | None = None,
 ) -> None:
-    """An aligned table; numbers to the right, text to the left, a line after the rows whose numbers are in `breaks`."""
+    """An aligned table; numbers to the right, text to the left.
+
+    Args:
+        breaks: indices of rows with a line after them. decimals: of every number. bold: indices of rows that stand out.
+    """
     from rich import box
     from rich.table import Table
 
     cells = [_column(list(column), decimals) for column in zip(*rows, strict=True)]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    widths = [max(map(len, texts), default=1) for texts, _ in cells]
+    widths = [min(max(map(len, texts), default=1), 24 if justify == "left" else PIPED_WIDTH) for texts, justify in cells]
     for column, (_, justify), width in zip(columns, cells, widths, strict=True):
         table.add_column(column, justify=justify, min_width=width, overflow="fold")
-    ends = set(breaks)
-    for number, row in enumerate(zip(*(texts for texts, _ in cells), strict=True)):
-        table.add_row(*row, end_section=number in ends)
+    ends, heavy = set(breaks), set(bold)
+    for index, row in enumerate(zip(*(texts for texts, _ in cells), strict=True)):
+        table.add_row(*row, end_section=index in ends, style="bold" if index in heavy else None)
     out = out or console()
     if title:
         out.print(title, style="bold")
@@ -102,7 +129,7 @@ def print_table(
 def _column(cells: list[Any], decimals: int) -> tuple[list[str], Literal["left", "right"]]:
     """A column's cells as text: numbers to as many decimals, short ones (E = -0.5, say) plainly if all of them are short."""
     if any(isinstance(cell, str) for cell in cells):
-        return [str(cell) for cell in cells], "left"
+        return [printable(str(cell)) for cell in cells], "left"
     short = all(_short(cell) for cell in cells)
     return [text(cell, short, decimals) for cell in cells], "right"
 
@@ -125,9 +152,62 @@ def text(cell: Any, short: bool = False, decimals: int = 9) -> str:
     return f"{value:.{decimals}f}"
 
 
-def units_text(units: Any, states: Any) -> list[str]:
+def cell_text(value: Any) -> str:
+    """A table's cell as it is printed: five digits of a number that is not whole."""
+    from harmonium.io.frames import shown
+
+    if value is None or value != value:
+        return "-"
+    return f"{value:.5g}" if isinstance(value, float) and value != int(value) else shown(value)
+
+
+def units_text(units: Units, states: np.ndarray) -> list[str]:
     """Each of `states [n, N]` as text: a character a unit, or numbers where units are a continuum."""
     if None in units.unit_symbols:
         return [" ".join(f"{value:.6g}" for value in state.tolist()) for state in states]
     texts: list[str] = units.write_all(states)
     return texts
+
+
+# ---- files
+
+
+def add_out(command: argparse.ArgumentParser, endings: str) -> None:
+    """`--out FILE` and `--overwrite`."""
+    command.add_argument("--out", metavar="FILE", help=f"write to FILE, {endings}")
+    command.add_argument("--overwrite", action="store_true", help="replace FILE if it exists")
+
+
+def check_out(options: argparse.Namespace, endings: Sequence[str]) -> None:
+    """Fail before the work rather than after it if the file cannot be written.
+
+    Raises:
+        InputError: --out has another ending, exists already, or names a folder that does not exist.
+    """
+    if options.out is None:
+        return
+    path = Path(options.out)
+    if path.suffix not in endings:
+        raise InputError(f"--out {path}: the name must end with {' or '.join(endings)}")
+    if path.exists() and not options.overwrite:
+        raise InputError(f"--out {path} exists already; choose another name, or add --overwrite")
+    if not path.parent.is_dir():
+        raise InputError(f"--out {path}: there is no folder {path.parent}")
+
+
+def write_table(options: argparse.Namespace, columns: Mapping[str, np.ndarray]) -> str:
+    """Write the columns of a table to --out; the file's name."""
+    from harmonium.io import container
+    from harmonium.io.frames import csv_of, parquet_of
+
+    content = csv_of(columns) if options.out.endswith(".csv") else parquet_of(columns)
+    return str(container.write_file(options.out, content, options.overwrite))
+
+
+def write_array_or_picture(options: argparse.Namespace, array: np.ndarray, draw: Callable[[], Figure]) -> str:
+    """Write an array, or the picture of it, to --out; the file's name."""
+    from harmonium.cli import runs
+
+    if options.out.endswith(".npy"):
+        return str(runs.write_array(options.out, array, options.overwrite))
+    return str(runs.write_picture(options.out, draw(), options.overwrite))

@@ -1,8 +1,8 @@
 """send data through the hidden units and back
 
-Prints how probable the reconstruction of each row is, ln Pr{v'=v|v} = ln sum_h Pr{v|h} Pr{h|v}, where the hidden layer can
+Prints the probability of reconstructing each row, ln Pr{v'=v|v} = ln sum_h Pr{v|h} Pr{h|v}, where the hidden layer can
 be summed over; --out writes E[v'|v], the mean over --draws draws of h, as .npy or as a picture beside the data (.png).
-A machine that was trained on a table takes tables with those columns, without missing cells, and --out writes them, .csv or
+A model that was trained on a table takes tables with those columns, without missing cells, and --out writes them, .csv or
 .parquet: the most probable value of each cell, of real columns the mean.
 """
 
@@ -11,66 +11,56 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from harmonium.cli.evaluate import add_rows, rows_of
-from harmonium.cli.inputs import check_table_out, write_table
-from harmonium.cli.output import console, print_json
-from harmonium.cli.sample import add_out, check_out, write_out
-from harmonium.cli.small_model import add_seed, image_shape
+from harmonium.cli.inputs import add_count, add_model_and_data, add_seed, load_model, load_rows
+from harmonium.cli.output import ARRAYS, TABLES, add_out, check_out, console, print_json, write_array_or_picture, write_table
 
 EXAMPLE = """\
 example:
   harmonium reconstruct runs/digits digits --out reconstructions.png
 """
 
-MOST_TERMS = 1 << 31
-"""Hidden states x rows x columns up to which the probability of reconstruction is summed."""
-SHOWN = 64
+MAX_PICTURES = 64
 """Rows in a picture."""
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    command.add_argument("model", metavar="MODEL", help="a model file, or the run folder it is in")
-    add_rows(command)
-    command.add_argument("--draws", metavar="N", type=int, default=100, help="draws of h for each row (default: 100)")
+    add_model_and_data(command)
+    add_count(command, "draws", 100, "draws of h for each row")
     add_seed(command)
-    add_out(command)
+    add_out(command, ".npy or .png; of a table .csv or .parquet")
 
 
 def run(options: argparse.Namespace) -> None:
     import numpy as np
 
     import harmonium as hm
-    from harmonium import exact, io, plots, tabular
+    from harmonium import lecture, plots
 
-    rbm, _, description = io.load_described(options.model)
-    of_a_table = description["notes"].get(tabular.SCHEMA) is not None
-    (check_table_out if of_a_table else check_out)(options)
-    rows = rbm.visible.check(rows_of(options.data, options, rbm, description)[1], options.data)
+    model = load_model(options.model)
+    rbm = model.rbm
+    check_out(options, TABLES if model.is_of_table else ARRAYS)
+    rows = rbm.visible.check(load_rows(options.data, options, model).test, options.data)
     reconstructed = hm.reconstruct(rbm, rows, options.draws, options.seed)
-    states = rbm.hidden.state_count
-    log_probability = None
-    if states is not None and states * len(rows) * max(rbm.weights.shape) <= MOST_TERMS:
-        log_probability = float(exact.log_reconstruction(rbm, rows).mean())
     result: dict[str, Any] = {
         "rows": len(rows),
         "mean_squared_difference": float(np.mean((reconstructed - rows) ** 2)),
-        "log_reconstruction": log_probability,
+        "log_reconstruction": lecture.mean_log_reconstruction(rbm, rows),
         "draws": options.draws,
         "seed": options.seed,
     }
-    if options.out is not None and of_a_table:
-        result["file"] = write_table(options, tabular.schema_of(rbm, description).decode(reconstructed))
+    if options.out is not None and model.is_of_table:
+        result["file"] = write_table(options, model.schema.decode(reconstructed))
     elif options.out is not None:
-        figure = plots.reconstructions(rows[:SHOWN], reconstructed[:SHOWN], image_shape(description, rbm))
-        result["file"] = write_out(options, reconstructed, figure)
+        some = rows[:MAX_PICTURES], reconstructed[:MAX_PICTURES]
+        result["file"] = write_array_or_picture(options, reconstructed, lambda: plots.reconstructions(*some, model.image_shape))
     if options.json:
         print_json(result)
         return
     out = console()
-    if log_probability is None:
+    if np.isnan(result["log_reconstruction"]):
         out.print(f"ln Pr{{v'=v|v}}: not available, the {rbm.hidden.size} hidden units have too many states to sum over")
     else:
-        out.print(f"ln Pr{{v'=v|v}} = {log_probability:.6f} nats, mean of {len(rows):,} rows (exact)")
+        out.print(f"ln Pr{{v'=v|v}} = {result['log_reconstruction']:.6f} nats, mean of {len(rows):,} rows (exact)")
     out.print(f"mean squared difference of E[v'|v] from v: {result['mean_squared_difference']:.6f} per column")
     if options.out is not None:
         out.print(f"written to {result['file']}")

@@ -1,27 +1,25 @@
-"""draw visible states from a machine
+"""draw visible states from a model
 
 By Gibbs sampling: each draw is the end of a chain of its own, --sweeps sweeps long; with --exact by enumeration, without
-a chain. Without --out the draws are printed, a line each; --out writes .npy or a picture (.png). A machine that was trained
+a chain. Without --out the draws are printed, a line each; --out writes .npy or a picture (.png). A model that was trained
 on a table draws rows of that table, and --out writes .csv or .parquet.
 """
 
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+import re
+import sys
 from typing import TYPE_CHECKING, Any
 
-from harmonium.cli import runs
-from harmonium.cli.inputs import check_table_out, write_table
-from harmonium.cli.output import print_json, units_text
-from harmonium.cli.small_model import add_seed, held, image_shape
-from harmonium.errors import InputError
+from harmonium.cli.inputs import ModelFile, add_count, add_model, add_seed, load_model
+from harmonium.cli.output import ARRAYS, TABLES, add_out, check_out, print_json, units_text, write_array_or_picture, write_table
+from harmonium.errors import InputError, printable
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    import numpy as np
 
-    from harmonium.model import RBM
-    from harmonium.tabular import Schema
+    from harmonium.units import Units
 
 EXAMPLE = """\
 example:
@@ -32,101 +30,97 @@ example:
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    command.add_argument("model", metavar="MODEL", help="a model file, or the run folder it is in")
-    command.add_argument("--count", metavar="N", type=int, default=16, help="number of draws (default: 16)")
-    command.add_argument("--sweeps", metavar="N", type=int, default=1000, help="Gibbs sweeps of each chain (default: 1000)")
-    command.add_argument(
-        "--clamp", metavar="C", help="what to hold: v1=1,v3=0 or v1..v8=0, or a pattern 1??0; or columns by name"
-    )
-    command.add_argument("--exact", action="store_true", help="draw by enumeration instead (machines with a small layer)")
+    add_model(command)
+    add_count(command, "count", 16, "number of draws")
+    add_count(command, "sweeps", 1000, "Gibbs sweeps of each chain")
+    clamp = "values to hold: v1=1,v3=0 or v1..v8=0, or a pattern 1??0; or columns by name"
+    command.add_argument("--clamp", metavar="C", help=clamp)
+    command.add_argument("--exact", action="store_true", help="draw by enumeration instead (models with a small layer)")
     add_seed(command)
-    add_out(command)
-
-
-def add_out(command: argparse.ArgumentParser) -> None:
-    """`--out FILE` and `--overwrite`."""
-    command.add_argument("--out", metavar="FILE", help="write to FILE, .npy or .png")
-    command.add_argument("--overwrite", action="store_true", help="replace FILE if it exists")
-
-
-def check_out(options: argparse.Namespace) -> None:
-    """Fail before the work rather than after it if the file cannot be written."""
-    if options.out is None:
-        return
-    path = Path(options.out)
-    if path.suffix not in (".npy", ".png"):
-        raise InputError(f"--out {path}: the name must end with .npy or .png")
-    if path.exists() and not options.overwrite:
-        raise InputError(f"--out {path} exists already; choose another name, or add --overwrite")
-    if not path.parent.is_dir():
-        raise InputError(f"--out {path}: there is no folder {path.parent}")
-
-
-def write_out(options: argparse.Namespace, array: Any, figure: Figure) -> str:
-    """Write what --out asks for; the file's name."""
-    if options.out.endswith(".npy"):
-        return str(runs.write_array(options.out, array, options.overwrite))
-    return str(runs.write_picture(options.out, figure, options.overwrite))
+    add_out(command, ".npy or .png; of a table .csv or .parquet")
 
 
 def run(options: argparse.Namespace) -> None:
-    import harmonium as hm
-    from harmonium import exact, io, plots, tabular
-
-    rbm, _, description = io.load_described(options.model)
-    if description["notes"].get(tabular.SCHEMA) is not None:
-        _rows_of_a_table(options, rbm, tabular.schema_of(rbm, description))
-        return
-    check_out(options)
-    if options.exact and options.clamp is not None:
-        raise InputError("--exact draws all visible units; leave out --clamp, or use Gibbs sampling")
-    if options.exact:
-        v = exact.sample(rbm, options.count, options.seed)
-        method = "exact"
-    else:
-        clamp = None if options.clamp is None else held(rbm.visible, options.clamp)
-        v = hm.sample(rbm, options.count, options.seed, clamp=clamp, sweeps=options.sweeps)
-        method = f"Gibbs, {options.sweeps:,} sweeps"
-    result: dict[str, Any] = {"count": len(v), "method": method, "seed": options.seed}
-    if options.out is None:
-        result["samples"] = v if options.json and None in rbm.visible.unit_symbols else units_text(rbm.visible, v)
-    else:
-        shape = image_shape(description, rbm)
-        result["file"] = write_out(options, v, plots.tiles(v, shape, f"Samples ({method})"))
+    model = load_model(options.model)
+    method = "exact" if options.exact else f"Gibbs, {options.sweeps:,} sweeps"
+    draw = _draw_table if model.is_of_table else _draw_array
+    result, lines = draw(options, model, method)
     if options.json:
-        print_json(result)
+        print_json({"count": options.count, "method": method, "seed": options.seed} | result)
     elif options.out is None:
-        print("\n".join(result["samples"]))
+        # Another program gets the values as they are.
+        print(*(map(printable, lines) if sys.stdout.isatty() else lines), sep="\n")
     else:
-        print(f"{len(v):,} samples ({method}) in {result['file']}")
+        print(f"{options.count:,} draws ({method}) in {printable(result['file'])}")
 
 
-def _rows_of_a_table(options: argparse.Namespace, rbm: RBM, schema: Schema) -> None:
-    """Draw rows, and write or print them in the table's own columns."""
+def _draw_array(options: argparse.Namespace, model: ModelFile, method: str) -> tuple[dict[str, Any], list[str]]:
+    import harmonium as hm
+    from harmonium import exact, plots
+
+    check_out(options, ARRAYS)
+    visible = model.rbm.visible
+    if options.exact:
+        if options.clamp is not None:
+            raise InputError("--exact draws all visible units; leave out --clamp, or use Gibbs sampling")
+        v = exact.sample(model.rbm, options.count, options.seed)
+    else:
+        clamp = None if options.clamp is None else _parse_clamp(visible, options.clamp)
+        v = hm.sample(model.rbm, options.count, options.seed, clamp=clamp, sweeps=options.sweeps)
+    if options.out is None:
+        lines = units_text(visible, v)
+        return {"samples": v if None in visible.unit_symbols else lines}, lines
+    return {"file": write_array_or_picture(options, v, lambda: plots.tiles(v, model.image_shape, f"Samples ({method})"))}, []
+
+
+def _draw_table(options: argparse.Namespace, model: ModelFile, _method: str) -> tuple[dict[str, Any], list[str]]:
     from harmonium import tabular
     from harmonium.io.frames import Frame, csv_of, plain_cells
 
-    check_table_out(options)
+    check_out(options, TABLES)
     given = {}
     for part in filter(None, map(str.strip, (options.clamp or "").split(","))):
         name, separator, value = (text.strip() for text in part.partition("="))
         if not separator:
             raise InputError(f"--clamp {part!r}: write NAME=VALUE, as in region=north")
         given[name] = value
-    method = "exact" if options.exact else "gibbs"
-    drawn = tabular.sample(
-        rbm, schema, options.count, given=given, method=method, sweeps=options.sweeps, seed=options.seed, like=Frame({})
-    )
-    columns = drawn.columns
-    said = "exact" if options.exact else f"Gibbs, {options.sweeps:,} sweeps"
-    result: dict[str, Any] = {"count": options.count, "method": said, "seed": options.seed, "given": given}
-    if options.out is None:
-        result["samples"] = {name: plain_cells(cells) for name, cells in columns.items()}
-    else:
-        result["file"] = write_table(options, columns)
-    if options.json:
-        print_json(result)
-    elif options.out is None:
-        print(csv_of(columns).decode(), end="")
-    else:
-        print(f"{options.count:,} rows ({said}) in {result['file']}")
+    settings = {"method": "exact" if options.exact else "gibbs", "sweeps": options.sweeps, "seed": options.seed}
+    drawn = tabular.sample(model.rbm, model.schema, options.count, given=given, like=Frame({}), **settings)
+    if options.out is not None:
+        return {"given": given, "file": write_table(options, drawn.columns)}, []
+    samples = {name: plain_cells(cells) for name, cells in drawn.columns.items()}
+    return {"given": given, "samples": samples}, csv_of(drawn.columns).decode().splitlines()
+
+
+def _parse_clamp(units: Units, text: str) -> np.ndarray:
+    """The values to hold `[V]`, NaN where free: a pattern such as `1??0`, or `v1=1,v3=0` or `v1..v8=0`.
+
+    Raises:
+        InputError: the text is neither, or has units or values that there are not.
+    """
+    import numpy as np
+
+    values = np.full(units.size, np.nan)
+    if "=" not in text:
+        cleaned = text.replace(" ", "").replace(",", "")
+        # A free unit is read as if it were in its first state.
+        first = [(symbols or "?")[0] for symbols in units.unit_symbols] + list(cleaned[len(units.unit_symbols) :])
+        filled = [own if character == "?" else character for character, own in zip(cleaned, first, strict=False)]
+        state = units.read("".join(filled), "--clamp")
+        is_clamped = np.repeat([character != "?" for character in cleaned], np.diff(units.boundaries))
+        return np.where(is_clamped, state, np.nan)
+    for part in filter(None, text.replace(" ", ",").split(",")):
+        match = re.fullmatch(r"v(\d+)(?:\.\.v(\d+))?=(\S+)", part)
+        if not match:
+            raise InputError(f"--clamp {part!r}: write v1=1,v3=0 or v1..v8=0 (v1 is the first unit), or a pattern 1??0")
+        start, last = int(match[1]), int(match[2] or match[1])
+        if not 1 <= start <= last <= units.size:
+            raise InputError(f"--clamp {part!r}: the visible units are v1 to v{units.size}")
+        try:
+            value = float(match[3])
+        except ValueError:
+            value = np.nan
+        if np.isnan(value):  # which would set the unit free
+            raise InputError(f"--clamp {part!r}: {match[3]!r} is not a number")
+        values[start - 1 : last] = value
+    return values

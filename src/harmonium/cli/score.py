@@ -1,9 +1,9 @@
-"""rank the rows of a table by how unlikely they are, and say which cells make them so
+"""rank the rows of a table by how unlikely they are, and name the cells that make them so
 
 A row's score is ln p of its observed cells, in nats (real columns counted in standard deviations); where ln Z cannot be
-enumerated it is ln p + ln Z, which ranks rows alike. A cell's surprise is -ln p(cell | the row's other cells): large where a
+enumerated it is ln p + ln Z, which ranks rows alike. A cell's surprisal is -ln p(cell | the row's other cells): large where a
 value does not go with the rest of its row. Rows with missing cells say less, and so tend to be likelier.
---out writes all rows in the table's order: score, standard error, and the surprise of each cell.
+--out writes all rows in the table's order: score, standard error, and the surprisal of each cell.
 """
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from harmonium.cli.inputs import add_model_and_table, add_table_out, cell_text, check_table_out, machine_and_table, write_table
-from harmonium.cli.output import console, print_json, print_table
-from harmonium.cli.small_model import add_seed
+from harmonium.cli.inputs import add_count, add_model_and_table, add_seed, load_model, load_table
+from harmonium.cli.output import TABLES, add_out, cell_text, check_out, console, print_json, print_table, write_table
 
 EXAMPLE = """\
 example:
@@ -24,10 +23,10 @@ example:
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     add_model_and_table(command)
-    command.add_argument("--top", metavar="N", type=int, default=10, help="unlikeliest rows to print (default: 10)")
-    command.add_argument("--cells", metavar="N", type=int, default=3, help="cells to name in each of them (default: 3)")
+    add_count(command, "top", 10, "number of rows to print, the unlikeliest first")
+    add_count(command, "cells", 3, "cells to name in each of them")
     add_seed(command)
-    add_table_out(command)
+    add_out(command, ".csv or .parquet")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -35,33 +34,37 @@ def run(options: argparse.Namespace) -> None:
 
     from harmonium import _checks, tabular
 
-    check_table_out(options)
-    top, named = _checks.integer(options.top, "--top", 0), _checks.integer(options.cells, "--cells", 0)
-    rbm, _, schema, frame = machine_and_table(options)
-    found = tabular.log_prob(rbm, schema, frame, seed=options.seed)
-    scores = found.rows
-    normalized = scores.log_partition is not None
-    surprise = np.stack(list(found.surprise.values()), axis=1)
-    names = list(found.surprise)
-    rows: list[dict[str, Any]] = []
+    check_out(options, TABLES)
+    top, most = _checks.integer(options.top, "--top", 0), _checks.integer(options.cells, "--cells", 0)
+    model = load_model(options.model)
+    frame = load_table(options.table, model)
+    found = tabular.log_prob(model.rbm, model.schema, frame, seed=options.seed)
+    scores, names = found.rows, list(found.surprise)
+    surprisal = np.stack(list(found.surprise.values()), axis=1)
+    rows = []
     for row in np.argsort(scores.value, kind="stable")[:top]:
-        order = np.argsort(-np.nan_to_num(surprise[row], nan=-np.inf))[:named]
+        order = [unit for unit in np.argsort(-np.nan_to_num(surprisal[row], nan=-np.inf)) if not np.isnan(surprisal[row, unit])]
         cells = [
             {
                 "column": names[unit],
                 "value": frame.columns[names[unit]][row],
-                "surprise": float(surprise[row, unit]),
+                "surprisal": surprisal[row, unit],
                 "expected": found.expected[names[unit]][row],
             }
-            for unit in order
-            if not np.isnan(surprise[row, unit])
+            for unit in order[:most]
         ]
-        missing = int(np.isnan(surprise[row]).sum())
-        value, error = float(scores.value[row]), float(scores.error[row])
-        rows.append({"row": int(row) + 1, "score": value, "standard_error": error, "missing": missing, "cells": cells})
+        rows.append(
+            {
+                "row": int(row) + 1,
+                "score": float(scores.value[row]),
+                "standard_error": scores.error[row],
+                "missing": len(names) - len(order),
+                "cells": cells,
+            }
+        )
     result: dict[str, Any] = {
         "rows": len(frame),
-        "score": "ln p" if normalized else "ln p + ln Z",
+        "score": "ln p + ln Z" if scores.log_partition is None else "ln p",
         "log_partition": scores.log_partition,
         "method": scores.method,
         "mean": float(scores.value.mean()),
@@ -69,21 +72,21 @@ def run(options: argparse.Namespace) -> None:
     }
     if options.out is not None:
         columns = {"score": scores.value, "standard error": scores.error}
-        columns |= {f"surprise {name}": nats for name, nats in found.surprise.items()}
+        columns |= {f"surprisal {name}": nats for name, nats in found.surprise.items()}
         result["file"] = write_table(options, columns)
     if options.json:
         print_json(result)
         return
     out = console()
-    exactly = "ln p(row)" if normalized else "ln p(row) + ln Z (ln Z is not known, and the same for all rows)"
-    out.print(f"{len(frame)} rows, mean {exactly} {result['mean']:.3f} nats; {scores.method}")
-    shown = [[row["row"], row["score"], row["missing"], "; ".join(map(_cell, row["cells"]))] for row in rows]
-    if shown:
-        header = ["row", result["score"], "missing", "the cells that surprise most (nats), and what was expected"]
-        print_table("", header, shown, decimals=2, out=out)
+    what = "ln p(row)" if result["score"] == "ln p" else "ln p(row) + ln Z (ln Z is not known, and the same for all rows)"
+    out.print(f"{len(frame)} rows, mean {what} {result['mean']:.3f} nats; {scores.method}")
+    if rows:
+        lines = [[row["row"], row["score"], row["missing"], "; ".join(map(_cell, row["cells"]))] for row in rows]
+        header = ["row", result["score"], "missing", "the most surprising cells (nats), and what was expected"]
+        print_table("", header, lines, decimals=2, out=out)
     if options.out is not None:
         out.print(f"written to {result['file']}")
 
 
 def _cell(cell: dict[str, Any]) -> str:
-    return f"{cell['column']} = {cell_text(cell['value'])} ({cell['surprise']:.1f}; {cell_text(cell['expected'])})"
+    return f"{cell['column']} = {cell_text(cell['value'])} ({cell['surprisal']:.1f}; {cell_text(cell['expected'])})"

@@ -10,16 +10,16 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from harmonium.cli import table as tables_of
+from harmonium.cli import table as table_command
+from harmonium.cli.inputs import add_binarize, add_count, add_seed, number
 from harmonium.cli.output import console, print_json, print_table, units_text
-from harmonium.cli.small_model import add_machine, add_seed, check_energies, machine, number
+from harmonium.cli.small_model import add_small_model, check_energies, small_model
 from harmonium.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
-    from rich.console import Console
 
-    from harmonium.lecture import Step, Table
+    from harmonium.lecture import Step
     from harmonium.model import RBM
 
 EXAMPLE = """\
@@ -29,18 +29,23 @@ example:
   harmonium step --weights "1 0; 0 1; 0 -1; -1 0" --data bars-and-stripes:2x2 --rate 0.5 --steps 500
 """
 
+MAX_WEIGHTS = 256
+"""Of a model with more weights the terms are not printed one by one."""
+MAX_TRACE = 16
+"""Sampled states are printed for up to this many rows."""
+
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    add_machine(command)
+    add_small_model(command)
     what = command.add_mutually_exclusive_group(required=True)
     what.add_argument("--target", metavar="V", help="the visible state to make more probable, such as 01")
     what.add_argument("--data", metavar="DATA", help="a whole training set instead: a named source or a file")
     command.add_argument("--rate", metavar="R", type=number, default=0.1, help="learning rate (default: 0.1)")
-    command.add_argument("--steps", metavar="N", type=int, default=1, help="number of steps (default: 1)")
+    add_count(command, "steps", 1, "number of steps")
     command.add_argument("--estimator", metavar="E", default="exact", help="exact (default), cd-K, pcd-K, pt-K or ptt-K")
-    command.add_argument("--chains", metavar="N", type=int, default=100, help="number of pcd chains (default: 100)")
+    add_count(command, "chains", 100, "number of pcd chains")
     command.add_argument("--freeze-biases", action="store_true", help="change the weights only")
-    command.add_argument("--binarize", metavar="HOW", help="threshold=X or stochastic, for --data")
+    add_binarize(command)
     add_seed(command)
 
 
@@ -49,12 +54,10 @@ def run(options: argparse.Namespace) -> None:
 
     from harmonium import _checks, data, gradients, lecture
 
-    rbm = machine(options)
+    rbm, temperature = small_model(options), options.temperature
     for layer in (rbm.visible, rbm.hidden):
         if layer.state_count is None or not hasattr(layer, "bias"):
-            raise InputError(
-                f"a step is shown of units with biases alone, not of {layer.name} ones; harmonium train takes those"
-            )
+            raise InputError(f"a step is for units with biases alone, not for {layer.name} ones; harmonium train takes those")
     if options.binarize is not None and options.data is None:
         raise InputError("--binarize goes with --data")
     if options.target is not None:
@@ -63,53 +66,53 @@ def run(options: argparse.Namespace) -> None:
         rows = data.load(options.data, options.binarize, options.seed, hold_out=()).train
         rbm.visible.check(rows, options.data)
     estimator = gradients.by_name(options.estimator, _checks.integer(options.chains, "--chains"), sampled=True)
-    before = lecture.log_probabilities(rbm, rows, options.temperature)
+    before = lecture.log_probabilities(rbm, rows, temperature)
     with np.errstate(over="ignore", invalid="ignore"):  # checked below
-        taken = lecture.steps(
+        steps = lecture.steps(
             rbm,
             rows,
             estimator,
             options.rate,
-            temperature=options.temperature,
+            temperature=temperature,
             number=options.steps,
             freeze_biases=options.freeze_biases,
             seed=options.seed,
         )
-    after = taken[-1].after
-    check_energies(after, options.temperature, f"the machine after {options.steps:,} steps at --rate {options.rate:g}")
-    tables = [lecture.table(machine_at, options.temperature) for machine_at in (rbm, after)]
+    check_energies(steps[-1].after, temperature, f"the model after {options.steps:,} steps at --rate {options.rate:g}")
+    result = _to_dict(rbm, steps, before, temperature)
     if options.json:
-        print_json(_as_dict(rbm, taken, before, tables))
+        print_json(result)
         return
-    out = console()
-    _print_terms(out, rbm, taken)
+    _print_terms(result, steps)
+    if steps[-1].delta.weights.size <= MAX_WEIGHTS and result["before"]["complete"]:
+        _print_tables(result["before"], result["after"])
     what = f"v={options.target}" if options.target else f"v, geometric mean over {len(rows):,} rows"
-    names = [f"Pr{{{what}}}", f"Pr{{v'=v|v}}, reconstructing {'it' if options.target else 'each'}"]
-    changes = zip(names, np.exp(before), np.exp([taken[-1].log_probability, taken[-1].log_reconstruction]), strict=True)
-    if len(taken[-1].delta.weights.ravel()) <= MOST_WEIGHTS and all(table.complete for table in tables):
-        _print_tables(out, rbm, *tables)
-    print_table("What the learning was for", ["", "before", "after"], changes, out=out)
+    names = {
+        "probability": f"Pr{{{what}}}",
+        "reconstruction": "Pr{v'=v|v}, reconstructing " + ("it" if options.target else "each"),
+    }
+    changes = [[text, result[f"{name}_before"], result[f"{name}_after"]] for name, text in names.items()]
+    print_table("What the steps achieved", ["", "before", "after"], changes)
 
 
-MOST_WEIGHTS = 256
-"""Of a machine with more weights the terms are not printed one by one."""
-
-
-def _as_dict(rbm: RBM, taken: list[Step], before: tuple[float, float], tables: list[Table]) -> dict[str, Any]:
+def _to_dict(rbm: RBM, steps: list[Step], before: tuple[float, float], temperature: float) -> dict[str, Any]:
     import numpy as np
 
-    last = taken[-1]
-    total = {
-        "weights": sum(step.delta.weights for step in taken),
-        "visible_bias": sum(_bias(step.delta.visible) for step in taken),
-        "hidden_bias": sum(_bias(step.delta.hidden) for step in taken),
-    }
+    from harmonium import lecture
+
+    def biases(model: RBM) -> dict[str, np.ndarray]:
+        return {layer: np.asarray(getattr(model, layer).bias) for layer in ("visible", "hidden")}
+
+    last = steps[-1]
     result: dict[str, Any] = {
         "positive": last.positive.weights,
         "negative": last.negative.weights,
-        "positive_bias": {"visible": _bias(last.positive.visible), "hidden": _bias(last.positive.hidden)},
-        "negative_bias": {"visible": _bias(last.negative.visible), "hidden": _bias(last.negative.hidden)},
-        "delta": total,
+        "positive_bias": biases(last.positive),
+        "negative_bias": biases(last.negative),
+        "delta": {
+            "weights": sum(step.delta.weights for step in steps),
+            **{f"{layer}_bias": sum(biases(step.delta)[layer] for step in steps) for layer in ("visible", "hidden")},
+        },
         "probability_before": np.exp(before[0]),
         "probability_after": np.exp(last.log_probability),
         "reconstruction_before": np.exp(before[1]),
@@ -117,62 +120,47 @@ def _as_dict(rbm: RBM, taken: list[Step], before: tuple[float, float], tables: l
         "log_likelihood_before": before[0],
         "log_likelihood_after": last.log_probability,
         "steps": [
-            {"probability": np.exp(step.log_probability), "reconstruction": np.exp(step.log_reconstruction)} for step in taken
+            {"probability": np.exp(step.log_probability), "reconstruction": np.exp(step.log_reconstruction)} for step in steps
         ],
-        "before": tables_of.as_dict(rbm, tables[0]),
-        "after": tables_of.as_dict(last.after, tables[1]),
+        "before": table_command.to_dict(rbm, lecture.table(rbm, temperature)),
+        "after": table_command.to_dict(last.after, lecture.table(last.after, temperature)),
     }
     if last.trace is not None:
-        names = ("v", "h", "v_reconstructed", "h_reconstructed")
         layers = (rbm.visible, rbm.hidden, rbm.visible, rbm.hidden)
         texts = [units_text(units, states) for units, states in zip(layers, last.trace, strict=True)]
+        names = ("v", "h", "v_reconstructed", "h_reconstructed")
         result["trace"] = {name: states[0] if len(states) == 1 else states for name, states in zip(names, texts, strict=True)}
     return result
 
 
-def _bias(units: Any) -> np.ndarray:
+def _print_terms(result: dict[str, Any], steps: list[Step]) -> None:
     import numpy as np
 
-    return np.asarray(units.bias)
-
-
-def _print_terms(out: Console, rbm: RBM, taken: list[Step]) -> None:
-    import numpy as np
-
-    last = taken[-1]
-    if last.trace is not None and len(last.trace[0]) <= 16:
-        layers = (rbm.visible, rbm.hidden, rbm.visible, rbm.hidden)
-        texts = [units_text(units, states) for units, states in zip(layers, last.trace, strict=True)]
-        print_table("Sampled states", ["v", "h", "v'", "h'"], zip(*texts, strict=True), out=out)
-    delta = sum(step.delta.weights for step in taken)
-    if delta.size > MOST_WEIGHTS:
-        out.print(f"{delta.size:,} weights changed by {np.abs(delta).max():.6g} at most\n")
+    last, delta = steps[-1], result["delta"]["weights"]
+    if last.trace is not None and len(last.trace[0]) <= MAX_TRACE:
+        columns = [[states] if isinstance(states, str) else states for states in result["trace"].values()]
+        print_table("Sampled states", ["v", "h", "v'", "h'"], zip(*columns, strict=True))
+    if delta.size > MAX_WEIGHTS:
+        console().print(f"{delta.size:,} weights changed by {np.abs(delta).max():.6g} at most\n")
         return
     rows = []
     for i, j in np.ndindex(*delta.shape):
-        numbers = (array[i, j] for array in (last.positive.weights, last.negative.weights, delta, last.after.weights))
-        rows.append([f"w{i + 1}{j + 1}" if max(delta.shape) < 10 else f"w{i + 1},{j + 1}", *numbers])
+        name = f"w{i + 1}{j + 1}" if max(delta.shape) < 10 else f"w{i + 1},{j + 1}"
+        arrays = (result["positive"], result["negative"], delta, last.after.weights)
+        rows.append([name, *(array[i, j] for array in arrays)])
     for letter, layer in (("a", "visible"), ("b", "hidden")):
-        parts = [_bias(getattr(machine, layer)) for machine in (last.positive, last.negative)]
-        change = sum(_bias(getattr(step.delta, layer)) for step in taken)
-        columns = [*parts, change, _bias(getattr(last.after, layer))]
+        after = np.asarray(getattr(last.after, layer).bias)
+        columns = [result["positive_bias"][layer], result["negative_bias"][layer], result["delta"][f"{layer}_bias"], after]
         rows += [[f"{letter}{i + 1}", *numbers] for i, numbers in enumerate(zip(*columns, strict=True))]
-    title = "One step" if len(taken) == 1 else f"{len(taken):,} steps (the terms are the last one's)"
-    header = ["parameter", "positive term", "negative term", "delta", "after"]
-    print_table(title, header, rows, breaks=[delta.size - 1], out=out)
+    title = "One step" if len(steps) == 1 else f"{len(steps):,} steps (the terms are the last one's)"
+    print_table(title, ["parameter", "positive term", "negative term", "delta", "after"], rows, breaks=[delta.size - 1])
 
 
-def _print_tables(out: Console, rbm: RBM, before: Table, after: Table) -> None:
-    rows = zip(
-        units_text(rbm.visible, before.joint.v),
-        units_text(rbm.hidden, before.joint.h),
-        before.joint.energy,
-        before.joint.probability,
-        after.joint.energy,
-        after.joint.probability,
-        strict=True,
-    )
+def _print_tables(before: dict[str, Any], after: dict[str, Any]) -> None:
+    rows = [
+        [old["v"], old["h"], old["energy"], old["probability"], new["energy"], new["probability"]]
+        for old, new in zip(before["rows"], after["rows"], strict=True)
+    ]
     header = ["v", "h", "E before", "probability before", "E after", "probability after"]
-    print_table(f"All {before.joint.configurations:,} configurations", header, rows, out=out)
-    first, second = before.joint.log_partition, after.joint.log_partition
-    out.print(f"ln Z = {first:.9f} before, {second:.9f} after\n")
+    print_table(f"All {before['configurations']:,} configurations", header, rows)
+    console().print(f"ln Z = {before['log_partition']:.9f} before, {after['log_partition']:.9f} after\n")

@@ -1,7 +1,7 @@
-"""list every configuration of a machine with its energy and probability
+"""list every configuration of a model with its energy and probability
 
-E is the machine's energy, the factor is e^(-E/T), the probability is the factor divided by Z, the sum of all factors. Of a
-machine with more than 4,096 configurations the most probable ones are shown.
+E is the model's energy, the factor is e^(-E/T), and the probability is the factor divided by Z, the sum of all factors. Of a
+model with more than 4,096 configurations the most probable ones are listed.
 """
 
 from __future__ import annotations
@@ -9,13 +9,12 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from harmonium.cli.output import console, print_json, print_table, units_text
-from harmonium.cli.small_model import add_machine, machine
+from harmonium.cli.output import console, print_json, print_table, records, units_text
+from harmonium.cli.small_model import add_small_model, small_model
 
 if TYPE_CHECKING:
-    from harmonium.lecture import Marginal, Table
+    from harmonium.lecture import Table
     from harmonium.model import RBM
-    from harmonium.units import Units
 
 EXAMPLE = """\
 example:
@@ -25,81 +24,66 @@ example:
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    add_machine(command)
+    add_small_model(command)
 
 
 def run(options: argparse.Namespace) -> None:
     from harmonium import lecture
 
-    rbm = machine(options)
+    rbm = small_model(options)
     table = lecture.table(rbm, options.temperature)
+    result = to_dict(rbm, table)
     if options.json:
-        print_json(as_dict(rbm, table))
+        print_json(result)
     else:
-        print_all(rbm, table)
+        _print(result, table)
 
 
-def as_dict(rbm: RBM, table: Table) -> dict[str, Any]:
+def to_dict(rbm: RBM, table: Table) -> dict[str, Any]:
     """The table with plain names; `partition_function` is infinite (null in JSON) where Z exceeds the largest number."""
     import numpy as np
 
     joint = table.joint
+    v, h = units_text(rbm.visible, joint.v), units_text(rbm.hidden, joint.h)
+    columns = {"energy": joint.energy, "boltzmann_factor": joint.boltzmann_factor, "probability": joint.probability}
+    visible, hidden = (
+        records({letter: units_text(units, marginal.states), "probability": marginal.probability})
+        for letter, units, marginal in (("v", rbm.visible, table.visible), ("h", rbm.hidden, table.hidden))
+    )
     with np.errstate(over="ignore"):
         partition_function = float(np.exp(joint.log_partition))
-    columns = (joint.energy, joint.boltzmann_factor, joint.probability)
     return {
         "partition_function": partition_function,
         "log_partition": joint.log_partition,
         "temperature": joint.temperature,
         "configurations": joint.configurations,
         "complete": table.complete,
-        "rows": [
-            {"v": v, "h": h, "energy": e, "boltzmann_factor": f, "probability": p}
-            for v, h, e, f, p in zip(units_text(rbm.visible, joint.v), units_text(rbm.hidden, joint.h), *columns, strict=True)
-        ],
-        "visible": _marginal_rows("v", rbm.visible, table.visible),
-        "hidden": _marginal_rows("h", rbm.hidden, table.hidden),
+        "rows": records({"v": v, "h": h, **columns}),
+        "visible": visible,
+        "hidden": hidden,
     }
 
 
-def _marginal_rows(name: str, units: Units, marginal: Marginal) -> list[dict[str, Any]]:
-    texts = units_text(units, marginal.states)
-    return [{name: state, "probability": p} for state, p in zip(texts, marginal.probability, strict=True)]
-
-
-def print_all(rbm: RBM, table: Table) -> None:
-    """The table and its marginals, for people."""
-    import numpy as np
-
-    joint = table.joint
-    out = console()
-    v, h = units_text(rbm.visible, joint.v), units_text(rbm.hidden, joint.h)
+def _print(result: dict[str, Any], table: Table) -> None:
+    rows, joint = result["rows"], table.joint
+    breaks: list[int] = []
     if table.complete:
         title = f"All {joint.configurations:,} configurations"
-        breaks = [i for i in range(len(v) - 1) if v[i] != v[i + 1]] if len(v) <= 512 else []
+        if len(rows) <= 512:
+            breaks = [i for i in range(len(rows) - 1) if rows[i]["v"] != rows[i + 1]["v"]]
     else:
+        count = joint.configurations
+        number = f"{count:,}" if count < 10**9 else f"2^{count.bit_length() - 1}"
         title = (
-            f"{_count(joint.configurations)} configurations are too many to print: "
-            f"the {len(v)} most probable ones, {joint.probability.sum():.3g} of the probability"
+            f"{number} configurations are too many to print: "
+            f"the {len(rows)} most probable ones, {joint.probability.sum():.3g} of the probability"
         )
-        breaks = []
     factor = "e^-E" if joint.temperature == 1 else f"e^(-E/{joint.temperature:g})"
-    rows = zip(v, h, joint.energy, joint.boltzmann_factor, joint.probability, strict=True)
-    print_table(title, ["v", "h", "E", factor, "probability"], rows, breaks=breaks, out=out)
-    with np.errstate(over="ignore"):
-        partition_function = float(np.exp(joint.log_partition))
-    shown = f"{partition_function:.9f}" if partition_function < 1e9 else f"{partition_function:.6e}"
-    out.print(f"Z = {shown}    ln Z = {joint.log_partition:.9f}    T = {joint.temperature:g}\n")
-    for name, units, marginal in (("v", rbm.visible, table.visible), ("h", rbm.hidden, table.hidden)):
-        which = "" if table.complete else " of the states in these rows"
-        heading = f"Marginal probabilities{which}"
-        print_table(
-            heading,
-            [name, f"Pr{{{name}}}"],
-            zip(units_text(units, marginal.states), marginal.probability, strict=True),
-            out=out,
-        )
-
-
-def _count(configurations: int) -> str:
-    return f"{configurations:,}" if configurations < 10**9 else f"2^{configurations.bit_length() - 1}"
+    out = console()
+    print_table(title, ["v", "h", "E", factor, "probability"], [row.values() for row in rows], breaks=breaks, out=out)
+    z = result["partition_function"]
+    z_text = f"{z:.9f}" if z < 1e9 else f"{z:.6e}"
+    out.print(f"Z = {z_text}    ln Z = {joint.log_partition:.9f}    T = {joint.temperature:g}\n")
+    title = f"Marginal probabilities{'' if table.complete else ' of the states in these rows'}"
+    for letter, layer in (("v", "visible"), ("h", "hidden")):
+        print_table(title, [letter, f"Pr{{{letter}}}"], [row.values() for row in result[layer]], out=out)

@@ -24,8 +24,8 @@ import time
 
 from harmonium.cli import processes
 from harmonium.cli.cluster import Place
-from harmonium.cli.inputs import add_columns
-from harmonium.cli.small_model import EVERY_KIND, add_seed, number
+from harmonium.cli.inputs import add_columns, add_seed, number
+from harmonium.cli.small_model import EVERY_KIND
 from harmonium.cli.training_settings import DEFAULT_MINUTES
 
 EXAMPLE = """\

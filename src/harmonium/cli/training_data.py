@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from harmonium.cli.inputs import said_of_columns
+from harmonium.cli.inputs import column_choices
 from harmonium.errors import InputError
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def _columns(options: argparse.Namespace, missing: list[str]) -> Dataset:
 
     from harmonium import data, io
 
-    dataset = data.load_columns(options.data, *said_of_columns(options), missing)
+    dataset = data.load_columns(options.data, *column_choices(options), missing)
     assert dataset.schema is not None
     for part in ("valid", "test"):
         file = getattr(options, part)

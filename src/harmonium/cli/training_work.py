@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from harmonium.cli import checkpoints, runs, training_record
 from harmonium.cli.cluster import Place
 from harmonium.cli.compiled import keep_compiled_code
-from harmonium.cli.inputs import show_schema
+from harmonium.cli.inputs import print_schema
 from harmonium.cli.output import print_json
 from harmonium.cli.processes import PLACEMENT
 from harmonium.cli.small_model import layer
@@ -68,7 +68,7 @@ def _work(options: argparse.Namespace, begun: float, stack: contextlib.ExitStack
     crew.same(_fingerprint(dataset), "rows")
     rbm, states = crew.spread.together(lambda: _prepared(run, dataset, crew))
     if dataset.schema is not None and crew.first:
-        show_schema(dataset.schema, stderr=options.json)
+        print_schema(dataset.schema, stderr=options.json)
     folder, config, history = _opened(run, dataset, stack, crew)
     keeper = checkpoints.Keeper(folder, options.checkpoint_every)
     with Stopping() as stopping:
