@@ -19,8 +19,8 @@ import numpy as np
 import optax
 
 import harmonium as hm
-from harmonium import exact, model
-from harmonium.samplers import Sampler, replicas
+from harmonium import exact
+from harmonium.samplers import Sampler
 
 VISIBLE, HIDDEN, FLIPS = 40, 10, 0.02
 CHAINS, STEPS, GIBBS_SWEEPS = 50, 2000, 100_000
@@ -38,16 +38,6 @@ def in_larger_mode(v: np.ndarray, pattern: np.ndarray) -> np.ndarray:
     return np.mean(v != pattern, axis=-1) > 0.5
 
 
-def begun_in_smaller_mode(sampler: Sampler, rbm: hm.RBM, pattern: np.ndarray):
-    state = sampler.init(jax.random.key(0), rbm)
-    v = jnp.broadcast_to(jnp.asarray(pattern, jnp.float32), state.v.shape)
-    if not hasattr(state, "machine"):
-        return state._replace(v=v, h=rbm.hidden.sample(jax.random.key(1), v @ rbm.weights))
-    machine = state.model_at(rbm)
-    inputs = jnp.stack([model.hidden_inputs(machine(i), v[i]) for i in range(len(v))])
-    return state._replace(replicas=replicas.from_states(v, inputs))
-
-
 def measured(name: str, sampler: Sampler, rbm: hm.RBM, pattern: np.ndarray, steps: int, truth: float) -> None:
     place = jnp.asarray(pattern, jnp.float32)
 
@@ -59,7 +49,8 @@ def measured(name: str, sampler: Sampler, rbm: hm.RBM, pattern: np.ndarray, step
 
         return jax.lax.scan(step, state, jnp.arange(steps))
 
-    state = begun_in_smaller_mode(sampler, rbm, pattern)
+    # All chains on all rungs begin in the smaller mode.
+    state = sampler.init(jax.random.key(0), rbm, lambda _key, _rbm, n: jnp.tile(place, (n, 1)))
     state, _ = jax.block_until_ready(chain(jax.random.key(2), state))  # compiles, and forgets the start
     before = time.monotonic()
     _, seen = jax.block_until_ready(chain(jax.random.key(3), state))

@@ -488,6 +488,16 @@ def test_a_samplers_state_comes_back_and_goes_on_as_if_it_had_never_left(tmp_pat
     jax.tree.map(np.testing.assert_array_equal, ahead, again)
 
 
+@pytest.mark.parametrize("name", ["tempered", "trajectory"])
+def test_state_files_with_earlier_names_of_arrays_still_load(name):
+    """Files of the state at the start with key 0."""
+    rbm = jax.tree.map(jnp.float32, hm.RBM(hm.Binary(np.zeros(3)), hm.Binary(np.zeros(2)), np.ones((3, 2))))
+    make = hm.parallel_tempering if name == "tempered" else hm.trajectory_tempering
+    state = make(chains=4, rungs=3).init(jax.random.key(0), rbm)
+    loaded = io.load_state(REFERENCE / f"state-{name}-version-2.safetensors", state)
+    jax.tree.map(np.testing.assert_array_equal, state, loaded)
+
+
 def test_state_files_that_do_not_fit_are_refused(tmp_path):
     rbm = jax.tree.map(jnp.float32, random_machine(hm.Binary, hm.Binary, (4, 3)))
     state = hm.gibbs(5).init(jax.random.key(0), rbm)

@@ -1,10 +1,12 @@
 """Stationarity: start from exact draws, run the kernel, and the draws must still be exact; a broken kernel must be caught.
 
-The broken kernels are those of known mistakes. Each test's number of draws follows from the size of error it must see.
+A new sampler joins these tests by being added to SAMPLERS. Each test's number of draws follows from the size of the error that
+it must see; the false-alarm rate of each p-value is FALSE_ALARM.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -17,110 +19,97 @@ from statistics_of_tests import FALSE_ALARM, counts_agree, draws_for_counts, lar
 
 import harmonium as hm
 from harmonium import exact, model
-from harmonium.samplers import Chains, Sampler, Samples, gibbs, parallel_tempering
+from harmonium.samplers import Chains, Sampler, Samples, gibbs, parallel_tempering, replicas, trajectory_tempering
+from harmonium.samplers.base import Draw
 from harmonium.units import Binary, Spin
 
 SHAPE = (3, 3)
 EFFECT = 0.005
 CHAINS = draws_for_counts(64, EFFECT)
-KERNELS = {
-    "gibbs, 1 sweep": lambda chains, clamp=None: gibbs(chains, 1, clamp),
-    "gibbs, 3 sweeps": lambda chains, clamp=None: gibbs(chains, 3, clamp),
+BETAS = (0.0, 0.35, 0.7, 1.0)
+
+
+def path(rbm: hm.RBM) -> list[hm.RBM]:
+    """Models as if training had passed through them: each has other parameters, the first no weights."""
+    kinds, shape = (type(rbm.visible), type(rbm.hidden)), rbm.weights.shape
+    others = [random_machine(*kinds, shape, seed=seed, scale=0.7) for seed in (5, 6)]
+    return [model.independent(rbm.visible, rbm.hidden), *others]
+
+
+def shifted_base(rbm: hm.RBM) -> hm.RBM:
+    return model.independent(jax.tree.map(lambda bias: bias - 0.3, rbm.visible), rbm.hidden)
+
+
+SAMPLERS: dict[str, Callable[[int, hm.RBM], Sampler]] = {
+    "gibbs": lambda chains, rbm: gibbs(chains, 1),
+    "gibbs, 3 sweeps": lambda chains, rbm: gibbs(chains, 3),
+    "parallel tempering": lambda chains, rbm: parallel_tempering(chains, betas=BETAS, adapt=0),
+    "parallel tempering, 2 sweeps, base": lambda chains, rbm: parallel_tempering(
+        chains, betas=BETAS, sweeps=2, base=shifted_base(rbm), adapt=0
+    ),
+    "trajectory tempering": lambda chains, rbm: trajectory_tempering(path(rbm), chains, rungs=3),
+    "trajectory tempering, 2 sweeps": lambda chains, rbm: trajectory_tempering(path(rbm), chains, 2, rungs=3),
 }
-each_kernel = pytest.mark.parametrize("kernel", KERNELS.values(), ids=list(KERNELS))
-each_pair = pytest.mark.parametrize(("visible", "hidden"), [(Binary, Binary), (Spin, Spin), (Binary, Spin), (Spin, Binary)])
 
 
-def numbers_of(rbm: hm.RBM, v: Any, h: Any) -> np.ndarray:
-    return rbm.visible.indices(v) * rbm.hidden.state_count + rbm.hidden.indices(h)
+def sharp_machine(visible: type = Binary, hidden: type = Binary, shape: tuple[int, int] = SHAPE) -> hm.RBM:
+    return random_machine(visible, hidden, shape, seed=1, scale=1.5)
 
 
-def p_value_after(rbm: hm.RBM, sampler: Sampler, steps: int = 1) -> float:
-    """p-value of exactness after `steps` steps from CHAINS exact draws of (v, h)."""
-    state = Chains(*(jnp.asarray(part, jnp.float32) for part in exact.sample_joint(rbm, CHAINS, seed=7)))
-    single = jax.tree.map(jnp.float32, rbm)
-    step = jax.jit(sampler.step)
-    for number in range(steps):
-        state, samples = step(jax.random.fold_in(jax.random.key(3), number), single, state)
-        np.testing.assert_allclose(samples.hidden_inputs, samples.v @ single.weights, atol=1e-5)
-    return counts_agree(numbers_of(rbm, state.v, state.h), exact.joint_table(rbm).probability)
+def exact_draws(rbm: hm.RBM) -> Draw:
+    """Independent draws of any model of the same layers, by enumeration (traceable)."""
+    states = jnp.asarray(exact.all_states(rbm.visible), jnp.float32)
+
+    def draw(key: Any, rbm: hm.RBM, count: int) -> Any:
+        return states[jax.random.categorical(key, -model.free_energy(rbm, states), shape=(count,))]
+
+    return draw
 
 
-@each_pair
-@each_kernel
-def test_exact_draws_stay_exact(visible, hidden, kernel):
-    rbm = random_machine(visible, hidden, SHAPE, seed=1, scale=1.5)
-    assert p_value_after(rbm, kernel(CHAINS)) > FALSE_ALARM
+def p_values(rbm: hm.RBM, sampler: Sampler, draw: Draw | None = None, steps: int = 2) -> dict[str, float]:
+    """p-values of exactness after some steps: of the samples (v, h), and of v on every rung of a ladder."""
+    own = jax.tree.map(jnp.float32, rbm)
+    draw = draw or exact_draws(rbm)
+
+    @jax.jit
+    def run(rbm: hm.RBM) -> Any:
+        state = sampler.init(jax.random.key(2), rbm, draw)
+        for number in range(steps):
+            state, samples = sampler.step(jax.random.key(3 + number), rbm, state)
+        return state, samples
+
+    state, samples = run(own)
+    np.testing.assert_allclose(samples.hidden_inputs, samples.v @ own.weights, atol=1e-5)
+    joint = rbm.visible.indices(samples.v) * rbm.hidden.state_count + rbm.hidden.indices(samples.h)
+    found = {"samples": counts_agree(joint, exact.joint_table(rbm).probability)}
+    if hasattr(state, "model_at"):
+        np.testing.assert_array_equal(samples.v, state.v[int(state.in_use) - 1])
+        states = exact.all_states(rbm.visible)
+        for i in range(int(state.in_use)):
+            p = np.exp(-np.asarray(model.free_energy(state.model_at(own)(i), states), float))
+            found[f"rung {i}"] = counts_agree(rbm.visible.indices(state.v[i]), p / p.sum())
+    return found
 
 
-@each_kernel
-def test_exact_draws_stay_exact_at_another_temperature(kernel):
-    rbm = hm.at_temperature(random_machine(Binary, Binary, SHAPE, seed=1, scale=1.5), 0.5)
-    assert p_value_after(rbm, kernel(CHAINS)) > FALSE_ALARM
+@pytest.mark.parametrize(("visible", "hidden"), [(Binary, Binary), (Spin, Spin), (Binary, Spin), (Spin, Binary)])
+@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.slow_except("gibbs-Binary-Binary", "gibbs-Spin-Binary", "base-Binary-Binary", "trajectory tempering-Binary-Binary")
+def test_exact_draws_stay_exact(name, visible, hidden):
+    rbm = sharp_machine(visible, hidden)
+    found = p_values(rbm, SAMPLERS[name](CHAINS, rbm))
+    assert min(found.values()) > FALSE_ALARM, found
 
 
-def statistics(rbm: hm.RBM, v: Any, h: Any) -> np.ndarray:
-    """The sufficient statistics of each pair, `[n, parameters]` in float64."""
-    of_layers = (jax.tree.leaves(layer.statistics(x)) for layer, x in ((rbm.visible, v), (rbm.hidden, h)))
-    pairs = v[:, :, None] * h[:, None]
-    return np.concatenate([*(np.asarray(leaf) for leaves in of_layers for leaf in leaves), pairs.reshape(len(v), -1)], axis=1)
+def test_exact_draws_stay_exact_at_another_temperature():
+    rbm = hm.at_temperature(sharp_machine(), 0.5)
+    assert min(p_values(rbm, gibbs(CHAINS)).values()) > FALSE_ALARM
 
 
-def off_after(rbm: hm.RBM, sampler: Sampler, draws: tuple[np.ndarray, np.ndarray], expected: np.ndarray) -> float:
-    """How far the means of the statistics are from what is expected after one step from exact draws, in what is allowed."""
-    state = Chains(*(jnp.asarray(part, jnp.float32) for part in draws))
-    state, _ = jax.jit(sampler.step)(jax.random.key(3), jax.tree.map(jnp.asarray, single(rbm)), state)
-    found = statistics(rbm, *(np.asarray(part, np.float64) for part in state))
-    return largest_z(found, expected) / z_limit(len(expected))
-
-
-KINDS = [("ragged", "binary"), ("gaussian", "binary"), ("binary", "drelu"), ("relu", "ragged"), ("mixed", "mixed, listed")]
-N = 40_000
-"""Draws that see a mean move by 0.05 of its standard deviation: z of 10, where some 6 are allowed."""
-
-
-@pytest.mark.parametrize(
-    ("visible", "hidden"), [*KINDS[:1], *(pytest.param(*pair, marks=pytest.mark.slow) for pair in KINDS[1:])]
-)
-def test_exact_draws_of_every_kind_stay_exact(visible, hidden):
-    """By the means of all sufficient statistics, whose exact values are enumerated."""
-    rbm = machine_of(visible, hidden, seed=1, scale=0.8)
-    draws = exact.sample_joint(rbm, N, seed=7)
-    with jax.enable_x64(True):
-        expected = np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(exact.log_partition_and_statistics(rbm)[1])])
-    assert off_after(rbm, gibbs(N, 1), draws, expected) < 1
-    if rbm.visible.bounded:
-        return
-    # The same draws must be told from those of a machine whose visible layer is somewhat narrower.
-    narrower = hm.RBM(jax.tree.map(lambda leaf: 1.1 * leaf, rbm.visible), rbm.hidden, rbm.weights)
-    assert off_after(narrower, gibbs(N, 1), draws, expected) > 1
-
-
-@pytest.mark.parametrize("kernel", ["gibbs", "tempering"])
-def test_two_gaussian_layers_keep_their_joint_normal_law(kernel):
-    """The one pair of unbounded layers whose law can be written down: precision matrix [[P, -W], [-W^T, Q]]."""
-    visible = LAYERS["gaussian"]
-    hidden = hm.Gaussian([0.2, 0.0, -0.5], [1.0, 0.7, 2.0])
-    rbm = hm.RBM(visible, hidden, 0.35 * np.random.default_rng(0).standard_normal((2, 3)))
-    model.validate(rbm)
-    covariance = np.linalg.inv(
-        np.block([[np.diag(visible.precision), -rbm.weights], [-rbm.weights.T, np.diag(hidden.precision)]])
-    )
-    mean = covariance @ np.concatenate([visible.bias, hidden.bias])
-    draws = np.split(np.random.default_rng(1).multivariate_normal(mean, covariance, N), [2], axis=1)
-    second = covariance + np.outer(mean, mean)
-    squares = -np.diag(second) / 2
-    expected = np.concatenate([mean[:2], squares[:2], mean[2:], squares[2:], second[:2, 2:].ravel()])
-    if kernel == "gibbs":
-        assert off_after(rbm, gibbs(N, 1), draws, expected) < 1
-        return
-    sampler, own = parallel_tempering(2000, 4), jax.tree.map(jnp.asarray, single(rbm))
-    state = sampler.init(jax.random.key(1), own)
-    step = jax.jit(sampler.step)
-    for number in range(60):
-        state, samples = step(jax.random.key(number), own, state)
-    found = statistics(rbm, np.asarray(samples.v, float), np.asarray(samples.h, float))
-    assert largest_z(found, expected) < z_limit(len(expected))
+def test_chains_from_one_state_reach_the_distribution():
+    """Not only do exact draws stay: chains started at one state forget it."""
+    rbm = sharp_machine()
+    start = p_values(rbm, gibbs(CHAINS, 60), lambda key, rbm, count: jnp.zeros((count, SHAPE[0])), steps=1)
+    assert min(start.values()) > FALSE_ALARM
 
 
 def broken(mistake: str) -> Sampler:
@@ -142,15 +131,15 @@ def broken(mistake: str) -> Sampler:
         if mistake == "one key for both layers":
             h_key = v_key
         inputs = model.hidden_inputs(rbm, v)
-        sent = model.hidden_inputs(rbm, state.v) if mistake == "h from the old v" else inputs
+        from_v = model.hidden_inputs(rbm, state.v) if mistake == "h from the old v" else inputs
         if mistake == "8-bit uniforms":
-            uniform = jax.random.randint(h_key, sent.shape, 0, 4) / 4  # coarser still, to be seen on a small machine
-            h = (uniform < rbm.hidden.mean(sent)).astype(v.dtype)
+            uniform = jax.random.randint(h_key, from_v.shape, 0, 4) / 4  # coarser still, to be seen in a small model
+            h = (uniform < rbm.hidden.mean(from_v)).astype(v.dtype)
         else:
-            h = rbm.hidden.sample(h_key, sent)
+            h = rbm.hidden.sample(h_key, from_v)
         return Chains(v, h), Samples(v, h, inputs)
 
-    return Sampler(lambda key, rbm: None, step)
+    return Sampler(gibbs(CHAINS).init, step)
 
 
 MISTAKES = [
@@ -165,44 +154,125 @@ MISTAKES = [
 
 
 def test_the_imitation_without_a_mistake_passes():
-    assert p_value_after(random_machine(Binary, Binary, SHAPE, seed=1, scale=1.5), broken("none")) > FALSE_ALARM
+    assert min(p_values(sharp_machine(), broken("none"), steps=1).values()) > FALSE_ALARM
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_kernel_broken_on_purpose_is_caught(mistake):
-    rbm = random_machine(Binary, Binary, SHAPE, seed=1, scale=1.5)
-    assert p_value_after(rbm, broken(mistake)) < FALSE_ALARM
+    assert min(p_values(sharp_machine(), broken(mistake), steps=1).values()) < FALSE_ALARM
 
 
-def test_chains_from_anywhere_reach_the_distribution():
-    """Not only do exact draws stay: chains started at one state forget it."""
-    rbm = random_machine(Binary, Binary, SHAPE, seed=1, scale=1.5)
-    n = CHAINS
-    state = Chains(jnp.zeros((n, SHAPE[0])), jnp.zeros((n, SHAPE[1])))
-    single = jax.tree.map(jnp.float32, rbm)
-    v = gibbs(n, 60).step(jax.random.key(0), single, state)[0]
-    assert counts_agree(numbers_of(rbm, v.v, v.h), exact.joint_table(rbm).probability) > FALSE_ALARM
+@pytest.mark.parametrize("mistake", ["beta times free energy", "always", "sign", "stale inputs"])
+@pytest.mark.parametrize("name", ["parallel tempering", "trajectory tempering"])
+@pytest.mark.slow_except("parallel tempering-beta", "parallel tempering-sign", "trajectory tempering-stale")
+def test_a_broken_exchange_is_caught(name, mistake, monkeypatch):
+    rbm = sharp_machine(shape=(3, 6))  # in a smaller one the first mistake is hardly seen
+    right = replicas.exchange_log_ratio
+
+    def exchange_log_ratio(a, b, v_a, v_b, a_at_a, a_at_b, b_at_a, b_at_b):
+        if mistake == "beta times free energy":  # the free energy of a tempered model is not beta times F
+            top = single(rbm)
+            beta_a, beta_b = (each.weights[0, 0] / top.weights[0, 0] for each in (a, b))
+            return (beta_a - beta_b) * (model.free_energy(top, v_a) - model.free_energy(top, v_b))
+        if mistake == "always":
+            return jnp.zeros(len(v_a))
+        if mistake == "sign":
+            return -right(a, b, v_a, v_b, a_at_a, a_at_b, b_at_a, b_at_b)
+        return right(a, b, v_a, v_b, a_at_a, a_at_a, b_at_b, b_at_b)
+
+    monkeypatch.setattr(replicas, "exchange_log_ratio", exchange_log_ratio)
+    assert min(p_values(rbm, SAMPLERS[name](CHAINS, rbm)).values()) < FALSE_ALARM
 
 
-def test_clamped_units_stay_and_the_others_follow_the_conditional_law():
-    rbm = random_machine(Binary, Binary, SHAPE, seed=1, scale=1.5)
+def statistics(rbm: hm.RBM, v: Any, h: Any) -> np.ndarray:
+    """The sufficient statistics of each pair, `[n, parameters]` in float64."""
+    v, h = np.asarray(v, float), np.asarray(h, float)
+    of_layers = (jax.tree.leaves(layer.statistics(x)) for layer, x in ((rbm.visible, v), (rbm.hidden, h)))
+    pairs = v[:, :, None] * h[:, None]
+    return np.concatenate([*(np.asarray(leaf) for leaves in of_layers for leaf in leaves), pairs.reshape(len(v), -1)], axis=1)
+
+
+def deviation(rbm: hm.RBM, sampler: Sampler, draw: Draw, expected: np.ndarray) -> float:
+    """How far the means of the statistics are from `expected` after one step, as a fraction of what is allowed."""
+    own = jax.tree.map(jnp.asarray, single(rbm))
+    state = jax.jit(lambda rbm: sampler.init(jax.random.key(2), rbm, draw))(own)
+    _, samples = jax.jit(sampler.step)(jax.random.key(3), own, state)
+    return largest_z(statistics(rbm, samples.v, samples.h), expected) / z_limit(len(expected))
+
+
+KINDS = [("ragged", "binary"), ("gaussian", "binary"), ("binary", "drelu"), ("relu", "ragged"), ("mixed", "mixed, listed")]
+N = 40_000
+"""Draws that see a mean move by 0.05 of its standard deviation: z of 10, where about 6 are allowed."""
+
+
+@pytest.mark.parametrize(
+    ("visible", "hidden"), [*KINDS[:1], *(pytest.param(*pair, marks=pytest.mark.slow) for pair in KINDS[1:])]
+)
+def test_exact_draws_of_every_kind_stay_exact(visible, hidden):
+    """By the means of all sufficient statistics, whose exact values are enumerated."""
+    rbm = machine_of(visible, hidden, seed=1, scale=0.8)
+    v = jnp.asarray(exact.sample(rbm, N, seed=7), jnp.float32)
+    with jax.enable_x64(True):
+        expected = np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(exact.log_partition_and_statistics(rbm)[1])])
+    assert deviation(rbm, gibbs(N), lambda *_: v, expected) < 1
+    if rbm.visible.bounded:
+        return
+    # The test must tell the same draws from those of a model whose visible layer is somewhat narrower.
+    narrower = hm.RBM(jax.tree.map(lambda leaf: 1.1 * leaf, rbm.visible), rbm.hidden, rbm.weights)
+    assert deviation(narrower, gibbs(N), lambda *_: v, expected) > 1
+
+
+@pytest.mark.parametrize("name", ["gibbs", "parallel tempering"])
+def test_two_gaussian_layers_keep_their_joint_normal_distribution(name):
+    """The one pair of unbounded layers whose distribution has a closed form: precision matrix [[P, -W], [-W^T, Q]]."""
+    visible = LAYERS["gaussian"]
+    hidden = hm.Gaussian([0.2, 0.0, -0.5], [1.0, 0.7, 2.0])
+    rbm = hm.RBM(visible, hidden, 0.35 * np.random.default_rng(0).standard_normal((2, 3)))
+    model.validate(rbm)
+
+    def moments(rbm: hm.RBM) -> tuple[Any, Any]:
+        precision = jnp.block(
+            [[jnp.diag(rbm.visible.precision), -rbm.weights], [-rbm.weights.T, jnp.diag(rbm.hidden.precision)]]
+        )
+        covariance = jnp.linalg.inv(precision)
+        return covariance @ jnp.concatenate([rbm.visible.bias, rbm.hidden.bias]), covariance
+
+    def draw(key: Any, rbm: hm.RBM, count: int) -> Any:
+        mean, covariance = moments(rbm)
+        return jax.random.multivariate_normal(key, mean[:2], covariance[:2, :2], (count,))
+
+    with jax.enable_x64(True):
+        mean, covariance = map(np.asarray, moments(jax.tree.map(jnp.asarray, rbm)))
+    second = covariance + np.outer(mean, mean)
+    squares = -np.diag(second) / 2
+    expected = np.concatenate([mean[:2], squares[:2], mean[2:], squares[2:], second[:2, 2:].ravel()])
+    assert deviation(rbm, SAMPLERS[name](N, rbm), draw, expected) < 1
+    if name == "gibbs":
+        assert deviation(rbm, gibbs(N), lambda *of: draw(*of) + 0.5, expected) > 1
+
+
+def test_clamped_units_stay_and_the_others_follow_the_conditional_distribution():
+    rbm = sharp_machine()
     clamp = np.array([np.nan, 1.0, np.nan])
     n = draws_for_counts(32, EFFECT)
     sampler = gibbs(n, 60, clamp)
-    single = jax.tree.map(jnp.float32, rbm)
-    state = sampler.init(jax.random.key(0), single)
+    own = jax.tree.map(jnp.float32, rbm)
+    state = sampler.init(jax.random.key(0), own)
     assert (state.v[:, 1] == 1).all()
-    state, _ = sampler.step(jax.random.key(1), single, state)
+    state, _ = sampler.step(jax.random.key(1), own, state)
     assert (state.v[:, 1] == 1).all()
     table = exact.joint_table(rbm)
     conditional = np.where(table.v[:, 1] == 1, table.probability, 0)
-    assert counts_agree(numbers_of(rbm, state.v, state.h), conditional / conditional.sum()) > FALSE_ALARM
-    assert counts_agree(numbers_of(rbm, state.v, state.h), table.probability) < FALSE_ALARM
+    joint = rbm.visible.indices(state.v) * rbm.hidden.state_count + rbm.hidden.indices(state.h)
+    assert counts_agree(joint, conditional / conditional.sum()) > FALSE_ALARM
+    assert counts_agree(joint, table.probability) < FALSE_ALARM
 
 
-def test_init_draws_from_the_visible_units_alone():
-    rbm = jax.tree.map(jnp.float32, random_machine(Binary, Binary, SHAPE, seed=1, scale=1.5))
+@pytest.mark.parametrize("name", ["gibbs", "parallel tempering"])
+def test_init_draws_from_the_visible_units_alone(name):
+    rbm = jax.tree.map(jnp.float32, sharp_machine())
     n = draws_for_counts(8, EFFECT)
-    v = gibbs(n).init(jax.random.key(5), rbm).v
-    p = np.exp(rbm.visible.log_probability(exact.all_states(rbm.visible), np.zeros(3)))
-    assert counts_agree(rbm.visible.indices(v), np.asarray(p, float) / np.sum(p, dtype=float)) > FALSE_ALARM
+    state = SAMPLERS[name](n, rbm).init(jax.random.key(5), rbm)
+    v = state.v if name == "gibbs" else state.v[-1]
+    p = np.exp(np.asarray(rbm.visible.log_probability(exact.all_states(rbm.visible), np.zeros(3)), float))
+    assert counts_agree(rbm.visible.indices(v), p / p.sum()) > FALSE_ALARM

@@ -11,8 +11,7 @@ from scipy import stats
 from statistics_of_tests import FALSE_ALARM
 
 import harmonium as hm
-from harmonium import exact, model
-from harmonium.samplers import replicas
+from harmonium import exact
 
 SIZE, CHAINS = 30, 100
 PATTERN = np.random.default_rng(1).integers(2, size=SIZE)
@@ -20,7 +19,7 @@ PATTERN = np.random.default_rng(1).integers(2, size=SIZE)
 
 @pytest.fixture(scope="module")
 def trained():
-    """A machine of rows near a pattern (30 %) or near its complement, trained with its own trajectory's ladder; the rungs."""
+    """An RBM of rows near a pattern (30 %) or near its complement, trained with its own trajectory's ladder; the rungs."""
     random = np.random.default_rng(0)
     rows = PATTERN ^ (random.random((2000, 1)) < 0.7) ^ (random.random((2000, SIZE)) < 0.02)
     estimator = hm.from_sampler(hm.trajectory_tempering(chains=200, rungs=20, threshold=0.4))
@@ -34,6 +33,11 @@ def in_larger_mode(v) -> np.ndarray:
     return np.mean(np.asarray(v) != PATTERN, axis=-1) > 0.5
 
 
+def in_smaller_mode(key, rbm, count):
+    """Where the chains of all rungs begin."""
+    return jnp.broadcast_to(jnp.asarray(PATTERN, jnp.float32), (count, SIZE))
+
+
 @pytest.mark.slow
 def test_training_on_its_own_trajectory_finds_the_weights_of_both_modes(trained):
     rbm, rungs = trained
@@ -44,9 +48,7 @@ def test_training_on_its_own_trajectory_finds_the_weights_of_both_modes(trained)
 @pytest.mark.slow
 def test_gibbs_sampling_does_not_cross_in_100_000_sweeps(trained):
     rbm = jax.tree.map(jnp.asarray, trained[0])
-    state = hm.gibbs(20).init(jax.random.key(0), rbm)
-    v = jnp.broadcast_to(jnp.asarray(PATTERN, jnp.float32), state.v.shape)
-    state = state._replace(v=v, h=rbm.hidden.sample(jax.random.key(1), v @ rbm.weights))
+    state = hm.gibbs(20).init(jax.random.key(0), rbm, in_smaller_mode)
     v, _ = hm.sample_chains(rbm, hm.gibbs(20, sweeps=100), 1000, state=state, seed=1)
     assert not in_larger_mode(v).any()
 
@@ -60,18 +62,14 @@ def test_ladders_recover_the_weights_of_the_modes(trained, kind):
     sampler = (
         hm.parallel_tempering(CHAINS, rungs=8) if kind == "tempering" else hm.trajectory_tempering(rungs, CHAINS, threshold=0)
     )
-    state = sampler.init(jax.random.key(0), rbm)
-    # All chains on all rungs in the smaller mode.
-    v = jnp.broadcast_to(jnp.asarray(PATTERN, jnp.float32), state.v.shape)
-    inputs = jnp.stack([model.hidden_inputs(state.model_at(rbm)(i), v[i]) for i in range(len(v))])
-    state = state._replace(replicas=replicas.from_states(v, inputs))
+    state = sampler.init(jax.random.key(0), rbm, in_smaller_mode)
     _, state = hm.sample_chains(rbm, sampler, 500, state=state, seed=99)
-    shares = []
+    fractions = []
     for seed in range(40):
         v, state = hm.sample_chains(rbm, sampler, 25, state=state, seed=seed)
-        shares.append(in_larger_mode(v))
+        fractions.append(in_larger_mode(v))
     # Ladders are independent of one another: the error of the mean is that of their own averages.
-    means = np.mean(shares, axis=0)
+    means = np.mean(fractions, axis=0)
     z = (means.mean() - truth) / (means.std(ddof=1) / np.sqrt(CHAINS))
     assert abs(z) < stats.t.isf(FALSE_ALARM / 2, CHAINS - 1)
     assert means.std(ddof=1) / np.sqrt(CHAINS) < 0.03
