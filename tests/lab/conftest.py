@@ -1,4 +1,4 @@
-"""A served lab, pages of it in Debian's Chromium, and pictures of them."""
+"""A served lab, and pages of it in Debian's Chromium."""
 
 from __future__ import annotations
 
@@ -10,13 +10,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
-SHOTS = Path(__file__).parent / "shots"
 LOCAL = {"127.0.0.1", "localhost"}
 START_SECONDS = 60.0
 """How long the command may take to serve on a busy machine."""
@@ -194,23 +192,3 @@ def open_page(browser: Any, watch: Watch, request: pytest.FixtureRequest) -> Ite
 def wait_ready(page: Any) -> None:
     """Until the page has its first table."""
     page.wait_for_selector("html[data-ready=true]", state="attached", timeout=60_000)
-
-
-@pytest.fixture
-def shot() -> Callable[[Any, str], None]:
-    """Write pictures of a page as it stands: `shot(page, "machine")`, 1280 and 400 pixels wide, light and dark."""
-
-    def take(page: Any, name: str) -> None:
-        SHOTS.mkdir(exist_ok=True)
-        before = page.viewport_size
-        for width in (1280, 400):
-            for scheme in ("light", "dark"):
-                page.set_viewport_size({"width": width, "height": 900})
-                page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-                page.evaluate("document.dispatchEvent(new Event('themechange'))")  # canvases are drawn anew
-                page.wait_for_timeout(250)
-                page.screenshot(path=SHOTS / f"{name}-{width}-{scheme}.png", full_page=True)
-        page.set_viewport_size(before)
-        page.emulate_media(color_scheme=None, reduced_motion=None)
-
-    return take

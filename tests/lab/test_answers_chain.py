@@ -19,7 +19,7 @@ from harmonium.lab.answers import chain, chain_kernels, chain_law
 from harmonium.units import Binary
 from lab.answering import as_the_page_gets_it
 
-SHAPES = [(1, 1), (2, 2), (1, 5), (5, 1), (3, 4), (5, 5)]
+SHAPES = [(3, 4)]
 TWO_MODES = {"machine": {"weights": [[2.0] * 4] * 4, "a": [-4.0] * 4, "b": [-3.95] * 4}, "temperature": 0.3}
 LECTURE = {"machine": {"weights": [[0.5, 0.5], [0.5, 0.5]], "a": [0.0, 0.0], "b": [0.0, 0.0]}, "temperature": 1.0}
 
@@ -76,7 +76,7 @@ def test_the_law_is_the_table_s(shape):
     assert (found["v"], found["h"]) == (write(table.joint.v), write(table.joint.h))
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (2, 2), (3, 2), (2, 4)])
+@pytest.mark.parametrize("shape", [(2, 4)])
 def test_a_law_is_carried_by_the_sweeps_transition_matrix(shape):
     rbm = exact.tempered(random_machine(Binary, Binary, shape, seed=4, scale=1.5), 0.7)
     found, matrix = chain_law.law(rbm), transition(rbm)
@@ -88,9 +88,9 @@ def test_a_law_is_carried_by_the_sweeps_transition_matrix(shape):
     assert found.relaxation == pytest.approx(1 / (1 - second), rel=1e-9)
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (2, 2), (3, 2), (2, 4)])
-@pytest.mark.parametrize("temperature", [0.05, 0.8, 20])
-@pytest.mark.parametrize("sweeps", [1, 2, 7, 300])
+@pytest.mark.parametrize("shape", [(3, 2)])
+@pytest.mark.parametrize("temperature", [0.05, 0.8])
+@pytest.mark.parametrize("sweeps", [1, 7])
 def test_standard_errors_are_those_of_brute_force(shape, temperature, sweeps):
     rbm = exact.tempered(random_machine(Binary, Binary, shape, seed=4), temperature)
     found, matrix = chain_law.law(rbm), transition(rbm)
@@ -129,16 +129,14 @@ def test_the_distance_of_independent_draws_is_the_sum_over_their_binomials(n):
 
 
 def test_it_is_the_chain_of_the_lecture_s_steps_and_of_the_command_line():
-    for shape in ((2, 2), (3, 5)):
-        rbm, params = setting(shape)
-        start = np.arange(shape[0]) % 2
-        answer = walk(params, [1, 999, 500], start="".join(map(str, start)), seed=11)
-        theirs = lecture.chain(rbm, start, 1500, seed=11, temperature=0.8)
-        np.testing.assert_array_equal(np.array(answer["frequency"]), theirs.frequency)
-        np.testing.assert_array_equal(answer["counts"], np.round(theirs.frequency * 1500))
+    rbm, params = setting((3, 5))
+    answer = walk(params, [1, 999, 500], start="010", seed=11)
+    theirs = lecture.chain(rbm, [0, 1, 0], 1500, seed=11, temperature=0.8)
+    np.testing.assert_array_equal(np.array(answer["frequency"]), theirs.frequency)
+    np.testing.assert_array_equal(answer["counts"], np.round(theirs.frequency * 1500))
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (2, 2), (4, 3), (5, 5)])
+@pytest.mark.parametrize("shape", [(1, 1), (4, 3)])
 @pytest.mark.slow
 def test_how_steps_are_bundled_makes_no_difference(shape):
     _, params = setting(shape)
@@ -166,11 +164,10 @@ def test_distances_are_told_at_the_same_sweeps_however_bundled():
     assert parts["chain"][-1] == answer["now"]
 
 
-@pytest.mark.parametrize("shape", [(2, 2), (4, 3)])
-def test_coins_fall_by_the_library_s_conditionals(shape):
-    rbm, params = setting(shape)
-    cold, answer = exact.tempered(rbm, 0.8), {"chain": {"v": "0" * shape[0], "h": None, "half": 0}, "counts": None}
-    for number in range(60):
+def test_coins_fall_by_the_library_s_conditionals():
+    rbm, params = setting((4, 3))
+    cold, answer = exact.tempered(rbm, 0.8), {"chain": {"v": "0000", "h": None, "half": 0}, "counts": None}
+    for number in range(20):
         before = answer["chain"]
         answer = asked("half", **params, seed=5, **before, counts=answer["counts"])
         layer = "h" if number % 2 == 0 else "v"
@@ -207,6 +204,7 @@ def test_one_sweep_keeps_to_the_transition_matrix():
     assert counts_agree(visits, transition(rbm)[0]) < FALSE_ALARM
 
 
+@pytest.mark.slow
 def test_exact_draws_stay_exact():
     rbm = exact.tempered(random_machine(Binary, Binary, (3, 3), seed=1, scale=1.5), 0.8)
     n = draws_for_counts(64, 0.005)
@@ -215,6 +213,7 @@ def test_exact_draws_stay_exact():
     assert counts_agree(last, exact.joint_table(rbm).probability) > FALSE_ALARM
 
 
+@pytest.mark.slow
 def test_ten_thousand_sweeps_come_within_their_errors():
     _, params = setting((4, 5), scale=0.5)
     law = asked("law", **params)
@@ -234,6 +233,7 @@ def test_machines_of_all_sizes_share_what_is_compiled():
     assert chain_kernels._run._cache_size() == compiled > 0
 
 
+@pytest.mark.slow
 def test_the_command_makes_the_same_visits(capsys):
     _, params = setting((2, 3))
     text = asked("command", **params, seed=5, start="10", sweeps=200)["text"]
@@ -254,6 +254,7 @@ def test_every_part_can_be_compiled_ahead(part):
 # ---- many chains
 
 
+@pytest.mark.slow
 def test_many_chains_are_those_of_the_seeds_that_follow():
     _, params = setting((3, 2))
     begun = asked("many", **params, seed=6, start="010", chains=10, sweeps=0)
@@ -268,6 +269,7 @@ def test_many_chains_are_those_of_the_seeds_that_follow():
         assert alone["v"] + alone["h"] == format(state, "05b")
 
 
+@pytest.mark.slow
 def test_many_chains_become_draws_of_the_table():
     rbm, params = setting((3, 3), scale=0.7)
     answer = asked("many", **params, seed=1, start="000", chains=1000, sweeps=100)
@@ -317,6 +319,7 @@ def test_exact_ladders_stay_exact():
     assert 0.2 < state.acceptance.min() < state.acceptance.max() < 1
 
 
+@pytest.mark.slow
 def test_how_a_ladder_s_steps_are_bundled_makes_no_difference():
     _, params = setting((3, 3))
     at_once = asked("temper", **params, seed=2, start="000", rungs=5, sweeps=60)

@@ -23,7 +23,7 @@ from harmonium.lab.ask import Ask
 from harmonium.lab.connection import encode
 
 BINARY = [case for case in SMALL if max(len(case["visible_bias"]), len(case["hidden_bias"])) <= 5]
-SIZES = [(1, 1), (1, 5), (5, 1), (2, 2), (3, 2), (3, 4), (4, 4), (5, 3), (5, 5)]
+SIZES = [(1, 5), (3, 4)]
 
 
 def message(rbm: hm.RBM, temperature: float = 1.0, **more) -> dict:
@@ -67,7 +67,6 @@ def test_small_machines_against_brute_force(case):
 
 
 @pytest.mark.parametrize("shape", SIZES, ids=str)
-@pytest.mark.slow_except("(2, 2)", "(3, 4)")
 def test_every_size_is_the_library_s_table(shape):
     rbm = random_machine(hm.Binary, hm.Binary, shape, seed=10 * shape[0] + shape[1], scale=2.0)
     for temperature in (1.0, 0.3, 7.5):
@@ -124,9 +123,7 @@ assert "jax" not in sys.modules
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-@pytest.mark.parametrize(
-    ("shape", "temperature"), [((2, 2), 1.0), ((1, 1), 0.05), ((3, 2), 2.5), ((1, 4), 1.0), ((5, 5), 1 / 3)], ids=str
-)
+@pytest.mark.parametrize(("shape", "temperature"), [((2, 2), 1.0), ((3, 2), 1 / 3)], ids=str)
 def test_python_and_command_make_the_same_machine(shape, temperature):
     rbm = random_machine(hm.Binary, hm.Binary, shape, seed=4)
     rbm = hm.RBM(hm.Binary(rbm.visible.bias), hm.Binary(np.zeros(shape[1])), rbm.weights)

@@ -17,7 +17,7 @@ from harmonium.lab.ask import Ask
 
 REFERENCE = json.loads((Path(__file__).parents[1] / "reference" / "two_by_two.json").read_text())
 LECTURE = {"weights": [[0.5, 0.5], [0.5, 0.5]], "a": [0, 0], "b": [0, 0]}
-SHAPES = [(1, 1), (1, 5), (2, 2), (3, 2), (4, 3), (5, 5)]
+SHAPES = [(1, 5), (3, 2)]
 COLD = {"weights": [[20, -20, 20], [20, 20, -20], [-20, 20, 20]], "a": [20, -20, 20], "b": [-20, 20, 20]}
 
 
@@ -51,9 +51,7 @@ def test_the_lecture_s_sigmoids_and_its_solution_from_one_row():
     assert ask("given", v="00")["conditional"] == [0.25] * 4
 
 
-@pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
-@pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.slow_except("shape1")
+@pytest.mark.parametrize(("shape", "temperature"), [((1, 5), 0.5), ((3, 2), 3.0)])
 def test_what_follows_from_v_is_the_library_s(shape, temperature):
     machine, rbm = some_machine(shape)
     for v in every_v(shape[0])[::3]:
@@ -101,9 +99,7 @@ def test_the_lecture_s_two_terms():
     assert answer["probability"] == pytest.approx(REFERENCE["p_target"], abs=1e-15)
 
 
-@pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
-@pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.slow_except("shape1")
+@pytest.mark.parametrize(("shape", "temperature"), [((3, 2), 3.0)])
 def test_the_way_to_the_rule_ends_at_the_library_s_gradient(shape, temperature):
     machine, rbm = some_machine(shape, seed=2)
     v = every_v(shape[0])[-2]

@@ -21,7 +21,7 @@ from harmonium.units import Binary
 from lab.answering import as_the_page_gets_it
 
 LECTURE = json.loads((Path(__file__).parents[1] / "reference" / "two_by_two.json").read_text())
-SHAPES = [(1, 1), (2, 2), (3, 2), (1, 4), (4, 1), (5, 5)]
+SHAPES = [(1, 1), (3, 2)]
 EXAMPLE = {"machine": {"weights": [[0.5, 0.5], [0.5, 0.5]], "a": [0.0, 0.0], "b": [0.0, 0.0]}, "target": "01"}
 METHODS = ["cd-1", "cd-3", "cd-10", "cd-30", "pcd"]
 
@@ -61,9 +61,8 @@ def test_the_lectures_step_digit_for_digit(expected):
     assert not any(found["after"]["a"] + found["after"]["b"])
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (3, 2), (5, 5)])
+@pytest.mark.parametrize("shape", [(3, 2)])
 @pytest.mark.parametrize(("temperature", "parts"), [(0.4, "all"), (3.0, "weights")])
-@pytest.mark.slow_except("shape1")
 def test_a_step_is_the_librarys(shape, temperature, parts):
     rbm, target, params = setting(shape, seed=3, temperature=temperature, parts=parts)
     found = asked("step", **params, rate=0.3)
@@ -140,6 +139,7 @@ def test_data_from_the_machine_itself_change_nothing():
 # ---- contrastive divergence
 
 
+@pytest.mark.slow
 def test_slow_motion_follows_its_coins():
     rbm, target, params = setting((3, 2), seed=4, temperature=0.8, parts="all")
     found = asked("divergence", **params, rate=0.2, seed=5, draw=3)
@@ -198,7 +198,7 @@ def brute_force(rbm, target, temperature, sweeps, biases):
     return mean, square - mean**2
 
 
-@pytest.mark.parametrize(("shape", "sweeps", "biases"), [((2, 2), 1, True), ((1, 2), 2, False), ((2, 1), 3, True)])
+@pytest.mark.parametrize(("shape", "sweeps", "biases"), [((2, 2), 1, True), ((2, 1), 3, False)])
 def test_exact_moments_of_cd_against_every_path(shape, sweeps, biases):
     rbm, target, _ = setting(shape, seed=7, scale=1.5)
     found = tables(Parameters.of(rbm), 0.7)

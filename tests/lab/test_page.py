@@ -9,39 +9,36 @@ import pytest
 CHAPTERS = ("machine", "road", "chain", "uphill", "set", "images")
 
 
+def test_every_chapter_is_reached_and_the_policy_forbids_nothing_that_it_needs(open_page):
+    page = open_page(bypass_csp=False)
+    titles = set()
+    for chapter in CHAPTERS:
+        page.locator(f"[data-test=to-{chapter}]").click()
+        page.wait_for_url(lambda url, chapter=chapter: f"#{chapter}?" in url)
+        titles.add(page.locator("article h2").inner_text())
+    assert len(titles) == len(CHAPTERS)
+    page.locator("[data-test=to-set]").click()
+    page.wait_for_selector("article.set .uplot")
+    page.locator("[data-test=to-machine]").click()
+    assert page.locator(".katex").count() > 0
+
+
 @pytest.mark.parametrize("chapter", CHAPTERS)
-@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 @pytest.mark.slow
-def test_axe_finds_no_serious_fault(open_page, chapter, scheme):
+def test_a_chapter_is_linked_to_fits_the_screen_and_has_no_serious_fault(open_page, chapter):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright")
-    page = open_page(f"/#{chapter}")
-    page.emulate_media(color_scheme=scheme)
-    page.wait_for_timeout(400)
-    found = axe.Axe().run(page).response["violations"]
-    serious = [
-        f"{v['id']}: {v['help']}: {v['nodes'][0]['html'][:200]}" for v in found if v["impact"] in ("serious", "critical")
-    ]
-    assert not serious, "\n".join(serious)
-
-
-@pytest.mark.parametrize("width", [400, pytest.param(1280, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("chapter", CHAPTERS)
-@pytest.mark.slow_except("machine-400")
-def test_nothing_is_wider_than_the_screen(open_page, chapter, width):
-    page = open_page(f"/#{chapter}", width=width)
-    page.wait_for_timeout(400)
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-
-
-@pytest.mark.parametrize("chapter", CHAPTERS)
-@pytest.mark.slow_except("machine")
-def test_every_chapter_can_be_linked_to_and_reached(open_page, chapter):
-    linked = open_page(f"/#{chapter}")
-    title = linked.locator("article h2").inner_text()
-    walked = open_page()
-    walked.locator(f"[data-test=to-{chapter}]").click()
-    assert walked.locator("article h2").inner_text() == title
-    walked.wait_for_url(lambda url: f"#{chapter}?" in url)
+    page = open_page(f"/#{chapter}", width=400)
+    page.wait_for_url(lambda url: f"#{chapter}?" in url)
+    for width, scheme in ((400, "light"), (1280, "dark")):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(color_scheme=scheme)
+        page.wait_for_timeout(400)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        found = axe.Axe().run(page).response["violations"]
+        serious = [
+            f"{v['id']}: {v['help']}: {v['nodes'][0]['html'][:200]}" for v in found if v["impact"] in ("serious", "critical")
+        ]
+        assert not serious, "\n".join(serious)
 
 
 @pytest.mark.slow
@@ -68,10 +65,3 @@ def test_a_page_outlives_its_server(open_page, serve_lab, watch):
     serve_lab(port=lab.port)
     page.wait_for_selector("[data-test=lost]", state="detached", timeout=20_000)
     page.wait_for_function("document.querySelector('[data-test=row-10-10] td:nth-child(3)').innerText.includes('3.000')")
-
-
-def test_the_page_s_policy_forbids_nothing_that_it_needs(open_page):
-    page = open_page("/#machine", bypass_csp=False)
-    assert page.locator(".katex").count() > 0
-    page.locator("[data-test=to-set]").click()
-    page.wait_for_selector("article.set .uplot")

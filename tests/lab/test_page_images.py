@@ -105,7 +105,7 @@ def assert_accessible(page) -> None:
         assert not serious, [(fault["id"], [node["html"][:200] for node in fault["nodes"]]) for fault in serious]
 
 
-def test_a_training_is_watched_paused_closed_and_its_machine_answers_a_drawing(open_page, shot, tmp_path):
+def test_a_training_is_watched_paused_closed_and_its_machine_answers_a_drawing(open_page, tmp_path):
     page = open_page("/#images")
     begin(page, 8, "steady")
     first = number(page, "valid")
@@ -175,7 +175,6 @@ def test_a_training_is_watched_paused_closed_and_its_machine_answers_a_drawing(o
     at(page, "erase-lower").click()
     completed(page)
     page.wait_for_timeout(500)
-    shot(page, "images")
     assert_accessible(page)
 
     # It is kept while another chapter is read, and so is the drawing.
@@ -187,8 +186,7 @@ def test_a_training_is_watched_paused_closed_and_its_machine_answers_a_drawing(o
     assert closing == float(re.search(r"never seen\s+(-[\d.]+) nats", text(page, "closing"))[1])
 
 
-@pytest.mark.slow
-def test_a_larger_machine_says_that_its_likelihood_is_none(open_page, shot):
+def test_a_larger_machine_says_that_its_likelihood_is_none(open_page):
     page = open_page("/#images")
     begin(page, 64)  # whose closing estimate takes long enough to be skipped
     step_above(page, 500)
@@ -233,7 +231,7 @@ def model(path, visible=12, hidden=5, notes=None) -> hm.RBM:
     return rbm
 
 
-def test_files_are_played_with_and_bad_ones_refused_in_words(open_page, tmp_path, shot):
+def test_files_are_played_with_and_bad_ones_refused_in_words(open_page, tmp_path):
     rbm = model(tmp_path / "twelve.safetensors", notes={"image_shape": [3, 4], "trained_on": "crosses"})
     (tmp_path / "corrupt.safetensors").write_bytes((tmp_path / "twelve.safetensors").read_bytes()[:-9])
     (tmp_path / "empty.safetensors").write_bytes(b"")
@@ -259,8 +257,7 @@ def test_files_are_played_with_and_bad_ones_refused_in_words(open_page, tmp_path
     at(page, "file-fantasies").locator("canvas").first.wait_for(timeout=PATIENCE)
 
 
-@pytest.mark.slow
-def test_the_file_of_the_command_line_and_a_restarted_server(open_page, watch, serve_lab, tmp_path, shot):
+def test_the_file_of_the_command_line_and_a_restarted_server(open_page, watch, serve_lab, tmp_path):
     rbm = model(tmp_path / "wide.safetensors", visible=400, hidden=30)
     lab = serve_lab(str(tmp_path / "wide.safetensors"))
     page = open_page("/#images", url=lab.url)
@@ -272,7 +269,6 @@ def test_the_file_of_the_command_line_and_a_restarted_server(open_page, watch, s
     at(page, "file-fantasies").locator("canvas").first.wait_for(timeout=PATIENCE)
     wait(page, "() => document.querySelectorAll('[data-test=file-filters] button').length === 30")
     page.wait_for_timeout(500)
-    shot(page, "images-file")
     begin(page, 5)
     step_above(page, 200)
     for name in ("ERR_CONNECTION", "WebSocket"):

