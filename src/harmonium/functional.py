@@ -6,6 +6,7 @@ A float64 machine (one made from Python numbers) is computed in float64, a float
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from functools import partial
@@ -94,7 +95,7 @@ def sample(
 
     Args:
         clamp: visible columns to hold: `{column: value}`, or an array `[V]` or `[n, V]` with NaN where a column is free. A
-            categorical unit is held by the column that is 1.
+            categorical unit is held by the column that is 1. Or a text: `v1=1,v3=0`, `v1..v8=0` or a pattern `1??0`.
         start: v `[n, V]` to start from; by default the units' own biases draw it.
 
     Raises:
@@ -178,7 +179,9 @@ def _states(rbm: RBM, x: Any, layer: str) -> np.ndarray:
 
 def _clamp(rbm: RBM, clamp: Any, n: int) -> np.ndarray:
     size = rbm.visible.size
-    if isinstance(clamp, Mapping):
+    if isinstance(clamp, str):
+        held = _read_clamp(rbm.visible, clamp)
+    elif isinstance(clamp, Mapping):
         held = np.full(size, np.nan)
         for column, value in clamp.items():
             if isinstance(column, bool) or not isinstance(column, (int, np.integer)) or not 0 <= column < size:
@@ -192,6 +195,38 @@ def _clamp(rbm: RBM, clamp: Any, n: int) -> np.ndarray:
     # Free columns are checked as if they held what a held column may hold.
     rbm.visible.check(np.where(np.isnan(held), rbm.visible.zero_state, held), "clamp")
     return held
+
+
+def _read_clamp(units: Units, text: str) -> np.ndarray:
+    """The values to hold `[V]`, NaN where free: a pattern such as `1??0`, or `v1=1,v3=0` or `v1..v8=0`.
+
+    Raises:
+        InputError: the text is neither, or has units or values that there are not.
+    """
+    values = np.full(units.size, np.nan)
+    if "=" not in text:
+        cleaned = text.replace(" ", "").replace(",", "")
+        # A free unit is read as if it were in its first state.
+        first = [(symbols or "?")[0] for symbols in units.unit_symbols] + list(cleaned[len(units.unit_symbols) :])
+        filled = [own if character == "?" else character for character, own in zip(cleaned, first, strict=False)]
+        state = units.read("".join(filled), "clamp")
+        is_clamped = np.repeat([character != "?" for character in cleaned], np.diff(units.boundaries))
+        return np.where(is_clamped, state, np.nan)
+    for part in filter(None, text.replace(" ", ",").split(",")):
+        match = re.fullmatch(r"v(\d+)(?:\.\.v(\d+))?=(\S+)", part)
+        if not match:
+            raise InputError(f"clamp {part!r}: write v1=1,v3=0 or v1..v8=0 (v1 is the first unit), or a pattern 1??0")
+        start, last = int(match[1]), int(match[2] or match[1])
+        if not 1 <= start <= last <= units.size:
+            raise InputError(f"clamp {part!r}: the visible units are v1 to v{units.size}")
+        try:
+            value = float(match[3])
+        except ValueError:
+            value = np.nan
+        if np.isnan(value):  # which would set the unit free
+            raise InputError(f"clamp {part!r}: {match[3]!r} is not a number")
+        values[start - 1 : last] = value
+    return values
 
 
 def _whole_units(units: Units, held: np.ndarray) -> np.ndarray:

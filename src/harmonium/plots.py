@@ -13,7 +13,7 @@ import jax
 import numpy as np
 from matplotlib.figure import Figure
 
-from harmonium.diagnostics import HiddenUnits, Mixing, Relaxation, Spectrum, Swaps
+from harmonium.diagnostics import Diagnosis, HiddenUnits, Mixing, Relaxation, Spectrum, Swaps
 from harmonium.diagnostics.relaxation import STARTS
 from harmonium.diagnostics.swaps import SMALL_RATE
 from harmonium.model import RBM
@@ -270,3 +270,14 @@ def _draw_sheet(axes: Any, images: np.ndarray, shape: tuple[int, int], columns: 
             interpolation="nearest",
         )
     axes.set_axis_off()
+
+
+def diagnosis(rbm: RBM, found: Diagnosis) -> dict[str, Figure]:
+    """The figures of a diagnosis by name."""
+    return {
+        "energies": energies(found.relaxation, found.mixing),
+        "swap_rates": swap_rates(found.swaps),
+        "weights": weight_histograms(rbm),
+        "hidden_activations": hidden_activations(found.hidden),
+        "spectrum": spectrum(found.spectrum),
+    }

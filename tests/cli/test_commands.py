@@ -72,8 +72,8 @@ def test_table_of_the_lecture(as_json):
 def test_steps_of_the_lecture(as_json, expected):
     rate = str(expected["learning_rate"])
     step = as_json("step", *WEIGHTS, "--target", "01", "--rate", rate, "--freeze-biases")
-    close(step["positive"], LECTURE["positive_term"])
-    close(step["negative"], LECTURE["negative_term"])
+    close(step["positive"]["weights"], LECTURE["positive_term"])
+    close(step["negative"]["weights"], LECTURE["negative_term"])
     close(step["delta"]["weights"], expected["delta_weights"])
     assert step["delta"]["visible_bias"] == step["delta"]["hidden_bias"] == [0, 0]
     close(step["probability_before"], LECTURE["p_target"])
@@ -135,11 +135,11 @@ def test_a_configuration_never_visited_has_no_standard_error(as_json):
 def test_cd_step_shows_the_sampled_states_it_counted(as_json):
     step = as_json("step", *WEIGHTS, "--target", "01", "--rate", "0.1", "--estimator", "cd-2", "--seed", "5")
     v, h, v_end, h_end = (
-        np.array([int(bit) for bit in step["trace"][name]]) for name in ("v", "h", "v_reconstructed", "h_reconstructed")
+        np.array([int(bit) for bit in step["trace"][name][0]]) for name in ("v", "h", "v_reconstructed", "h_reconstructed")
     )
     np.testing.assert_array_equal(v, [0, 1])
-    close(step["positive"], np.outer(v, h))
-    close(step["negative"], np.outer(v_end, h_end))
+    close(step["positive"]["weights"], np.outer(v, h))
+    close(step["negative"]["weights"], np.outer(v_end, h_end))
     close(step["delta"]["weights"], 0.1 * (np.outer(v, h) - np.outer(v_end, h_end)))
     close(step["delta"]["visible_bias"], 0.1 * (v - v_end))
     close(step["delta"]["hidden_bias"], 0.1 * (h - h_end))
@@ -169,7 +169,7 @@ def test_temperature_reaches_every_lecture_command(as_json):
     close([unit["total_input"] for unit in road["units"]], [0.5, 0.5])
     close([unit["probability"] for unit in road["units"]], [1 / (1 + math.exp(-0.25))] * 2)
     step = as_json("step", *WEIGHTS, *hot, "--target", "01", "--rate", "1")
-    close(step["delta"]["weights"], (np.array(step["positive"]) - np.array(step["negative"])) / 2)
+    close(step["delta"]["weights"], (np.array(step["positive"]["weights"]) - np.array(step["negative"]["weights"])) / 2)
     rows = as_json("chain", *WEIGHTS, *hot, "--sweeps", "100")["rows"]
     close([row["probability"] for row in rows], [row["probability"] for row in table["rows"]])
 

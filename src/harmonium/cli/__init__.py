@@ -6,6 +6,7 @@ One file a command; each says what its options are and imports what is heavy onl
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import traceback
 from collections.abc import Sequence
@@ -14,23 +15,9 @@ from importlib.util import find_spec
 from typing import Any
 
 COMMANDS = (
-    "train",
-    "evaluate",
-    "diagnose",
-    "impute",
-    "score",
-    "explain",
-    "sample",
-    "reconstruct",
-    "info",
-    "data",
-    "table",
-    "chain",
-    "conditional",
-    "step",
-    "lab",
+    *("train", "evaluate", "diagnose", "impute", "score", "explain", "sample", "reconstruct", "info", "data"),
+    *("table", "chain", "conditional", "step", "lab"),
 )
-
 EXAMPLES = """\
 examples:
   harmonium train digits                                   learn real images, report the exact test likelihood
@@ -47,7 +34,9 @@ class Parser(argparse.ArgumentParser):
     """An argument parser that reports a mistake in one line."""
 
     def error(self, message: str) -> None:  # type: ignore[override]
-        self.exit(BAD_INPUT, f"{self.prog}: error: {' '.join(message.split())} (see {self.prog} --help)\n")
+        from harmonium.errors import printable
+
+        self.exit(BAD_INPUT, f"{self.prog}: error: {printable(' '.join(message.split()))} (see {self.prog} --help)\n")
 
     def _print_message(self, message: str, file: Any = None) -> None:
         (file or sys.stderr).write(message)  # argparse's own does not say when help cannot be written
@@ -70,11 +59,12 @@ def parser() -> argparse.ArgumentParser:
         module = import_module(
             f"harmonium.cli.{name}" if find_spec(f"harmonium.cli.{name}") else f"harmonium.cli.{name}_command"
         )
+        text, _, example = (module.__doc__ or "").partition("\nexample:\n")
         command = commands.add_parser(
             name,
-            help=(module.__doc__ or "").splitlines()[0],
-            description=module.__doc__,
-            epilog=module.EXAMPLE,
+            help=text.splitlines()[0],
+            description=text,
+            epilog=f"example:\n{example}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
@@ -149,27 +139,15 @@ def _outcome(arguments: Sequence[str]) -> tuple[int, str | None]:
         raise
 
 
-_MAY_BEGIN_WITH_A_MINUS = (
-    "--weights",
-    "--visible-bias",
-    "--hidden-bias",
-    "--start",
-    "--target",
-    "--given",
-    "--clamp",
-    "--temperature",
-    "--rate",
-)
+_MAY_BEGIN_WITH_A_MINUS = re.compile("--(weights|visible-bias|hidden-bias|temperature|start|target|given|clamp|rate)")
 
 
 def _joined(arguments: Sequence[str]) -> list[str]:
     """`--weights -1` as `--weights=-1`: argparse would take such a value for an option."""
     joined: list[str] = []
-    rest = iter(arguments)
-    for argument in rest:
-        if argument in _MAY_BEGIN_WITH_A_MINUS:
-            value = next(rest, None)
-            joined.append(argument if value is None else f"{argument}={value}")
+    for argument in arguments:
+        if joined and _MAY_BEGIN_WITH_A_MINUS.fullmatch(joined[-1]):
+            joined[-1] += f"={argument}"
         else:
             joined.append(argument)
     return joined

@@ -2,6 +2,9 @@
 
 The chain starts at a visible state; a sweep draws v given h, then h given v. The frequency of each configuration approaches its
 probability. The standard error allows for the chain's autocorrelation, and z is the difference in standard errors.
+
+example:
+  harmonium chain --weights "0.5 0.5; 0.5 0.5" --start 01 --sweeps 100000
 """
 
 from __future__ import annotations
@@ -12,11 +15,6 @@ from typing import Any
 from harmonium.cli.inputs import add_count, add_seed
 from harmonium.cli.output import console, print_json, print_table, records, units_text
 from harmonium.cli.small_model import add_small_model, small_model
-
-EXAMPLE = """\
-example:
-  harmonium chain --weights "0.5 0.5; 0.5 0.5" --start 01 --sweeps 100000
-"""
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:

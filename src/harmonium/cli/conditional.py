@@ -2,6 +2,10 @@
 
 For a given v: the total input S of each hidden unit, Pr{h_j=1|v} = 1/(1+e^(-S/T)), the probability of every h, and
 Pr{v,h} = Pr{h|v} Pr{v} beside the same probability from the energies; then Pr{v'|v} of every reconstruction v'.
+
+example:
+  harmonium conditional --weights "0.5 0.5; 0.5 0.5" --given v=01
+  harmonium conditional --weights "0.5 0.5; 0.5 0.5" --given h=11 --temperature 2
 """
 
 from __future__ import annotations
@@ -12,12 +16,6 @@ from typing import Any
 from harmonium.cli.output import console, print_json, print_table, records, units_text
 from harmonium.cli.small_model import add_small_model, small_model
 from harmonium.errors import InputError
-
-EXAMPLE = """\
-example:
-  harmonium conditional --weights "0.5 0.5; 0.5 0.5" --given v=01
-  harmonium conditional --weights "0.5 0.5; 0.5 0.5" --given h=11 --temperature 2
-"""
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:

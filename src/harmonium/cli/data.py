@@ -2,12 +2,18 @@
 
 Without DATA: the named sources and what each is. With DATA, a source or a file: its rows, columns and values; and how the
 columns of a table of several kinds are read.
+
+example:
+  harmonium data
+  harmonium data bars-and-stripes:3x3
+  harmonium data survey.csv --ignore id
+  harmonium data images.npz:train --binarize threshold=0.5
 """
 
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from harmonium.cli.inputs import add_binarize, add_columns, add_seed, column_choices, count_text, print_schema
 from harmonium.cli.output import console, print_json, print_table
@@ -15,14 +21,6 @@ from harmonium.errors import InputError
 
 if TYPE_CHECKING:
     from harmonium.data import Dataset
-
-EXAMPLE = """\
-example:
-  harmonium data
-  harmonium data bars-and-stripes:3x3
-  harmonium data survey.csv --ignore id
-  harmonium data images.npz:train --binarize threshold=0.5
-"""
 
 PARTS = ("train", "valid", "test")
 
@@ -69,38 +67,19 @@ def _list_sources(options: argparse.Namespace) -> None:
 
 
 def _describe(options: argparse.Namespace, dataset: Dataset) -> None:
-    import numpy as np
-
-    parts = {part: getattr(dataset, part) for part in PARTS}
-    missing = sum(int(np.isnan(rows).sum()) for rows in parts.values())
-    values = dataset.train[~np.isnan(dataset.train)]
-    smallest, largest = float(values.min()), float(values.max())
-    result: dict[str, Any] = {
-        "name": dataset.name,
-        "rows": {part: len(rows) for part, rows in parts.items()},
-        "columns": dataset.train.shape[1],
-        "column_names": dataset.columns,
-        "image_shape": dataset.image_shape,
-        "smallest": smallest,
-        "largest": largest,
-        "mean": float(values.mean()),
-        "binary": bool(((values == 0) | (values == 1)).all()),
-        "missing": missing,
-        "binarized": dataset.binarized,
-        "entropy": dataset.entropy,
-        "held_out": dataset.held_out,
-    }
+    result = dataset.describe()
     if options.json:
         print_json(result)
         return
     out = console()
     out.print(f"{dataset.name}: {result['columns']} columns; {dataset.held_out}")
-    means = [None if np.isnan(rows).all() else float(np.nanmean(rows)) for rows in parts.values()]
-    counts = [count_text(len(rows), dataset.image_shape) for rows in parts.values()]
-    print_table("", ["part", "contains", "mean value"], zip(parts, counts, means, strict=True), decimals=4, out=out)
-    kind = "zeros and ones" if result["binary"] else f"from {smallest:g} to {largest:g}, so not binary as they are"
+    counts = [count_text(count, dataset.image_shape) for count in result["rows"].values()]
+    rows = zip(result["rows"], counts, result["means"].values(), strict=True)
+    print_table("", ["part", "contains", "mean value"], rows, decimals=4, out=out)
+    kind = f"from {result['smallest']:g} to {result['largest']:g}, so not binary as they are"
+    kind = "zeros and ones" if result["binary"] else kind
     out.print(f"values: {kind}" + (f" (by {dataset.binarized})" if dataset.binarized else ""))
-    if missing:
-        out.print(f"{missing:,} cells are missing")
+    if result["missing"]:
+        out.print(f"{result['missing']:,} cells are missing")
     if dataset.entropy is not None:
         out.print(f"no model's mean log likelihood can exceed {-dataset.entropy:.6f} nats, minus the entropy of this source")

@@ -4,14 +4,16 @@ DATA's training and test rows are used if it is a named source; all rows of a fi
 rows too is left out unless --train names them. A model that was trained on a table takes tables with those columns, without
 missing cells. Chains from noise and from data must agree, tempering must find nothing that Gibbs chains do not, and so on: a
 line for each verdict, "ok" or "warning", with the figure and what to do.
+
+example:
+  harmonium diagnose runs/digits digits
+  harmonium diagnose runs/mine/model.safetensors test.npy --train train.npy --sweeps 5000 --out diagnosis
 """
 
 from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,19 +23,6 @@ from harmonium.cli.output import console, print_json, print_table, staged_progre
 
 if TYPE_CHECKING:
     import numpy as np
-    from matplotlib.figure import Figure
-
-    from harmonium.diagnostics import Diagnosis
-    from harmonium.model import RBM
-
-EXAMPLE = """\
-example:
-  harmonium diagnose runs/digits digits
-  harmonium diagnose runs/mine/model.safetensors test.npy --train train.npy --sweeps 5000 --out diagnosis
-"""
-
-MAX_TERMS = 1 << 30
-"""Rows x weights up to which the pseudo-likelihood is summed over all units: some ten seconds."""
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
@@ -51,8 +40,9 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     begun = time.monotonic()
-    from harmonium import diagnostics
+    from harmonium import diagnostics, plots
     from harmonium.diagnostics.diagnose import check_settings
+    from harmonium.likelihood.pseudo import mean_pseudo_log_likelihood
 
     # Everything is checked before the folder is made, so that a mistake leaves nothing behind.
     model = load_model(options.model)
@@ -64,11 +54,11 @@ def run(options: argparse.Namespace) -> None:
     folder = runs.new_folder("diagnosis", options.out or str(default), options.overwrite)
     with staged_progress() as progress:
         found = diagnostics.diagnose(model.rbm, held_out, train, **settings, progress=progress)
-    pictures = {
-        name: str(runs.write_picture(folder / f"{name}.png", figure, True)) for name, figure in _figures(model.rbm, found)
-    }
-    result = _to_dict(found) | {
-        "pseudo_log_likelihood": _pseudo_log_likelihood(model.rbm, held_out, options.seed),
+    pseudo = mean_pseudo_log_likelihood(model.rbm, held_out, options.seed)
+    figures = plots.diagnosis(model.rbm, found).items()
+    pictures = {name: str(runs.write_picture(folder / f"{name}.png", figure, True)) for name, figure in figures}
+    result = found.to_dict() | {
+        "pseudo_log_likelihood": pseudo and pseudo._asdict(),
         "rows": {"held_out": len(held_out), "train": None if train is None else len(train)},
         "pictures": pictures,
         "seconds": time.monotonic() - begun,
@@ -93,56 +83,6 @@ def _rows(options: argparse.Namespace, model: ModelFile) -> tuple[np.ndarray, np
     return held_out, None if np.array_equal(train, held_out) else train
 
 
-def _pseudo_log_likelihood(rbm: RBM, rows: np.ndarray, seed: int) -> dict[str, Any] | None:
-    """Its mean, summed over all units where that takes a few seconds, over one random unit a row otherwise."""
-    from harmonium.likelihood import pseudo
-
-    if rbm.visible.state_count is None:
-        return None
-    if len(rows) * rbm.weights.size <= MAX_TERMS:
-        mean, method = pseudo.pseudo_log_likelihood(rbm, rows).mean(), "sum over all units"
-    else:
-        mean, method = pseudo.stochastic_pseudo_log_likelihood(rbm, rows, seed).mean(), "estimate from one random unit a row"
-    return {"mean": float(mean), "method": f"{method}; no log likelihood, and no bound on one"}
-
-
-def _figures(rbm: RBM, found: Diagnosis) -> Iterator[tuple[str, Figure]]:
-    from harmonium import plots
-
-    yield "energies", plots.energies(found.relaxation, found.mixing)
-    yield "swap_rates", plots.swap_rates(found.swaps)
-    yield "weights", plots.weight_histograms(rbm)
-    yield "hidden_activations", plots.hidden_activations(found.hidden)
-    yield "spectrum", plots.spectrum(found.spectrum)
-
-
-def _to_dict(found: Diagnosis) -> dict[str, Any]:
-    from harmonium.diagnostics import compare_with_gibbs
-
-    def names(columns: Sequence[int]) -> list[str]:
-        return [f"h{column + 1}" for column in columns]
-
-    tempering = asdict(found.swaps)
-    del tempering["values"]
-    noise, data = compare_with_gibbs(found.swaps, found.relaxation)
-    test, train, hidden = found.accuracy, found.train_accuracy, found.hidden
-    return {
-        "verdicts": [asdict(verdict) for verdict in found.verdicts],
-        "mixing": asdict(found.mixing),
-        "tempering": tempering | {"gibbs_from_noise": asdict(noise), "gibbs_from_data": asdict(data)},
-        "free_energy_gap": found.gap and asdict(found.gap),
-        "adversarial_accuracy": asdict(test) | {"drawn": found.drawn},
-        "adversarial_accuracy_on_training_rows": train and asdict(train),
-        "privacy_loss": train and test.accuracy - train.accuracy,
-        "hidden_units": {
-            "activity": hidden.activity.mean(axis=0),
-            **{kind: names(getattr(hidden, kind)) for kind in ("dead", "saturated", "indifferent")},
-            "doubles": [names(pair) for pair in hidden.doubles],
-        },
-        "spectrum": asdict(found.spectrum),
-    }
-
-
 def _print(result: dict[str, Any], folder: Path) -> None:
     out = console()
     verdicts = result["verdicts"]
@@ -151,7 +91,8 @@ def _print(result: dict[str, Any], folder: Path) -> None:
     print_table("", ["", "diagnosis", "figures"], rows, bold=warnings, out=out)
     pseudo = result["pseudo_log_likelihood"]
     if pseudo is not None:
-        out.print(f"pseudo-log-likelihood {pseudo['mean']:.3f} nats/example ({pseudo['method']})")
+        caveat = "no log likelihood, and no bound on one"
+        out.print(f"pseudo-log-likelihood {pseudo['mean']:.3f} nats/example ({pseudo['method']}; {caveat})")
     if result["free_energy_gap"] is None:
         out.print("no training rows apart from the held-out ones: overfitting is not judged (--train names a file of them)")
     pictures = ", ".join(Path(file).name for file in result["pictures"].values())

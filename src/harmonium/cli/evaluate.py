@@ -6,6 +6,11 @@ observed cells count.
 
 ln Z is enumerated where that takes some ten seconds, and otherwise bracketed by annealed importance sampling (AIS) forwards
 and in reverse: the interval printed is the 95 % interval of the mean, and contains both estimates with their errors.
+
+example:
+  harmonium evaluate runs/digits digits
+  harmonium evaluate runs/mine/model.safetensors rows.npy --binarize threshold=0.5 --json
+  mpirun -n 4 harmonium evaluate runs/large mnist --seconds 300 --precision 0.05 --distributed
 """
 
 from __future__ import annotations
@@ -26,13 +31,6 @@ if TYPE_CHECKING:
     from harmonium.likelihood import LogLikelihood
     from harmonium.model import RBM
     from harmonium.units import Units
-
-EXAMPLE = """\
-example:
-  harmonium evaluate runs/digits digits
-  harmonium evaluate runs/mine/model.safetensors rows.npy --binarize threshold=0.5 --json
-  mpirun -n 4 harmonium evaluate runs/large mnist --seconds 300 --precision 0.05 --distributed
-"""
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:

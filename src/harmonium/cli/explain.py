@@ -3,21 +3,19 @@
 A row is the likelier the lower its free energy F, and -F is a sum: a part of the visible cells by themselves, and a term of
 each hidden unit, ln(1 + e^S) of its total input S if it is binary. A unit's contribution is its term minus that at an average
 row; a cell's part in it is by how much its value moves S. Missing cells are first filled with their most probable values.
+
+example:
+  harmonium explain runs/survey survey.csv --row 12
+  harmonium explain runs/survey survey.csv --row 12 --units 3 --cells 5
 """
 
 from __future__ import annotations
 
 import argparse
 
-from harmonium.cli.inputs import add_count, add_model_and_table, add_seed, load_model, load_table
+from harmonium.cli.inputs import add_count, add_model_and_table, add_seed, load_model
 from harmonium.cli.output import cell_text, console, print_json
 from harmonium.errors import InputError
-
-EXAMPLE = """\
-example:
-  harmonium explain runs/survey survey.csv --row 12
-  harmonium explain runs/survey survey.csv --row 12 --units 3 --cells 5
-"""
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
@@ -34,7 +32,7 @@ def run(options: argparse.Namespace) -> None:
     row = _checks.integer(options.row, "--row")
     most_units, most_cells = _checks.integer(options.units, "--units"), _checks.integer(options.cells, "--cells", 0)
     model = load_model(options.model)
-    frame = load_table(options.table, model)
+    frame = model.read_table(options.table)
     if row > len(frame):
         raise InputError(f"--row {row}: the table has {len(frame)} rows")
     found = tabular.explain(model.rbm, model.schema, frame, row - 1, average=model.base_rate, seed=options.seed)

@@ -4,6 +4,11 @@ Each missing cell gets its most probable value given the row's observed cells (r
 of that value (real columns a standard deviation). With --draws N it is drawn instead, N times: N tables one after the other,
 numbered by a first column `draw`, whose differences say how uncertain the cells are (multiple imputation). Of an array
 --out may write one too, .npy: [rows, columns], of draws [draws, rows, columns].
+
+example:
+  harmonium impute runs/survey survey.csv --out completed.csv
+  harmonium impute runs/survey survey.csv --draws 20 --out imputations.csv
+  harmonium impute runs/images holes.npy --out filled.npy
 """
 
 from __future__ import annotations
@@ -12,7 +17,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from harmonium.cli import runs
-from harmonium.cli.inputs import add_count, add_model_and_table, add_seed, load_model, load_table
+from harmonium.cli.inputs import add_count, add_model_and_table, add_seed, load_model
 from harmonium.cli.output import (
     TABLES,
     add_out,
@@ -27,13 +32,6 @@ from harmonium.cli.output import (
 
 if TYPE_CHECKING:
     import numpy as np
-
-EXAMPLE = """\
-example:
-  harmonium impute runs/survey survey.csv --out completed.csv
-  harmonium impute runs/survey survey.csv --draws 20 --out imputations.csv
-  harmonium impute runs/images holes.npy --out filled.npy
-"""
 
 MAX_CELLS = 30
 """Cells that are printed."""
@@ -58,7 +56,7 @@ def run(options: argparse.Namespace) -> None:
     check_out(options, TABLES if io.is_table_file(options.table) else (".npy", *TABLES))
     _checks.integer(options.draws, "--draws", 0)
     model = load_model(options.model)
-    frame = load_table(options.table, model)
+    frame = model.read_table(options.table)
     settings = {"method": options.method, "sweeps": options.sweeps, "seed": options.seed}
     found = tabular.impute(model.rbm, model.schema, frame, options.draws, **settings)
     columns = _stack([drawn.columns for drawn in found.draws]) if found.draws else found.table.columns

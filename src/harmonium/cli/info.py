@@ -1,6 +1,9 @@
 """show what a model file contains
 
 The layers, the size of the weights and biases, the data it was trained on and with what settings, as far as the file says.
+
+example:
+  harmonium info runs/digits
 """
 
 from __future__ import annotations
@@ -11,11 +14,6 @@ from typing import Any
 
 from harmonium.cli.inputs import add_model, load_model
 from harmonium.cli.output import console, plain, print_json, print_table
-
-EXAMPLE = """\
-example:
-  harmonium info runs/digits
-"""
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:

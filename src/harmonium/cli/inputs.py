@@ -92,6 +92,12 @@ class ModelFile:
 
         return tabular.schema_of(self.rbm, self.description)
 
+    def read_table(self, location: str) -> Frame:
+        """The table, with the columns of the schema."""
+        from harmonium import io, tabular
+
+        return io.read_frame(location) if self.is_of_table else tabular.read_by_position(location, self.rbm, self.schema)
+
     @property
     def image_shape(self) -> tuple[int, int] | None:
         """(height, width) of a row as a picture, if the file has a shape that fits its columns."""
@@ -138,38 +144,6 @@ def load_rows(location: str, options: argparse.Namespace, model: ModelFile, miss
 def count_text(count: int, image_shape: tuple[int, int] | None) -> str:
     """A number of rows in words; rows of an array with three axes are images."""
     return f"{count:,} rows" if image_shape is None else f"{count:,} images of {image_shape[0]} x {image_shape[1]}"
-
-
-def load_table(location: str, model: ModelFile) -> Frame:
-    """The table, with the columns of the model's schema.
-
-    For a model that was not trained on a table it may have those columns, by name or in order, or all of the model's; an
-    array has the model's.
-
-    Raises:
-        InputError: it cannot be read so.
-    """
-    import numpy as np
-
-    from harmonium import io
-    from harmonium.io.frames import numbers_in
-
-    rbm, schema = model.rbm, model.schema
-    if model.is_of_table:
-        return io.read_frame(location)
-    if io.is_table_file(location):
-        frame = io.read_frame(location)
-        names = [column.name for column in schema.columns]
-        if set(names) <= set(frame.columns):
-            return frame
-        if len(frame.columns) == len(names):
-            return io.Frame(dict(zip(names, frame.columns.values(), strict=True)))
-        if len(frame.columns) != rbm.visible.size:
-            return frame  # encoding it says which columns it lacks
-        rows = np.stack([numbers_in(cells, name) for name, cells in frame.columns.items()], axis=1)
-    else:
-        rows = io.read_table(location, missing=True).values
-    return io.Frame(schema.decode(rbm.visible.check(rows, location, missing=True)))
 
 
 def column_choices(options: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:

@@ -2,6 +2,10 @@
 
 The lecture hands-on: every configuration of a small model, its chain, its learning, and real images learned live. The page is
 served to this computer alone, and it needs no network.
+
+example:
+  harmonium lab
+  harmonium lab runs/digits --port 9000 --no-browser
 """
 
 from __future__ import annotations
@@ -12,12 +16,6 @@ import sys
 
 from harmonium.cli.inputs import add_model
 from harmonium.errors import InputError
-
-EXAMPLE = """\
-example:
-  harmonium lab
-  harmonium lab runs/digits --port 9000 --no-browser
-"""
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     import numpy as np
     from matplotlib.figure import Figure
     from rich.console import Console
-    from rich.progress import TaskID
 
     from harmonium.units import Units
 
@@ -79,14 +78,14 @@ def staged_progress() -> Iterator[Callable[[str, float], None]]:
 
     columns = (BarColumn(bar_width=24), TextColumn("{task.description}"), TimeRemainingColumn(compact=True), TextColumn("left"))
     with Progress(*columns, console=console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as progress:
-        tasks: dict[str, TaskID] = {}
+        task, current = progress.add_task("", total=1.0), ""
 
         def report(stage: str, fraction: float) -> None:
-            if stage not in tasks or (progress.tasks[tasks[stage]].finished and fraction < 1):
-                for task in tasks.values():
-                    progress.update(task, visible=False)
-                tasks[stage] = progress.add_task(stage, total=1.0)
-            progress.update(tasks[stage], completed=fraction)
+            nonlocal current
+            if stage != current:
+                progress.reset(task)  # the time left is that of the stage
+                current = stage
+            progress.update(task, description=stage, completed=fraction)
 
         yield report
 

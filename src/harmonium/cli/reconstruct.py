@@ -4,6 +4,9 @@ Prints the probability of reconstructing each row, ln Pr{v'=v|v} = ln sum_h Pr{v
 be summed over; --out writes E[v'|v], the mean over --draws draws of h, as .npy or as a picture beside the data (.png).
 A model that was trained on a table takes tables with those columns, without missing cells, and --out writes them, .csv or
 .parquet: the most probable value of each cell, of real columns the mean.
+
+example:
+  harmonium reconstruct runs/digits digits --out reconstructions.png
 """
 
 from __future__ import annotations
@@ -13,11 +16,6 @@ from typing import Any
 
 from harmonium.cli.inputs import add_count, add_model_and_data, add_seed, load_model, load_rows
 from harmonium.cli.output import ARRAYS, TABLES, add_out, check_out, console, print_json, write_array_or_picture, write_table
-
-EXAMPLE = """\
-example:
-  harmonium reconstruct runs/digits digits --out reconstructions.png
-"""
 
 MAX_PICTURES = 64
 """Rows in a picture."""

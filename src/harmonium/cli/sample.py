@@ -3,30 +3,22 @@
 By Gibbs sampling: each draw is the end of a chain of its own, --sweeps sweeps long; with --exact by enumeration, without
 a chain. Without --out the draws are printed, a line each; --out writes .npy or a picture (.png). A model that was trained
 on a table draws rows of that table, and --out writes .csv or .parquet.
-"""
 
-from __future__ import annotations
-
-import argparse
-import re
-import sys
-from typing import TYPE_CHECKING, Any
-
-from harmonium.cli.inputs import ModelFile, add_count, add_model, add_seed, load_model
-from harmonium.cli.output import ARRAYS, TABLES, add_out, check_out, print_json, units_text, write_array_or_picture, write_table
-from harmonium.errors import InputError, printable
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from harmonium.units import Units
-
-EXAMPLE = """\
 example:
   harmonium sample runs/digits --count 100 --out fantasies.png
   harmonium sample runs/digits --clamp v1..v32=0 --sweeps 500 --out lower_half.npy
   harmonium sample runs/survey --clamp "region=north, age=30" --count 1000 --out rows.csv
 """
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any
+
+from harmonium.cli.inputs import ModelFile, add_count, add_model, add_seed, load_model
+from harmonium.cli.output import ARRAYS, TABLES, add_out, check_out, print_json, units_text, write_array_or_picture, write_table
+from harmonium.errors import InputError, printable
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
@@ -65,8 +57,7 @@ def _draw_array(options: argparse.Namespace, model: ModelFile, method: str) -> t
             raise InputError("--exact draws all visible units; leave out --clamp, or use Gibbs sampling")
         v = exact.sample(model.rbm, options.count, options.seed)
     else:
-        clamp = None if options.clamp is None else _parse_clamp(visible, options.clamp)
-        v = hm.sample(model.rbm, options.count, options.seed, clamp=clamp, sweeps=options.sweeps)
+        v = hm.sample(model.rbm, options.count, options.seed, clamp=options.clamp, sweeps=options.sweeps)
     if options.out is None:
         lines = units_text(visible, v)
         return {"samples": v if None in visible.unit_symbols else lines}, lines
@@ -90,37 +81,3 @@ def _draw_table(options: argparse.Namespace, model: ModelFile, _method: str) -> 
         return {"given": given, "file": write_table(options, drawn.columns)}, []
     samples = {name: plain_cells(cells) for name, cells in drawn.columns.items()}
     return {"given": given, "samples": samples}, csv_of(drawn.columns).decode().splitlines()
-
-
-def _parse_clamp(units: Units, text: str) -> np.ndarray:
-    """The values to hold `[V]`, NaN where free: a pattern such as `1??0`, or `v1=1,v3=0` or `v1..v8=0`.
-
-    Raises:
-        InputError: the text is neither, or has units or values that there are not.
-    """
-    import numpy as np
-
-    values = np.full(units.size, np.nan)
-    if "=" not in text:
-        cleaned = text.replace(" ", "").replace(",", "")
-        # A free unit is read as if it were in its first state.
-        first = [(symbols or "?")[0] for symbols in units.unit_symbols] + list(cleaned[len(units.unit_symbols) :])
-        filled = [own if character == "?" else character for character, own in zip(cleaned, first, strict=False)]
-        state = units.read("".join(filled), "--clamp")
-        is_clamped = np.repeat([character != "?" for character in cleaned], np.diff(units.boundaries))
-        return np.where(is_clamped, state, np.nan)
-    for part in filter(None, text.replace(" ", ",").split(",")):
-        match = re.fullmatch(r"v(\d+)(?:\.\.v(\d+))?=(\S+)", part)
-        if not match:
-            raise InputError(f"--clamp {part!r}: write v1=1,v3=0 or v1..v8=0 (v1 is the first unit), or a pattern 1??0")
-        start, last = int(match[1]), int(match[2] or match[1])
-        if not 1 <= start <= last <= units.size:
-            raise InputError(f"--clamp {part!r}: the visible units are v1 to v{units.size}")
-        try:
-            value = float(match[3])
-        except ValueError:
-            value = np.nan
-        if np.isnan(value):  # which would set the unit free
-            raise InputError(f"--clamp {part!r}: {match[3]!r} is not a number")
-        values[start - 1 : last] = value
-    return values

@@ -4,6 +4,10 @@ A row's score is ln p of its observed cells, in nats (real columns counted in st
 enumerated it is ln p + ln Z, which ranks rows alike. A cell's surprisal is -ln p(cell | the row's other cells): large where a
 value does not go with the rest of its row. Rows with missing cells say less, and so tend to be likelier.
 --out writes all rows in the table's order: score, standard error, and the surprisal of each cell.
+
+example:
+  harmonium score runs/survey survey.csv
+  harmonium score runs/survey survey.csv --top 50 --out scores.csv
 """
 
 from __future__ import annotations
@@ -11,14 +15,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from harmonium.cli.inputs import add_count, add_model_and_table, add_seed, load_model, load_table
+from harmonium.cli.inputs import add_count, add_model_and_table, add_seed, load_model
 from harmonium.cli.output import TABLES, add_out, cell_text, check_out, console, print_json, print_table, write_table
-
-EXAMPLE = """\
-example:
-  harmonium score runs/survey survey.csv
-  harmonium score runs/survey survey.csv --top 50 --out scores.csv
-"""
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
@@ -30,38 +28,29 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    import numpy as np
-
     from harmonium import _checks, tabular
 
     check_out(options, TABLES)
     top, most = _checks.integer(options.top, "--top", 0), _checks.integer(options.cells, "--cells", 0)
     model = load_model(options.model)
-    frame = load_table(options.table, model)
+    frame = model.read_table(options.table)
     found = tabular.log_prob(model.rbm, model.schema, frame, seed=options.seed)
-    scores, names = found.rows, list(found.surprise)
-    surprisal = np.stack(list(found.surprise.values()), axis=1)
-    rows = []
-    for row in np.argsort(scores.value, kind="stable")[:top]:
-        order = [unit for unit in np.argsort(-np.nan_to_num(surprisal[row], nan=-np.inf)) if not np.isnan(surprisal[row, unit])]
+    scores = found.rows
+    rows: list[dict[str, Any]] = []
+    for row in found.unlikeliest(top):
+        observed = found.surprising(row)
         cells = [
             {
-                "column": names[unit],
-                "value": frame.columns[names[unit]][row],
-                "surprisal": surprisal[row, unit],
-                "expected": found.expected[names[unit]][row],
+                "column": name,
+                "value": frame.columns[name][row],
+                "surprisal": found.surprise[name][row],
+                "expected": found.expected[name][row],
             }
-            for unit in order[:most]
+            for name in observed[:most]
         ]
-        rows.append(
-            {
-                "row": int(row) + 1,
-                "score": float(scores.value[row]),
-                "standard_error": scores.error[row],
-                "missing": len(names) - len(order),
-                "cells": cells,
-            }
-        )
+        value, error = float(scores.value[row]), float(scores.error[row])
+        missing = len(found.surprise) - len(observed)
+        rows.append({"row": row + 1, "score": value, "standard_error": error, "missing": missing, "cells": cells})
     result: dict[str, Any] = {
         "rows": len(frame),
         "score": "ln p + ln Z" if scores.log_partition is None else "ln p",

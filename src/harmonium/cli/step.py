@@ -3,6 +3,11 @@
 delta w_ij = rate / T * (<v_i h_j>_v - <v_i h_j>_vh): the positive term with v held at the target (or at the rows of --data),
 the negative term under the whole joint distribution, exact or estimated. cd-K counts sampled states, as in the lecture's
 vector form v h^T - v' h'^T. With --steps the two terms are the last step's and delta is the sum of all.
+
+example:
+  harmonium step --weights "0.5 0.5; 0.5 0.5" --target 01 --rate 0.1 --freeze-biases
+  harmonium step --weights "0.5 0.5; 0.5 0.5" --target 01 --rate 0.1 --estimator cd-1 --seed 3
+  harmonium step --weights "1 0; 0 1; 0 -1; -1 0" --data bars-and-stripes:2x2 --rate 0.5 --steps 500
 """
 
 from __future__ import annotations
@@ -21,13 +26,6 @@ if TYPE_CHECKING:
 
     from harmonium.lecture import Step
     from harmonium.model import RBM
-
-EXAMPLE = """\
-example:
-  harmonium step --weights "0.5 0.5; 0.5 0.5" --target 01 --rate 0.1 --freeze-biases
-  harmonium step --weights "0.5 0.5; 0.5 0.5" --target 01 --rate 0.1 --estimator cd-1 --seed 3
-  harmonium step --weights "1 0; 0 1; 0 -1; -1 0" --data bars-and-stripes:2x2 --rate 0.5 --steps 500
-"""
 
 MAX_WEIGHTS = 256
 """Of a model with more weights the terms are not printed one by one."""
@@ -83,7 +81,7 @@ def run(options: argparse.Namespace) -> None:
     if options.json:
         print_json(result)
         return
-    _print_terms(result, steps)
+    _print_terms(result, steps[-1].after)
     if steps[-1].delta.weights.size <= MAX_WEIGHTS and result["before"]["complete"]:
         _print_tables(result["before"], result["after"])
     what = f"v={options.target}" if options.target else f"v, geometric mean over {len(rows):,} rows"
@@ -96,23 +94,16 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _to_dict(rbm: RBM, steps: list[Step], before: tuple[float, float], temperature: float) -> dict[str, Any]:
+    import jax
     import numpy as np
 
     from harmonium import lecture
 
-    def biases(model: RBM) -> dict[str, np.ndarray]:
-        return {layer: np.asarray(getattr(model, layer).bias) for layer in ("visible", "hidden")}
-
     last = steps[-1]
     result: dict[str, Any] = {
-        "positive": last.positive.weights,
-        "negative": last.negative.weights,
-        "positive_bias": biases(last.positive),
-        "negative_bias": biases(last.negative),
-        "delta": {
-            "weights": sum(step.delta.weights for step in steps),
-            **{f"{layer}_bias": sum(biases(step.delta)[layer] for step in steps) for layer in ("visible", "hidden")},
-        },
+        "positive": _parameters(last.positive),
+        "negative": _parameters(last.negative),
+        "delta": _parameters(jax.tree.map(lambda *parts: sum(parts), *(step.delta for step in steps))),
         "probability_before": np.exp(before[0]),
         "probability_after": np.exp(last.log_probability),
         "reconstruction_before": np.exp(before[1]),
@@ -127,33 +118,36 @@ def _to_dict(rbm: RBM, steps: list[Step], before: tuple[float, float], temperatu
     }
     if last.trace is not None:
         layers = (rbm.visible, rbm.hidden, rbm.visible, rbm.hidden)
-        texts = [units_text(units, states) for units, states in zip(layers, last.trace, strict=True)]
         names = ("v", "h", "v_reconstructed", "h_reconstructed")
-        result["trace"] = {name: states[0] if len(states) == 1 else states for name, states in zip(names, texts, strict=True)}
+        result["trace"] = {
+            name: units_text(units, states) for name, units, states in zip(names, layers, last.trace, strict=True)
+        }
     return result
 
 
-def _print_terms(result: dict[str, Any], steps: list[Step]) -> None:
+def _parameters(rbm: RBM) -> dict[str, np.ndarray]:
+    return {"weights": rbm.weights, "visible_bias": rbm.visible.bias, "hidden_bias": rbm.hidden.bias}  # type: ignore[attr-defined]
+
+
+def _print_terms(result: dict[str, Any], after: RBM) -> None:
     import numpy as np
 
-    last, delta = steps[-1], result["delta"]["weights"]
-    if last.trace is not None and len(last.trace[0]) <= MAX_TRACE:
-        columns = [[states] if isinstance(states, str) else states for states in result["trace"].values()]
-        print_table("Sampled states", ["v", "h", "v'", "h'"], zip(*columns, strict=True))
-    if delta.size > MAX_WEIGHTS:
-        console().print(f"{delta.size:,} weights changed by {np.abs(delta).max():.6g} at most\n")
+    trace, count, size = result.get("trace"), len(result["steps"]), after.weights.size
+    if trace is not None and len(trace["v"]) <= MAX_TRACE:
+        print_table("Sampled states", ["v", "h", "v'", "h'"], zip(*trace.values(), strict=True))
+    if size > MAX_WEIGHTS:
+        console().print(f"{size:,} weights changed by {np.abs(result['delta']['weights']).max():.6g} at most\n")
         return
-    rows = []
-    for i, j in np.ndindex(*delta.shape):
-        name = f"w{i + 1}{j + 1}" if max(delta.shape) < 10 else f"w{i + 1},{j + 1}"
-        arrays = (result["positive"], result["negative"], delta, last.after.weights)
-        rows.append([name, *(array[i, j] for array in arrays)])
-    for letter, layer in (("a", "visible"), ("b", "hidden")):
-        after = np.asarray(getattr(last.after, layer).bias)
-        columns = [result["positive_bias"][layer], result["negative_bias"][layer], result["delta"][f"{layer}_bias"], after]
-        rows += [[f"{letter}{i + 1}", *numbers] for i, numbers in enumerate(zip(*columns, strict=True))]
-    title = "One step" if len(steps) == 1 else f"{len(steps):,} steps (the terms are the last one's)"
-    print_table(title, ["parameter", "positive term", "negative term", "delta", "after"], rows, breaks=[delta.size - 1])
+    comma = "" if max(after.weights.shape) < 10 else ","
+    names = {
+        "weights": [f"w{i + 1}{comma}{j + 1}" for i, j in np.ndindex(*after.weights.shape)],
+        "visible_bias": [f"a{i + 1}" for i in range(after.visible.size)],
+        "hidden_bias": [f"b{j + 1}" for j in range(after.hidden.size)],
+    }
+    parts = (result["positive"], result["negative"], result["delta"], _parameters(after))
+    rows = [row for kind in names for row in zip(names[kind], *(np.ravel(part[kind]) for part in parts), strict=True)]
+    title = "One step" if count == 1 else f"{count:,} steps (the terms are the last one's)"
+    print_table(title, ["parameter", "positive term", "negative term", "delta", "after"], rows, breaks=[size - 1])
 
 
 def _print_tables(before: dict[str, Any], after: dict[str, Any]) -> None:

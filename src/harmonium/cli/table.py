@@ -2,6 +2,10 @@
 
 E is the model's energy, the factor is e^(-E/T), and the probability is the factor divided by Z, the sum of all factors. Of a
 model with more than 4,096 configurations the most probable ones are listed.
+
+example:
+  harmonium table --weights "0.5 0.5; 0.5 0.5"
+  harmonium table --weights "1 -1; 0.5 2" --visible-bias "0 0.5" --temperature 2 --json
 """
 
 from __future__ import annotations
@@ -15,12 +19,6 @@ from harmonium.cli.small_model import add_small_model, small_model
 if TYPE_CHECKING:
     from harmonium.lecture import Table
     from harmonium.model import RBM
-
-EXAMPLE = """\
-example:
-  harmonium table --weights "0.5 0.5; 0.5 0.5"
-  harmonium table --weights "1 -1; 0.5 2" --visible-bias "0 0.5" --temperature 2 --json
-"""
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:

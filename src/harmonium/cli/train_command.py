@@ -14,6 +14,14 @@ checkpoint, bit for bit as if it had not been stopped.
 Several processes work as one: --processes N starts them on this machine; under Slurm, Open MPI and Kubernetes they find each
 other, and elsewhere each is told by --coordinator, --process-id and --process-count. Rows and chains of an update, by default
 200 a device, are shared among all devices.
+
+example:
+  harmonium train digits
+  harmonium train bars-and-stripes:3x3 --hidden 8
+  harmonium train survey.csv --as income=real --as region=categorical --ignore id
+  harmonium train images.npy --hidden 500 --binarize threshold=0.5 --minutes 10 --out runs/mine
+  harmonium train --resume runs/mine
+  harmonium train images.npy --hidden 2000 --minutes 600 --processes 4
 """
 
 from __future__ import annotations
@@ -27,16 +35,6 @@ from harmonium.cli.cluster import Place
 from harmonium.cli.inputs import add_columns, add_seed, number
 from harmonium.cli.small_model import EVERY_KIND
 from harmonium.cli.training_settings import DEFAULT_MINUTES
-
-EXAMPLE = """\
-example:
-  harmonium train digits
-  harmonium train bars-and-stripes:3x3 --hidden 8
-  harmonium train survey.csv --as income=real --as region=categorical --ignore id
-  harmonium train images.npy --hidden 500 --binarize threshold=0.5 --minutes 10 --out runs/mine
-  harmonium train --resume runs/mine
-  harmonium train images.npy --hidden 2000 --minutes 600 --processes 4
-"""
 
 CHECKPOINT_MINUTES = 5.0
 PRECISIONS = ("auto", "float32", "bf16")

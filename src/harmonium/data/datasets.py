@@ -50,6 +50,27 @@ class Dataset:
     binarized: str | None = None
     schema: Schema | None = None
 
+    def describe(self) -> dict[str, Any]:
+        """What is known of the rows, for JSON: their number, mean and range, and the fields that are no rows."""
+        parts = {part: getattr(self, part) for part in ("train", "valid", "test")}
+        values = self.train[~np.isnan(self.train)]
+        return {
+            "name": self.name,
+            "rows": {part: len(rows) for part, rows in parts.items()},
+            "means": {part: None if np.isnan(rows).all() else float(np.nanmean(rows)) for part, rows in parts.items()},
+            "columns": self.train.shape[1],
+            "column_names": self.columns,
+            "image_shape": self.image_shape,
+            "smallest": float(values.min()),
+            "largest": float(values.max()),
+            "mean": float(values.mean()),
+            "binary": bool(((values == 0) | (values == 1)).all()),
+            "missing": sum(int(np.isnan(rows).sum()) for rows in parts.values()),
+            "binarized": self.binarized,
+            "entropy": self.entropy,
+            "held_out": self.held_out,
+        }
+
 
 @dataclass(frozen=True)
 class Source:

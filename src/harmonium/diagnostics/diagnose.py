@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
@@ -18,7 +18,7 @@ from harmonium.diagnostics.mixing import Mixing, mixing
 from harmonium.diagnostics.overfitting import FreeEnergyGap, free_energy_gap
 from harmonium.diagnostics.relaxation import MIN_SWEEPS, Relaxation, relaxation
 from harmonium.diagnostics.spectrum import Spectrum, spectrum
-from harmonium.diagnostics.swaps import Swaps, agreement, swaps
+from harmonium.diagnostics.swaps import Swaps, agreement, compare_with_gibbs, swaps
 from harmonium.model import RBM
 from harmonium.random import key_of
 from harmonium.samplers import gibbs
@@ -59,6 +59,32 @@ class Diagnosis:
         if self.train_accuracy is not None:
             verdicts.append(privacy_loss(self.accuracy, self.train_accuracy))
         return [*verdicts, self.hidden.verdict, self.spectrum.verdict]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Names and figures, for JSON: numbers, arrays, lists and dictionaries. Hidden units are called h1, h2, ..."""
+
+        def names(columns: Sequence[int]) -> list[str]:
+            return [f"h{column + 1}" for column in columns]
+
+        tempering = asdict(self.swaps)
+        del tempering["values"]
+        noise, data = compare_with_gibbs(self.swaps, self.relaxation)
+        test, train, hidden = self.accuracy, self.train_accuracy, self.hidden
+        return {
+            "verdicts": [asdict(verdict) for verdict in self.verdicts],
+            "mixing": asdict(self.mixing),
+            "tempering": tempering | {"gibbs_from_noise": asdict(noise), "gibbs_from_data": asdict(data)},
+            "free_energy_gap": self.gap and asdict(self.gap),
+            "adversarial_accuracy": asdict(test) | {"drawn": self.drawn},
+            "adversarial_accuracy_on_training_rows": train and asdict(train),
+            "privacy_loss": train and test.accuracy - train.accuracy,
+            "hidden_units": {
+                "activity": hidden.activity.mean(axis=0),
+                **{kind: names(getattr(hidden, kind)) for kind in ("dead", "saturated", "indifferent")},
+                "doubles": [names(pair) for pair in hidden.doubles],
+            },
+            "spectrum": asdict(self.spectrum),
+        }
 
 
 def diagnose(

@@ -11,7 +11,7 @@ sklearn.neural_network.BernoulliRBM.score_samples (the estimate from one random 
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -23,6 +23,8 @@ from harmonium.exact.values import float64
 from harmonium.model import RBM
 from harmonium.units import Units
 
+MAX_TERMS = 1 << 30
+"""Rows x weights up to which the pseudo-likelihood is summed over all units: some ten seconds."""
 BLOCK_ELEMENTS = 1 << 18
 """Rows x hidden units in one block: 2 MiB in float64, a few of which are alive at once."""
 
@@ -120,3 +122,23 @@ def _log_conditional(rbm: RBM, energies: Any, inputs: Any, digits: Any, unit: An
         change = rbm.hidden.log_normalizer(moved) - energies[unit, other] - kept
         log_sum = jnp.logaddexp(log_sum, jnp.where(other < counts[unit], change, -jnp.inf))
     return -log_sum
+
+
+class PseudoLogLikelihood(NamedTuple):
+    """The mean pseudo-log-likelihood (nats per example; no log likelihood, and no bound on one), and its method."""
+
+    mean: float
+    method: str
+
+
+def mean_pseudo_log_likelihood(rbm: RBM, v: Any, seed: int = 0) -> PseudoLogLikelihood | None:
+    """Its mean over rows `v [n, V]`, None where a unit's states cannot be listed.
+
+    All units are summed over where that takes some ten seconds; otherwise it is estimated from one random unit a row.
+    """
+    if rbm.visible.state_count is None:
+        return None
+    if len(v) * rbm.weights.size <= MAX_TERMS:
+        return PseudoLogLikelihood(float(pseudo_log_likelihood(rbm, v).mean()), "sum over all units")
+    mean = float(stochastic_pseudo_log_likelihood(rbm, v, seed).mean())
+    return PseudoLogLikelihood(mean, "estimate from one random unit a row")

@@ -55,6 +55,15 @@ class Scored(NamedTuple):
     surprise: dict[str, np.ndarray]
     expected: dict[str, np.ndarray]
 
+    def unlikeliest(self, count: int) -> list[int]:
+        """The indices of so many rows, the unlikeliest first."""
+        return np.argsort(self.rows.value, kind="stable")[:count].tolist()
+
+    def surprising(self, row: int) -> list[str]:
+        """The columns of a row's observed cells, the most surprising first."""
+        observed = {name: nats[row] for name, nats in self.surprise.items() if not np.isnan(nats[row])}
+        return sorted(observed, key=lambda name: -observed[name])
+
 
 class HiddenContribution(NamedTuple):
     """What one hidden unit says of a row.
@@ -151,6 +160,30 @@ def load(path: str | PathLike[str]) -> tuple[RBM, Schema]:
     """The machine and the schema of a model file; raises as `harmonium.load` and `schema_of`."""
     rbm, _, description = io.load_described(path)
     return rbm, schema_of(rbm, description)
+
+
+def read_by_position(location: str, rbm: RBM, schema: Schema) -> Frame:
+    """The table in a file for a model that was not trained on one, with the columns of `schema`.
+
+    The file has those columns, by name or in order, or all columns of the model; an array has the model's.
+
+    Raises:
+        OSError: it cannot be read.
+        InputError: it is no table, or its values are outside the units' domain.
+    """
+    if io.is_table_file(location):
+        frame = io.read_frame(location)
+        names = [column.name for column in schema.columns]
+        if set(names) <= set(frame.columns):
+            return frame
+        if len(frame.columns) == len(names):
+            return Frame(dict(zip(names, frame.columns.values(), strict=True)))
+        if len(frame.columns) != rbm.visible.size:
+            return frame  # encoding it says which columns it lacks
+        rows = np.stack([numbers_in(cells, name) for name, cells in frame.columns.items()], axis=1)
+    else:
+        rows = io.read_table(location, missing=True).values
+    return Frame(schema.decode(rbm.visible.check(rows, location, missing=True)))
 
 
 def impute(
