@@ -40,7 +40,7 @@ def test_the_zero_sum_gauge_changes_no_difference_of_free_energies(visible, hidd
     v = rows(visible)
     np.testing.assert_allclose(differences(fixed, v), differences(rbm, v), atol=1e-10)
     for layer, weights in ((fixed.visible, fixed.weights), (fixed.hidden, fixed.weights.T)):
-        sums = np.add.reduceat(np.c_[np.asarray(layer.linear), weights], layer.boundaries[:-1], axis=0)
+        sums = np.add.reduceat(np.c_[np.asarray(layer.bias), weights], layer.boundaries[:-1], axis=0)
         categorical = [table is not None and table.shape[1] > 1 for table in layer.unit_tables]
         np.testing.assert_allclose(sums[categorical], 0, atol=1e-12)
     # One more time changes nothing, whatever the gauge the machine came in.
@@ -49,7 +49,7 @@ def test_the_zero_sum_gauge_changes_no_difference_of_free_energies(visible, hidd
     )
     again = hm.gauge.zero_sum(other)
     np.testing.assert_allclose(again.weights, fixed.weights, atol=1e-12)
-    np.testing.assert_allclose(again.visible.linear, fixed.visible.linear, atol=1e-12)
+    np.testing.assert_allclose(again.visible.bias, fixed.visible.bias, atol=1e-12)
 
 
 def test_a_constant_on_all_columns_of_a_unit_is_no_change_of_the_distribution():

@@ -56,7 +56,7 @@ def _zero_sum_of_visible(rbm: RBM) -> RBM:
     constant = rbm.visible.gauge(rbm.weights.T).T
     # One column of every unit is 1, so any state sends the same.
     hidden = rbm.hidden.add_field(rbm.visible.zero_state @ constant)
-    return RBM(rbm.visible.add_field(-rbm.visible.gauge(rbm.visible.linear)), hidden, rbm.weights - constant)
+    return RBM(rbm.visible.add_field(-rbm.visible.gauge(rbm.visible.bias)), hidden, rbm.weights - constant)
 
 
 @_on_host
@@ -112,5 +112,5 @@ def _each_kind(units: Units, kind: type[Units], make: Callable[[Any], Units], c:
         layers, centers, scales = zip(*parts, strict=True)
         return Mixed(layers), jnp.concatenate(centers), jnp.concatenate(scales)
     if isinstance(units, kind):
-        return make(units.linear), np.full(units.size, c), np.full(units.size, s)
+        return make(units.bias), np.full(units.size, c), np.full(units.size, s)
     return units, np.zeros(units.size), np.ones(units.size)

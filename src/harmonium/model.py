@@ -161,7 +161,7 @@ def flat(rbm: RBM) -> RBM:
 
     Units of a continuum have no law there and keep their own parameters.
     """
-    return RBM(rbm.visible.flat(), rbm.hidden.flat(), jnp.zeros_like(rbm.weights))
+    return RBM(rbm.visible.infinite_temperature(), rbm.hidden.infinite_temperature(), jnp.zeros_like(rbm.weights))
 
 
 WIDEST = 0.99

@@ -137,11 +137,11 @@ def test_a_gradient_is_shaped_like_its_machine_and_is_the_difference_of_its_term
 
 def in_centered_variables(rbm, difference, state, terms):
     """The definition, written with the offsets inside: dW = <(v - m)(h - n)^T>_data - <...>_model, da = <v> - <v> - dW n."""
-    data = (terms.positive.visible.linear, terms.positive.hidden.linear)
+    data = (terms.positive.visible.bias, terms.positive.hidden.bias)
     m, n = (old + SMOOTHING * (np.asarray(new) - old) for old, new in zip((state.visible, state.hidden), data, strict=True))
 
     def covariance(term):
-        v, h = term.visible.linear, term.hidden.linear
+        v, h = term.visible.bias, term.hidden.bias
         return term.weights - np.outer(m, h) - np.outer(v, n) + np.outer(m, n)
 
     weights = covariance(terms.positive) - covariance(terms.negative)

@@ -203,7 +203,7 @@ def shares() -> None:
             for machine in (carry.iterate, carry.average, carry.optimizer[0].trace):
                 assert {shard.data.shape for shard in machine.weights.addressable_shards} == {(12, columns)}
                 assert len(machine.weights.addressable_shards) == PARTS
-                assert {shard.data.shape for shard in machine.hidden.linear.addressable_shards} == {(columns,)}
+                assert {shard.data.shape for shard in machine.hidden.bias.addressable_shards} == {(columns,)}
                 assert copies_agree(machine.weights) == columns // 2
             assert {shard.data.shape for shard in carry.estimator.inner.h.addressable_shards} == {(chains, columns)}
             assert {shard.data.shape for shard in carry.estimator.inner.v.addressable_shards} == {(chains, 12)}

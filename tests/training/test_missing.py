@@ -15,7 +15,6 @@ from harmonium.errors import InputError
 from harmonium.exact import missing
 from harmonium.likelihood import base_rate_log_likelihood
 from harmonium.likelihood import missing as of_rows
-from harmonium.units import with_stand_ins
 
 
 @pytest.fixture(scope="module")
@@ -98,11 +97,11 @@ def test_rows_that_are_read_must_be_complete(tmp_path):
 def test_stand_ins_leave_the_distribution_of_what_was_observed():
     units = tabular.units_of(tabular.infer({"a": [1, 2] * 6, "b": list("xyz") * 4}))
     rows = np.array([[1, 1, 0, 0], [0, 0, 1, 0], [np.nan] * 4, [np.nan] * 4, [np.nan, 0, 0, 1], [np.nan] * 4])
-    filled = with_stand_ins(units, rows)
+    filled = units.fill_missing(rows)
     np.testing.assert_array_equal(filled[~np.isnan(rows)], rows[~np.isnan(rows)])
     assert filled[:, 0].mean() == 0.5
     np.testing.assert_allclose(filled[:, 1:].mean(axis=0), 1 / 3)
-    np.testing.assert_array_equal(with_stand_ins(units, np.full((2, 4), np.nan)), [[0, 1, 0, 0]] * 2)
+    np.testing.assert_array_equal(units.fill_missing(np.full((2, 4), np.nan)), [[0, 1, 0, 0]] * 2)
 
 
 @pytest.mark.slow

@@ -81,8 +81,8 @@ def test_shifting_is_a_constant_input(units):
 @each
 def test_the_linear_part_of_statistics_is_x_itself_and_of_moments_its_mean(units):
     states, _ = cells(units, nodes=4)
-    np.testing.assert_allclose(units.statistics(states).linear, states, atol=1e-15)
-    np.testing.assert_allclose(units.moments(inputs_for(units)).linear, units.mean(inputs_for(units)), atol=1e-12)
+    np.testing.assert_allclose(units.statistics(states).bias, states, atol=1e-15)
+    np.testing.assert_allclose(units.moments(inputs_for(units)).bias, units.mean(inputs_for(units)), atol=1e-12)
 
 
 @each
@@ -245,7 +245,7 @@ def test_check_accepts_every_state(units):
 
 @each
 def test_a_flat_layer_has_a_law_and_states_no_preference(units):
-    flat = units.flat()
+    flat = units.infinite_temperature()
     assert units.same_structure(flat)
     assert flat.validation_error() is None
     for table, mean in zip(units.unit_tables, np.split(flat.mean(np.zeros(units.size)), units.boundaries[1:-1]), strict=True):

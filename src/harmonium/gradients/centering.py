@@ -45,15 +45,15 @@ def centered(estimator: Estimator) -> Estimator:
     """
 
     def init(key: Key, rbm: RBM) -> Centered:
-        m, n = (layer.mean(jnp.zeros(layer.size, layer.linear.dtype)) for layer in (rbm.visible, rbm.hidden))
+        m, n = (layer.mean(jnp.zeros(layer.size, layer.bias.dtype)) for layer in (rbm.visible, rbm.hidden))
         return Centered(m, _bounded_only(rbm.hidden, n), estimator.init(key, rbm))
 
     def gradient(key: Key, rbm: RBM, state: Centered, v: Float[Array, "rows visible"]) -> tuple[RBM, Centered, Terms]:
         slope, inner, terms = estimator.gradient(key, rbm, state.inner, v)
-        positive = (terms.positive.visible.linear, terms.positive.hidden.linear)
+        positive = (terms.positive.visible.bias, terms.positive.hidden.bias)
         m, n = (old + SMOOTHING * (new - old) for old, new in zip(state[:2], positive, strict=True))
         n = _bounded_only(rbm.hidden, n)
-        dv, dh = slope.visible.linear, slope.hidden.linear
+        dv, dh = slope.visible.bias, slope.hidden.bias
         # The offsets are multiplied out: no product of matrices is needed beyond those of the gradient itself.
         to_visible, to_hidden = _contract(slope, terms, m, n)
         visible = slope.visible.add_field(m * (dh @ n) + dv * (n @ n) - to_visible)

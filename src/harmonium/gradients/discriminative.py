@@ -47,7 +47,7 @@ def _inputs(rbm: RBM, v: Float[Array, "*rows visible-classes"], classes: int) ->
 
 def _log_joint(rbm: RBM, inputs: Float[Array, "*rows classes hidden"], classes: int) -> Float[Array, "*rows classes"]:
     """ln p(v, y) up to a term without y."""
-    return rbm.visible.linear[-classes:] + rbm.hidden.log_normalizer(inputs)
+    return rbm.visible.bias[-classes:] + rbm.hidden.log_normalizer(inputs)
 
 
 def discriminative(classes: int, dropout: float = 0.0) -> Estimator:

@@ -131,12 +131,12 @@ def _top(state: Tempered, spread: Spread) -> Any:
 
 def bottom_replica(base: RBM, rbm: RBM, chains: int, seconds: float) -> RBM:
     """Infinite temperature if an estimate of `seconds` in all has time for it, else the `base` from which annealing starts."""
-    return model.flat(rbm) if chains * sum(rbm.weights.shape) <= UNITS_A_SECOND * seconds else base
+    return model.infinite_temperature(rbm) if chains * sum(rbm.weights.shape) <= UNITS_A_SECOND * seconds else base
 
 
 def draw_noise(key: Any, rbm: RBM, count: int) -> Any:
     """Noise: draws of v under visible units without preferences (of a continuum: with their own), `[count, V]`."""
-    fair = rbm.visible.flat()
+    fair = rbm.visible.infinite_temperature()
     return fair.sample(key, jnp.zeros((count, fair.size), rbm.weights.dtype))
 
 

@@ -38,7 +38,7 @@ class RunningEstimate:
 
     def __init__(self, rbm: RBM, start: Any, spread: Spread = ALONE) -> None:
         units = start if isinstance(start, Units) else rbm.visible.fit_base_rate(start)
-        self._base = model.independent(units, rbm.hidden.flat())
+        self._base = model.independent(units, rbm.hidden.infinite_temperature())
         self._schedule = annealing.even_schedule()
         self._placed, self._spread = False, spread.by_rows()
 

@@ -104,7 +104,7 @@ def parallel_tempering(
         if base is not None and not (rbm.visible.same_structure(base.visible) and rbm.hidden.same_structure(base.hidden)):
             raise InputError(f"base must have the layers of {rbm!r}, but is {base!r}")
         at = jnp.asarray(first, rbm.weights.dtype)
-        bottom: Any = model.flat(rbm) if base is None else base
+        bottom: Any = model.infinite_temperature(rbm) if base is None else base
         bottom = jax.tree.map(lambda own, leaf: jnp.asarray(leaf, own.dtype), rbm, bottom)
         models = Tempered(None, at, bottom).model_at(rbm)  # type: ignore[arg-type]
         return Tempered(replicas.init(key, models, len(first), chains, draw), at, bottom)

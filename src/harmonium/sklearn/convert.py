@@ -49,7 +49,7 @@ def to_bernoulli_rbm(rbm: RBM, **parameters: Any) -> BernoulliRBM:
         raise InputError("n_components is the machine's number of hidden units and cannot be given")
     estimator = BernoulliRBM(n_components=rbm.hidden.size, **parameters)
     estimator.components_ = np.array(rbm.weights.T)
-    estimator.intercept_visible_, estimator.intercept_hidden_ = np.array(rbm.visible.linear), np.array(rbm.hidden.linear)
+    estimator.intercept_visible_, estimator.intercept_hidden_ = np.array(rbm.visible.bias), np.array(rbm.hidden.bias)
     # What fit and partial_fit leave besides: the persistent chains, and what is known of the columns.
     estimator.h_samples_ = np.zeros((estimator.batch_size, rbm.hidden.size), dtype=estimator.components_.dtype)
     estimator.n_features_in_ = rbm.visible.size

@@ -21,7 +21,7 @@ from harmonium.model import RBM
 from harmonium.sklearn import batched, fitting
 from harmonium.sklearn.columns import Columns, columns_of, is_table
 from harmonium.training.settings import Settings
-from harmonium.units import Binary, Categorical, Mixed, with_stand_ins
+from harmonium.units import Binary, Categorical, Mixed
 
 SCALE = 0.01
 """Standard deviation of the weights that training starts from."""
@@ -91,12 +91,12 @@ class RBMEstimator(BaseEstimator):
     @property
     def intercept_visible_(self) -> np.ndarray:
         """Biases of the visible units, `[V]`."""
-        return np.asarray(self._fitted().visible.linear)
+        return np.asarray(self._fitted().visible.bias)
 
     @property
     def intercept_hidden_(self) -> np.ndarray:
         """Biases of the hidden units, `[n_components]`."""
-        return np.asarray(self._fitted().hidden.linear)
+        return np.asarray(self._fitted().hidden.bias)
 
     def _fitted(self) -> RBM:
         if "rbm_" not in vars(self):
@@ -137,7 +137,7 @@ class RBMEstimator(BaseEstimator):
     def _start(self, v: Any, random: np.random.RandomState, label: np.ndarray | None = None) -> RBM:
         """The machine that training starts from, visible biases at the base rate of rows (and one-hot labels `[n, C]`)."""
         units = self.columns_.units()
-        visible = units.fit_base_rate(with_stand_ins(units, fitting.dense(v)))
+        visible = units.fit_base_rate(units.fill_missing(fitting.dense(v)))
         if label is not None:
             visible = Mixed((visible, Categorical.zeros((label.shape[1],)).fit_base_rate(label)))
         weights = random.normal(0, SCALE, (visible.size, self.n_components))

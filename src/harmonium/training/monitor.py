@@ -12,7 +12,6 @@ import numpy as np
 from harmonium import exact, gradients, model
 from harmonium.mesh import ALONE, Spread
 from harmonium.model import RBM
-from harmonium.units import with_stand_ins
 
 if TYPE_CHECKING:
     from harmonium.likelihood.running import RunningEstimate
@@ -63,7 +62,7 @@ class Monitor:
         # As many training rows as held-out ones, so that the two means are comparable.
         self._shown = _spaced(rows, most if self._held_out is None else len(self._held_out))
         self._in_epoch, self._begun = in_epoch, time.monotonic()
-        self._variance = float(np.var(with_stand_ins(rbm.visible, self._shown), axis=0, dtype=np.float64).sum())
+        self._variance = float(np.var(rbm.visible.fill_missing(self._shown), axis=0, dtype=np.float64).sum())
         self._spent, self._compiled = 0.0, False
         self._exact = follow and exact.forecast(rbm) <= exact_seconds
         self._running = None if self._exact or not (estimates and follow) else self._estimator_of(rbm)
@@ -86,7 +85,7 @@ class Monitor:
     def _estimator_of(self, rbm: RBM) -> RunningEstimate:
         from harmonium.likelihood.running import RunningEstimate  # SciPy is half a second in loading
 
-        return RunningEstimate(rbm, with_stand_ins(rbm.visible, self._shown), self._spread)
+        return RunningEstimate(rbm, rbm.visible.fill_missing(self._shown), self._spread)
 
     def times(self, done: int) -> dict[str, float]:
         """How far the run is, in passes over the rows and in seconds."""

@@ -9,7 +9,7 @@ import numpy as np
 from harmonium import _checks, model
 from harmonium.io.streams import sample_of
 from harmonium.model import RBM
-from harmonium.units import Binary, Units, with_stand_ins
+from harmonium.units import Binary, Units
 
 ROWS_FOR_BASE_RATE = 100_000
 """Of rows that are read as they are needed, how many the base rate is taken from."""
@@ -29,7 +29,7 @@ def initialize(
     """
     array = sample_of(data, ROWS_FOR_BASE_RATE, "data")
     template = visible if isinstance(visible, Units) else visible.zeros(array.shape[1])
-    array = with_stand_ins(template, template.check(array, "data", missing=True))
+    array = template.fill_missing(template.check(array, "data", missing=True))
     if not isinstance(hidden, Units):
         hidden = Binary.zeros(_checks.integer(hidden, "hidden"))
     weights = scale * np.random.default_rng(_checks.seed(seed)).standard_normal((array.shape[1], hidden.size))

@@ -1,4 +1,4 @@
-"""Kinds of unit, one file each; `base.py` states what every kind must provide."""
+"""Kinds of unit, one file each; `base.py` is the contract of their distributions, `codec.py` that of their values."""
 
 from harmonium.units.base import Units, type_name_to_class
 from harmonium.units.binary import Binary
@@ -8,7 +8,6 @@ from harmonium.units.gaussian import Gaussian
 from harmonium.units.mixed import Mixed
 from harmonium.units.relu import ReLU
 from harmonium.units.spin import Spin
-from harmonium.units.stand_ins import with_stand_ins
 
 __all__ = [
     "Binary",
@@ -20,5 +19,4 @@ __all__ = [
     "Spin",
     "Units",
     "type_name_to_class",
-    "with_stand_ins",
 ]

@@ -7,13 +7,16 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float, Real
 
+from harmonium._types import Array, Key
 from harmonium.random import uniform
-from harmonium.units.base import Units, units
+from harmonium.units.base import units
+from harmonium.units.discrete import Discrete
 
 
 @units
-class Binary(Units):
+class Binary(Discrete):
     """Units x in {0, 1} with energy(x) = -sum_i bias_i x_i.
 
     p(x_i = 1 | inputs) = 1 / (1 + exp(-(inputs_i + bias_i))), the logistic sigmoid of the unit's total input.
@@ -28,47 +31,23 @@ class Binary(Units):
     symbols: ClassVar[str | None] = "01"
 
     @property
-    def size(self) -> int:
-        return int(self.bias.shape[-1])
-
-    @property
-    def unit_states(self) -> np.ndarray:
+    def unit_states(self) -> Float[np.ndarray, "2 1"]:
         return np.array([[0.0], [1.0]])
 
-    def energy(self, x: Any) -> Any:
-        return -jnp.sum(self.bias * x, axis=-1)
-
-    def log_normalizer_terms(self, inputs: Any) -> Any:
+    def log_normalizer_terms(self, inputs: Real[Array, "*batch N"]) -> Float[Array, "*batch N"]:
         return jax.nn.softplus(inputs + self.bias)
 
-    def softplus_form(self, inputs: Any) -> tuple[Any, Any]:
+    def softplus_form(self, inputs: Real[Array, "*batch N"]) -> tuple[Float[Array, "*batch"], Float[Array, "*batch N"]]:
         return jnp.zeros(jnp.shape(inputs)[:-1]), inputs + self.bias
 
-    def mean(self, inputs: Any) -> Any:
+    def mean(self, inputs: Real[Array, "*batch N"]) -> Float[Array, "*batch N"]:
         return jax.nn.sigmoid(inputs + self.bias)
 
-    def sample(self, key: Any, inputs: Any) -> Any:
+    def sample(self, key: Key, inputs: Real[Array, "*batch N"]) -> Float[Array, "*batch N"]:
         probability = self.mean(inputs)
-        chance = uniform(key, probability.shape, probability.dtype)
-        return (chance < probability).astype(probability.dtype)
+        return (uniform(key, probability.shape, probability.dtype) < probability).astype(probability.dtype)
 
-    def statistics(self, x: Any) -> Binary:
-        return Binary(x)
-
-    def moments(self, inputs: Any) -> Binary:
-        return Binary(self.mean(inputs))
-
-    @property
-    def linear(self) -> Any:
-        return self.bias
-
-    def add_field(self, by: Any) -> Binary:
-        return Binary(self.bias + by)
-
-    def flat(self) -> Binary:
-        return Binary(jnp.zeros_like(self.bias))
-
-    def fit_base_rate(self, data: Any) -> Binary:
+    def fit_base_rate(self, data: Real[Array, "n N"]) -> Binary:
         x = np.asarray(data, dtype=np.float64)
         rate = (x.sum(axis=0) + 0.5) / (len(x) + 1.0)
         return Binary(np.log(rate) - np.log1p(-rate))
@@ -84,4 +63,4 @@ class Binary(Units):
         return (x < 0) | (x > 1)
 
     def _domain(self) -> str:
-        return "is 0 or 1 (--binarize, or hm.data.binarize, makes such values from gray levels; gaussian units take any)"
+        return "is 0 or 1 (hm.data.binarize makes such values of gray levels; gaussian units take any)"

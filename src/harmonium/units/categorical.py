@@ -1,4 +1,4 @@
-"""Categorical units: each is in one of several categories, written as as many columns of which one is 1."""
+"""Categorical units: each is in one of several categories, one-hot: a column for each category, of which one is 1."""
 
 from __future__ import annotations
 
@@ -9,26 +9,29 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float, Int, Real
 
 from harmonium._checks import numeric_array
 from harmonium._pytree import static
+from harmonium._types import Array, ArrayLike, Key
 from harmonium.errors import InputError
 from harmonium.random import uniform
-from harmonium.units.base import Units, units
+from harmonium.units.base import units
+from harmonium.units.discrete import Discrete
 
 SYMBOLS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 @units
-class Categorical(Units):
+class Categorical(Discrete):
     """One-hot units with energy(x) = -sum_i bias_i x_i, i over the columns of all units.
 
     p(unit u is in category k | inputs) = exp(y_uk) / sum_l exp(y_ul), y = inputs + bias: the softmax over the unit's columns.
     A constant added to the biases of one unit, or to the weights from all its columns to one unit of the other layer (whose
-    bias is lowered by as much), changes no probability: `model.zero_sum_gauge` takes such constants away.
+    bias is lowered by as much), changes no probability: `gauge.zero_sum` takes such constants away.
 
     Args:
-        bias: `[N]`, the columns of one unit after another's. levels: the number of categories of each unit, N in all.
+        bias: `[N]`, unit after unit. levels: the number of categories of each unit, N in all.
     """
 
     bias: Any
@@ -37,11 +40,7 @@ class Categorical(Units):
     name: ClassVar[str] = "categorical"
 
     @property
-    def size(self) -> int:
-        return int(self.bias.shape[-1])
-
-    @property
-    def unit_states(self) -> np.ndarray | None:
+    def unit_states(self) -> Float[np.ndarray, "K K"] | None:
         return np.eye(self.levels[0]) if len(set(self.levels)) == 1 else None
 
     @property
@@ -52,68 +51,47 @@ class Categorical(Units):
     def unit_symbols(self) -> tuple[str | None, ...]:
         return tuple(SYMBOLS[:count] if count <= len(SYMBOLS) else None for count in self.levels)
 
-    def encode(self, categories: Any) -> np.ndarray:
+    def encode(self, categories: ArrayLike) -> Float[np.ndarray, "*batch N"]:
         """Category numbers from 0 as columns, `[..., units] -> [..., N]`.
 
         Raises:
             InputError: a wrong number of units, or a category that a unit does not have.
         """
-        chosen = numeric_array(categories, "categories")
-        if chosen.ndim < 1 or chosen.shape[-1] != len(self.levels):
-            raise InputError(f"categories must have shape [..., {len(self.levels)}], but have {list(chosen.shape)}")
-        within = (chosen >= 0) & (chosen < self.levels) & (chosen == np.floor(chosen))
+        indices = numeric_array(categories, "categories")
+        if indices.ndim < 1 or indices.shape[-1] != len(self.levels):
+            raise InputError(f"categories must have shape [..., {len(self.levels)}], but have {list(indices.shape)}")
+        within = (indices >= 0) & (indices < self.levels) & (indices == np.floor(indices))
         if not within.all():
-            unit, wrong = int(np.argwhere(~within)[0, -1]), chosen[~within][0]
+            unit, wrong = int(np.argwhere(~within)[0, -1]), indices[~within][0]
             raise InputError(f"the categories of unit {unit + 1} are 0 to {self.levels[unit] - 1}, but one is {wrong}")
-        return np.asarray(self.listing().states(chosen.astype(np.int64), np.float32))
+        return np.asarray(self.listing().states(indices.astype(np.int64), np.float32))
 
-    def decode(self, x: Any) -> np.ndarray:
+    def decode(self, x: ArrayLike) -> Int[np.ndarray, "*batch units"]:
         """The category numbers of one-hot rows, `[..., N] -> [..., units]`; the inverse of `encode`."""
         return self.listing().digits(self.check(x, "x"))
 
-    # ---- the law of the layer
+    # ---- the distribution
 
-    def energy(self, x: Any) -> Any:
-        return -jnp.sum(self.bias * x, axis=-1)
-
-    def log_normalizer_terms(self, inputs: Any) -> Any:
+    def log_normalizer_terms(self, inputs: Real[Array, "*batch N"]) -> Float[Array, "*batch units"]:
         return jax.nn.logsumexp(self._by_unit(inputs + self.bias), axis=-1)
 
-    def mean(self, inputs: Any) -> Any:
-        return self._flat(jax.nn.softmax(self._by_unit(inputs + self.bias), axis=-1))
+    def mean(self, inputs: Real[Array, "*batch N"]) -> Float[Array, "*batch N"]:
+        return self._by_column(jax.nn.softmax(self._by_unit(inputs + self.bias), axis=-1))
 
-    def sample(self, key: Any, inputs: Any) -> Any:
+    def sample(self, key: Key, inputs: Real[Array, "*batch N"]) -> Float[Array, "*batch N"]:
         total = self._by_unit(inputs + self.bias)
         rising = jnp.cumsum(jnp.exp(total - jnp.max(total, axis=-1, keepdims=True)), axis=-1)
         chance = uniform(key, (*total.shape[:-1], 1), total.dtype)
-        # Below the last sum in any precision, so a category that is filled up, or of probability 0, is never chosen.
+        # Below the last sum in any precision, so a padded category, or one of probability 0, is never chosen.
         chosen = jnp.sum(rising <= chance * rising[..., -1:], axis=-1, keepdims=True)
-        return self._flat((jnp.arange(total.shape[-1]) == chosen).astype(total.dtype))
+        return self._by_column((jnp.arange(total.shape[-1]) == chosen).astype(total.dtype))
 
-    def statistics(self, x: Any) -> Categorical:
-        return Categorical(x, self.levels)
-
-    def moments(self, inputs: Any) -> Categorical:
-        return Categorical(self.mean(inputs), self.levels)
-
-    @property
-    def linear(self) -> Any:
-        return self.bias
-
-    def add_field(self, by: Any) -> Categorical:
-        return Categorical(self.bias + by, self.levels)
-
-    # ---- what other laws are near
-
-    def flat(self) -> Categorical:
-        return Categorical(jnp.zeros_like(self.bias), self.levels)
-
-    def gauge(self, x: Any) -> Any:
-        by_unit = self._by_unit(x, filling=0)
+    def gauge(self, x: Real[Array, "*batch N"]) -> Float[Array, "*batch N"]:
+        by_unit = self._by_unit(x, filling=0.0)
         mean = jnp.sum(by_unit, axis=-1) / np.asarray(self.levels)
-        return self._flat(jnp.broadcast_to(mean[..., None], by_unit.shape))
+        return self._by_column(jnp.broadcast_to(mean[..., None], by_unit.shape))
 
-    def fit_base_rate(self, data: Any) -> Categorical:
+    def fit_base_rate(self, data: Real[Array, "n N"]) -> Categorical:
         x = np.asarray(data, dtype=np.float64)
         each = np.repeat(self.levels, self.levels)
         return Categorical(np.log((x.sum(axis=0) + 1 / each) / (len(x) + 1.0)), self.levels)
@@ -136,7 +114,7 @@ class Categorical(Units):
         outside = (x != 0) & (x != 1)
         starts = self.boundaries[:-1]
         ones, wrong = (np.add.reduceat(part.astype(np.int64), starts, axis=-1) for part in (x == 1, outside))
-        # Where a unit has no 1, or several, its first column is told.
+        # Where a unit has no 1, or several, its first column is reported.
         outside[..., starts] |= (ones != 1) & (wrong == 0)
         return outside
 
@@ -145,26 +123,26 @@ class Categorical(Units):
 
     # ---- columns unit by unit
 
-    def _by_unit(self, x: Any, filling: float = -jnp.inf) -> Any:
-        """`[..., N] -> [..., units, most levels]`, filled up where a unit has fewer."""
+    def _by_unit(self, x: Real[Array, "*batch N"], filling: float = -jnp.inf) -> Float[Array, "*batch units K"]:
+        """One row a unit, padded with `filling` where a unit has fewer categories than another."""
         x = jnp.asarray(x)
         if len(set(self.levels)) == 1:
             return x.reshape(*x.shape[:-1], len(self.levels), self.levels[0])
         filled = jnp.concatenate([x, jnp.full((*x.shape[:-1], 1), filling, x.dtype)], axis=-1)
-        return filled[..., _places(self.levels)]
+        return filled[..., _column_of(self.levels)]
 
-    def _flat(self, by_unit: Any) -> Any:
+    def _by_column(self, by_unit: Float[Array, "*batch units K"]) -> Float[Array, "*batch N"]:
         """The inverse of `_by_unit`."""
-        flat = by_unit.reshape(*by_unit.shape[:-2], -1)
+        columns = by_unit.reshape(*by_unit.shape[:-2], -1)
         if len(set(self.levels)) == 1:
-            return flat
-        return flat[..., np.flatnonzero(_places(self.levels).ravel() < sum(self.levels)).astype(np.int32)]
+            return columns
+        return columns[..., np.flatnonzero(_column_of(self.levels).ravel() < sum(self.levels)).astype(np.int32)]
 
 
 @lru_cache
-def _places(levels: tuple[int, ...]) -> np.ndarray:
-    """The column of each unit's categories, N where a unit has none any more, `[units, most levels]`."""
+def _column_of(levels: tuple[int, ...]) -> np.ndarray:
+    """The column of each unit's categories, `[units, most levels]`; N beyond a unit's last category."""
     category = np.arange(max(levels))
     starts = np.cumsum([0, *levels[:-1]])
-    places = np.where(category < np.array(levels)[:, None], starts[:, None] + category, sum(levels))
-    return places.astype(np.int32)  # JAX keeps constants, and takes one of 64 bits for what it was in the other precision
+    columns = np.where(category < np.array(levels)[:, None], starts[:, None] + category, sum(levels))
+    return columns.astype(np.int32)  # JAX caches constants; one of 64 bits would be wrong in the other precision

@@ -1,4 +1,4 @@
-"""Double rectified linear units: real values whose two signs each have a law of their own."""
+"""Double rectified linear units: real values whose two signs each have a distribution of their own."""
 
 from __future__ import annotations
 
@@ -7,20 +7,23 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float, Real
 
+from harmonium._numerics import float64
+from harmonium._types import Array, Key
 from harmonium.errors import InputError
 from harmonium.random import uniform
 from harmonium.units import truncated
 from harmonium.units.base import Units, units
-from harmonium.units.precisions import not_positive, rescaled_precision, stepped_precision, variance_of
+from harmonium.units.quadratic import precision_error, rescaled_precision, update_precision, variance_of
 
 
 @units
 class DReLU(Units):
     """Real units with energy(x) = sum_i p x_i^2 / 2 - b x_i, where b, p = b+, p+ if x_i > 0 and b-, p- otherwise.
 
-    With equal signs it is a Gaussian unit; with b+ < 0 < b- its values keep near zero until inputs are large, as those of no
-    Gaussian unit do, and with b+ > 0 > b- it has two modes.
+    With equal signs it is a Gaussian unit; with b+ < 0 < b- its values stay near zero until inputs are large, and with
+    b+ > 0 > b- it has two modes.
 
     Args:
         bias_positive, bias_negative: b+ and b-, `[N]`. precision_positive, precision_negative: p+ and p-, `[N]`, above zero.
@@ -37,35 +40,31 @@ class DReLU(Units):
 
     name: ClassVar[str] = "drelu"
 
-    @property
-    def size(self) -> int:
-        return int(self.bias_positive.shape[-1])
-
-    def energy(self, x: Any) -> Any:
+    def energy(self, x: Real[Array, "*batch N"]) -> Float[Array, "*batch"]:
         up = (self.precision_positive * x / 2 - self.bias_positive) * x
         down = (self.precision_negative * x / 2 - self.bias_negative) * x
         return jnp.sum(jnp.where(x > 0, up, down), axis=-1)
 
-    def log_normalizer_terms(self, inputs: Any) -> Any:
+    def log_normalizer_terms(self, inputs: Real[Array, "*batch N"]) -> Float[Array, "*batch units"]:
         return jnp.logaddexp(*self._halves(inputs))
 
-    def mean(self, inputs: Any) -> Any:
-        return self.moments(inputs).linear
+    def mean(self, inputs: Real[Array, "*batch N"]) -> Float[Array, "*batch N"]:
+        return self.moments(inputs).bias
 
-    def sample(self, key: Any, inputs: Any) -> Any:
+    def sample(self, key: Key, inputs: Real[Array, "*batch N"]) -> Float[Array, "*batch N"]:
         sign_key, size_key = jax.random.split(key)
-        up = self._share_above(inputs)
+        up = self._probability_above(inputs)
         positive = uniform(sign_key, up.shape, up.dtype) < up
         above, below = self._standard(inputs)
         size = truncated.sample(size_key, jnp.where(positive, above, below))
         return jnp.where(positive, size / jnp.sqrt(self.precision_positive), -size / jnp.sqrt(self.precision_negative))
 
-    def statistics(self, x: Any) -> DReLU:
+    def statistics(self, x: Real[Array, "*batch N"]) -> DReLU:
         up, down = jnp.maximum(x, 0), jnp.minimum(x, 0)
         return DReLU(up, down, -(up**2) / 2, -(down**2) / 2)
 
-    def moments(self, inputs: Any) -> DReLU:
-        up, (above, below) = self._share_above(inputs), self._standard(inputs)
+    def moments(self, inputs: Real[Array, "*batch N"]) -> DReLU:
+        up, (above, below) = self._probability_above(inputs), self._standard(inputs)
         (first, second), (first_below, second_below) = truncated.moments(above), truncated.moments(below)
         return DReLU(
             up * first / jnp.sqrt(self.precision_positive),
@@ -75,18 +74,18 @@ class DReLU(Units):
         )
 
     @property
-    def linear(self) -> Any:
+    def bias(self) -> Float[Array, "*batch N"]:
         return self.bias_positive + self.bias_negative
 
-    def add_field(self, by: Any) -> DReLU:
+    def add_field(self, by: Real[Array, "*batch N"]) -> DReLU:
         biases = self.bias_positive + by, self.bias_negative + by
         return DReLU(*biases, self.precision_positive, self.precision_negative)
 
-    def flat(self) -> DReLU:
+    def infinite_temperature(self) -> DReLU:
         return self
 
     @property
-    def curvature(self) -> Any:
+    def curvature(self) -> Float[Array, " N"]:
         return jnp.minimum(self.precision_positive, self.precision_negative)
 
     @property
@@ -95,15 +94,15 @@ class DReLU(Units):
 
     def apply_update(self, by: DReLU, hold_scale: bool = False) -> DReLU:
         own = self.precision_positive, self.precision_negative
-        up, down = stepped_precision(own[0], by.precision_positive), stepped_precision(own[1], by.precision_negative)
-        if hold_scale:  # and let the two differ
+        up, down = update_precision(own[0], by.precision_positive), update_precision(own[1], by.precision_negative)
+        if hold_scale:  # of the two together; they may differ
             back = jnp.sqrt(own[0] / up * (own[1] / down))
             up, down = up * back, down * back
         return DReLU(self.bias_positive + by.bias_positive, self.bias_negative + by.bias_negative, up, down)
 
-    def rescaled(self, center: Any, scale: Any) -> DReLU:
+    def rescaled(self, center: Real[Array, " N"], scale: Real[Array, " N"]) -> DReLU:
         if np.any(np.asarray(center) != 0):
-            raise InputError("the values of drelu units cannot be moved, because zero is where their law changes")
+            raise InputError("the values of drelu units cannot be moved, because zero is where their distribution changes")
         return DReLU(
             self.bias_positive * scale,
             self.bias_negative * scale,
@@ -111,15 +110,15 @@ class DReLU(Units):
             rescaled_precision(self.precision_negative, scale),
         )
 
-    def fit_base_rate(self, data: Any) -> DReLU:
+    def fit_base_rate(self, data: Real[Array, "n N"]) -> DReLU:
         x = np.asarray(data, dtype=np.float64)
         mean, precision = x.mean(axis=0), 1 / variance_of(x)
-        # Begun at the normal law with the data's mean and variance, of which one row is added: no sign is without rows.
+        # Starts at the normal distribution with the data's mean and variance; one row of it is added, so both signs occur.
         normal = DReLU(mean * precision, mean * precision, precision, precision)
-        with jax.enable_x64(True):
-            added = normal.moments(np.zeros_like(mean))
-            seen = jax.tree.map(lambda of, one: (of.sum(axis=0) + one) / (len(x) + 1), self.statistics(x), added)
-            return jax.tree.map(np.asarray, _fitted(normal, seen))
+        with float64():
+            one_row = normal.moments(np.zeros_like(mean))
+            moments = jax.tree.map(lambda of, one: (of.sum(axis=0) + one) / (len(x) + 1), self.statistics(x), one_row)
+            return jax.tree.map(np.asarray, _fit(normal, moments))
 
     @classmethod
     def zeros(cls, size: Any) -> DReLU:
@@ -129,19 +128,19 @@ class DReLU(Units):
         if self.bias_negative.shape != self.bias_positive.shape:
             return f"bias_negative has {self.bias_negative.size} values, but bias_positive has {self.bias_positive.size}"
         precisions = {"precision_positive": self.precision_positive, "precision_negative": self.precision_negative}
-        return not_positive(self.bias_positive, **precisions)
+        return precision_error(self.bias_positive, **precisions)
 
-    def _standard(self, inputs: Any) -> tuple[Any, Any]:
-        """Of the law above zero and, turned round, of the one below: where its uncut center is, in standard deviations."""
+    def _standard(self, inputs: Real[Array, "*batch N"]) -> tuple[Float[Array, "*batch N"], Float[Array, "*batch N"]]:
+        """The centers before truncation, in standard deviations, of the distribution above zero and the mirrored one below."""
         above = (inputs + self.bias_positive) / jnp.sqrt(self.precision_positive)
         return above, -(inputs + self.bias_negative) / jnp.sqrt(self.precision_negative)
 
-    def _halves(self, inputs: Any) -> tuple[Any, Any]:
+    def _halves(self, inputs: Real[Array, "*batch N"]) -> tuple[Float[Array, "*batch N"], Float[Array, "*batch N"]]:
         """The logs of the integrals over the values above and below zero."""
         above, below = (truncated.log_normalizer(s) for s in self._standard(inputs))
         return above - jnp.log(self.precision_positive) / 2, below - jnp.log(self.precision_negative) / 2
 
-    def _share_above(self, inputs: Any) -> Any:
+    def _probability_above(self, inputs: Real[Array, "*batch N"]) -> Float[Array, "*batch N"]:
         above, below = self._halves(inputs)
         return jax.nn.sigmoid(above - below)
 
@@ -156,25 +155,24 @@ NEWTON_STEPS = 40
 
 
 @jax.jit
-def _fitted(start: DReLU, expected: DReLU) -> DReLU:
+def _fit(start: DReLU, expected: DReLU) -> DReLU:
     """The units whose moments are `expected`: Newton's method on the likelihood, which is concave, column by column."""
     structure = jax.tree.structure(start)
 
-    def gain(vector: Any, wanted: Any) -> Any:
+    def gain(vector: Float[Array, " 4"], moments: Float[Array, " 4"]) -> Float[Array, ""]:
         units = jax.tree.unflatten(structure, vector[:, None])
-        return vector @ wanted - units.log_normalizer(jnp.zeros(1))
+        return vector @ moments - units.log_normalizer(jnp.zeros(1))
 
-    def of_column(vector: Any, wanted: Any) -> Any:
-        def step(_: Any, vector: Any) -> Any:
-            slope, curve = jax.grad(gain)(vector, wanted), jax.hessian(gain)(vector, wanted)
+    def of_column(vector: Float[Array, " 4"], moments: Float[Array, " 4"]) -> Float[Array, " 4"]:
+        def step(_: object, vector: Float[Array, " 4"]) -> Float[Array, " 4"]:
+            slope, curve = jax.grad(gain)(vector, moments), jax.hessian(gain)(vector, moments)
             direction = -jnp.linalg.solve(curve - 1e-9 * jnp.eye(4), slope)
             # No precision falls below half of what it was, and the best of ever shorter steps is taken.
             longest = jnp.min(jnp.where(direction[2:] < 0, -vector[2:] / direction[2:] / 2, 1), initial=1)
             tried = vector + (longest * 0.5 ** jnp.arange(12))[:, None] * direction
-            return tried[jnp.argmax(jax.vmap(gain, (0, None))(tried, wanted))]
+            return tried[jnp.argmax(jax.vmap(gain, (0, None))(tried, moments))]
 
         return jax.lax.fori_loop(0, NEWTON_STEPS, step, vector)
 
     columns = (jnp.stack(jax.tree.leaves(tree), axis=-1) for tree in (start, expected))
-    found = jax.vmap(of_column)(*columns)
-    return jax.tree.unflatten(structure, found.T)
+    return jax.tree.unflatten(structure, jax.vmap(of_column)(*columns).T)

@@ -7,14 +7,17 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float, Real
 
+from harmonium._types import Array, Key
 from harmonium.errors import InputError
 from harmonium.units.base import Units, units
+from harmonium.units.codec import Codec
 
 
 @units
 class Mixed(Units):
-    """Layers of several kinds as one, `Mixed((Binary(a), Gaussian(b, p)))`: the columns of one part after another's.
+    """Layers of several kinds as one, `Mixed((Binary(a), Gaussian(b, p)))`: one part's columns after another's.
 
     Its energy is the sum of the parts' energies.
 
@@ -35,60 +38,62 @@ class Mixed(Units):
         return tuple(table for part in self.parts for table in part.unit_tables)
 
     @property
-    def ranges(self) -> np.ndarray:
+    def ranges(self) -> Float[np.ndarray, "2 N"]:
         return np.concatenate([part.ranges for part in self.parts], axis=1)
 
     @property
     def unit_symbols(self) -> tuple[str | None, ...]:
         return tuple(symbols for part in self.parts for symbols in part.unit_symbols)
 
-    def split(self, x: Any) -> list[Any]:
-        """The columns of each part, `[..., N]` in so many pieces."""
+    def split(self, x: Real[Array, "*batch N"]) -> list[Any]:
+        """The columns of each part, `[..., columns of the part]`."""
         ends = np.cumsum([part.size for part in self.parts]).tolist()
         return [x[..., end - part.size : end] for end, part in zip(ends, self.parts, strict=True)]
 
-    # ---- the law of the layer
+    # ---- the distribution
 
-    def energy(self, x: Any) -> Any:
+    def energy(self, x: Real[Array, "*batch N"]) -> Float[Array, "*batch"]:
         return sum(self._each("energy", x))
 
-    def log_normalizer_terms(self, inputs: Any) -> Any:
+    def log_normalizer_terms(self, inputs: Real[Array, "*batch N"]) -> Float[Array, "*batch units"]:
         return jnp.concatenate(self._each("log_normalizer_terms", inputs), axis=-1)
 
-    def softplus_form(self, inputs: Any) -> tuple[Any, Any] | None:
+    def softplus_form(
+        self, inputs: Real[Array, "*batch N"]
+    ) -> tuple[Float[Array, "*batch"], Float[Array, "*batch N"]] | None:
         forms = self._each("softplus_form", inputs)
         if any(form is None for form in forms):
             return None
         return sum(form[0] for form in forms), jnp.concatenate([form[1] for form in forms], axis=-1)
 
-    def mean(self, inputs: Any) -> Any:
+    def mean(self, inputs: Real[Array, "*batch N"]) -> Float[Array, "*batch N"]:
         return jnp.concatenate(self._each("mean", inputs), axis=-1)
 
-    def sample(self, key: Any, inputs: Any) -> Any:
+    def sample(self, key: Key, inputs: Real[Array, "*batch N"]) -> Float[Array, "*batch N"]:
         keys = jax.random.split(key, len(self.parts))
-        drawn = [part.sample(own, x) for part, own, x in zip(self.parts, keys, self.split(inputs), strict=True)]
-        return jnp.concatenate(drawn, axis=-1)
+        samples = [part.sample(own, x) for part, own, x in zip(self.parts, keys, self.split(inputs), strict=True)]
+        return jnp.concatenate(samples, axis=-1)
 
-    def statistics(self, x: Any) -> Mixed:
+    def statistics(self, x: Real[Array, "*batch N"]) -> Mixed:
         return Mixed(tuple(self._each("statistics", x)))
 
-    def moments(self, inputs: Any) -> Mixed:
+    def moments(self, inputs: Real[Array, "*batch N"]) -> Mixed:
         return Mixed(tuple(self._each("moments", inputs)))
 
     @property
-    def linear(self) -> Any:
-        return jnp.concatenate([part.linear for part in self.parts], axis=-1)
+    def bias(self) -> Float[Array, "*batch N"]:
+        return jnp.concatenate([part.bias for part in self.parts], axis=-1)
 
-    def add_field(self, by: Any) -> Mixed:
+    def add_field(self, by: Real[Array, "*batch N"]) -> Mixed:
         return Mixed(tuple(self._each("add_field", by)))
 
-    # ---- what other laws are near
+    # ---- distributions nearby, bounds and gauges
 
-    def flat(self) -> Mixed:
-        return Mixed(tuple(part.flat() for part in self.parts))
+    def infinite_temperature(self) -> Mixed:
+        return Mixed(tuple(part.infinite_temperature() for part in self.parts))
 
     @property
-    def curvature(self) -> Any:
+    def curvature(self) -> Float[Array, " N"]:
         return jnp.concatenate([part.curvature for part in self.parts])
 
     @property
@@ -98,14 +103,14 @@ class Mixed(Units):
     def apply_update(self, by: Mixed, hold_scale: bool = False) -> Mixed:
         return Mixed(tuple(part.apply_update(step, hold_scale) for part, step in zip(self.parts, by.parts, strict=True)))
 
-    def gauge(self, x: Any) -> Any:
+    def gauge(self, x: Real[Array, "*batch N"]) -> Float[Array, "*batch N"]:
         return jnp.concatenate(self._each("gauge", x), axis=-1)
 
-    def rescaled(self, center: Any, scale: Any) -> Mixed:
+    def rescaled(self, center: Real[Array, " N"], scale: Real[Array, " N"]) -> Mixed:
         columns = (self.split(np.broadcast_to(value, self.size)) for value in (center, scale))
         return Mixed(tuple(part.rescaled(*to) for part, *to in zip(self.parts, *columns, strict=True)))
 
-    def fit_base_rate(self, data: Any) -> Mixed:
+    def fit_base_rate(self, data: Real[Array, "n N"]) -> Mixed:
         return Mixed(tuple(self._each("fit_base_rate", np.asarray(data))))
 
     @classmethod
@@ -115,10 +120,10 @@ class Mixed(Units):
     def validation_error(self) -> str | None:
         return None if isinstance(self.parts, tuple) else "parts must be layers of units, at least one"
 
-    def at(self, column: int) -> Units:
+    def at(self, column: int) -> Codec:
         ends = np.cumsum([part.size for part in self.parts])
-        place = int(np.searchsorted(ends, column, side="right"))
-        return self.parts[place].at(column - int(ends[place] - self.parts[place].size))
+        index = int(np.searchsorted(ends, column, side="right"))
+        return self.parts[index].at(column - int(ends[index] - self.parts[index].size))
 
     def _outside_domain(self, x: np.ndarray) -> np.ndarray:
         return np.concatenate(self._each("_outside_domain", x), axis=-1)
@@ -129,6 +134,6 @@ class Mixed(Units):
     def _domain(self) -> str:
         return "has the values of its part"
 
-    def _each(self, function: str, x: Any) -> list[Any]:
+    def _each(self, function: str, x: Real[Array, "*batch N"]) -> list[Any]:
         """That function of each part, called on the part's own columns."""
         return [getattr(part, function)(columns) for part, columns in zip(self.parts, self.split(x), strict=True)]

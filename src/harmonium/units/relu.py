@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float, Real
 
+from harmonium._numerics import float64
+from harmonium._types import Array, Key
 from harmonium.errors import InputError
 from harmonium.units import truncated
-from harmonium.units.base import Units, units
-from harmonium.units.precisions import not_positive, rescaled_precision, stepped_precision
+from harmonium.units.base import units
+from harmonium.units.quadratic import Quadratic, rescaled_precision
 
 
 @units
-class ReLU(Units):
+class ReLU(Quadratic):
     """Units x >= 0 with energy(x) = sum_i precision_i x_i^2 / 2 - bias_i x_i.
 
-    p(x_i | inputs) is the normal law of mean (inputs_i + bias_i) / precision_i and variance 1 / precision_i, cut off at zero.
+    p(x_i | inputs) is the normal distribution of mean (inputs_i + bias_i) / precision_i and variance 1 / precision_i,
+    truncated at zero.
 
     Args:
         bias: `[N]`. precision: `[N]`, above zero; learned like any parameter.
@@ -32,72 +35,34 @@ class ReLU(Units):
 
     name: ClassVar[str] = "relu"
 
-    @property
-    def size(self) -> int:
-        return int(self.bias.shape[-1])
-
-    def energy(self, x: Any) -> Any:
-        return jnp.sum((self.precision * x / 2 - self.bias) * x, axis=-1)
-
-    def log_normalizer_terms(self, inputs: Any) -> Any:
+    def log_normalizer_terms(self, inputs: Real[Array, "*batch N"]) -> Float[Array, "*batch N"]:
         return truncated.log_normalizer(self._standard(inputs)) - jnp.log(self.precision) / 2
 
-    def mean(self, inputs: Any) -> Any:
+    def mean(self, inputs: Real[Array, "*batch N"]) -> Float[Array, "*batch N"]:
         return truncated.mean(self._standard(inputs)) / jnp.sqrt(self.precision)
 
-    def sample(self, key: Any, inputs: Any) -> Any:
+    def sample(self, key: Key, inputs: Real[Array, "*batch N"]) -> Float[Array, "*batch N"]:
         return truncated.sample(key, self._standard(inputs)) / jnp.sqrt(self.precision)
 
-    def statistics(self, x: Any) -> ReLU:
-        return ReLU(x, -(x**2) / 2)
-
-    def moments(self, inputs: Any) -> ReLU:
+    def moments(self, inputs: Real[Array, "*batch N"]) -> ReLU:
         first, second = truncated.moments(self._standard(inputs))
         return ReLU(first / jnp.sqrt(self.precision), -second / self.precision / 2)
 
-    @property
-    def linear(self) -> Any:
-        return self.bias
+    def _standard(self, inputs: Real[Array, "*batch N"]) -> Float[Array, "*batch N"]:
+        """The center of the normal distribution before truncation, in standard deviations."""
+        return (inputs + self.bias) / jnp.sqrt(self.precision)
 
-    def add_field(self, by: Any) -> ReLU:
-        return ReLU(self.bias + by, self.precision)
-
-    def flat(self) -> ReLU:
-        return self
-
-    @property
-    def curvature(self) -> Any:
-        return self.precision
-
-    @property
-    def bounded(self) -> bool:
-        return False
-
-    def apply_update(self, by: ReLU, hold_scale: bool = False) -> ReLU:
-        precision = self.precision if hold_scale else stepped_precision(self.precision, by.precision)
-        return ReLU(self.bias + by.bias, precision)
-
-    def rescaled(self, center: Any, scale: Any) -> ReLU:
+    def rescaled(self, center: Real[Array, " N"], scale: Real[Array, " N"]) -> ReLU:
         if np.any(np.asarray(center) != 0):
             raise InputError("the values of relu units cannot be moved, because they begin at zero")
         return ReLU(self.bias * scale, rescaled_precision(self.precision, scale))
 
-    def fit_base_rate(self, data: Any) -> ReLU:
+    def fit_base_rate(self, data: Real[Array, "n N"]) -> ReLU:
         x = np.asarray(data, dtype=np.float64)
-        return ReLU(*fitted_half(x.mean(axis=0), (x**2).mean(axis=0)))
-
-    @classmethod
-    def zeros(cls, size: Any) -> ReLU:
-        return cls(np.zeros(size), np.ones(size))
-
-    def validation_error(self) -> str | None:
-        return not_positive(self.bias, precision=self.precision)
-
-    def _standard(self, inputs: Any) -> Any:
-        return (inputs + self.bias) / jnp.sqrt(self.precision)
+        return ReLU(*_fit_truncated(x.mean(axis=0), (x**2).mean(axis=0)))
 
     @property
-    def ranges(self) -> np.ndarray:
+    def ranges(self) -> Float[np.ndarray, "2 N"]:
         return np.repeat([[0.0], [np.inf]], self.size, axis=1)
 
     def _outside_domain(self, x: np.ndarray) -> np.ndarray:
@@ -107,24 +72,24 @@ class ReLU(Units):
         return "is zero or above"
 
 
-REACH = 30.0
-"""How far from zero, in standard deviations, the center of a fitted law may be."""
+MAX_CENTER = 30.0
+"""How far from zero, in standard deviations, the center of a fitted distribution may be."""
 
 
-def fitted_half(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Bias and precision of the cut-off normal laws with these first and second moments, `[N]`, or the nearest there are.
+def _fit_truncated(first: Float[np.ndarray, " N"], second: Float[np.ndarray, " N"]) -> tuple[np.ndarray, np.ndarray]:
+    """Bias and precision of the truncated normal distributions with these first and second moments, or the nearest.
 
-    E[y^2] / E[y]^2 falls from 2 (the exponential law) to 1 as s rises, so s is found by bisection.
+    E[y^2] / E[y]^2 falls from 2 (the exponential distribution) to 1 as s rises, so s is found by bisection.
     """
     least = 1e-3 * (first.mean() or 1.0)
-    wanted = np.where(first < least, 2.0, second / np.maximum(first, least) ** 2)
+    ratio = np.where(first < least, 2.0, second / np.maximum(first, least) ** 2)
     first = np.maximum(first, least)
-    low, high = np.full_like(first, -REACH), np.full_like(first, REACH)
-    with jax.enable_x64(True):
+    low, high = np.full_like(first, -MAX_CENTER), np.full_like(first, MAX_CENTER)
+    with float64():
         for _ in range(60):
             middle = (low + high) / 2
             mean, square = (np.asarray(moment) for moment in truncated.moments(middle))
-            too_low = square / mean**2 > wanted
+            too_low = square / mean**2 > ratio
             low, high = np.where(too_low, middle, low), np.where(too_low, high, middle)
         root = np.asarray(truncated.mean(low)) / first
     return low * root, root**2

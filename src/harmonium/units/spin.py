@@ -7,13 +7,16 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float, Real
 
+from harmonium._types import Array, Key
 from harmonium.random import uniform
-from harmonium.units.base import Units, units
+from harmonium.units.base import units
+from harmonium.units.discrete import Discrete
 
 
 @units
-class Spin(Units):
+class Spin(Discrete):
     """Units x in {-1, +1} with energy(x) = -sum_i bias_i x_i; E[x_i | inputs] = tanh(inputs_i + bias_i).
 
     Args:
@@ -26,53 +29,30 @@ class Spin(Units):
     symbols: ClassVar[str | None] = "-+"
 
     @property
-    def size(self) -> int:
-        return int(self.bias.shape[-1])
-
-    @property
-    def unit_states(self) -> np.ndarray:
+    def unit_states(self) -> Float[np.ndarray, "2 1"]:
         return np.array([[-1.0], [1.0]])
 
-    def energy(self, x: Any) -> Any:
-        return -jnp.sum(self.bias * x, axis=-1)
-
-    def log_normalizer_terms(self, inputs: Any) -> Any:
+    def log_normalizer_terms(self, inputs: Real[Array, "*batch N"]) -> Float[Array, "*batch N"]:
         # ln 2 cosh y, without forming e^|y|
         total = inputs + self.bias
         return jax.nn.softplus(2 * total) - total
 
-    def softplus_form(self, inputs: Any) -> tuple[Any, Any]:
+    def softplus_form(self, inputs: Real[Array, "*batch N"]) -> tuple[Float[Array, "*batch"], Float[Array, "*batch N"]]:
         total = inputs + self.bias
         return -jnp.sum(total, axis=-1), 2 * total
 
-    def mean(self, inputs: Any) -> Any:
+    def mean(self, inputs: Real[Array, "*batch N"]) -> Float[Array, "*batch N"]:
         return jnp.tanh(inputs + self.bias)
 
-    def sample(self, key: Any, inputs: Any) -> Any:
-        up = jax.nn.sigmoid(2 * (inputs + self.bias))
-        chance = uniform(key, up.shape, up.dtype)
-        return jnp.where(chance < up, 1, -1).astype(up.dtype)
+    def sample(self, key: Key, inputs: Real[Array, "*batch N"]) -> Float[Array, "*batch N"]:
+        probability = jax.nn.sigmoid(2 * (inputs + self.bias))
+        above = uniform(key, probability.shape, probability.dtype) < probability
+        return jnp.where(above, 1, -1).astype(probability.dtype)
 
-    def statistics(self, x: Any) -> Spin:
-        return Spin(x)
-
-    def moments(self, inputs: Any) -> Spin:
-        return Spin(self.mean(inputs))
-
-    @property
-    def linear(self) -> Any:
-        return self.bias
-
-    def add_field(self, by: Any) -> Spin:
-        return Spin(self.bias + by)
-
-    def flat(self) -> Spin:
-        return Spin(jnp.zeros_like(self.bias))
-
-    def fit_base_rate(self, data: Any) -> Spin:
+    def fit_base_rate(self, data: Real[Array, "n N"]) -> Spin:
         x = np.asarray(data, dtype=np.float64)
-        up = (((1 + x) / 2).sum(axis=0) + 0.5) / (len(x) + 1.0)
-        return Spin((np.log(up) - np.log1p(-up)) / 2)
+        rate = (((1 + x) / 2).sum(axis=0) + 0.5) / (len(x) + 1.0)
+        return Spin((np.log(rate) - np.log1p(-rate)) / 2)
 
     @classmethod
     def zeros(cls, size: Any) -> Spin:

@@ -1,4 +1,4 @@
-"""The normal law cut off at zero: y > 0 with density proportional to exp(-(y - s)^2 / 2), for any s, far tails included.
+"""The normal distribution truncated at zero: y > 0 with density proportional to exp(-(y - s)^2 / 2), for any s, far tails included.
 
 With M(s) = Phi(s) / phi(s) the integral of exp(s y - y^2 / 2) over y > 0, the mean is m = s + 1 / M and the second moment
 1 + s m. Far below zero all of these are differences of large numbers, so there they come from the continued fraction
@@ -10,25 +10,25 @@ Reference: M. Abramowitz and I. Stegun, "Handbook of mathematical functions", 26
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import log_ndtr, ndtr, ndtri
+from jaxtyping import Float
 
+from harmonium._types import Array, Key
 from harmonium.random import uniform
 
 TAIL = 4.0
-"""From this far below zero on the fraction is taken."""
+"""Below minus this the continued fraction is used."""
 TERMS, TERMS_IN_DOUBLE = 12, 32
-"""Terms of it after which, from there on, it is exact to 5e-7, and to 1e-13."""
+"""Its number of terms: with these it is exact to 5e-7, and to 1e-13 in double."""
 NEWTON_STEPS = 3
-"""With so many, and few terms, the chance that belongs to a draw is exact to 1e-9 of itself."""
+"""With these and `TERMS` terms, the probability of a larger value than the sample is exact to 1e-9 of itself."""
 
 
-def _fraction(a: Any, terms: int | None = None) -> Any:
-    """2 / (a + 3 / (a + ...)), for a >= TAIL; by default with as many terms as its precision shows."""
+def _fraction(a: Float[Array, "..."], terms: int | None = None) -> Float[Array, "..."]:
+    """2 / (a + 3 / (a + ...)), for a >= TAIL; the default number of terms is exact in the precision of `a`."""
     value = jnp.zeros_like(a)
     for term in range(terms or (TERMS_IN_DOUBLE if a.dtype == np.float64 else TERMS), 1, -1):
         value = term / (a + value)
@@ -36,30 +36,30 @@ def _fraction(a: Any, terms: int | None = None) -> Any:
 
 
 @jax.custom_jvp
-def log_normalizer(s: Any) -> Any:
+def log_normalizer(s: Float[Array, "..."]) -> Float[Array, "..."]:
     """ln M(s), elementwise; its derivative is `mean`."""
     a, near = jnp.maximum(-s, TAIL), jnp.maximum(s, -TAIL)
     direct = log_ndtr(near) + near**2 / 2 + np.log(2 * np.pi) / 2
     return jnp.where(s < -TAIL, -jnp.log(_hazard(a)), direct)
 
 
-def _hazard(a: Any, terms: int | None = None) -> Any:
+def _hazard(a: Float[Array, "..."], terms: int | None = None) -> Float[Array, "..."]:
     """1 / M(-a), for a >= TAIL."""
     return a + 1 / (a + _fraction(a, terms))
 
 
 @log_normalizer.defjvp
-def _(primals: Any, tangents: Any) -> Any:
+def _(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
     return log_normalizer(primals[0]), mean(primals[0]) * tangents[0]
 
 
-def mean(s: Any) -> Any:
+def mean(s: Float[Array, "..."]) -> Float[Array, "..."]:
     """E[y], elementwise."""
     return moments(s)[0]
 
 
 @jax.custom_jvp
-def moments(s: Any) -> tuple[Any, Any]:
+def moments(s: Float[Array, "..."]) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
     """E[y] and E[y^2], elementwise."""
     a, near = jnp.maximum(-s, TAIL), jnp.maximum(s, -TAIL)
     below = _fraction(a)
@@ -69,26 +69,26 @@ def moments(s: Any) -> tuple[Any, Any]:
 
 
 @moments.defjvp
-def _(primals: Any, tangents: Any) -> Any:
+def _(primals: tuple[Array], tangents: tuple[Array]) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
     # Integration by parts: E[y^3] = s E[y^2] + 2 E[y].
     (s,), (moved,) = primals, tangents
     first, second = moments(s)
     return (first, second), ((second - first**2) * moved, (s * second + 2 * first - first * second) * moved)
 
 
-def sample(key: Any, s: Any) -> Any:
+def sample(key: Key, s: Float[Array, "..."]) -> Float[Array, "..."]:
     """One y for each s, by the inverse of the distribution function.
 
-    The chance u of a larger y is Phi(s - y) / Phi(s). In the tail this is solved for y by Newton's method in logarithms, which
-    approach the root from one side: ln u = ln M(-(a + y)) - ln M(-a) - a y - y^2 / 2 with a = -s.
+    The probability u of a larger y is Phi(s - y) / Phi(s). In the tail this is solved for y by Newton's method in logarithms,
+    which approaches the root from one side: ln u = ln M(-(a + y)) - ln M(-a) - a y - y^2 / 2 with a = -s.
     """
-    chance = 1 - uniform(key, s.shape, s.dtype)  # above 0
+    u = 1 - uniform(key, s.shape, s.dtype)  # above 0
     near = jnp.maximum(s, -TAIL)
-    direct = jnp.maximum(near - ndtri(chance * ndtr(near)), 0)
-    a, wanted = jnp.maximum(-s, TAIL), -jnp.log(chance)
+    direct = jnp.maximum(near - ndtri(u * ndtr(near)), 0)
+    a, target = jnp.maximum(-s, TAIL), -jnp.log(u)
     at_zero = jnp.log(_hazard(a, TERMS))
-    y = 2 * wanted / (a + jnp.sqrt(a**2 + 2 * wanted))
+    y = 2 * target / (a + jnp.sqrt(a**2 + 2 * target))
     for _ in range(NEWTON_STEPS):
         hazard = _hazard(a + y, TERMS)
-        y = jnp.maximum(y + (wanted - jnp.log(hazard) + at_zero - (a + y / 2) * y) / hazard, 0)
+        y = jnp.maximum(y + (target - jnp.log(hazard) + at_zero - (a + y / 2) * y) / hazard, 0)
     return jnp.where(s < -TAIL, y, direct)
