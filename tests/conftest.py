@@ -18,10 +18,14 @@ os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
 
 import jax
+import jaxtyping
 import numpy as np
 import pytest
 
-import harmonium as hm
+# The shapes in these packages' signatures are checked at every call.
+jaxtyping.install_import_hook(["harmonium.units", "harmonium.model"], "runtime_types.check")
+
+import harmonium as hm  # noqa: E402
 
 REFERENCE = Path(__file__).parent / "reference"
 LECTURE = json.loads((REFERENCE / "two_by_two.json").read_text())

@@ -1,9 +1,9 @@
-"""The machine: two layers of units and the weights between them.
+"""The RBM: two layers of units and the weights between them.
 
     E(v, h) = visible.energy(v) + hidden.energy(h) - v . weights . h
 
-The functions here are pure and traceable: they can stand inside `jax.jit`, `jax.grad` and `jax.vmap`, and they check
-nothing but shapes. `harmonium.functional` has the same functions with their inputs checked and NumPy arrays returned.
+The functions here are pure and traceable: they work inside `jax.jit`, `jax.grad` and `jax.vmap`, and check nothing but shapes.
+`harmonium.functional` has the same functions with checked inputs and NumPy results.
 
 Reference: P. Smolensky, "Information processing in dynamical systems: foundations of harmony theory", 1986;
 A. Fischer and C. Igel, "Training restricted Boltzmann machines: an introduction", Pattern Recognition 47 (2014), section 4.
@@ -17,9 +17,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.typing import ArrayLike
+from jaxtyping import Float, Real
 
-from harmonium import _pytree
+from harmonium import _checks, _pytree
+from harmonium._numerics import own_dtype, to_float64
+from harmonium._types import Array, ArrayLike, Result, Scalar
 from harmonium.errors import InputError
 from harmonium.units import Units
 
@@ -28,8 +30,8 @@ from harmonium.units import Units
 class RBM:
     """A restricted Boltzmann machine, as a value (a pytree).
 
-    Since its energy is linear in its parameters, a gradient, an average of machines and a set of expected sufficient
-    statistics are RBMs too, and temperature is a map over its leaves.
+    Since its energy is linear in its parameters, a gradient, an average of models and a set of expected sufficient statistics
+    are RBMs too, and temperature is a map over its leaves.
 
     Args:
         visible: units of V columns.
@@ -42,7 +44,7 @@ class RBM:
     weights: Any
 
     def __post_init__(self) -> None:
-        # As in Units: what is no list passes untouched, because tracers pass through here too.
+        # As in Units: anything but a list passes untouched, because tracers pass through here too.
         if isinstance(self.weights, (list, tuple)):
             object.__setattr__(self, "weights", np.asarray(self.weights, dtype=np.float64))
 
@@ -60,119 +62,146 @@ def _layer(units: Any) -> str:
         return repr(units)  # inside a transformation the leaves may be anything
 
 
-def hidden_inputs(rbm: RBM, v: Any) -> Any:
-    """What the visible layer sends: v @ weights, `[..., V] -> [..., H]`, without the hidden units' own biases."""
+# ---- energies
+
+
+def hidden_inputs(rbm: RBM, v: Real[Array, "*batch V"]) -> Float[Result, "*batch H"]:
+    """What the visible layer sends: v @ weights, without the hidden units' own biases."""
     return product(v, rbm.weights)
 
 
-def visible_inputs(rbm: RBM, h: Any) -> Any:
-    """What the hidden layer sends: h @ weights.T, `[..., H] -> [..., V]`, without the visible units' own biases."""
+def visible_inputs(rbm: RBM, h: Real[Array, "*batch H"]) -> Float[Result, "*batch V"]:
+    """What the hidden layer sends: h @ weights.T, without the visible units' own biases."""
     return product(h, rbm.weights.T)
 
 
-def product(a: Any, b: Any) -> Any:
-    """The matrix product a @ b; of which one factor is bfloat16, both are rounded to it and the sum is taken in float32.
+def product(a: Real[Array, "... K"], b: Real[Array, "... K M"]) -> Real[Result, "... M"]:
+    """The matrix product a @ b. If a factor is bfloat16, both are rounded to it and the sum is taken in float32.
 
-    So a machine whose weights are bfloat16 and whose layers are float32 spends half the time on its products where the
-    hardware has such products, while inputs, probabilities and random numbers stay in float32.
+    So a model with bfloat16 weights and float32 layers takes half the time for its products where the hardware has such
+    products, while inputs, probabilities and random numbers stay in float32.
     """
     if jnp.bfloat16 not in (jnp.result_type(a), jnp.result_type(b)):
-        return a @ b
+        return a @ b  # type: ignore[return-value]
     return jnp.matmul(jnp.asarray(a, jnp.bfloat16), jnp.asarray(b, jnp.bfloat16), preferred_element_type=jnp.float32)
 
 
-def energy(rbm: RBM, v: Any, h: Any) -> Any:
-    """E(v, h), `[..., V], [..., H] -> [...]` (nats)."""
+def energy(rbm: RBM, v: Real[Array, "*batch V"], h: Real[Array, "*batches H"]) -> Float[Result, "..."]:
+    """E(v, h) in nats; the leading axes are broadcast."""
     return rbm.visible.energy(v) + rbm.hidden.energy(h) - jnp.sum(hidden_inputs(rbm, v) * h, axis=-1)
 
 
-def free_energy(rbm: RBM, v: Any, inputs: Any = None) -> Any:
-    """F(v) = -ln sum_h exp(-E(v, h)), `[..., V] -> [...]` (nats); `inputs`: `hidden_inputs(rbm, v)` if at hand."""
+def free_energy(
+    rbm: RBM, v: Real[Array, "*batch V"], inputs: Float[Array, "*batch H"] | None = None
+) -> Float[Result, "*batch"]:
+    """F(v) = -ln sum_h exp(-E(v, h)) in nats.
+
+    Args:
+        inputs: `hidden_inputs(rbm, v)`, if at hand.
+    """
     if inputs is None:
         inputs = hidden_inputs(rbm, v)
     return rbm.visible.energy(v) - rbm.hidden.log_normalizer(inputs)
 
 
-def free_energy_difference(rbm: RBM, other: RBM, v: Any, inputs: Any, other_inputs: Any) -> Any:
-    """F of `other` minus F of `rbm` at the same v, `[..., V] -> [...]` (nats).
+def free_energy_difference(
+    rbm: RBM,
+    other: RBM,
+    v: Real[Array, "*batch V"],
+    inputs: Float[Array, "*batch H"],
+    other_inputs: Float[Array, "*batch H"],
+) -> Float[Result, "*batch"]:
+    """F of `other` minus F of `rbm` at the same v, in nats.
 
-    The differences are formed unit by unit and then summed: between close machines nothing is lost to cancellation. The
-    visible part uses that an energy is linear in the parameters.
+    Differences are formed unit by unit and then summed, so nothing is lost to cancellation between close models. The visible
+    part uses that an energy is linear in the parameters.
 
     Args:
-        inputs, other_inputs: `[..., H]`, `hidden_inputs` of v under each of the two.
+        inputs, other_inputs: `hidden_inputs` of v under each of the two.
     """
     visible = jax.tree.map(lambda a, b: b - a, rbm.visible, other.visible).energy(v)
     hidden = other.hidden.log_normalizer_terms(other_inputs) - rbm.hidden.log_normalizer_terms(inputs)
     return visible - jnp.sum(hidden, axis=-1)
 
 
-def statistics(rbm: RBM, v: Any, inputs: Any) -> RBM:
-    """The sufficient statistics expected when `v` is held, averaged over the rows of `v`.
+# ---- sufficient statistics
 
-    This is the gradient of -mean F(v): for binary units the leaves are <v_i>, <h_j> and <v_i h_j> with p(h|v).
+
+def statistics(rbm: RBM, v: Real[Array, "B V"], inputs: Float[Array, "B H"]) -> RBM:
+    """The expected sufficient statistics given `v`, averaged over its rows: the gradient of -mean F(v).
+
+    For binary units the leaves are the means of v_i, E[h_j | v] and v_i E[h_j | v].
 
     Args:
-        v: `[B, V]`. inputs: `[B, H]`, `hidden_inputs(rbm, v)`.
+        inputs: `hidden_inputs(rbm, v)`.
     """
     pair = (rbm.visible.statistics(v), rbm.hidden.moments(inputs))
     visible, hidden = jax.tree.map(lambda leaf: jnp.mean(leaf, axis=0), pair)
-    return RBM(visible, hidden, _pairs(rbm, v, rbm.hidden.mean(inputs)))
+    return RBM(visible, hidden, _mean_pairs(rbm, v, rbm.hidden.mean(inputs)))
 
 
-def joint_statistics(rbm: RBM, v: Any, h: Any) -> RBM:
+def joint_statistics(rbm: RBM, v: Real[Array, "B V"], h: Real[Array, "B H"]) -> RBM:
     """The sufficient statistics of the pairs (v, h), averaged over rows: for binary units the means of v, h and v h^T."""
     pair = (rbm.visible.statistics(v), rbm.hidden.statistics(h))
     visible, hidden = jax.tree.map(lambda leaf: jnp.mean(leaf, axis=0), pair)
-    return RBM(visible, hidden, _pairs(rbm, v, h))
+    return RBM(visible, hidden, _mean_pairs(rbm, v, h))
 
 
-def _pairs(rbm: RBM, v: Any, h: Any) -> Any:
-    """The mean of v h^T over rows, `[V, H]`, in the precision of the machine's products."""
+def _mean_pairs(rbm: RBM, v: Real[Array, "B V"], h: Real[Array, "B H"]) -> Float[Result, "V H"]:
+    """The mean of v h^T over rows, in the precision of the model's products."""
     narrow = jnp.bfloat16 if rbm.weights.dtype == jnp.bfloat16 else v.dtype
     return product(v.T.astype(narrow), h) / len(v)
 
 
-def at_temperature(rbm: RBM, temperature: Any) -> RBM:
-    """The machine whose distribution is that of `rbm` at `temperature`: every parameter divided by it."""
+# ---- models nearby
+
+
+def at_temperature(rbm: RBM, temperature: Scalar) -> RBM:
+    """The RBM whose distribution is that of `rbm` at `temperature`: every parameter divided by it."""
     return jax.tree.map(lambda leaf: leaf / temperature, rbm)
 
 
-def interpolate(base: RBM, rbm: RBM, beta: Any) -> RBM:
-    """The machine `beta` of the way from `base` to `rbm`, leaf by leaf: (1 - beta) base + beta rbm.
+def interpolate(base: RBM, rbm: RBM, beta: Scalar) -> RBM:
+    """The RBM `beta` of the way from `base` to `rbm`, leaf by leaf: (1 - beta) base + beta rbm.
 
-    From a machine of zeros this is tempering (at temperature 1 / beta), from independent units the path of annealing.
+    From an RBM of zeros this is tempering (at temperature 1 / beta), from independent units the path of annealing.
     """
     return jax.tree.map(lambda b, r: (1 - beta) * b + beta * r, base, rbm)
 
 
 def independent(visible: Units, hidden: Units) -> RBM:
-    """The two layers without any weight between them: its ln Z is a sum, its samples need no chain."""
+    """The two layers with weights of zero: ln Z is a sum over units, and samples need no chain."""
     return RBM(visible, hidden, jnp.zeros((visible.size, hidden.size), jnp.result_type(*jax.tree.leaves(visible))))
 
 
-def independent_log_partition(rbm: RBM) -> Any:
-    """ln Z of the machine's two layers if there were no weights between them (nats)."""
-    return sum(layer.log_normalizer(jnp.zeros(layer.size)) for layer in (rbm.visible, rbm.hidden))
+def independent_log_partition(rbm: RBM) -> Float[Result, ""]:
+    """ln Z of the RBM's two layers with weights of zero, in nats."""
+    visible, hidden = (layer.log_normalizer(jnp.zeros(layer.size)) for layer in (rbm.visible, rbm.hidden))
+    return visible + hidden
 
 
-def flat(rbm: RBM) -> RBM:
-    """The machine without weights and without preferences, where tempering begins: at infinite temperature.
+def infinite_temperature(rbm: RBM) -> RBM:
+    """The RBM with weights of zero in which all values of a unit are equally likely, where tempering begins.
 
-    Units of a continuum have no law there and keep their own parameters.
+    Units of a continuum have no such distribution and keep their parameters.
     """
     return RBM(rbm.visible.infinite_temperature(), rbm.hidden.infinite_temperature(), jnp.zeros_like(rbm.weights))
 
 
-WIDEST = 0.99
-"""How far toward the edge of the machines whose Z is finite, 1, a step may take one."""
+def transpose(rbm: RBM) -> RBM:
+    """The same distribution with the layers exchanged."""
+    return RBM(rbm.hidden, rbm.visible, rbm.weights.T)
+
+
+MAX_COUPLING = 0.99
+"""The largest singular value of `_coupling` that a step may lead to; Z is infinite from 1 on."""
 
 
 def apply_update(rbm: RBM, by: RBM) -> RBM:
-    """The machine after a step `by` of its parameters, kept among those that have a distribution.
+    """The RBM after a step `by` of its parameters, limited to RBMs that have a distribution.
 
     Precisions stay above zero, and the scale of hidden units where it was. Where both layers are unbounded the weights are
-    scaled down if Z would be infinite else.
+    scaled down if Z would be infinite otherwise.
     """
     moved = RBM(
         rbm.visible.apply_update(by.visible), rbm.hidden.apply_update(by.hidden, hold_scale=True), rbm.weights + by.weights
@@ -182,13 +211,13 @@ def apply_update(rbm: RBM, by: RBM) -> RBM:
     scaled = _coupling(moved)
     smaller = scaled @ scaled.T if scaled.shape[0] <= scaled.shape[1] else scaled.T @ scaled
     strength = jnp.sqrt(jnp.linalg.eigvalsh(smaller)[-1])
-    return RBM(moved.visible, moved.hidden, moved.weights * jnp.minimum(1, WIDEST / jnp.maximum(strength, 1e-6)))
+    return RBM(moved.visible, moved.hidden, moved.weights * jnp.minimum(1, MAX_COUPLING / jnp.maximum(strength, 1e-6)))
 
 
-def _coupling(rbm: RBM) -> Any:
-    """The weights over the roots of both sides' curvatures, `[V, H]`: of a joint quadratic form with ones on its diagonal.
+def _coupling(rbm: RBM) -> Float[Result, "V H"]:
+    """The weights over the roots of both sides' curvatures: of a joint quadratic form with ones on its diagonal.
 
-    The form is positive definite, so that Z is finite, if and only if the largest singular value is below 1.
+    The form is positive definite, so Z is finite, if and only if the largest singular value is below 1.
     """
     return rbm.weights / jnp.sqrt(rbm.visible.curvature)[:, None] / jnp.sqrt(rbm.hidden.curvature)
 
@@ -200,32 +229,32 @@ def logical_axes(rbm: RBM, *before: str) -> RBM:
         before: the name of each axis that the leaves have before their own, such as "rung".
     """
 
-    def named(tree: Any, *axes: str) -> Any:
+    def name_axes(tree: Any, *axes: str) -> Any:
         return jax.tree.map(lambda _: " ".join((*before, *axes)), tree)
 
-    return RBM(named(rbm.visible, "visible"), named(rbm.hidden, "hidden"), named(rbm.weights, "visible", "hidden"))
+    return RBM(name_axes(rbm.visible, "visible"), name_axes(rbm.hidden, "hidden"), name_axes(rbm.weights, "visible", "hidden"))
 
 
-def transpose(rbm: RBM) -> RBM:
-    """The same machine with its layers exchanged."""
-    return RBM(rbm.hidden, rbm.visible, rbm.weights.T)
+# ---- validation
 
 
-def validate(rbm: Any) -> RBM:
-    """Return `rbm` if its shapes agree, its parameters are permissible finite numbers, and its Z is finite.
+def validate(rbm: object) -> RBM:
+    """`rbm`, if its shapes agree, its parameters are permissible finite numbers, its energies are finite and so is its Z.
 
     Raises:
         InputError: with the argument's name, what was expected and what was given.
     """
-    if not isinstance(rbm, RBM):
-        raise InputError(f"rbm must be a harmonium.RBM, but is a {type(rbm).__name__}")
-    for what, layer in (("visible", rbm.visible), ("hidden", rbm.hidden)):
-        validate_layer(what, layer)
+    rbm = _checks.instance(rbm, RBM, "rbm", "a harmonium.RBM")
+    for name, layer in (("visible", rbm.visible), ("hidden", rbm.hidden)):
+        validate_layer(name, layer)
     _check_parameter("weights", rbm.weights)
     expected = [rbm.visible.size, rbm.hidden.size]
     if list(rbm.weights.shape) != expected:
         raise InputError(f"weights must have shape {expected} (visible x hidden units), but have {list(rbm.weights.shape)}")
-    if not (rbm.visible.bounded or rbm.hidden.bounded or _is_traced(rbm)):
+    if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(rbm)):
+        return rbm
+    _check_size(rbm)
+    if not (rbm.visible.bounded or rbm.hidden.bounded):
         strongest = float(np.linalg.norm(np.asarray(_coupling(rbm), dtype=np.float64), 2))
         if not strongest < 1:
             raise InputError(
@@ -234,6 +263,15 @@ def validate(rbm: Any) -> RBM:
                 f"{strongest:.3g}, and must be below 1); scale the weights down, or the precisions up"
             )
     return rbm
+
+
+def in_float64(rbm: object) -> RBM:
+    """`rbm`, validated, with all its parameters as float64 arrays on the host.
+
+    Raises:
+        InputError: as `validate`.
+    """
+    return to_float64(validate(rbm))
 
 
 def check_rows(
@@ -253,33 +291,40 @@ def check_rows(
     return rows
 
 
-def validate_layer(what: str, layer: Any) -> None:
+def validate_layer(name: str, layer: object) -> None:
     """Raise an `InputError` if `layer` is not a layer of units whose parameters are permissible finite numbers."""
-    if not isinstance(layer, Units):
-        raise InputError(f"{what} must be units such as harmonium.Binary(bias), but is a {type(layer).__name__}")
+    layer = _checks.instance(layer, Units, name, "units such as harmonium.Binary(bias)")
     for field in fields(layer):  # type: ignore[arg-type]
         value = getattr(layer, field.name)
         if _pytree.is_static(field):
             continue
         if isinstance(value, tuple):
-            for number, part in enumerate(value):
-                validate_layer(f"{what} part {number + 1}", part)
+            for index, part in enumerate(value):
+                validate_layer(f"{name} part {index + 1}", part)
             continue
-        _check_parameter(f"{what} {field.name}", value)
+        _check_parameter(f"{name} {field.name}", value)
         if value.ndim != 1 or value.size == 0:
-            raise InputError(f"{what} {field.name} must have shape [N] with N at least 1, but has {list(value.shape)}")
+            raise InputError(f"{name} {field.name} must have shape [N] with N at least 1, but has {list(value.shape)}")
     wrong = layer.validation_error()
     if wrong:
-        raise InputError(f"{what} {wrong}")
+        raise InputError(f"{name} {wrong}")
 
 
-def _is_traced(tree: Any) -> bool:
-    return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(tree))
-
-
-def _check_parameter(what: str, value: Any) -> None:
+def _check_parameter(name: str, value: Any) -> None:
     if not hasattr(value, "dtype") or np.dtype(value.dtype).kind not in "fiu":
         kind = getattr(value, "dtype", type(value).__name__)
-        raise InputError(f"{what} must be an array of real numbers, but its type is {kind}")
+        raise InputError(f"{name} must be an array of real numbers, but its type is {kind}")
     if not isinstance(value, jax.core.Tracer) and not np.isfinite(np.asarray(value)).all():
-        raise InputError(f"{what}: every value must be a finite number, but there is a NaN or an infinity")
+        raise InputError(f"{name}: every value must be a finite number, but there is a NaN or an infinity")
+
+
+def _check_size(rbm: RBM) -> None:
+    """The parameters' absolute values must add up to a number far from overflow: no energy of bounded units exceeds the sum."""
+    largest = float(np.sqrt(np.finfo(own_dtype(rbm)).max))
+    with np.errstate(over="ignore"):
+        total = sum(float(np.abs(np.asarray(leaf, dtype=np.float64)).sum()) for leaf in jax.tree.leaves(rbm))
+    if not total < largest:
+        raise InputError(
+            f"the absolute values of the parameters of {rbm!r} add up to {total:.3g}, but must stay below {largest:.1e} for "
+            "its energies to be finite numbers; scale the parameters down"
+        )

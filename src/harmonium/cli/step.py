@@ -51,10 +51,11 @@ def run(options: argparse.Namespace) -> None:
     import numpy as np
 
     from harmonium import _checks, data, gradients, lecture
+    from harmonium.units.discrete import Discrete
 
     rbm, temperature = small_model(options), options.temperature
     for layer in (rbm.visible, rbm.hidden):
-        if layer.state_count is None or not hasattr(layer, "bias"):
+        if not isinstance(layer, Discrete):
             raise InputError(f"a step is for units with biases alone, not for {layer.name} ones; harmonium train takes those")
     if options.binarize is not None and options.data is None:
         raise InputError("--binarize goes with --data")

@@ -122,14 +122,14 @@ def _best_pairs(rbm: RBM, rows: int) -> tuple[np.ndarray, np.ndarray]:
             best = np.asarray(scores_of(x).max(axis=-1).sum(axis=-1) - rbm.visible.energy(x))
             keep = np.argpartition(-best, min(rows, len(best)) - 1)[:rows]
             found = heapq.nlargest(rows, found + list(zip(best[keep].tolist(), numbers[keep].tolist(), strict=True)))
-        x = np.asarray(rbm.visible.states(jnp.asarray([number for _, number in found])))
-        scores = np.asarray(scores_of(x))
+        best_x = np.asarray(rbm.visible.states(jnp.asarray([number for _, number in found])))
+        scores = np.asarray(scores_of(best_x))
     pairs: list[tuple[float, int, tuple[int, ...]]] = []
     for place, ((best_score, _), unit_scores) in enumerate(zip(found, scores, strict=True)):
         pairs += [(best_score - loss, place, digits) for loss, digits in _best_digits(unit_scores, rows)]
     pairs = heapq.nlargest(rows, pairs, key=lambda pair: pair[0])
     y = np.asarray(listing.states(np.array([digits for _, _, digits in pairs]), np.float64))
-    return x[[pair[1] for pair in pairs]], y
+    return best_x[[pair[1] for pair in pairs]], y
 
 
 def _unit_scores(rbm: RBM, x: Any) -> Any:

@@ -240,8 +240,8 @@ def sample_joint(rbm: RBM, n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarra
         random.shuffle(numbers)
         x = enumerated.visible.states(jnp.asarray(numbers))
         y = _sample_hidden(enumerated, jax.random.key(int(random.integers(2**63))), x)
-        x, y = np.asarray(x), np.asarray(y)
-    return (x, y) if enumerated is rbm else (y, x)
+        pair = np.asarray(x), np.asarray(y)
+    return pair if enumerated is rbm else pair[::-1]
 
 
 def _log_sum(logs: np.ndarray) -> float:

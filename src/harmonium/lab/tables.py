@@ -26,7 +26,7 @@ class Parameters:
     @classmethod
     def of(cls, rbm: RBM) -> Parameters:
         """The parameters of a binary machine in float64."""
-        leaves = (rbm.weights, rbm.visible.bias, rbm.hidden.bias)  # type: ignore[attr-defined]
+        leaves = (rbm.weights, rbm.visible.bias, rbm.hidden.bias)
         return cls(*(np.asarray(leaf, dtype=np.float64) for leaf in leaves))
 
     def flat(self, biases: bool) -> np.ndarray:

@@ -26,7 +26,7 @@ import numpy as np
 from jaxtyping import Float, Real
 
 from harmonium import _pytree
-from harmonium._types import Array, Key
+from harmonium._types import Array, Key, Result
 from harmonium.errors import InputError
 from harmonium.units.codec import Codec
 
@@ -64,23 +64,23 @@ class Units(Codec):
     # ---- the distribution
 
     @abc.abstractmethod
-    def energy(self, x: Real[Array, "*batch N"]) -> Float[Array, "*batch"]:
+    def energy(self, x: Real[Array, "*batch N"]) -> Float[Result, "*batch"]:
         """The layer's own part of the energy (nats at temperature 1)."""
 
     @abc.abstractmethod
-    def log_normalizer_terms(self, inputs: Real[Array, "*batch N"]) -> Float[Array, "*batch units"]:
+    def log_normalizer_terms(self, inputs: Real[Array, "*batch N"]) -> Float[Result, "*batch units"]:
         """`log_normalizer` unit by unit: units of one layer are independent given `inputs`."""
 
-    def log_normalizer(self, inputs: Real[Array, "*batch N"]) -> Float[Array, "*batch"]:
+    def log_normalizer(self, inputs: Real[Array, "*batch N"]) -> Float[Result, "*batch"]:
         """ln sum_x exp(inputs . x - energy(x)); its gradient by `inputs` is `mean`."""
         return jnp.sum(self.log_normalizer_terms(inputs), axis=-1)
 
     @abc.abstractmethod
-    def mean(self, inputs: Real[Array, "*batch N"]) -> Float[Array, "*batch N"]:
+    def mean(self, inputs: Real[Array, "*batch N"]) -> Float[Result, "*batch N"]:
         """E[x | inputs]."""
 
     @abc.abstractmethod
-    def sample(self, key: Key, inputs: Real[Array, "*batch N"]) -> Float[Array, "*batch N"]:
+    def sample(self, key: Key, inputs: Real[Array, "*batch N"]) -> Float[Result, "*batch N"]:
         """One draw of x ~ p(x | inputs) for each leading index."""
 
     @abc.abstractmethod
@@ -91,14 +91,14 @@ class Units(Codec):
     def moments(self, inputs: Real[Array, "*batch N"]) -> Self:
         """E[statistics(x) | inputs], shaped like the parameters: the gradient of `log_normalizer` by them."""
 
-    def log_probability(self, x: Real[Array, "*batch N"], inputs: Real[Array, "*batches N"]) -> Float[Array, "..."]:
+    def log_probability(self, x: Real[Array, "*batch N"], inputs: Real[Array, "*batches N"]) -> Float[Result, "..."]:
         """ln p(x | inputs) in nats; the leading axes are broadcast."""
         return jnp.sum(inputs * x, axis=-1) - self.energy(x) - self.log_normalizer(inputs)
 
     def softplus_form(
         self,
         inputs: Real[Array, "*batch N"],  # noqa: ARG002
-    ) -> tuple[Float[Array, "*batch"], Float[Array, "*batch N"]] | None:
+    ) -> tuple[Float[Result, "*batch"], Float[Result, "*batch N"]] | None:
         """c and y, both affine in `inputs`, with log_normalizer = c + sum_i softplus(y_i).
 
         Optional: kinds of two states have it, and are enumerated many times as fast by it; None for all others.
@@ -130,7 +130,7 @@ class Units(Codec):
     # ---- bounds of the parameters
 
     @property
-    def curvature(self) -> Float[Array, " N"]:
+    def curvature(self) -> Float[Result, " N"]:
         """The least coefficient of x^2 / 2 in the energy far from zero; infinite in columns whose values are bounded.
 
         Where both layers are unbounded it decides whether Z is finite at all (`model.validate`).
@@ -164,7 +164,7 @@ class Units(Codec):
 
     # ---- the same distribution by other parameters
 
-    def gauge(self, x: Real[Array, "*batch N"]) -> Float[Array, "*batch N"]:
+    def gauge(self, x: Real[Array, "*batch N"]) -> Float[Result, "*batch N"]:
         """The part of `x` that, added to a bias, changes no probability: zero for all kinds but categorical ones."""
         return jnp.zeros_like(x)
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Real
 
-from harmonium._types import Array, Key
+from harmonium._types import Array, Key, Result
 from harmonium.random import uniform
 from harmonium.units.base import units
 from harmonium.units.discrete import Discrete
@@ -34,16 +34,16 @@ class Binary(Discrete):
     def unit_states(self) -> Float[np.ndarray, "2 1"]:
         return np.array([[0.0], [1.0]])
 
-    def log_normalizer_terms(self, inputs: Real[Array, "*batch N"]) -> Float[Array, "*batch N"]:
+    def log_normalizer_terms(self, inputs: Real[Array, "*batch N"]) -> Float[Result, "*batch N"]:
         return jax.nn.softplus(inputs + self.bias)
 
-    def softplus_form(self, inputs: Real[Array, "*batch N"]) -> tuple[Float[Array, "*batch"], Float[Array, "*batch N"]]:
+    def softplus_form(self, inputs: Real[Array, "*batch N"]) -> tuple[Float[Result, "*batch"], Float[Result, "*batch N"]]:
         return jnp.zeros(jnp.shape(inputs)[:-1]), inputs + self.bias
 
-    def mean(self, inputs: Real[Array, "*batch N"]) -> Float[Array, "*batch N"]:
+    def mean(self, inputs: Real[Array, "*batch N"]) -> Float[Result, "*batch N"]:
         return jax.nn.sigmoid(inputs + self.bias)
 
-    def sample(self, key: Key, inputs: Real[Array, "*batch N"]) -> Float[Array, "*batch N"]:
+    def sample(self, key: Key, inputs: Real[Array, "*batch N"]) -> Float[Result, "*batch N"]:
         probability = self.mean(inputs)
         return (uniform(key, probability.shape, probability.dtype) < probability).astype(probability.dtype)
 

@@ -13,7 +13,7 @@ from jaxtyping import Float, Int, Real
 
 from harmonium._checks import numeric_array
 from harmonium._pytree import static
-from harmonium._types import Array, ArrayLike, Key
+from harmonium._types import Array, ArrayLike, Key, Result
 from harmonium.errors import InputError
 from harmonium.random import uniform
 from harmonium.units.base import units
@@ -72,13 +72,13 @@ class Categorical(Discrete):
 
     # ---- the distribution
 
-    def log_normalizer_terms(self, inputs: Real[Array, "*batch N"]) -> Float[Array, "*batch units"]:
+    def log_normalizer_terms(self, inputs: Real[Array, "*batch N"]) -> Float[Result, "*batch units"]:
         return jax.nn.logsumexp(self._by_unit(inputs + self.bias), axis=-1)
 
-    def mean(self, inputs: Real[Array, "*batch N"]) -> Float[Array, "*batch N"]:
+    def mean(self, inputs: Real[Array, "*batch N"]) -> Float[Result, "*batch N"]:
         return self._by_column(jax.nn.softmax(self._by_unit(inputs + self.bias), axis=-1))
 
-    def sample(self, key: Key, inputs: Real[Array, "*batch N"]) -> Float[Array, "*batch N"]:
+    def sample(self, key: Key, inputs: Real[Array, "*batch N"]) -> Float[Result, "*batch N"]:
         total = self._by_unit(inputs + self.bias)
         rising = jnp.cumsum(jnp.exp(total - jnp.max(total, axis=-1, keepdims=True)), axis=-1)
         chance = uniform(key, (*total.shape[:-1], 1), total.dtype)
@@ -86,7 +86,7 @@ class Categorical(Discrete):
         chosen = jnp.sum(rising <= chance * rising[..., -1:], axis=-1, keepdims=True)
         return self._by_column((jnp.arange(total.shape[-1]) == chosen).astype(total.dtype))
 
-    def gauge(self, x: Real[Array, "*batch N"]) -> Float[Array, "*batch N"]:
+    def gauge(self, x: Real[Array, "*batch N"]) -> Float[Result, "*batch N"]:
         by_unit = self._by_unit(x, filling=0.0)
         mean = jnp.sum(by_unit, axis=-1) / np.asarray(self.levels)
         return self._by_column(jnp.broadcast_to(mean[..., None], by_unit.shape))
@@ -123,7 +123,7 @@ class Categorical(Discrete):
 
     # ---- columns unit by unit
 
-    def _by_unit(self, x: Real[Array, "*batch N"], filling: float = -jnp.inf) -> Float[Array, "*batch units K"]:
+    def _by_unit(self, x: Real[Array, "*batch N"], filling: float = -jnp.inf) -> Float[Result, "*batch units K"]:
         """One row a unit, padded with `filling` where a unit has fewer categories than another."""
         x = jnp.asarray(x)
         if len(set(self.levels)) == 1:
@@ -131,7 +131,7 @@ class Categorical(Discrete):
         filled = jnp.concatenate([x, jnp.full((*x.shape[:-1], 1), filling, x.dtype)], axis=-1)
         return filled[..., _column_of(self.levels)]
 
-    def _by_column(self, by_unit: Float[Array, "*batch units K"]) -> Float[Array, "*batch N"]:
+    def _by_column(self, by_unit: Float[Result, "*batch units K"]) -> Float[Result, "*batch N"]:
         """The inverse of `_by_unit`."""
         columns = by_unit.reshape(*by_unit.shape[:-2], -1)
         if len(set(self.levels)) == 1:

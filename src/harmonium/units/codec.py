@@ -15,11 +15,10 @@ from typing import Any, ClassVar, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import numpy.typing as npt
 from jaxtyping import Float, Int, Real
 
 from harmonium._checks import numeric_array
-from harmonium._types import Array, ArrayLike
+from harmonium._types import Array, ArrayLike, Result
 from harmonium.errors import InputError
 
 
@@ -42,7 +41,7 @@ class Listing(NamedTuple):
             values[unit, : table.shape[0], : table.shape[1]] = table
         return cls(values, counts, np.flatnonzero(np.arange(values.shape[2]) < widths[:, None]).astype(np.int32))
 
-    def states(self, digits: Int[Array, "*batch U"], dtype: npt.DTypeLike) -> Float[Array, "*batch N"]:
+    def states(self, digits: Int[Array, "*batch U"], dtype: np.dtype | type) -> Float[Result, "*batch N"]:
         """The states with these digits; on the host where the digits are."""
         units, _, width = self.values.shape
         values: Any = self.values.astype(dtype) if isinstance(digits, np.ndarray) else jnp.asarray(self.values, dtype)
@@ -92,7 +91,7 @@ class Codec(abc.ABC):
         return (None,) * self.size if values is None else (values,) * (self.size // values.shape[1])
 
     @property
-    def boundaries(self) -> Int[np.ndarray, "units+1"]:
+    def boundaries(self) -> Int[np.ndarray, " boundaries"]:
         """The first column of each unit, and N: unit u has the columns boundaries[u] to boundaries[u + 1] - 1."""
         return np.cumsum([0, *(1 if table is None else table.shape[1] for table in self.unit_tables)])
 
@@ -128,7 +127,7 @@ class Codec(abc.ABC):
             raise InputError(f"{self.name} units take a continuum of values, so their states cannot be listed")
         return Listing.of(tables)
 
-    def states(self, indices: Int[Array, "*batch"] | int) -> Float[Array, "*batch N"]:
+    def states(self, indices: Int[Array, "*batch"] | int) -> Float[Result, "*batch N"]:
         """The layer's states of the given numbers; traceable."""
         listing = self.listing()
         # Division digit by digit: a table of powers would overflow where only the indices in use are small.

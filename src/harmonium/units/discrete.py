@@ -8,14 +8,14 @@ from typing import Self
 import jax.numpy as jnp
 from jaxtyping import Float, Real
 
-from harmonium._types import Array
+from harmonium._types import Array, Result
 from harmonium.units.base import Units
 
 
 class Discrete(Units):
     """Units with energy(x) = -sum_i bias_i x_i and finitely many states; abstract."""
 
-    def energy(self, x: Real[Array, "*batch N"]) -> Float[Array, "*batch"]:
+    def energy(self, x: Real[Array, "*batch N"]) -> Float[Result, "*batch"]:
         return -jnp.sum(self.bias * x, axis=-1)
 
     def statistics(self, x: Real[Array, "*batch N"]) -> Self:

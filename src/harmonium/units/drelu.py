@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float, Real
 
 from harmonium._numerics import float64
-from harmonium._types import Array, Key
+from harmonium._types import Array, Key, Result
 from harmonium.errors import InputError
 from harmonium.random import uniform
 from harmonium.units import truncated
@@ -40,18 +40,18 @@ class DReLU(Units):
 
     name: ClassVar[str] = "drelu"
 
-    def energy(self, x: Real[Array, "*batch N"]) -> Float[Array, "*batch"]:
+    def energy(self, x: Real[Array, "*batch N"]) -> Float[Result, "*batch"]:
         up = (self.precision_positive * x / 2 - self.bias_positive) * x
         down = (self.precision_negative * x / 2 - self.bias_negative) * x
         return jnp.sum(jnp.where(x > 0, up, down), axis=-1)
 
-    def log_normalizer_terms(self, inputs: Real[Array, "*batch N"]) -> Float[Array, "*batch units"]:
+    def log_normalizer_terms(self, inputs: Real[Array, "*batch N"]) -> Float[Result, "*batch units"]:
         return jnp.logaddexp(*self._halves(inputs))
 
-    def mean(self, inputs: Real[Array, "*batch N"]) -> Float[Array, "*batch N"]:
+    def mean(self, inputs: Real[Array, "*batch N"]) -> Float[Result, "*batch N"]:
         return self.moments(inputs).bias
 
-    def sample(self, key: Key, inputs: Real[Array, "*batch N"]) -> Float[Array, "*batch N"]:
+    def sample(self, key: Key, inputs: Real[Array, "*batch N"]) -> Float[Result, "*batch N"]:
         sign_key, size_key = jax.random.split(key)
         up = self._probability_above(inputs)
         positive = uniform(sign_key, up.shape, up.dtype) < up
@@ -74,7 +74,7 @@ class DReLU(Units):
         )
 
     @property
-    def bias(self) -> Float[Array, "*batch N"]:
+    def bias(self) -> Float[Result, "*batch N"]:
         return self.bias_positive + self.bias_negative
 
     def add_field(self, by: Real[Array, "*batch N"]) -> DReLU:
@@ -85,7 +85,7 @@ class DReLU(Units):
         return self
 
     @property
-    def curvature(self) -> Float[Array, " N"]:
+    def curvature(self) -> Float[Result, " N"]:
         return jnp.minimum(self.precision_positive, self.precision_negative)
 
     @property
@@ -130,17 +130,17 @@ class DReLU(Units):
         precisions = {"precision_positive": self.precision_positive, "precision_negative": self.precision_negative}
         return precision_error(self.bias_positive, **precisions)
 
-    def _standard(self, inputs: Real[Array, "*batch N"]) -> tuple[Float[Array, "*batch N"], Float[Array, "*batch N"]]:
+    def _standard(self, inputs: Real[Array, "*batch N"]) -> tuple[Float[Result, "*batch N"], Float[Result, "*batch N"]]:
         """The centers before truncation, in standard deviations, of the distribution above zero and the mirrored one below."""
         above = (inputs + self.bias_positive) / jnp.sqrt(self.precision_positive)
         return above, -(inputs + self.bias_negative) / jnp.sqrt(self.precision_negative)
 
-    def _halves(self, inputs: Real[Array, "*batch N"]) -> tuple[Float[Array, "*batch N"], Float[Array, "*batch N"]]:
+    def _halves(self, inputs: Real[Array, "*batch N"]) -> tuple[Float[Result, "*batch N"], Float[Result, "*batch N"]]:
         """The logs of the integrals over the values above and below zero."""
         above, below = (truncated.log_normalizer(s) for s in self._standard(inputs))
         return above - jnp.log(self.precision_positive) / 2, below - jnp.log(self.precision_negative) / 2
 
-    def _probability_above(self, inputs: Real[Array, "*batch N"]) -> Float[Array, "*batch N"]:
+    def _probability_above(self, inputs: Real[Array, "*batch N"]) -> Float[Result, "*batch N"]:
         above, below = self._halves(inputs)
         return jax.nn.sigmoid(above - below)
 
@@ -159,12 +159,12 @@ def _fit(start: DReLU, expected: DReLU) -> DReLU:
     """The units whose moments are `expected`: Newton's method on the likelihood, which is concave, column by column."""
     structure = jax.tree.structure(start)
 
-    def gain(vector: Float[Array, " 4"], moments: Float[Array, " 4"]) -> Float[Array, ""]:
+    def gain(vector: Float[Array, " 4"], moments: Float[Array, " 4"]) -> Float[Result, ""]:
         units = jax.tree.unflatten(structure, vector[:, None])
         return vector @ moments - units.log_normalizer(jnp.zeros(1))
 
-    def of_column(vector: Float[Array, " 4"], moments: Float[Array, " 4"]) -> Float[Array, " 4"]:
-        def step(_: object, vector: Float[Array, " 4"]) -> Float[Array, " 4"]:
+    def of_column(vector: Float[Array, " 4"], moments: Float[Array, " 4"]) -> Float[Result, " 4"]:
+        def step(_: object, vector: Float[Array, " 4"]) -> Float[Result, " 4"]:
             slope, curve = jax.grad(gain)(vector, moments), jax.hessian(gain)(vector, moments)
             direction = -jnp.linalg.solve(curve - 1e-9 * jnp.eye(4), slope)
             # No precision falls below half of what it was, and the best of ever shorter steps is taken.

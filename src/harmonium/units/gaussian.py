@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Real
 
-from harmonium._types import Array, Key
+from harmonium._types import Array, Key, Result
 from harmonium.random import normal
 from harmonium.units.base import units
 from harmonium.units.quadratic import Quadratic, rescaled_precision, variance_of
@@ -32,13 +32,13 @@ class Gaussian(Quadratic):
 
     name: ClassVar[str] = "gaussian"
 
-    def log_normalizer_terms(self, inputs: Real[Array, "*batch N"]) -> Float[Array, "*batch N"]:
+    def log_normalizer_terms(self, inputs: Real[Array, "*batch N"]) -> Float[Result, "*batch N"]:
         return ((inputs + self.bias) ** 2 / self.precision - jnp.log(self.precision) + np.log(2 * np.pi)) / 2
 
-    def mean(self, inputs: Real[Array, "*batch N"]) -> Float[Array, "*batch N"]:
+    def mean(self, inputs: Real[Array, "*batch N"]) -> Float[Result, "*batch N"]:
         return (inputs + self.bias) / self.precision
 
-    def sample(self, key: Key, inputs: Real[Array, "*batch N"]) -> Float[Array, "*batch N"]:
+    def sample(self, key: Key, inputs: Real[Array, "*batch N"]) -> Float[Result, "*batch N"]:
         mean = self.mean(inputs)
         return mean + normal(key, mean.shape, mean.dtype) / jnp.sqrt(self.precision)
 

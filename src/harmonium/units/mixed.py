@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Real
 
-from harmonium._types import Array, Key
+from harmonium._types import Array, Key, Result
 from harmonium.errors import InputError
 from harmonium.units.base import Units, units
 from harmonium.units.codec import Codec
@@ -52,24 +52,24 @@ class Mixed(Units):
 
     # ---- the distribution
 
-    def energy(self, x: Real[Array, "*batch N"]) -> Float[Array, "*batch"]:
+    def energy(self, x: Real[Array, "*batch N"]) -> Float[Result, "*batch"]:
         return sum(self._each("energy", x))
 
-    def log_normalizer_terms(self, inputs: Real[Array, "*batch N"]) -> Float[Array, "*batch units"]:
+    def log_normalizer_terms(self, inputs: Real[Array, "*batch N"]) -> Float[Result, "*batch units"]:
         return jnp.concatenate(self._each("log_normalizer_terms", inputs), axis=-1)
 
     def softplus_form(
         self, inputs: Real[Array, "*batch N"]
-    ) -> tuple[Float[Array, "*batch"], Float[Array, "*batch N"]] | None:
+    ) -> tuple[Float[Result, "*batch"], Float[Result, "*batch N"]] | None:
         forms = self._each("softplus_form", inputs)
         if any(form is None for form in forms):
             return None
         return sum(form[0] for form in forms), jnp.concatenate([form[1] for form in forms], axis=-1)
 
-    def mean(self, inputs: Real[Array, "*batch N"]) -> Float[Array, "*batch N"]:
+    def mean(self, inputs: Real[Array, "*batch N"]) -> Float[Result, "*batch N"]:
         return jnp.concatenate(self._each("mean", inputs), axis=-1)
 
-    def sample(self, key: Key, inputs: Real[Array, "*batch N"]) -> Float[Array, "*batch N"]:
+    def sample(self, key: Key, inputs: Real[Array, "*batch N"]) -> Float[Result, "*batch N"]:
         keys = jax.random.split(key, len(self.parts))
         samples = [part.sample(own, x) for part, own, x in zip(self.parts, keys, self.split(inputs), strict=True)]
         return jnp.concatenate(samples, axis=-1)
@@ -81,7 +81,7 @@ class Mixed(Units):
         return Mixed(tuple(self._each("moments", inputs)))
 
     @property
-    def bias(self) -> Float[Array, "*batch N"]:
+    def bias(self) -> Float[Result, "*batch N"]:
         return jnp.concatenate([part.bias for part in self.parts], axis=-1)
 
     def add_field(self, by: Real[Array, "*batch N"]) -> Mixed:
@@ -93,7 +93,7 @@ class Mixed(Units):
         return Mixed(tuple(part.infinite_temperature() for part in self.parts))
 
     @property
-    def curvature(self) -> Float[Array, " N"]:
+    def curvature(self) -> Float[Result, " N"]:
         return jnp.concatenate([part.curvature for part in self.parts])
 
     @property
@@ -103,7 +103,7 @@ class Mixed(Units):
     def apply_update(self, by: Mixed, hold_scale: bool = False) -> Mixed:
         return Mixed(tuple(part.apply_update(step, hold_scale) for part, step in zip(self.parts, by.parts, strict=True)))
 
-    def gauge(self, x: Real[Array, "*batch N"]) -> Float[Array, "*batch N"]:
+    def gauge(self, x: Real[Array, "*batch N"]) -> Float[Result, "*batch N"]:
         return jnp.concatenate(self._each("gauge", x), axis=-1)
 
     def rescaled(self, center: Real[Array, " N"], scale: Real[Array, " N"]) -> Mixed:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Real
 
-from harmonium._types import Array
+from harmonium._types import Array, Result
 from harmonium.errors import InputError
 from harmonium.units.base import Units
 
@@ -25,7 +25,7 @@ class Quadratic(Units):
 
     precision: Any
 
-    def energy(self, x: Real[Array, "*batch N"]) -> Float[Array, "*batch"]:
+    def energy(self, x: Real[Array, "*batch N"]) -> Float[Result, "*batch"]:
         return jnp.sum((self.precision * x / 2 - self.bias) * x, axis=-1)
 
     def statistics(self, x: Real[Array, "*batch N"]) -> Self:
@@ -38,7 +38,7 @@ class Quadratic(Units):
         return self
 
     @property
-    def curvature(self) -> Float[Array, " N"]:
+    def curvature(self) -> Float[Result, " N"]:
         return self.precision
 
     @property
@@ -57,7 +57,7 @@ class Quadratic(Units):
         return precision_error(self.bias, precision=self.precision)
 
 
-def update_precision(precision: Float[Array, " N"], step: Float[Array, " N"]) -> Float[Array, " N"]:
+def update_precision(precision: Float[Array, " N"], step: Float[Array, " N"]) -> Float[Result, " N"]:
     """The precision after a step, at least half and at most twice what it was.
 
     A precision below zero has no distribution, and the slope by it goes with the variance, the inverse: a full step from a
@@ -66,7 +66,7 @@ def update_precision(precision: Float[Array, " N"], step: Float[Array, " N"]) ->
     return jnp.clip(precision + jnp.clip(step, -precision / 2, precision), MIN_PRECISION, MAX_PRECISION)
 
 
-def rescaled_precision(precision: Float[Array, " N"], scale: Real[Array, " N"]) -> Float[Array, " N"]:
+def rescaled_precision(precision: Float[Array, " N"], scale: Real[Array, " N"]) -> Float[Result, " N"]:
     """The precision of x / scale.
 
     Raises:
@@ -95,5 +95,6 @@ def precision_error(bias: Any, **precisions: Any) -> str | None:
         least = float(np.sqrt(np.finfo(array.dtype if array.dtype.kind == "f" else np.float64).tiny))
         if not (array > least).all():
             column = int(np.flatnonzero(~(array > least))[0])
-            return f"{name} must be above zero (at least {least:.0e}), but is {array[column]:g} in column {column + 1}"
+            limit = "above zero" if array[column] <= 0 else f"at least {least:.0e}"
+            return f"{name} must be {limit}, but is {array[column]:g} in column {column + 1}"
     return None

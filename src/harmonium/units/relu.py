@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Real
 
 from harmonium._numerics import float64
-from harmonium._types import Array, Key
+from harmonium._types import Array, Key, Result
 from harmonium.errors import InputError
 from harmonium.units import truncated
 from harmonium.units.base import units
@@ -35,20 +35,20 @@ class ReLU(Quadratic):
 
     name: ClassVar[str] = "relu"
 
-    def log_normalizer_terms(self, inputs: Real[Array, "*batch N"]) -> Float[Array, "*batch N"]:
+    def log_normalizer_terms(self, inputs: Real[Array, "*batch N"]) -> Float[Result, "*batch N"]:
         return truncated.log_normalizer(self._standard(inputs)) - jnp.log(self.precision) / 2
 
-    def mean(self, inputs: Real[Array, "*batch N"]) -> Float[Array, "*batch N"]:
+    def mean(self, inputs: Real[Array, "*batch N"]) -> Float[Result, "*batch N"]:
         return truncated.mean(self._standard(inputs)) / jnp.sqrt(self.precision)
 
-    def sample(self, key: Key, inputs: Real[Array, "*batch N"]) -> Float[Array, "*batch N"]:
+    def sample(self, key: Key, inputs: Real[Array, "*batch N"]) -> Float[Result, "*batch N"]:
         return truncated.sample(key, self._standard(inputs)) / jnp.sqrt(self.precision)
 
     def moments(self, inputs: Real[Array, "*batch N"]) -> ReLU:
         first, second = truncated.moments(self._standard(inputs))
         return ReLU(first / jnp.sqrt(self.precision), -second / self.precision / 2)
 
-    def _standard(self, inputs: Real[Array, "*batch N"]) -> Float[Array, "*batch N"]:
+    def _standard(self, inputs: Real[Array, "*batch N"]) -> Float[Result, "*batch N"]:
         """The center of the normal distribution before truncation, in standard deviations."""
         return (inputs + self.bias) / jnp.sqrt(self.precision)
 
@@ -88,8 +88,8 @@ def _fit_truncated(first: Float[np.ndarray, " N"], second: Float[np.ndarray, " N
     with float64():
         for _ in range(60):
             middle = (low + high) / 2
-            mean, square = (np.asarray(moment) for moment in truncated.moments(middle))
+            mean, square = (np.asarray(moment) for moment in truncated.moments(jnp.asarray(middle)))
             too_low = square / mean**2 > ratio
             low, high = np.where(too_low, middle, low), np.where(too_low, high, middle)
-        root = np.asarray(truncated.mean(low)) / first
+        root = np.asarray(truncated.mean(jnp.asarray(low))) / first
     return low * root, root**2

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Real
 
-from harmonium._types import Array, Key
+from harmonium._types import Array, Key, Result
 from harmonium.random import uniform
 from harmonium.units.base import units
 from harmonium.units.discrete import Discrete
@@ -32,19 +32,19 @@ class Spin(Discrete):
     def unit_states(self) -> Float[np.ndarray, "2 1"]:
         return np.array([[-1.0], [1.0]])
 
-    def log_normalizer_terms(self, inputs: Real[Array, "*batch N"]) -> Float[Array, "*batch N"]:
+    def log_normalizer_terms(self, inputs: Real[Array, "*batch N"]) -> Float[Result, "*batch N"]:
         # ln 2 cosh y, without forming e^|y|
         total = inputs + self.bias
         return jax.nn.softplus(2 * total) - total
 
-    def softplus_form(self, inputs: Real[Array, "*batch N"]) -> tuple[Float[Array, "*batch"], Float[Array, "*batch N"]]:
+    def softplus_form(self, inputs: Real[Array, "*batch N"]) -> tuple[Float[Result, "*batch"], Float[Result, "*batch N"]]:
         total = inputs + self.bias
         return -jnp.sum(total, axis=-1), 2 * total
 
-    def mean(self, inputs: Real[Array, "*batch N"]) -> Float[Array, "*batch N"]:
+    def mean(self, inputs: Real[Array, "*batch N"]) -> Float[Result, "*batch N"]:
         return jnp.tanh(inputs + self.bias)
 
-    def sample(self, key: Key, inputs: Real[Array, "*batch N"]) -> Float[Array, "*batch N"]:
+    def sample(self, key: Key, inputs: Real[Array, "*batch N"]) -> Float[Result, "*batch N"]:
         probability = jax.nn.sigmoid(2 * (inputs + self.bias))
         above = uniform(key, probability.shape, probability.dtype) < probability
         return jnp.where(above, 1, -1).astype(probability.dtype)

@@ -1,4 +1,6 @@
-"""The normal distribution truncated at zero: y > 0 with density proportional to exp(-(y - s)^2 / 2), for any s, far tails included.
+"""The normal distribution truncated at zero, for any s, far tails included.
+
+Its density for y > 0 is proportional to exp(-(y - s)^2 / 2).
 
 With M(s) = Phi(s) / phi(s) the integral of exp(s y - y^2 / 2) over y > 0, the mean is m = s + 1 / M and the second moment
 1 + s m. Far below zero all of these are differences of large numbers, so there they come from the continued fraction
@@ -16,7 +18,7 @@ import numpy as np
 from jax.scipy.special import log_ndtr, ndtr, ndtri
 from jaxtyping import Float
 
-from harmonium._types import Array, Key
+from harmonium._types import Key, Result
 from harmonium.random import uniform
 
 TAIL = 4.0
@@ -27,39 +29,39 @@ NEWTON_STEPS = 3
 """With these and `TERMS` terms, the probability of a larger value than the sample is exact to 1e-9 of itself."""
 
 
-def _fraction(a: Float[Array, "..."], terms: int | None = None) -> Float[Array, "..."]:
+def _fraction(a: Float[Result, "..."], terms: int | None = None) -> Float[Result, "..."]:
     """2 / (a + 3 / (a + ...)), for a >= TAIL; the default number of terms is exact in the precision of `a`."""
-    value = jnp.zeros_like(a)
+    value: Result = jnp.zeros_like(a)
     for term in range(terms or (TERMS_IN_DOUBLE if a.dtype == np.float64 else TERMS), 1, -1):
         value = term / (a + value)
     return value
 
 
 @jax.custom_jvp
-def log_normalizer(s: Float[Array, "..."]) -> Float[Array, "..."]:
+def log_normalizer(s: Float[Result, "..."]) -> Float[Result, "..."]:
     """ln M(s), elementwise; its derivative is `mean`."""
     a, near = jnp.maximum(-s, TAIL), jnp.maximum(s, -TAIL)
     direct = log_ndtr(near) + near**2 / 2 + np.log(2 * np.pi) / 2
     return jnp.where(s < -TAIL, -jnp.log(_hazard(a)), direct)
 
 
-def _hazard(a: Float[Array, "..."], terms: int | None = None) -> Float[Array, "..."]:
+def _hazard(a: Float[Result, "..."], terms: int | None = None) -> Float[Result, "..."]:
     """1 / M(-a), for a >= TAIL."""
     return a + 1 / (a + _fraction(a, terms))
 
 
 @log_normalizer.defjvp
-def _(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+def _(primals: tuple[Result], tangents: tuple[Result]) -> tuple[Result, Result]:
     return log_normalizer(primals[0]), mean(primals[0]) * tangents[0]
 
 
-def mean(s: Float[Array, "..."]) -> Float[Array, "..."]:
+def mean(s: Float[Result, "..."]) -> Float[Result, "..."]:
     """E[y], elementwise."""
     return moments(s)[0]
 
 
 @jax.custom_jvp
-def moments(s: Float[Array, "..."]) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
+def moments(s: Float[Result, "..."]) -> tuple[Float[Result, "..."], Float[Result, "..."]]:
     """E[y] and E[y^2], elementwise."""
     a, near = jnp.maximum(-s, TAIL), jnp.maximum(s, -TAIL)
     below = _fraction(a)
@@ -69,14 +71,14 @@ def moments(s: Float[Array, "..."]) -> tuple[Float[Array, "..."], Float[Array, "
 
 
 @moments.defjvp
-def _(primals: tuple[Array], tangents: tuple[Array]) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+def _(primals: tuple[Result], tangents: tuple[Result]) -> tuple[tuple[Result, Result], tuple[Result, Result]]:
     # Integration by parts: E[y^3] = s E[y^2] + 2 E[y].
     (s,), (moved,) = primals, tangents
     first, second = moments(s)
     return (first, second), ((second - first**2) * moved, (s * second + 2 * first - first * second) * moved)
 
 
-def sample(key: Key, s: Float[Array, "..."]) -> Float[Array, "..."]:
+def sample(key: Key, s: Float[Result, "..."]) -> Float[Result, "..."]:
     """One y for each s, by the inverse of the distribution function.
 
     The probability u of a larger y is Phi(s - y) / Phi(s). In the tail this is solved for y by Newton's method in logarithms,

@@ -33,7 +33,7 @@ _PLACES = 2.0 ** np.arange(UNITS)[::-1]
 
 def _padded(cold: RBM) -> RBM:
     v_units, h_units = cold.weights.shape
-    visible, hidden = cold.visible.bias, cold.hidden.bias  # type: ignore[attr-defined]
+    visible, hidden = cold.visible.bias, cold.hidden.bias
     weights = np.pad(cold.weights, ((0, UNITS - v_units), (0, UNITS - h_units)))
     return RBM(Binary(np.pad(visible, (0, UNITS - v_units))), Binary(np.pad(hidden, (0, UNITS - h_units))), weights)
 

@@ -80,7 +80,7 @@ class Law:
 
 def law(cold: RBM) -> Law:
     """The law of a binary machine whose parameters have been divided by the temperature (float64 on the host)."""
-    return _law(cold.weights.tobytes(), cold.visible.bias.tobytes(), cold.hidden.bias.tobytes())  # type: ignore[attr-defined]
+    return _law(cold.weights.tobytes(), cold.visible.bias.tobytes(), cold.hidden.bias.tobytes())
 
 
 @lru_cache(maxsize=32)

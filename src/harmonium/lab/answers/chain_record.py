@@ -83,7 +83,7 @@ def _deviation(difference: np.ndarray, error: np.ndarray | None) -> list[float |
 
 def coins(rbm: RBM, made: int, sender: int, toss: kernels.Toss) -> dict[str, Any]:
     """The coins of half-step number `made` with the total inputs S that weighted them, own bias included, not divided by T."""
-    visible, hidden = rbm.visible.bias, rbm.hidden.bias  # type: ignore[attr-defined]
+    visible, hidden = rbm.visible.bias, rbm.hidden.bias
     own, weights = (visible, rbm.weights.T) if made % 2 else (hidden, rbm.weights)
     given = states(len(weights))[sender]
     return {
