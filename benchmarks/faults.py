@@ -17,7 +17,6 @@ import random
 import shutil
 import signal
 import socket
-import struct
 import subprocess
 import sys
 import tempfile
@@ -33,6 +32,7 @@ import harmonium as hm
 from benchmarks import here
 from harmonium.errors import InputError
 from harmonium.training import Checkpoint
+from tests.damage import damaged
 
 TRAIN = ["train", "shifter:4", "--hidden", "6", "--estimator", "pcd-1", "--chains", "20", "--updates", "150000"]
 OFTEN = ["--checkpoint-every", "0.003"]
@@ -180,35 +180,6 @@ def damaged_files(number: int, chance: random.Random) -> Counter[str]:
                 print(f"{type(error).__name__}: {error}", flush=True)
                 found["tracebacks"] += 1
     return found
-
-
-def damaged(content: bytes, chance: random.Random) -> bytes:
-    how = chance.choice(("cut", "bits", "bytes", "header", "tensor", "shape", "longer"))
-    if how == "cut":
-        return content[: chance.randrange(len(content))]
-    if how == "longer":
-        return content + chance.randbytes(chance.randrange(1, 100))
-    changed = bytearray(content)
-    length = struct.unpack("<Q", content[:8])[0]
-    if how == "bits":
-        for _ in range(chance.randrange(1, 4)):
-            changed[chance.randrange(len(content))] ^= 1 << chance.randrange(8)
-    elif how == "bytes":
-        at = chance.randrange(len(content))
-        piece = chance.randbytes(min(chance.randrange(1, 64), len(content) - at))
-        changed[at : at + len(piece)] = piece
-    elif how == "header":
-        changed[:8] = struct.pack("<Q", chance.choice((0, 1, length * 10, 2**40, 2**63, 2**64 - 1)))
-    else:
-        header = json.loads(content[8 : 8 + length])
-        name = chance.choice([key for key in header if key != "__metadata__"])
-        if how == "shape":
-            header[name]["shape"] = chance.choice(([2**40], [-1], [], [0], [2**62, 4], ["a"], None, [1.5], [1] * 50))
-        else:
-            header[f"{name}.other"] = header.pop(name)
-        text = json.dumps(header).encode()
-        return struct.pack("<Q", len(text)) + text + content[8 + length :]
-    return bytes(changed)
 
 
 def bad_messages(number: int, chance: random.Random) -> Counter[str]:

@@ -1,38 +1,30 @@
-"""The campaign of faults, in short: what it counts must be noughts."""
+"""Model files and checkpoints damaged at random are refused in one line (benchmarks/faults.py does it at length)."""
 
 from __future__ import annotations
 
 import random
-import signal
 
+import numpy as np
 import pytest
+from damage import damaged
 
-from benchmarks import faults
-
-COUNTS = {"runs", "stops", "files", "messages", "second writers", "full disks", "pages closed"}
-
-
-def assert_harmless(found):
-    assert any(found.values())
-    assert not {name: number for name, number in found.items() if number and name not in COUNTS}
+import harmonium as hm
+from harmonium.training import Checkpoint
 
 
-def test_damaged_files_are_refused():
-    assert_harmless(faults.damaged_files(300, random.Random(2)))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
-def test_stopped_runs_are_not_lost(how):
-    with faults.compiled_code():
-        assert_harmless(faults.stops(how, 4, random.Random(3)))
-
-
-@pytest.mark.slow
-def test_malformed_messages_are_answered():
-    assert_harmless(faults.bad_messages(100, random.Random(4)))
-
-
-@pytest.mark.slow
-def test_two_writers():
-    assert_harmless(faults.two_writers())
+@pytest.mark.parametrize("kind", ["model", "checkpoint"])
+def test_damaged_files_are_refused(kind, tmp_path):
+    rows = np.random.default_rng(0).integers(0, 2, size=(50, 12))
+    rbm = hm.initialize(rows, hidden=8)
+    path = tmp_path / f"{kind}.safetensors"
+    if kind == "model":
+        hm.save(rbm, path, notes={"a": 1})
+    else:
+        next(iter(hm.train(rbm, rows, hm.pcd(1, chains=10), updates=1))).checkpoint().save(path)
+    content, chance = path.read_bytes(), random.Random(2)
+    for _ in range(150):
+        path.write_bytes(changed := damaged(content, chance))
+        if changed != content:
+            with pytest.raises(hm.InputError) as refusal:
+                (hm.load if kind == "model" else Checkpoint.load)(path)
+            assert "\n" not in str(refusal.value)
