@@ -19,7 +19,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-import optax
 from scipy import stats
 
 import harmonium as hm
@@ -65,9 +64,8 @@ def trained_machines(count: int, folder: Path | None) -> Iterator[tuple[str, hm.
             rbm = hm.initialize(train[:20000], hidden, seed=seed)
             base_rate = rbm.visible
             for length in LENGTHS:
-                estimator = hm.cd(1) if seed % 2 else hm.pcd(1)
-                settings = {"optimizer": optax.sgd(0.1), "updates": length, "batch_size": 100, "seed": seed}
-                for state in hm.train(rbm, train[:20000], estimator, **settings):
+                settings = {"estimator": "cd-1" if seed % 2 else "pcd-1", "updates": length, "seed": seed}
+                for state in hm.train(rbm, train[:20000], **settings):
                     rbm = state.rbm
                 how = "cd-1" if seed % 2 else "pcd-1"
                 yield f"{name} {rbm.visible.size}x{hidden} {length} updates of {how}", rbm, test[:2000], base_rate

@@ -156,7 +156,7 @@ def damaged_files(number: int, chance: random.Random) -> Counter[str]:
     """Files that are cut off, have flipped bits, other tensors, absurd shapes or a huge header; none may load as if whole."""
     found: Counter[str] = Counter(files=0, loaded=0, tracebacks=0)
     rows = np.random.default_rng(0).integers(0, 2, size=(50, 12))
-    state = next(iter(hm.train(hm.initialize(rows, 8), rows, hm.pcd(1, chains=10), updates=1)))
+    state = next(iter(hm.train(hm.initialize(rows, 8), rows, estimator=hm.pcd(1, chains=10), updates=1)))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         files = {

@@ -27,7 +27,15 @@ def machine(folder: Path, train: np.ndarray, hidden: int) -> tuple[hm.RBM, hm.Bi
     if not file.exists():
         start = hm.initialize(train, hidden)
         rate = optax.linear_schedule(0.1, 0.0, UPDATES[hidden])
-        *_, state = hm.train(start, train, hm.pcd(1, 500), optax.sgd(rate), batch_size=250, updates=UPDATES[hidden])
+        *_, state = hm.train(
+            start,
+            train,
+            estimator=hm.pcd(1, 500),
+            optimizer=optax.sgd(rate),
+            batch_size=250,
+            updates=UPDATES[hidden],
+            final_decay=0.0,
+        )
         folder.mkdir(parents=True, exist_ok=True)
         hm.save(state.rbm, file, base_rate=start.visible)
     rbm, base_rate, _ = hm.io.load_described(file)

@@ -17,8 +17,6 @@ from matplotlib.figure import Figure
 
 import harmonium as hm
 from benchmarks import here, peers
-from harmonium import training
-from harmonium.training.settings import settings_for
 
 TIMES = (10, 20, 30, 45, 60, 90, 120, 180, 240, 300, 420, 600, 900, 1200, 1800, 2400)
 """Seconds after which a machine is set aside."""
@@ -30,23 +28,9 @@ Snapshots = list[tuple[float, hm.RBM]]
 
 def of_harmonium(train: np.ndarray, valid: np.ndarray, hidden: int, minutes: float, **changes: Any) -> tuple[Snapshots, Any]:
     """The machines that `harmonium train --hidden N --minutes X` has after so many seconds, and the state that it ends with."""
-    from dataclasses import replace
-
     begun = time.monotonic()
     rbm = hm.initialize(train, hidden)
-    settings = replace(settings_for(len(train), rbm), **changes)
-    states = training.train(
-        rbm,
-        train,
-        settings.make_estimator(),
-        settings.make_optimizer(),
-        batch_size=settings.batch,
-        minutes=minutes,
-        cooldown=settings.cooldown,
-        average=settings.average,
-        valid=valid,
-        patience=1.0,
-    )
+    states = hm.train(rbm, train, valid=valid, minutes=minutes, **changes)
     kept: Snapshots = []
     due = iter((*TIMES, np.inf))
     wanted = next(due)

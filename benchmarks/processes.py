@@ -36,33 +36,32 @@ SELDOM = 16
 def updates_per_second(rows: int, rounds: int, number: int, port: int) -> dict[str, list[float]]:
     import harmonium as hm
     from harmonium import mesh
-    from harmonium.gradients import centered, pcd
 
     mesh.joined(f"127.0.0.1:{port}", number, 2)
     both = mesh.over()
     spread = mesh.Spread(both)
     data = (np.random.default_rng(0).random((20_000, VISIBLE)) < 0.2).astype(np.uint8)
 
-    def run(parts: int, every: int = 1):  # type: ignore[no-untyped-def]
+    def run(parts: int):  # type: ignore[no-untyped-def]
         states = hm.train(
             hm.initialize(data, HIDDEN),
             data,
-            centered(pcd(1, chains=parts * rows)),
+            estimator="pcd-1",
+            chains=parts * rows,
             batch_size=parts * rows,
             updates=10**9,
-            follow=False,
+            measure=False,
             seconds_between_states=SECONDS,
             mesh=both if parts > 1 else None,
-            synchronize_every=every,
         )
         for _ in range(WARM):
             next(states)
         return states
 
-    alone, together, eighth, seldom = run(1), run(2), run(2, 8), run(2, SELDOM)
+    alone, together = run(1), run(2)
     found: dict[str, list[float]] = defaultdict(list)
     for _ in range(rounds):
-        for way, states in (("one", alone), ("apart", alone), ("two", together), ("eighth", eighth), ("seldom", seldom)):
+        for way, states in (("one", alone), ("apart", alone), ("two", together)):
             spread.of_each(0)
             if way != "one" or number == 0:
                 found[way].append(next(states).metrics["updates_per_second"])

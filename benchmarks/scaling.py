@@ -32,7 +32,7 @@ def peak():  # ru_maxrss would be the parent's, if that was larger
 rows = np.load(sys.argv[1], mmap_mode="r")
 before = peak()
 resource.setrlimit(resource.RLIMIT_DATA, (int(sys.argv[2]), int(sys.argv[2])))
-*_, state = hm.train(hm.initialize(rows, 64), rows, hm.pcd(1, chains=100), optax.sgd(0.05), updates=3000, exact_seconds=1e-9)
+*_, state = hm.train(hm.initialize(rows, 64), rows, estimator='pcd-1', chains=100, updates=3000, exact_seconds=1e-9)
 print(before, peak(), state.metrics["updates_per_second"])
 """
 
@@ -44,8 +44,10 @@ def main(out: Path) -> str:
         states = hm.train(
             hm.initialize(data, side),
             data,
-            hm.pcd(1, chains=ROWS),
-            optax.sgd(0.01),
+            estimator=hm.pcd(1, chains=ROWS),
+            optimizer=optax.sgd(0.01),
+            batch_size=ROWS,
+            final_decay=0.0,
             updates=10**9,
             estimates=False,
             exact_seconds=1e-9,

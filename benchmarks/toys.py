@@ -34,7 +34,9 @@ def main(out: Path) -> str:
         for seed in range(3):
             rbm = hm.initialize(patterns, HIDDEN, scale=0.1, seed=seed)
             estimator = gradients.centered(make())
-            *_, state = hm.train(rbm, patterns, estimator, optimizer, updates=updates, cooldown=0.5, seed=seed)
+            *_, state = hm.train(
+                rbm, patterns, estimator=estimator, optimizer=optimizer, updates=updates, final_decay=0.5, seed=seed
+            )
             reached.append(hm.exact.log_likelihood(state.rbm, patterns).mean())
         lines.append([name, f"{updates:,}", *(f"{value:.4f}" for value in reached), f"{BOUND - min(reached):.4f}"])
         print(*lines[-1], flush=True)
@@ -47,7 +49,16 @@ def rise_and_fall(patterns: np.ndarray) -> tuple[Figure, str]:
     """CD-1's exact log likelihood and its reconstructions, update by update."""
     rbm = hm.initialize(patterns, HIDDEN, scale=0.1)
     steps, exact, reconstructed = [], [], []
-    states = hm.train(rbm, patterns, hm.cd(1), optax.sgd(0.2), updates=30_000, average=0, seconds_between_states=lambda: 0.02)
+    states = hm.train(
+        rbm,
+        patterns,
+        estimator=hm.cd(1),
+        optimizer=optax.sgd(0.2),
+        final_decay=0.0,
+        updates=30_000,
+        average=0,
+        seconds_between_states=lambda: 0.02,
+    )
     for state in states:
         steps.append(state.step)
         exact.append(hm.exact.log_likelihood(state.rbm, patterns).mean())

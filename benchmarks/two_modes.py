@@ -75,7 +75,9 @@ def main() -> None:
     growing = hm.trajectory_tempering(chains=200, rungs=30, threshold=0.4)
     estimator = hm.from_sampler(growing)
     rbm = hm.initialize(rows, HIDDEN, seed=1)
-    *_, state = hm.train(rbm, rows, estimator, optax.sgd(0.01), updates=4000, batch_size=200, seed=1)
+    *_, state = hm.train(
+        rbm, rows, estimator=estimator, optimizer=optax.sgd(0.01), final_decay=0.0, updates=4000, batch_size=200, seed=1
+    )
     rbm = jax.tree.map(jnp.asarray, state.rbm)
     taken = int(state.estimator.count)
     rungs = [jax.tree.map(lambda leaf, number=number: leaf[number], state.estimator.models) for number in range(taken)]

@@ -13,11 +13,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 
 import harmonium as hm
 from benchmarks import here, peers
-from harmonium import gradients
 
 SIZES = ((784, 500, 500), (784, 500, 100), (64, 64, 100), (784, 2000, 1000))
 TURNS = 9
@@ -62,8 +60,11 @@ class Harmonium:
         self._states = hm.train(
             hm.initialize(rows, hidden),
             rows,
-            gradients.centered(estimator) if centered else estimator,
-            optax.sgd(0.01),
+            estimator=estimator,
+            centered=centered,
+            learning_rate=0.01,
+            l1=0.0,
+            final_decay=0.0,
             batch_size=batch,
             updates=10**9,
             average=0.1,

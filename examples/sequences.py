@@ -54,7 +54,7 @@ def main(count: int = 3000, updates: int = 20_000) -> dict[str, float]:
     train, test = (units.encode(hairpins(count, seed)) for seed in (0, 1))
     rbm = hm.initialize(train, hidden=14, visible=units)
     alone = hm.evaluate(rbm, test).mean
-    for state in hm.train(rbm, train, hm.centered(hm.pcd(1, chains=200)), batch_size=200, updates=updates):
+    for state in hm.train(rbm, train, updates=updates):
         rbm = state.rbm
     found = hm.evaluate(rbm, test)
     print(f"best possible {-entropy():.3f} nats a sequence; positions by themselves {alone:.3f}; the machine {found}")

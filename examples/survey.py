@@ -9,7 +9,6 @@ their means), and the row that surprises it most.
 from __future__ import annotations
 
 import numpy as np
-import optax
 from sklearn.datasets import load_wine
 
 import harmonium as hm
@@ -34,7 +33,7 @@ def main(updates: int = 2000) -> dict[str, float]:
     rows = hm.tabular.encode(schema, known)
     rbm = hm.initialize(rows, hidden=8, visible=hm.tabular.units_of(schema))
     print("\nindependent units:", hm.evaluate(rbm, rows))
-    for state in hm.train(rbm, rows, hm.gradients.exact(), optax.sgd(0.05, momentum=0.9), updates=updates, cooldown=0.9):
+    for state in hm.train(rbm, rows, estimator="exact", learning_rate=0.05, updates=updates):
         rbm = state.rbm
     print("the machine:      ", hm.evaluate(rbm, rows))
 

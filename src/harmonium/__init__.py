@@ -51,7 +51,8 @@ if TYPE_CHECKING:
     from harmonium.samplers.gibbs import gibbs
     from harmonium.samplers.parallel_tempering import parallel_tempering
     from harmonium.samplers.trajectory_tempering import trajectory_tempering
-    from harmonium.training import TrainState, initialize, train
+    from harmonium.training import TrainConfig, initialize
+    from harmonium.training.train import TrainState, fit, train
     from harmonium.units import Binary, Categorical, DReLU, Gaussian, Mixed, ReLU, Spin
 
 _HOMES = {
@@ -72,7 +73,7 @@ _HOMES = {
     "samplers": ("gibbs", "parallel_tempering", "trajectory_tempering"),
     "gradients": ("cd", "centered", "from_sampler", "pcd"),
     "likelihood": ("LogLikelihood", "bidirectional_ais", "evaluate"),
-    "training": ("TrainState", "initialize", "train"),
+    "training": ("TrainConfig", "TrainState", "fit", "initialize", "train"),
     "io": ("load", "load_state", "save", "save_state"),
 }
 _MODULES = (
@@ -107,6 +108,7 @@ __all__ = [
     "Mixed",
     "ReLU",
     "Spin",
+    "TrainConfig",
     "TrainState",
     "at_temperature",
     "bidirectional_ais",
@@ -117,6 +119,7 @@ __all__ = [
     "energy",
     "evaluate",
     "exact",
+    "fit",
     "free_energy",
     "from_sampler",
     "gauge",

@@ -65,7 +65,9 @@ def test_the_gradient_is_that_of_the_objective(rbm, rows, alpha):
 def test_ascent_learns_the_labels(rows):
     start = hm.initialize(rows, 4, hm.Mixed((hm.Binary.zeros(4), hm.Categorical.zeros((CLASSES,)))), scale=0.1)
     unlike = np.unique(rows[:, :-CLASSES], axis=0, return_index=True)[1]
-    *_, state = hm.train(start, rows[unlike], discriminative.discriminative(CLASSES), updates=3000, batch_size=10)
+    *_, state = hm.train(
+        start, rows[unlike], estimator=discriminative.discriminative(CLASSES), learning_rate=0.1, updates=3000, batch_size=10
+    )
     found = discriminative.log_probabilities(state.rbm, rows[unlike, :-CLASSES], CLASSES)
     np.testing.assert_array_equal(found.argmax(axis=1), rows[unlike, -CLASSES:].argmax(axis=1))
 

@@ -197,7 +197,17 @@ def test_training_starts_improves_pauses_goes_on_and_closes_with_the_exact_likel
     data = hm.data.load("digits")
     start = hm.initialize(data.train, 6, seed=3)
     estimator, ascent = hm.pcd(1, chains=500), optax.sgd(0.05)
-    states = hm.train(start, data.train, estimator, ascent, updates=done["step"], batch_size=100, valid=data.valid, seed=3)
+    states = hm.train(
+        start,
+        data.train,
+        estimator=estimator,
+        optimizer=ascent,
+        final_decay=0.0,
+        updates=done["step"],
+        batch_size=100,
+        valid=data.valid,
+        seed=3,
+    )
     *_, last = states
     shown = page.keep["images"].training.machine
     # Its chains and batches are the same; XLA's sums differ in the last bits, which a chain amplifies.

@@ -23,7 +23,8 @@ def trained():
     random = np.random.default_rng(0)
     rows = PATTERN ^ (random.random((2000, 1)) < 0.7) ^ (random.random((2000, SIZE)) < 0.02)
     estimator = hm.from_sampler(hm.trajectory_tempering(chains=200, rungs=20, threshold=0.4))
-    *_, state = hm.train(hm.initialize(rows, 6, seed=1), rows, estimator, optax.sgd(0.01), updates=4000, batch_size=200, seed=1)
+    settings = dict(estimator=estimator, optimizer=optax.sgd(0.01), final_decay=0.0, updates=4000, batch_size=200)
+    *_, state = hm.train(hm.initialize(rows, 6, seed=1), rows, **settings, seed=1)
     taken = state.estimator
     return state.rbm, [jax.tree.map(lambda leaf, i=i: leaf[i], taken.models) for i in range(int(taken.count))]
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+
 import jax
 import numpy as np
-import optax
 import pyarrow.parquet
 import pytest
 from scipy import sparse
@@ -13,7 +14,7 @@ import harmonium as hm
 from harmonium.io import Streamed
 from harmonium.io.row_groups import RowGroups
 from harmonium.io.sparse_files import SparseRows
-from harmonium.training import batches, loop
+from harmonium.training import batches
 from harmonium.training.batches import Batches
 from harmonium.units import Binary
 
@@ -35,7 +36,7 @@ def of_updates(source, count, size=5, seed=3):
     served = []
     for window in windows:
         here = min(supply.length, count - len(served))
-        served += [np.asarray(batches.batch(window, place, np.float32)) for place in range(here)]
+        served += [np.asarray(batches.rows_at(window, place, np.float32)) for place in range(here)]
         if len(served) == count:
             break
     windows.close()
@@ -45,12 +46,12 @@ def of_updates(source, count, size=5, seed=3):
 def test_an_epoch_has_every_row_at_most_once_and_epochs_differ():
     numbered = np.arange(23, dtype=np.int8)[:, None]
     supply = Batches(numbered, Binary.zeros(1), 5, 0)
-    assert supply.in_epoch == 4
+    assert supply.per_epoch == 4
     window = next(supply.windows())
     order = np.asarray(window.order)[:8].reshape(2, 20)
     assert all(len(set(epoch)) == 20 for epoch in order)
     assert not np.array_equal(order[0], order[1])
-    first = np.asarray(batches.batch(window, 0, np.float32))
+    first = np.asarray(batches.rows_at(window, 0, np.float32))
     np.testing.assert_array_equal(first[:, 0], order[0, :5])
 
 
@@ -62,7 +63,7 @@ def test_all_rows_at_once_come_in_their_order(rows):
 @pytest.mark.parametrize("most", [1 << 26, 4 * 5 * 6 * 3])
 def test_rows_that_are_read_are_the_same_rows(rows, on_disk, kind, most, monkeypatch):
     """Also where a window holds three updates only, so that epochs begin in its middle."""
-    monkeypatch.setattr(batches, "MOST_BYTES", most)
+    monkeypatch.setattr(batches, "MAX_BYTES", most)
     source = Streamed(on_disk if kind == "memory-mapped" else kind(rows))
     np.testing.assert_array_equal(of_updates(source, 11), of_updates(rows, 11))
 
@@ -85,25 +86,27 @@ def test_rows_that_are_quick_to_read_in_their_order_only_are_read_once(rows, kin
 @pytest.mark.parametrize("kind", [sparse.csr_array, "memory-mapped"])
 @pytest.mark.slow_except("memory")
 def test_training_on_rows_that_are_read_gives_the_same_machine(rows, on_disk, kind, monkeypatch):
-    monkeypatch.setattr(batches, "MOST_BYTES", 4 * 5 * 6 * 7)
+    monkeypatch.setattr(batches, "MAX_BYTES", 4 * 5 * 6 * 7)
     source = on_disk if kind == "memory-mapped" else kind(rows)
     machines = []
     for data in (rows, source):
         rbm = hm.initialize(data, 4)
-        *_, state = hm.train(rbm, data, hm.pcd(1, chains=10), optax.sgd(0.1), batch_size=5, updates=40, valid=rows[:5])
+        *_, state = hm.train(rbm, data, estimator="pcd-1", chains=10, batch_size=5, updates=40, valid=rows[:5])
         machines.append(state.rbm)
         assert {"train_log_likelihood", "valid_log_likelihood"} <= set(state.metrics)
     assert jax.tree.all(jax.tree.map(np.array_equal, *machines))
 
 
 def test_a_value_outside_the_domain_is_found_when_its_row_is_read(rows, tmp_path, monkeypatch):
-    monkeypatch.setattr(loop, "MOST_ROWS", 3)  # of the rows that are looked at beforehand, 1, 12 and 23
+    monkeypatch.setattr(
+        sys.modules["harmonium.training.train"], "MAX_ROWS", 3
+    )  # of the rows that are looked at beforehand, 1, 12 and 23
     rows[17, 2] = 3
     np.save(tmp_path / "bad.npy", rows)
     bad = np.load(tmp_path / "bad.npy", mmap_mode="r")
     rbm = hm.initialize(rows[:10], 4)
     with pytest.raises(hm.InputError, match=r"data row 18 cannot be used: .*3 in .*column 3, but a binary unit is 0 or 1"):
-        list(hm.train(rbm, bad, hm.cd(1), batch_size=5, updates=10))
+        list(hm.train(rbm, bad, estimator="cd-1", batch_size=5, updates=10))
 
 
 def test_bad_tables_are_refused(rows, on_disk):

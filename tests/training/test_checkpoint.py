@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+
 import jax
+import msgspec
 import numpy as np
 import optax
 import pytest
 
 import harmonium as hm
 from harmonium import gradients
+from harmonium.io.container import pack
 from harmonium.training import Checkpoint
-from harmonium.training.monitor import Monitor
+from harmonium.training.checkpoint import CheckpointHeader
+from harmonium.training.metrics import Metrics
 
 ESTIMATORS = {
     "cd": hm.cd(1),
@@ -35,7 +41,7 @@ def stopped_at(states, step):
     """What a run that was stopped at the first state from that step on can go on from."""
     for state in states:
         if state.step >= step:
-            return state.checkpoint()
+            return state.checkpoint
     raise AssertionError("it ended before")
 
 
@@ -46,9 +52,9 @@ def through_a_file(checkpoint, folder):
 @pytest.mark.parametrize("name", ESTIMATORS)
 @pytest.mark.slow_except("pcd", "[ptt]")
 def test_a_run_goes_on_bit_for_bit(rows, tmp_path, name):
-    """Stopped three times, in the midst of windows of batches; momentum, average, cooldown, chains and ladders go with it."""
+    """Stopped three times, inside windows of batches; momentum, average, final decay, chains and ladders go with it."""
     rbm = hm.initialize(rows, 4)
-    run = dict(estimator=ESTIMATORS[name], optimizer=optax.sgd(0.1, momentum=0.5), batch_size=5, updates=200, cooldown=0.5)
+    run = dict(estimator=ESTIMATORS[name], optimizer=optax.sgd(0.1, momentum=0.5), batch_size=5, updates=200, final_decay=0.5)
     run |= dict(seed=3, valid=rows[:5])
     *_, whole = hm.train(rbm, rows, **run)
     checkpoint = None
@@ -76,60 +82,86 @@ def test_missing_cells_keep_their_values(tmp_path):
 def test_the_best_machine_so_far_is_not_forgotten(rows, tmp_path):
     """Its log likelihood is made one that no later machine reaches."""
     rbm = hm.initialize(rows, 4)
-    run = dict(estimator=gradients.exact(), optimizer=optax.sgd(0.5), updates=100, patience=1000.0, valid=rows[:9])
+    run = dict(estimator=gradients.exact(), optimizer=optax.sgd(0.5), updates=100, early_stopping=1000.0, valid=rows[:9])
     run |= dict(seconds_between_states=lambda: 0.0)
     checkpoint = stopped_at(hm.train(rbm, rows, **run), 50)
-    checkpoint.progress["patience"]["best"]["score"] = 1.0
-    best = checkpoint.progress["patience"]["best"]["step"]
+    observed = replace(checkpoint.progress.early_stopping, best_value=1.0)
+    checkpoint = replace(checkpoint, progress=replace(checkpoint.progress, early_stopping=observed))
     *_, last = hm.train(rbm, rows, **run, resume=through_a_file(checkpoint, tmp_path))
     assert last.step == 100
-    assert last.metrics["best_step"] == best <= 50
+    assert last.metrics["best_step"] == observed.best_step <= 50
     assert same(last.rbm.weights, checkpoint.arrays["best.weights"])
     assert not same(last.rbm, last.iterate)
 
 
 def test_a_timed_run_keeps_its_length_and_the_time_it_has_had(rows, tmp_path):
     rbm = hm.initialize(rows, 4)
-    states = hm.train(rbm, rows, hm.cd(1), minutes=0.05)
+    states = hm.train(rbm, rows, estimator="cd-1", minutes=0.05)
     for state in states:
-        if "horizon" in state.metrics and state.step < state.metrics["horizon"]:
+        if "total_updates" in state.metrics and state.step < state.metrics["total_updates"]:
             break
-    checkpoint = through_a_file(state.checkpoint(), tmp_path)
-    again = list(hm.train(rbm, rows, hm.cd(1), minutes=0.05, resume=checkpoint))
-    assert again[0].metrics["seconds"] >= checkpoint.progress["seconds"] > 1
-    assert again[-1].metrics["horizon"] == state.metrics["horizon"]
+    checkpoint = through_a_file(state.checkpoint, tmp_path)
+    again = list(hm.train(rbm, rows, estimator="cd-1", minutes=0.05, resume=checkpoint))
+    assert again[0].metrics["seconds"] >= checkpoint.progress.seconds > 0.3
+    assert again[-1].metrics["total_updates"] == state.metrics["total_updates"]
 
 
 def test_another_runs_checkpoint_is_refused(rows, tmp_path):
     rbm = hm.initialize(rows, 4)
-    checkpoint = stopped_at(hm.train(rbm, rows, hm.pcd(1, chains=20), updates=50), 0)
+    checkpoint = stopped_at(hm.train(rbm, rows, estimator=hm.pcd(1, chains=20), updates=50), 0)
     for other, words in (
         (dict(rbm=hm.initialize(rows, 5), estimator=hm.pcd(1, chains=20)), "another run.*hidden"),
         (dict(rbm=rbm, estimator=hm.pcd(1, chains=21)), "another run.*estimator"),
-        (dict(rbm=rbm, estimator=hm.pcd(1, chains=20), seed=1), "begun with seed 0, but 1 is given"),
-        (dict(rbm=rbm, estimator=hm.pcd(1, chains=20), average=0.5), "begun with average 0.1, but 0.5"),
+        (dict(rbm=rbm, estimator=hm.pcd(1, chains=20), seed=1), "began with seed 0, but 1 is given"),
+        (dict(rbm=rbm, estimator=hm.pcd(1, chains=20), average=0.5), "began with average 0.1, but 0.5"),
     ):
         settings = dict(updates=50) | other
         with pytest.raises(hm.InputError, match=words):
-            next(hm.train(settings.pop("rbm"), rows, **settings, resume=checkpoint))
+            hm.train(settings.pop("rbm"), rows, **settings, resume=checkpoint)
 
 
-def test_a_checkpoint_is_of_the_state_last_shown_and_of_a_run_as_long(rows):
+def test_a_checkpoint_stays_that_of_its_state_and_is_of_a_run_as_long(rows):
     rbm = hm.initialize(rows, 4)
-    states = hm.train(rbm, rows, updates=50, seconds_between_states=lambda: 0.0)
-    first, second = next(states), next(states)
-    with pytest.raises(hm.InputError, match="before the next state is asked for"):
-        first.checkpoint()
-    with pytest.raises(hm.InputError, match="begun with updates 50, but 60 is given"):
-        next(hm.train(rbm, rows, updates=60, resume=second.checkpoint()))
-    *_, last = states
-    [again] = {state.step for state in hm.train(rbm, rows, updates=50, resume=last.checkpoint())}
-    assert again == 50
+    states = list(hm.train(rbm, rows, estimator="pcd-1", chains=20, updates=50, seconds_between_states=lambda: 0.0))
+    assert len(states) > 2
+    for state in (states[1], states[-1]):  # long after the next state was yielded
+        resumed = list(hm.train(rbm, rows, estimator="pcd-1", chains=20, updates=50, resume=state.checkpoint))
+        assert resumed[0].metrics == state.metrics
+        assert same(resumed[-1].iterate, states[-1].iterate)
+    assert len(resumed) == 1  # a run at its last update has one state
+    with pytest.raises(hm.InputError, match="began with updates 50, but 60 is given"):
+        hm.train(rbm, rows, estimator="pcd-1", chains=20, updates=60, resume=state.checkpoint)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("step", -1),
+        ("step", "3"),
+        ("step", 7),
+        ("settings", None),
+        ("budget", {}),
+        ("seconds", None),
+        ("metrics", {"step": "x"}),
+        ("early_stopping", []),
+        ("early_decay", [1]),
+        ("lr_reductions", 10**6),
+    ],
+)
+def test_progress_that_is_no_progress_is_refused(rows, tmp_path, field, value):
+    """With a checksum that is right: the file was written by another program."""
+    rbm = hm.initialize(rows, 4)
+    run = dict(estimator=hm.pcd(1, chains=20), updates=50)
+    checkpoint = next(hm.train(rbm, rows, **run)).checkpoint
+    progress = json.loads(msgspec.json.encode(checkpoint.progress)) | {field: value}
+    (tmp_path / "x.safetensors").write_bytes(pack(checkpoint.arrays, CheckpointHeader(progress=progress)))
+    with pytest.raises(hm.InputError):
+        hm.train(rbm, rows, **run, resume=Checkpoint.load(tmp_path / "x.safetensors"))
 
 
 def test_a_damaged_checkpoint_is_refused(rows, tmp_path):
     rbm = hm.initialize(rows, 4)
-    path = stopped_at(hm.train(rbm, rows, updates=5), 0).save(tmp_path / "x.safetensors")
+    path = next(hm.train(rbm, rows, updates=5)).checkpoint.save(tmp_path / "x.safetensors")
     content = path.read_bytes()
     for place in np.random.default_rng(0).integers(len(content), size=200):
         path.write_bytes(content[:place] + bytes([content[place] ^ 4]) + content[place + 1 :])
@@ -148,11 +180,21 @@ def test_a_run_that_diverges_goes_back_and_slows_down():
     found = {}
     for rate in (0.01, 1.0, 30.0):
         try:
-            states = list(hm.train(rbm, rows, hm.pcd(1, chains=50), optax.sgd(rate), updates=400, average=0))
+            states = list(
+                hm.train(
+                    rbm,
+                    rows,
+                    estimator=hm.pcd(1, chains=50),
+                    optimizer=optax.sgd(rate),
+                    updates=400,
+                    average=0,
+                    final_decay=0.0,
+                )
+            )
         except hm.DivergenceError as error:
             found[rate] = str(error)
             continue
-        found[rate] = states[-1].metrics.get("rate_cut", 1.0)
+        found[rate] = states[-1].metrics.get("lr_reduction", 1.0)
         assert states[-1].step == 400
         assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(states[-1].rbm))
         back = [state for state in states if "diverged_at" in state.metrics]
@@ -161,7 +203,7 @@ def test_a_run_that_diverges_goes_back_and_slows_down():
     assert found[0.01] == 1.0
     assert found[1.0] in (0.5, 0.25, 0.125)
     assert "diverged between updates" in found[30.0]
-    assert "0.0625 of its rate too" in found[30.0]
+    assert "0.0625 of its learning rate too" in found[30.0]
 
 
 def test_chains_that_have_all_come_to_one_state_are_a_divergence(rows, monkeypatch):
@@ -172,27 +214,27 @@ def test_chains_that_have_all_come_to_one_state_are_a_divergence(rows, monkeypat
         calls.append(state)
         return len(calls) == 2
 
-    monkeypatch.setattr("harmonium.training.monitor.Monitor.dead", dead)
-    states = list(hm.train(rbm, rows, hm.pcd(1, chains=20), updates=100))
-    assert [state.metrics["rate_cut"] for state in states if "diverged_at" in state.metrics] == [0.5]
+    monkeypatch.setattr(Metrics, "chains_collapsed", dead)
+    states = list(hm.train(rbm, rows, estimator=hm.pcd(1, chains=20), updates=100))
+    assert [state.metrics["lr_reduction"] for state in states if "diverged_at" in state.metrics] == [0.5]
     assert states[-1].step == 100
-    monkeypatch.setattr("harmonium.training.monitor.Monitor.dead", lambda *_: True)
+    monkeypatch.setattr(Metrics, "chains_collapsed", lambda *_: True)
     with pytest.raises(hm.DivergenceError, match="all chains are in one state"):
-        list(hm.train(rbm, rows, hm.pcd(1, chains=20), updates=100))
+        list(hm.train(rbm, rows, estimator=hm.pcd(1, chains=20), updates=100))
 
 
 def test_dead_chains_are_told_from_live_ones(rows):
     """All in one state is not dead where it is a row's: chains that learn few patterns may move between them together."""
     rows = rows[:, :5][(rows[:, :5] != [0, 1, 0, 1, 1]).any(axis=1)]
     rbm = hm.initialize(rows, 4)
-    monitor = Monitor(rbm, rows.astype(np.int8), rows[-3:].astype(np.int8), 1, 0.0, False)  # which looks at three of them
-    state = next(hm.train(rbm, rows, hm.pcd(1, chains=20), updates=1)).estimator
+    metrics = Metrics(rbm, rows.astype(np.int8), rows[-3:].astype(np.int8), 0.0, False)  # which measures three of them
+    state = next(hm.train(rbm, rows, estimator=hm.pcd(1, chains=20), updates=1)).estimator
 
     def all_at(v):
         return jax.tree.map(lambda leaf: np.tile(v, (20, 1)) if leaf.shape == (20, 5) else leaf, state)
 
     assert any(leaf.shape == (20, 5) for leaf in jax.tree.leaves(state))
-    assert not monitor.dead(state)
-    assert monitor.dead(all_at([0, 1, 0, 1, 1]))
-    assert not monitor.dead(all_at(rows[0]))
-    assert not monitor.dead(())
+    assert not metrics.chains_collapsed(state)
+    assert metrics.chains_collapsed(all_at([0, 1, 0, 1, 1]))
+    assert not metrics.chains_collapsed(all_at(rows[0]))
+    assert not metrics.chains_collapsed(())

@@ -36,7 +36,7 @@ def last(states):
 
 
 def trained(rows, **settings):
-    return last(hm.train(hm.initialize(rows, 4), rows, EXACT, OPTIMISER, **settings))
+    return last(hm.train(hm.initialize(rows, 4), rows, estimator=EXACT, optimizer=OPTIMISER, **{"final_decay": 0.0} | settings))
 
 
 @pytest.mark.slow
@@ -50,7 +50,7 @@ def test_training_reaches_the_maximum_of_the_likelihood_of_the_observed_cells(ro
         log_z = jax.nn.logsumexp(-model.free_energy(rbm, v))
         return log_z - jnp.mean(jax.nn.logsumexp(missing.joint_log_weights(rbm, rows, h), axis=1))
 
-    end = trained(rows, updates=2000, cooldown=0.5, batch_size=600)
+    end = trained(rows, updates=2000, final_decay=0.5, batch_size=600)
     rbm = jax.tree.map(jnp.asarray, end.rbm)
     reached = float(loss(rbm))
     assert end.metrics["train_log_likelihood"] == pytest.approx(-reached, abs=1e-4)
@@ -83,7 +83,9 @@ def test_every_kind_of_column_may_be_missing():
     before = hm.evaluate(start, rows).mean
     assert before == pytest.approx(base_rate_log_likelihood(start.visible, rows), abs=0.05)
     estimator = hm.centered(hm.pcd(1, chains=50))
-    end = last(hm.train(start, rows, estimator, optax.sgd(0.1), updates=800, batch_size=50, cooldown=0.5))
+    end = last(
+        hm.train(start, rows, estimator=estimator, optimizer=optax.sgd(0.1), updates=800, batch_size=50, final_decay=0.5)
+    )
     assert hm.evaluate(end.rbm, rows).mean > before + 0.5  # measured: 0.9
 
 

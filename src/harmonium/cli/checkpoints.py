@@ -72,7 +72,7 @@ class Keeper:
     def save(self, state: TrainState) -> None:
         """Write one now; where that fails, `trouble` says why, and those that are there stay."""
         try:
-            state.checkpoint().save(self._folder / f"{runs.CHECKPOINT}{state.step:010d}.safetensors", overwrite=True)
+            state.checkpoint.save(self._folder / f"{runs.CHECKPOINT}{state.step:010d}.safetensors", overwrite=True)
         except OSError as error:
             self.trouble = describe(error)
             return

@@ -127,7 +127,7 @@ def _to_dict(rbm: RBM, steps: list[Step], before: tuple[float, float], temperatu
 
 
 def _parameters(rbm: RBM) -> dict[str, np.ndarray]:
-    return {"weights": rbm.weights, "visible_bias": rbm.visible.bias, "hidden_bias": rbm.hidden.bias}  # type: ignore[attr-defined]
+    return {"weights": rbm.weights, "visible_bias": rbm.visible.bias, "hidden_bias": rbm.hidden.bias}
 
 
 def _print_terms(result: dict[str, Any], after: RBM) -> None:

@@ -34,7 +34,6 @@ from harmonium.cli import processes
 from harmonium.cli.cluster import Place
 from harmonium.cli.inputs import add_columns, add_seed, number
 from harmonium.cli.small_model import EVERY_KIND
-from harmonium.cli.training_settings import DEFAULT_MINUTES
 
 CHECKPOINT_MINUTES = 5.0
 PRECISIONS = ("auto", "float32", "bf16")
@@ -57,7 +56,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         "--minutes",
         metavar="X",
         type=number,
-        help=f"time allowed (default: {DEFAULT_MINUTES:g})",
+        help="time allowed (default: 2)",
     )
     length.add_argument("--updates", metavar="N", type=int, help="number of updates instead")
     length.add_argument("--epochs", metavar="X", type=number, help="passes over the data instead")
@@ -81,13 +80,6 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         "--brake", metavar="N", type=int, nargs=2, help="first and last update of a brake that --patience put on, to repeat it"
     )
     group.add_argument("--average", metavar="X", type=number, help="share of the run that the average reaches back, 0: none")
-    group.add_argument(
-        "--synchronize-every",
-        metavar="N",
-        type=int,
-        default=1,
-        help="updates that several devices make apart before they take the mean of their machines (default: 1)",
-    )
     group.add_argument("--not-centered", action="store_true", help="follow the gradient itself, not the centered one")
     group.add_argument(
         "--precision",

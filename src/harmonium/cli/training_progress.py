@@ -61,7 +61,7 @@ def follow(
                         tell(f"{folder / runs.METRICS} cannot be written: {reason(error)}; training goes on")
                 progress.update(task, completed=_share(state, options), shown=shown(history))
                 if "diverged_at" in state.metrics:
-                    at, rate = state.metrics["diverged_at"], state.metrics["rate_cut"]
+                    at, rate = state.metrics["diverged_at"], state.metrics["lr_reduction"]
                     tell(f"diverged before update {at:,.0f}: back at update {state.step:,}, from here at {rate:g} of the rate")
                 stopping.hear(crew.spread.of_each(stopping.asked or 0))
                 stopped = stopping.word

@@ -64,20 +64,20 @@ def config_of(options: argparse.Namespace, dataset: Dataset, spread: Spread) -> 
     }
 
 
-def repeat(options: argparse.Namespace, updates: int, metrics: dict[str, float], parts: int) -> str | None:
+def repeat(options: argparse.Namespace, updates: int, metrics: dict[str, float]) -> str | None:
     """The command that gives the same machine again, on however many devices.
 
-    None if the run diverged meanwhile, which comes at no set update, or if `parts` devices worked apart.
+    None if the run diverged meanwhile, which comes at no set update.
     """
-    if "rate_cut" in metrics or (parts > 1 and options.synchronize_every > 1):
+    if "lr_reduction" in metrics:
         return None
     words = ["harmonium", "train", options.data, "--updates", str(updates), "--patience", "0"]
-    if "horizon" not in metrics:
+    if "total_updates" not in metrics:
         words += ["--cooldown", "0"]  # the run ended before it knew its length, and so before its cooldown
-    elif metrics["horizon"] > updates:
-        words += ["--horizon", f"{metrics['horizon']:.0f}"]
-    if "brake_first" in metrics:
-        words += ["--brake", *(f"{metrics[end]:.0f}" for end in ("brake_first", "brake_last"))]
+    elif metrics["total_updates"] > updates:
+        words += ["--horizon", f"{metrics['total_updates']:.0f}"]
+    if "early_decay_first" in metrics:
+        words += ["--brake", *(f"{metrics[end]:.0f}" for end in ("early_decay_first", "early_decay_last"))]
     for name, value in vars(options).items():
         option = "--as" if name == "kinds" else f"--{name.replace('_', '-')}"
         if name in NOT_REPEATED or value is None or value is False or option in words:

@@ -74,7 +74,7 @@ def _work(options: argparse.Namespace, begun: float, stack: contextlib.ExitStack
     with Stopping() as stopping:
         state, stopped = follow(states, folder, options, keeper, stopping, history, crew)
     kept = int(state.metrics.get("best_step", state.step))
-    config |= {"updates": kept, "repeat": training_record.repeat(options, kept, state.metrics, crew.spread.parts)}
+    config |= {"updates": kept, "repeat": training_record.repeat(options, kept, state.metrics)}
     crew.by_first(lambda: _keep(state, rbm.visible, folder, dataset, config, stopped))
     if stopped is not None:
         how = f"; go on with: {_resuming(folder)}" if stopping.asked and not keeper.trouble else ""
@@ -138,29 +138,17 @@ def _prepared(run: Run, dataset: Dataset, crew: Team) -> tuple[RBM, Iterator[Tra
     rbm = training.initialize(dataset.train, hidden, visible, seed=_checks.seed(options.seed))
     for part in ("valid", "test"):
         rbm.visible.check(getattr(dataset, part), f"{part} data", missing=True)
-    settings = settings_of(options, dataset, rbm, crew.spread.parts)
-    estimator = settings.make_estimator()
+    config = settings_of(options, dataset, rbm, crew.spread.parts)
     states = training.train(
         rbm,
         dataset.train,
-        estimator,
-        settings.make_optimizer(),
-        batch_size=settings.batch,
-        updates=options.updates,
-        epochs=options.epochs,
-        minutes=options.minutes,
-        horizon=options.horizon,
-        cooldown=settings.cooldown,
-        patience=options.patience,
-        brake=options.brake,
-        average=settings.average,
+        config,
         valid=dataset.valid,
         seed=options.seed,
-        bfloat16=options.precision == "bf16",
         resume=run.checkpoint,
         mesh=crew.spread.mesh,
-        synchronize_every=options.synchronize_every,
     )
+    estimator = config.make_estimator()
     _trace(rbm, estimator, dataset.train)
     return rbm, states
 

@@ -201,8 +201,9 @@ def _states(start: Any, rows: dict[str, np.ndarray], settings: dict[str, Any], s
     return hm.train(
         start,
         rows["train"],
-        hm.pcd(1, chains=CHAINS),
-        optax.sgd(settings["rate"]),
+        estimator=hm.pcd(1, chains=CHAINS),
+        optimizer=optax.sgd(settings["rate"]),
+        final_decay=0.0,
         batch_size=BATCH,
         updates=settings["updates"],
         average=AVERAGE,

@@ -120,19 +120,18 @@ class RBMClassifier(ClassifierMixin, RBMEstimator):
         """Fit `rbm_` to rows and their one-hot labels `[n, C]`, and keep the machine with the fewest held-out errors."""
         rbm, joint, classes = self._start(v, random, label), fitting.beside(v, label), label.shape[1]
         gradient = "cd-1" if self.objective == "hybrid" and self.gradient == "auto" else self.gradient
-        settings = fitting.settings(joint.shape[0], rbm, gradient, self.learning_rate, self.batch_size)
-        estimator = optimizer = None
+        config = self._config(joint.shape[0], rbm, gradient=gradient)
         if self.objective != "generative":
             batch = BATCH if self.batch_size == "auto" else int(self.batch_size)
             # Not centered: that direction is no gradient, so no sum with one.
-            settings = replace(settings, batch=min(batch, joint.shape[0]), centered=False)
+            config = replace(config, batch_size=min(batch, joint.shape[0]), centered=False)
             estimator = discriminative.discriminative(classes, float(self.dropout))
             if self.objective == "hybrid" and self.alpha > 0:
-                estimator = discriminative.hybrid(settings.make_estimator(), classes, float(self.alpha), float(self.dropout))
+                estimator = discriminative.hybrid(config.make_estimator(), classes, float(self.alpha), float(self.dropout))
             optimizer = _adam(RATE if self.learning_rate == "auto" else float(self.learning_rate))
+            config = replace(config, estimator=estimator, optimizer=optimizer)
         fewest = np.inf
-        length, seed = self._length(), fitting.seed_from(random)
-        for state in fitting.states(rbm, joint, settings, length, seed, estimator=estimator, optimizer=optimizer):
+        for state in fitting.states(rbm, joint, config, fitting.seed_from(random)):
             errors = np.inf if held_out is None else np.mean(self._most_probable(state.rbm, held_out[0]) != held_out[1])
             if errors <= fewest:
                 fewest, self.rbm_ = errors, state.rbm

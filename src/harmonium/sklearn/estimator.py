@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any
 
@@ -20,12 +19,12 @@ from harmonium.likelihood.running import RunningEstimate
 from harmonium.model import RBM
 from harmonium.sklearn import batched, fitting
 from harmonium.sklearn.columns import Columns, columns_of, is_table
-from harmonium.training.settings import Settings
+from harmonium.training import TrainConfig
 from harmonium.units import Binary, Categorical, Mixed
 
 SCALE = 0.01
 """Standard deviation of the weights that training starts from."""
-PATIENCE = 0.5
+EARLY_STOPPING = 0.5
 
 
 class RBMEstimator(BaseEstimator):
@@ -153,21 +152,25 @@ class RBMEstimator(BaseEstimator):
         rbm = self._start(v, random)
         self._base_rate, self.rbm_, self._chains = rbm.visible, rbm, None
         self.__dict__.pop("log_partition_", None)
-        settings = self._settings(v.shape[0], rbm)
-        patience = PATIENCE if self.early_stopping else 0.0
-        length, seed = self._length(), fitting.seed_from(random)
-        follow = self.early_stopping or bool(self.verbose)
-        for state in fitting.states(rbm, v, settings, length, seed, valid=held_out, patience=patience, follow=follow):
+        config = self._config(v.shape[0], rbm, early_stopping=EARLY_STOPPING if self.early_stopping else 0.0)
+        measure = self.early_stopping or bool(self.verbose)
+        for state in fitting.states(rbm, v, config, fitting.seed_from(random), valid=held_out, measure=measure):
             if self.verbose:
                 self._tell(state.metrics)
         self.rbm_, self._chains = float64(state.rbm), state.estimator
 
-    def _settings(self, rows: int, rbm: RBM) -> Settings:
-        chosen = fitting.settings(rows, rbm, self.gradient, self.learning_rate, self.batch_size)
-        return replace(chosen, centered=self._centered)
-
-    def _length(self) -> fitting.Length:
-        return fitting.Length(None if self.n_iter == "auto" else int(self.n_iter), self.minutes)
+    def _config(self, rows: int, rbm: RBM, gradient: str | None = None, early_stopping: float = 0.0) -> TrainConfig:
+        return fitting.configure(
+            rows,
+            rbm,
+            gradient=gradient or self.gradient,
+            learning_rate=self.learning_rate,
+            batch_size=self.batch_size,
+            epochs=None if self.n_iter == "auto" else int(self.n_iter),
+            minutes=self.minutes,
+            centered=self._centered,
+            early_stopping=early_stopping,
+        )
 
     def _tell(self, metrics: dict[str, float]) -> None:
         known = "".join(

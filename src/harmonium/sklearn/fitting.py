@@ -1,26 +1,26 @@
-"""How the estimators train a machine: settings from the data's size where none are given, equal ones compiled once."""
+"""How the estimators train a model: the settings that their parameters and the data come to."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
+from numpy.typing import ArrayLike
 
 from harmonium import model
 from harmonium.errors import InputError
 from harmonium.exact.values import float64
 from harmonium.gradients import Estimator
-from harmonium.io.streams import is_sparse
+from harmonium.io.streams import Streamed, is_sparse
 from harmonium.model import RBM
 from harmonium.random import key_of
-from harmonium.training import TrainState, train
-from harmonium.training.settings import Settings, settings_for
+from harmonium.training import TrainConfig, TrainState, train
+from harmonium.training.config import Settings
 
 SEEDS = 2**31 - 1
 UPDATES = 5000
@@ -28,78 +28,56 @@ UPDATES = 5000
 EPOCHS = 10
 
 
-@dataclass(frozen=True)
-class Length:
-    """How long a run is: epochs or minutes, whichever is not None; if both are None it follows from the rows."""
-
-    epochs: int | None
-    minutes: float | None
-
-    def as_arguments(self, rows: int, batch: int) -> dict[str, Any]:
-        if self.minutes is not None:
-            return {"minutes": self.minutes}
-        if self.epochs is not None:
-            return {"epochs": self.epochs}
-        return {"updates": max(UPDATES, EPOCHS * (rows // batch))}
-
-
-def settings(rows: int, rbm: RBM, gradient: str, rate: float | str, batch: int | str) -> Settings:
-    """Those of `settings_for`, with what is given in their place."""
-    chosen = settings_for(rows, rbm, None if gradient == "auto" else gradient)
+def configure(
+    rows: int,
+    rbm: RBM,
+    *,
+    gradient: str = "auto",
+    learning_rate: float | str = "auto",
+    batch_size: int | str = "auto",
+    epochs: int | None = None,
+    minutes: float | None = None,
+    centered: bool = True,
+    early_stopping: float = 0.0,
+) -> TrainConfig:
+    """The derived settings but for those that an estimator's parameters give; a number of updates where no length is given."""
+    given: Settings = {"epochs": None if minutes else epochs, "minutes": minutes, "early_stopping": early_stopping}
+    # Rows may hold expected values such as gray levels, which bfloat16 would round.
+    given |= {"centered": centered, "bfloat16": False}
+    if gradient != "auto":
+        given["estimator"] = gradient
+    if learning_rate != "auto":
+        given["learning_rate"] = float(learning_rate)
+    if batch_size != "auto":
+        given["batch_size"], given["chains"] = min(int(batch_size), rows), int(batch_size)
+    config = TrainConfig.derive(rows, rbm, **given)
+    if epochs is minutes is None:
+        config = replace(config, minutes=None, updates=max(UPDATES, EPOCHS * (rows // config.batch_size)))
     # One digit: penalties of folds whose numbers of rows differ by one are the same, and compiled once.
-    chosen = replace(chosen, l1=float(f"{chosen.l1:.0e}"))
-    if rate != "auto":
-        chosen = replace(chosen, rate=float(rate))
-    if batch != "auto":
-        chosen = replace(chosen, batch=min(int(batch), rows), chains=int(batch))
-    return chosen
-
-
-@lru_cache(maxsize=64)
-def optimizer_of(chosen: Settings) -> optax.GradientTransformation:
-    """The same object for equal settings, so that what is compiled for it serves again."""
-    return chosen.make_optimizer()
+    return replace(config, l1=float(f"{config.l1:.0e}"))
 
 
 def states(
     rbm: RBM,
-    rows: Any,
-    chosen: Settings,
-    length: Length,
+    rows: ArrayLike | Streamed,
+    config: TrainConfig,
     seed: int,
     *,
-    estimator: Estimator | None = None,
-    optimizer: optax.GradientTransformation | None = None,
-    valid: Any = None,
-    patience: float = 0.0,
-    follow: bool = False,
+    valid: ArrayLike | None = None,
+    measure: bool = False,
 ) -> Iterator[TrainState]:
-    """The states of a run, the last of which holds the machine to use."""
-    return train(
-        rbm,
-        rows,
-        estimator or chosen.make_estimator(),
-        optimizer or optimizer_of(chosen),
-        batch_size=chosen.batch,
-        cooldown=chosen.cooldown,
-        average=chosen.average,
-        valid=valid,
-        patience=patience,
-        seed=seed,
-        expected=True,
-        follow=follow,
-        **length.as_arguments(rows.shape[0], chosen.batch),
-    )
+    """The states of a run, the last of which holds the model to use."""
+    return train(rbm, rows, config, valid=valid, seed=seed, expected=True, measure=measure)
 
 
-def one_update(rbm: RBM, rows: Any, chosen: Settings, chains: Any, seed: int) -> tuple[RBM, Any]:
-    """The machine after one step of `rate` along the gradient on all `rows`, and the estimator's state (None at first)."""
-    estimator = chosen.make_estimator()
+def one_update(rbm: RBM, rows: Any, config: TrainConfig, chains: Any, seed: int) -> tuple[RBM, Any]:
+    """The model after one step along the gradient on all `rows`, and the estimator's state (None at first)."""
+    estimator = config.make_estimator()
     rbm = jax.tree.map(lambda leaf: np.asarray(leaf, dtype=np.float32), rbm)
     init_key, key = jax.random.split(key_of(seed))
     state = _initial(init_key, rbm, estimator) if chains is None else chains
     v = dense(rows).astype(np.float32)
-    moved, state = _update(key, rbm, state, v, np.float32(chosen.rate), np.float32(chosen.l1), estimator)
+    moved, state = _update(key, rbm, state, v, np.float32(config.learning_rate), np.float32(config.l1), estimator)
     return float64(moved), jax.tree.map(np.asarray, state)
 
 

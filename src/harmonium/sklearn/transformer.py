@@ -61,9 +61,9 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, RBMEstim
         if first:
             self.rbm_ = self._start(v, self.random_state_)
             self._base_rate, self._chains = self.rbm_.visible, None
-        chosen = self._settings(v.shape[0], self.rbm_)
+        config = self._config(v.shape[0], self.rbm_)
         seed = fitting.seed_from(self.random_state_)
-        self.rbm_, self._chains = fitting.one_update(self.rbm_, v, chosen, self._chains, seed)
+        self.rbm_, self._chains = fitting.one_update(self.rbm_, v, config, self._chains, seed)
         self.__dict__.pop("log_partition_", None)
         return self
 

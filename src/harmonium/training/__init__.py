@@ -1,9 +1,8 @@
 """Training: follow an estimate of the gradient of the mean ln p(v), as a generator of immutable states."""
 
 from harmonium.training.checkpoint import Checkpoint
-from harmonium.training.loop import train
-from harmonium.training.patience import Brake
-from harmonium.training.run import TrainState
+from harmonium.training.config import TrainConfig
 from harmonium.training.start import initialize
+from harmonium.training.train import TrainState, fit, train
 
-__all__ = ["Brake", "Checkpoint", "TrainState", "initialize", "train"]
+__all__ = ["Checkpoint", "TrainConfig", "TrainState", "fit", "initialize", "train"]

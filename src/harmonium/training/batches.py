@@ -1,206 +1,201 @@
 """The rows of every update: whole epochs in random order, from memory or read as they are needed.
 
-Which rows an update gets depends on the seed and its number alone, also where the rows are kept. Updates are served in
-windows of equal length, so that one compiled loop takes any of them.
+The rows of an update depend on the seed and its number alone, wherever the rows are stored. Updates are served in windows of
+equal length, so that one compiled loop takes any of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import PartitionSpec
+from jax.sharding import Mesh
+from jax.typing import DTypeLike
+from jaxtyping import Float, Int, Shaped
 
+from harmonium import distributed
+from harmonium._types import Array
 from harmonium.errors import InputError
 from harmonium.io.streams import Streamed
-from harmonium.mesh import ALONE, DATA, Spread, axes
 from harmonium.units import Units
 
-MOST_NUMBERS = 1 << 20
-"""Row numbers in a window of rows in memory: 4 MiB."""
-FEWEST_UPDATES, EPOCHS = 1024, 16
-"""And at most so many updates, or updates of so many epochs, whichever are more: no run prepares much that it may not need."""
+MAX_INDICES = 1 << 20
+"""Row indices in a window of rows in memory: 4 MiB."""
+MIN_UPDATES, EPOCHS = 1024, 16
+"""A window holds at most so many updates, or the updates of so many epochs, whichever are more: little is prepared in vain."""
 SHUFFLED_TOGETHER = 1 << 14
 PADDED_TO = 64
-"""Rows in memory are a multiple of so many."""
-MOST_BYTES = 1 << 26
-"""Bytes of rows in a window that is read, of which two are held at a time."""
+"""Rows in memory are padded to a multiple of so many."""
+MAX_BYTES = 1 << 26
+"""Bytes of streamed rows in a window, of which two are in memory at a time."""
 
 
-class Whole(NamedTuple):
-    """Every update gets all rows, `[n, V]`."""
+class AllRows(NamedTuple):
+    """Every update gets all rows."""
 
-    rows: Any
-
-
-class Chosen(NamedTuple):
-    """Update k of the window gets the rows `order[k]`; `rows [n, V]`, `order [W, B]`."""
-
-    rows: Any
-    order: Any
+    rows: Shaped[Array, "rows visible"]
 
 
-class Read(NamedTuple):
-    """Update k of the window gets `rows[k]`; `rows [W, B, V]`."""
+class ChosenRows(NamedTuple):
+    """Update k of the window gets the rows `order[k]`."""
 
-    rows: Any
-
-
-Window = Whole | Chosen | Read
+    rows: Shaped[Array, "rows visible"]
+    order: Int[Array, "updates batch"]
 
 
-def batch(window: Window, place: Any, dtype: Any) -> Any:
-    """The rows of the window's update number `place`, `[B, V]` (traceable)."""
-    if isinstance(window, Whole):
+class StreamedRows(NamedTuple):
+    """Update k of the window gets `rows[k]`."""
+
+    rows: Shaped[Array, "updates batch visible"]
+
+
+Window = AllRows | ChosenRows | StreamedRows
+
+
+def rows_at(window: Window, position: Int[Array, ""] | int, dtype: DTypeLike) -> Float[jax.Array, "batch visible"]:
+    """The rows of the update at that position of the window (traceable)."""
+    if isinstance(window, AllRows):
         rows = window.rows
-    elif isinstance(window, Chosen):
-        rows = window.rows[window.order[place]]
+    elif isinstance(window, ChosenRows):
+        rows = window.rows[window.order[position]]
     else:
-        rows = window.rows[place]
-    return rows.astype(dtype)
+        rows = window.rows[position]
+    return jnp.asarray(rows, dtype)
 
 
-def numbers(window: Window, place: Any) -> Any:
-    """The numbers of those rows, `[B]`, where rows are in memory (traceable)."""
-    assert not isinstance(window, Read), "rows that are read have no missing cells"
-    if isinstance(window, Whole):
-        return axes.number() * len(window.rows) + jnp.arange(len(window.rows))
-    return window.order[place]
-
-
-def places(window: Window) -> Window:
-    """Where its arrays lie on a mesh: every part of the data axis gets its own rows of each update."""
-    whole, own = PartitionSpec(), PartitionSpec(None, DATA)
-    if isinstance(window, Whole):
-        return Whole(PartitionSpec(DATA))
-    return Chosen(whole, own) if isinstance(window, Chosen) else Read(own)
+def indices_at(window: Window, position: Int[Array, ""]) -> Int[Array, " batch"] | slice:
+    """The indices of those rows, where rows are in memory (traceable)."""
+    assert not isinstance(window, StreamedRows), "streamed rows have no missing cells"
+    return slice(None) if isinstance(window, AllRows) else window.order[position]
 
 
 class Batches:
     """The windows of a run.
 
-    Rows in memory are whole in each process, and an update gets the same ones however many share them. Of rows that are read,
-    each process reads those of its own share alone, and mixes them among themselves.
+    Rows in memory are whole in each process, and the rows of an update are the same on any number of devices. Of streamed rows
+    each process reads its own part alone, and shuffles it by itself.
 
     Args:
-        rows: `[n, V]`, on the host or to be read. units: whose domain rows that are read are held to. batch_size: of all
-            parts together. expected: whether rows may hold expected values of the units.
+        rows: on the host, or streamed. units: whose domain streamed rows are checked against. batch_size: rows of an update on
+            all devices together. expected: whether rows may hold expected values of the units.
     """
 
     def __init__(
         self,
-        rows: np.ndarray | Streamed,
+        rows: Shaped[np.ndarray, "rows visible"] | Streamed,
         units: Units,
         batch_size: int,
         seed: int,
         expected: bool = False,
-        spread: Spread = ALONE,
+        mesh: Mesh | None = None,
     ) -> None:
-        self._units, self._expected, self._spread = units, expected, spread
-        own, owners = spread.share if isinstance(rows, Streamed) else (0, 1)
-        self._seed = [seed] if owners == 1 else [seed, own]
-        self._size = batch_size // owners
-        # Where rows can be read only from front to back, the share is read once and held, since every update gets any of it.
-        self._streamed = rows.part(own, owners) if isinstance(rows, Streamed) else None
-        self._before = len(rows) * own // owners
-        self.in_epoch = len(rows) // owners // self._size
+        self._units, self._expected, self._mesh = units, expected, mesh
+        part, parts = distributed.row_part(mesh) if isinstance(rows, Streamed) else (0, 1)
+        self._seed = [seed] if parts == 1 else [seed, part]
+        self._size = batch_size // parts
+        # Where rows can be read only from front to back, the part is read once, since every update gets any of it.
+        self._streamed = rows.part(part, parts) if isinstance(rows, Streamed) else None
+        self._before = len(rows) * part // parts
+        self.per_epoch = len(rows) // parts // self._size
         self._count = len(rows if self._streamed is None else self._streamed)
-        self._resident = None if isinstance(rows, Streamed) else self._on_devices(self._padded(rows))
-        fits = MOST_NUMBERS if self._streamed is None else MOST_BYTES // (4 * self._streamed.shape[1])
-        self.length = max(1, min(fits // batch_size, max(FEWEST_UPDATES, EPOCHS * self.in_epoch)))
-        # Epochs of few rows are shuffled many at a time, because it is the call that takes the time.
+        self._takes_all = self._streamed is None and self._size == self._count
+        if isinstance(rows, np.ndarray):
+            axes = "row visible" if self._takes_all else ""
+            self._resident = distributed.place(self._padded(rows), axes, mesh)
+        fitting = MAX_INDICES if self._streamed is None else MAX_BYTES // (4 * self._streamed.shape[1])
+        self.length = max(1, min(fitting // batch_size, max(MIN_UPDATES, EPOCHS * self.per_epoch)))
+        # Epochs of few rows are shuffled many at a time, because the call takes the time.
         self._together = max(1, SHUFFLED_TOGETHER // self._count)
         self._group, self._orders = -1, np.empty((0, 0), np.int32)
 
-    def _on_devices(self, rows: np.ndarray) -> Any:
-        return self._spread.put(rows, PartitionSpec(DATA) if self._size == self._count else None)
-
-    def _padded(self, rows: np.ndarray) -> np.ndarray:
+    def _padded(self, rows: Shaped[np.ndarray, "rows visible"]) -> Shaped[np.ndarray, "padded visible"]:
         """The rows, and zeros that no update gets: sets of nearly equal sizes, such as folds, are then compiled once."""
-        missing = -self._count % PADDED_TO if self._size < self._count else 0
+        missing = 0 if self._takes_all else -self._count % PADDED_TO
         return np.pad(rows, ((0, missing), (0, 0))) if missing else rows
 
-    def windows(self, number: int = 0) -> Generator[Window]:
+    def windows(self, index: int = 0) -> Generator[Window]:
         """The windows from the given one on, without end, each prepared while the one before it is in use."""
-        if self._resident is not None and self._size == self._count:
+        if self._takes_all:
             while True:
-                yield Whole(self._resident)
+                yield AllRows(self._resident)
         pool = ThreadPoolExecutor(1, thread_name_prefix="harmonium-batches")
         try:
-            waiting = pool.submit(self._window, number)
+            coming = pool.submit(self._window, index)
             while True:
-                ready = waiting.result()
-                number += 1
-                waiting = pool.submit(self._window, number)
+                ready = coming.result()
+                index += 1
+                coming = pool.submit(self._window, index)
                 yield ready
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def _window(self, number: int) -> Window:
-        order = self._numbers(number * self.length, self.length)
-        if self._resident is not None:
-            return Chosen(self._resident, self._spread.put(order, PartitionSpec(None, DATA)))
-        assert self._streamed is not None
+    def _window(self, index: int) -> Window:
+        order = self._indices(index * self.length, self.length)
+        if self._streamed is None:
+            return ChosenRows(self._resident, distributed.place(order, "update row", self._mesh))
         rows = self._streamed.take(order.ravel())
         try:
             self._units.check(rows, "data", expected=self._expected)
         except InputError as error:
             raise self._fault(rows, order.ravel()) from error
-        return Read(self._spread.put_part(compact(rows).reshape(*order.shape, -1), PartitionSpec(None, DATA)))
+        rows = _compact(rows).reshape(*order.shape, -1)
+        return StreamedRows(distributed.place_local(rows, "update row visible", self._mesh))
 
-    def _fault(self, rows: np.ndarray, numbers: np.ndarray) -> InputError:
-        """What is wrong, by the row's own number: the check of many rows knows only its place among them."""
-        for row, number in zip(rows, numbers, strict=True):
+    def _fault(self, rows: Shaped[np.ndarray, "rows visible"], indices: Int[np.ndarray, " rows"]) -> InputError:
+        """What is wrong, by the row's own number: the check of many rows knows only its position among them."""
+        for row, index in zip(rows, indices, strict=True):
             try:
                 self._units.check(row, "it", expected=self._expected)
             except InputError as error:
-                return InputError(f"data row {self._before + number + 1} cannot be used: {error}")
+                return InputError(f"data row {self._before + index + 1} cannot be used: {error}")
         raise AssertionError("every row by itself is sound")
 
-    def _numbers(self, first: int, updates: int) -> np.ndarray:
-        """The row numbers of so many updates from the first on, `[updates, B]`."""
+    def _indices(self, first: int, updates: int) -> Int[np.ndarray, "updates batch"]:
+        """The row indices of so many updates from the first on."""
         parts = []
         while updates:
-            epoch, place = divmod(first, self.in_epoch)
-            group, number = divmod(epoch, self._together)
+            epoch, position = divmod(first, self.per_epoch)
+            group, index = divmod(epoch, self._together)
             if group != self._group:
                 in_order = np.tile(np.arange(self._count, dtype=np.int32), (self._together, 1))
                 self._orders = np.random.default_rng([*self._seed, group]).permuted(in_order, axis=1)
                 self._group = group
-            here = min(updates, self.in_epoch - place)
-            order = self._orders[number, place * self._size : (place + here) * self._size]
+            here = min(updates, self.per_epoch - position)
+            order = self._orders[index, position * self._size : (position + here) * self._size]
             parts.append(order.reshape(here, self._size))
             first, updates = first + here, updates - here
         return np.concatenate(parts)
 
 
-class Windows:
-    """The window of any update; of those in order each is prepared in time."""
+class Prefetcher:
+    """The window of any update; of successive updates each window is prepared in time."""
 
-    def __init__(self, supply: Batches) -> None:
-        self._supply = supply
+    def __init__(self, batches: Batches) -> None:
+        self._batches = batches
         self._coming: Generator[Window] | None = None
-        self._number = -1
+        self._index = -1
 
-    def at(self, update: int) -> tuple[Window, int]:
-        """The window that holds the rows of that update, and the number of the window's first update."""
-        number = update // self._supply.length
-        if self._coming is None or number not in (self._number, self._number + 1):
+    def window_of(self, update: int) -> tuple[Window, int, int]:
+        """The window that holds the rows of that update, its first update, and the one after its last."""
+        length = self._batches.length
+        index = update // length
+        if self._coming is None or index not in (self._index, self._index + 1):
             self.close()
-            self._coming = self._supply.windows(number)
-            self._number = number - 1
-        if number != self._number:
-            self._window, self._number = next(self._coming), number
-        return self._window, number * self._supply.length
+            self._coming = self._batches.windows(index)
+            self._index = index - 1
+        if index != self._index:
+            self._window, self._index = next(self._coming), index
+        return self._window, index * length, (index + 1) * length
 
     def close(self) -> None:
         if self._coming is not None:
             self._coming.close()
 
 
-def compact(rows: np.ndarray) -> np.ndarray:
+def _compact(rows: Shaped[np.ndarray, "rows visible"]) -> Shaped[np.ndarray, "rows visible"]:
     """The rows as they travel to the device: whole numbers of one byte as they are, anything else as float32."""
     return rows if rows.dtype.itemsize == 1 and rows.dtype.kind in "iub" else rows.astype(np.float32)

@@ -1,36 +1,72 @@
-"""Where training starts from."""
+"""What a run starts from: a model with small random weights, and rows that are checked against its units."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import cast
 
 import numpy as np
+from jaxtyping import Shaped
 
 from harmonium import _checks, model
-from harmonium.io.streams import sample_of
+from harmonium._types import ArrayLike
+from harmonium.io.streams import Streamed, as_streamed, sample_of
 from harmonium.model import RBM
 from harmonium.units import Binary, Units
 
-ROWS_FOR_BASE_RATE = 100_000
-"""Of rows that are read as they are needed, how many the base rate is taken from."""
+MAX_ROWS_FOR_BASE_RATE = 100_000
+"""Rows that the base rate of streamed data is taken from."""
 
 
 def initialize(
-    data: Any, hidden: int | Units, visible: type[Units] | Units = Binary, scale: float = 0.01, seed: int = 0
+    data: ArrayLike | Streamed,
+    hidden: int | Units,
+    visible: type[Units] | Units = Binary,
+    scale: float = 0.01,
+    seed: int = 0,
 ) -> RBM:
-    """A machine to start training from: visible biases at the data's base rate, small random weights.
+    """A model to start training from: visible biases at the data's base rate, small random weights.
 
     Args:
         data: `[n, V]`, as `train` takes it; missing cells (NaN) do not count for the base rate. hidden: number of binary hidden
             units, or the units themselves. visible: kind of visible units, or units of that form, whose parameters do not
             count: categorical and mixed ones are given so. scale: standard deviation of the weights.
 
+    Raises:
+        InputError: the data does not suit the units, or an argument is out of range.
+
     Reference: G. Hinton, "A practical guide to training restricted Boltzmann machines", 2010, section 8.
     """
-    array = sample_of(data, ROWS_FOR_BASE_RATE, "data")
+    array = sample_of(data, MAX_ROWS_FOR_BASE_RATE, "data")
     template = visible if isinstance(visible, Units) else visible.zeros(array.shape[1])
     array = template.fill_missing(template.check(array, "data", missing=True))
     if not isinstance(hidden, Units):
         hidden = Binary.zeros(_checks.integer(hidden, "hidden"))
     weights = scale * np.random.default_rng(_checks.seed(seed)).standard_normal((array.shape[1], hidden.size))
     return model.validate(RBM(template.fit_base_rate(array), hidden, weights))
+
+
+def checked_rows(
+    rbm: RBM, data: ArrayLike | Streamed, what: str, expected: bool, most: int
+) -> Shaped[np.ndarray, "rows visible"]:
+    """All rows in memory, or at most `most` of streamed ones, in the form in which they travel to the device.
+
+    Raises:
+        InputError: there is no row, or one that the visible units do not allow.
+    """
+    streamed = as_streamed(data)
+    if streamed is None:
+        array = model.check_rows(rbm, cast(ArrayLike, data), what, missing=True, expected=expected)
+    else:
+        what += "" if len(streamed) <= most else f" (of {most:,} evenly spaced rows)"
+        array = model.check_rows(rbm, sample_of(streamed, most, what), what, expected=expected)
+    # Small whole numbers travel as bytes; batches become floating point on the device.
+    if np.abs(array).max() <= np.iinfo(np.int8).max:
+        small = array.astype(np.int8)
+        if np.array_equal(small, array):
+            return small
+    return array.astype(np.float32)
+
+
+def has_missing(rows: Shaped[np.ndarray, "rows visible"]) -> bool:
+    """Whether a cell is missing (NaN)."""
+    return rows.dtype.kind == "f" and bool(np.isnan(rows).any())

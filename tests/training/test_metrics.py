@@ -11,15 +11,15 @@ from conftest import random_machine
 import harmonium as hm
 from harmonium import exact
 from harmonium.samplers import parallel_tempering
-from harmonium.training import monitor
-from harmonium.training.monitor import Monitor
+from harmonium.training import metrics
+from harmonium.training.metrics import Metrics
 from harmonium.units import Binary
 
 ROWS = np.random.default_rng(0).integers(0, 2, size=(60, 10), dtype=np.int8)
 
 
-def measured(rbm, state=(), rows=ROWS, valid=ROWS[:20], exact_seconds=1.0, estimates=True, ended=False):
-    return Monitor(rbm, rows, valid, 6, exact_seconds, estimates).measure(rbm, state, 12, ended)
+def measured(rbm, state=(), rows=ROWS, valid=ROWS[:20], exact_seconds=1.0, estimates=True, elapsed=0.0, last=False):
+    return Metrics(rbm, rows, valid, exact_seconds, estimates).measure(rbm, state, elapsed, last)
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def rbm():
 def test_means_of_thousands_of_large_free_energies_lose_no_digits():
     wide = random_machine(Binary, Binary, (400, 6), scale=3.0)
     rows = np.random.default_rng(1).integers(0, 2, size=(5000, 400), dtype=np.int8)
-    shown = monitor._mean_free_energy(wide, rows)
+    shown = metrics._mean_free_energy(wide, rows)
     assert shown == pytest.approx(hm.free_energy(wide, rows).mean(), rel=1e-7)
 
 
@@ -47,7 +47,7 @@ def test_chains_are_compared_with_training_rows(rbm):
 
 def test_an_estimate_is_followed_where_exact_values_take_too_long(rbm, monkeypatch):
     """The estimate has an error bar; over five of them (5 sigma: a false alarm in about a million) it holds the exact value."""
-    monkeypatch.setattr(monitor, "ESTIMATES_AFTER", 0.0)
+    monkeypatch.setattr(metrics, "ESTIMATES_AFTER", 0.0)
     found = measured(rbm, exact_seconds=1e-12)
     log_z = exact.log_partition(rbm)
     assert 0 < found["log_partition_error"] < 0.1
@@ -59,15 +59,16 @@ def test_an_estimate_is_followed_where_exact_values_take_too_long(rbm, monkeypat
 
 def test_short_runs_are_spared_estimates(rbm):
     assert "valid_log_likelihood" not in measured(rbm, exact_seconds=1e-12)
-    assert "valid_log_likelihood" not in measured(rbm, exact_seconds=1e-12, ended=True)
+    assert "valid_log_likelihood" not in measured(rbm, exact_seconds=1e-12, last=True)
 
 
-def test_what_takes_time_keeps_to_its_share_and_comes_at_the_end(rbm):
-    following = Monitor(rbm, ROWS, ROWS[:20], 6, 1.0, True)
-    following.measure(rbm, (), 0, False)
-    following._spent = 1e6
-    assert set(following.measure(rbm, (), 1, False)) == {"epoch", "seconds"}
-    assert "valid_log_likelihood" in following.measure(rbm, (), 2, True)
+def test_measuring_keeps_to_its_fraction_of_the_time(rbm):
+    measurements = Metrics(rbm, ROWS, ROWS[:20])
+    measurements.measure(rbm, (), 0.0)
+    assert measurements.is_due(0.0)
+    measurements._spent = 6.0
+    assert not measurements.is_due(100.0)
+    assert measurements.is_due(120.0)
 
 
 def test_without_held_out_rows_training_rows_are_followed(rbm):

@@ -1,4 +1,4 @@
-"""Training: what is reached, repeatability, stopping, metrics, and refusals."""
+"""Training: how good the models are, repeatability, the end of a run, metrics, and refusals."""
 
 from __future__ import annotations
 
@@ -35,7 +35,9 @@ def same(a, b):
 def test_exact_gradient_comes_within_a_tenth_of_a_nat_of_the_bound(patterns, seed):
     rbm = hm.initialize(patterns, 8, scale=0.1, seed=seed)
     optimizer = optax.sgd(0.5, momentum=0.9)
-    state = last(hm.train(rbm, patterns, gradients.exact(), optimizer, updates=2000, average=0.0))
+    state = last(
+        hm.train(rbm, patterns, estimator=gradients.exact(), optimizer=optimizer, updates=2000, average=0.0, final_decay=0.0)
+    )
     reached = exact.log_likelihood(state.rbm, patterns).mean()
     assert -math.log(14) - 0.1 < reached <= -math.log(14)
 
@@ -47,14 +49,14 @@ def test_every_kind_of_unit_learns(patterns, visible, hidden):
     rbm = hm.initialize(rows, hidden.zeros(8), visible=visible, scale=0.1)
     # A spin's statistics are twice as large as a binary unit's, so its steps are made a quarter as long.
     rate = 0.2 if visible is hidden is Binary else 0.05
-    state = last(hm.train(rbm, rows, gradients.exact(), optax.sgd(rate, momentum=0.9), updates=3000))
+    state = last(hm.train(rbm, rows, estimator=gradients.exact(), learning_rate=rate, momentum=0.9, updates=3000))
     independent = exact.log_likelihood(rbm, rows).mean()
     assert exact.log_likelihood(state.rbm, rows).mean() > independent + 2
 
 
 def test_pcd_learns_and_beats_independent_units_by_far(patterns):
     rbm = hm.initialize(patterns, 8, scale=0.1)
-    state = last(hm.train(rbm, patterns, hm.pcd(1, chains=200), optax.sgd(0.1), updates=3000))
+    state = last(hm.train(rbm, patterns, estimator=hm.pcd(1, chains=200), learning_rate=0.1, updates=3000))
     assert exact.log_likelihood(state.rbm, patterns).mean() > exact.log_likelihood(rbm, patterns).mean() + 2
 
 
@@ -64,7 +66,7 @@ def test_the_result_depends_on_the_seed_alone_and_not_on_where_states_were_yield
 
     def run(seed, spacing):
         run = dict(batch_size=5, updates=60, seed=seed, valid=patterns, seconds_between_states=spacing)
-        states = list(hm.train(rbm, patterns, estimator, **run))
+        states = list(hm.train(rbm, patterns, estimator=estimator, **run))
         return len(states), states[-1]
 
     many, often = run(3, lambda: 0.0)
@@ -77,16 +79,16 @@ def test_the_result_depends_on_the_seed_alone_and_not_on_where_states_were_yield
 
 def test_minutes_record_the_updates_that_repeat_the_run(patterns):
     rbm = hm.initialize(patterns, 4)
-    timed = last(hm.train(rbm, patterns, hm.cd(1), batch_size=5, minutes=0.03))
-    horizon = int(timed.metrics["horizon"])
-    assert 0 < timed.step <= horizon  # fewer, where the machine slowed down and the time was over first
-    counted = last(hm.train(rbm, patterns, hm.cd(1), batch_size=5, updates=timed.step, horizon=horizon))
+    timed = last(hm.train(rbm, patterns, estimator=hm.cd(1), batch_size=5, minutes=0.03))
+    total = int(timed.metrics["total_updates"])
+    assert 0 < timed.step <= total  # fewer, where the machine slowed down and the time was over first
+    counted = last(hm.train(rbm, patterns, estimator=hm.cd(1), batch_size=5, updates=timed.step, total_updates=total))
     assert same(timed.rbm, counted.rbm)
 
 
 def test_states_start_at_the_beginning_and_end_at_the_end(patterns):
     rbm = hm.initialize(patterns, 4)
-    states = list(hm.train(rbm, patterns, hm.cd(1), updates=25, valid=patterns))
+    states = list(hm.train(rbm, patterns, estimator=hm.cd(1), updates=25, valid=patterns))
     assert states[0].step == 0
     assert states[-1].step == 25
     assert [state.step for state in states] == sorted({state.step for state in states})
@@ -96,7 +98,9 @@ def test_states_start_at_the_beginning_and_end_at_the_end(patterns):
 
 def test_one_update_is_the_estimators_gradient_times_the_rate(patterns):
     rbm = hm.initialize(patterns, 4, scale=0.3)
-    state = last(hm.train(rbm, patterns, gradients.exact(), optax.sgd(0.5), updates=1, average=0))
+    state = last(
+        hm.train(rbm, patterns, estimator=gradients.exact(), optimizer=optax.sgd(0.5), updates=1, average=0, final_decay=0.0)
+    )
     with jax.enable_x64(True):
         slope = gradients.exact().gradient(None, rbm, (), patterns)[0]
     expected = jax.tree.map(lambda p, g: p + 0.5 * np.asarray(g), rbm, slope)
@@ -107,7 +111,7 @@ def test_the_average_is_that_of_the_iterates(patterns):
     """Reaching back over all of the run it is the plain mean of the iterates; over a share of it, the recursion of the mean
     with a step's weight 1 / (1 + share * number)."""
     rbm = hm.initialize(patterns, 3, scale=0.3)
-    run = dict(estimator=gradients.exact(), optimizer=optax.sgd(0.5))
+    run = dict(estimator=gradients.exact(), optimizer=optax.sgd(0.5), final_decay=0.0)
     iterates = [last(hm.train(rbm, patterns, updates=n, average=0, **run)).rbm.weights for n in range(1, 13)]
     everything = last(hm.train(rbm, patterns, updates=12, average=1.0, **run)).rbm.weights
     np.testing.assert_allclose(everything, np.mean(iterates, axis=0), atol=1e-6)
@@ -128,7 +132,7 @@ def test_every_row_is_used_once_in_an_epoch():
         return jax.tree.map(lambda leaf: 0 * leaf, rbm), state, None
 
     estimator = gradients.Estimator(lambda key, rbm: (), gradient)
-    last(hm.train(hm.initialize(rows, 2), rows, estimator, batch_size=2, updates=9))
+    last(hm.train(hm.initialize(rows, 2), rows, estimator=estimator, batch_size=2, updates=9))
     jax.effects_barrier()
     epochs = np.array(seen).reshape(3, 3, 6).sum(axis=1)
     np.testing.assert_array_equal(epochs, np.ones((3, 6)))
@@ -148,8 +152,8 @@ def test_metrics_are_what_they_say(patterns):
     assert metrics["train_log_likelihood"] - metrics["valid_log_likelihood"] == pytest.approx(gap, abs=1e-5)
 
 
-def test_the_optimizers_steps_fall_linearly_to_zero_in_the_cooldown(patterns):
-    """With a gradient that is always one, each update moves the weights by the pace times the rate."""
+def test_the_optimizers_steps_fall_linearly_to_zero_in_the_final_decay(patterns):
+    """With a gradient that is always one, each update moves the weights by the scale times the rate."""
 
     def gradient(key, rbm, state, v):
         return jax.tree.map(jnp.ones_like, rbm), state, None
@@ -158,20 +162,24 @@ def test_the_optimizers_steps_fall_linearly_to_zero_in_the_cooldown(patterns):
     rbm = hm.initialize(patterns, 2)
 
     def moved(**length):
-        state = last(hm.train(rbm, patterns, always_one, optax.sgd(1.0), cooldown=0.4, average=0, **length))
+        state = last(
+            hm.train(rbm, patterns, estimator=always_one, optimizer=optax.sgd(1.0), final_decay=0.4, average=0, **length)
+        )
         return float(state.rbm.weights[0, 0] - rbm.weights[0, 0])
 
-    paces = [min(1.0, (1 - step / 10) / 0.4) for step in range(10)]
+    scales = [min(1.0, (1 - step / 10) / 0.4) for step in range(10)]
     for updates in (1, 7, 9, 10):
-        assert moved(updates=updates, horizon=10) == pytest.approx(sum(paces[:updates]), abs=1e-4)
-    assert moved(updates=10) == pytest.approx(sum(paces), abs=1e-4)
+        assert moved(updates=updates, total_updates=10) == pytest.approx(sum(scales[:updates]), abs=1e-4)
+    assert moved(updates=10) == pytest.approx(sum(scales), abs=1e-4)
 
 
-def test_defaults_cool_down_and_a_given_optimizer_does_not(patterns):
-    rbm = hm.initialize(patterns, 3)
-    by_default = last(hm.train(rbm, patterns, updates=20)).rbm
-    assert same(by_default, last(hm.train(rbm, patterns, None, optax.sgd(0.1), updates=20, cooldown=0.5)).rbm)
-    assert not same(by_default, last(hm.train(rbm, patterns, None, optax.sgd(0.1), updates=20)).rbm)
+def test_fit_is_train_to_its_end_and_a_config_is_its_settings(patterns):
+    rbm, seen = hm.initialize(patterns, 3), []
+    config = hm.TrainConfig.derive(len(patterns), rbm, updates=20)
+    by_config = hm.fit(rbm, patterns, config, progress=seen.append)
+    assert same(by_config, last(hm.train(rbm, patterns, updates=20)).rbm)
+    assert seen[-1].step == 20
+    assert not same(by_config, hm.fit(rbm, patterns, config, learning_rate=0.1))
 
 
 def test_states_hold_arrays_of_their_own(patterns):
@@ -192,7 +200,7 @@ def test_rounded_products_learn_as_well(patterns, name):
     rbm = hm.initialize(patterns, 8, scale=0.1)
     reached = []
     for bfloat16 in (False, True):
-        state = last(hm.train(rbm, patterns, estimator, optax.sgd(0.05), updates=3000, bfloat16=bfloat16))
+        state = last(hm.train(rbm, patterns, estimator=estimator, learning_rate=0.05, updates=3000, bfloat16=bfloat16))
         assert all(leaf.dtype == np.float32 for leaf in jax.tree.leaves((state.rbm, state.estimator)))
         reached.append(exact.log_likelihood(state.rbm, patterns).mean())
     assert reached[0] != reached[1]
@@ -205,7 +213,7 @@ def test_divergence_is_noticed_and_the_last_good_state_stays(patterns, rate):
     states = []
 
     def collect():
-        for state in hm.train(rbm, patterns, hm.cd(1), optax.sgd(rate), updates=100):
+        for state in hm.train(rbm, patterns, estimator=hm.cd(1), optimizer=optax.sgd(rate), updates=100):
             states.append(state)
 
     with pytest.raises(hm.DivergenceError, match="lower the rate"):
@@ -221,23 +229,26 @@ def test_initial_visible_biases_are_the_data_means(patterns):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (dict(updates=None), "exactly one of updates, epochs or minutes"),
         (dict(epochs=1.0), "exactly one of updates, epochs or minutes"),
         (dict(updates=0), "updates must be a whole number of at least 1"),
         (dict(updates=None, epochs=-1.0), "epochs must be a positive"),
         (dict(updates=None, minutes=0.0), "minutes must be a positive"),
         (dict(batch_size=0), "batch_size must be a whole number"),
         (dict(average=1.1), "average must be"),
-        (dict(cooldown=1.5), "cooldown must be"),
-        (dict(updates=None, minutes=1.0, cooldown=1.0), "cooldown must be at most 0.9 with minutes"),
-        (dict(patience=-0.5), "patience must be"),
-        (dict(patience=0.5), "patience needs held-out rows"),
-        (dict(brake=(5, 5)), "brake must be two numbers"),
-        (dict(horizon=0), "horizon must be"),
-        (dict(updates=5, horizon=4), "horizon must be"),
-        (dict(updates=None, minutes=1.0, horizon=10), "horizon must be"),
+        (dict(final_decay=1.5), "final_decay must be"),
+        (dict(updates=None, minutes=1.0, final_decay=1.0), "final_decay must be at most 0.9 with minutes"),
+        (dict(early_stopping=-0.5), "early_stopping must be"),
+        (dict(early_stopping=0.5), "early_stopping needs held-out rows"),
+        (dict(early_decay=(5, 5)), "early_decay must be two numbers"),
+        (dict(total_updates=0), "total_updates must be"),
+        (dict(updates=5, total_updates=4), "total_updates must be"),
+        (dict(updates=None, minutes=1.0, total_updates=10), "total_updates goes with"),
         (dict(seconds_between_states=0.0), "seconds_between_states must be a positive"),
-        (dict(average=-0.1), "average must be"),
+        (dict(momentum=1.0), "momentum must be below 1"),
+        (dict(estimator="pt-0"), "estimator 'pt-0' is unknown"),
+        (dict(estimator=3), "estimator must be a name such as pcd-1"),
+        (dict(estimator="pt-1", bfloat16=True), "bfloat16 is for the estimators"),
+        (dict(rate=0.1), "there is no setting rate: use estimator, "),
         (dict(seed=-1), "seed must be"),
         (dict(data=np.ones((3, 4))), "data must have 9 columns"),
         (dict(data=np.ones(9)), r"data must have shape \[n, 9\]"),

@@ -1,0 +1,246 @@
+"""How a run trains: every setting in one frozen value, and the only defaults there are.
+
+The defaults were measured on MNIST (fixed binarization), nltcs, plants, mushrooms, adult and the digits; the runs are in
+benchmarks/RESULTS.md. The settings are few on purpose: everything that did not pay was left out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, TypedDict, Unpack
+
+import optax
+
+from harmonium import _checks, gradients
+from harmonium import exact as enumeration
+from harmonium._checks import MAX_COUNT
+from harmonium.errors import InputError
+from harmonium.gradients import Estimator
+from harmonium.model import RBM
+from harmonium.training.optimizer import gradient_ascent
+from harmonium.training.precision import bfloat16_is_native
+
+BATCH_SIZE = CHAINS = 200
+LEARNING_RATE = 0.3
+L1 = 1e-4
+WEIGHTS_PER_ROW = 5.0
+"""Weights per row from which the penalty is L1; with fewer there is less to overfit."""
+EXACT_LEARNING_RATE, EXACT_MOMENTUM = 0.2, 0.9
+MAX_EXACT_ROWS = 10_000
+TRANSCENDENTAL = 40
+"""Cost of a unit's mean and log normalizer in the plain sum, in multiplications. The factorized sum is cheaper, but an
+update that costs fifteen sampled ones learns less than those (benchmarks/RESULTS.md), so the rule does not count on it."""
+MAX_COST_RATIO = 10
+FINAL_DECAY, MAX_FINAL_DECAY = 0.9, 0.9
+AVERAGE = 0.1
+MINUTES, EARLY_STOPPING = 2.0, 1.0
+
+
+class Settings(TypedDict, total=False):
+    """Some settings of `TrainConfig` by name; None is not given."""
+
+    estimator: str | Estimator | None
+    centered: bool | None
+    learning_rate: float | None
+    momentum: float | None
+    l1: float | None
+    batch_size: int | None
+    chains: int | None
+    final_decay: float | None
+    average: float | None
+    bfloat16: bool | None
+    minutes: float | None
+    epochs: float | None
+    updates: int | None
+    early_stopping: float | None
+    total_updates: int | None
+    early_decay: tuple[int, int] | None
+    optimizer: optax.GradientTransformation | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """The settings of a training run. `derive` fills in what is not given; `dataclasses.replace` changes some.
+
+    Attributes:
+        estimator: of the gradient: a name (`exact`, `cd-K`, `pcd-K`, `pt-K`, `ptt-K`) or an `Estimator` of your own.
+        centered: follow the centered gradient (`gradients.centered`).
+        learning_rate, momentum, l1: of gradient ascent on the mean ln p(v) minus l1 * sum |weights|.
+        batch_size: rows of an update. chains: Markov chains of a named estimator.
+        final_decay: fraction of the run, its last part, in which the learning rate falls linearly to zero.
+        average: fraction of the run so far that the average of the iterates reaches back; 0 keeps the latest iterate.
+        bfloat16: round the factors of the estimator's matrix products to bfloat16; sums and all else stay in float32.
+        minutes, epochs, updates: when to stop, exactly one of them. With `minutes` the number of updates is set before the
+            final decay, at half time at the latest.
+        early_stopping: let the rate fall to zero and end when the best held-out log likelihood is longer ago than this
+            fraction of its updates, and keep the best model; 0 never stops early and keeps the last model.
+        total_updates: with `updates` or `epochs`, the length that `final_decay` is a fraction of, if this run ends before.
+        early_decay: first and last update of a decay that early stopping began, to repeat that run.
+        optimizer: an optax optimizer in place of `learning_rate`, `momentum` and `l1`.
+
+    Raises:
+        InputError: a setting is out of range, or two contradict each other.
+    """
+
+    estimator: str | Estimator
+    centered: bool
+    learning_rate: float
+    momentum: float
+    l1: float
+    batch_size: int
+    chains: int
+    final_decay: float
+    average: float
+    bfloat16: bool
+    minutes: float | None = None
+    epochs: float | None = None
+    updates: int | None = None
+    early_stopping: float = 0.0
+    total_updates: int | None = None
+    early_decay: tuple[int, int] | None = None
+    optimizer: optax.GradientTransformation | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("centered", "bfloat16"):
+            if not isinstance(getattr(self, name), bool):
+                raise InputError(f"{name} must be true or false, but is {getattr(self, name)!r}")
+        _checks.positive(self.learning_rate, "learning_rate")
+        if _checks.fraction(self.momentum, "momentum") == 1:
+            raise InputError("momentum must be below 1: with 1 no step would ever be forgotten")
+        for name in ("l1", "early_stopping"):
+            if getattr(self, name) != 0:
+                _checks.positive(getattr(self, name), name)
+        _checks.integer(self.batch_size, "batch_size")
+        _checks.integer(self.chains, "chains")
+        _checks.fraction(self.final_decay, "final_decay")
+        _checks.fraction(self.average, "average")
+        self.make_estimator()
+        by_gibbs = not isinstance(self.estimator, str) or self.estimator.startswith(("pcd", "cd"))
+        if self.bfloat16 and not by_gibbs:
+            raise InputError(f"bfloat16 is for the estimators pcd-K and cd-K, but the estimator is {self.estimator}")
+        if self.optimizer is not None and not isinstance(self.optimizer, optax.GradientTransformation):
+            raise InputError(f"optimizer must be one of optax's, but is {self.optimizer!r}")
+        self._check_length()
+
+    def _check_length(self) -> None:
+        lengths = [name for name in ("minutes", "epochs", "updates") if getattr(self, name) is not None]
+        if len(lengths) != 1:
+            has = " and ".join(lengths) or "none"
+            raise InputError(f"exactly one of updates, epochs or minutes must say when to stop, but there is {has}")
+        if self.updates is None:
+            _checks.positive(getattr(self, lengths[0]), lengths[0])
+        else:
+            _checks.integer(self.updates, "updates")
+        if self.minutes is not None and self.final_decay > MAX_FINAL_DECAY:
+            raise InputError(
+                f"final_decay must be at most {MAX_FINAL_DECAY} with minutes, whose last update is not known from the start, "
+                f"but is {self.final_decay}"
+            )
+        if self.total_updates is not None:
+            _checks.integer(self.total_updates, "total_updates", least=self.updates or 1)
+            if self.minutes is not None:
+                raise InputError("total_updates goes with updates or epochs; leave it out with minutes")
+        if self.early_decay is not None:
+            try:
+                first, last = self.early_decay
+                sound = 0 <= first < last <= MAX_COUNT
+            except (TypeError, ValueError):
+                sound = False
+            if not sound:
+                raise InputError(
+                    f"early_decay must be two numbers of updates, the first before the last, but is {self.early_decay!r}"
+                )
+
+    @classmethod
+    def derive(cls, rows: int, rbm: RBM, *, devices: int = 1, held_out: bool = False, **given: Unpack[Settings]) -> TrainConfig:
+        """The settings that suit the number of training rows and the model's size, but for those that are given.
+
+        * The estimator is the exact gradient where the smaller layer has so few states that an update costs no more than some
+          ten updates of persistent chains, and otherwise pcd-1: more sweeps or a ladder of temperatures bring less than the
+          updates they cost. The exact gradient has no noise to average out, so it takes momentum.
+        * An update takes 200 rows and 200 chains: small updates learn faster from the same rows; below 200, passing over the
+          weights takes up too much of the time. The rate falls to zero in all but the first tenth of the run, and the average
+          over the last tenth of the updates removes the rest of the noise.
+        * Several devices take that many rows and chains each: their gain is less noise in every update.
+        * The penalty on |weights| is 1e-4 from five weights per row on, and less in proportion below: there is little to
+          overfit.
+        * Products are rounded to bfloat16 where the hardware multiplies in it and states are whole numbers.
+        * A run takes two minutes. With held-out rows it stops early when the best state is half of the run ago.
+
+        Args:
+            rows: number of training rows. rbm: the model to train. devices: devices that share rows and chains.
+            held_out: whether held-out rows are measured. given: settings by name.
+
+        Raises:
+            InputError: there is no setting of that name, or as `TrainConfig`.
+        """
+        if unknown := sorted(given.keys() - {field.name for field in fields(cls)}):
+            raise InputError(f"there is no setting {', '.join(unknown)}: use {', '.join(field.name for field in fields(cls))}")
+        estimator = given.get("estimator") or ("exact" if _exact_is_cheap(rbm) else "pcd-1")
+        exact = estimator in ("exact", gradients.exact())
+        batch_size = min(rows, MAX_EXACT_ROWS if exact else devices * BATCH_SIZE)
+        by_gibbs = isinstance(estimator, str) and estimator.startswith(("pcd", "cd"))
+        derived: dict[str, Any] = {
+            "estimator": estimator,
+            "centered": isinstance(estimator, str),
+            "learning_rate": EXACT_LEARNING_RATE if exact else LEARNING_RATE,
+            "momentum": EXACT_MOMENTUM if exact else 0.0,
+            "l1": L1 * min(1.0, rbm.weights.size / (WEIGHTS_PER_ROW * rows)),
+            # Devices take equal numbers of rows, which may leave out a few of all.
+            "batch_size": max(devices, batch_size // devices * devices),
+            "chains": devices * CHAINS,
+            "final_decay": FINAL_DECAY,
+            "average": AVERAGE,
+            "bfloat16": by_gibbs and rbm.visible.state_count is not None and bfloat16_is_native(),
+        }
+        if all(given.get(name) is None for name in ("minutes", "epochs", "updates")):
+            derived["minutes"] = MINUTES
+        if held_out and (given.get("minutes") or derived.get("minutes")):
+            derived["early_stopping"] = EARLY_STOPPING
+        return cls(**derived | {name: value for name, value in given.items() if value is not None})
+
+    def make_estimator(self) -> Estimator:
+        """The estimator of the gradient; equal settings give the same object."""
+        estimator = self.estimator
+        if isinstance(estimator, str):
+            estimator = gradients.by_name(estimator, self.chains)
+        elif not isinstance(estimator, Estimator):
+            raise InputError(f"estimator must be a name such as pcd-1 or an Estimator, but is {estimator!r}")
+        return gradients.centered(estimator) if self.centered else estimator
+
+    def make_optimizer(self) -> optax.GradientTransformation:
+        """Gradient ascent on the penalized log likelihood; equal settings give the same object."""
+        return self.optimizer or gradient_ascent(float(self.learning_rate), float(self.momentum), float(self.l1))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The settings as JSON holds them; an estimator or optimizer of your own as `own`."""
+        values = dict(vars(self))
+        if not isinstance(self.estimator, str):
+            values["estimator"] = "own"
+        if self.optimizer is not None:
+            values["optimizer"] = "own"
+        if self.early_decay is not None:
+            values["early_decay"] = list(self.early_decay)
+        return values
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> TrainConfig:
+        """The settings that `to_dict` wrote.
+
+        Raises:
+            InputError: a name is missing or unknown, or as `TrainConfig`; `own` parts cannot be read back.
+        """
+        try:
+            decay = values.get("early_decay")
+            return cls(**values | {"early_decay": tuple(decay) if isinstance(decay, list) else decay})
+        except (TypeError, AttributeError) as error:
+            raise InputError(f"these are no settings of a run: {error}") from error
+
+
+def _exact_is_cheap(rbm: RBM) -> bool:
+    states = enumeration.enumerable_states(rbm)
+    if states is None:
+        return False
+    smaller, larger = sorted(rbm.weights.shape)
+    sampled = 10 * CHAINS * smaller * larger
+    return states * larger * (4 * smaller + TRANSCENDENTAL) <= MAX_COST_RATIO * sampled

@@ -1,0 +1,146 @@
+"""What is measured while a model is trained: log likelihood, free-energy gap, chains. Each has its share of the time."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh
+from jaxtyping import Array, Float, PyTree, Shaped
+
+from harmonium import exact, gradients, model
+from harmonium.mesh import Spread
+from harmonium.model import RBM
+from harmonium.training.start import has_missing
+
+if TYPE_CHECKING:
+    from harmonium.likelihood.running import RunningEstimate
+
+EXACT_SECONDS = 1.0
+"""By default the log likelihood is exact where one value is estimated to take no longer than this."""
+TIME_FRACTION = 0.05
+"""The fraction of the time that measurements take, compilation aside."""
+ESTIMATES_AFTER = 8.0
+"""Seconds after which the log likelihood is estimated: shorter runs would spend them on compiling that."""
+MAX_ROWS = 10_000
+"""Rows of each kind, evenly spaced, that are measured."""
+MAX_INCOMPLETE_ROWS = 1000
+"""And of rows with missing cells, whose probabilities are sums of their own."""
+RUNS, TEMPERATURES = 16, 64
+"""Of annealing, for each of those that cannot be summed ..."""
+MAX_TERMS = 1 << 29
+"""... within half a second: rows x hidden states x columns."""
+MIN_CHAINS, COLLAPSED = 10, 1e-3
+"""So many chains have collapsed where their total variance is below this fraction of the rows'."""
+
+
+class Metrics:
+    """Measures a run's models.
+
+    `free_energy_gap`: held-out minus training mean free energy, nats: above zero is overfitting. `train_log_likelihood`,
+    `valid_log_likelihood`: means, nats per example; exact where that is quick, otherwise with an estimated ln Z whose
+    standard error is `log_partition_error`. `chain_gap`: mean free energy of the persistent chains minus that of
+    training rows, and `chain_spread`: their total variance as a fraction of the rows'; chains that have collapsed into one
+    mode have a spread far below 1, chains that have left the data a gap far from 0.
+    """
+
+    def __init__(
+        self,
+        rbm: RBM,
+        rows: Shaped[np.ndarray, "rows visible"],
+        held_out: Shaped[np.ndarray, "heldout visible"] | None,
+        exact_seconds: float = EXACT_SECONDS,
+        estimates: bool = True,
+        enabled: bool = True,
+        mesh: Mesh | None = None,
+    ) -> None:
+        self._enabled, self._mesh = enabled, mesh
+        most = MAX_INCOMPLETE_ROWS if any(each is not None and has_missing(each) for each in (rows, held_out)) else MAX_ROWS
+        self._rows = rows
+        self._held_out = None if held_out is None else _spaced(held_out, most)
+        # As many training rows as held-out ones, so that the two means are comparable.
+        self._compared = _spaced(rows, most if self._held_out is None else len(self._held_out))
+        self._variance = float(np.var(rbm.visible.fill_missing(self._compared), axis=0, dtype=np.float64).sum())
+        self._spent, self._compiled = 0.0, False
+        self._exact = enabled and exact.forecast(rbm) <= exact_seconds
+        self._estimate = self._estimator_of(rbm) if enabled and estimates and not self._exact else None
+        self._estimated = False
+
+    def _estimator_of(self, rbm: RBM) -> RunningEstimate:
+        from harmonium.likelihood.running import RunningEstimate  # SciPy takes half a second to import
+
+        return RunningEstimate(rbm, rbm.visible.fill_missing(self._compared), Spread(self._mesh))
+
+    def chains_collapsed(self, estimator_state: PyTree) -> bool:
+        """Whether all chains are in one state that is no row's: chains that learn few patterns may well share a row's."""
+        chains = gradients.chains_of(estimator_state)
+        if chains is None or len(chains) < MIN_CHAINS or self._variance < 0.5:
+            return False
+        chains = np.asarray(chains)
+        if float(np.var(chains, axis=0, dtype=np.float64).sum()) >= COLLAPSED * self._variance:
+            return False
+        return not (self._rows == chains[0]).all(axis=1).any()
+
+    def is_due(self, elapsed: float) -> bool:
+        """Whether measuring has kept to its fraction of the time, `elapsed` seconds into the run."""
+        return self._spent <= TIME_FRACTION * elapsed
+
+    def measure(self, rbm: RBM, estimator_state: PyTree, elapsed: float, last: bool = False) -> dict[str, float]:
+        """The metrics of a model `elapsed` seconds into the run; `last`: of the run's last one. Nothing if not `enabled`."""
+        if not self._enabled:
+            return {}
+        before = time.monotonic()
+        free_energy, metrics = _mean_free_energy(rbm, self._compared), {}
+        chains = gradients.chains_of(estimator_state)
+        if chains is not None:
+            chains = np.asarray(chains)
+            metrics["chain_gap"] = _mean_free_energy(rbm, chains) - free_energy
+            metrics["chain_spread"] = float(np.var(chains, axis=0, dtype=np.float64).sum()) / max(self._variance, 1e-12)
+        held_out = None if self._held_out is None else _mean_free_energy(rbm, self._held_out)
+        if held_out is not None:
+            metrics["free_energy_gap"] = held_out - free_energy
+        log_z = self._log_partition(rbm, metrics, elapsed, last)
+        if log_z is not None:
+            metrics["train_log_likelihood"] = -free_energy - log_z
+            if held_out is not None:
+                metrics["valid_log_likelihood"] = -held_out - log_z
+        # The first time is mostly compilation and says little about the next.
+        self._spent += time.monotonic() - before if self._compiled else 0.0
+        self._compiled = True
+        return metrics
+
+    def _log_partition(self, rbm: RBM, metrics: dict[str, float], elapsed: float, last: bool) -> float | None:
+        if self._exact:
+            return exact.log_partition(rbm)
+        if self._estimate is None or elapsed < ESTIMATES_AFTER or (last and not self._estimated):
+            return None
+        if not self._estimated:
+            self._estimated, self._compiled = True, False
+        value, metrics["log_partition_error"] = self._estimate.log_partition(rbm)
+        return value
+
+
+def _spaced(rows: Shaped[np.ndarray, "rows visible"], most: int) -> Shaped[np.ndarray, "some visible"]:
+    """At most so many of the rows, evenly spaced: files may be sorted by class."""
+    return rows if len(rows) <= most else rows[np.linspace(0, len(rows) - 1, most, dtype=np.int64)]
+
+
+def _mean_free_energy(rbm: RBM, v: Shaped[np.ndarray, "rows visible"]) -> float:
+    """The mean of F(v), where cells are missing of -ln p(v_o) - ln Z."""
+    if has_missing(v):
+        from harmonium.likelihood.missing import log_weights  # SciPy takes half a second to import
+
+        found = log_weights(rbm, v, runs=RUNS, temperatures=TEMPERATURES, max_terms=MAX_TERMS)
+        return -float(found.value.mean())
+    return float(_sum_of_free_energies(rbm, v)) / len(v)
+
+
+@jax.jit
+def _sum_of_free_energies(rbm: RBM, v: Shaped[Array, "rows visible"]) -> Float[Array, ""]:
+    # Single terms in float32, their sum about their mean: thousands of numbers of some hundred nats lose no digits.
+    terms = model.free_energy(rbm, v.astype(rbm.weights.dtype))
+    center = terms[0]
+    return len(terms) * center + jnp.sum(terms - center)

@@ -1,0 +1,386 @@
+"""Training: one loop that follows an estimate of the gradient of the mean ln p(v).
+
+All updates between two states run in one compiled loop on the device (`update`), in the memory of its own arrays. The result
+depends neither on where the states lie nor on whether the run was stopped and resumed in between.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import Any, Unpack
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.sharding import Mesh
+from jaxtyping import Float, PyTree
+from numpy.typing import ArrayLike
+
+from harmonium import _checks, distributed, model
+from harmonium._checks import MAX_COUNT
+from harmonium._pytree import named_leaves
+from harmonium._types import Key
+from harmonium.errors import DivergenceError, InputError
+from harmonium.io.streams import Streamed, as_streamed
+from harmonium.model import RBM
+from harmonium.random import key_of
+from harmonium.samplers.gibbs import guess_missing
+from harmonium.training.batches import Batches, Prefetcher
+from harmonium.training.checkpoint import Checkpoint, Progress
+from harmonium.training.config import Settings, TrainConfig
+from harmonium.training.metrics import EXACT_SECONDS, MAX_ROWS, Metrics
+from harmonium.training.start import checked_rows, has_missing
+from harmonium.training.stopping import NO_DECAY, Budget, Decay, EarlyStopping
+from harmonium.training.update import LoopState, Schedule, advance, axes_of, initial_states
+
+MAX_GROWTH = 1000.0
+"""A parameter larger than this many times 1, or the largest one at the start if that is more, means nothing."""
+LR_REDUCTION, MAX_LR_REDUCTIONS = 0.5, 4
+"""The factor of the learning rate after each divergence, and how many divergences a run survives."""
+BEST = "best."
+"""Prefix of the names of the best model's arrays in a checkpoint."""
+UPDATES_PER_COPY = 10
+"""Updates run at least this many times as long as copying a state takes, which is long for a large model."""
+
+
+@dataclass(frozen=True)
+class TrainState:
+    """The state of a training run after `step` updates: NumPy arrays that nothing overwrites.
+
+    Attributes:
+        step: number of updates. rbm: the model to use, the average of the iterates over the last part of the run (the iterate
+            itself if `average` is 0). iterate: the latest parameters. optimizer, estimator: their states.
+        metrics: numbers by name: `step`, `epoch`, `seconds`, `updates_per_second`, `total_updates` once known, now and then
+            those of `Metrics`; after a divergence `diverged_at` (once) and `lr_reduction`, the factor of the learning rate
+            since; in the last state of a run with early stopping `best_step` and its decay, `early_decay_first` and `_last`.
+        checkpoint: what the run can be resumed from.
+    """
+
+    step: int
+    rbm: RBM
+    iterate: RBM
+    optimizer: PyTree
+    estimator: PyTree
+    metrics: dict[str, float]
+    checkpoint: Checkpoint
+
+
+def fit(
+    rbm: RBM,
+    data: ArrayLike | Streamed,
+    config: TrainConfig | None = None,
+    *,
+    valid: ArrayLike | Streamed | None = None,
+    seed: int = 0,
+    mesh: Mesh | None = None,
+    expected: bool = False,
+    progress: Callable[[TrainState], None] | None = None,
+    **settings: Unpack[Settings],
+) -> RBM:
+    """Train `rbm` on `data` to the end: the model to use.
+
+    Args:
+        progress: called with every state. The other arguments are those of `train`.
+
+    Raises:
+        InputError, DivergenceError: as `train`.
+    """
+    for state in train(rbm, data, config, valid=valid, seed=seed, mesh=mesh, expected=expected, **settings):
+        if progress is not None:
+            progress(state)
+    return state.rbm
+
+
+def train(
+    rbm: RBM,
+    data: ArrayLike | Streamed,
+    config: TrainConfig | None = None,
+    *,
+    valid: ArrayLike | Streamed | None = None,
+    seed: int = 0,
+    resume: Checkpoint | None = None,
+    mesh: Mesh | None = None,
+    expected: bool = False,
+    measure: bool = True,
+    exact_seconds: float = EXACT_SECONDS,
+    estimates: bool = True,
+    seconds_between_states: float | Callable[[], float] = 1.0,
+    **settings: Unpack[Settings],
+) -> Iterator[TrainState]:
+    """Train `rbm` on `data`, yielding a `TrainState` at the start, about every second, and at the end.
+
+    A run that diverges (a parameter is no sensible number, or all chains are in one state that is no row's) goes back to the
+    last state and on at half its learning rate, up to four times.
+
+    Args:
+        rbm: where to start (`initialize` makes one). data: `[n, V]` in the domain of the visible units: an array, with NaN for
+            missing cells; or, with every cell present, a memory-mapped array or SciPy sparse matrix, read as it is needed.
+        config: how to train; by default what `TrainConfig.derive` derives from the data's size and the model.
+        valid: held-out rows `[m, V]`, for metrics and early stopping. seed: of every random number.
+        resume: a state's checkpoint to go on from, with everything else as it was; on the same computer the run goes on bit
+            for bit as if it had not been stopped.
+        mesh: devices that share the rows and chains of an update (`distributed.make_mesh`), by default one. The random numbers
+            are those of one device. If the devices belong to several processes, each of these makes the same calls.
+        expected: rows may hold expected values of the visible units, such as gray levels as probabilities of binary ones.
+        measure: measure the models. exact_seconds: the log likelihood is exact where one value takes no longer. estimates:
+            estimate it elsewhere, in runs of more than some seconds.
+        seconds_between_states: or a function that is asked after every state.
+        settings: of `TrainConfig`, by name: `updates=1000`, `learning_rate=0.1`, ...
+
+    Raises:
+        InputError: an argument is out of range or of the wrong shape (at the call, not at the first state), or the checkpoint
+            is another run's (at the first state).
+        DivergenceError: the run diverged once more.
+    """
+    model.validate(rbm)
+    measured = checked_rows(rbm, data, "data", expected, MAX_ROWS)
+    rows = as_streamed(data) or measured
+    held_out = None if valid is None else checked_rows(rbm, valid, "valid", expected, MAX_ROWS)
+    if config is None:
+        devices = 1 if mesh is None else mesh.shape["data"]
+        config = TrainConfig.derive(len(rows), rbm, devices=devices, held_out=measure and valid is not None, **settings)
+    elif settings:
+        config = replace(config, **settings)  # type: ignore[arg-type]
+    if config.early_stopping and not (measure and valid is not None):
+        raise InputError("early_stopping needs held-out rows that are measured: give valid too")
+    if not callable(seconds_between_states):
+        _checks.positive(seconds_between_states, "seconds_between_states")
+    batches = Batches(rows, rbm.visible, min(config.batch_size, len(rows)), _checks.seed(seed), expected, mesh)
+    metrics = Metrics(rbm, measured, held_out, exact_seconds, estimates, measure, mesh)
+    incomplete = rows if isinstance(rows, np.ndarray) and has_missing(rows) else None
+    run = _Run(rbm, config, batches, metrics, incomplete, mesh)
+    start = run.begin(seed, resume, {**config.to_dict(), "rows": len(rows), "seed": seed})
+    return _loop(run, start, seconds_between_states)
+
+
+@dataclass(frozen=True)
+class _Start:
+    """Where the loop begins: the state on the devices, the run's progress, and the best model so far, if there is one."""
+
+    state: LoopState
+    progress: Progress
+    best: RBM | None
+    key: Key
+    limit: float
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What stays the same during a run."""
+
+    rbm: RBM
+    config: TrainConfig
+    batches: Batches
+    metrics: Metrics
+    incomplete: Float[np.ndarray, "rows visible"] | None
+    mesh: Mesh | None
+
+    def begin(self, seed: int, resume: Checkpoint | None, settings: dict[str, Any]) -> _Start:
+        """The start of the run, or of its rest."""
+        config = self.config
+        init_key, key = jax.random.split(key_of(seed))
+        # Training is in float32, whatever the leaves came as.
+        rbm = jax.tree.map(lambda leaf: np.array(leaf, dtype=np.float32), self.rbm)
+        limit = MAX_GROWTH * max(1.0, *(float(np.abs(leaf).max()) for leaf in jax.tree.leaves(rbm)))
+        # Two copies, because the updates overwrite each.
+        iterate, average = (distributed.place(rbm, model.logical_axes(rbm), self.mesh) for _ in range(2))
+        optimizer_state, estimator_state = initial_states(init_key, iterate, config.make_estimator(), config.make_optimizer())
+        completed = None
+        if self.incomplete is not None:
+            completed = guess_missing(jax.random.fold_in(init_key, 1), rbm, self.incomplete)
+        state = LoopState(jnp.int32(0), iterate, average, optimizer_state, estimator_state, completed)
+        if resume is None:
+            budget = self._budget()
+            early_stopping = EarlyStopping(config.early_stopping) if config.early_stopping else None
+            decay = None if config.early_decay is None else Decay(*config.early_decay)
+            progress = Progress(settings, budget, early_decay=decay, early_stopping=early_stopping)
+            return _Start(state if self.mesh is None else self.place(state), progress, None, key, limit)
+        progress = resume.progress
+        state = resume.tree(state)
+        if int(state.step) != progress.step:
+            raise InputError(f"the checkpoint contradicts itself: its arrays are of update {state.step}, not {progress.step}")
+        for name, now in settings.items():
+            if (before := progress.settings.get(name, now)) != now:
+                raise InputError(f"the run began with {name} {before}, but {now} is given: resume it with its own settings")
+        early_stopping, best = progress.early_stopping, None
+        if early_stopping is not None and early_stopping.best_step is not None:
+            best = resume.tree(rbm, BEST)
+        return _Start(self.place(state), progress, best, key, limit)
+
+    def _budget(self) -> Budget:
+        config = self.config
+        last = config.updates
+        if config.epochs is not None:
+            last = max(1, round(config.epochs * self.batches.per_epoch))
+        seconds = None if config.minutes is None else 60 * config.minutes
+        return Budget(seconds, config.final_decay, last, config.total_updates or last)
+
+    def place(self, state: LoopState) -> LoopState:
+        """A copy of a state on the devices."""
+        return distributed.place(state, axes_of(state, self.config.make_optimizer()), self.mesh)
+
+    def advance(
+        self, state: LoopState, prefetcher: Prefetcher, step: int, stop: int, schedule: Schedule
+    ) -> tuple[LoopState, bool]:
+        """The state after all updates from `step` to `stop`, and whether its parameters are sensible numbers."""
+        sound: Array | bool = True
+        while step < stop:
+            window, first, end = prefetcher.window_of(step)
+            count = min(stop, end) - step
+            state, sound = advance(
+                state,
+                window,
+                jnp.int32(first),
+                jnp.int32(count),
+                schedule,
+                estimator=self.config.make_estimator(),
+                optimizer=self.config.make_optimizer(),
+                bfloat16=self.config.bfloat16,
+                mesh=self.mesh,
+            )
+            step += count
+        return state, bool(sound)
+
+    def schedule(self, start: _Start, progress: Progress) -> Schedule:
+        """What the next updates depend on besides their rows."""
+        first, last = progress.early_decay or NO_DECAY
+        return Schedule(
+            key=start.key,
+            total_updates=jnp.int32(progress.budget.total_updates or 0),
+            final_decay=jnp.float32(self.config.final_decay),
+            early_decay=Decay(jnp.int32(first), jnp.int32(last)),
+            lr_scale=jnp.float32(LR_REDUCTION**progress.lr_reductions),
+            average=jnp.float32(self.config.average),
+            limit=jnp.float32(start.limit),
+        )
+
+    def measurements(self, progress: Progress, measured: dict[str, float], speed: float) -> dict[str, float]:
+        """The metrics of a state."""
+        metrics = {
+            "step": float(progress.step),
+            "epoch": progress.step / self.batches.per_epoch,
+            "seconds": progress.seconds,
+            "updates_per_second": speed,
+        }
+        if progress.budget.total_updates is not None:
+            metrics["total_updates"] = float(progress.budget.total_updates)
+        if progress.lr_reductions:
+            metrics["lr_reduction"] = LR_REDUCTION**progress.lr_reductions
+        return metrics | measured
+
+
+def _loop(run: _Run, start: _Start, seconds_between_states: float | Callable[[], float]) -> Iterator[TrainState]:
+    """The loop: updates, a look at the model, decisions, a state.
+
+    The updates overwrite `state`; `good` is the copy on the host of the state that was yielded last. What depends on a clock is
+    the first process's.
+    """
+    state, progress, best = start.state, start.progress, start.best
+    good, copying = _copy(state)
+    first_step, began = progress.step, time.monotonic() - progress.seconds
+    ended = progress.budget.is_over(progress.step, progress.seconds)
+    if not progress.metrics:
+        measured = distributed.broadcast(run.metrics.measure(good.average, good.estimator, 0.0))
+        progress = replace(progress, metrics=run.measurements(progress, measured, 0.0))
+    yield _train_state(good, best, progress, ended)
+
+    speed, count, timed_updates, timed_seconds = 0.0, 1, 0, 0.0
+    with closing(Prefetcher(run.batches)) as prefetcher:
+        while not ended:
+            # 1. Updates.
+            step = progress.step
+            stop = step + count if progress.budget.last is None else min(step + count, progress.budget.last)
+            before = time.monotonic()
+            state, sound = run.advance(state, prefetcher, step, stop, run.schedule(start, progress))
+            taken = time.monotonic() - before
+            reached, copying = _copy(state)
+
+            # 2. A run that diverged goes back to the last state, and on at half its learning rate.
+            if not sound or run.metrics.chains_collapsed(reached.estimator):
+                progress = replace(progress, step=int(good.step), lr_reductions=progress.lr_reductions + 1)
+                if progress.lr_reductions > MAX_LR_REDUCTIONS:
+                    raise _divergence(step, stop, sound)
+                state = run.place(good)
+                progress = replace(progress, metrics=run.measurements(progress, {}, speed))
+                yield _train_state(good, best, progress, ended, diverged_at=stop)
+                continue
+
+            # 3. How long the run goes on. The first call is mostly compilation: it says nothing about speed.
+            elapsed, taken, is_due = distributed.broadcast(
+                [time.monotonic() - began, taken, run.metrics.is_due(time.monotonic() - began)]
+            )
+            compiled = step == first_step
+            if not compiled:
+                timed_updates, timed_seconds = timed_updates + stop - step, timed_seconds + taken
+            budget = progress.budget.settle(stop, elapsed, timed_updates, timed_seconds)
+            ended = budget.is_over(stop, elapsed)
+            progress = replace(progress, step=stop, seconds=elapsed, budget=budget)
+            if compiled and not ended:
+                continue
+            speed = (stop - step) / taken
+
+            # 4. How good the model is, and whether that was better before.
+            measured = {}
+            if is_due or ended:
+                measured = distributed.broadcast(run.metrics.measure(reached.average, reached.estimator, elapsed, ended))
+            good, early_stopping = reached, progress.early_stopping
+            if early_stopping is not None:
+                early_stopping = early_stopping.observe(stop, measured)
+                best = good.average if early_stopping.best_step == stop else best
+                decay = early_stopping.decay(stop) if progress.early_decay is None else None
+                if decay is not None and decay.last < (budget.last or MAX_COUNT):
+                    budget = replace(budget, last=decay.last)
+                    progress = replace(progress, early_decay=decay, budget=budget)
+                if ended:
+                    measured |= _end_of_early_stopping(early_stopping, progress)
+            progress = replace(progress, early_stopping=early_stopping)
+            progress = replace(progress, metrics=run.measurements(progress, measured, speed))
+            yield _train_state(good, best, progress, ended)
+
+            # 5. How many updates fit in until the next state.
+            wanted = seconds_between_states() if callable(seconds_between_states) else seconds_between_states
+            elapsed, wanted = distributed.broadcast([time.monotonic() - began, max(wanted, UPDATES_PER_COPY * copying)])
+            count = max(1, min(int(speed * budget.limit(wanted, elapsed)), 8 * count))
+
+
+def _copy(state: LoopState) -> tuple[LoopState, float]:
+    """Copies of the arrays on the host, since the next updates overwrite them, and the seconds that this took."""
+    before = time.monotonic()
+    return distributed.to_host(state), time.monotonic() - before
+
+
+def _train_state(
+    good: LoopState, best: RBM | None, progress: Progress, ended: bool, diverged_at: int | None = None
+) -> TrainState:
+    early_stopping, rbm, metrics = progress.early_stopping, good.average, dict(progress.metrics)
+    if ended and early_stopping is not None and early_stopping.is_worse and best is not None:
+        rbm = best
+    if diverged_at is not None:
+        metrics["diverged_at"] = float(diverged_at)
+    arrays = named_leaves(good) | ({} if best is None else named_leaves(best, BEST))
+    checkpoint = Checkpoint({name: np.asarray(leaf) for name, leaf in arrays.items()}, progress)
+    return TrainState(progress.step, rbm, good.iterate, good.optimizer, good.estimator, metrics, checkpoint)
+
+
+def _end_of_early_stopping(early_stopping: EarlyStopping, progress: Progress) -> dict[str, float]:
+    """The metrics of the best model, and the decay that repeats the run."""
+    metrics: dict[str, float] = {}
+    if progress.early_decay is not None:
+        metrics = {"early_decay_first": float(progress.early_decay.first), "early_decay_last": float(progress.early_decay.last)}
+    if early_stopping.best_step is None:
+        return metrics
+    if not early_stopping.is_worse:
+        return metrics | {"best_step": float(progress.step)}
+    return metrics | early_stopping.best_metrics | {"best_step": float(early_stopping.best_step)}
+
+
+def _divergence(step: int, stop: int, sound: bool) -> DivergenceError:
+    why = "all chains are in one state, which is no row's" if sound else "a parameter is no longer a sensible number"
+    return DivergenceError(
+        f"training diverged between updates {step} and {stop}, at {LR_REDUCTION**MAX_LR_REDUCTIONS:g} of its learning rate "
+        f"too: {why}; lower the rate (and standardize columns of real values, if there are any)"
+    )

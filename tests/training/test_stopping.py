@@ -1,0 +1,123 @@
+"""When a run ends, by its time or its held-out log likelihood, and which of its models it keeps."""
+
+from __future__ import annotations
+
+import jax
+import numpy as np
+import pytest
+
+import harmonium as hm
+from harmonium.training.stopping import UPDATE_FRACTION, Budget, Decay, EarlyStopping
+
+
+def observe(early_stopping, values, spacing=1000, error=None):
+    """Observe models of these held-out log likelihoods (None: not measured); the decays to begin after each, and the end."""
+    decays = []
+    for index, value in enumerate(values):
+        metrics = {"updates_per_second": 7.0}
+        if value is not None:
+            metrics |= {"valid_log_likelihood": value, "train_log_likelihood": value + 1, "free_energy_gap": float(index)}
+        if error is not None:
+            metrics |= {"log_partition_error": error}
+        early_stopping = early_stopping.observe(index * spacing, metrics)
+        decays.append(early_stopping.decay(index * spacing))
+    return decays, early_stopping
+
+
+def test_it_begins_the_decay_when_the_best_is_long_ago_and_keeps_the_best():
+    # The best is number 2; as many updates again are over after number 4.
+    decays, observed = observe(EarlyStopping(1.0), [-9.0, -5.0, -3.0, -4.0, -3.5, -3.2], spacing=10_000)
+    assert decays == [None] * 5 + [Decay(50_000, 75_000)]
+    assert observed.is_worse
+    assert observed.best_step == 20_000
+    assert observed.best_metrics == {"valid_log_likelihood": -3.0, "train_log_likelihood": -2.0, "free_energy_gap": 2.0}
+
+
+def test_a_run_that_keeps_improving_goes_on():
+    assert observe(EarlyStopping(0.5), [-3.0, None, -2.0, None, -1.0])[0] == [None] * 5
+
+
+def test_without_a_likelihood_nothing_is_known():
+    for value in (None, float("nan")):
+        decays, observed = observe(EarlyStopping(0.5), [value] * 4)
+        assert decays == [None] * 4
+        assert observed == EarlyStopping(0.5)
+
+
+def test_no_run_stops_in_its_first_ten_thousand_updates():
+    assert observe(EarlyStopping(0.5), [-1.0, -2.0, -3.0, -4.0], spacing=3000)[0] == [None] * 4
+
+
+def test_an_estimate_that_was_too_high_once_neither_stops_the_run_nor_is_kept():
+    values = [-9.0, -8.0, -3.0, -7.0, -6.5, -6.0, -5.8, -5.9, -5.7]
+    decays, observed = observe(EarlyStopping(1.0), values, spacing=10_000, error=0.1)
+    assert decays == [None] * 9
+    assert not observed.is_worse
+
+
+def test_an_estimate_that_falls_by_more_than_its_error_stops_the_run():
+    values = [-9.0, -5.0, -5.0, -5.1, -5.1, -5.2, -5.4, -5.5, -5.6]
+    decays, observed = observe(EarlyStopping(1.0), values, spacing=10_000, error=0.15)
+    # The best median is that after number 2; it is fallen below by more than 0.3 after number 7.
+    assert [decay is not None for decay in decays] == [False] * 7 + [True] * 2
+    assert observed.best_step == 20_000
+    assert observed.is_worse
+
+
+BUDGET = Budget(seconds=60.0, final_decay=0.9, last=None, total_updates=None)
+
+
+def test_compiling_for_longer_than_the_constant_part_does_not_settle_the_length():
+    budget = BUDGET.settle(1, 20.0, 0, 0.0)
+    budget = budget.settle(9, 20.0, 8, 0.1)  # too few to say how fast they are
+    assert budget.last is None
+    assert not budget.is_over(9, 20.0)
+    budget = budget.settle(109, 21.0, 108, 1.0)
+    assert budget.last == budget.total_updates == 109 + int(UPDATE_FRACTION * 108 * 39)
+
+
+def test_the_updates_so_far_lie_before_the_decay():
+    assert 10_000 <= BUDGET.settle(1000, 50.0, 1000, 40.0).last <= 10_001  # 1,000 is a tenth of them, but for rounding
+
+
+def test_a_run_whose_time_is_over_ends():
+    assert BUDGET.settle(1, 61.0, 0, 0.0).is_over(1, 61.0)
+    assert BUDGET.is_over(1, 67.0)
+
+
+@pytest.fixture
+def coin_flips():
+    """Rows whose distribution is that of fair coins: a model learns twenty of them by heart, and others become less likely."""
+    random = np.random.default_rng(0)
+    return random.integers(0, 2, size=(20, 10)), random.integers(0, 2, size=(50, 10))
+
+
+@pytest.mark.slow
+def test_an_overfitting_run_stops_early_and_can_be_repeated(coin_flips):
+    rows, others = coin_flips
+    rbm = hm.initialize(rows, 8)
+    run = dict(estimator="pcd-1", learning_rate=0.1, l1=0.0)
+    *_, state = hm.train(
+        rbm, rows, updates=200_000, early_stopping=0.5, valid=others, seconds_between_states=lambda: 0.02, **run
+    )
+    decay = Decay(int(state.metrics["early_decay_first"]), int(state.metrics["early_decay_last"]))
+    assert state.step == decay.last < 200_000
+    assert decay.last == pytest.approx(1.5 * decay.first, abs=1)
+    assert state.metrics["best_step"] < state.step
+    found = hm.exact.log_likelihood(state.rbm, others).mean()
+    assert found == pytest.approx(state.metrics["valid_log_likelihood"], abs=1e-4)
+    assert found > hm.exact.log_likelihood(state.iterate, others).mean()
+    *_, again = hm.train(rbm, rows, updates=state.step, total_updates=200_000, early_decay=decay, **run)
+    assert jax.tree.all(jax.tree.map(np.array_equal, again.iterate, state.iterate))
+
+
+def test_the_decay_takes_the_steps_to_zero(coin_flips):
+    rbm = hm.initialize(coin_flips[0], 4)
+    run = dict(final_decay=0.0, early_decay=(20, 40))
+    *_, at_its_end = hm.train(rbm, coin_flips[0], updates=40, **run)
+    *_, later = hm.train(rbm, coin_flips[0], updates=60, **run)
+    *_, before = hm.train(rbm, coin_flips[0], updates=20, **run)
+    *_, without = hm.train(rbm, coin_flips[0], updates=20, final_decay=0.0)
+    assert jax.tree.all(jax.tree.map(np.array_equal, at_its_end.iterate, later.iterate))
+    assert jax.tree.all(jax.tree.map(np.array_equal, before.iterate, without.iterate))
+    assert not np.array_equal(at_its_end.iterate.weights, before.iterate.weights)
