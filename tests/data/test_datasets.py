@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from harmonium.data import SOURCES, load
+from harmonium.data import SOURCES, load, load_columns, needs_schema
 from harmonium.errors import InputError
 
 
@@ -65,7 +65,7 @@ def test_the_largest_seed_serves_all_parts():
     assert load("digits", "stochastic", 2**63 - 1).binarized == "stochastic"
 
 
-# ---- toys with a known law
+# ---- toys of known entropy
 
 
 @pytest.mark.parametrize(("height", "width"), [(2, 2), (2, 3), (3, 3), (4, 4), (5, 2)])
@@ -261,17 +261,17 @@ def test_names_of_columns_pictures_and_keys_come_along():
     with open("x.csv", "w") as file:
         file.write("a,b\n0,1\n1,0\n")
     assert load("x.csv").columns == ["a", "b"]
-    np.savez("x.npz", images=np.zeros((5, 2, 3)), others=np.ones((5, 1)))
+    np.savez("x.npz", images=np.eye(6)[:5].reshape(5, 2, 3), others=np.ones((5, 1)))
     images = load("x.npz:images")
     assert images.image_shape == (2, 3)
     assert images.name == "x.npz:images"
 
 
 def test_files_are_binarized_only_as_asked():
-    np.save("x.npy", np.tile([0.2, 0.7], (10, 1)))
+    np.save("x.npy", [[0.2, 0.7]] * 9 + [[0.1, 0.9]])
     gray = load("x.npy")
     assert gray.binarized is None
-    np.testing.assert_array_equal(gray.train[0], [0.2, 0.7])
+    assert set(np.unique(gray.train)) <= {0.1, 0.2, 0.7, 0.9}
     np.testing.assert_array_equal(load("x.npy", "threshold=0.5").train[0], [0, 1])
 
 
@@ -285,8 +285,35 @@ def test_a_named_source_goes_before_a_file_of_its_name():
 
 @pytest.mark.parametrize("name", ["digit", "bars_and_stripes", "BARS-AND-STRIPES", "", "x.npy"])
 def test_unknown_names(name):
-    with pytest.raises(InputError, match=r"there is no such file|is a folder"):
+    with pytest.raises((InputError, FileNotFoundError), match=r"nor a data set of that name \(digits, .*|is a folder"):
         load(name)
+
+
+@pytest.mark.parametrize("location", [5, None, b"digits", ["digits"], "x\0y"])
+def test_what_names_no_data(location):
+    for function in (load, load_columns, needs_schema):
+        with pytest.raises(InputError, match="location must be the name of a file, but"):
+            function(location)
+
+
+def test_parts_to_hold_out_are_known():
+    for hold_out, words in ((3, "hold_out must be some of"), (("train",), "hold_out must be 'test' or 'valid'")):
+        with pytest.raises(InputError, match=words):
+            load("shifter:2", hold_out=hold_out)
+
+
+def test_what_was_read_is_described():
+    np.save("x.npy", np.arange(40).reshape(10, 2, 2))
+    assert load("x.npy").description == "10 images of 2 x 2"
+    assert load("bars-and-stripes:2x3").description == "10 images of 2 x 3"
+    assert load("shifter:2").description == "12 rows of 7 columns"
+
+
+def test_rows_that_are_all_alike_are_refused_for_training_alone():
+    np.save("x.npy", np.ones((20, 3, 3)))
+    with pytest.raises(InputError, match=r"x.npy has 20 images of 3 x 3, all of them alike"):
+        load("x.npy")
+    assert len(load("x.npy", hold_out=()).test) == 20
 
 
 @pytest.mark.parametrize("seed", [-1, 0.5, 2**63])

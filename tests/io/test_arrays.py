@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from harmonium.errors import InputError
+from harmonium.errors import InputError, describe
 from harmonium.io import read_table
 
 X = np.array([[0.0, 1.0, 0.0], [1.0, 1.0, 0.0], [0.5, -2.0, 1e-3], [3.0, 0.0, 7.0]])
@@ -55,9 +55,9 @@ def put(name: str, content: bytes) -> str:
 
 def refused(location: str) -> str:
     """The message, one line, with which a file is refused."""
-    with pytest.raises(InputError) as caught:
+    with pytest.raises((InputError, OSError)) as caught:
         read_table(location)
-    message = str(caught.value)
+    message = describe(caught.value)
     assert "\n" not in message
     return message
 
@@ -128,6 +128,7 @@ def test_three_dimensions_are_pictures():
     images = np.arange(24).reshape(2, 3, 4)
     table = read_table(put("x.npy", npy(images)))
     assert table.image_shape == (3, 4)
+    assert table.description == "2 images of 3 x 4"
     np.testing.assert_array_equal(table.values, images.reshape(2, 12))
 
 
@@ -135,6 +136,7 @@ def test_more_dimensions_are_flattened():
     table = read_table(put("x.npy", npy(np.arange(24).reshape(2, 3, 2, 2))))
     assert table.values.shape == (2, 12)
     assert table.image_shape is None
+    assert table.description == "2 rows of 3 x 2 x 2 values, each flattened to 12 columns"
 
 
 # ---- .csv
@@ -309,8 +311,7 @@ def test_empty_files(name):
 @pytest.mark.parametrize("name", ["x.npy", "x.npz", "x.npz:a", "x.csv", "x.parquet", "x-ubyte", "no/such/x.npy", "digit"])
 def test_missing_files(name):
     message = refused(name)
-    assert "there is no such file" in message
-    assert "harmonium data" in message
+    assert message == f"{name.removesuffix(':a')}: there is no such file"
 
 
 def test_a_folder_is_no_file():
@@ -320,14 +321,14 @@ def test_a_folder_is_no_file():
 
 def test_a_name_too_long_for_the_system():
     # From Python 3.14 such a file is just not there; before, asking for it was an error.
-    assert "cannot be read" in (message := refused("x" * 5000)) or "there is no such file" in message
+    assert "File name too long" in (message := refused("x" * 5000)) or "there is no such file" in message
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the superuser may read every file")
 def test_a_file_that_may_not_be_read():
     put("x.npy", npy(X))
     Path("x.npy").chmod(0)
-    assert "x.npy cannot be read: Permission denied" in refused("x.npy")
+    assert "x.npy: Permission denied" in refused("x.npy")
 
 
 def test_a_file_that_the_disk_does_not_give_back(monkeypatch):
@@ -338,7 +339,7 @@ def test_a_file_that_the_disk_does_not_give_back(monkeypatch):
 
     put("x.npy", npy(X))
     monkeypatch.setattr(Path, "read_bytes", fail)
-    assert refused("x.npy") == "x.npy cannot be read: Input/output error"
+    assert refused("x.npy") == "x.npy: Input/output error"
 
 
 @pytest.mark.parametrize("name", ["x.npy", "x.npz", "x.parquet", "x.png", "x", "x.json"])

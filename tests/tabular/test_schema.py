@@ -12,7 +12,8 @@ import pytest
 
 from harmonium.data import load_columns
 from harmonium.errors import InputError
-from harmonium.io import frames, read_frame
+from harmonium.io import frames, read_frame, table_content
+from harmonium.io.csv_files import read_cells
 from harmonium.tabular import read_schema_file
 from harmonium.tabular.inference import infer
 from harmonium.tabular.schema import from_description
@@ -41,7 +42,7 @@ def survey(kind):
 
 
 def csv_frame(text):
-    return frames.frame_of_cells(*frames.read_cells(text, "x.csv")[:2], "x.csv")
+    return frames.frame_of_cells(read_cells(text, "x.csv"), "x.csv")
 
 
 each_form = pytest.mark.parametrize("form", ["dict", "pandas", "polars", "pyarrow"])
@@ -149,7 +150,7 @@ def test_decimals_are_those_of_the_table():
     assert [column.decimals for column in schema.columns] == [0, 2]
     cells = schema.decode(np.array([[0.123, 0.123]]))
     assert cells["a"][0] == round(cells["a"][0])
-    assert frames.csv_of(cells).decode().splitlines()[1].startswith("21,")
+    assert table_content(cells, ".csv").decode().splitlines()[1].startswith("21,")
 
 
 @pytest.mark.parametrize("suffix", ["toml", "json"])
@@ -261,7 +262,7 @@ def test_parquet_keeps_texts_and_missing_cells(tmp_path):
     frame = read_frame(str(tmp_path / "x.parquet"))
     assert frame.columns["region"].tolist() == SURVEY["region"]
     written = tmp_path / "y.parquet"
-    written.write_bytes(frames.parquet_of(frame.columns))
+    written.write_bytes(table_content(frame.columns, ".parquet"))
     again = read_frame(str(written))
     assert [frames.plain_cells(cells) for cells in again.columns.values()] == [
         frames.plain_cells(cells) for cells in frame.columns.values()

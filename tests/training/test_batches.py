@@ -12,8 +12,7 @@ from scipy import sparse
 
 import harmonium as hm
 from harmonium.io import Streamed
-from harmonium.io.row_groups import RowGroups
-from harmonium.io.sparse_files import SparseRows
+from harmonium.io.parquet import ParquetRows
 from harmonium.training import batches
 from harmonium.training.batches import Batches
 from harmonium.units import Binary
@@ -68,16 +67,11 @@ def test_rows_that_are_read_are_the_same_rows(rows, on_disk, kind, most, monkeyp
     np.testing.assert_array_equal(of_updates(source, 11), of_updates(rows, 11))
 
 
-@pytest.mark.parametrize("kind", ["parquet", "npz"])
-def test_rows_that_are_quick_to_read_in_their_order_only_are_read_once(rows, kind, tmp_path, monkeypatch):
-    if kind == "npz":
-        sparse.save_npz(tmp_path / "rows.npz", sparse.csr_array(rows))
-        source = SparseRows(tmp_path / "rows.npz")
-    else:
-        columns = {f"c{i}": rows[:, i] for i in range(6)}
-        pyarrow.parquet.write_table(pyarrow.table(columns), tmp_path / "rows.parquet", row_group_size=4)
-        source = RowGroups([tmp_path / "rows.parquet"])
-    monkeypatch.setattr(type(source), "read", None)  # they are held instead
+def test_rows_that_are_quick_to_read_in_their_order_only_are_read_once(rows, tmp_path, monkeypatch):
+    columns = {f"c{i}": rows[:, i] for i in range(6)}
+    pyarrow.parquet.write_table(pyarrow.table(columns), tmp_path / "rows.parquet", row_group_size=4)
+    source = ParquetRows([tmp_path / "rows.parquet"])
+    monkeypatch.setattr(ParquetRows, "read", None)  # they are copied instead
     np.testing.assert_array_equal(of_updates(Streamed(source), 11), of_updates(rows, 11))
     chosen = np.array([1, 2, 3, 5, 8, 13, 21])
     np.testing.assert_array_equal(of_updates(Streamed(source, chosen), 7), of_updates(rows[chosen], 7))

@@ -127,7 +127,6 @@ def load_rows(location: str, options: argparse.Namespace, model: ModelFile, miss
     import numpy as np
 
     from harmonium import data, io
-    from harmonium.io.frames import FILL
 
     if not model.is_of_table:
         return data.load(location, options.binarize, options.seed, hold_out=(), missing=missing)
@@ -137,7 +136,8 @@ def load_rows(location: str, options: argparse.Namespace, model: ModelFile, miss
     if not missing and np.isnan(rows).any():
         row = np.flatnonzero(np.isnan(rows).any(axis=1))[0]
         name = next(name for name, place in model.schema.places.items() if np.isnan(rows[row, place]).any())
-        raise InputError(f"{location}: column {name!r} has no value in row {row + 1}; {FILL}")
+        remedy = "to fill missing cells first: harmonium impute MODEL TABLE --out FILE"
+        raise InputError(f"{location}: column {name!r} has no value in row {row + 1}; {remedy}")
     return data.Dataset(location, rows, rows, rows, "all rows", schema=model.schema)
 
 

@@ -153,11 +153,11 @@ def text(cell: Any, short: bool = False, decimals: int = 9) -> str:
 
 def cell_text(value: Any) -> str:
     """A table's cell as it is printed: five digits of a number that is not whole."""
-    from harmonium.io.frames import shown
+    from harmonium.io.frames import value_text
 
     if value is None or value != value:
         return "-"
-    return f"{value:.5g}" if isinstance(value, float) and value != int(value) else shown(value)
+    return f"{value:.5g}" if isinstance(value, float) and value != int(value) else value_text(value)
 
 
 def units_text(units: Units, states: np.ndarray) -> list[str]:
@@ -196,11 +196,10 @@ def check_out(options: argparse.Namespace, endings: Sequence[str]) -> None:
 
 def write_table(options: argparse.Namespace, columns: Mapping[str, np.ndarray]) -> str:
     """Write the columns of a table to --out; the file's name."""
+    from harmonium import io
     from harmonium.io import container
-    from harmonium.io.frames import csv_of, parquet_of
 
-    content = csv_of(columns) if options.out.endswith(".csv") else parquet_of(columns)
-    return str(container.write_file(options.out, content, options.overwrite))
+    return str(container.write_file(options.out, io.table_content(columns, Path(options.out).suffix), options.overwrite))
 
 
 def write_array_or_picture(options: argparse.Namespace, array: np.ndarray, draw: Callable[[], Figure]) -> str:

@@ -65,8 +65,8 @@ def _draw_array(options: argparse.Namespace, model: ModelFile, method: str) -> t
 
 
 def _draw_table(options: argparse.Namespace, model: ModelFile, _method: str) -> tuple[dict[str, Any], list[str]]:
-    from harmonium import tabular
-    from harmonium.io.frames import Frame, csv_of, plain_cells
+    from harmonium import io, tabular
+    from harmonium.io.frames import Frame, plain_cells
 
     check_out(options, TABLES)
     given = {}
@@ -80,4 +80,4 @@ def _draw_table(options: argparse.Namespace, model: ModelFile, _method: str) -> 
     if options.out is not None:
         return {"given": given, "file": write_table(options, drawn.columns)}, []
     samples = {name: plain_cells(cells) for name, cells in drawn.columns.items()}
-    return {"given": given, "samples": samples}, csv_of(drawn.columns).decode().splitlines()
+    return {"given": given, "samples": samples}, io.table_content(drawn.columns, ".csv").decode().splitlines()

@@ -26,12 +26,12 @@ def report(
 ) -> dict[str, Any]:
     """How likely the test and the training rows are; `mesh`: the devices that share an estimate."""
     from harmonium import likelihood
-    from harmonium.io.streams import sample_of
+    from harmonium.io.streams import sample_rows
 
     test = evaluated(rbm, dataset.test, base_rate, seconds=options.evaluation_seconds, seed=options.seed, mesh=mesh)
     return {
         "log_likelihood": test,
-        "train": likelihood.evaluate_with(test, rbm, sample_of(dataset.train, MOST_TRAINING_ROWS, "data")),
+        "train": likelihood.evaluate_with(test, rbm, sample_rows(dataset.train, MOST_TRAINING_ROWS, "data")),
         "baseline": likelihood.base_rate_log_likelihood(base_rate, dataset.test),
         "bound": None if dataset.entropy is None else -dataset.entropy,
     }

@@ -157,11 +157,11 @@ def _trace(rbm: RBM, estimator: Estimator, rows: np.ndarray | Streamed) -> None:
     """Go through an update's gradient without computing it: a machine too large to be exact is found out here."""
     import jax
 
-    from harmonium.io.streams import sample_of
+    from harmonium.io.streams import sample_rows
 
     key = jax.random.key(0)
     state = jax.eval_shape(estimator.init, key, rbm)
-    jax.eval_shape(estimator.gradient, key, rbm, state, sample_of(rows, 1, "data")[:1].astype(rbm.weights.dtype))
+    jax.eval_shape(estimator.gradient, key, rbm, state, sample_rows(rows, 1, "data")[:1].astype(rbm.weights.dtype))
 
 
 def _opened(

@@ -19,7 +19,7 @@ def binarize(values: np.ndarray, how: str, seed: int = 0) -> np.ndarray:
         values: any numbers; for `stochastic`, from 0 to 1. how: `threshold=X` or `stochastic`. seed: of the draws.
 
     Raises:
-        InputError: `how` is neither, a value is NaN, or `stochastic` met a value outside [0, 1].
+        InputError: `how` is neither, a value is NaN, or `stochastic` is given a value outside [0, 1].
 
     Reference (stochastic): R. Salakhutdinov and I. Murray, ICML 2008, section 5.
     """

@@ -1,8 +1,10 @@
-"""Data by name: real digits, toys with a known law, MNIST on request, and files, all as one `Dataset`."""
+"""Data by name: real digits, toys of known entropy, MNIST on request, and files, all as one `Dataset`."""
 
 from __future__ import annotations
 
+import errno
 import math
+import os
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
@@ -12,18 +14,20 @@ from typing import Any
 import numpy as np
 
 from harmonium import _checks
+from harmonium._types import PathLike
 from harmonium.data import synthetic
 from harmonium.data.binarize import binarize
 from harmonium.errors import InputError, reason
 from harmonium.io.arrays import Table, is_table_file, open_streamed, read_frame, read_table
 from harmonium.io.streams import Streamed
-from harmonium.tabular.inference import infer
+from harmonium.io.untrusted import checked_path
+from harmonium.tabular.inference import Kind, infer
 from harmonium.tabular.schema import Schema
 
-HELD_OUT = 0.1
-"""Share of the rows that is held out for validation, and again for the test, where no such files are given."""
-MOST_HELD_OUT = 10_000
-"""And at most so many of rows that are read as they are needed."""
+HELD_OUT_FRACTION = 0.1
+"""Fraction of the rows that is held out for validation, and again for the test, where no such files are given."""
+MAX_HELD_OUT = 10_000
+"""The most rows that are held out where rows are read as they are needed."""
 PARTS = ("test", "valid")
 WORDS = {"valid": "validation", "test": "the test"}
 
@@ -33,10 +37,10 @@ class Dataset:
     """Training, validation and test rows `[n, V]`, and what is known of them.
 
     Training rows are an array, but for `load(..., stream=True)` of a file that need not be in memory: then `Streamed` ones.
-    `image_shape`: (height, width) if a row is a picture. `columns`: their names if they have any. `entropy`: of the law the
-    rows come from, in nats, where it is known (no machine's mean log likelihood can exceed -entropy). `held_out`: how
-    validation and test rows came about, in words. `binarized`: how, or None. `schema`: of rows that stand for a table with
-    columns of any kinds. NaN is a missing cell.
+    `held_out`: how validation and test rows were chosen, in words. `description`: what was read, such as `2 images of 2 x 2`.
+    `image_shape`: (height, width) if a row is an image. `columns`: their names if they have any. `entropy`: of the distribution
+    of the rows, in nats, where it is known (no model's mean log likelihood can exceed -entropy). `binarized`: how, or None.
+    `schema`: of rows that encode a table with columns of any kinds. NaN is a missing cell.
     """
 
     name: str
@@ -44,6 +48,7 @@ class Dataset:
     valid: np.ndarray
     test: np.ndarray
     held_out: str
+    description: str = ""
     image_shape: tuple[int, int] | None = None
     columns: list[str] | None = None
     entropy: float | None = None
@@ -83,27 +88,34 @@ class Source:
 
 
 def load(
-    location: str,
+    location: PathLike,
     binarized: str | None = None,
     seed: int = 0,
     hold_out: Collection[str] = PARTS,
     stream: bool = False,
     missing: bool = False,
+    max_bytes: int | None = None,
 ) -> Dataset:
     """The data set that `location` names: a named source, NAME or NAME:SIZE, or a file (see `read_table`); with
     `stream` also a folder of Parquet files.
 
     Args:
         binarized: `threshold=X` or `stochastic`; by default what the source prescribes, and nothing for files.
-        seed: of stochastic binarization. hold_out: of the rows of a file, for which of "test" and "valid" a tenth is held
-            out; a part for which none is holds the training rows. stream: leave training rows that `open_streamed` can read
-            as they are needed in their file; at most 10,000 rows are held out then. missing: let NaN in a file stand for a
-            missing cell.
+        seed: of stochastic binarization.
+        hold_out: for which of "test" and "valid" a tenth of a file's rows is held out; the other part is the training rows.
+        stream: leave training rows that `open_streamed` can read as they are needed in their file; at most 10,000 rows are held
+            out then.
+        missing: let NaN in a file stand for a missing cell. max_bytes: as `read_table` takes it.
 
     Raises:
-        InputError: nothing has that name, or the file cannot be used.
+        OSError: there is no such file or source, or it cannot be read.
+        InputError: an argument is of the wrong kind, or the file cannot be used.
     """
+    location = os.fspath(checked_path(location, "location"))
     _checks.seed(seed)
+    _checks.instance(hold_out, Collection, "hold_out", 'some of "test" and "valid"')
+    for part in hold_out:
+        _checks.choice(part, PARTS, "hold_out")
     name, _, size = location.partition(":")
     if name in SOURCES:
         source = SOURCES[name]
@@ -115,13 +127,20 @@ def load(
             if binarized is not None:
                 raise InputError(f"{location} is read as it is needed, so it cannot be binarized: do that beforehand")
             return _split_streamed(location, streamed, hold_out)
-        dataset = _split(location, read_table(location, missing), hold_out)
+        try:
+            table = read_table(location, missing, max_bytes)
+        except FileNotFoundError as error:
+            words = f"there is no such file, nor a data set of that name ({', '.join(SOURCES)})"
+            raise FileNotFoundError(errno.ENOENT, words, location) from error
+        if hold_out and len(table.values) > 1 and (table.values == table.values[0]).all():
+            raise InputError(f"{location} has {table.description}, all of them alike: there is nothing to learn from them")
+        dataset = _split(location, table, hold_out)
         if np.isnan(dataset.train).all():
             raise InputError(f"{location} has no values to learn from: every cell is missing")
     if binarized is None:
         return dataset
     parts = (dataset.train, dataset.valid, dataset.test)
-    train, valid, test = (_binarized(part, binarized, (seed + number) % 2**63) for number, part in enumerate(parts))
+    train, valid, test = (_binarized(part, binarized, (seed + index) % 2**63) for index, part in enumerate(parts))
     # The entropy is that of the values as they were.
     entropy = dataset.entropy if np.array_equal(train, dataset.train) else None
     return replace(dataset, binarized=binarized, train=train, valid=valid, test=test, entropy=entropy)
@@ -134,11 +153,12 @@ def _binarized(rows: np.ndarray, how: str, seed: int) -> np.ndarray:
     return np.where(absent, np.nan, binarize(np.where(absent, 0, rows), how, seed))
 
 
-def needs_schema(location: str) -> bool:
+def needs_schema(location: PathLike) -> bool:
     """Whether a location is a CSV or Parquet file that holds anything but zeros and ones.
 
     Not so a folder, nor a large Parquet file of numbers: rows that are read as they are needed are used as they are.
     """
+    location = os.fspath(checked_path(location, "location"))
     if location.partition(":")[0] in SOURCES or not is_table_file(location) or Path(location).is_dir():
         return False
     try:
@@ -146,12 +166,12 @@ def needs_schema(location: str) -> bool:
             return False
         values = read_table(location).values
     except InputError:
-        return True  # texts, missing cells, or a fault that reading it as columns will tell
+        return True  # texts, missing cells, or a fault that reading it as columns will show
     return not ((values == 0) | (values == 1)).all()
 
 
 def load_columns(
-    location: str, kinds: Mapping[str, Any] | None = None, ignore: Collection[str] = (), hold_out: Collection[str] = PARTS
+    location: PathLike, kinds: Mapping[str, Kind] | None = None, ignore: Collection[str] = (), hold_out: Collection[str] = PARTS
 ) -> Dataset:
     """The data set in a CSV or Parquet file whose columns are of any kinds, with missing cells as NaN, and its schema.
 
@@ -161,61 +181,67 @@ def load_columns(
         kinds, ignore: as `infer` takes them. hold_out: as `load` takes it.
 
     Raises:
-        InputError: the file cannot be used, or no schema can be made of it.
+        OSError: there is no such file, or it cannot be read.
+        InputError: it cannot be used, or no schema can be made of it.
     """
+    location = os.fspath(checked_path(location, "location"))
     frame = read_frame(location)
     empty = np.isnan(infer(frame, kinds, ignore).encode(frame)).all(axis=1)
     frame = frame.rows(~empty)
-    numbers, words = _parts(len(frame), hold_out)
-    schema = infer(frame, kinds, ignore, fit_on=numbers["train"])
+    indices, words = _parts(len(frame), hold_out)
+    schema = infer(frame, kinds, ignore, fit_on=indices["train"])
     rows = schema.encode(frame)
     if empty.any():
         words = f"{int(empty.sum())} rows without any value left out; {words}"
-    parts = {part: rows[chosen] for part, chosen in numbers.items()}
-    return Dataset(location, **parts, held_out=words, columns=schema.column_names, schema=schema)
+    train, valid, test = (rows[indices[part]] for part in ("train", "valid", "test"))
+    about = f"{len(frame):,} rows of {len(frame.columns):,} columns"
+    return Dataset(location, train, valid, test, words, about, columns=schema.column_names, schema=schema)
 
 
 def _split(name: str, table: Table, hold_out: Collection[str] = PARTS) -> Dataset:
-    numbers, words = _parts(len(table.values), hold_out)
-    train, valid, test = (table.values[numbers[part]] for part in ("train", "valid", "test"))
-    return Dataset(name, train, valid, test, words, table.image_shape, table.columns)
+    indices, words = _parts(len(table.values), hold_out)
+    train, valid, test = (table.values[indices[part]] for part in ("train", "valid", "test"))
+    return Dataset(name, train, valid, test, words, table.description, table.image_shape, table.columns)
 
 
-def _parts(count: int, hold_out: Collection[str]) -> tuple[dict[str, Any], str]:
-    """The numbers of the training, validation and test rows of a file with so many, and how they were chosen, in words."""
-    share = int(HELD_OUT * count)
-    if not hold_out or share == 0:
+def _parts(count: int, hold_out: Collection[str]) -> tuple[dict[str, Any], str]:  # indices are arrays or slices
+    """The indices of the training, validation and test rows of a file of `count` rows, and how they were chosen, in words."""
+    size = int(HELD_OUT_FRACTION * count)
+    if not hold_out or size == 0:
         words = f"{count} rows are too few to hold any out: all serve for training too" if hold_out else "all rows"
         return dict.fromkeys(("train", *sorted(PARTS)), slice(None)), words
     # The split depends on the number of rows alone, so that runs with different seeds can be compared.
     shuffled = np.random.default_rng(0).permutation(count)
-    parts = {part: shuffled[share * place : share * (place + 1)] for place, part in enumerate(hold_out)}
-    train = shuffled[share * len(parts) :]
-    words = " and ".join(f"{share} rows held out for {WORDS[part]}" for part in hold_out) + ", chosen at random once for all"
-    return {"train": train, "valid": train, "test": train} | parts, words
+    parts = {part: shuffled[size * place : size * (place + 1)] for place, part in enumerate(hold_out)}
+    train = shuffled[size * len(parts) :]
+    return {"train": train, "valid": train, "test": train} | parts, _held_out(hold_out, size)
+
+
+def _held_out(hold_out: Collection[str], size: int) -> str:
+    return " and ".join(f"{size} rows held out for {WORDS[part]}" for part in hold_out) + ", chosen at random once for all"
 
 
 def _split_streamed(name: str, rows: Streamed, hold_out: Collection[str]) -> Dataset:
-    share = min(int(HELD_OUT * len(rows)), MOST_HELD_OUT)
-    if not hold_out or share == 0:
-        some = rows.take(np.linspace(0, len(rows) - 1, min(len(rows), MOST_HELD_OUT), dtype=np.int64))
-        return Dataset(name, rows, some, some, f"none held out; {len(some)} of the training rows are followed")
+    about = f"{len(rows):,} rows of {rows.shape[1]:,} columns, read as they are needed"
+    size = min(int(HELD_OUT_FRACTION * len(rows)), MAX_HELD_OUT)
+    if not hold_out or size == 0:
+        some = rows.take(np.linspace(0, len(rows) - 1, min(len(rows), MAX_HELD_OUT), dtype=np.int64))
+        return Dataset(name, rows, some, some, f"none held out; {len(some)} of the training rows are followed", about)
     shuffled = np.random.default_rng(0).permutation(len(rows))
     # All of them at once: each time may be a pass over the whole file.
-    taken = rows.take(shuffled[: share * len(hold_out)])
+    taken = rows.take(shuffled[: size * len(hold_out)])
     parts = dict(zip(hold_out, np.split(taken, len(hold_out)), strict=True))
     # The rows that stay are left in their order: reading is quicker, and training shuffles anyway.
-    train = rows.subset(np.sort(shuffled[share * len(hold_out) :]))
-    words = " and ".join(f"{share} rows held out for {WORDS[part]}" for part in hold_out) + ", chosen at random once for all"
+    train = rows.subset(np.sort(shuffled[size * len(hold_out) :]))
     some = next(iter(parts.values()))
-    return Dataset(name, train, parts.get("valid", some), parts.get("test", some), words)
+    return Dataset(name, train, parts.get("valid", some), parts.get("test", some), _held_out(hold_out, size), about)
 
 
 def _digits(size: str | None) -> Dataset:
     from sklearn.datasets import load_digits
 
     _no_size("digits", size)
-    return _split("digits", Table(load_digits().data / 16.0, image_shape=(8, 8)))
+    return _split("digits", Table(load_digits().data / 16.0, row_shape=(8, 8)))
 
 
 def _mnist(size: str | None) -> Dataset:
@@ -234,31 +260,32 @@ def _mnist(size: str | None) -> Dataset:
             "name a file instead: IDX, .npz, .npy"
         ) from error
     words = "the last 10,000 rows are the test set, the 10,000 before them held out for validation"
-    return Dataset("mnist", pixels[:50_000], pixels[50_000:60_000], pixels[60_000:], words, (28, 28))
+    about = Table(pixels, row_shape=(28, 28)).description
+    return Dataset("mnist", pixels[:50_000], pixels[50_000:60_000], pixels[60_000:], words, about, (28, 28))
 
 
 def _bars_and_stripes(size: str | None) -> Dataset:
     match = re.fullmatch(r"(\d{1,2})x(\d{1,2})", size or "4x4")
     height, width = (int(match[1]), int(match[2])) if match else (0, 0)
-    if not (2 <= height <= synthetic.MOST_SIDE and 2 <= width <= synthetic.MOST_SIDE):
+    if not (2 <= height <= synthetic.MAX_SIDE and 2 <= width <= synthetic.MAX_SIDE):
         raise InputError(
-            f"bars-and-stripes:{size} is out of range: write HEIGHTxWIDTH, each from 2 to {synthetic.MOST_SIDE}, as in 3x3"
+            f"bars-and-stripes:{size} is out of range: write HEIGHTxWIDTH, each from 2 to {synthetic.MAX_SIDE}, as in 3x3"
         )
     return _listed(f"bars-and-stripes:{height}x{width}", synthetic.bars_and_stripes(height, width), (height, width))
 
 
 def _shifter(size: str | None) -> Dataset:
     bits = int(size or 8) if re.fullmatch(r"\d{1,2}", size or "8") else 0
-    if not 2 <= bits <= synthetic.MOST_SIDE:
-        most = synthetic.MOST_SIDE
-        raise InputError(f"shifter:{size} is out of range: write the number of bits, from 2 to {most}, as in shifter:8")
+    if not 2 <= bits <= synthetic.MAX_SIDE:
+        largest = synthetic.MAX_SIDE
+        raise InputError(f"shifter:{size} is out of range: write the number of bits, from 2 to {largest}, as in shifter:8")
     return _listed(f"shifter:{bits}", synthetic.shifter(bits), None)
 
 
 def _listed(name: str, patterns: np.ndarray, image_shape: tuple[int, int] | None) -> Dataset:
     words = f"all {len(patterns)} patterns, equally probable, serve for training, validation and test"
-    entropy = math.log(len(patterns))
-    return Dataset(name, patterns, patterns, patterns, words, image_shape, entropy=entropy)
+    about = Table(patterns, row_shape=image_shape or ()).description
+    return Dataset(name, patterns, patterns, patterns, words, about, image_shape, entropy=math.log(len(patterns)))
 
 
 def _no_size(name: str, size: str | None) -> None:
@@ -277,7 +304,7 @@ SOURCES = {
         ),
         Source(
             "bars-and-stripes",
-            "pictures of full rows or full columns, all equally probable; bars-and-stripes:3x3 sets the size (4x4 by default)",
+            "images of full rows or full columns, all equally probable; bars-and-stripes:3x3 sets the size (4x4 by default)",
             _bars_and_stripes,
         ),
         Source(

@@ -1,4 +1,4 @@
-"""Data whose law is known: every pattern is equally probable, so the best mean log likelihood is -ln(patterns)."""
+"""Data of a known distribution: every pattern is equally probable, so the best mean log likelihood is -ln(patterns)."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import numpy as np
 
 from harmonium.errors import InputError
 
-MOST_SIDE = 16
-"""The longest side (of a picture, of a pattern) whose patterns are listed."""
+MAX_SIDE = 16
+"""The longest side (of an image, of a pattern) whose patterns are listed."""
 
 
 def bars_and_stripes(height: int, width: int) -> np.ndarray:
-    """Every distinct picture of full rows or of full columns, `[2^height + 2^width - 2, height * width]`.
+    """Every distinct image of full rows or of full columns, `[2^height + 2^width - 2, height * width]`.
 
     Reference: D. MacKay, "Information Theory, Inference, and Learning Algorithms", 2003, chapter 43.
     """
@@ -39,6 +39,6 @@ def shifter(bits: int) -> np.ndarray:
 
 
 def _bits(n: int) -> np.ndarray:
-    if not 1 <= n <= MOST_SIDE:
-        raise InputError(f"a side of {n} is out of range: from 1 to {MOST_SIDE}")
+    if not 1 <= n <= MAX_SIDE:
+        raise InputError(f"a side of {n} is out of range: from 1 to {MAX_SIDE}")
     return (np.arange(2**n)[:, None] >> np.arange(n)[::-1] & 1).astype(np.float64)

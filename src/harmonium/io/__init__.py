@@ -1,6 +1,6 @@
-"""Files: models, states, arrays and tables, each read whole and checked, and written whole or not at all."""
+"""Files: models, states, arrays and tables, each read completely and checked, and written completely or not at all."""
 
-from harmonium.io.arrays import Table, is_table_file, read_frame, read_table
+from harmonium.io.arrays import Table, is_table_file, read_frame, read_table, table_content
 from harmonium.io.frames import Frame, from_native, to_native
 from harmonium.io.models import load, load_described, load_state, save, save_state
 from harmonium.io.streams import Streamed
@@ -18,5 +18,6 @@ __all__ = [
     "read_table",
     "save",
     "save_state",
+    "table_content",
     "to_native",
 ]

@@ -1,76 +1,91 @@
-"""Arrays from files: .npy, .npz (dense or SciPy's sparse), .csv, .parquet and IDX, gzipped or not."""
+"""Tables from files: .npy, .npz (dense or SciPy's sparse), .csv, .parquet and IDX, gzipped or not; into .csv and .parquet."""
 
 from __future__ import annotations
 
-import gzip
 import io
 import math
 import re
-import zlib
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from jaxtyping import Num, Shaped
 
 from harmonium.errors import InputError, reason
-from harmonium.io import row_groups
-from harmonium.io.frames import FILL, MISSING, Frame, frame_of_cells, from_native, number, read_cells
-from harmonium.io.sparse_files import open_sparse
-from harmonium.io.streams import Streamed
+from harmonium.io import csv_files, parquet
+from harmonium.io.frames import Frame, frame_of_cells, from_native, plain_cells, value_text
+from harmonium.io.parquet import FILL
+from harmonium.io.streams import Sparse, Streamed, is_sparse
+from harmonium.io.untrusted import check_file, check_growth, checked_path, read_file
 
 IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 """Element types of the IDX format by the third byte of its magic number (Y. LeCun's MNIST page)."""
+SPARSE_MEMBERS = {"format.npy", "shape.npy", "data.npy"}
+"""What every sparse matrix has in its archive, whatever its format."""
+LARGE_BYTES = 1 << 30
+"""An .npy or Parquet file of this size or more is not read into memory where its rows can be read as they are needed."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of numbers `values [n, V]`; the names of the columns, and (height, width) of a picture, where known."""
+    """Rows of numbers, the names of the columns where known, and the shape of a row as the file has it."""
 
-    values: np.ndarray
+    values: Num[np.ndarray, "rows columns"]
     columns: list[str] | None = None
-    image_shape: tuple[int, int] | None = None
+    row_shape: tuple[int, ...] = ()
+
+    @property
+    def image_shape(self) -> tuple[int, int] | None:
+        """(height, width), if the file holds an array of three dimensions: its rows are images."""
+        return (self.row_shape[0], self.row_shape[1]) if len(self.row_shape) == 2 else None
+
+    @property
+    def description(self) -> str:
+        """What was read, such as `2 images of 2 x 2`."""
+        rows, columns = self.values.shape
+        sizes = " x ".join(map(str, self.row_shape))
+        if len(self.row_shape) == 2:
+            return f"{rows:,} images of {sizes}"
+        if len(self.row_shape) > 2:
+            return f"{rows:,} rows of {sizes} values, each flattened to {columns:,} columns"
+        return f"{rows:,} rows of {columns:,} columns"
 
 
-def read_table(location: str, missing: bool = False) -> Table:
+def read_table(location: str, missing: bool = False, max_bytes: int | None = None) -> Table:
     """The table in a file; an array inside an .npz file is named after a colon: `file.npz:train`.
 
-    Gray levels stored as bytes (0 to 255) are read as 0 to 1; all other values are left as they are.
+    Gray levels stored as bytes (0 to 255) are read as 0 to 1; all other values are left as they are. A sparse .npz file is read
+    into memory.
 
     Args:
         missing: let NaN stand for missing cells; in text also an empty cell, NA and the like, in Parquet a null.
+        max_bytes: what a compressed file may grow to; by default 100 times its size, or 1 GiB if that is more.
 
     Raises:
-        InputError: there is no such file, it is empty or damaged, or it holds no table of numbers; a value is infinite, or
-            missing where none may be.
+        OSError: there is no such file, or it cannot be read.
+        InputError: it is empty or damaged, or holds no table of numbers; a value is infinite, or missing where none may be.
     """
     path, key = _split_key(location)
-    streamed = open_streamed(location) if path.name.lower().endswith(".npz") else None
-    if streamed is not None:
-        return _checked(Table(streamed.take(np.arange(len(streamed)))), path, missing)
-    content = _content(path)
+    content = read_file(path, "file", max_bytes)
     name = path.name.lower().removesuffix(".gz")
-    try:
+    with _damage(path, Path(name).suffix or "data"):
         if name.endswith(".npy"):
             table = _from_array(_npy(content, path), path)
         elif name.endswith(".npz"):
-            table = _from_array(_npz_member(content, key, path), path)
-        elif name.endswith(TEXT_TABLES):
-            table = _csv(content.decode("utf-8-sig"), path, missing)
-        elif name.endswith(".parquet"):
-            table = _parquet(content, path, missing)
+            array = _npz_member(content, key, path, max_bytes)
+            table = Table(Streamed(array).take(np.arange(array.shape[0]))) if is_sparse(array) else _from_array(array, path)
+        elif name.endswith(csv_files.SUFFIXES):
+            cells = csv_files.read_cells(content.decode("utf-8-sig"), path)
+            table = Table(csv_files.numbers_of(cells, path, missing), cells.names)
+        elif name.endswith(parquet.SUFFIX):
+            table = _from_parquet(content, path, missing, max_bytes)
         elif content[:2] == b"\0\0" and len(content) > 4 and content[2] in IDX_TYPES:
             table = _from_array(_idx(content, path), path)
         else:
             raise InputError(f"{path}: unknown kind of file; use .npy, .npz, .csv, .parquet or IDX (each may be gzipped)")
-    except InputError:
-        raise
-    except Exception as error:  # the readers of damaged files raise almost anything
-        raise InputError(f"{path} cannot be read as {Path(name).suffix or 'data'}: {reason(error)}") from error
-    return _checked(table, path, missing)
-
-
-def _checked(table: Table, path: Path, missing: bool) -> Table:
     unusable = np.argwhere(np.isinf(table.values) if missing else ~np.isfinite(table.values))
     if len(unusable):
         row, column = unusable[0]
@@ -80,91 +95,91 @@ def _checked(table: Table, path: Path, missing: bool) -> Table:
     return table
 
 
-TEXT_TABLES = (".csv", ".tsv", ".txt")
-
-
 def is_table_file(location: str) -> bool:
     """Whether the file is of a kind that has columns with names: CSV or Parquet, gzipped or not."""
-    return location.lower().removesuffix(".gz").endswith((*TEXT_TABLES, ".parquet"))
+    return location.lower().removesuffix(".gz").endswith((*csv_files.SUFFIXES, parquet.SUFFIX))
 
 
-def read_frame(location: str) -> Frame:
-    """The columns of a CSV or Parquet file, with texts and missing cells as they are.
+def read_frame(location: str, max_bytes: int | None = None) -> Frame:
+    """The columns of a CSV or Parquet file, with texts and missing cells as they are; `max_bytes` as in `read_table`.
 
     Raises:
-        InputError: there is no such file, it is of another kind, empty or damaged, or its names are not unique.
+        OSError: there is no such file, or it cannot be read.
+        InputError: it is of another kind, empty or damaged, or its names are not unique.
     """
-    path = Path(location)
-    if not is_table_file(location):
+    path = checked_path(location, "location")
+    if not is_table_file(str(path)):
         raise InputError(f"{path}: a table of named columns is read from a .csv or .parquet file (each may be gzipped)")
-    content = _content(path)
-    try:
-        if path.name.lower().removesuffix(".gz").endswith(".parquet"):
-            return from_native(_arrow_table(content, path), str(path))
-        names, rows, _ = read_cells(content.decode("utf-8-sig"), path)
-        return frame_of_cells(names, rows, path)
-    except InputError:
-        raise
-    except Exception as error:  # the readers of damaged files raise almost anything
-        raise InputError(f"{path} cannot be read as a table: {reason(error)}") from error
+    content = read_file(path, "file", max_bytes)
+    with _damage(path, "a table"):
+        if path.name.lower().removesuffix(".gz").endswith(parquet.SUFFIX):
+            return from_native(parquet.read_parquet(content, path, max_bytes), str(path))
+        return frame_of_cells(csv_files.read_cells(content.decode("utf-8-sig"), path), path)
 
 
-LARGE_BYTES = 1 << 30
-"""An .npy or Parquet file of this size or more is not read into memory where its rows can be read as they are needed."""
+def table_content(columns: Mapping[str, np.ndarray], suffix: str) -> bytes:
+    """Columns as the content of a .csv file with a line of names, missing cells empty, or of a .parquet file.
+
+    Raises:
+        InputError: pyarrow is needed and not installed.
+    """
+    cells = {name: plain_cells(column) for name, column in columns.items()}
+    if suffix == parquet.SUFFIX:
+        return parquet.parquet_content(cells)
+    return csv_files.csv_content(
+        {name: ["" if cell is None else value_text(cell) for cell in column] for name, column in cells.items()}
+    )
 
 
 def open_streamed(location: str) -> Streamed | None:
-    """The rows of files that need not be in memory, which are used as they are.
+    """The rows of files that need not be dense in memory, which are used as they are.
 
     That is a large .npy file, a large Parquet file, a folder with Parquet files of any size (by their names, each with the same
-    columns), or an .npz file of `scipy.sparse.save_npz`. None for anything else.
+    columns), or an .npz file of `scipy.sparse.save_npz`, whose entries alone are in memory. None for anything else.
 
     Raises:
+        OSError: the file cannot be read.
         InputError: it is such a file, but damaged or of another shape, or a column of Parquet holds no numbers.
     """
     path, key = _split_key(location)
+    suffix = path.suffix.lower()
+    if path.is_dir():
+        files = parquet.files_in(path)
+        return _streamed(parquet.ParquetRows(files), path) if files else None
+    if suffix in (".npy", parquet.SUFFIX) and path.is_file() and check_file(path, "file") >= LARGE_BYTES:
+        if suffix == parquet.SUFFIX:
+            return _streamed(parquet.ParquetRows([path]), path)
+        with _damage(path, suffix):
+            return _streamed(np.load(path, mmap_mode="r", allow_pickle=False), path)
+    if suffix == ".npz" and key is None and path.is_file() and zipfile.is_zipfile(path):
+        content = read_file(path, "file")
+        with _damage(path, suffix):
+            if set(zipfile.ZipFile(io.BytesIO(content)).namelist()) >= SPARSE_MEMBERS:
+                return _streamed(_sparse(content, path, None), path)
+    return None
+
+
+def _streamed(source: np.ndarray | Sparse | parquet.ParquetRows, path: Path) -> Streamed:
     try:
-        source = _source(path, key)
-    except InputError:
-        raise
-    except Exception as error:  # the readers of damaged files raise almost anything
-        raise InputError(f"{path} cannot be read as {path.suffix or 'data'}: {reason(error)}") from error
-    try:
-        return None if source is None else Streamed(source)
+        return Streamed(source)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
 
 
-def _source(path: Path, key: str | None) -> Any:
-    """What `Streamed` takes; None for a file that is to be read into memory."""
-    suffix = path.suffix.lower()
-    if path.is_dir():
-        files = row_groups.files_in(path)
-        return row_groups.RowGroups(files) if files else None
-    if suffix in (".npy", row_groups.SUFFIX) and path.is_file() and path.stat().st_size >= LARGE_BYTES:
-        return np.load(path, mmap_mode="r", allow_pickle=False) if suffix == ".npy" else row_groups.RowGroups([path])
-    return open_sparse(path) if suffix == ".npz" and key is None else None
+@contextmanager
+def _damage(path: Path, kind: str) -> Iterator[None]:
+    """Whatever the reader of a damaged file raises, as an `InputError`."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(f"{path} cannot be read as {kind}: {reason(error)}") from error
 
 
 def _split_key(location: str) -> tuple[Path, str | None]:
-    match = re.fullmatch(r"(.*\.npz(?:\.gz)?):([^:]+)", location, re.IGNORECASE)
+    match = re.fullmatch(r"(.*\.npz(?:\.gz)?):([^:]+)", str(checked_path(location, "location")), re.IGNORECASE)
     return (Path(match[1]), match[2]) if match else (Path(location), None)
-
-
-def _content(path: Path) -> bytes:
-    try:
-        if not path.exists():
-            raise InputError(f"{path}: there is no such file (nor a named source of that name; `harmonium data` lists them)")
-        if path.is_dir():
-            raise InputError(f"{path} is a folder, but a data file was expected")
-        content = path.read_bytes()
-        if path.suffix.lower() == ".gz":
-            content = gzip.decompress(content)
-    except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{path} cannot be read: {reason(error)}") from error
-    if not content.strip():
-        raise InputError(f"{path} is empty")
-    return content
 
 
 def _npy(content: bytes, path: Path) -> np.ndarray:
@@ -173,11 +188,14 @@ def _npy(content: bytes, path: Path) -> np.ndarray:
     return np.load(io.BytesIO(content), allow_pickle=False)
 
 
-def _npz_member(content: bytes, key: str | None, path: Path) -> np.ndarray:
+def _npz_member(content: bytes, key: str | None, path: Path, max_bytes: int | None) -> np.ndarray | Sparse:
     if not content.startswith(b"PK"):
         raise InputError(f"{path} is damaged or no .npz archive: it does not begin as one")
-    archive = np.load(io.BytesIO(content), allow_pickle=False)
-    names = list(archive.keys())
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        sizes = {member.filename: member.file_size for member in archive.infolist()}
+    if key is None and set(sizes) >= SPARSE_MEMBERS:
+        return _sparse(content, path, max_bytes)
+    names = [name.removesuffix(".npy") for name in sizes]
     if not names:
         raise InputError(f"{path} holds no arrays")
     if key is None and len(names) == 1:
@@ -185,7 +203,39 @@ def _npz_member(content: bytes, key: str | None, path: Path) -> np.ndarray:
     if key is None or key not in names:
         asked = f"has no array {key!r}" if key else "holds several arrays"
         raise InputError(f"{path} {asked}; name one of them: {', '.join(f'{path.name}:{name}' for name in names)}")
-    return np.asarray(archive[key])
+    # An archive gives no more of a member than it says that there is.
+    check_growth(path, len(content), sizes.get(f"{key}.npy", sizes.get(key, 0)), max_bytes)
+    return np.asarray(np.load(io.BytesIO(content), allow_pickle=False)[key])
+
+
+def _sparse(content: bytes, path: Path, max_bytes: int | None) -> Sparse:
+    """The matrix in an archive of `scipy.sparse.save_npz`, as a CSR matrix of a type that SciPy computes with."""
+    from scipy import sparse
+
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        check_growth(path, len(content), sum(member.file_size for member in archive.infolist()), max_bytes)
+        with archive.open("shape.npy") as member:
+            shape = np.lib.format.read_array(member, allow_pickle=False)
+        for name in ("indptr", "indices", "row", "col", "offsets"):
+            if f"{name}.npy" in archive.namelist() and _stored_type(archive, name).kind not in "iu":
+                raise InputError(f"{path} cannot be read as .npz: {name!r} of its matrix holds no whole numbers")
+    if shape.shape != (2,) or shape.dtype.kind not in "iu" or shape.min() < 0:
+        raise InputError(f"{path} cannot be read as .npz: it holds no matrix")
+    check_growth(path, len(content), 8 * int(shape[0]), max_bytes)  # where the rows of a CSR matrix begin
+    matrix = sparse.load_npz(io.BytesIO(content))
+    if hasattr(matrix, "check_format"):
+        matrix.check_format(full_check=True)  # or an entry outside the columns would be written outside the array
+    matrix = matrix.tocsr()
+    matrix.check_format(full_check=True)
+    dtype = matrix.dtype.newbyteorder("=")
+    return matrix.astype(np.float32 if dtype == np.float16 else dtype)
+
+
+def _stored_type(archive: zipfile.ZipFile, name: str) -> np.dtype:
+    with archive.open(f"{name}.npy") as member:
+        old = np.lib.format.read_magic(member) == (1, 0)
+        read = np.lib.format.read_array_header_1_0 if old else np.lib.format.read_array_header_2_0
+        return read(member)[2]
 
 
 def _from_array(array: np.ndarray, path: Path) -> Table:
@@ -193,50 +243,26 @@ def _from_array(array: np.ndarray, path: Path) -> Table:
         raise InputError(f"{path} holds {array.dtype.name} values, but real numbers were expected")
     if array.ndim < 2 or array.size == 0:
         raise InputError(f"{path} has shape {list(array.shape)}, but rows and columns [n, V] were expected, none empty")
-    shape = (int(array.shape[1]), int(array.shape[2])) if array.ndim == 3 else None
-    return Table(_gray_levels(array).reshape(len(array), -1), image_shape=shape)
+    return Table(_gray_levels(array).reshape(len(array), -1), row_shape=array.shape[1:])
 
 
-def _gray_levels(array: np.ndarray) -> np.ndarray:
+def _gray_levels(array: Shaped[np.ndarray, ...]) -> Shaped[np.ndarray, ...]:
     return array / 255.0 if array.dtype == np.uint8 and array.max() > 1 else array
 
 
-def _csv(text: str, path: Path, missing: bool) -> Table:
-    columns, texts, lines = read_cells(text, path)
-    rows: list[list[float | None]] = []
-    for place, cells in zip(lines, texts, strict=True):
-        row = [math.nan if missing and cell.lower() in MISSING else number(cell) for cell in cells]
-        if None in row:
-            column = row.index(None)
-            hint = " (a line of names has no numbers in it)" if columns is None and not rows else ""
-            raise InputError(f"{path}, line {place}, column {column + 1}: {cells[column]!r} is not a number{hint}")
-        rows.append(row)
-    return Table(np.array(rows, dtype=np.float64), columns)
-
-
-def _parquet(content: bytes, path: Path, missing: bool) -> Table:
-    table = _arrow_table(content, path)
-    row_groups.check_numbers(table.schema, path)
-    import pyarrow as pa
-
+def _from_parquet(content: bytes, path: Path, missing: bool, max_bytes: int | None) -> Table:
+    table = parquet.read_parquet(content, path, max_bytes)
+    parquet.check_numbers(table.schema, path)
     arrays = []
     for name, column in zip(table.column_names, table.columns, strict=True):
         if column.null_count and not missing:
             raise InputError(f"{path}: column {name!r} has {column.null_count} missing values; {FILL}")
-        arrays.append(column.cast(pa.float64()).to_numpy() if column.null_count else column.to_numpy())
+        arrays.append(column.cast("float64").to_numpy() if column.null_count else column.to_numpy())
     if not arrays or not len(arrays[0]):
         raise InputError(f"{path} has no rows or no columns")
     values = np.stack(arrays, axis=1)
-    gray = all(pa.types.is_uint8(column.type) for column in table.columns) and (values > 1).any()
-    return Table(values / 255.0 if gray else values, list(table.column_names))
-
-
-def _arrow_table(content: bytes, path: Path) -> Any:
-    pyarrow = row_groups.pyarrow_for(path)
-    try:
-        return pyarrow.parquet.read_table(io.BytesIO(content))
-    except pyarrow.ArrowException as error:
-        raise InputError(f"{path} is damaged or no Parquet file: {reason(error)}") from error
+    is_gray = all(str(column.type) == "uint8" for column in table.columns)
+    return Table(_gray_levels(values) if is_gray else values, list(table.column_names))
 
 
 def _idx(content: bytes, path: Path) -> np.ndarray:

@@ -2,50 +2,34 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard, Union
 
 import numpy as np
+from jaxtyping import Int, Shaped
 
 from harmonium import _checks
-from harmonium._checks import numeric_array
+from harmonium._types import ArrayLike
 from harmonium.errors import InputError
+from harmonium.io.parquet import ParquetRows
 
+if TYPE_CHECKING:
+    from scipy.sparse import sparray, spmatrix
 
-class Sequential(ABC):
-    """Rows in files that are quick to read from front to back only; `shape` is [n, V], `dtype` that of what is read."""
-
-    shape: tuple[int, int]
-    dtype: np.dtype[Any]
-
-    @abstractmethod
-    def read(self, numbers: np.ndarray) -> np.ndarray:
-        """The rows of these numbers, which ascend, in one pass over what of the files holds them, `[k] -> [k, V]`.
-
-        Raises:
-            InputError: the files are damaged, or what they hold there cannot be used.
-        """
-
-    @abstractmethod
-    def hold(self, first: int, end: int) -> Any:
-        """The rows from `first` to before `end`, and no others, as a memory-mapped array or a CSR matrix of their own.
-
-        Raises:
-            InputError: as `read`, or there is no room for them.
-        """
+Sparse: TypeAlias = Union["spmatrix", "sparray"]
+"""A sparse matrix or array of SciPy's."""
 
 
 class Streamed:
     """Some rows of a two-dimensional source of which a few are read at a time.
 
     Args:
-        source: a memory-mapped array `[n, V]`, a SciPy sparse matrix or array, whose missing entries are zeros, or
-            `Sequential` rows.
-        rows: the numbers of the source's rows that count; by default all of them, in their order.
+        source: a memory-mapped array `[n, V]`, a SciPy sparse matrix or array, whose missing entries are zeros, or the rows
+            of Parquet files.
+        rows: the indices of the source's rows that count; by default all of them, in their order.
     """
 
-    def __init__(self, source: Any, rows: np.ndarray | None = None) -> None:
-        self._source = source.tocsr() if is_sparse(source) else source
+    def __init__(self, source: np.ndarray | Sparse | ParquetRows, rows: Int[np.ndarray, " k"] | None = None) -> None:
+        self._source: Any = source.tocsr() if is_sparse(source) else source
         self._rows = rows
         if len(self._source.shape) != 2 or 0 in self._source.shape:
             raise InputError(f"rows must have shape [n, V] with at least one row and column, but have {list(source.shape)}")
@@ -60,62 +44,58 @@ class Streamed:
     def __len__(self) -> int:
         return self.shape[0]
 
-    def take(self, numbers: np.ndarray) -> np.ndarray:
-        """The rows of these numbers as an array of its own, `[k] -> [k, V]`, read in the order in which they are stored."""
-        wanted = numbers if self._rows is None else self._rows[numbers]
-        if isinstance(self._source, Sequential):
-            once, places = np.unique(wanted, return_inverse=True)
-            return self._source.read(once)[places]
-        order = np.argsort(wanted, kind="stable")
-        read = self._source[wanted[order]]
-        read = read.toarray() if is_sparse(read) else np.asarray(read)
-        taken = np.empty_like(read)
-        taken[order] = read
-        return taken
+    def take(self, indices: Int[np.ndarray, " k"]) -> Shaped[np.ndarray, "k visible"]:
+        """The rows of these indices as a new array, read in the order in which they are stored."""
+        wanted = indices if self._rows is None else self._rows[indices]
+        ordered, places = np.unique(wanted, return_inverse=True)
+        if isinstance(self._source, ParquetRows):
+            return self._source.read(ordered)[places]
+        read = self._source[ordered]
+        return (read.toarray() if is_sparse(read) else np.asarray(read))[places]
 
-    def subset(self, numbers: np.ndarray) -> Streamed:
-        """The rows of these numbers, still unread."""
-        return Streamed(self._source, numbers if self._rows is None else self._rows[numbers])
+    def subset(self, indices: Int[np.ndarray, " k"]) -> Streamed:
+        """The rows of these indices, still unread."""
+        return Streamed(self._source, indices if self._rows is None else self._rows[indices])
 
-    def part(self, number: int, count: int) -> Streamed:
-        """Share `number` (from 0) of `count` in which these rows follow each other; sizes differ by one at most.
+    def part(self, index: int, count: int) -> Streamed:
+        """Part `index` (from 0) of `count` in which these rows follow each other; sizes differ by one at most.
 
-        A share of a source that is quick to read from front to back only is read here, once, and held: from its smallest row
-        number in the source to its largest, and nothing else. Then any of its rows is quick to take.
+        A part of Parquet files, which are quick to read from front to back only, is copied here, once: from its smallest row
+        index in the files to its largest, and nothing else. Then any of its rows is quick to take.
 
         Raises:
-            InputError: there are fewer rows than shares, or no such share; the share cannot be read or held.
+            InputError: there are fewer rows than parts, or no such part, or it cannot be read. OSError: or not be copied.
         """
         count = _checks.integer(count, "the number of parts")
-        number = _checks.integer(number, "the number of a part", least=0, most=count - 1)
+        index = _checks.integer(index, "the index of a part", least=0, most=count - 1)
         if len(self) < count:
             raise InputError(f"{len(self)} rows are too few for {count} parts: each must have one at least")
-        sequential = isinstance(self._source, Sequential)
-        if count == 1 and not sequential:
+        if count == 1 and not isinstance(self._source, ParquetRows):
             return self
-        first, end = (len(self) * place // count for place in (number, number + 1))
+        first, end = (len(self) * place // count for place in (index, index + 1))
         rows = None
         if self._rows is not None:
             rows = self._rows[first:end]
             first, end = int(rows.min()), int(rows.max()) + 1
             rows = rows - first
-        return Streamed(self._source.hold(first, end) if sequential else self._source[first:end], rows)
+        source = self._source
+        return Streamed(source.map_copy(first, end) if isinstance(source, ParquetRows) else source[first:end], rows)
 
 
-def is_sparse(x: Any) -> bool:
-    """Whether `x` is one of SciPy's sparse matrices or arrays, told without importing SciPy."""
+def is_sparse(x: object) -> TypeGuard[Sparse]:
+    """Whether `x` is one of SciPy's sparse matrices or arrays, without importing SciPy."""
     return hasattr(x, "tocsr") and hasattr(x, "nnz")
 
 
-def as_streamed(data: Any) -> Streamed | None:
+def as_streamed(data: ArrayLike | Sparse | Streamed) -> Streamed | None:
     """`data` as rows to be read when needed, if it is of a kind that should be; otherwise None."""
     if isinstance(data, Streamed):
         return data
     return Streamed(data) if isinstance(data, np.memmap) or is_sparse(data) else None
 
 
-def sample_of(data: Any, most: int, what: str) -> np.ndarray:
-    """All rows of data in memory, `[n, V]`; of streamed data at most `most` rows, evenly spaced.
+def sample_rows(data: ArrayLike | Sparse | Streamed, most: int, name: str) -> Shaped[np.ndarray, "rows visible"]:
+    """All rows of data in memory; of streamed data at most `most` rows, evenly spaced.
 
     Raises:
         InputError: `data` is no table of numbers with at least one row and column.
@@ -123,7 +103,7 @@ def sample_of(data: Any, most: int, what: str) -> np.ndarray:
     streamed = as_streamed(data)
     if streamed is not None:
         return streamed.take(np.linspace(0, len(streamed) - 1, min(most, len(streamed)), dtype=np.int64))
-    array = numeric_array(data, what)
+    array = _checks.numeric_array(data, name)
     if array.ndim != 2 or 0 in array.shape:
-        raise InputError(f"{what} must have shape [n, V] with at least one row and column, but has {list(array.shape)}")
+        raise InputError(f"{name} must have shape [n, V] with at least one row and column, but has {list(array.shape)}")
     return array

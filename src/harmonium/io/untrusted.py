@@ -26,7 +26,7 @@ MAX_DEPTH = 64
 """Levels of lists and tables inside each other in a text."""
 MAX_TEXT_BYTES = 1 << 24
 """Bytes of a JSON or TOML text."""
-FREE_BYTES, MAX_RATIO = 1 << 28, 100
+FREE_BYTES, MAX_RATIO = 1 << 30, 100
 """Compressed content may grow to this size in any case, and beyond it to this multiple of its own."""
 
 T = TypeVar("T")
@@ -81,7 +81,7 @@ def check_growth(path: Path, compressed: int, size: int, max_bytes: int | None) 
     """Refuse content that grows from `compressed` bytes to `size` or more, if that is beyond what may be expected.
 
     Args:
-        max_bytes: what it may grow to; by default 100 times its size, or 256 MiB if that is more.
+        max_bytes: what it may grow to; by default 100 times its size, or 1 GiB if that is more.
     """
     limit = max(FREE_BYTES, MAX_RATIO * compressed) if max_bytes is None else max_bytes
     if size > limit:

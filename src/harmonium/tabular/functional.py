@@ -22,7 +22,7 @@ from harmonium import imputation, io, model
 from harmonium._checks import integer
 from harmonium.errors import InputError
 from harmonium.imputation import LogProbs
-from harmonium.io.frames import Frame, from_native, missing, numbers_in, to_native
+from harmonium.io.frames import Frame, as_numbers, from_native, missing, to_native
 from harmonium.model import RBM
 from harmonium.tabular import inference
 from harmonium.tabular.schema import SCHEMA, SPIN, Column, Schema, from_description
@@ -314,6 +314,6 @@ def _filled(schema: Schema, frame: Frame, rows: np.ndarray) -> dict[str, np.ndar
     for name, cells in frame.columns.items():
         columns[name] = cells
         if name in decoded:
-            own = numbers_in(cells, name) if decoded[name].dtype.kind == "f" else cells
+            own = as_numbers(cells, name) if decoded[name].dtype.kind == "f" else cells
             columns[name] = np.where(missing(cells), decoded[name], own)
     return columns

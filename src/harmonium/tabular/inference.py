@@ -8,14 +8,16 @@ import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from harmonium.errors import InputError, reason
-from harmonium.io.frames import Frame, Value, missing, numbers_in, shown
+from harmonium.io.frames import Frame, Value, as_numbers, missing, value_text
 from harmonium.tabular.schema import KINDS, Column, Schema
 
+Kind: TypeAlias = str | Mapping[str, Any]
+"""What a caller says of a column: its kind, or a mapping with `kind`, and `levels` or `mean`, `scale`, `decimals`."""
 MOST_LEVELS = 50
 """Texts of a column that are taken for categories unasked."""
 MOST_ORDERED, ROWS_A_LEVEL = 10, 4
@@ -86,7 +88,7 @@ def infer(
         if told is None and not len(present):
             ignored[name] = "no row has a value"
         elif told is None and len(set(present.tolist())) == 1:
-            ignored[name] = f"every value is {shown(present[0])}"
+            ignored[name] = f"every value is {value_text(present[0])}"
         else:
             columns.append(_column(name, cells, data.categories.get(name), told, fit_on))
     if not columns:
@@ -103,12 +105,12 @@ def _column(name: str, cells: np.ndarray, categories: list[Value] | None, told: 
     if unknown:
         raise InputError(f"column {name!r}: a schema says nothing called {sorted(unknown)[0]!r} of a column of this kind")
     if kind == "real":
-        return _real(name, numbers_in(cells, name), told, fit_on)
+        return _real(name, as_numbers(cells, name), told, fit_on)
     levels, numeric = _levels(name, cells, told.get("levels", categories))
     if kind is None:
         kind = _kind(name, cells, levels, numeric, "levels" in told or categories is not None)
         if kind == "real":
-            return _real(name, numbers_in(cells, name), {}, fit_on)
+            return _real(name, as_numbers(cells, name), {}, fit_on)
     if kind == "binary" and len(levels) != 2:
         raise InputError(f"column {name!r} has {len(levels)} different values, but a binary column has two")
     if len(levels) < 2:
@@ -124,12 +126,12 @@ def _levels(name: str, cells: np.ndarray, given: Any) -> tuple[tuple[Value, ...]
         if not isinstance(given, (list, tuple)) or not all(isinstance(level, (str, int, float, bool)) for level in given):
             raise InputError(f"column {name!r}: levels must be a list of texts or numbers, but are {given!r:.60}")
         levels = [float(level) if type(level) is int else level for level in given]
-        if len(set(map(shown, levels))) != len(levels):
+        if len(set(map(value_text, levels))) != len(levels):
             raise InputError(f"column {name!r}: a level is given twice")
         return tuple(levels), all(isinstance(level, float) for level in levels)
     present = cells[~missing(cells)]
     try:
-        return tuple(np.unique(numbers_in(present, name)).tolist() if not _truth(present) else (False, True)), not _truth(
+        return tuple(np.unique(as_numbers(present, name)).tolist() if not _truth(present) else (False, True)), not _truth(
             present
         )
     except InputError:
@@ -155,7 +157,7 @@ def _kind(name: str, cells: np.ndarray, levels: tuple[Value, ...], numeric: bool
     spelled = [cell for cell in cells if isinstance(cell, str) and _is_number(cell)]
     if 2 * len(spelled) > rows:
         try:
-            numbers_in(cells, name)  # names the cell that is no number
+            as_numbers(cells, name)  # names the cell that is no number
         except InputError as error:
             raise InputError(f"{error}; if they are categories, say so (--as {name}=categorical)") from error
     if len(levels) > MOST_LEVELS or (len(levels) > MOST_ORDERED and 2 * len(levels) > rows):

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from harmonium.errors import InputError
-from harmonium.io.frames import Frame, Value, missing, numbers_in, shown
+from harmonium.io.frames import Frame, Value, as_numbers, missing, value_text
 
 KINDS = ("binary", "categorical", "ordered", "real")
 GROUPS = (("binary",), ("categorical", "ordered"), ("real",))
@@ -61,17 +61,19 @@ class Column:
             InputError: a value that is none of the levels, or no finite number; it is named.
         """
         if self.kind == "real":
-            return ((numbers_in(cells, self.name) - self.mean) / self.scale)[:, None]
+            return ((as_numbers(cells, self.name) - self.mean) / self.scale)[:, None]
         numeric = not any(isinstance(level, (str, bool)) for level in self.levels)
-        values = numbers_in(cells, self.name) if numeric else cells
+        values = as_numbers(cells, self.name) if numeric else cells
         absent = missing(values)
-        places = {level if numeric else shown(level): place for place, level in enumerate(self.levels)}
-        keys = (float(value) if numeric else shown(value) for value in values[~absent])
+        places = {level if numeric else value_text(level): place for place, level in enumerate(self.levels)}
+        keys = (float(value) if numeric else value_text(value) for value in values[~absent])
         found = np.array([places.get(key, -1) for key in keys], dtype=np.int64)
         if (found < 0).any():
             row = np.flatnonzero(~absent)[np.flatnonzero(found < 0)[0]]
-            known = ", ".join(map(shown, self.levels[:8])) + (", ..." if len(self.levels) > 8 else "")
-            raise InputError(f"column {self.name!r}: {shown(values[row])!r} in row {row + 1} is none of its values ({known})")
+            known = ", ".join(map(value_text, self.levels[:8])) + (", ..." if len(self.levels) > 8 else "")
+            raise InputError(
+                f"column {self.name!r}: {value_text(values[row])!r} in row {row + 1} is none of its values ({known})"
+            )
         encoded = np.full((len(values), self.width), np.nan)
         if self.kind == SPIN:
             found = 2 * found - 1
@@ -137,7 +139,7 @@ class Schema:
         names = []
         for name in self.places:
             levels = by_name[name].levels
-            names += [f"{name}={shown(level)}" for level in levels] if by_name[name].one_hot else [name]
+            names += [f"{name}={value_text(level)}" for level in levels] if by_name[name].one_hot else [name]
         return names
 
     def encode(self, data: Frame) -> np.ndarray:

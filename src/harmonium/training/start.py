@@ -9,7 +9,7 @@ from jaxtyping import Shaped
 
 from harmonium import _checks, model
 from harmonium._types import ArrayLike
-from harmonium.io.streams import Streamed, as_streamed, sample_of
+from harmonium.io.streams import Streamed, as_streamed, sample_rows
 from harmonium.model import RBM
 from harmonium.units import Binary, Units
 
@@ -36,7 +36,7 @@ def initialize(
 
     Reference: G. Hinton, "A practical guide to training restricted Boltzmann machines", 2010, section 8.
     """
-    array = sample_of(data, MAX_ROWS_FOR_BASE_RATE, "data")
+    array = sample_rows(data, MAX_ROWS_FOR_BASE_RATE, "data")
     template = visible if isinstance(visible, Units) else visible.zeros(array.shape[1])
     array = template.fill_missing(template.check(array, "data", missing=True))
     if not isinstance(hidden, Units):
@@ -58,7 +58,7 @@ def checked_rows(
         array = model.check_rows(rbm, cast(ArrayLike, data), what, missing=True, expected=expected)
     else:
         what += "" if len(streamed) <= most else f" (of {most:,} evenly spaced rows)"
-        array = model.check_rows(rbm, sample_of(streamed, most, what), what, expected=expected)
+        array = model.check_rows(rbm, sample_rows(streamed, most, what), what, expected=expected)
     # Small whole numbers travel as bytes; batches become floating point on the device.
     if np.abs(array).max() <= np.iinfo(np.int8).max:
         small = array.astype(np.int8)

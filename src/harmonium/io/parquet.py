@@ -1,0 +1,232 @@
+"""Parquet files: tables in memory, and rows of large files and folders of which about a row group at a time is in memory.
+
+`ParquetFile` serves better here than a `pyarrow.dataset`: it reads chosen row groups in their order, and nothing ahead of them.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Int, Shaped
+
+from harmonium.errors import InputError, reason
+from harmonium.io.untrusted import check_file, check_growth
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyarrow.parquet import ParquetFile
+
+SUFFIX = ".parquet"
+BATCH_VALUES = 1 << 22
+"""Values that are made into an array at a time."""
+FILL = "fill missing cells first (harmonium.impute)"
+"""The remedy where cells may not be missing."""
+
+
+class Group(NamedTuple):
+    """A row group: its file, its place there, the index of its first row and of the row after its last."""
+
+    path: Path
+    place: int
+    first: int
+    end: int
+
+
+class ParquetRows:
+    """The rows of Parquet files, one file after the other, whose columns are all numbers without nulls; `shape` is [n, V].
+
+    Opening reads what the files say of themselves, no rows. Values are left as they are, in one type that holds those of
+    all columns: a byte where each is of one at most, otherwise float32 or float64.
+
+    Args:
+        paths: of the files, which must have the same columns; their types may differ.
+
+    Raises:
+        InputError: pyarrow is missing, a file is damaged, or a column holds no numbers or is not in all files.
+    """
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self._name = paths[0] if len(paths) == 1 else paths[0].parent
+        self._groups: list[Group] = []
+        names: list[str] = []
+        types: set[np.dtype[Any]] = set()
+        count = 0
+        for path in paths:
+            with _open(path) as file:
+                schema = file.schema_arrow
+                check_numbers(schema, path)
+                if path == paths[0]:
+                    names = schema.names
+                elif schema.names != names:
+                    raise InputError(f"{path} {_difference(names, schema.names)}, unlike {paths[0].name} beside it")
+                types |= {np.dtype(column.type.to_pandas_dtype()) for column in schema}
+                for index in range(file.metadata.num_row_groups):
+                    end = count + file.metadata.row_group(index).num_rows
+                    self._groups.append(Group(path, index, count, end))
+                    count = end
+        self.shape = count, len(names)
+        self.dtype = _common_type(types)
+
+    def read(self, indices: Int[np.ndarray, " k"]) -> Shaped[np.ndarray, "k visible"]:
+        """The rows of these ascending indices, in one pass over the row groups that have some of them.
+
+        Raises:
+            InputError: a file is damaged or has changed, or a cell is missing.
+        """
+        rows = np.empty((len(indices), self.shape[1]), self.dtype)
+        wanted = []
+        for group in self._groups:
+            here = indices[slice(*np.searchsorted(indices, [group.first, group.end]))]
+            if len(here):
+                wanted.append((group, int(here[0]), int(here[-1]) + 1))
+        for first, batch in self._batches(wanted):
+            begin, end = np.searchsorted(indices, [first, first + len(batch)])
+            rows[begin:end] = batch[indices[begin:end] - first]
+        return rows
+
+    def map_copy(self, first: int, end: int) -> np.memmap[Any, Any]:
+        """The rows from `first` to before `end` as a memory-mapped array, in a temporary file without a name.
+
+        Raises:
+            InputError: as `read`. OSError: there is no room for them.
+        """
+        wanted = [(group, max(first, group.first), min(end, group.end)) for group in self._groups]
+        try:
+            # Written, not mapped for writing: a full disk is then an error rather than the end of the process.
+            with tempfile.TemporaryFile(prefix="harmonium-") as file:
+                for _, batch in self._batches([each for each in wanted if each[1] < each[2]]):
+                    file.write(batch.data)
+                file.flush()
+                # The mapping keeps the file for as long as it is used.
+                return np.memmap(file, self.dtype, mode="r", shape=(end - first, self.shape[1]))
+        except OSError as error:
+            size = (end - first) * self.shape[1] * self.dtype.itemsize / 2**30
+            words = f"rows of {self._name} need {size:.2g} GiB there, but cannot be written: {reason(error)}"
+            remedy = "the environment variable TMPDIR names another folder"
+            raise OSError(error.errno or errno.EIO, f"{words}; {remedy}", tempfile.gettempdir()) from error
+
+    def _batches(self, wanted: list[tuple[Group, int, int]]) -> Iterator[tuple[int, np.ndarray]]:
+        """Of each group the rows from a first to before an end, in batches, each with the index of its first row."""
+        for path, of_file in groupby(wanted, key=lambda each: each[0].path):
+            with _open(path) as file:
+                for group, first, end in of_file:
+                    yield from self._of_group(file, group, first, end)
+
+    def _of_group(self, file: ParquetFile, group: Group, first: int, end: int) -> Iterator[tuple[int, np.ndarray]]:
+        about = file.metadata
+        count = about.row_group(group.place).num_rows if group.place < about.num_row_groups else 0
+        if count != group.end - group.first or about.num_columns != self.shape[1]:
+            raise InputError(f"{group.path} has changed since it was opened")
+        place = group.first
+        batches = file.iter_batches(max(1, BATCH_VALUES // self.shape[1]), [group.place])
+        while place < end:
+            try:
+                batch = next(batches)
+            except Exception as error:  # the readers of damaged files raise almost anything
+                raise InputError(f"{group.path} is damaged: {reason(error)}") from error
+            before = max(first - place, 0)
+            if before < len(batch):
+                yield place + before, self._array(batch[before : end - place], group.path)
+            place += len(batch)
+
+    def _array(self, batch: pa.RecordBatch, path: Path) -> np.ndarray:
+        rows = np.empty((len(batch), self.shape[1]), self.dtype)
+        for place, column in enumerate(batch.columns):
+            if column.null_count:
+                raise InputError(f"{path}: column {batch.schema.names[place]!r} has missing values; {FILL}")
+            rows[:, place] = column.to_numpy(zero_copy_only=False)
+        return rows
+
+
+def read_parquet(content: bytes, path: Path, max_bytes: int | None = None) -> pa.Table:
+    """The table in the content of a Parquet file.
+
+    Raises:
+        InputError: it is damaged, or has cells beyond what `check_growth` allows; pyarrow is missing.
+    """
+    pyarrow = load_pyarrow(f"reading {path}")
+    try:
+        about = pyarrow.parquet.read_metadata(io.BytesIO(content))
+        check_growth(path, len(content), about.num_rows * about.num_columns, max_bytes)
+        return pyarrow.parquet.read_table(io.BytesIO(content))
+    except (pyarrow.ArrowException, OSError) as error:
+        raise InputError(f"{path} is damaged or no Parquet file: {reason(error)}") from error
+
+
+def parquet_content(columns: Mapping[str, list[Any]]) -> bytes:
+    """Columns, None where cells are missing, as the content of a Parquet file.
+
+    Raises:
+        InputError: pyarrow is not installed.
+    """
+    pyarrow = load_pyarrow("writing Parquet")
+    buffer = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.table(dict(columns)), buffer)
+    return buffer.getvalue()
+
+
+def files_in(folder: Path) -> list[Path]:
+    """The Parquet files in a folder by their names, without hidden ones and those that begin with an underscore."""
+    files = (path for path in folder.iterdir() if path.name.lower().endswith(SUFFIX) and path.name[0] not in "._")
+    return sorted(path for path in files if path.is_file())
+
+
+def load_pyarrow(what: str) -> ModuleType:
+    """The module pyarrow, with `pyarrow.parquet`; `what` needs it.
+
+    Raises:
+        InputError: it is not installed.
+    """
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError as error:
+        raise InputError(f"{what} needs pyarrow: pip install 'harmonium[tables]'") from error
+    return pyarrow
+
+
+def check_numbers(schema: pa.Schema, path: Path) -> None:
+    """Refuse columns that hold anything but numbers."""
+    types = load_pyarrow(f"reading {path}").types
+    for column in schema:
+        if not (types.is_integer(column.type) or types.is_floating(column.type) or types.is_boolean(column.type)):
+            raise InputError(f"{path}: column {column.name!r} holds {column.type} values, but numbers were expected")
+
+
+def _open(path: Path) -> ParquetFile:
+    pyarrow = load_pyarrow(f"reading {path}")
+    check_file(path, "Parquet file")
+    try:
+        return pyarrow.parquet.ParquetFile(path)
+    except Exception as error:  # the readers of damaged files raise almost anything
+        raise InputError(f"{path} is damaged or no Parquet file: {reason(error)}") from error
+
+
+def _difference(names: list[str], others: list[str]) -> str:
+    """How the columns of a file differ from those expected, in words."""
+    for name in names:
+        if name not in others:
+            return f"has no column {name!r}"
+    for name in others:
+        if name not in names:
+            return f"has a column {name!r}"
+    return "has its columns in another order"
+
+
+def _common_type(types: set[np.dtype[Any]]) -> np.dtype[Any]:
+    """The type that holds the values of columns of these types.
+
+    It follows from the stored types alone, not from the values, so that it is the same for all parts of the rows.
+    """
+    common = np.result_type(*types) if types else np.dtype(np.float64)
+    if common.itemsize == 1:
+        return np.dtype(np.uint8) if common.kind == "b" else common
+    return np.dtype(np.float32 if all(np.can_cast(each, np.float32) for each in types) else np.float64)
