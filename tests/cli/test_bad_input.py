@@ -34,8 +34,8 @@ def _folder(tmp_path, monkeypatch):
     np.save("bits.npy", bits)
     np.save("wide.npy", random.integers(0, 2, (20, 40)))
     np.save("three.npy", np.zeros((20, 3)))
-    np.save("gray.npy", np.full((20, 2), 0.5))
-    np.save("levels.npy", np.full((20, 2), 7.0))
+    np.save("gray.npy", np.tile([0.5, 0.25, 0.5, 0.75], 10).reshape(20, 2))
+    np.save("levels.npy", np.tile([7.0, 6.0, 7.0, 5.0], 10).reshape(20, 2))
     np.save("nan.npy", np.where(bits == bits[3], bits, np.nan))
     np.save("inf.npy", np.where(bits == bits[3], bits, np.inf))
     np.save("nothing.npy", np.full((20, 2), np.nan))
@@ -210,7 +210,7 @@ def test_model_files(capsys, command, file, words):
 
 DATA = [
     ("none.npy", "there is no such file"),
-    ("digit", "there is no such file (nor a named source of that name"),
+    ("digit", "digit: there is no such file, nor a data set of that name (digits, "),
     ("folder", "is a folder"),
     ("empty.csv", "empty.csv is empty"),
     ("empty.npy", "empty.npy is empty"),
@@ -253,9 +253,9 @@ def test_data(capsys, command, file, words):
     [
         (
             "reconstruct m.safetensors nan.npy",
-            "nan in row 1, column 1; every value must be a finite number; to fill missing cells",
+            "nan in row 1, column 1; every value must be a finite number; fill missing cells",
         ),
-        (f"step {W} --data nan.npy", "to fill missing cells first: harmonium impute"),
+        (f"step {W} --data nan.npy", "fill missing cells first (harmonium.impute)"),
         ("train nothing.npy", "no values to learn from"),
         ("data nothing.npy", "no values to learn from"),
     ]
@@ -274,7 +274,7 @@ def test_missing_cells_where_there_may_be_none(capsys, command, words):
         ("bits.npy --binarize threshold", "use threshold=X"),
         ("bits.npy --binarize threshold=high", "use threshold=X"),
         ("bits.npy --binarize coin", "use threshold=X"),
-        ("levels.npy --binarize stochastic", "from 0 to 1, but they run from 7 to 7"),
+        ("levels.npy --binarize stochastic", "from 0 to 1, but they run from 5 to 7"),
     ],
 )
 @pytest.mark.parametrize(
@@ -472,7 +472,7 @@ def test_files_that_are_read_as_they_are_needed(capsys, monkeypatch):
     assert "texts/1.parquet: column 'b' holds string values" in mistake(capsys, f"train texts {short}".split())
     assert "holes/1.parquet: column 'b' has missing values" in mistake(capsys, f"train holes {short}".split())
     assert "cannot be binarized" in mistake(capsys, f"train holes --binarize threshold=1 {short}".split())
-    assert "none is a folder, but a data file was expected" in mistake(capsys, f"train none {short}".split())
+    assert "none is a folder, but a file was expected" in mistake(capsys, f"train none {short}".split())
     assert "a binary unit is 0 or 1" in mistake(capsys, f"train threes.npz {short}".split())
     assert "cannot be binarized" in mistake(capsys, f"train bits.npz --binarize threshold=1 {short}".split())
     assert "damaged.npz cannot be read as .npz" in mistake(capsys, f"train damaged.npz {short}".split())
