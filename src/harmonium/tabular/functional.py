@@ -180,7 +180,7 @@ def read_by_position(location: str, rbm: RBM, schema: Schema) -> Frame:
             return Frame(dict(zip(names, frame.columns.values(), strict=True)))
         if len(frame.columns) != rbm.visible.size:
             return frame  # encoding it says which columns it lacks
-        rows = np.stack([numbers_in(cells, name) for name, cells in frame.columns.items()], axis=1)
+        rows = np.stack([as_numbers(cells, name) for name, cells in frame.columns.items()], axis=1)
     else:
         rows = io.read_table(location, missing=True).values
     return Frame(schema.decode(rbm.visible.check(rows, location, missing=True)))
