@@ -116,6 +116,15 @@ def finite_array(x: Any, name: str, shape: tuple[int | None, ...] | None = None)
     return array
 
 
+def finite_result(x: np.ndarray, name: str) -> np.ndarray:
+    """`x`, an array that was computed from a model, if all of it is finite."""
+    import numpy as np
+
+    if not np.isfinite(x).all():
+        raise InputError(f"{name} is not finite: the parameters exceed what {x.dtype} can compute with; scale the model down")
+    return x
+
+
 def _shown(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:77]}..."

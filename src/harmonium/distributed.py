@@ -22,6 +22,7 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+import time
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
@@ -226,3 +227,8 @@ def broadcast(value: Any) -> Any:
     padded = np.zeros(max(256, 1 << max(0, length - 1).bit_length()), np.uint8)
     padded[: len(content)] = content
     return json.loads(bytes(np.asarray(multihost_utils.broadcast_one_to_all(padded))[:length]))
+
+
+def clock(mesh: Mesh | None) -> float:
+    """Monotonic seconds; on a mesh those of the first process, so that all processes decide alike by the time."""
+    return time.monotonic() if mesh is None else float(broadcast(time.monotonic()))

@@ -7,13 +7,8 @@ import pytest
 from scipy import stats
 from statistics_of_tests import FALSE_ALARM
 
-from harmonium.likelihood.weights import (
-    bar,
-    effective_sample_size,
-    log_mean_exp,
-    mean_weight,
-    solve_bar,
-)
+from harmonium._numerics import log_mean_exp
+from harmonium.likelihood.weights import bar, effective_sample_size, mean_weight, solve_bar
 
 
 def gaussian_runs(random, n, spread, log_ratio):

@@ -322,9 +322,8 @@ def annealed_runs() -> None:
             found = []
             for name in ("1", "8x1"):
                 v = annealing.start(key, base, rbm, 24)
-                spread = Spread(over(name))
                 schedule = annealing.even_schedule()
-                found.append(annealing.anneal(key, base, rbm, v, schedule, 128, reverse=reverse, spread=spread))
+                found.append(annealing.anneal(key, base, rbm, v, schedule, 128, reverse=reverse, mesh=over(name)))
             assert np.ptp(found[0].log_weights) > 0.1
             np.testing.assert_allclose(found[1].gains, found[0].gains, atol=1e-9)
             np.testing.assert_array_equal(found[1].v, found[0].v)
@@ -333,7 +332,7 @@ def annealed_runs() -> None:
 def running_estimates() -> None:
     def difference(seed: int) -> float:
         rbm = hm.initialize(ROWS, 8, scale=0.7, seed=seed)
-        one, found = (running.RunningEstimate(rbm, ROWS, Spread(over(name))).log_partition(rbm)[0] for name in ("1", "8x1"))
+        one, found = (running.RunningEstimate(rbm, ROWS, over(name)).log_partition(rbm)[0] for name in ("1", "8x1"))
         return abs(found - one) / abs(one)
 
     assert closest(difference) < CLOSE

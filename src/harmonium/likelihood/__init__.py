@@ -1,4 +1,4 @@
-"""How likely data is under a machine: one report type, whatever the method."""
+"""How likely data is under a model: one type of result, whatever the method."""
 
 from harmonium.likelihood.bidirectional import BidirectionalAIS, bidirectional_ais
 from harmonium.likelihood.evaluation import EXACT_SECONDS, base_rate_log_likelihood, can_be_exact, evaluate, evaluate_with

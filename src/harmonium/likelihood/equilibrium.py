@@ -1,13 +1,13 @@
-"""Samples of the machine itself, from which the reverse runs start: exact ones, or the top of long tempered chains.
+"""Samples of the model from which the reverse runs start: exact ones, or the top rung of long tempered chains.
 
-Half of the tempered chains start at rows of data and half at noise, on all rungs; whether the two halves have met is
-tested on the free energy and the rows' leading components, each chain's average over a block of steps being one
-independent draw. It goes on until two blocks running, the first not counted, show no difference and every ladder has, on
-average, brought a state from the bottom to the top and back, or until the time is up.
+Half of the tempered chains start at rows of data and half at noise, on all rungs. Whether both halves have converged to one
+distribution is tested on the free energy and the leading components of the rows, over the second half of the steps; the average
+of each chain is one independent draw. The chains run until two checks in a row show no difference and each ladder
+has, on average, brought a state from the bottom to the top and back, or until the time is up.
 
-The ladder goes down to infinite temperature. Only where there is no time for so long a one does it start at the independent
-units from which annealing starts: that way is shorter, but a base fitted to what the machine mostly holds can turn the
-way to a smaller mode into a jump, across which no state travels however many round trips there are.
+The ladder goes down to infinite temperature. Only where the time is too short for a ladder of that length does it start at the
+independent units at which annealing starts: that way is shorter, but a base fitted to the most frequent states can make a jump
+of the way to a smaller mode, which no state crosses however many round trips there are.
 
 Reference: A. Gelman and D. Rubin, Statistical Science 7 (1992) (chains from overdispersed starts must forget them).
 """
@@ -15,44 +15,46 @@ Reference: A. Gelman and D. Rubin, Statistical Science 7 (1992) (chains from ove
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh, PartitionSpec
+from jax import Array
+from jax.sharding import Mesh
+from jaxtyping import Bool, Float
 
 from harmonium import exact, model
-from harmonium.likelihood.annealing import Progress
-from harmonium.mesh import ALONE, DATA, HIDDEN, Spread, divided, specs
+from harmonium._types import Key, Progress
+from harmonium.distributed import clock, place, to_host
 from harmonium.model import RBM
 from harmonium.samplers import Tempered, parallel_tempering
 
 RUNGS, MAX_RUNGS = 12, 96
 MIN_ACCEPTANCE = 0.2
-"""Below this mean rate of exchange the ladder gets twice as many rungs."""
-UNITS_A_SECOND = 1000
-"""The units of all chains together for which one second of an estimate's time is enough, about, to go down to infinite
-temperature."""
+"""Below this mean acceptance of exchanges the ladder starts again with twice as many rungs,"""
 MIN_FRACTION_LEFT = 0.5
-"""The share of the time that must be left for a ladder to begin again with more rungs: it has to forget its start anew."""
-FIRST_BLOCK, MAX_BLOCK_SECONDS = 50, 1.0
-AGREEING_BLOCKS = 2
+"""unless less than this fraction of the time is left: the new one must forget its start."""
+UNITS_PER_SECOND = 1000
+"""Units of all chains together for which one second of an estimate is about enough to go down to infinite temperature."""
+BLOCK = 50
+"""Steps between two looks at the clock; their averages are kept."""
+CHECKS_IN_A_ROW = 2
 COMPONENTS = 3
 Z_LIMIT = 3.7
 """One of four standard normal numbers is larger with a chance of 1 in 1,000."""
 
 
 class ModelSamples(NamedTuple):
-    """Draws `v [C, V]` of the machine, and how far to trust them.
+    """Draws of the model, and how far to trust them.
 
-    `from_data [C]`: which chains began at rows of data. `z`: the largest difference between the two halves over the last
-    block, in standard errors. `converged`: whether they agree. `steps`, `rungs`, `round_trips`, and `acceptance`, the lowest
-    rate of exchange between neighbors: of the tempered chains; for exact draws 0 and 1.
+    `from_data`: which chains began at rows of data. `z`: the largest difference between the two halves, in standard errors.
+    `converged`: whether they agree. `steps`, `rungs`, `round_trips` and `acceptance`, the lowest between neighbors, are of the
+    tempered chains; for exact draws they are 0 and 1.
     """
 
-    v: Any
-    from_data: np.ndarray
+    v: Float[Array, "chains visible"]
+    from_data: Bool[np.ndarray, "chains"]
     z: float
     converged: bool
     steps: int
@@ -68,118 +70,111 @@ def sample_exactly(rbm: RBM, count: int, seed: int) -> ModelSamples:
 
 
 def sample_by_tempering(
-    key: Any,
+    key: Key,
     base: RBM,
     rbm: RBM,
-    rows: np.ndarray,
+    rows: Float[np.ndarray, "rows visible"],
     chains: int,
     seconds: float,
+    *,
+    rungs: int | None = None,
+    steps: int | None = None,
     progress: Progress = lambda _: None,
-    spread: Spread = ALONE,
+    mesh: Mesh | None = None,
 ) -> ModelSamples:
-    """The states at the top of `chains` ladders of parallel tempering, after at most about `seconds`.
+    """The top states of `chains` ladders of parallel tempering after about `seconds`, or after `steps` (in whole blocks).
 
     Args:
-        base: the machine without weights at the bottom of the ladder. rows: `[n, V]`, where half of the chains start.
-        spread: the devices that share the ladders, evenly.
+        base: the model without weights at the bottom. rows: the starts of half of the chains. rungs: by default 12, or as many
+            more as their exchanges ask for. mesh: devices that share the ladders.
     """
     noise_key, row_key, begin_key, run_key = jax.random.split(key, 4)
     from_data = np.arange(chains) < chains // 2
     directions = _leading_directions(rows)
     some = jnp.asarray(rows[np.asarray(jax.random.randint(row_key, (chains,), 0, len(rows)))], rbm.weights.dtype)
     v = jnp.where(from_data[:, None], some, draw_noise(noise_key, rbm, chains))
-    rungs, deadline = RUNGS, None
+    count, deadline = rungs or RUNGS, None
     while True:
-        state = _begin(jax.random.fold_in(begin_key, rungs), base, rbm, v, rungs)
-        if spread.mesh is not None:
-            state = jax.tree.map(spread.put, state, specs(state, state.axes(), spread.hidden))
-        keys = jax.random.fold_in(run_key, rungs)
-        # The first step, which compiles, is not timed.
-        state, _ = jax.block_until_ready(
-            _advance(jax.random.fold_in(keys, 0), rbm, state, directions, jnp.asarray(1), mesh=spread.mesh)
-        )
-        deadline = deadline or spread.now() + seconds
-        length, blocks, agreed = FIRST_BLOCK, 0, 0
-        steps = 1
+        state = _begin(jax.random.fold_in(begin_key, count), base, rbm, v, count)
+        state = place(state, state.axes(), mesh)
+        block_key, agreeing, next_check = jax.random.fold_in(run_key, count), 0, 2
+        averages: list[np.ndarray] = []
         while True:
-            before = spread.now()
-            key = jax.random.fold_in(keys, steps)
-            state, averages = _advance(key, rbm, state, directions, jnp.asarray(length), mesh=spread.mesh)
-            averages, trips, acceptance = spread.host((averages, state.round_trips, state.acceptance))
-            steps += length
-            now = spread.now()
-            blocks += 1
-            z = _largest_z(averages[from_data], averages[~from_data])
-            # What the first block averages includes the start.
-            agreed = agreed + 1 if z < Z_LIMIT and blocks > 1 else 0
-            progress(max(0.0, min(1.0, 1 - (deadline - now) / seconds)))
-            traveled = agreed >= AGREEING_BLOCKS and trips >= chains
-            if now >= deadline or traveled:
-                top, least = _top(state, spread), float(acceptance.min())
-                return ModelSamples(top, from_data, z, agreed > 0, steps, rungs, int(trips), least)
-            sparse = float(acceptance.mean()) < MIN_ACCEPTANCE and rungs < MAX_RUNGS
-            if sparse and deadline - now > MIN_FRACTION_LEFT * seconds:
+            before = clock(mesh)
+            state, average = _advance(jax.random.fold_in(block_key, len(averages)), rbm, state, directions)
+            average, trips, acceptance = to_host((average, state.round_trips, state.acceptance))
+            averages.append(average)
+            now = clock(mesh)
+            # The first block, which compiles, is not timed.
+            deadline = now + seconds if deadline is None else deadline
+            progress(max(0.0, min(1.0, len(averages) * BLOCK / steps if steps else 1 - (deadline - now) / seconds)))
+            if len(averages) == next_check:
+                agreeing = agreeing + 1 if _largest_z(averages, from_data) < Z_LIMIT else 0
+                next_check += -(-next_check // 2)
+            traveled = agreeing >= CHECKS_IN_A_ROW and trips >= chains
+            late = len(averages) > 1 and deadline - now < now - before
+            if len(averages) * BLOCK >= steps if steps else traveled or late:
+                z = _largest_z(averages, from_data)
+                # A single block includes the start.
+                converged = len(averages) > 1 and z < Z_LIMIT
+                made = len(averages) * BLOCK
+                top = jnp.asarray(to_host(state.v)[-1])
+                return ModelSamples(top, from_data, z, converged, made, count, int(trips), float(acceptance.min()))
+            sparse = len(averages) == 1 and float(acceptance.mean()) < MIN_ACCEPTANCE
+            in_time = steps is not None or deadline - now > MIN_FRACTION_LEFT * seconds
+            if rungs is None and sparse and in_time and count < MAX_RUNGS:
                 break
-            room = min(MAX_BLOCK_SECONDS, deadline - now)
-            length = max(1, min(2 * length, int(length / (now - before) * room)))
-        v, rungs = _top(state, spread), 2 * rungs
+        count *= 2
 
 
-def _top(state: Tempered, spread: Spread) -> Any:
-    return state.v[-1] if spread.mesh is None else jnp.asarray(spread.host(state.v)[-1])
+def bottom_model(base: RBM, rbm: RBM, chains: int, seconds: float) -> RBM:
+    """Infinite temperature if an estimate of `seconds` in all has time for it, else the `base` at which annealing starts."""
+    return model.infinite_temperature(rbm) if chains * sum(rbm.weights.shape) <= UNITS_PER_SECOND * seconds else base
 
 
-def bottom_replica(base: RBM, rbm: RBM, chains: int, seconds: float) -> RBM:
-    """Infinite temperature if an estimate of `seconds` in all has time for it, else the `base` from which annealing starts."""
-    return model.infinite_temperature(rbm) if chains * sum(rbm.weights.shape) <= UNITS_A_SECOND * seconds else base
-
-
-def draw_noise(key: Any, rbm: RBM, count: int) -> Any:
-    """Noise: draws of v under visible units without preferences (of a continuum: with their own), `[count, V]`."""
-    fair = rbm.visible.infinite_temperature()
-    return fair.sample(key, jnp.zeros((count, fair.size), rbm.weights.dtype))
+def draw_noise(key: Key, rbm: RBM, count: int) -> Float[Array, "count visible"]:
+    """Draws of v under visible units without preferences (continuous ones: with their own)."""
+    units = rbm.visible.infinite_temperature()
+    return units.sample(key, jnp.zeros((count, units.size), rbm.weights.dtype))
 
 
 @partial(jax.jit, static_argnames="rungs")
-def _begin(key: Any, base: RBM, rbm: RBM, v: Any, rungs: int) -> Tempered:
-    """A ladder with the chains `v [C, V]` on every rung."""
+def _begin(key: Key, base: RBM, rbm: RBM, v: Float[Array, "chains visible"], rungs: int) -> Tempered:
+    """A ladder with the chains `v` on every rung."""
     return parallel_tempering(len(v), rungs, base=base).init(key, rbm, lambda *_: v)
 
 
-@partial(jax.jit, static_argnames="mesh")
+@jax.jit
 def _advance(
-    key: Any, rbm: RBM, state: Tempered, directions: Any, length: Any, *, mesh: Mesh | None = None
-) -> tuple[Tempered, Any]:
-    """`length` steps, and each chain's averages of the statistics that are compared, `[C, 1 + COMPONENTS]`."""
-    at = specs(state, state.axes(), 1 if mesh is None else mesh.shape[HIDDEN])
-    return divided(mesh, _advanced, (at, PartitionSpec(DATA)))(key, rbm, state, directions, length)
-
-
-def _advanced(key: Any, rbm: RBM, state: Tempered, directions: Any, length: Any) -> tuple[Tempered, Any]:
+    key: Key, rbm: RBM, state: Tempered, directions: Float[Array, "visible components"]
+) -> tuple[Tempered, Float[Array, "chains statistics"]]:
+    """A block of steps, and the averages of each chain's free energy and components over it."""
     rungs, chains, _ = state.v.shape
     sampler = parallel_tempering(chains, rungs)
 
-    def step(number: Any, carry: tuple[Tempered, Any]) -> tuple[Tempered, Any]:
+    def step(i: Array, carry: tuple[Tempered, Array]) -> tuple[Tempered, Array]:
         state, total = carry
-        state, samples = sampler.step(jax.random.fold_in(key, number), rbm, state)
-        seen = model.free_energy(rbm, samples.v, samples.hidden_inputs)[:, None]
-        return state, total + jnp.concatenate([seen, samples.v @ directions], axis=1)
+        state, samples = sampler.step(jax.random.fold_in(key, i), rbm, state)
+        energies = model.free_energy(rbm, samples.v, samples.hidden_inputs)[:, None]
+        return state, total + jnp.concatenate([energies, samples.v @ directions], axis=1)
 
-    nothing = jnp.zeros((chains, 1 + directions.shape[1]), rbm.weights.dtype)
-    state, total = jax.lax.fori_loop(jnp.zeros_like(length), length, step, (state, nothing))
-    return state, total / length
+    zeros = jnp.zeros((chains, 1 + directions.shape[1]), rbm.weights.dtype)
+    state, total = jax.lax.fori_loop(0, BLOCK, step, (state, zeros))
+    return state, total / BLOCK
 
 
-def _leading_directions(rows: np.ndarray) -> Any:
-    """The rows' first principal directions, `[V, at most COMPONENTS]`."""
+def _leading_directions(rows: Float[np.ndarray, "rows visible"]) -> Float[Array, "visible components"]:
+    """The first principal directions of the rows."""
     some = rows[:: -(-len(rows) // 1000)].astype(np.float32)
     _, _, directions = np.linalg.svd(some - some.mean(axis=0), full_matrices=False)
     return jnp.asarray(directions[:COMPONENTS].T)
 
 
-def _largest_z(a: np.ndarray, b: np.ndarray) -> float:
-    """The largest difference of the means of two independent samples, `[n, statistics]`, in standard errors."""
+def _largest_z(averages: list[Float[np.ndarray, "chains statistics"]], from_data: Bool[np.ndarray, "chains"]) -> float:
+    """The largest difference of both halves' means over the second half of the blocks, in standard errors."""
+    means = np.mean(averages[len(averages) // 2 :], axis=0)
+    a, b = means[from_data], means[~from_data]
     difference = np.abs(a.mean(axis=0) - b.mean(axis=0))
     error = np.sqrt(a.var(axis=0, ddof=1) / len(a) + b.var(axis=0, ddof=1) / len(b))
-    scale = 1e-6 * (1 + np.abs(a).mean(axis=0))  # what never varies must agree but for rounding
+    scale = 1e-6 * (1 + np.abs(a).mean(axis=0))  # what never varies must agree up to rounding
     return float(np.max(difference / np.maximum(error, scale)))

@@ -1,4 +1,4 @@
-"""The mean log likelihood of data, by the best means at hand."""
+"""The mean log likelihood of data: exact where the model can be enumerated, bracketed elsewhere."""
 
 from __future__ import annotations
 
@@ -12,181 +12,216 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
-from harmonium import exact, model
-from harmonium.errors import InputError
+from harmonium import _checks, exact, model
+from harmonium._numerics import float64, to_float64
+from harmonium._types import ArrayLike
 from harmonium.exact.missing import missing_units
-from harmonium.likelihood.bidirectional import BidirectionalAIS, StageProgress, bidirectional_ais, check_limits
-from harmonium.likelihood.log_likelihood import LogLikelihood
-from harmonium.likelihood.missing import completed, log_weights
+from harmonium.likelihood.bidirectional import BidirectionalAIS, bidirectional_ais, check_settings
+from harmonium.likelihood.log_likelihood import LogLikelihood, StageProgress
+from harmonium.likelihood.missing import complete_rows, log_weights
 from harmonium.likelihood.raise_bound import raise_bound
-from harmonium.mesh import Spread
 from harmonium.model import RBM
 from harmonium.units import Units
 
 EXACT_SECONDS = 10.0
-"""Enumeration is chosen unasked where it is forecast to take no longer than this."""
+"""Enumeration is the default where it is expected to take no longer than this."""
 MAX_WIDTH = 1.0
-"""The widest interval (nats) that passes without a warning."""
+"""The widest interval (nats) without a warning."""
 STANDARD_ERRORS = 1.96
 """Standard errors on either side of a 95 % interval."""
 MIN_EFFECTIVE_FRACTION = 0.1
-"""The smallest effective share of the runs that passes without a warning."""
+"""The smallest effective fraction of the runs without a warning."""
 RAISE_KEY = "raise_log_likelihood"
 
 
 def evaluate(
     rbm: RBM,
-    data: Any,
+    data: ArrayLike,
     *,
     method: str = "auto",
     base_rate: Units | None = None,
     seconds: float = 60.0,
     precision: float = 0.1,
     runs: int = 100,
+    temperatures: int | None = None,
+    steps: int | None = None,
+    rungs: int | None = None,
     seed: int = 0,
-    progress: StageProgress = lambda _stage, _share: None,
+    progress: StageProgress = lambda _stage, _fraction: None,
     mesh: Mesh | None = None,
 ) -> LogLikelihood:
-    """The mean ln p(v) = -mean F(v) - ln Z of `data [n, V]`, in nats per example; of the observed cells, where some are NaN.
+    """The mean ln p(v) = -mean F(v) - ln Z of `data [n, V]`, in nats per example; of the observed cells where some are NaN.
 
-    Where the smaller layer can be enumerated in some ten seconds, ln Z is exact. Otherwise it is bracketed by annealed
-    importance sampling forwards and in reverse, the reverse runs starting from tempered chains whose equilibrium is checked
-    (see `likelihood.bidirectional_ais`); what speaks against the figure stands in the result's `warnings`.
+    Where the smaller layer can be enumerated in about ten seconds, ln Z is exact. Otherwise annealed importance sampling
+    brackets it, forward and in reverse; the reverse runs start from tempered chains whose equilibrium is checked
+    (`bidirectional_ais`). Reasons to doubt the value are in its `warnings`. A time limit decides how much work is done; the
+    result's `arguments` fix that work: `evaluate(rbm, data, **result.arguments)` repeats it bit for bit.
 
     Args:
         method: `auto`; `exact`, which enumerates however long it takes; or `estimate`, which never does.
-        base_rate: visible units of the annealing path's start; by default fitted to `data`.
-        seconds: time allowed to an estimate. precision: half the width of the interval (nats) at which it stops earlier.
-        runs: annealing runs in each direction. seed: of every random number.
-        progress: called with the stage and the share of it done, as the work goes on.
-        mesh: the devices that share the chains and runs of an estimate, as `harmonium.mesh.over` arranges them, by default one;
-            if they belong to several processes, each of these must make the same call.
+        base_rate: visible units at the start of the annealing path; by default fitted to `data`.
+        seconds: time allowed to an estimate, which also decides, with the size of the model, where its tempering starts.
+        precision: half the width of the interval (nats) at which it stops earlier. runs: annealing runs in each direction.
+        temperatures: of each run. steps, rungs: of the tempering; by default as many as the time allows.
+        seed: of all random numbers. progress: called with a stage and the fraction of it that is done.
+        mesh: devices that share the chains and runs of an estimate (`harmonium.distributed.make_mesh`), by default one; if
+            they belong to several processes, each must make the same call.
 
     Raises:
-        InputError: data outside the units' domain, an argument out of range, or a machine too large for `exact`.
+        InputError: data outside the units' domain, an argument out of range, a model too large for `exact`, or a result that
+            is not finite.
 
     References: R. Salakhutdinov and I. Murray, ICML 2008; Y. Burda, R. Grosse and R. Salakhutdinov, AISTATS 2015.
     """
     begun = time.monotonic()
     rows = model.check_rows(rbm, data, missing=True)
-    if method not in ("auto", "exact", "estimate"):
-        raise InputError(f"method must be auto, exact or estimate, but is {method!r}")
-    check_limits(rbm, base_rate, seconds, precision, runs, seed)
+    _checks.choice(method, ("auto", "exact", "estimate"), "method")
+    check_settings(rbm, base_rate, seconds, precision, runs, temperatures, steps, rungs, seed)
     if method == "exact" or (method == "auto" and can_be_exact(rbm)):
-        log_z = exact.log_partition(rbm, progress=lambda share: progress("enumerating", share))
-        unnormalized = log_weights(rbm, rows, seed)
-        mean = float(unnormalized.value.mean()) - log_z
-        states = exact.enumerable_states(rbm)
-        assert states is not None
-        layer = "visible" if rbm.visible.state_count == states else "hidden"
-        name = f"exact (all {states:,} {layer} states)"
-        if unnormalized.method != "exact":
-            name = f"ln Z {name}, {unnormalized.method}"
-        margin = STANDARD_ERRORS * unnormalized.mean_error
-        return LogLikelihood(mean, mean - margin, mean + margin, name, len(rows), log_z, time.monotonic() - begun)
-    whole = completed(rbm, rows, seed)
-    limits: Any = {"seconds": seconds, "precision": precision, "runs": runs, "seed": seed}
-    found = bidirectional_ais(rbm, whole, base_rate=base_rate, **limits, progress=progress, spread=Spread(mesh))
-    return _estimated(rbm, rows, found, begun, seed, progress)
-
-
-def evaluate_with(found: LogLikelihood, rbm: RBM, data: Any) -> LogLikelihood:
-    """The report for other rows `[n, V]` of the same machine, whose ln Z is known by now; raises as `evaluate`."""
-    rows = model.check_rows(rbm, data, missing=True)
-    unnormalized = log_weights(rbm, rows)
-    mean = float(unnormalized.value.mean()) - found.log_partition
-    shift, margin = mean - found.mean, STANDARD_ERRORS * unnormalized.mean_error
-    details = {name: value for name, value in found.details.items() if name != RAISE_KEY}
-    # The error of the first rows' own annealing stays in: what is left of the interval without it is not known here.
-    lower, upper = found.lower + shift - margin, found.upper + shift + margin
-    other = replace(found, mean=mean, lower=lower, upper=upper, rows=len(rows), details=details)
-    return replace(other, warnings=find_warnings(other))
-
-
-def can_be_exact(rbm: RBM) -> bool:
-    """Whether ln Z can be enumerated in some ten seconds."""
-    return exact.forecast(rbm) <= EXACT_SECONDS
-
-
-def base_rate_log_likelihood(base_rate: Units, data: Any) -> float:
-    """The mean ln p(v) of `data` under independent units: the baseline that a machine has to beat (nats per example)."""
-    with jax.enable_x64(True):
-        units = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype=jnp.float64), base_rate)
-        rows = np.asarray(data, dtype=np.float64)
-        # A missing unit, put at zero, has no part in the energy; nor must it in ln Z.
-        log_z = jnp.where(missing_units(units, rows), 0, units.log_normalizer_terms(np.zeros(units.size))).sum(axis=-1)
-        return float(jnp.mean(-units.energy(np.nan_to_num(rows)) - log_z))
-
-
-def _estimated(
-    rbm: RBM, rows: np.ndarray, found: BidirectionalAIS, begun: float, seed: int, progress: StageProgress
-) -> LogLikelihood:
-    # Reverse runs from chains that remember their start are biased; the forward ones do not depend on those chains.
-    log_z = (found.bar if found.samples.converged else found.forward).value
-    # What is left of the log likelihood when ln Z is taken to be 0: the mean of -F.
+        with np.errstate(invalid="ignore"):  # LogLikelihood refuses a ln Z that is not finite
+            log_z = exact.log_partition(rbm, progress=partial(progress, "enumerating"))
+        of_rows = log_weights(rbm, rows, seed)
+        mean, margin = float(of_rows.value.mean()) - log_z, STANDARD_ERRORS * of_rows.mean_error
+        return LogLikelihood(
+            mean,
+            mean - margin,
+            mean + margin,
+            _exact_method(rbm) if of_rows.method == "exact" else f"ln Z {_exact_method(rbm)}, {of_rows.method}",
+            len(rows),
+            log_z,
+            time.monotonic() - begun,
+            arguments={"method": "exact", "seed": seed},
+        )
+    bracket = bidirectional_ais(
+        rbm,
+        complete_rows(rbm, rows, seed),
+        base_rate=base_rate,
+        seconds=seconds,
+        precision=precision,
+        runs=runs,
+        temperatures=temperatures,
+        steps=steps,
+        rungs=rungs,
+        seed=seed,
+        progress=progress,
+        mesh=mesh,
+    )
     of_rows = log_weights(rbm, rows, seed)
-    unnormalized, margin = of_rows.value, STANDARD_ERRORS * of_rows.mean_error
+    # The log likelihood if ln Z were 0: the mean of -F.
+    unnormalized, margin = float(of_rows.value.mean()), STANDARD_ERRORS * of_rows.mean_error
+    details = _details(bracket)
     complete = np.flatnonzero(~np.isnan(rows).any(axis=1))
-    details = _details(found)
-    if found.upper - found.lower > MAX_WIDTH and len(complete):
-        some = np.random.default_rng(seed).permutation(complete)[: found.runs]
-        told = partial(progress, "annealing from the data")
-        short = raise_bound(rbm, rows[some], found, seed=seed, progress=told) - unnormalized[some]
-        details[RAISE_KEY] = float(unnormalized.mean() + short.mean())
+    if bracket.upper - bracket.lower > MAX_WIDTH and len(complete):
+        some = np.random.default_rng(seed).permutation(complete)[: bracket.runs]
+        bound = raise_bound(rbm, rows[some], bracket, seed=seed, progress=partial(progress, "annealing from the data"))
+        details[RAISE_KEY] = unnormalized + float((bound - of_rows.value[some]).mean())
     result = LogLikelihood(
-        mean=float(unnormalized.mean()) - log_z,
-        lower=float(unnormalized.mean()) - margin - found.upper,
-        upper=float(unnormalized.mean()) + margin - found.lower,
-        method=f"AIS + reverse, {found.runs:,} runs x {found.temperatures:,} temperatures"
-        + ("" if of_rows.method == "exact" else f", {of_rows.method}"),
+        mean=unnormalized - bracket.log_partition,
+        lower=unnormalized - margin - bracket.upper,
+        upper=unnormalized + margin - bracket.lower,
+        method=bracket.method if of_rows.method == "exact" else f"{bracket.method}, {of_rows.method}",
         rows=len(rows),
-        log_partition=log_z,
+        log_partition=bracket.log_partition,
         seconds=time.monotonic() - begun,
-        effective_sample_size=min(found.ess_forward, found.ess_reverse),
+        effective_sample_size=min(bracket.ess_forward, bracket.ess_reverse),
+        arguments={
+            "method": "estimate",
+            "seconds": seconds,
+            "runs": bracket.runs,
+            "temperatures": bracket.temperatures,
+            "steps": bracket.samples.steps,
+            "rungs": bracket.samples.rungs,
+            "seed": seed,
+        },
         details=details,
     )
     return replace(result, warnings=find_warnings(result))
 
 
-def _details(found: BidirectionalAIS) -> dict[str, Any]:
+def evaluate_with(result: LogLikelihood, rbm: RBM, data: ArrayLike) -> LogLikelihood:
+    """The result for other rows `[n, V]` of the same model, with the ln Z of `result`; raises as `evaluate`."""
+    rows = model.check_rows(rbm, data, missing=True)
+    of_rows = log_weights(rbm, rows)
+    mean = float(of_rows.value.mean()) - result.log_partition
+    # The errors of the first rows' own annealing stay in the interval: they cannot be separated here.
+    shift, margin = mean - result.mean, STANDARD_ERRORS * of_rows.mean_error
+    other = replace(
+        result,
+        mean=mean,
+        lower=result.lower + shift - margin,
+        upper=result.upper + shift + margin,
+        rows=len(rows),
+        arguments={},
+        details={name: value for name, value in result.details.items() if name != RAISE_KEY},
+    )
+    return replace(other, warnings=find_warnings(other))
+
+
+def can_be_exact(rbm: RBM) -> bool:
+    """Whether enumerating ln Z is expected to take at most some ten seconds."""
+    return exact.forecast(rbm) <= EXACT_SECONDS
+
+
+def _exact_method(rbm: RBM) -> str:
+    states = exact.enumerable_states(rbm)
+    layer = "visible" if rbm.visible.state_count == states else "hidden"
+    return f"exact (all {states:,} {layer} states)"
+
+
+def base_rate_log_likelihood(base_rate: Units, data: ArrayLike) -> float:
+    """The mean ln p(v) of `data [n, V]` under independent units (nats per example): the baseline of every model.
+
+    Raises:
+        InputError: data outside the units' domain.
+    """
+    rows = base_rate.check(data, "data", missing=True).astype(np.float64)
+    with float64():
+        units = jax.tree.map(jnp.asarray, to_float64(base_rate))
+        # A missing unit is put at zero, where it adds nothing to the energy; nor may it add to ln Z.
+        log_z = jnp.where(missing_units(units, rows), 0, units.log_normalizer_terms(np.zeros(units.size))).sum(axis=-1)
+        return float(jnp.mean(-units.energy(np.nan_to_num(rows)) - log_z))
+
+
+def _details(bracket: BidirectionalAIS) -> dict[str, Any]:
+    samples = bracket.samples
     return {
-        "log_partition_forward": found.forward._asdict(),
-        "log_partition_reverse": found.reverse._asdict(),
-        "log_partition_bar": found.bar._asdict(),
-        "effective_sample_size_forward": found.ess_forward,
-        "effective_sample_size_reverse": found.ess_reverse,
-        "runs": found.runs,
-        "temperatures": found.temperatures,
-        "tempering_steps": found.samples.steps,
-        "tempering_rungs": found.samples.rungs,
-        "tempering_round_trips": found.samples.round_trips,
-        "tempering_min_acceptance": found.samples.acceptance,
-        "tempering_difference": found.samples.z,
-        "tempering_converged": found.samples.converged,
+        "log_partition_forward": bracket.forward._asdict(),
+        "log_partition_reverse": bracket.reverse._asdict(),
+        "log_partition_bar": bracket.bar._asdict(),
+        "effective_sample_size_forward": bracket.ess_forward,
+        "effective_sample_size_reverse": bracket.ess_reverse,
+        "runs": bracket.runs,
+        "temperatures": bracket.temperatures,
+        "tempering_steps": samples.steps,
+        "tempering_rungs": samples.rungs,
+        "tempering_round_trips": samples.round_trips,
+        "tempering_min_acceptance": samples.acceptance,
+        "tempering_difference": samples.z,
+        "tempering_converged": samples.converged,
     }
 
 
-def find_warnings(found: LogLikelihood) -> tuple[str, ...]:
-    """What speaks against a figure, and what to do about it: one sentence each."""
-    said, details = [], found.details
-    width = found.upper - found.lower
+def find_warnings(result: LogLikelihood) -> tuple[str, ...]:
+    """Reasons to doubt a value, each with a remedy, in one sentence."""
+    warnings, details = [], result.details
+    width = result.upper - result.lower
     if width > MAX_WIDTH:
-        low = f"; a conservative estimate is {details[RAISE_KEY]:.2f}" if RAISE_KEY in details else ""
-        said.append(f"the interval is {width:.2f} nats wide: allow more --seconds, or a larger --runs{low}")
-    effective = found.effective_sample_size
+        low = f"; a conservative estimate (RAISE) is {details[RAISE_KEY]:.2f}" if RAISE_KEY in details else ""
+        warnings.append(f"the interval is {width:.2f} nats wide: allow more seconds or more runs{low}")
+    effective = result.effective_sample_size
     if effective is not None and effective < MIN_EFFECTIVE_FRACTION * details["runs"]:
-        said.append(
-            f"only {effective:.1f} of {details['runs']} runs carry the estimate: allow more --seconds, for more temperatures"
+        warnings.append(
+            f"only {effective:.1f} of {details['runs']} runs carry the estimate: allow more seconds, for more temperatures"
         )
     if not details.get("tempering_converged", True):
-        said.append(
-            "the tempered chains that the reverse runs start from still remember where they began "
-            f"({details['tempering_difference']:.1f} standard errors between those from the data and from noise): "
-            "the interval may be too short; allow more --seconds, and see what harmonium diagnose says"
+        warnings.append(
+            "the tempered chains at which the reverse runs start still remember their own start "
+            f"({details['tempering_difference']:.1f} standard errors between those from the data and from noise), so the "
+            "interval may be too short: allow more seconds, and run the diagnostics"
         )
     elif details.get("tempering_rungs") and details["tempering_round_trips"] < details["runs"]:
-        said.append(
+        warnings.append(
             f"only {details['tempering_round_trips']} states of {details['runs']} ladders have traveled from the bottom to "
-            "the machine and back, so modes may be missing from both estimates: allow more --seconds"
+            "the top and back, so both estimates may miss modes: allow more seconds"
         )
-    return tuple(said)
+    return tuple(warnings)

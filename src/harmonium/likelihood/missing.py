@@ -1,7 +1,7 @@
 """ln p(v_o) + ln Z of rows with missing cells: by enumeration, or by annealed importance sampling row by row.
 
-With v_o held, the missing cells v_m and h are a machine of their own, whose ln Z is wanted. Its path begins where the missing
-units hear constant inputs c and send nothing, and switches their weights on:
+With v_o fixed, the missing cells v_m and h are a model of their own, whose ln Z is in question. Its path begins where the
+missing units receive constant inputs c and send nothing, and switches their weights on:
 
     ln p_beta(v_m) = -energy(v_o, v_m) + (1 - beta) c . v_m + ln Z_h(W' v_o + beta W' v_m) + constant,   c = W E[h | W' v_o],
 
@@ -15,16 +15,19 @@ ICML 2008, section 4.
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
+from jaxtyping import Float, Int
 
-from harmonium import exact, model
+from harmonium import _checks, exact, model
+from harmonium._numerics import float64, log_mean_exp, to_float64
+from harmonium._types import Key
 from harmonium.exact import missing as enumerated
-from harmonium.exact.values import float64
-from harmonium.likelihood import weights
+from harmonium.likelihood.weights import relative_error
 from harmonium.model import RBM
 from harmonium.random import key_of
 from harmonium.samplers.gibbs import guess_missing, resample_missing
@@ -38,31 +41,34 @@ BLOCK_ELEMENTS = 1 << 21
 
 
 class LogWeights(NamedTuple):
-    """ln p(v_o) + ln Z of rows `[n]` in nats, its standard errors `[n]` (zero where exact), and how it was obtained."""
+    """ln p(v_o) + ln Z of rows in nats, its standard errors (zero where exact), and how it was obtained."""
 
-    value: np.ndarray
-    error: np.ndarray
+    value: Float[np.ndarray, "rows"]
+    error: Float[np.ndarray, "rows"]
     method: str
 
     @property
     def mean_error(self) -> float:
-        """The standard error of the mean over rows: they are annealed independently."""
+        """The standard error of the mean over rows, which are annealed independently."""
         return float(np.sqrt((self.error**2).sum()) / len(self.error))
 
 
 def log_weights(
     rbm: RBM,
-    v: np.ndarray,
+    v: Float[np.ndarray, "rows visible"],
     seed: int = 0,
     *,
     runs: int = RUNS,
     temperatures: int = TEMPERATURES,
     max_terms: int = enumerated.MOST_TERMS,
 ) -> LogWeights:
-    """ln p(v_o) + ln Z for each row `[n, V]`, NaN where cells are missing: -F(v) of complete rows.
+    """ln p(v_o) + ln Z of each row, NaN where cells are missing: -F(v) of complete rows.
 
-    Exact where no cell is missing, or where rows x hidden states x columns are at most `max_terms`; otherwise annealed, `runs`
-    times a row.
+    Exact where no cell is missing, or where rows x hidden states x columns are at most `max_terms`; otherwise annealed, with
+    `runs` runs for each row.
+
+    Raises:
+        InputError: a result that is not finite.
     """
     v = np.asarray(v, dtype=np.float64)
     holes = np.isnan(v).any(axis=1)
@@ -74,65 +80,67 @@ def log_weights(
         if enumerated.is_cheap(rbm, len(rows), most_terms=max_terms):
             value[holes] = enumerated.observed(rbm, rows).log_weight
         else:
-            value[holes], error[holes] = _annealed(float64(rbm), rows, seed, runs, temperatures)
+            value[holes], error[holes] = _anneal(to_float64(rbm), rows, seed, runs, temperatures)
             method = f"AIS of the missing cells, {runs} runs x {temperatures} temperatures a row"
-    return LogWeights(value, error, method)
+    return LogWeights(_checks.finite_result(value, "ln p(v) + ln Z"), error, method)
 
 
-def completed(rbm: RBM, v: np.ndarray, seed: int = 0) -> np.ndarray:
-    """The rows with their missing cells drawn, by a short clamped chain each: where chains of the whole machine may begin."""
+def complete_rows(rbm: RBM, v: Float[np.ndarray, "rows visible"], seed: int = 0) -> Float[np.ndarray, "rows visible"]:
+    """The rows with their missing cells drawn, by a short clamped chain each: a start for chains of the whole model."""
     if not np.isnan(v).any():
         return v
-    with jax.enable_x64(True):
+    with float64():
         guess_key, key = jax.random.split(key_of(seed))
-        machine = float64(rbm)
-        return np.asarray(_completed(guess_key, key, machine, np.asarray(v, dtype=np.float64)))
+        return np.asarray(_complete(guess_key, key, to_float64(rbm), np.asarray(v, dtype=np.float64)))
 
 
 @jax.jit
-def _completed(guess_key: Any, key: Any, rbm: RBM, v: Any) -> Any:
+def _complete(guess_key: Key, key: Key, rbm: RBM, v: Float[Array, "rows visible"]) -> Float[Array, "rows visible"]:
     return resample_missing(key, rbm, v, guess_missing(guess_key, rbm, v), SWEEPS)
 
 
-def _annealed(rbm: RBM, v: np.ndarray, seed: int, runs: int, temperatures: int) -> tuple[np.ndarray, np.ndarray]:
+def _anneal(
+    rbm: RBM, v: Float[np.ndarray, "rows visible"], seed: int, runs: int, temperatures: int
+) -> tuple[Float[np.ndarray, "rows"], Float[np.ndarray, "rows"]]:
     rows = max(1, min(len(v), BLOCK_ELEMENTS // (runs * max(rbm.weights.shape))))
-    with jax.enable_x64(True):
+    with float64():
         key, steps = key_of(seed), jnp.asarray(temperatures)
 
-        def annealed(first: int, some: np.ndarray) -> Any:
+        def anneal(first: int, some: np.ndarray) -> tuple[Array, Array]:
             return _anneal_rows(jax.random.fold_in(key, first), rbm, some, runs=runs, steps=steps)
 
-        start, gained = enumerated.in_batches(annealed, v, rows)
-    share = np.exp(gained - gained.max(axis=1, keepdims=True))
-    return start + weights.log_mean_exp(gained), share.std(axis=1, ddof=1) / share.mean(axis=1) / np.sqrt(runs)
+        start, gains = enumerated.in_batches(anneal, v, rows)
+    return start + log_mean_exp(gains), relative_error(gains)
 
 
 @partial(jax.jit, static_argnames="runs")
-def _anneal_rows(key: Any, rbm: RBM, v: Any, *, runs: int, steps: Any) -> tuple[Any, Any]:
-    """ln Z at the path's start `[B]`, and the log weights of the runs `[B, runs]`."""
+def _anneal_rows(
+    key: Key, rbm: RBM, v: Float[Array, "rows visible"], *, runs: int, steps: Int[Array, ""]
+) -> tuple[Float[Array, "rows"], Float[Array, "rows runs"]]:
+    """ln Z at the start of the path, and the log weights of the runs."""
     absent, known = jnp.isnan(v), jnp.nan_to_num(v)
     own = model.hidden_inputs(rbm, known)
     c = model.visible_inputs(rbm, rbm.hidden.mean(own))
     free = jnp.where(enumerated.missing_units(rbm.visible, v), rbm.visible.log_normalizer_terms(c), 0)
     start = free.sum(axis=-1) - rbm.visible.energy(known) + rbm.hidden.log_normalizer(own)
 
-    def drawn(key: Any, inputs: Any) -> Any:
+    def draw(key: Key, inputs: Array) -> Array:
         return jnp.where(absent[:, None], rbm.visible.sample(key, inputs), 0)
 
-    def hidden(beta: Any, sent: Any) -> Any:
+    def hidden(beta: Array | float, sent: Array) -> Array:
         return own[:, None] + beta * sent
 
-    def step(number: Any, carry: Any) -> Any:
-        x, sent, gained = carry
-        low, high = number / steps, (number + 1) / steps
-        gained += jnp.sum(
+    def step(i: Array, carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+        x, sent, gains = carry
+        low, high = i / steps, (i + 1) / steps
+        gains += jnp.sum(
             rbm.hidden.log_normalizer_terms(hidden(high, sent)) - rbm.hidden.log_normalizer_terms(hidden(low, sent)), axis=-1
         ) - (high - low) * jnp.sum(c[:, None] * x, axis=-1)
-        h_key, x_key = jax.random.split(jax.random.fold_in(key, number + 1))
+        h_key, x_key = jax.random.split(jax.random.fold_in(key, i + 1))
         h = rbm.hidden.sample(h_key, hidden(high, sent))
-        x = drawn(x_key, high * model.visible_inputs(rbm, h) + (1 - high) * c[:, None])
-        return x, model.hidden_inputs(rbm, x), gained
+        x = draw(x_key, high * model.visible_inputs(rbm, h) + (1 - high) * c[:, None])
+        return x, model.hidden_inputs(rbm, x), gains
 
-    x = drawn(jax.random.fold_in(key, 0), jnp.broadcast_to(c[:, None], (len(v), runs, v.shape[1])))
+    x = draw(jax.random.fold_in(key, 0), jnp.repeat(c[:, None], runs, axis=1))
     carry = (x, model.hidden_inputs(rbm, x), jnp.zeros((len(v), runs), v.dtype))
     return start, jax.lax.fori_loop(jnp.zeros_like(steps), steps, step, carry)[2]

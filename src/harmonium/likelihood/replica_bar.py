@@ -1,9 +1,9 @@
-"""ln Z from the chains of a ladder: Bennett's acceptance ratio between neighboring rungs, added up from the lowest.
+"""ln Z from replica exchange: the Bennett acceptance ratio between neighboring rungs, added up from the lowest.
 
-The lowest rung has no weights, so its ln Z is a sum. Between rungs a and b, chains at a give f = F_a(v) - F_b(v) and chains
-at b give r = F_b(v) - F_a(v), with E[exp f] = Z_b / Z_a and E[exp r] = Z_a / Z_b: the forward and the reverse side of the
-bracket, and Bennett's ratio of both. Chains of one ladder exchange their states and remember; ladders are independent of
-one another, so the errors are those of means over ladders, each estimate being linearized in what one ladder contributes.
+The lowest rung has no weights, so its ln Z is a sum. Between rungs a and b, chains at a give f = F_a(v) - F_b(v) and those at b
+give r = F_b(v) - F_a(v), with E[exp f] = Z_b / Z_a and E[exp r] = Z_a / Z_b: the forward and the reverse side of the
+bracket, and the Bennett acceptance ratio of both. Chains of one ladder exchange their states and remember; ladders are
+independent of each other, so the errors are those of means over ladders, each estimate being linear in a ladder's contribution.
 
 References: C. Bennett, J. Comput. Phys. 22 (1976); A. Decelle, C. Furtlehner, B. Seoane and others, arXiv:2405.15376 and
 arXiv:2607.27077 (the log likelihood along a training trajectory).
@@ -14,32 +14,37 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
+from jaxtyping import Float
 from scipy.special import stdtrit
 
 from harmonium import _checks, exact, model
+from harmonium._numerics import float64, log_mean_exp, to_float64
+from harmonium._types import ArrayLike, Key
 from harmonium.errors import InputError
-from harmonium.exact.values import float64
 from harmonium.likelihood.evaluation import find_warnings
 from harmonium.likelihood.log_likelihood import LogLikelihood
-from harmonium.likelihood.weights import COVERAGE, Estimate, log_mean_exp, solve_bar
+from harmonium.likelihood.weights import COVERAGE, Estimate, solve_bar
 from harmonium.model import RBM
 from harmonium.random import key_of
 from harmonium.samplers import Tempered, Trajectory, replicas
 from harmonium.samplers.replicas import Replicas
 
+MIN_LADDERS = 10
+
 
 class ReplicaEstimates(NamedTuple):
-    """Estimates of ln Z (nats) with 95 % intervals; `rises [R - 1]`: Bennett's ln Z_{i+1} / Z_i, rung by rung."""
+    """Estimates of ln Z (nats) with 95 % intervals; `rises`: ln Z_{i+1} / Z_i by the Bennett acceptance ratio."""
 
     forward: Estimate
     reverse: Estimate
     bar: Estimate
-    rises: np.ndarray
+    rises: Float[np.ndarray, "rungs-1"]
 
     @property
     def lower(self) -> float:
@@ -55,103 +60,108 @@ class ReplicaEstimates(NamedTuple):
 def replica_log_partition(
     rbm: RBM, state: Tempered | Trajectory, steps: int = 200, sweeps: int = 1, seed: int = 0
 ) -> tuple[ReplicaEstimates, Tempered | Trajectory]:
-    """ln Z of `rbm` from `steps` more steps of a ladder's chains, and where the chains are then.
+    """ln Z of `rbm` from `steps` more steps of the chains of all rungs, and their state afterwards.
 
     Args:
-        state: of `tempering` or `trajectory`, its chains in equilibrium, which this cannot check but for their round trips.
-            The rungs are held while they are being measured.
+        state: of `parallel_tempering` or `trajectory_tempering`, its chains in equilibrium; of that only their round trips
+            are checked. The rungs stay fixed.
         sweeps: Gibbs sweeps between exchanges.
 
     Raises:
-        InputError: fewer than 10 ladders, a lowest rung with weights, or steps or sweeps out of range.
+        InputError: fewer than 10 ladders, a lowest rung with weights, steps, sweeps or seed out of range, or a result that is
+            not finite.
     """
     steps, sweeps = _checks.integer(steps, "steps"), _checks.integer(sweeps, "sweeps")
-    if not isinstance(state, (Tempered, Trajectory)):
-        raise InputError(f"state must be one of tempering or trajectory, but is a {type(state).__name__}")
+    _checks.instance(state, (Tempered, Trajectory), "state", "a state of parallel_tempering or trajectory_tempering")
     chains, rungs = state.v.shape[1], int(state.in_use)
     if (state.v.shape[-1], state.replicas.inputs.shape[-1]) != model.validate(rbm).weights.shape:
-        raise InputError(f"state must be one of chains of this machine, {rbm!r}, but its chains have other columns")
-    if chains < 10:
-        raise InputError(f"an error bar needs at least 10 ladders, but the sampler has {chains} chains")
+        raise InputError(f"state must be one of chains of this model, {rbm!r}, but its chains have other columns")
+    if chains < MIN_LADDERS:
+        raise InputError(f"an interval needs at least {MIN_LADDERS} ladders, but the sampler has {chains} chains")
     with jax.enable_x64(state.v.dtype == np.float64):
-        machine = jax.tree.map(lambda leaf: jnp.asarray(leaf, state.v.dtype), rbm)
-        lowest = jax.tree.map(np.asarray, state.model_at(machine)(0))
+        target = jax.tree.map(lambda leaf: jnp.asarray(leaf, state.v.dtype), rbm)
+        lowest = jax.tree.map(np.asarray, state.model_at(target)(0))
         if lowest.weights.any():
-            raise InputError("the lowest rung of the ladder must have no weights, so that its ln Z is known, but it has some")
-        # Continued with the same seed, the chains must not meet the same random numbers.
+            raise InputError("the lowest rung must have no weights, so that its ln Z is known, but it has some")
+        # Continued with the same seed, the chains must not get the same random numbers.
         key = jax.random.fold_in(key_of(seed), state.replicas.steps)
-        moved, up, down = _measure(key, machine, state, rungs, steps, sweeps)
-    with jax.enable_x64(True):
-        base = float(model.independent_log_partition(float64(lowest)))
-    return _summed(np.asarray(up, float), np.asarray(down, float), base), moved
+        moved, up, down = _measure(key, target, state, rungs, steps, sweeps)
+    with float64():
+        base = float(model.independent_log_partition(to_float64(lowest)))
+    up, down = (_checks.finite_result(np.asarray(part, float), "a difference of free energies") for part in (up, down))
+    return _sum_rises(up, down, base), moved
 
 
 def replica_log_likelihood(
-    rbm: RBM, data: Any, state: Tempered | Trajectory, steps: int = 200, sweeps: int = 1, seed: int = 0
+    rbm: RBM, data: ArrayLike, state: Tempered | Trajectory, steps: int = 200, sweeps: int = 1, seed: int = 0
 ) -> LogLikelihood:
     """The mean ln p(v) of `data [n, V]` (nats per example) with ln Z from `replica_log_partition`; raises as that does."""
     begun = time.monotonic()
     rows = model.check_rows(rbm, data)
-    found, state = replica_log_partition(rbm, state, steps, sweeps, seed)
+    estimates, state = replica_log_partition(rbm, state, steps, sweeps, seed)
     unnormalized = float(exact.log_likelihood(rbm, rows, 0.0).mean())
-    trips = int(state.round_trips)
+    ladders, rungs = state.v.shape[1], len(estimates.rises) + 1
     result = LogLikelihood(
-        mean=unnormalized - found.bar.value,
-        lower=unnormalized - found.upper,
-        upper=unnormalized - found.lower,
-        method=f"Bennett between {len(found.rises) + 1} rungs, {state.v.shape[1]:,} ladders x {steps:,} steps",
+        mean=unnormalized - estimates.bar.value,
+        lower=unnormalized - estimates.upper,
+        upper=unnormalized - estimates.lower,
+        method=f"BAR between {rungs} rungs, {ladders:,} ladders x {steps:,} steps",
         rows=len(rows),
-        log_partition=found.bar.value,
+        log_partition=estimates.bar.value,
         seconds=time.monotonic() - begun,
         details={
-            "log_partition_forward": found.forward._asdict(),
-            "log_partition_reverse": found.reverse._asdict(),
-            "log_partition_bar": found.bar._asdict(),
-            "runs": state.v.shape[1],
-            "tempering_rungs": len(found.rises) + 1,
-            "tempering_round_trips": trips,
-            "tempering_min_acceptance": float(state.acceptance[: len(found.rises)].min()),
+            "log_partition_forward": estimates.forward._asdict(),
+            "log_partition_reverse": estimates.reverse._asdict(),
+            "log_partition_bar": estimates.bar._asdict(),
+            "runs": ladders,
+            "tempering_rungs": rungs,
+            "tempering_round_trips": int(state.round_trips),
+            "tempering_min_acceptance": float(state.acceptance[: rungs - 1].min()),
         },
     )
     return replace(result, warnings=find_warnings(result))
 
 
 @partial(jax.jit, static_argnames=("rungs", "steps", "sweeps"))
-def _measure(key: Any, rbm: RBM, state: Any, rungs: int, steps: int, sweeps: int) -> tuple[Any, Any, Any]:
-    """`steps` steps, and F_i - F_{i+1} at the chains of rung i, F_{i+1} - F_i at those of rung i + 1: `[steps, R - 1, C]`."""
-    machine = state.model_at(rbm)
+def _measure(
+    key: Key, rbm: RBM, state: Tempered | Trajectory, rungs: int, steps: int, sweeps: int
+) -> tuple[Tempered | Trajectory, Float[Array, "steps pairs ladders"], Float[Array, "steps pairs ladders"]]:
+    """The state after the steps, F_i - F_{i+1} at the chains of rung i, and F_{i+1} - F_i at those of rung i + 1."""
+    model_at = state.model_at(rbm)
 
-    def step(chains: Replicas, number: Any) -> tuple[Replicas, tuple[Any, Any]]:
-        chains, _ = replicas.step(jax.random.fold_in(key, number), machine, chains, sweeps, rungs)
+    def step(chains: Replicas, i: Array) -> tuple[Replicas, tuple[Array, Array]]:
+        chains, _ = replicas.step(jax.random.fold_in(key, i), model_at, chains, sweeps, rungs)
 
-        def between(low: Any) -> tuple[Any, Any]:
-            a, b = machine(low), machine(low + 1)
+        def difference(low: Array) -> tuple[Array, Array]:
+            a, b = model_at(low), model_at(low + 1)
             v_a, v_b = chains.v[low], chains.v[low + 1]
             up = -model.free_energy_difference(a, b, v_a, chains.inputs[low], model.hidden_inputs(b, v_a))
             down = -model.free_energy_difference(b, a, v_b, chains.inputs[low + 1], model.hidden_inputs(a, v_b))
             return up, down
 
-        return chains, jax.lax.map(between, jnp.arange(rungs - 1))
+        return chains, jax.lax.map(difference, jnp.arange(rungs - 1))
 
     chains, (up, down) = jax.lax.scan(step, state.replicas, jnp.arange(steps))
     return state._replace(replicas=chains), up, down
 
 
-def _summed(up: np.ndarray, down: np.ndarray, base: float) -> ReplicaEstimates:
-    _, pairs, chains = up.shape
+def _sum_rises(
+    up: Float[np.ndarray, "steps pairs ladders"], down: Float[np.ndarray, "steps pairs ladders"], base: float
+) -> ReplicaEstimates:
+    _, pairs, ladders = up.shape
     rises = np.empty((3, pairs))
-    shares = np.zeros((3, chains))  # what each ladder adds to each estimate's deviation
+    contributions = np.zeros((3, ladders))  # of each ladder to the deviation of each estimate
     for pair in range(pairs):
         f, r = up[:, pair], down[:, pair]
         for kind, log_weights, sign in ((0, f, 1), (1, r, -1)):
             mean = log_mean_exp(log_weights.ravel())
             rises[kind, pair] = sign * mean
-            shares[kind] += sign * (np.exp(log_weights - mean).mean(axis=0) - 1)
+            contributions[kind] += sign * (np.exp(log_weights - mean).mean(axis=0) - 1)
         c = rises[2, pair] = solve_bar(f.ravel(), r.ravel())
         above, below = 1 / (1 + np.exp(c - f)), 1 / (1 + np.exp(-c - r))
         slope = (above * (1 - above)).mean() + (below * (1 - below)).mean()
-        shares[2] += (above - below).mean(axis=0) / max(slope, 1e-300)
-    reach = stdtrit(chains - 1, (1 + COVERAGE) / 2) * shares.std(axis=1, ddof=1) / np.sqrt(chains)
+        contributions[2] += (above - below).mean(axis=0) / max(slope, 1e-300)
+    half_widths = stdtrit(ladders - 1, (1 + COVERAGE) / 2) * contributions.std(axis=1, ddof=1) / np.sqrt(ladders)
     totals = base + rises.sum(axis=1)
-    forward, reverse, bar = (Estimate(t, t - e, t + e) for t, e in zip(totals.tolist(), reach.tolist(), strict=True))
+    forward, reverse, bar = (Estimate(t, t - w, t + w) for t, w in zip(totals.tolist(), half_widths.tolist(), strict=True))
     return ReplicaEstimates(forward, reverse, bar, rises[2])

@@ -1,7 +1,4 @@
-"""From log weights to ln Z: the mean in logs, its effective sample size, its errors, and Bennett's bridge.
-
-All in float64 on the host.
-"""
+"""From log weights to ln Z: effective sample size, errors, and the Bennett acceptance ratio. All in float64 on the host."""
 
 from __future__ import annotations
 
@@ -9,14 +6,19 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float
 from scipy.special import log_expit, logsumexp
+
+from harmonium._numerics import log_mean_exp
 
 RESAMPLES, CHUNK, MAX_DRAWS = 1000, 100, 4_000_000
 COVERAGE = 0.95
 
+LogWeights = Float[np.ndarray, "runs"]
+
 
 class Estimate(NamedTuple):
-    """A number and the ends of its nominal 95 % interval, which few or very skewed weights make too short."""
+    """A number and the ends of its nominal 95 % interval, too short where weights are few or very skewed."""
 
     value: float
     lower: float
@@ -31,48 +33,51 @@ class Estimate(NamedTuple):
         return Estimate(-self.value, -self.upper, -self.lower)
 
 
-def log_mean_exp(log_weights: np.ndarray) -> np.ndarray:
-    """ln of the mean of exp(log_weights) along the last axis, `[..., n] -> [...]`."""
-    largest = log_weights.max(axis=-1, keepdims=True)
-    return np.log(np.exp(log_weights - largest).mean(axis=-1)) + largest[..., 0]
+def effective_sample_size(log_weights: LogWeights) -> float:
+    """(sum w)^2 / sum w^2, the number of equal weights that would be as good.
 
-
-def effective_sample_size(log_weights: np.ndarray) -> float:
-    """(sum w)^2 / sum w^2: how many equal weights would be as good (A. Kong, tech. report 348, Univ. of Chicago, 1992)."""
+    Reference: A. Kong, technical report 348, University of Chicago, 1992.
+    """
     weights = np.exp(log_weights - log_weights.max())
     return float(weights.sum() ** 2 / (weights**2).sum())
 
 
-def mean_weight(log_weights: np.ndarray, seed: int = 0) -> Estimate:
-    """ln E[w] with its bootstrap interval, `[n]`, made from percentiles of resampled means: as skewed as the weights are."""
-    return bootstrap(lambda picked: log_mean_exp(log_weights[picked[0]]), [len(log_weights)], seed)
+def relative_error(log_weights: Float[np.ndarray, "*rows runs"]) -> Float[np.ndarray, "*rows"]:
+    """The standard error of ln mean w along the last axis, to first order: that of mean w over mean w."""
+    weights = np.exp(log_weights - log_weights.max(axis=-1, keepdims=True))
+    return weights.std(axis=-1, ddof=1) / weights.mean(axis=-1) / np.sqrt(log_weights.shape[-1])
 
 
-def bar(forward: np.ndarray, reverse: np.ndarray, seed: int = 0) -> Estimate:
-    """ln Z_1 / Z_0 by the acceptance ratio that joins both directions, with its bootstrap interval.
+def mean_weight(log_weights: LogWeights, seed: int = 0) -> Estimate:
+    """ln E[w] with its bootstrap interval, whose percentiles are as skewed as the weights."""
+    return bootstrap(lambda drawn: log_mean_exp(log_weights[drawn[0]]), [len(log_weights)], seed)
 
-    With n_0 forward log weights f from p_0 and n_1 reverse ones r from p_1 it is the c that solves
-    sum_i s(f_i - c - m) = sum_j s(r_j + c + m), s(x) = 1 / (1 + exp(-x)), m = ln n_0 / n_1: of all estimates that weight
-    the two kinds of walk, the one of least variance.
+
+def bar(forward: LogWeights, reverse: Float[np.ndarray, "reverse"], seed: int = 0) -> Estimate:
+    """ln Z_1 / Z_0 by the Bennett acceptance ratio of both directions, with its bootstrap interval.
+
+    With n_0 forward log weights f from p_0 and n_1 reverse ones r from p_1, it is the c that solves
+
+        sum_i s(f_i - c - m) = sum_j s(r_j + c + m),    s(x) = 1 / (1 + exp(-x)),   m = ln n_0 / n_1,
+
+    the estimate of least variance among those that weight both kinds of run.
 
     Args:
-        forward: `[n_0]`, with E[exp f] = Z_1 / Z_0. reverse: `[n_1]`, with E[exp r] = Z_0 / Z_1.
+        forward: log weights with E[exp f] = Z_1 / Z_0. reverse: log weights with E[exp r] = Z_0 / Z_1.
 
     Reference: C. Bennett, J. Comput. Phys. 22 (1976); M. Shirts, E. Bair, G. Hooker and V. Pande, Phys. Rev. Lett. 91 (2003).
     """
-
-    def solved(picked: list[np.ndarray]) -> np.ndarray:
-        return solve_bar(forward[picked[0]], reverse[picked[1]])
-
-    return bootstrap(solved, [len(forward), len(reverse)], seed)
+    return bootstrap(lambda drawn: solve_bar(forward[drawn[0]], reverse[drawn[1]]), [len(forward), len(reverse)], seed)
 
 
-def solve_bar(forward: np.ndarray, reverse: np.ndarray) -> np.ndarray:
-    """The solution c itself, see `bar`; `[..., n_0], [..., n_1] -> [...]`."""
+def solve_bar(
+    forward: Float[np.ndarray, "*samples runs"], reverse: Float[np.ndarray, "*samples reverse"]
+) -> Float[np.ndarray, "*samples"]:
+    """The solution c of `bar`, by bisection along the last axis."""
     offset = np.log(forward.shape[-1] / reverse.shape[-1])
     low = np.minimum(forward.min(axis=-1), -reverse.max(axis=-1)) - abs(offset) - 1
     high = np.maximum(forward.max(axis=-1), -reverse.min(axis=-1)) + abs(offset) + 1
-    # The left side falls with c and the right side rises; in logs, because without overlap both are far below any number.
+    # The left side falls with c, the right side rises; in logs, because without overlap both underflow.
     for _ in range(50):
         middle = (low + high) / 2
         left = logsumexp(log_expit(forward - middle[..., None] - offset), axis=-1)
@@ -81,22 +86,19 @@ def solve_bar(forward: np.ndarray, reverse: np.ndarray) -> np.ndarray:
     return (low + high) / 2
 
 
-def bootstrap(
-    statistic: Callable[[list[np.ndarray]], np.ndarray], sizes: list[int], seed: int = 0, resamples: int = RESAMPLES
-) -> Estimate:
+def bootstrap(statistic: Callable[[list[np.ndarray]], np.ndarray], sizes: list[int], seed: int = 0) -> Estimate:
     """A statistic of independent samples with its percentile interval under resampling.
 
     Args:
-        statistic: takes one array of places for each sample, `[..., size]`, and returns `[...]`.
+        statistic: takes one array of indices for each sample, `[..., size]`, and returns `[...]`.
 
     Reference: B. Efron and R. Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13.
     """
     random = np.random.default_rng(seed)
-    resamples = max(200, min(resamples, MAX_DRAWS // sum(sizes)))
+    resamples = max(200, min(RESAMPLES, MAX_DRAWS // sum(sizes)))
     value = statistic([np.arange(size) for size in sizes])
-    # A few hundred at a time, so that memory is bounded whatever the number of runs.
+    # A few hundred at a time, which bounds memory for any number of runs.
     parts = [statistic([random.integers(size, size=(CHUNK, size)) for size in sizes]) for _ in range(-(-resamples // CHUNK))]
-    resampled = np.concatenate(parts)
     tail = (1 - COVERAGE) / 2
-    lower, upper = np.quantile(resampled, [tail, 1 - tail])
+    lower, upper = np.quantile(np.concatenate(parts), [tail, 1 - tail])
     return Estimate(float(value), float(min(lower, value)), float(max(upper, value)))

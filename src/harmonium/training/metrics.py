@@ -12,7 +12,6 @@ from jax.sharding import Mesh
 from jaxtyping import Array, Float, PyTree, Shaped
 
 from harmonium import exact, gradients, model
-from harmonium.mesh import Spread
 from harmonium.model import RBM
 from harmonium.training.start import has_missing
 
@@ -72,7 +71,7 @@ class Metrics:
     def _estimator_of(self, rbm: RBM) -> RunningEstimate:
         from harmonium.likelihood.running import RunningEstimate  # SciPy takes half a second to import
 
-        return RunningEstimate(rbm, rbm.visible.fill_missing(self._compared), Spread(self._mesh))
+        return RunningEstimate(rbm, rbm.visible.fill_missing(self._compared), self._mesh)
 
     def chains_collapsed(self, estimator_state: PyTree) -> bool:
         """Whether all chains are in one state that is no row's: chains that learn few patterns may well share a row's."""
