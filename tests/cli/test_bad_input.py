@@ -155,7 +155,7 @@ def test_the_command_line(capsys, command, words):
         ('--weights "1 inf"', "must be finite"),
         ('--weights "1 1e999"', "must be finite"),
         ('--weights "-1 -x"', "'-x' is not a number"),
-        ('--weights "1e308 1e308; 1e308 1e308"', "energies E/T beyond the largest number"),
+        ('--weights "1e308 1e308; 1e308 1e308"', "must stay below"),
         (f'{W} --visible-bias "0"', "--visible-bias has 1 numbers, but the weights, 2x2, have 2 visible units"),
         (f'{W} --visible-bias "0 0 0"', "--visible-bias has 3 numbers"),
         (f'{W} --hidden-bias "0; 0; 0"', "--hidden-bias has 3 numbers"),
@@ -169,7 +169,7 @@ def test_the_command_line(capsys, command, words):
         (f"{W} --temperature nan", "but is nan"),
         (f"{W} --temperature inf", "but is inf"),
         (f"{W} --temperature -inf", "but is -inf"),
-        (f"{W} --temperature 1e-320", "energies E/T beyond the largest number"),
+        (f"{W} --temperature 1e-320", "at temperature 9.99989e-321: weights: every value must be a finite number"),
         (f"{W} --temperature warm", "invalid number value: 'warm'"),
         (f"{W} --temperature ''", "invalid number value: ''"),
         ("--model large.safetensors", "too large to be exact"),
@@ -465,10 +465,10 @@ def test_positive_numbers_of_training(capsys, option, value):
     assert ("invalid number value" if value == "fast" else "must be a positive number") in message
 
 
-@pytest.mark.parametrize("option", ["--average", "--cooldown"])
+@pytest.mark.parametrize(("option", "name"), [("--average", "average"), ("--cooldown", "final_decay")])
 @pytest.mark.parametrize("value", ["-0.1", "1.5", "nan", "inf"])
-def test_shares_of_a_run(capsys, option, value):
-    assert f"{option[2:]} must be a number from 0 to 1" in mistake(capsys, ["train", "bits.npy", option, value])
+def test_fractions_of_a_run(capsys, option, name, value):
+    assert f"{name} must be a number from 0 to 1" in mistake(capsys, ["train", "bits.npy", option, value])
 
 
 @pytest.mark.parametrize("option", ["--patience", "--l1"])
@@ -480,13 +480,13 @@ def test_what_may_be_left_out_but_not_be_negative(capsys, option, value):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ("--minutes 1 --cooldown 0.95", "cooldown must be at most 0.9 with minutes"),
-        ("--updates 5 --horizon 4", "horizon must be"),
-        ("--minutes 1 --horizon 4", "horizon must be"),
-        ("--updates 9 --brake 5 3", "brake must be two numbers"),
-        ("--momentum 1", "--momentum must be below 1"),
-        ("--momentum 2", "--momentum must be a number from 0 to 1"),
-        ("--estimator exact --precision bf16", "--precision bf16 is for the estimators pcd-K and cd-K"),
+        ("--minutes 1 --cooldown 0.95", "final_decay must be at most 0.9 with minutes"),
+        ("--updates 5 --horizon 4", "total_updates"),
+        ("--minutes 1 --horizon 4", "total_updates"),
+        ("--updates 9 --brake 5 3", "early_decay must be two numbers"),
+        ("--momentum 1", "momentum must be below 1"),
+        ("--momentum 2", "momentum must be a number from 0 to 1"),
+        ("--estimator exact --precision bf16", "bfloat16 is for the estimators pcd-K and cd-K"),
         ("--precision float16", "invalid choice"),
     ],
 )
@@ -531,7 +531,7 @@ def test_rates_of_a_step(capsys, value):
 
 def test_a_rate_that_leaves_the_finite_numbers(capsys):
     """Without a warning beside the line, and without a table of dashes."""
-    assert "at --rate 1e+308" in mistake(capsys, shlex.split(f"step {W} --target 01 --rate 1e308"))
+    assert "must stay below" in mistake(capsys, shlex.split(f"step {W} --target 01 --rate 1e308"))
 
 
 @pytest.mark.parametrize("name", ["", "cd", "cd-0", "cd--1", "cd-1.5", "pcd-x", "PCD-1", "pcd-9999999", "exact-1", "tempering"])
