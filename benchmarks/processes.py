@@ -1,11 +1,10 @@
 """Two processes as one: data per second against one process, what communication takes, and what a sum of arrays costs.
 
-    python -m benchmarks.processes [--rounds 15] [--record]
+    python -m benchmarks.processes [--rounds 15] [--rows 200,2000] [--record]
 
-Each process computes with one thread and has the same work in an update whatever their number. Five ways take turns, a second
-or so each, in the same two processes, so that whatever else the machine does falls on all alike: the first process alone;
-both, each for itself (what the machine itself allows); both as one; both as one, taking the mean of their machines every eighth
-update; and every sixteenth (from the three follows what communication takes, waiting for the slower one included).
+Each process computes with one thread and has the same work in an update whatever their number. Three ways take turns, about a
+second each, in the same two processes, so that other work on the computer slows all of them alike: the first process alone;
+both, each by itself (what the computer itself allows); both as one.
 """
 
 from __future__ import annotations
@@ -16,8 +15,11 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections import defaultdict
+from collections.abc import Iterator
 from statistics import median
+from typing import Any
 
 import numpy as np
 
@@ -28,68 +30,61 @@ ROWS = (200, 500, 1000, 2000)
 """Of an update, a process; as many chains."""
 SIZES = (1, 1 << 10, 1 << 14, 1 << 17, VISIBLE * HIDDEN, 1 << 22)
 """Numbers (float32) that are summed over processes."""
-SECONDS, WARM = 0.7, 6
-"""Of a turn; and the states that a run may take to find its pace."""
-SELDOM = 16
+SECONDS, WARM_UP = 0.7, 6
+"""Of a turn; and the states in which a run finds its pace."""
 
 
-def updates_per_second(rows: int, rounds: int, number: int, port: int) -> dict[str, list[float]]:
+def updates_per_second(rows: int, rounds: int, index: int, port: int) -> dict[str, list[float]]:
     import harmonium as hm
-    from harmonium import mesh
+    from harmonium import distributed
 
-    mesh.joined(f"127.0.0.1:{port}", number, 2)
-    both = mesh.over()
-    spread = mesh.Spread(both)
+    distributed.initialize(f"127.0.0.1:{port}", index, 2)
+    mesh = distributed.make_mesh()
     data = (np.random.default_rng(0).random((20_000, VISIBLE)) < 0.2).astype(np.uint8)
 
-    def run(parts: int):  # type: ignore[no-untyped-def]
+    def start(processes: int) -> Iterator[hm.TrainState]:
         states = hm.train(
             hm.initialize(data, HIDDEN),
             data,
             estimator="pcd-1",
-            chains=parts * rows,
-            batch_size=parts * rows,
+            chains=processes * rows,
+            batch_size=processes * rows,
             updates=10**9,
             measure=False,
             seconds_between_states=SECONDS,
-            mesh=both if parts > 1 else None,
+            mesh=mesh if processes > 1 else None,
         )
-        for _ in range(WARM):
+        for _ in range(WARM_UP):
             next(states)
         return states
 
-    alone, together = run(1), run(2)
+    alone, together = start(1), start(2)
     found: dict[str, list[float]] = defaultdict(list)
     for _ in range(rounds):
         for way, states in (("one", alone), ("apart", alone), ("two", together)):
-            spread.of_each(0)
-            if way != "one" or number == 0:
+            distributed.broadcast(way)  # wait for the other
+            if way != "one" or index == 0:
                 found[way].append(next(states).metrics["updates_per_second"])
     return found
 
 
-def seconds_of_sums(number: int, port: int) -> dict[int, float]:
-    import time
-    from functools import partial
-
+def seconds_of_sums(index: int, port: int) -> dict[int, float]:
     import jax
-    from jax.sharding import NamedSharding, PartitionSpec
+    import jax.numpy as jnp
 
-    from harmonium import mesh
+    from harmonium import distributed
 
-    mesh.joined(f"127.0.0.1:{port}", number, 2)
-    both = mesh.over()
-
-    @jax.jit
-    @partial(jax.shard_map, mesh=both, in_specs=PartitionSpec(), out_specs=PartitionSpec(), check_vma=False)
-    def many(x):  # type: ignore[no-untyped-def]
-        return jax.lax.fori_loop(0, 20, lambda _, x: jax.lax.pmean(x, mesh.DATA), x)
-
+    distributed.initialize(f"127.0.0.1:{port}", index, 2)
+    mesh = distributed.make_mesh()
     found = {}
     for size in SIZES:
-        x = jax.make_array_from_callback(
-            (size,), NamedSharding(both, PartitionSpec()), lambda part, size=size: np.ones(size, np.float32)[part]
-        )
+        x = distributed.place_local(np.ones((1, size), np.float32), "row number", mesh)
+
+        @jax.jit
+        def many(x: jax.Array) -> jax.Array:
+            # Each sum feeds the next, so that none is left out.
+            return jax.lax.fori_loop(0, 20, lambda _, x: x + 1e-6 * jnp.sum(x, axis=0), x)
+
         times = []
         for _ in range(7):
             before = time.perf_counter()
@@ -99,51 +94,42 @@ def seconds_of_sums(number: int, port: int) -> dict[int, float]:
     return found
 
 
-def run(task: dict[str, object], processes: int) -> list[object]:
-    """What each of so many processes of this module finds."""
+def run(task: dict[str, object]) -> list[Any]:
+    """What each of two processes of this module finds."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    environment = os.environ | {"PJRT_NPROC": "1"}
+    command = [sys.executable, "-m", "benchmarks.processes", "--worker"]
     started = [
         subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.processes", "--worker", json.dumps(task | {"number": number, "port": port})],
+            [*command, json.dumps(task | {"index": index, "port": port})],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=environment,
+            env=os.environ | {"PJRT_NPROC": "1"},
             text=True,
         )
-        for number in range(processes)
+        for index in range(2)
     ]
     return [json.loads(process.communicate(timeout=300)[0].splitlines()[-1]) for process in started]
 
 
-def measured(rounds: int) -> str:
+def measured(rounds: int, all_rows: list[int]) -> str:
     lines = []
-    for rows in ROWS:
-        first, second = run({"rows": rows, "rounds": rounds}, 2)
-        assert isinstance(first, dict)
-        assert isinstance(second, dict)
-        one, two, eighth, seldom = (1 / median(first[way]) for way in ("one", "two", "eighth", "seldom"))
-        meeting = (two - seldom) * SELDOM / (SELDOM - 1)
-        apart = median([*first["apart"], *second["apart"]])
-        # Of each round by itself: what the machine does meanwhile falls on both ways.
-        against = {way: median(2 * b / a for a, b in zip(first["one"], first[way], strict=True)) for way in first}
-        against["apart"] = median((a + b) / c for a, b, c in zip(first["apart"], second["apart"], first["one"], strict=True))
-        lines.append(
-            [
-                f"{rows:,}",
-                *(f"{1000 * value:.1f}" for value in (one, 1 / apart, two, eighth)),
-                *(f"{against[way]:.2f}" for way in ("apart", "two", "eighth")),
-                *(f"{share:.0%}" for share in (meeting / two, meeting / 8 / eighth)),
-            ]
-        )
+    for rows in all_rows:
+        first, second = run({"rows": rows, "rounds": rounds})
+        one, two = (1 / median(first[way]) for way in ("one", "two"))
+        apart = 1 / median([*first["apart"], *second["apart"]])
+        # Of each round by itself: other work on the computer slows both ways.
+        gain = median(2 * b / a for a, b in zip(first["one"], first["two"], strict=True))
+        gain_apart = median((a + b) / c for a, b, c in zip(first["apart"], second["apart"], first["one"], strict=True))
+        times = (f"{1000 * value:.1f}" for value in (one, apart, two))
+        lines.append([f"{rows:,}", *times, f"{gain_apart:.2f}", f"{gain:.2f}", f"{1 - apart / two:.0%}"])
         print(lines[-1], flush=True)
-    columns = ["rows and chains a process", "one, ms", "two apart", "two as one", "meeting every 8"]
-    columns += ["data a second against one: two apart", "two as one", "meeting every 8", "communication", "every 8"]
+    columns = ["rows and chains a process", "one, ms", "two apart", "two as one"]
+    columns += ["data a second against one: two apart", "two as one", "communication"]
     sums: dict[int, list[float]] = defaultdict(list)
     for _ in range(3):
-        for size, taken in run({"sums": True}, 2)[0].items():  # type: ignore[attr-defined]
+        for size, taken in run({"sums": True})[0].items():
             sums[int(size)].append(taken)
     return (
         here.table(columns, lines)
@@ -161,17 +147,18 @@ def measured(rounds: int) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--rows", default=",".join(map(str, ROWS)), help="of an update, a process")
     parser.add_argument("--record", action="store_true", help="append the tables to RESULTS.md")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.worker:
         task = json.loads(given.worker)
-        found = seconds_of_sums(task["number"], task["port"]) if task.pop("sums", False) else updates_per_second(**task)
+        found = seconds_of_sums(task["index"], task["port"]) if task.pop("sums", False) else updates_per_second(**task)
         print("\n" + json.dumps(found), flush=True)
-        os._exit(0)  # two that were joined need not wait for each other
+        os._exit(0)  # the processes need not wait for each other
     text = f"Times of an update in ms, median of {given.rounds} turns; PCD-1, centered, one thread a process.\n\n"
     title = f"two processes as one, {VISIBLE}x{HIDDEN}"
-    here.finish("benchmarks.processes", title, text + measured(given.rounds), given.record)
+    here.finish("benchmarks.processes", title, text + measured(given.rounds, [*map(int, given.rows.split(","))]), given.record)
 
 
 if __name__ == "__main__":

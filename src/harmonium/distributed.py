@@ -45,6 +45,7 @@ START_SECONDS = 300
 """Seconds that processes wait for one another at the start."""
 
 Tree = TypeVar("Tree")
+Value = TypeVar("Value")
 
 
 def initialize(coordinator: str | None = None, process_id: int | None = None, process_count: int | None = None) -> None:
@@ -116,6 +117,19 @@ def make_mesh(hidden_shards: int = 1, devices: Sequence[jax.Device] | None = Non
     return mesh
 
 
+def row_shards(mesh: Mesh | None) -> int:
+    """The number of parts into which rows and chains are divided.
+
+    Raises:
+        InputError: the mesh has other axes than those of `make_mesh`.
+    """
+    if mesh is None:
+        return 1
+    if mesh.axis_names != (DATA, HIDDEN):
+        raise InputError(f"mesh must have the axes {DATA} and {HIDDEN}, as harmonium.distributed.make_mesh makes it")
+    return mesh.shape[DATA]
+
+
 def data_mesh(mesh: Mesh | None) -> Mesh | None:
     """The same devices, all of them along `data`: for work that consists of independent rows or chains."""
     return mesh if mesh is None or mesh.shape[HIDDEN] == 1 else Mesh(mesh.devices.reshape(-1, 1), mesh.axis_names)
@@ -123,7 +137,8 @@ def data_mesh(mesh: Mesh | None) -> Mesh | None:
 
 def round_up(count: int, mesh: Mesh | None) -> int:
     """`count`, or the next larger number of rows or chains that divides evenly over the mesh."""
-    return count if mesh is None else -(-count // mesh.shape[DATA]) * mesh.shape[DATA]
+    shards = row_shards(mesh)
+    return -(-count // shards) * shards
 
 
 def row_part(mesh: Mesh | None) -> tuple[int, int]:
@@ -149,12 +164,11 @@ def shardings(tree: Any, axes: Any, mesh: Mesh | None) -> Any:
     """
     if mesh is None:
         return None
+    row_shards(mesh)
     return jax.tree.map(lambda names, part: jax.tree.map(lambda leaf: _sharding(leaf.shape, names, mesh), part), axes, tree)
 
 
 def _sharding(shape: tuple[int, ...], names: str, mesh: Mesh) -> NamedSharding:
-    if mesh.axis_names != (DATA, HIDDEN):
-        raise InputError(f"mesh must have the axes {DATA} and {HIDDEN}, as harmonium.distributed.make_mesh makes it")
     named = names.split()
     assert not named or len(named) == len(shape), f"axes {names!r} do not name the axes of an array of shape {shape}"
     spec = []
@@ -217,7 +231,7 @@ def _copy(leaf: Any) -> np.ndarray:
     return np.array(leaf.addressable_data(0))
 
 
-def broadcast(value: Any) -> Any:
+def broadcast(value: Value) -> Value:
     """The first process's `value`, which JSON can hold. All processes must call it, in the same order."""
     if jax.process_count() == 1:
         return value
@@ -226,7 +240,8 @@ def broadcast(value: Any) -> Any:
     # Few different lengths, since each is compiled for.
     padded = np.zeros(max(256, 1 << max(0, length - 1).bit_length()), np.uint8)
     padded[: len(content)] = content
-    return json.loads(bytes(np.asarray(multihost_utils.broadcast_one_to_all(padded))[:length]))
+    received: Value = json.loads(bytes(np.asarray(multihost_utils.broadcast_one_to_all(padded))[:length]))
+    return received
 
 
 def clock(mesh: Mesh | None) -> float:

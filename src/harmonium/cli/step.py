@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from harmonium.cli import table as table_command
 from harmonium.cli.inputs import add_binarize, add_count, add_seed, number
 from harmonium.cli.output import console, print_json, print_table, units_text
-from harmonium.cli.small_model import add_small_model, small_model
+from harmonium.cli.small_model import add_small_model, check_energies, small_model
 from harmonium.errors import InputError
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def run(options: argparse.Namespace) -> None:
         rbm.visible.check(rows, options.data)
     estimator = gradients.by_name(options.estimator, _checks.integer(options.chains, "--chains"), sampled=True)
     before = lecture.log_probabilities(rbm, rows, temperature)
-    with np.errstate(over="ignore", invalid="ignore"):  # the result is checked
+    with np.errstate(over="ignore", invalid="ignore"):  # checked below
         steps = lecture.steps(
             rbm,
             rows,
@@ -77,6 +77,7 @@ def run(options: argparse.Namespace) -> None:
             freeze_biases=options.freeze_biases,
             seed=options.seed,
         )
+    check_energies(steps[-1].after, temperature, f"the model after {options.steps:,} steps at --rate {options.rate:g}")
     result = _to_dict(rbm, steps, before, temperature)
     if options.json:
         print_json(result)

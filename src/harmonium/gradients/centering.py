@@ -6,10 +6,9 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
-from jax import Array
 from jaxtyping import Float
 
-from harmonium._types import Key
+from harmonium._types import Array, Key
 from harmonium.gradients.estimator import Estimator, Terms, state_axes
 from harmonium.model import RBM
 from harmonium.units import Units

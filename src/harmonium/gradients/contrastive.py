@@ -14,12 +14,11 @@ from functools import cache
 from typing import Any
 
 import jax
-from jax import Array
 from jaxtyping import Float
 
 from harmonium import _checks, model
 from harmonium import exact as enumeration
-from harmonium._types import Key
+from harmonium._types import Array, Key
 from harmonium.errors import InputError
 from harmonium.gradients.estimator import Estimator, Terms, subtract
 from harmonium.model import RBM

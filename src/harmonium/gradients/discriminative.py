@@ -18,11 +18,10 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax import Array
 from jaxtyping import Float
 
 from harmonium import _checks, model
-from harmonium._types import Key
+from harmonium._types import Array, Key
 from harmonium.errors import InputError
 from harmonium.gradients.estimator import Estimator, Terms, subtract
 from harmonium.model import RBM

@@ -206,7 +206,7 @@ def fit_base(key: Key, rbm: RBM, rows: Float[np.ndarray, "rows visible"], base_r
 @jax.jit
 def _sweep_chains(key: Key, rbm: RBM, v: Float[Array, "chains visible"]) -> Float[Array, "chains visible"]:
     h = rbm.hidden.sample(jax.random.fold_in(key, BASE_SWEEPS), model.hidden_inputs(rbm, v))
-    return sweep_many(key, rbm, h, BASE_SWEEPS).v
+    return jnp.asarray(sweep_many(key, rbm, h, BASE_SWEEPS).v)
 
 
 class _Path(NamedTuple):

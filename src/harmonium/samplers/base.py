@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple, Protocol
 
 import jax.numpy as jnp
-from jax import Array
 from jaxtyping import Float
 
-from harmonium._types import Key
+from harmonium._types import Array, Key
 from harmonium.model import RBM
 
 

@@ -10,13 +10,11 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Float
 
 from harmonium import model
-from harmonium._types import Key
+from harmonium._types import Array, Key
 from harmonium.model import RBM
 from harmonium.samplers.base import Draw, Sampler, Samples, independent_draws
 
@@ -70,7 +68,7 @@ def sweep_many(key: Key, rbm: RBM, h: Float[Array, "chains hidden"], sweeps: int
     return jax.lax.fori_loop(1, sweeps, another, sweep(jax.random.fold_in(key, 0), rbm, h, clamp))
 
 
-def guess_missing(key: Key, rbm: RBM, v: Float[Array | np.ndarray, "rows visible"]) -> Float[Array, "rows visible"]:
+def guess_missing(key: Key, rbm: RBM, v: Float[Array, "rows visible"]) -> Float[jax.Array, "rows visible"]:
     """The rows with their missing cells (NaN) drawn given the mean of h under the observed cells alone: a start for chains."""
     inputs = model.visible_inputs(rbm, rbm.hidden.mean(model.hidden_inputs(rbm, jnp.nan_to_num(v))))
     return jnp.where(jnp.isnan(v), rbm.visible.sample(key, inputs), v)
@@ -78,14 +76,14 @@ def guess_missing(key: Key, rbm: RBM, v: Float[Array | np.ndarray, "rows visible
 
 def resample_missing(
     key: Key, rbm: RBM, v: Float[Array, "rows visible"], completed: Float[Array, "rows visible"], sweeps: int
-) -> Float[Array, "rows visible"]:
+) -> Float[jax.Array, "rows visible"]:
     """`completed`, the rows `v` with their missing cells (NaN) filled, after `sweeps` Gibbs sweeps of those cells.
 
     The observed cells stay; the missing ones follow p(v_m, h | v_o).
     """
     h_key, sweep_key = jax.random.split(key)
     h = rbm.hidden.sample(h_key, model.hidden_inputs(rbm, completed))
-    return sweep_many(sweep_key, rbm, h, sweeps, clamp=v).v
+    return jnp.asarray(sweep_many(sweep_key, rbm, h, sweeps, clamp=v).v)
 
 
 def _clamp(v: Float[Array, "chains visible"], clamp: ArrayLike | None) -> Float[Array, "chains visible"]:

@@ -65,7 +65,7 @@ def init(key: Key, model_at: ModelAt, rungs: int, chains: int, draw: Draw) -> Re
 
     def start(i: Array) -> tuple[Array, Array]:
         rbm = model_at(i)
-        v = draw(jax.random.fold_in(key, i), rbm, chains)
+        v = jnp.asarray(draw(jax.random.fold_in(key, i), rbm, chains))
         return v, model.hidden_inputs(rbm, v)
 
     return from_states(*jax.lax.map(start, jnp.arange(rungs)))
@@ -91,9 +91,9 @@ def step(key: Key, model_at: ModelAt, state: Replicas, sweeps: int, count: int |
         v, inputs = chains
         rbm = model_at(i)
         first_key, v_key, more_key = jax.random.split(jax.random.fold_in(sweep_key, i), 3)
-        h = rbm.hidden.sample(first_key, inputs[i])
+        h = jnp.asarray(rbm.hidden.sample(first_key, inputs[i]))
         if sweeps > 1:
-            h = sweep_many(more_key, rbm, h, sweeps - 1).h
+            h = jnp.asarray(sweep_many(more_key, rbm, h, sweeps - 1).h)
         moved = rbm.visible.sample(v_key, model.visible_inputs(rbm, h))
         return v.at[i].set(moved), inputs.at[i].set(model.hidden_inputs(rbm, moved))
 

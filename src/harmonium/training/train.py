@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import Any, Unpack
+from typing import Any, TypeVar, Unpack
 
 import jax
 import jax.numpy as jnp
@@ -36,6 +36,8 @@ from harmonium.training.metrics import EXACT_SECONDS, MAX_ROWS, Metrics
 from harmonium.training.start import checked_rows, has_missing
 from harmonium.training.stopping import NO_DECAY, Budget, Decay, EarlyStopping
 from harmonium.training.update import LoopState, Schedule, advance, axes_of, initial_states
+
+T = TypeVar("T")
 
 MAX_GROWTH = 1000.0
 """A parameter larger than this many times 1, or the largest one at the start if that is more, means nothing."""
@@ -141,7 +143,7 @@ def train(
     rows = as_streamed(data) or measured
     held_out = None if valid is None else checked_rows(rbm, valid, "valid", expected, MAX_ROWS)
     if config is None:
-        devices = 1 if mesh is None else mesh.shape["data"]
+        devices = distributed.row_shards(mesh)
         config = TrainConfig.derive(len(rows), rbm, devices=devices, held_out=measure and valid is not None, **settings)
     elif settings:
         config = replace(config, **settings)  # type: ignore[arg-type]
@@ -245,6 +247,10 @@ class _Run:
             step += count
         return state, bool(sound)
 
+    def agree(self, value: T) -> T:
+        """The first process's value, if several processes train together."""
+        return value if self.mesh is None else distributed.broadcast(value)
+
     def schedule(self, start: _Start, progress: Progress) -> Schedule:
         """What the next updates depend on besides their rows."""
         first, last = progress.early_decay or NO_DECAY
@@ -284,7 +290,7 @@ def _loop(run: _Run, start: _Start, seconds_between_states: float | Callable[[],
     first_step, began = progress.step, time.monotonic() - progress.seconds
     ended = progress.budget.is_over(progress.step, progress.seconds)
     if not progress.metrics:
-        measured = distributed.broadcast(run.metrics.measure(good.average, good.estimator, 0.0))
+        measured = run.agree(run.metrics.measure(good.average, good.estimator, 0.0))
         progress = replace(progress, metrics=run.measurements(progress, measured, 0.0))
     yield _train_state(good, best, progress, ended)
 
@@ -310,9 +316,7 @@ def _loop(run: _Run, start: _Start, seconds_between_states: float | Callable[[],
                 continue
 
             # 3. How long the run goes on. The first call is mostly compilation: it says nothing about speed.
-            elapsed, taken, is_due = distributed.broadcast(
-                [time.monotonic() - began, taken, run.metrics.is_due(time.monotonic() - began)]
-            )
+            elapsed, taken, is_due = run.agree([time.monotonic() - began, taken, run.metrics.is_due(time.monotonic() - began)])
             compiled = step == first_step
             if not compiled:
                 timed_updates, timed_seconds = timed_updates + stop - step, timed_seconds + taken
@@ -326,7 +330,7 @@ def _loop(run: _Run, start: _Start, seconds_between_states: float | Callable[[],
             # 4. How good the model is, and whether that was better before.
             measured = {}
             if is_due or ended:
-                measured = distributed.broadcast(run.metrics.measure(reached.average, reached.estimator, elapsed, ended))
+                measured = run.agree(run.metrics.measure(reached.average, reached.estimator, elapsed, ended))
             good, early_stopping = reached, progress.early_stopping
             if early_stopping is not None:
                 early_stopping = early_stopping.observe(stop, measured)
@@ -343,7 +347,7 @@ def _loop(run: _Run, start: _Start, seconds_between_states: float | Callable[[],
 
             # 5. How many updates fit in until the next state.
             wanted = seconds_between_states() if callable(seconds_between_states) else seconds_between_states
-            elapsed, wanted = distributed.broadcast([time.monotonic() - began, max(wanted, UPDATES_PER_COPY * copying)])
+            elapsed, wanted = run.agree([time.monotonic() - began, max(wanted, UPDATES_PER_COPY * copying)])
             count = max(1, min(int(speed * budget.limit(wanted, elapsed)), 8 * count))
 
 
