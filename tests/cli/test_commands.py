@@ -422,7 +422,7 @@ def test_doubts_are_printed_and_in_the_json(command, as_json, monkeypatch):
     arguments = ("evaluate", run, "digits", "--estimate", "--seconds", "1", "--runs", "20")
     assert "warning: the interval is" in command(*arguments)
     found = as_json(*arguments)["log_likelihood"]
-    assert "allow more --seconds" in found["warnings"][0]
+    assert "allow more seconds" in found["warnings"][0]
     assert found["details"]["raise_log_likelihood"] < found["upper"] + 1
 
 

@@ -56,7 +56,12 @@ def test_no_stream_at_all():
     ],
 )
 def test_signals_while_modules_are_imported_and_while_a_chain_runs(seconds, number, word, status):
-    program = "from harmonium.cli import main, process; process.open_streams = lambda: print(flush=True); main()"
+    program = """
+from harmonium.cli import main, process
+open_streams = process.open_streams
+process.open_streams = lambda: (open_streams(), print(flush=True))
+main()
+"""
     command = [sys.executable, "-c", program, "chain", "--weights", "0.5 0.5; 0.5 0.5", "--sweeps", "100000000"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         process.stdout.readline()  # its handlers are in place
@@ -96,3 +101,9 @@ def test_what_no_check_foresees_is_one_line(capsys, monkeypatch, error, words):
     assert captured.out == ""
     assert captured.err.startswith(f"harmonium: error: {words}")
     assert captured.err.count("\n") == 1
+
+
+def test_what_compiled_code_prints_is_no_output():
+    program = "import os; from harmonium.cli import process; process.open_streams(); os.write(1, b'chatter'); print('result')"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("result\n", "chatter")

@@ -5,7 +5,8 @@ fitted to the training data, is in the model file of `harmonium train`. Of rows 
 observed cells count.
 
 ln Z is enumerated where that takes some ten seconds, and otherwise bracketed by annealed importance sampling (AIS) forwards
-and in reverse: the interval printed is the 95 % interval of the mean, and contains both estimates with their errors.
+and in reverse: the interval printed is the 95 % interval of the mean, and contains both estimates with their errors. The
+time decides how much work is done; the counts printed (--runs, --temperatures, --steps, --rungs) repeat it exactly.
 
 example:
   harmonium evaluate runs/digits digits
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from harmonium.units import Units
 
 
+LIMITS = ("seconds", "precision", "runs", "temperatures", "steps", "rungs", "seed")
+
+
 def add_arguments(command: argparse.ArgumentParser) -> None:
     add_model_and_data(command)
     add_seed(command)
@@ -44,6 +48,9 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     precision = "half the width of an interval, in nats, that is narrow enough (default: 0.1)"
     group.add_argument("--precision", metavar="X", type=number, default=0.1, help=precision)
     add_count(group, "runs", 100, "AIS runs in each direction")
+    group.add_argument("--temperatures", metavar="N", type=int, help="temperatures of a run (default: as the time allows)")
+    group.add_argument("--steps", metavar="N", type=int, help="steps of tempering (default: as the time allows)")
+    group.add_argument("--rungs", metavar="N", type=int, help="temperatures of tempering (default: as needed)")
     distributed = "share the work among the processes that srun, mpirun or an indexed job has started"
     group.add_argument("--distributed", action="store_true", help=distributed)
 
@@ -59,7 +66,9 @@ def run(options: argparse.Namespace) -> None:
     model = load_model(options.model)
     dataset = load_rows(options.data, options, model, missing=True)
     method = "exact" if options.exact else "estimate" if options.estimate else "auto"
-    limits = {name: getattr(options, name) for name in ("seconds", "precision", "runs", "seed")}
+    limits = {
+        name: getattr(options, name) for name in ("seconds", "precision", "runs", "temperatures", "steps", "rungs", "seed")
+    }
     found = evaluated(model.rbm, dataset.test, model.base_rate, method, **limits, mesh=mesh)
     baseline = None if model.base_rate is None else likelihood.base_rate_log_likelihood(model.base_rate, dataset.test)
     if mesh is not None and not distributed.is_primary():
@@ -80,6 +89,9 @@ def run(options: argparse.Namespace) -> None:
     print_warnings(found, out)
     compared = "" if baseline is None else f"; independent units reach {baseline:.3f}"
     out.print(f"mean of {count_text(found.rows, dataset.image_shape)}, ln Z = {found.log_partition:.6f}{compared}")
+    counts = " ".join(f"--{name} {value}" for name, value in found.arguments.items() if name != "method")
+    if found.arguments.get("method") == "estimate":
+        out.print(f"the same estimate again: --estimate {counts}")
 
 
 def evaluated(rbm: RBM, rows: np.ndarray, base_rate: Units | None, method: str = "auto", **limits: Any) -> LogLikelihood:

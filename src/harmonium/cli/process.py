@@ -64,20 +64,22 @@ def was_interrupted() -> bool:
 
 
 def open_streams() -> None:
-    """Give a process that was started without standard streams some: output that nobody can read is an error later on.
+    """Prepare the standard streams: an error in writing the output must be known, one in writing a message must not matter.
 
-    Otherwise the next file that is opened would become the standard output. Messages that cannot be written are dropped.
+    A stream that the process was started without is opened on the null device, or else the next file would take its place.
+    Compiled code that writes to the standard output, as Gloo does, writes to the standard error instead.
     """
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
             os.open(os.devnull, os.O_WRONLY if number == 2 else os.O_RDONLY)  # writing to 1 fails, as it should
-    if sys.stdout is None:
-        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
-    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    stream = sys.stderr or open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
-    sys.stderr = _Messages(stream)
+    output = os.dup(1)
+    os.dup2(2, 1)
+    encoding = sys.stdout.encoding if sys.stdout else "utf-8"
+    buffering = 1 if os.isatty(output) else -1
+    sys.stdout = open(output, "w", buffering, encoding=encoding, errors="backslashreplace")  # noqa: SIM115
+    sys.stderr = _Messages(sys.stderr or open(2, "w", encoding="utf-8", closefd=False))  # noqa: SIM115
 
 
 class _Messages:
