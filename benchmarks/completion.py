@@ -74,7 +74,7 @@ def hide(schema: Schema, rows: np.ndarray, how: str, seed: int) -> np.ndarray:
         gone = (np.arange(count) >= first) & (np.arange(count) < first + length)
     hidden = rows.copy()
     for number, column in enumerate(schema.columns):
-        hidden[np.ix_(gone[:, number], range(*schema.places[column.name].indices(rows.shape[1])))] = np.nan
+        hidden[np.ix_(gone[:, number], range(*schema.column_slices[column.name].indices(rows.shape[1])))] = np.nan
     return hidden
 
 
@@ -94,7 +94,7 @@ def _translated(own: Schema, schema: Schema, found: imputation.Imputation) -> tu
     deviation = np.ones_like(mean)
     columns = {column.name: column for column in own.columns}
     for column in schema.columns:
-        mine, theirs = own.places[column.name], schema.places[column.name]
+        mine, theirs = own.column_slices[column.name], schema.column_slices[column.name]
         if column.kind == "real":
             other = columns[column.name]
             mean[:, theirs] = (found.mean[:, mine] * other.scale + other.mean - column.mean) / column.scale
@@ -110,7 +110,7 @@ def _translated(own: Schema, schema: Schema, found: imputation.Imputation) -> tu
 def by_iteration(schema: Schema, hidden: np.ndarray) -> Told:
     begun = time.monotonic()
     # Of one-hot columns the last is left out: it is one minus the others, which no regression on them could go beyond.
-    last = [place.stop - 1 for place in schema.places.values() if place.stop - place.start > 1]
+    last = [place.stop - 1 for place in schema.column_slices.values() if place.stop - place.start > 1]
     kept = np.setdiff1d(np.arange(schema.width), last)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -119,7 +119,7 @@ def by_iteration(schema: Schema, hidden: np.ndarray) -> Told:
         draws = np.stack([drawing.transform(hidden[:, kept]) for _ in range(DRAWS)])
     told = np.zeros((2, *hidden.shape))
     told[0][:, kept], told[1][:, kept] = mean, np.maximum(draws.std(axis=0, ddof=1), LEAST_DEVIATION)
-    for place in schema.places.values():
+    for place in schema.column_slices.values():
         if place.stop - 1 in last:
             told[0][:, place.stop - 1] = 1 - told[0][:, place.start : place.stop - 1].sum(axis=1)
     return Told(*told, time.monotonic() - begun)
@@ -153,7 +153,7 @@ class Scores(NamedTuple):
 def scores(schema: Schema, rows: np.ndarray, hidden: np.ndarray, told: Told) -> Scores:
     told_p, right, discrete, z, real, error = [], [], [], [], [], []
     for column in schema.columns:
-        place = schema.places[column.name]
+        place = schema.column_slices[column.name]
         gone = np.isnan(hidden[:, place.start])
         truth, mean = rows[gone, place], told.mean[gone, place]
         if column.kind == "real":

@@ -54,7 +54,7 @@ def main(updates: int = 2000) -> dict[str, float]:
 
     scored = hm.tabular.log_prob(rbm, schema, known)
     worst = int(np.argmin(scored.rows.value))
-    name = max(scored.surprise, key=lambda name: np.nan_to_num(scored.surprise[name][worst], nan=-np.inf))
+    name = max(scored.surprisal, key=lambda name: np.nan_to_num(scored.surprisal[name][worst], nan=-np.inf))
     print(
         f"\nthe unlikeliest row is {worst + 1}, ln p = {scored.rows.value[worst]:.1f}: "
         f"{name} = {known[name][worst]}, where {scored.expected[name][worst]:.4g} was expected"

@@ -68,7 +68,7 @@ def test_training_keeps_the_schema_and_can_be_repeated(said, trained):
     config = json.loads(Path("run/config.json").read_text())
     assert config["data"]["held_out"].startswith("1 rows without any value left out")
     assert "--as answer=categorical --ignore id" in config["repeat"]
-    assert json.loads(Path("run/schema.json").read_text()) == schema.described()
+    assert json.loads(Path("run/schema.json").read_text()) == schema.description()
     run([*shlex.split(config["repeat"])[1:], "--out", "again"])
     np.testing.assert_array_equal(tabular.load("again")[0].weights, rbm.weights)
 
@@ -222,13 +222,13 @@ def test_reconstructing_and_diagnosing_a_table(said):
     [
         ("train survey.csv --as color=real", "no column 'color'"),
         ("train survey.csv --as age", "write NAME=KIND"),
-        ("train survey.csv --ignore id --as age=odd", "kind 'odd' is unknown"),
+        ("train survey.csv --ignore id --as age=odd", "the kind of column 'age' must be 'binary' or"),
         ("train survey.csv --ignore color", "no column 'color'"),
         ("train survey.csv", "column 'id' has 61 different texts"),
         ("train survey.csv --ignore id --binarize threshold=1", "leave out --binarize"),
         ("train survey.csv --ignore id --visible-units spin", "leave out --visible-units"),
         ("train digits --ignore id", "is for the columns of a .csv or .parquet file"),
-        ("train survey.csv --schema nowhere.toml", "nowhere.toml cannot be read"),
+        ("train survey.csv --schema nowhere.toml", "nowhere.toml: there is no such schema file"),
         ("train survey.csv --ignore id --test new.csv", "--test new.csv: column 'region': 'west'"),
         ("impute run new.csv", "column 'region': 'west' in row 1 is none of its values (east, north, south)"),
         ("impute run lacking.csv", "lacks the column 'sex'"),

@@ -42,7 +42,7 @@ def run(options: argparse.Namespace) -> None:
     elif options.binarize is None and data.needs_schema(options.data):
         dataset = data.load_columns(options.data, *column_choices(options))
         assert dataset.schema is not None
-        result = {"rows": {part: len(getattr(dataset, part)) for part in PARTS}, "schema": dataset.schema.described()}
+        result = {"rows": {part: len(getattr(dataset, part)) for part in PARTS}, "schema": dataset.schema.description()}
         if options.json:
             print_json({"name": dataset.name, "held_out": dataset.held_out} | result)
             return

@@ -36,13 +36,13 @@ def run(options: argparse.Namespace) -> None:
     if row > len(frame):
         raise InputError(f"--row {row}: the table has {len(frame)} rows")
     found = tabular.explain(model.rbm, model.schema, frame, row - 1, average=model.base_rate, seed=options.seed)
-    units = [{**unit._asdict(), "unit": f"h{unit.unit + 1}"} for unit in found.voices[:most_units]]
+    units = [{**unit._asdict(), "unit": f"h{unit.unit + 1}"} for unit in found.contributions[:most_units]]
     if options.json:
         figures = {name: getattr(found, name) for name in ("free_energy", "visible", "average", "filled")}
         print_json({"row": row, **figures, "units": units})
         return
     out = console()
-    total = sum(unit.nats for unit in found.voices)
+    total = sum(unit.nats for unit in found.contributions)
     out.print(
         f"row {row}: -F = {-found.free_energy:.3f} nats = {found.visible:.3f} of the cells by themselves "
         f"{found.average:+.3f} of the hidden units at an average row {total:+.3f} of their contributions to this one"

@@ -135,7 +135,7 @@ def load_rows(location: str, options: argparse.Namespace, model: ModelFile, miss
     rows = model.schema.encode(io.read_frame(location))
     if not missing and np.isnan(rows).any():
         row = np.flatnonzero(np.isnan(rows).any(axis=1))[0]
-        name = next(name for name, place in model.schema.places.items() if np.isnan(rows[row, place]).any())
+        name = next(name for name, place in model.schema.column_slices.items() if np.isnan(rows[row, place]).any())
         remedy = "to fill missing cells first: harmonium impute MODEL TABLE --out FILE"
         raise InputError(f"{location}: column {name!r} has no value in row {row + 1}; {remedy}")
     return data.Dataset(location, rows, rows, rows, "all rows", schema=model.schema)

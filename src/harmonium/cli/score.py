@@ -43,13 +43,13 @@ def run(options: argparse.Namespace) -> None:
             {
                 "column": name,
                 "value": frame.columns[name][row],
-                "surprisal": found.surprise[name][row],
+                "surprisal": found.surprisal[name][row],
                 "expected": found.expected[name][row],
             }
             for name in observed[:most]
         ]
         value, error = float(scores.value[row]), float(scores.error[row])
-        missing = len(found.surprise) - len(observed)
+        missing = len(found.surprisal) - len(observed)
         rows.append({"row": row + 1, "score": value, "standard_error": error, "missing": missing, "cells": cells})
     result: dict[str, Any] = {
         "rows": len(frame),
@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> None:
     }
     if options.out is not None:
         columns = {"score": scores.value, "standard error": scores.error}
-        columns |= {f"surprisal {name}": nats for name, nats in found.surprise.items()}
+        columns |= {f"surprisal {name}": nats for name, nats in found.surprisal.items()}
         result["file"] = write_table(options, columns)
     if options.json:
         print_json(result)

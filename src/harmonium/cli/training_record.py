@@ -50,7 +50,7 @@ def config_of(options: argparse.Namespace, dataset: Dataset, spread: Spread) -> 
             "image_shape": dataset.image_shape,
             "rows": {part: len(getattr(dataset, part)) for part in ("train", "valid", "test")},
             "columns": dataset.train.shape[1],
-            "schema": None if dataset.schema is None else dataset.schema.described(),
+            "schema": None if dataset.schema is None else dataset.schema.description(),
             "sha256": {part: _digest(getattr(dataset, part)) for part in ("train", "valid", "test")},
         },
         "versions": {"python": platform.python_version(), **{package: version(package) for package in packages}},
@@ -109,7 +109,7 @@ def save(rbm: RBM, base_rate: Units, folder: Path, dataset: Dataset, config: dic
         "image_shape": dataset.image_shape,
         "columns": dataset.columns,
         "binarized": dataset.binarized,
-        "schema": None if dataset.schema is None else dataset.schema.described(),
+        "schema": None if dataset.schema is None else dataset.schema.description(),
         "settings": config["settings"],
     }
     io.save(rbm, folder / runs.MODEL, overwrite=True, base_rate=base_rate, notes=plain(notes))

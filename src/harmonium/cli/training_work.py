@@ -185,7 +185,7 @@ def _opened(
             history = checkpoints.history(folder, 0 if run.checkpoint is None else run.checkpoint.step)
         runs.write_json(folder / runs.CONFIG, config)
         if dataset.schema is not None:
-            runs.write_json(folder / runs.SCHEMA, dataset.schema.described())
+            runs.write_json(folder / runs.SCHEMA, dataset.schema.description())
         crew.tell_folder(folder)
         return str(folder)
 

@@ -108,7 +108,7 @@ def parse_json(text: str | bytes, kind: type[T] | Any, what: str, finite: bool =
     return _parse(json.loads, text, kind, what, "JSON", finite)
 
 
-def parse_toml(text: str, kind: type[T] | Any, what: str) -> T:
+def parse_toml(text: str | bytes, kind: type[T] | Any, what: str) -> T:
     """The value of a TOML text; as `parse_json`."""
     return _parse(tomllib.loads, text, kind, what, "TOML", True)
 
@@ -117,7 +117,7 @@ def _parse(read: Callable[[Any], Any], text: str | bytes, kind: Any, what: str, 
     if len(text) > MAX_TEXT_BYTES:
         raise InputError(f"{what} cannot be read as {language}: it is longer than {MAX_TEXT_BYTES:,} bytes")
     try:
-        value = read(text)
+        value = read(text if isinstance(text, str) else text.decode("utf-8-sig"))
     except RecursionError as error:
         raise InputError(f"{what} cannot be read as {language}: it is nested too deeply") from error
     except ValueError as error:  # damaged encodings and numbers of thousands of digits are such too

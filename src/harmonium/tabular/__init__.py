@@ -1,34 +1,30 @@
-"""Tables: what their columns mean, and what a model says of their rows and cells."""
+"""Tables: what their columns mean, and a model's distribution of their rows and cells."""
 
+from harmonium.tabular.explain import Explanation, HiddenContribution, explain
 from harmonium.tabular.functional import (
-    Completed,
-    Explained,
-    HiddenContribution,
-    Scored,
+    TableImputation,
+    TableLogProbs,
     decode,
     encode,
-    explain,
     given_row,
     impute,
     infer,
-    load,
     log_prob,
-    read_by_position,
     sample,
-    schema_of,
-    units_of,
 )
 from harmonium.tabular.inference import read_schema_file
-from harmonium.tabular.schema import SCHEMA, Column, Schema
+from harmonium.tabular.layers import load, read_by_position, schema_of, units_of
+from harmonium.tabular.schema import SCHEMA, Column, ColumnSpec, Schema
 
 __all__ = [
     "SCHEMA",
     "Column",
-    "Completed",
-    "Explained",
+    "ColumnSpec",
+    "Explanation",
     "HiddenContribution",
     "Schema",
-    "Scored",
+    "TableImputation",
+    "TableLogProbs",
     "decode",
     "encode",
     "explain",

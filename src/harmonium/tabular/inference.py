@@ -1,65 +1,63 @@
-"""The schema of a table from its values, and from what the user says of its columns."""
+"""The schema of a table from its values, and from what the caller says of its columns."""
 
 from __future__ import annotations
 
-import json
-import math
-import tomllib
-from collections.abc import Collection, Mapping
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeAlias
 
+import msgspec
 import numpy as np
+from jaxtyping import Float, Shaped
 
-from harmonium.errors import InputError, reason
+from harmonium import _checks
+from harmonium._types import PathLike
+from harmonium.errors import InputError
+from harmonium.io.csv_files import parse_number
 from harmonium.io.frames import Frame, Value, as_numbers, missing, value_text
-from harmonium.tabular.schema import KINDS, Column, Schema
+from harmonium.io.untrusted import checked_path, convert, parse_json, parse_toml, read_file
+from harmonium.tabular.schema import KINDS, Column, ColumnSpec, Schema
 
-Kind: TypeAlias = str | Mapping[str, Any]
+Kind: TypeAlias = str | ColumnSpec | Mapping[str, Any]
 """What a caller says of a column: its kind, or a mapping with `kind`, and `levels` or `mean`, `scale`, `decimals`."""
-MOST_LEVELS = 50
-"""Texts of a column that are taken for categories unasked."""
-MOST_ORDERED, ROWS_A_LEVEL = 10, 4
-"""Whole numbers that are taken for levels unasked: at most so many, and each in so many rows on average."""
-MOST_DECIMALS = 6
+MAX_LEVELS = 50
+"""The most different texts that are categories by default."""
+MAX_ORDERED, ROWS_PER_LEVEL = 10, 4
+"""The most whole numbers that are levels by default, and the rows that each must have on average."""
+MAX_DECIMALS = 6
 
 
-def read_schema_file(path: str | Path) -> tuple[dict[str, Any], list[str]]:
-    """What a schema file says: kinds of columns, and which to leave out, as `infer` takes them.
+class SchemaFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a schema file may hold; that of a run has a version, and a reason for each column that is ignored."""
+
+    columns: dict[str, str | dict[str, Any]] = {}
+    ignore: list[str] | dict[str, str] = []
+    version: int = 1
+
+
+def read_schema_file(path: PathLike) -> tuple[dict[str, ColumnSpec], list[str]]:
+    """The kinds of columns in a schema file, and the columns to leave out, as `infer` takes them.
 
     TOML or JSON: a table `columns` of names with a kind each, or with a table of `kind` and `levels` (or `mean`, `scale`,
     `decimals`), and a list `ignore` of names. The columns that it does not name are typed by their values.
 
     Raises:
-        InputError: there is no such file, it is neither, or it says something else.
+        OSError: there is no such file, or it cannot be read.
+        InputError: it is neither, or holds something else.
     """
-    path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        told = json.loads(text) if path.suffix.lower() == ".json" else tomllib.loads(text)
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {reason(error)}") from error
-    except (ValueError, UnicodeDecodeError) as error:  # both readers' errors are such
-        raise InputError(f"{path} is no {'JSON' if path.suffix.lower() == '.json' else 'TOML'}: {reason(error)}") from error
-    unknown = set(told) - {"columns", "ignore", "version"} if isinstance(told, dict) else {"no table"}
-    if unknown:
-        raise InputError(f"{path}: a schema file has columns and ignore, but this one has {sorted(unknown)[0]!r}")
-    columns, ignore = told.get("columns", {}), told.get("ignore", [])
-    if not isinstance(columns, dict) or not all(isinstance(kind, (str, dict)) for kind in columns.values()):
-        raise InputError(f"{path}: columns must be a table with a kind, or a table with a kind in it, for each name")
-    if not isinstance(ignore, (list, dict)) or not all(isinstance(name, str) for name in ignore):
-        raise InputError(f"{path}: ignore must be a list of names")
-    return columns, list(ignore)
+    path = checked_path(path)
+    parse = parse_json if path.suffix.lower() == ".json" else parse_toml
+    schema: SchemaFile = parse(read_file(path, "schema file"), SchemaFile, str(path))
+    columns = {name: _spec(f"column {name!r} in {path}", kind) for name, kind in schema.columns.items()}
+    return columns, list(schema.ignore)
 
 
 def infer(
     data: Frame,
-    kinds: Mapping[str, Any] | None = None,
+    kinds: Mapping[str, Kind] | None = None,
     ignore: Collection[str] = (),
-    fit_on: np.ndarray | None = None,
+    fit_on: np.ndarray | slice | None = None,
 ) -> Schema:
-    """The schema of a table: what is said of its columns, and for all others what their values look like.
+    """The schema of a table: what the caller says of its columns, and for all others what their values look like.
 
     Two values make a column binary. Texts are categories (unless there are more than 50 of them, or nearly as many as rows),
     and so are the values of a dtype with categories. At most ten different whole numbers are ordered levels, where each has
@@ -67,14 +65,15 @@ def infer(
 
     Args:
         kinds: for some columns the kind, or a dict with `kind`, and `levels` or `mean`, `scale`, `decimals`.
-        ignore: columns to leave out. fit_on: numbers of the rows that give mean and scale; by default all.
+        ignore: columns to leave out. fit_on: indices of the rows that give mean and scale; by default all.
 
     Raises:
         InputError: a name or kind is unknown, a column cannot be of the kind that is asked for or of any, or none is left.
     """
+    kinds = _checks.instance({} if kinds is None else kinds, Mapping, "kinds", "a mapping of names to kinds")
+    _checks.instance(ignore, Collection, "ignore", "a list of names")
     if not len(data):
         raise InputError("the table has no rows")
-    kinds = kinds or {}
     for name in (*kinds, *ignore):
         if name not in data.columns:
             known = ", ".join(map(repr, list(data.columns)[:20]))
@@ -83,117 +82,112 @@ def infer(
     for name, cells in data.columns.items():
         if name in ignored:
             continue
-        told = kinds.get(name)
+        kind = kinds.get(name)
         present = cells[~missing(cells)]
-        if told is None and not len(present):
+        if kind is None and not len(present):
             ignored[name] = "no row has a value"
-        elif told is None and len(set(present.tolist())) == 1:
+        elif kind is None and len(set(present.tolist())) == 1:
             ignored[name] = f"every value is {value_text(present[0])}"
         else:
-            columns.append(_column(name, cells, data.categories.get(name), told, fit_on))
+            columns.append(_column(name, cells, data.categories.get(name), _spec(f"column {name!r}", kind), fit_on))
     if not columns:
         raise InputError("the table has no column with two different values, so there is nothing to learn")
     return Schema(tuple(columns), {name: ignored[name] for name in data.columns if name in ignored})
 
 
-def _column(name: str, cells: np.ndarray, categories: list[Value] | None, told: Any, fit_on: np.ndarray | None) -> Column:
-    told = {"kind": told} if isinstance(told, str) or told is None else dict(told)
-    kind = told.pop("kind", None)
-    if kind is not None and kind not in KINDS:
-        raise InputError(f"column {name!r}: the kind {kind!r} is unknown; use {', '.join(KINDS)}")
-    unknown = set(told) - ({"mean", "scale", "decimals"} if kind == "real" else {"levels"})
-    if unknown:
-        raise InputError(f"column {name!r}: a schema says nothing called {sorted(unknown)[0]!r} of a column of this kind")
+def _spec(what: str, kind: Kind | None) -> ColumnSpec:
+    """What a caller says of a column, checked; `what`: the column in messages."""
+    if isinstance(kind, ColumnSpec):
+        return kind
+    values = {} if kind is None else dict(kind) if isinstance(kind, Mapping) else {"kind": kind}
+    if values.get("kind") is not None:
+        _checks.choice(values["kind"], KINDS, f"the kind of {what}")
+    spec: ColumnSpec = convert({key: _plain(value) for key, value in values.items()}, ColumnSpec, what)
+    for key in ("levels",) if spec.kind == "real" else ("mean", "scale", "decimals"):
+        if getattr(spec, key) is not None:
+            raise InputError(f"{what}: {key!r} is not for a column of this kind")
+    return spec
+
+
+def _plain(value: Any) -> Any:
+    """NumPy's numbers, and lists of them, as Python's own."""
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return [_plain(each) for each in value]
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _column(
+    name: str, cells: np.ndarray, categories: list[Value] | None, spec: ColumnSpec, fit_on: np.ndarray | slice | None
+) -> Column:
+    if spec.kind == "real":
+        return _real(name, as_numbers(cells, name), spec, fit_on)
+    given = categories if spec.levels is None else spec.levels
+    levels = _levels(name, cells) if given is None else tuple(given)
+    if len(set(map(value_text, levels))) != len(levels):
+        raise InputError(f"column {name!r}: a level is given twice")
+    kind = spec.kind or _kind(name, cells, levels, given is not None)
     if kind == "real":
-        return _real(name, as_numbers(cells, name), told, fit_on)
-    levels, numeric = _levels(name, cells, told.get("levels", categories))
-    if kind is None:
-        kind = _kind(name, cells, levels, numeric, "levels" in told or categories is not None)
-        if kind == "real":
-            return _real(name, as_numbers(cells, name), {}, fit_on)
+        return _real(name, as_numbers(cells, name), spec, fit_on)
     if kind == "binary" and len(levels) != 2:
         raise InputError(f"column {name!r} has {len(levels)} different values, but a binary column has two")
     if len(levels) < 2:
         raise InputError(f"column {name!r} has a single value, so there is nothing to learn of it: ignore it")
     column = Column(name, kind, levels)
-    column.encoded(cells)  # the levels that were given must be those of the cells
+    column.encode(cells)  # the levels that were given must be those of the cells
     return column
 
 
-def _levels(name: str, cells: np.ndarray, given: Any) -> tuple[tuple[Value, ...], bool]:
-    """The different values of a column, sorted, or those that are given; and whether they are numbers."""
-    if given is not None:
-        if not isinstance(given, (list, tuple)) or not all(isinstance(level, (str, int, float, bool)) for level in given):
-            raise InputError(f"column {name!r}: levels must be a list of texts or numbers, but are {given!r:.60}")
-        levels = [float(level) if type(level) is int else level for level in given]
-        if len(set(map(value_text, levels))) != len(levels):
-            raise InputError(f"column {name!r}: a level is given twice")
-        return tuple(levels), all(isinstance(level, float) for level in levels)
+def _levels(name: str, cells: np.ndarray) -> tuple[Value, ...]:
+    """The different values of a column, sorted: numbers where all of them are."""
     present = cells[~missing(cells)]
+    if len(present) and isinstance(present[0], bool):
+        return False, True
     try:
-        return tuple(np.unique(as_numbers(present, name)).tolist() if not _truth(present) else (False, True)), not _truth(
-            present
-        )
+        return tuple(np.unique(as_numbers(present, name)).tolist())
     except InputError:
         if present.dtype.kind == "f":  # an infinity
             raise
-        return tuple(sorted(set(present.tolist()))), False
+        return tuple(sorted(set(present.tolist())))
 
 
-def _truth(cells: np.ndarray) -> bool:
-    return cells.dtype.kind == "O" and len(cells) > 0 and isinstance(cells[0], bool)
-
-
-def _kind(name: str, cells: np.ndarray, levels: tuple[Value, ...], numeric: bool, listed: bool) -> str:
+def _kind(name: str, cells: np.ndarray, levels: Sequence[Value], listed: bool) -> str:
     """The kind that the values look like."""
     rows = int((~missing(cells)).sum())
     if len(levels) == 2:
         return "binary"
     if listed:
         return "categorical"
-    if numeric:
-        whole = all(level == round(float(level)) for level in levels)
-        return "ordered" if whole and len(levels) <= min(MOST_ORDERED, rows // ROWS_A_LEVEL) else "real"
-    spelled = [cell for cell in cells if isinstance(cell, str) and _is_number(cell)]
+    if all(isinstance(level, float) for level in levels):
+        integral = all(level == round(float(level)) for level in levels)
+        return "ordered" if integral and len(levels) <= min(MAX_ORDERED, rows // ROWS_PER_LEVEL) else "real"
+    spelled = [cell for cell in cells if isinstance(cell, str) and parse_number(cell) is not None]
     if 2 * len(spelled) > rows:
         try:
             as_numbers(cells, name)  # names the cell that is no number
         except InputError as error:
-            raise InputError(f"{error}; if they are categories, say so (--as {name}=categorical)") from error
-    if len(levels) > MOST_LEVELS or (len(levels) > MOST_ORDERED and 2 * len(levels) > rows):
+            raise InputError(f"{error}; if they are categories, give the column the kind 'categorical'") from error
+    if len(levels) > MAX_LEVELS or (len(levels) > MAX_ORDERED and 2 * len(levels) > rows):
         raise InputError(
-            f"column {name!r} has {len(levels)} different texts in {rows} rows, too many for categories: ignore it "
-            f"(--ignore {name}), or insist (--as {name}=categorical)"
+            f"column {name!r} has {len(levels)} different texts in {rows} rows, too many for categories: ignore it, or give it "
+            "the kind 'categorical'"
         )
     return "categorical"
 
 
-def _is_number(text: str) -> bool:
-    try:
-        return math.isfinite(float(text))
-    except ValueError:
-        return False
+def _real(name: str, values: Float[np.ndarray, " rows"], spec: ColumnSpec, fit_on: np.ndarray | slice | None) -> Column:
+    present = values[slice(None) if fit_on is None else fit_on]
+    present = present[~np.isnan(present)]
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, scale = (float(present.mean()), float(present.std())) if len(present) else (0.0, 1.0)
+    mean, scale = (mean if spec.mean is None else spec.mean), (scale if spec.scale is None else spec.scale)
+    if not (np.isfinite(mean) and np.isfinite(scale)):
+        raise InputError(f"column {name!r}: its values are too large for a mean and a scale: scale them down")
+    if not scale > 0:
+        raise InputError(f"column {name!r}: its scale must be above zero, but is {scale!r}; if all values are equal, ignore it")
+    decimals = _decimals(values[~np.isnan(values)]) if spec.decimals is None else spec.decimals
+    return Column(name, "real", mean=mean, scale=scale, decimals=decimals)
 
 
-def _real(name: str, values: np.ndarray, told: Mapping[str, Any], fit_on: np.ndarray | None) -> Column:
-    some = values if fit_on is None else values[fit_on]
-    some = some[~np.isnan(some)]
-    column = Column(name, "real", decimals=_decimals(values[~np.isnan(values)]))
-    if len(some) and not {"mean", "scale"} <= set(told):
-        column = replace(column, mean=float(some.mean()), scale=float(some.std()))
-    column = replace(column, **told)
-    for what, value in (("mean", column.mean), ("scale", column.scale)):
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-            raise InputError(f"column {name!r}: its {what} must be a finite number, but is {value!r}")
-    if not column.scale > 0:
-        raise InputError(
-            f"column {name!r}: its scale must be above zero, but is {column.scale!r}; if all values are equal, ignore it"
-        )
-    if column.decimals is not None and type(column.decimals) is not int:
-        raise InputError(f"column {name!r}: decimals must be a whole number, but are {column.decimals!r}")
-    return replace(column, mean=float(column.mean), scale=float(column.scale))
-
-
-def _decimals(values: np.ndarray) -> int | None:
+def _decimals(values: Shaped[np.ndarray, " rows"]) -> int | None:
     """The fewest decimals that write all values, None if more than six."""
-    return next((d for d in range(MOST_DECIMALS + 1) if np.array_equal(np.round(values, d), values)), None)
+    return next((d for d in range(MAX_DECIMALS + 1) if np.array_equal(np.round(values, d), values)), None)

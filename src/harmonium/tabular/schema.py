@@ -1,31 +1,52 @@
-"""What the columns of a table mean: their kinds, categories and units, and the way to a machine's columns and back.
+"""What the columns of a table mean: their kinds, categories and units, and the way to a model's columns and back.
 
-A column is binary (two values), categorical or ordered (several), or real. A machine sees a binary column as 0 and 1, a
-categorical or ordered one as one column for each category of which one is 1 (one-hot), and a real one in standard deviations
-from its mean. Ordered columns are one-hot too: a code that used the order in the machine (so many ones for so high a level)
-would have states that stand for no level. A missing cell is NaN in all of its columns.
+A column is binary (two values), categorical or ordered (several), or real. In the model a binary column is 0 and 1, a
+categorical or ordered one has a column for each category of which one is 1 (one-hot), and a real one is in standard deviations
+from its mean. Ordered columns are one-hot too: a code that used the order in the model (as many ones as the level is high)
+would have states that encode no level. A missing cell is NaN in all of its columns.
 
-In the machine the columns are grouped: all binary ones, then categorical and ordered ones, then real ones.
+In the model the columns are grouped: all binary ones, then categorical and ordered ones, then real ones.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, Literal
 
+import msgspec
 import numpy as np
+from jaxtyping import Float, Shaped
 
 from harmonium.errors import InputError
 from harmonium.io.frames import Frame, Value, as_numbers, missing, value_text
+from harmonium.io.untrusted import convert
 
 KINDS = ("binary", "categorical", "ordered", "real")
 GROUPS = (("binary",), ("categorical", "ordered"), ("real",))
 SCHEMA = "schema"
 """Where a model file's notes hold the schema."""
 SPIN = "spin"
-"""A column of -1 and +1 that is the same in the machine: of machines that were trained on no table."""
+"""A column of -1 and +1 that is the same in the model: of models that were trained on no table."""
 VERSION = 1
+
+
+class ColumnSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A column in terms of JSON: of a real one `mean`, `scale` and `decimals`, of others `levels`; see `Column`."""
+
+    kind: Literal["binary", "categorical", "ordered", "real"] | None = None
+    levels: tuple[str | float | bool, ...] | None = None
+    mean: float | None = None
+    scale: Annotated[float, msgspec.Meta(gt=0)] | None = None
+    decimals: Annotated[int, msgspec.Meta(ge=-15, le=15)] | None = None
+
+
+class StoredSchema(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A schema in terms of JSON, as model files and the files `schema.json` of runs hold it."""
+
+    version: int
+    columns: dict[str, ColumnSpec]
+    ignore: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -33,7 +54,7 @@ class Column:
     """One column of a table.
 
     `levels`: the values of a binary, categorical or ordered column, in their order. `mean`, `scale`: of a real one, whose
-    cells are (value - mean) / scale in the machine. `decimals`: to which a real one's values are rounded when they come back,
+    cells are (value - mean) / scale in the model. `decimals`: to which a real one's values are rounded when they come back,
     None where they are not.
     """
 
@@ -46,56 +67,59 @@ class Column:
 
     @property
     def width(self) -> int:
-        """How many columns it has in the machine."""
+        """The number of its columns in the model."""
         return len(self.levels) if self.one_hot else 1
 
     @property
     def one_hot(self) -> bool:
-        """Whether it has one column for each of its levels in the machine."""
+        """Whether it has one column for each of its levels in the model."""
         return self.kind in ("categorical", "ordered")
 
-    def encoded(self, cells: np.ndarray) -> np.ndarray:
-        """Cells `[n]` as the machine's columns `[n, width]`, NaN where missing.
+    @property
+    def numeric(self) -> bool:
+        """Whether its levels are numbers."""
+        return not any(isinstance(level, (str, bool)) for level in self.levels)
+
+    def encode(self, cells: Shaped[np.ndarray, " rows"]) -> Float[np.ndarray, "rows width"]:
+        """Cells as the model's columns, NaN where missing.
 
         Raises:
             InputError: a value that is none of the levels, or no finite number; it is named.
         """
         if self.kind == "real":
             return ((as_numbers(cells, self.name) - self.mean) / self.scale)[:, None]
-        numeric = not any(isinstance(level, (str, bool)) for level in self.levels)
-        values = as_numbers(cells, self.name) if numeric else cells
+        values = as_numbers(cells, self.name) if self.numeric else cells
         absent = missing(values)
-        places = {level if numeric else value_text(level): place for place, level in enumerate(self.levels)}
-        keys = (float(value) if numeric else value_text(value) for value in values[~absent])
-        found = np.array([places.get(key, -1) for key in keys], dtype=np.int64)
-        if (found < 0).any():
-            row = np.flatnonzero(~absent)[np.flatnonzero(found < 0)[0]]
+        indices = {level if self.numeric else value_text(level): index for index, level in enumerate(self.levels)}
+        keys = (float(value) if self.numeric else value_text(value) for value in values[~absent])
+        codes = np.array([indices.get(key, -1) for key in keys], dtype=np.int64)
+        if (codes < 0).any():
+            row = np.flatnonzero(~absent)[np.flatnonzero(codes < 0)[0]]
             known = ", ".join(map(value_text, self.levels[:8])) + (", ..." if len(self.levels) > 8 else "")
             raise InputError(
                 f"column {self.name!r}: {value_text(values[row])!r} in row {row + 1} is none of its values ({known})"
             )
         encoded = np.full((len(values), self.width), np.nan)
         if self.kind == SPIN:
-            found = 2 * found - 1
-        encoded[~absent] = np.eye(self.width)[found] if self.one_hot else found[:, None]
+            codes = 2 * codes - 1
+        encoded[~absent] = np.eye(self.width)[codes] if self.one_hot else codes[:, None]
         return encoded
 
-    def decoded(self, columns: np.ndarray) -> np.ndarray:
-        """The cells `[n]` of the machine's columns `[n, width]`: a float64 column, or objects."""
+    def decode(self, columns: Float[np.ndarray, "rows width"]) -> Shaped[np.ndarray, " rows"]:
+        """The cells of the model's columns: a float64 column, or objects."""
         absent = np.isnan(columns).any(axis=1)
         if self.kind == "real":
             values = self.mean + self.scale * columns[:, 0]
             return values if self.decimals is None else np.round(values, self.decimals) + 0.0  # no -0
-        numeric = not any(isinstance(level, (str, bool)) for level in self.levels)
-        levels = np.empty(len(self.levels), dtype=np.float64 if numeric else object)
+        levels = np.empty(len(self.levels), dtype=np.float64 if self.numeric else object)
         levels[:] = self.levels
         filled = np.where(absent[:, None], 0, columns)
         middle = 0.0 if self.kind == SPIN else 0.5
         cells = levels[np.argmax(filled, axis=1) if self.one_hot else (filled[:, 0] > middle).astype(np.int64)]
-        cells[absent] = np.nan if numeric else None
+        cells[absent] = np.nan if self.numeric else None
         return cells
 
-    def described(self) -> dict[str, Any]:
+    def description(self) -> dict[str, Any]:
         """The column in terms of JSON."""
         if self.kind == "real":
             return {"kind": self.kind, "mean": self.mean, "scale": self.scale, "decimals": self.decimals}
@@ -106,7 +130,7 @@ class Column:
 class Schema:
     """The columns of a table in the table's own order, and those that are left out, each with the reason.
 
-    `in_order`: the machine has them in that order too, not grouped by kind (of machines that were not trained on a table).
+    `in_order`: the model has them in that order too, not grouped by kind (of models that were not trained on a table).
     """
 
     columns: tuple[Column, ...]
@@ -115,35 +139,35 @@ class Schema:
 
     @property
     def grouped(self) -> tuple[tuple[Column, ...], ...]:
-        """The columns in the machine's order: binary, categorical and ordered, real."""
+        """The columns in the model's order: binary, categorical and ordered, real."""
         return tuple(tuple(c for c in self.columns if c.kind in kinds) for kinds in GROUPS)
 
     @property
-    def places(self) -> dict[str, slice]:
-        """Where each column is in the machine, in the machine's order."""
-        found, first = {}, 0
+    def column_slices(self) -> dict[str, slice]:
+        """The model's columns that belong to each column of the table, in the model's order."""
+        slices, first = {}, 0
         for column in self.columns if self.in_order else (c for group in self.grouped for c in group):
-            found[column.name] = slice(first, first + column.width)
+            slices[column.name] = slice(first, first + column.width)
             first += column.width
-        return found
+        return slices
 
     @property
     def width(self) -> int:
-        """How many columns the machine has."""
+        """The number of the model's columns."""
         return sum(column.width for column in self.columns)
 
     @property
     def column_names(self) -> list[str]:
-        """Names of the machine's columns: `age`, `region=north`."""
+        """Names of the model's columns: `age`, `region=north`."""
         by_name = {column.name: column for column in self.columns}
         names = []
-        for name in self.places:
+        for name in self.column_slices:
             levels = by_name[name].levels
             names += [f"{name}={value_text(level)}" for level in levels] if by_name[name].one_hot else [name]
         return names
 
-    def encode(self, data: Frame) -> np.ndarray:
-        """A table as rows for a machine, `[n, V]` in float64, NaN where cells are missing; columns are found by their names.
+    def encode(self, data: Frame) -> Float[np.ndarray, "rows visible"]:
+        """A table as rows of the model in float64, NaN where cells are missing; columns are found by their names.
 
         Raises:
             InputError: a column is missing, the table has no rows, or a value is not one that its column has.
@@ -157,39 +181,41 @@ class Schema:
         if not len(data):
             raise InputError("the table has no rows")
         rows = np.empty((len(data), self.width))
-        by_name = {column.name: column for column in self.columns}
-        for name, place in self.places.items():
-            rows[:, place] = by_name[name].encoded(data.columns[name])
+        slices = self.column_slices
+        for column in self.columns:
+            rows[:, slices[column.name]] = column.encode(data.columns[column.name])
         return rows
 
-    def decode(self, rows: np.ndarray) -> dict[str, np.ndarray]:
-        """Rows of a machine `[n, V]` as the table's columns, in the table's order, categories and units."""
-        places, rows = self.places, np.asarray(rows, dtype=np.float64)
-        return {column.name: column.decoded(rows[:, places[column.name]]) for column in self.columns}
+    def decode(self, rows: Shaped[np.ndarray, "rows visible"]) -> dict[str, Shaped[np.ndarray, " rows"]]:
+        """Rows of the model as the table's columns, in the table's order, categories and units."""
+        slices, rows = self.column_slices, np.asarray(rows, dtype=np.float64)
+        return {column.name: column.decode(rows[:, slices[column.name]]) for column in self.columns}
 
-    def described(self) -> dict[str, Any]:
+    def description(self) -> dict[str, Any]:
         """The schema in terms of JSON, as `from_description` reads it."""
-        columns = {column.name: column.described() for column in self.columns}
+        columns = {column.name: column.description() for column in self.columns}
         return {"version": VERSION, "columns": columns, "ignore": dict(self.ignored)}
 
 
-def from_description(description: Any) -> Schema:
-    """The schema that `Schema.described` wrote.
+def from_description(description: object) -> Schema:
+    """The schema that `Schema.description` wrote.
 
     Raises:
         InputError: it is damaged, or of a later version.
     """
-    try:
-        if description["version"] != VERSION:
-            raise InputError(f"the schema has version {description['version']!r}; this harmonium reads version {VERSION}")
-        columns = []
-        for name, told in description["columns"].items():
-            levels = tuple(float(level) if type(level) is int else level for level in told.get("levels", ()))
-            columns.append(Column(name, **{**told, "levels": levels}))
-            if told["kind"] not in KINDS or (told["kind"] != "real") != bool(levels):
-                raise ValueError
-        return Schema(tuple(columns), dict(description["ignore"]))
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError("the schema is damaged: it does not describe columns") from error
+    version = description.get("version") if isinstance(description, dict) else None
+    if isinstance(version, int) and version != VERSION:
+        raise InputError(f"the schema has version {version}; this harmonium reads version {VERSION}")
+    stored: StoredSchema = convert(description, StoredSchema, "the schema is damaged")
+    if not stored.columns:
+        raise InputError("the schema is damaged: it has no columns")
+    columns = []
+    for name, spec in stored.columns.items():
+        levels = spec.levels or ()
+        count = len({value_text(level) for level in levels})
+        fits = {"binary": count == 2, "real": not levels, None: False}.get(spec.kind, count > 0)
+        if not fits or count != len(levels):
+            raise InputError(f"the schema is damaged: column {name!r} has no kind, or levels that are not of its kind")
+        mean, scale = (0.0 if spec.mean is None else spec.mean), (1.0 if spec.scale is None else spec.scale)
+        columns.append(Column(name, str(spec.kind), levels, mean, scale, spec.decimals))
+    return Schema(tuple(columns), stored.ignore)

@@ -53,7 +53,7 @@ def test_completing_fills_what_is_missing_and_nothing_else(rbm, schema):
     rows = tabular.encode(schema, frame)
     found = hm.impute(rbm, rows)
     for row, column, value, probability, deviation in zip(*done.cells.values(), strict=True):
-        place = schema.places[column]
+        place = schema.column_slices[column]
         if column == "age":
             age = next(c for c in schema.columns if c.name == "age")
             assert value == round(age.mean + age.scale * found.mean[row, place.start])
@@ -72,11 +72,11 @@ def test_scores_and_surprises_are_those_of_the_rows(rbm, schema):
     rows = tabular.encode(schema, SURVEY)
     scored = tabular.log_prob(rbm, schema, SURVEY)
     np.testing.assert_allclose(scored.rows.value, hm.log_prob(rbm, rows).value)
-    assert list(scored.surprise) == ["sex", "region", "age"]
-    assert np.isnan(scored.surprise["sex"][2])
+    assert list(scored.surprisal) == ["sex", "region", "age"]
+    assert np.isnan(scored.surprisal["sex"][2])
     whole = np.flatnonzero(~np.isnan(rows).any(axis=1))
     np.testing.assert_allclose(
-        np.stack(list(scored.surprise.values()), axis=1)[whole], hm.surprisal(rbm, rows[whole]).nats, atol=1e-9
+        np.stack(list(scored.surprisal.values()), axis=1)[whole], hm.surprisal(rbm, rows[whole]).nats, atol=1e-9
     )
 
 
@@ -94,15 +94,15 @@ def test_an_explanation_adds_up_to_the_free_energy(rbm, schema):
     completed = tabular.impute(rbm, schema, SURVEY).table
     v = tabular.encode(schema, completed)[2:3]
     assert found.free_energy == pytest.approx(float(hm.free_energy(rbm, v)[0]))
-    total = found.visible + found.average + sum(voice.nats for voice in found.voices)
+    total = found.visible + found.average + sum(voice.nats for voice in found.contributions)
     assert total == pytest.approx(-found.free_energy)
     average = np.asarray(rbm.visible.mean(np.zeros(rbm.visible.size, np.float32)))
-    for voice in found.voices:
+    for voice in found.contributions:
         assert sum(voice.inputs.values()) == pytest.approx(float((v[0] - average) @ rbm.weights[:, voice.unit]), abs=1e-5)
 
 
 def test_a_model_file_holds_the_schema_and_old_files_have_none(rbm, schema, tmp_path):
-    hm.save(rbm, tmp_path / "new.safetensors", notes={tabular.SCHEMA: schema.described()})
+    hm.save(rbm, tmp_path / "new.safetensors", notes={tabular.SCHEMA: schema.description()})
     assert tabular.load(tmp_path / "new.safetensors")[1] == schema
     hm.save(hm.initialize(np.eye(3), 2), tmp_path / "old.safetensors", notes={"columns": ["a", "b", "c"]})
     old = tabular.load(tmp_path / "old.safetensors")[1]
@@ -145,7 +145,7 @@ def test_bad_input(rbm, schema, tmp_path):
     with pytest.raises(InputError, match="there is no row 40"):
         tabular.explain(rbm, schema, SURVEY, 40)
     with pytest.raises(InputError, match="not one of"):
-        tabular.schema_of(hm.initialize(np.eye(3), 2), {"notes": {tabular.SCHEMA: schema.described()}})
+        tabular.schema_of(hm.initialize(np.eye(3), 2), {"notes": {tabular.SCHEMA: schema.description()}})
     with pytest.raises(InputError, match="no installed library"):
         tabular.sample(rbm, schema, 1, like="nowhere")
     assert from_native(SURVEY).columns["age"].dtype == np.float64

@@ -1,0 +1,96 @@
+"""The visible units of a schema, and the schema of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from harmonium import io
+from harmonium._types import PathLike
+from harmonium.errors import InputError
+from harmonium.io.frames import Frame, as_numbers
+from harmonium.model import RBM
+from harmonium.tabular.schema import SCHEMA, SPIN, Column, Schema, from_description
+from harmonium.units import Binary, Categorical, Gaussian, Mixed, Spin, Units
+
+
+def units_of(schema: Schema) -> Units:
+    """The visible units of a schema's columns, with biases of zero: binary, categorical and Gaussian, mixed where need be."""
+    binary, levels, real = schema.grouped
+    parts: list[Units] = []
+    if binary:
+        parts.append(Binary.zeros(len(binary)))
+    if levels:
+        parts.append(Categorical.zeros(tuple(column.width for column in levels)))
+    if real:
+        parts.append(Gaussian.zeros(len(real)))
+    return parts[0] if len(parts) == 1 else Mixed(tuple(parts))
+
+
+def schema_of(rbm: RBM, description: Mapping[str, Any]) -> Schema:
+    """The schema in a model file's notes; without one, a column for each visible unit, of its own values.
+
+    Without one a categorical unit's column has the numbers of its categories, from 0, and no column is scaled.
+
+    Raises:
+        InputError: the schema is damaged or of another model.
+    """
+    notes = description["notes"]
+    if notes.get(SCHEMA) is not None:
+        schema = from_description(notes[SCHEMA])
+        if not rbm.visible.same_structure(units_of(schema)):
+            raise InputError(f"the schema in the model file is not one of {rbm!r}")
+        return schema
+    columns = _columns_of(rbm.visible)
+    names = notes.get("columns")
+    is_list = isinstance(names, list) and all(isinstance(name, str) for name in names)
+    if not is_list or not len(set(names)) == len(names) == len(columns):
+        names = [f"v{place + 1}" for place in range(len(columns))]
+    return Schema(tuple(replace(column, name=name) for column, name in zip(columns, names, strict=True)), {}, in_order=True)
+
+
+def _columns_of(units: Units) -> list[Column]:
+    """A column without a name for each unit."""
+    if isinstance(units, Mixed):
+        return [column for part in units.parts for column in _columns_of(part)]
+    if isinstance(units, Categorical):
+        return [Column("", "categorical", tuple(map(float, range(count)))) for count in units.levels]
+    column = Column("", "real")
+    if isinstance(units, Binary):
+        column = Column("", "binary", (0.0, 1.0))
+    if isinstance(units, Spin):
+        column = Column("", SPIN, (-1.0, 1.0))
+    return [column] * units.size
+
+
+def load(path: PathLike) -> tuple[RBM, Schema]:
+    """The model and the schema of a model file; raises as `harmonium.load` and `schema_of`."""
+    rbm, _, description = io.load_described(path)
+    return rbm, schema_of(rbm, description)
+
+
+def read_by_position(location: str, rbm: RBM, schema: Schema) -> Frame:
+    """The table in a file for a model that was not trained on one, with the columns of `schema`.
+
+    The file has those columns, by name or in order, or all columns of the model; an array has the model's.
+
+    Raises:
+        OSError: it cannot be read.
+        InputError: it is no table, or its values are outside the units' domain.
+    """
+    if io.is_table_file(location):
+        frame = io.read_frame(location)
+        names = [column.name for column in schema.columns]
+        if set(names) <= set(frame.columns):
+            return frame
+        if len(frame.columns) == len(names):
+            return Frame(dict(zip(names, frame.columns.values(), strict=True)))
+        if len(frame.columns) != rbm.visible.size:
+            return frame  # encoding it says which columns it lacks
+        rows = np.stack([as_numbers(cells, name) for name, cells in frame.columns.items()], axis=1)
+    else:
+        rows = io.read_table(location, missing=True).values
+    return Frame(schema.decode(rbm.visible.check(rows, location, missing=True)))
