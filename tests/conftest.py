@@ -23,7 +23,7 @@ import numpy as np
 import pytest
 
 # The shapes in these packages' signatures are checked at every call.
-jaxtyping.install_import_hook(["harmonium.units", "harmonium.model"], "runtime_types.check")
+jaxtyping.install_import_hook(["harmonium.units", "harmonium.model", "harmonium.exact"], "runtime_types.check")
 
 import harmonium as hm  # noqa: E402
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Self
 
-from beartype import beartype
+from beartype import BeartypeConf, beartype
+
+CONFIGURATION = BeartypeConf(is_pep484_tower=True)  # an int serves where a float is asked for
 
 
 def check(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -18,4 +20,4 @@ def check(function: Callable[..., Any]) -> Callable[..., Any]:
     annotations = getattr(function, "__annotations__", None)
     if annotations:
         function.__annotations__ = {name: object if hint in ("Self", Self) else hint for name, hint in annotations.items()}
-    return beartype(function)
+    return beartype(function, conf=CONFIGURATION)

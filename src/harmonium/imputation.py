@@ -21,10 +21,9 @@ import numpy as np
 from harmonium import _checks, exact, likelihood, model
 from harmonium.errors import InputError
 from harmonium.exact import missing as enumerated
-from harmonium.exact.blocks import MOST_STATES
-from harmonium.exact.values import float64
+from harmonium.exact.enumerate import MAX_STATES
 from harmonium.likelihood import missing as of_rows
-from harmonium.model import RBM
+from harmonium.model import RBM, in_float64
 from harmonium.random import key_of
 from harmonium.samplers.gibbs import guess_missing
 from harmonium.units import Units
@@ -105,7 +104,7 @@ def impute(
     if method not in ("auto", "exact", "gibbs"):
         raise InputError(f"method must be auto, exact or gibbs, but is {method!r}")
     states = rbm.hidden.state_count
-    if method == "exact" and (states is None or states > MOST_STATES):
+    if method == "exact" and (states is None or states > MAX_STATES):
         raise InputError(f"the hidden units of {rbm!r} cannot be enumerated: use gibbs")
     mean, square = rows.copy(), rows**2
     drawn = np.repeat(rows[None], draws, axis=0)
@@ -208,7 +207,7 @@ def _log_mean_exp(x: np.ndarray) -> np.ndarray:
 
 def _by_chains(rbm: RBM, v: np.ndarray, draws: int, chains: int, sweeps: int, key: Any) -> tuple[np.ndarray, ...]:
     rows = max(1, min(len(v), BLOCK_ELEMENTS // (chains * max(rbm.weights.shape))))
-    machine = float64(rbm)
+    machine = in_float64(rbm)
 
     def run(first: int, some: np.ndarray) -> Any:
         return _chains(jax.random.fold_in(key, first), machine, some, jnp.asarray(sweeps), chains=chains)
@@ -245,7 +244,7 @@ def _chains(key: Any, rbm: RBM, v: Any, sweeps: Any, *, chains: int) -> tuple[An
 
 def _conditionals(rbm: RBM, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """-ln p(v_i | v_-i) `[n, units]` and E[v_i | v_-i] `[n, V]` of complete rows."""
-    machine = float64(rbm)
+    machine = in_float64(rbm)
     units = machine.visible
     nats, expected = np.empty((len(v), len(units.boundaries) - 1)), np.empty(v.shape)
     grids = _grids(machine) if any(table is None for table in units.unit_tables) else {}

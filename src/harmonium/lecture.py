@@ -61,7 +61,7 @@ def table(rbm: RBM, temperature: float = 1.0) -> Table:
         hidden = Marginal(exact.all_states(rbm.hidden), grid.sum(axis=0))
         return Table(joint, visible, hidden, complete=True)
     joint = exact.most_probable(rbm, SHOWN_OF_MANY, temperature)
-    cold = exact.tempered(rbm, temperature)
+    cold = exact.at_temperature(rbm, temperature)
     visible = _marginal(cold, np.unique(joint.v, axis=0), joint.log_partition)
     hidden = _marginal(model.transpose(cold), np.unique(joint.h, axis=0), joint.log_partition)
     return Table(joint, visible, hidden, complete=False)
@@ -99,7 +99,7 @@ def chain(rbm: RBM, start: Any, sweeps: int, seed: int = 0, temperature: float =
 
     Reference: A. Vehtari et al., "Rank-normalization, folding, and localization", Bayesian Analysis 16 (2021).
     """
-    cold = exact.tempered(rbm, temperature)
+    cold = exact.at_temperature(rbm, temperature)
     start = rbm.visible.check(start, "start").astype(np.float64)
     sweeps = _checks.integer(sweeps, "sweeps")
     if exact.configurations(rbm) is None:
@@ -166,7 +166,7 @@ def _errors(numbers: np.ndarray, frequency: np.ndarray) -> np.ndarray:
 
 
 def _probabilities(cold: RBM, v: np.ndarray, h: np.ndarray) -> np.ndarray:
-    if exact.forecast(cold) > MOST_SECONDS:
+    if exact.estimate_seconds(cold) > MOST_SECONDS:
         return np.full(len(v), np.nan)
     with jax.enable_x64(True):
         energies = np.asarray(model.energy(cold, v, h))
@@ -201,9 +201,9 @@ class Conditional:
 
 def conditional(rbm: RBM, given: Any, given_is_visible: bool = True, temperature: float = 1.0) -> Conditional:
     """The lecture's other road to the table, from the state `given` of the visible (or hidden) layer."""
-    exact.tempered(rbm, temperature)
+    exact.at_temperature(rbm, temperature)
     forward = rbm if given_is_visible else model.transpose(rbm)
-    cold = exact.tempered(forward, temperature)
+    cold = exact.at_temperature(forward, temperature)
     given = forward.visible.check(given, "v" if given_is_visible else "h").astype(np.float64)
     inputs = given @ np.asarray(cold.weights, dtype=np.float64)
     with jax.enable_x64(True):
@@ -302,9 +302,9 @@ def steps(
     taken = []
     with jax.enable_x64(True):
         init_key, key = jax.random.split(key_of(seed))
-        state = estimator.init(init_key, exact.tempered(rbm, temperature))
+        state = estimator.init(init_key, exact.at_temperature(rbm, temperature))
         for index in range(number):
-            cold = exact.tempered(rbm, temperature)
+            cold = exact.at_temperature(rbm, temperature)
             slope, state, terms = gradient(jax.random.fold_in(key, index), cold, state, rows)
             delta = jax.tree.map(lambda g: np.asarray(g) * (rate / temperature), slope)
             if freeze_biases:
@@ -319,7 +319,7 @@ def steps(
 
 def log_probabilities(rbm: RBM, rows: np.ndarray, temperature: float = 1.0) -> tuple[float, float]:
     """The means over `rows` of ln p(v) and of ln p(v|v), the latter NaN where the hidden layer is too large to sum over."""
-    cold = exact.tempered(rbm, temperature)
+    cold = exact.at_temperature(rbm, temperature)
     return float(exact.log_likelihood(cold, rows).mean()), mean_log_reconstruction(cold, rows)
 
 

@@ -13,7 +13,6 @@ from statistics_of_tests import largest_z, z_limit
 
 import harmonium as hm
 from harmonium import exact, gradients, model
-from harmonium.exact import blocks
 from harmonium.gradients.centering import SMOOTHING
 from harmonium.units import Binary, Spin
 
@@ -64,53 +63,6 @@ def test_exact_gradient_is_the_slope_of_the_exact_log_likelihood(visible, hidden
                 changed[leaf][place] += sign * step
                 moved.append(exact.log_likelihood(jax.tree.unflatten(structure, changed), v).mean())
             assert float(found[place]) == pytest.approx((moved[0] - moved[1]) / (2 * step), abs=1e-7)
-
-
-@each_pair
-def test_log_partition_and_statistics_agree_with_autodiff(visible, hidden):
-    rbm = random_machine(visible, hidden, (3, 4))
-    states = exact.all_states(rbm.visible)
-    log_z, found = exact.log_partition_and_statistics(rbm)
-    expected = jax.grad(lambda r: jax.nn.logsumexp(-model.free_energy(r, states)))(rbm)
-    assert float(log_z) == pytest.approx(exact.log_partition(rbm), abs=1e-12)
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-12), found, expected)
-
-
-def six_of_three(bias):
-    return hm.Categorical(bias, (3,) * 6)
-
-
-HALVED = [
-    (Binary, Binary, (9, 20)),
-    (Binary, Spin, (9, 20)),
-    (Spin, Spin, (9, 20)),
-    (Spin, Binary, (9, 20)),
-    (six_of_three, Spin, (18, 20)),
-]
-
-
-@pytest.mark.parametrize(
-    ("visible", "hidden", "shape"), [HALVED[0], *(pytest.param(*case, marks=pytest.mark.slow) for case in HALVED[1:])]
-)
-def test_statistics_by_halves_agree_with_autodiff(visible, hidden, shape):
-    """Enough states to be summed by halves, and not a multiple of the other layer's groups."""
-    rbm = random_machine(visible, hidden, shape)
-    states = exact.all_states(rbm.visible)
-    expected = jax.grad(lambda r: jax.nn.logsumexp(-model.free_energy(r, states)))(rbm)
-    log_z, found = exact.log_partition_and_statistics(rbm)
-    assert float(log_z) == pytest.approx(exact.log_partition(rbm), abs=1e-12)
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-12), found, expected)
-
-
-def test_halves_give_way_to_the_plain_sum_where_products_would_overflow(monkeypatch):
-    rbm = random_machine(Binary, Binary, (20, 9))
-    beyond = jax.tree.map(lambda leaf: 500 * leaf, rbm)
-    assert float(exact.log_partition_and_statistics(beyond)[0]) == pytest.approx(exact.log_partition(beyond), rel=1e-12)
-    # Where the plain sum gives nothing, only what goes by halves is left.
-    monkeypatch.setattr(blocks, "statistics", lambda rbm: (jnp.nan, jax.tree.map(lambda leaf: jnp.nan * leaf, rbm)))
-    by_halves = jax.jit(exact.log_partition_and_statistics)
-    assert float(by_halves(rbm)[0]) == pytest.approx(exact.log_partition(rbm), abs=1e-12)
-    assert np.isnan(by_halves(beyond)[0])
 
 
 def test_both_terms_of_the_lecture(two_by_two):

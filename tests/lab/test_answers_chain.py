@@ -78,7 +78,7 @@ def test_the_law_is_the_table_s(shape):
 
 @pytest.mark.parametrize("shape", [(2, 4)])
 def test_a_law_is_carried_by_the_sweeps_transition_matrix(shape):
-    rbm = exact.tempered(random_machine(Binary, Binary, shape, seed=4, scale=1.5), 0.7)
+    rbm = exact.at_temperature(random_machine(Binary, Binary, shape, seed=4, scale=1.5), 0.7)
     found, matrix = chain_law.law(rbm), transition(rbm)
     np.testing.assert_allclose(found.probability @ matrix, found.probability, atol=1e-14)
     law = found.after(1, 0)
@@ -92,7 +92,7 @@ def test_a_law_is_carried_by_the_sweeps_transition_matrix(shape):
 @pytest.mark.parametrize("temperature", [0.05, 0.8])
 @pytest.mark.parametrize("sweeps", [1, 7])
 def test_standard_errors_are_those_of_brute_force(shape, temperature, sweeps):
-    rbm = exact.tempered(random_machine(Binary, Binary, shape, seed=4), temperature)
+    rbm = exact.at_temperature(random_machine(Binary, Binary, shape, seed=4), temperature)
     found, matrix = chain_law.law(rbm), transition(rbm)
     p, power = found.probability, np.eye(len(matrix))
     variance = p * (1 - p)
@@ -110,11 +110,11 @@ def test_standard_errors_are_those_of_brute_force(shape, temperature, sweeps):
 
 
 def test_a_chain_that_never_crosses_has_the_error_of_a_single_draw():
-    found = chain_law.law(exact.tempered(machine_of(TWO_MODES), 0.05))
+    found = chain_law.law(exact.at_temperature(machine_of(TWO_MODES), 0.05))
     assert found.relaxation == float("inf")
     lower = found.visible[0]
     assert found.errors(10**6)[1][0] == pytest.approx(np.sqrt(lower * (1 - lower)), rel=1e-3)
-    assert np.isfinite(chain_law.law(exact.tempered(setting((5, 5), scale=7)[0], 0.05)).errors(10**4)[0]).all()
+    assert np.isfinite(chain_law.law(exact.at_temperature(setting((5, 5), scale=7)[0], 0.05)).errors(10**4)[0]).all()
 
 
 @pytest.mark.parametrize("n", [1, 2, 10, 1000])
@@ -166,7 +166,7 @@ def test_distances_are_told_at_the_same_sweeps_however_bundled():
 
 def test_coins_fall_by_the_library_s_conditionals():
     rbm, params = setting((4, 3))
-    cold, answer = exact.tempered(rbm, 0.8), {"chain": {"v": "0000", "h": None, "half": 0}, "counts": None}
+    cold, answer = exact.at_temperature(rbm, 0.8), {"chain": {"v": "0000", "h": None, "half": 0}, "counts": None}
     for number in range(20):
         before = answer["chain"]
         answer = asked("half", **params, seed=5, **before, counts=answer["counts"])
@@ -196,7 +196,7 @@ def test_a_run_tells_the_coins_of_its_last_sweep():
 
 
 def test_one_sweep_keeps_to_the_transition_matrix():
-    rbm = exact.tempered(random_machine(Binary, Binary, (3, 2), seed=1, scale=1.5), 0.8)
+    rbm = exact.at_temperature(random_machine(Binary, Binary, (3, 2), seed=1, scale=1.5), 0.8)
     n = draws_for_counts(32, 0.005)
     for h in (0, 2, 3):
         visits = chain_kernels.run(rbm, np.full(n, h), 17, 1, np.arange(n))[0]
@@ -206,7 +206,7 @@ def test_one_sweep_keeps_to_the_transition_matrix():
 
 @pytest.mark.slow
 def test_exact_draws_stay_exact():
-    rbm = exact.tempered(random_machine(Binary, Binary, (3, 3), seed=1, scale=1.5), 0.8)
+    rbm = exact.at_temperature(random_machine(Binary, Binary, (3, 3), seed=1, scale=1.5), 0.8)
     n = draws_for_counts(64, 0.005)
     _, h = exact.sample_joint(rbm, n, seed=7)
     last = chain_kernels.run(rbm, rbm.hidden.indices(h), 0, 3, np.arange(n))[-1]
@@ -276,7 +276,7 @@ def test_many_chains_become_draws_of_the_table():
     assert counts_agree(np.array(answer["states"]), exact.joint_table(rbm, 0.8).probability) > FALSE_ALARM
     assert answer["now"] < 2 * answer["expected"]
     assert answer["law"] < 1e-6
-    cold = exact.tempered(rbm, 0.8)
+    cold = exact.at_temperature(rbm, 0.8)
     first = np.eye(8).repeat(8, axis=1)[0] * np.tile(np.asarray(lecture.conditional(rbm, [0, 0, 0], True, 0.8).conditional), 8)
     law = first @ np.linalg.matrix_power(transition(cold), 2)
     assert answer["distance"]["law"][1] == pytest.approx(np.abs(law - exact.joint_table(cold).probability).sum() / 2)
@@ -305,7 +305,7 @@ def test_gibbs_never_crosses_between_two_cold_modes_and_tempering_finds_their_we
 
 @pytest.mark.slow
 def test_exact_ladders_stay_exact():
-    rbm = exact.tempered(random_machine(Binary, Binary, (2, 3), seed=1, scale=1.5), 0.5)
+    rbm = exact.at_temperature(random_machine(Binary, Binary, (2, 3), seed=1, scale=1.5), 0.5)
     n, rungs = draws_for_counts(32, 0.005), 4
     at = [exact.sample(hm.at_temperature(rbm, 1 / beta), n, seed=i) for i, beta in enumerate(np.linspace(0, 1, rungs)[1:])]
     zero = np.random.default_rng(0).integers(4, size=n)
@@ -335,7 +335,7 @@ def test_how_a_ladder_s_steps_are_bundled_makes_no_difference():
 
 def test_the_exchange_s_coin_is_tossed_by_the_free_energies_of_the_two_tempered_machines():
     rbm, params = setting((3, 2), scale=1.5)
-    cold, seen = exact.tempered(rbm, 0.8), set()
+    cold, seen = exact.at_temperature(rbm, 0.8), set()
     for seed in range(30):
         answer = asked("temper", **params, seed=seed, start="000", rungs=3, sweeps=1)
         (exchange,) = answer["exchanges"]

@@ -105,7 +105,7 @@ def test_the_way_to_the_rule_ends_at_the_library_s_gradient(shape, temperature):
     v = every_v(shape[0])[-2]
     bits = np.array([list(map(int, v))], dtype=float)
     with jax.enable_x64(True):
-        slope = gradients.exact().gradient(None, exact.tempered(rbm, temperature), (), bits)[0].weights
+        slope = gradients.exact().gradient(None, exact.at_temperature(rbm, temperature), (), bits)[0].weights
     slope = np.asarray(slope) / temperature
     i, j = shape[0] - 1, shape[1] // 2
     answer = ask("rule", machine, temperature, v=v, i=i, j=j, rate=2.0)
@@ -113,7 +113,7 @@ def test_the_way_to_the_rule_ends_at_the_library_s_gradient(shape, temperature):
     assert answer["step"] == pytest.approx(2.0 * slope[i, j], abs=1e-11)
     np.testing.assert_allclose(answer["steps"], 2.0 * slope, atol=1e-11)
     assert answer["nudge"]["slope"] == pytest.approx(slope[i, j], abs=1e-6)
-    log_p = float(exact.log_likelihood(exact.tempered(rbm, temperature), bits[0]))
+    log_p = float(exact.log_likelihood(exact.at_temperature(rbm, temperature), bits[0]))
     assert answer["log_probability"] == pytest.approx(log_p, abs=1e-11)
     assert answer["held"]["log_bottom"] - answer["free"]["log_bottom"] == pytest.approx(log_p, abs=1e-11)
     assert answer["unit"]["term"] == pytest.approx(answer["held"]["term"], abs=1e-14)

@@ -126,7 +126,7 @@ def test_after_a_change_every_number_is_the_library_s(open_page):
     for i, j in np.ndindex(2, 2):
         assert float(text(page, f"steps-{i}-{j}")) == pytest.approx(step[i, j], abs=0.501e-6)
     assert float(text(page, "measured")) == pytest.approx(step[1, 0] / 0.1, abs=1e-6)
-    log_z = exact.log_partition(exact.tempered(changed, 0.8))
+    log_z = exact.log_partition(exact.at_temperature(changed, 0.8))
     assert float(text(page, "sum-free")) == pytest.approx(np.exp(log_z), abs=0.501e-6)
     assert float(text(page, "log-p")) == pytest.approx(np.log(found.marginal), abs=0.501e-6)
 

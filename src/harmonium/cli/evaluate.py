@@ -98,8 +98,8 @@ def evaluated(rbm: RBM, rows: np.ndarray, base_rate: Units | None, method: str =
     """`likelihood.evaluate` under a progress bar, with a forecast if a long enumeration begins."""
     from harmonium import exact, likelihood
 
-    if method == "exact" and likelihood.EXACT_SECONDS < exact.forecast(rbm) < float("inf"):
-        print(f"harmonium: enumerating takes some {exact.forecast(rbm):,.0f} s", file=sys.stderr)
+    if method == "exact" and likelihood.EXACT_SECONDS < exact.estimate_seconds(rbm) < float("inf"):
+        print(f"harmonium: enumerating takes some {exact.estimate_seconds(rbm):,.0f} s", file=sys.stderr)
     with staged_progress() as progress:
         return likelihood.evaluate(rbm, rows, method=method, base_rate=base_rate, progress=progress, **limits)
 

@@ -148,7 +148,7 @@ def _some(rows: np.ndarray, count: int, seed: int) -> np.ndarray:
 
 def _draws(rbm: RBM, count: int, sweeps: int, seed: int) -> tuple[np.ndarray, str]:
     """Rows that the machine draws, and how, in words."""
-    if exact.forecast(rbm) <= EXACT_SECONDS:
+    if exact.estimate_seconds(rbm) <= EXACT_SECONDS:
         return exact.sample(rbm, count, seed), "by enumeration"
     v = _gibbs_ends(key_of(seed), single(rbm), count=count, sweeps=sweeps)
     return np.asarray(v), f"by Gibbs chains of {sweeps:,} sweeps from noise"

@@ -17,8 +17,7 @@ import numpy as np
 
 from harmonium import model
 from harmonium.diagnostics.common import Verdict
-from harmonium.exact.values import float64
-from harmonium.model import RBM
+from harmonium.model import RBM, in_float64
 
 CERTAIN = 3.0
 """Standard errors above zero, and"""
@@ -68,7 +67,7 @@ def free_energy_gap(rbm: RBM, train: Any, held_out: Any) -> FreeEnergyGap:
 
 
 def _free_energies(rbm: RBM, rows: np.ndarray) -> np.ndarray:
-    rbm = float64(rbm)
+    rbm = in_float64(rbm)
     with jax.enable_x64(True):
         blocks = (rows[i : i + BLOCK_ROWS].astype(np.float64) for i in range(0, len(rows), BLOCK_ROWS))
         return np.concatenate([np.asarray(_free_energy(rbm, block)) for block in blocks])

@@ -1,27 +1,28 @@
-"""Enumeration: the machine's distribution with nothing estimated. The oracle of all tests."""
+"""Enumeration: the model's distribution with nothing estimated. The oracle of all tests."""
 
-from harmonium.exact.blocks import enumerable_states
-from harmonium.exact.halves import log_partition_and_statistics
-from harmonium.exact.tables import JointTable, all_states, configurations, joint_table, most_probable
-from harmonium.exact.values import (
+from harmonium.exact.distribution import (
     Moments,
-    forecast,
+    at_temperature,
+    estimate_seconds,
     log_likelihood,
     log_partition,
     log_reconstruction,
     moments,
     sample,
     sample_joint,
-    tempered,
 )
+from harmonium.exact.enumerate import enumerable_states
+from harmonium.exact.factorized import log_partition_and_statistics
+from harmonium.exact.tables import JointTable, all_states, configurations, joint_table, most_probable
 
 __all__ = [
     "JointTable",
     "Moments",
     "all_states",
+    "at_temperature",
     "configurations",
     "enumerable_states",
-    "forecast",
+    "estimate_seconds",
     "joint_table",
     "log_likelihood",
     "log_partition",
@@ -31,5 +32,4 @@ __all__ = [
     "most_probable",
     "sample",
     "sample_joint",
-    "tempered",
 ]

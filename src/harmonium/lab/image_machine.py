@@ -143,7 +143,7 @@ class ImageMachine:
     @cached_property
     def log_partition(self) -> float | None:
         """ln Z, exact; None where it would take long."""
-        return hm.exact.log_partition(self.rbm) if hm.exact.forecast(self.rbm) <= EXACT_SECONDS else None
+        return hm.exact.log_partition(self.rbm) if hm.exact.estimate_seconds(self.rbm) <= EXACT_SECONDS else None
 
     @cached_property
     def reference(self) -> dict[str, np.ndarray]:

@@ -115,7 +115,7 @@ class Worker:
 
         metrics = {name: float(value) for name, value in state.metrics.items()}
         now = time.monotonic()
-        if exact.forecast(state.rbm) > MONITOR_SECONDS and now - self.pseudo_at >= PSEUDO_SECONDS:
+        if exact.estimate_seconds(state.rbm) > MONITOR_SECONDS and now - self.pseudo_at >= PSEUDO_SECONDS:
             self.pseudo_at = now
             valid = rows["valid"]
             for name, part in (("train", rows["train"][: len(valid)]), ("valid", valid)):

@@ -159,7 +159,7 @@ def evaluate_with(result: LogLikelihood, rbm: RBM, data: ArrayLike) -> LogLikeli
 
 def can_be_exact(rbm: RBM) -> bool:
     """Whether enumerating ln Z is expected to take at most some ten seconds."""
-    return exact.forecast(rbm) <= EXACT_SECONDS
+    return exact.estimate_seconds(rbm) <= EXACT_SECONDS
 
 
 def _exact_method(rbm: RBM) -> str:

@@ -60,7 +60,7 @@ def log_weights(
     *,
     runs: int = RUNS,
     temperatures: int = TEMPERATURES,
-    max_terms: int = enumerated.MOST_TERMS,
+    max_terms: int = enumerated.MAX_TERMS,
 ) -> LogWeights:
     """ln p(v_o) + ln Z of each row, NaN where cells are missing: -F(v) of complete rows.
 
@@ -77,7 +77,7 @@ def log_weights(
     method = "exact"
     if holes.any():
         rows = v[holes]
-        if enumerated.is_cheap(rbm, len(rows), most_terms=max_terms):
+        if enumerated.is_cheap(rbm, len(rows), max_terms=max_terms):
             value[holes] = enumerated.observed(rbm, rows).log_weight
         else:
             value[holes], error[holes] = _anneal(to_float64(rbm), rows, seed, runs, temperatures)

@@ -15,9 +15,8 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
-from harmonium.exact.values import float64
 from harmonium.gradients import discriminative
-from harmonium.model import RBM
+from harmonium.model import RBM, in_float64
 from harmonium.sklearn import batched, fitting
 from harmonium.sklearn.estimator import RBMEstimator
 
@@ -137,7 +136,7 @@ class RBMClassifier(ClassifierMixin, RBMEstimator):
                 fewest, self.rbm_ = errors, state.rbm
             if self.verbose:
                 self._tell(state.metrics | ({} if held_out is None else {"held_out_error": float(errors)}))
-        self.rbm_ = float64(self.rbm_)
+        self.rbm_ = in_float64(self.rbm_)
 
     def _most_probable(self, rbm: RBM, v: Any) -> np.ndarray:
         return np.asarray(batched.apply(batched.log_probabilities, rbm, v, len(self.classes_)).argmax(axis=1))

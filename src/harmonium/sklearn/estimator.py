@@ -13,10 +13,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from harmonium import exact
 from harmonium.errors import InputError
-from harmonium.exact.values import float64
 from harmonium.likelihood.evaluation import can_be_exact
 from harmonium.likelihood.running import RunningEstimate
-from harmonium.model import RBM
+from harmonium.model import RBM, in_float64
 from harmonium.sklearn import batched, fitting
 from harmonium.sklearn.columns import Columns, columns_of, is_table
 from harmonium.training import TrainConfig
@@ -157,7 +156,7 @@ class RBMEstimator(BaseEstimator):
         for state in fitting.states(rbm, v, config, fitting.seed_from(random), valid=held_out, measure=measure):
             if self.verbose:
                 self._tell(state.metrics)
-        self.rbm_, self._chains = float64(state.rbm), state.estimator
+        self.rbm_, self._chains = in_float64(state.rbm), state.estimator
 
     def _config(self, rows: int, rbm: RBM, gradient: str | None = None, early_stopping: float = 0.0) -> TrainConfig:
         return fitting.configure(

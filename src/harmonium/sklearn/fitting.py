@@ -14,10 +14,9 @@ from numpy.typing import ArrayLike
 
 from harmonium import model
 from harmonium.errors import InputError
-from harmonium.exact.values import float64
 from harmonium.gradients import Estimator
 from harmonium.io.streams import Streamed, is_sparse
-from harmonium.model import RBM
+from harmonium.model import RBM, in_float64
 from harmonium.random import key_of
 from harmonium.training import TrainConfig, TrainState, train
 from harmonium.training.config import Settings
@@ -78,7 +77,7 @@ def one_update(rbm: RBM, rows: Any, config: TrainConfig, chains: Any, seed: int)
     state = _initial(init_key, rbm, estimator) if chains is None else chains
     v = dense(rows).astype(np.float32)
     moved, state = _update(key, rbm, state, v, np.float32(config.learning_rate), np.float32(config.l1), estimator)
-    return float64(moved), jax.tree.map(np.asarray, state)
+    return in_float64(moved), jax.tree.map(np.asarray, state)
 
 
 @partial(jax.jit, static_argnums=2)

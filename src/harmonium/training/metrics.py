@@ -64,7 +64,7 @@ class Metrics:
         self._compared = _spaced(rows, most if self._held_out is None else len(self._held_out))
         self._variance = float(np.var(rbm.visible.fill_missing(self._compared), axis=0, dtype=np.float64).sum())
         self._spent, self._compiled = 0.0, False
-        self._exact = enabled and exact.forecast(rbm) <= exact_seconds
+        self._exact = enabled and exact.estimate_seconds(rbm) <= exact_seconds
         self._estimate = self._estimator_of(rbm) if enabled and estimates and not self._exact else None
         self._estimated = False
 

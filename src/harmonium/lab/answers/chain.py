@@ -186,7 +186,7 @@ ANSWERS: dict[str, Callable[[Ask], dict[str, Any]]] = {
 
 def _cold(ask: Ask) -> tuple[RBM, int, int]:
     """The machine at its temperature, and the sizes of its layers."""
-    cold = exact.tempered(ask.machine(), ask.temperature())
+    cold = exact.at_temperature(ask.machine(), ask.temperature())
     return cold, *cold.weights.shape
 
 

@@ -1,0 +1,270 @@
+"""The model's distribution with nothing estimated: ln Z, moments, likelihoods, reconstructions, independent samples.
+
+Every function checks its input and computes in float64 whatever the model's own precision.
+
+Reference: R. Salakhutdinov and I. Murray, "On the quantitative analysis of deep belief networks", ICML 2008, section 4
+(enumerating the smaller layer).
+"""
+
+from __future__ import annotations
+
+from functools import partial, reduce
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float, Int
+
+from harmonium import _checks, model
+from harmonium._numerics import float64, log_sum_exp
+from harmonium._types import Array, ArrayLike, Key, Progress, Result
+from harmonium.errors import InputError
+from harmonium.exact import enumerate as plain
+from harmonium.exact import host
+from harmonium.exact.enumerate import block_length, count_of, enumerable_states, smaller_first
+from harmonium.exact.host import Blocks
+from harmonium.model import RBM, in_float64
+
+NEGLIGIBLE = 1e-16
+"""The total probability of the states that `moments` may leave out."""
+MAX_BLOCK_ELEMENTS = 1 << 24
+"""Rows x columns whose free energies are computed at once: 128 MiB."""
+
+
+class Moments(NamedTuple):
+    """Expectations under the joint distribution: `v [V]`, `h [H]` and `vh [V, H]` = <v h^T>."""
+
+    v: np.ndarray
+    h: np.ndarray
+    vh: np.ndarray
+
+
+def at_temperature(rbm: RBM, temperature: float) -> RBM:
+    """The RBM whose distribution is that of `rbm` at `temperature`: parameters divided by it, in float64 on the host.
+
+    Raises:
+        InputError: the temperature is not a positive number, or so extreme that the model's energies overflow or vanish.
+    """
+    temperature = _checks.positive(temperature, "temperature")
+    rbm = in_float64(rbm)
+    with np.errstate(over="ignore"):
+        cold = model.at_temperature(rbm, temperature)
+    try:
+        return model.validate(cold)
+    except InputError as error:
+        raise InputError(
+            f"temperature {temperature!r} is too extreme: parameters divided by it have no distribution: {error}"
+        ) from error
+
+
+def estimate_seconds(rbm: RBM) -> float:
+    """About how many seconds `log_partition` takes, compilation aside, on two cores of 2026; infinite where it refuses.
+
+    Fitted to models of 2^13 to 2^25 states whose wider layer has 20 to 3000 columns, between an idle and a busy processor.
+    """
+    states = enumerable_states(model.validate(rbm))
+    if states is None or states > plain.MAX_STATES:
+        return float("inf")
+    columns = max(rbm.weights.shape)
+    is_factorized = host.split_into_blocks(smaller_first(in_float64(rbm))).is_factorized
+    return 1e-3 + states * (8e-9 + 7e-11 * columns if is_factorized else 7e-9 * columns)
+
+
+def log_partition(rbm: RBM, progress: Progress | None = None) -> float:
+    """ln Z = ln sum_{v,h} exp(-E(v, h)), in nats, by enumerating the smaller layer in float64.
+
+    Args:
+        progress: called with the fraction of the work that is done, many times a second, from the calling thread; what it
+            raises stops the work, as Ctrl-C does.
+
+    Raises:
+        InputError: the model is malformed, or neither layer can be enumerated.
+    """
+    return float(log_sum_exp(host.split_into_blocks(smaller_first(in_float64(rbm))).log_sums(progress)))
+
+
+# ---- moments
+
+
+def moments(rbm: RBM) -> Moments:
+    """<v>, <h> and <v h^T> under the joint distribution: the negative term of the gradient.
+
+    Raises:
+        InputError: the model is malformed, or neither layer can be enumerated.
+    """
+    rbm = in_float64(rbm)
+    enumerated = smaller_first(rbm)
+    blocks = host.split_into_blocks(enumerated)
+    if blocks.is_factorized:
+        v, h, vh = _moments_of_probable_states(enumerated, blocks)
+    else:
+        with float64():
+            v, h, vh = (np.asarray(part) for part in _moments(enumerated))
+    return Moments(v, h, vh) if enumerated is rbm else Moments(h, v, vh.T)
+
+
+def _moments_of_probable_states(rbm: RBM, blocks: Blocks) -> Any:
+    """The moments from the states that are not negligible: the factorized engine finds those at a small part of the cost."""
+    log_sums = blocks.log_sums()
+    log_z = log_sum_exp(log_sums)
+    least = NEGLIGIBLE / count_of(rbm.visible)
+    probable = np.flatnonzero(log_sums - log_z > np.log(least))
+
+    def of_block(index: int) -> Any:
+        p = np.exp(blocks.log_weights(probable[index]) - log_z)
+        negligible = p <= least
+        order = np.argsort(negligible, kind="stable")
+        indices = probable[index] * blocks.length + order
+        return _moments_of(rbm, indices, p[order], np.count_nonzero(~negligible), block_length(rbm))
+
+    return reduce(partial(jax.tree.map, np.add), host.run(of_block, len(probable)))
+
+
+@jax.jit
+def _moments(rbm: RBM) -> tuple[Any, Any, Any]:
+    return plain.fold(rbm, _no_moments(rbm), partial(_add_moments, rbm))[1]
+
+
+@partial(jax.jit, static_argnames="length")
+def _moments_of(
+    rbm: RBM, indices: Int[Array, " n"], p: Float[Array, " n"], used: int | Int[Array, ""], length: int
+) -> tuple[Any, Any, Any]:
+    """The sums over the first `used` of the states `indices`, `length` at a time, with probabilities `p`."""
+    indices, p = (jnp.pad(a, (0, -len(a) % length)) for a in (indices, p))
+
+    def body(part: Any, sums: Any) -> Any:
+        here, weights = (jax.lax.dynamic_slice_in_dim(a, part * length, length) for a in (indices, p))
+        x = plain.states(rbm, here)
+        return _add_moments(rbm, sums, weights, x, model.hidden_inputs(rbm, x), 1)
+
+    return jax.lax.fori_loop(0, -(-used // length), body, _no_moments(rbm))
+
+
+def _add_moments(rbm: RBM, sums: Any, p: Any, x: Any, inputs: Any, scale: Any) -> Any:
+    mean = rbm.hidden.mean(inputs)
+    return jax.tree.map(lambda old, new: old * scale + new, sums, (p @ x, p @ mean, (x * p[:, None]).T @ mean))
+
+
+def _no_moments(rbm: RBM) -> Any:
+    return (*(jnp.zeros(n, rbm.weights.dtype) for n in rbm.weights.shape), jnp.zeros_like(rbm.weights))
+
+
+# ---- probabilities of rows
+
+
+def log_likelihood(
+    rbm: RBM, v: ArrayLike, log_z: float | None = None, expected: bool = False
+) -> Float[np.ndarray, "*batch"] | np.float64:
+    """ln p(v) = -F(v) - ln Z for each row, `[..., V] -> [...]`, in nats.
+
+    Args:
+        v: `[..., V]`. log_z: `log_partition(rbm)` if at hand. expected: v may hold expected values of the units, such as
+            probabilities of binary ones. Since -F is convex in v, the result for such a row is a lower bound of the mean over
+            rows drawn with those expectations.
+
+    Raises:
+        InputError: v is outside the units' domain, or the model cannot be enumerated.
+    """
+    rbm = in_float64(rbm)
+    v = rbm.visible.check(v, "v", expected=expected).astype(np.float64)
+    if log_z is None:
+        log_z = log_partition(rbm)
+    flat = v.reshape(-1, v.shape[-1])
+    rows = max(1, MAX_BLOCK_ELEMENTS // max(rbm.weights.shape))
+    with float64():
+        parts = [np.asarray(_free_energy(rbm, flat[i : i + rows])) for i in range(0, max(1, len(flat)), rows)]
+    return -np.concatenate(parts).reshape(v.shape[:-1]) - log_z
+
+
+@jax.jit
+def _free_energy(rbm: RBM, v: Float[Array, "n V"]) -> Float[Result, " n"]:
+    return model.free_energy(rbm, v)
+
+
+def log_reconstruction(rbm: RBM, v: ArrayLike, reconstructed: ArrayLike | None = None) -> Float[np.ndarray, " n"]:
+    """ln p(v' | v) = ln sum_h p(v' | h) p(h | v) for each row: the lecture's aim is to raise it for v' = v.
+
+    Args:
+        v: `[n, V]`. reconstructed: v' `[n, V]`; v itself by default.
+
+    Raises:
+        InputError: v is outside the domain, or the hidden layer cannot be enumerated.
+    """
+    rbm = in_float64(rbm)
+    v = rbm.visible.check(v, "v").astype(np.float64)
+    target = v if reconstructed is None else rbm.visible.check(reconstructed, "reconstructed").astype(np.float64)
+    if v.ndim != 2 or v.shape != target.shape:
+        raise InputError(f"v and reconstructed must have one shape [n, V], but have {v.shape} and {target.shape}")
+    states = rbm.hidden.state_count
+    if states is None or states > plain.MAX_STATES:
+        raise InputError(f"{rbm!r} has too many hidden states for the probability of a reconstruction to be summed")
+    length = block_length(model.transpose(rbm))
+    rows = max(1, plain.BLOCK_ELEMENTS // (length * max(rbm.weights.shape)))
+    with float64():
+        parts = [_log_reconstruction(rbm, v[i : i + rows], target[i : i + rows], length) for i in range(0, len(v), rows)]
+        return np.concatenate([np.asarray(part) for part in parts])
+
+
+@partial(jax.jit, static_argnames="length")
+def _log_reconstruction(
+    rbm: RBM, v: Float[Array, "n V"], reconstructed: Float[Array, "n V"], length: int
+) -> Float[Result, " n"]:
+    """ln sum_h p(reconstructed | h) p(h | v), block by block of h; all rows of v at once."""
+    count = count_of(rbm.hidden)
+    inputs = model.hidden_inputs(rbm, v)
+
+    def body(index: Any, carry: Any) -> Any:
+        indices = index * length + jnp.arange(length)
+        h = rbm.hidden.states(indices)
+        up = rbm.hidden.log_probability(h[None], inputs[:, None])
+        down = rbm.visible.log_probability(reconstructed[:, None], model.visible_inputs(rbm, h)[None])
+        terms = jnp.where(indices < count, up + down, -jnp.inf)
+        return jnp.logaddexp(carry, jax.nn.logsumexp(terms, axis=1))
+
+    blocks = jnp.asarray(-(-count // length))
+    return jax.lax.fori_loop(jnp.zeros_like(blocks), blocks, body, jnp.full(len(v), -jnp.inf, v.dtype))
+
+
+# ---- samples
+
+
+def sample(rbm: RBM, n: int, seed: int = 0) -> Float[np.ndarray, "n V"]:
+    """`n` independent samples of v from p(v), with no Markov chain.
+
+    Raises:
+        InputError: the model cannot be enumerated, or n is not positive.
+    """
+    return sample_joint(rbm, n, seed)[0]
+
+
+def sample_joint(rbm: RBM, n: int, seed: int = 0) -> tuple[Float[np.ndarray, "n V"], Float[np.ndarray, "n H"]]:
+    """`n` independent samples of (v, h) from p(v, h); see `sample`."""
+    rbm = in_float64(rbm)
+    n = _checks.integer(n, "n")
+    enumerated = smaller_first(rbm)
+    random = np.random.default_rng(_checks.seed(seed))
+    with float64():
+        # A block by its part of Z, then a state inside the block: there is never an array of all states.
+        blocks = host.split_into_blocks(enumerated)
+        block_of = np.sort(random.choice(blocks.count, size=n, p=_probabilities(blocks.log_sums())))
+        indices = np.empty(n, dtype=np.int64)
+        for block in np.unique(block_of):
+            inside = _probabilities(blocks.log_weights(block))
+            here = block_of == block
+            indices[here] = block * blocks.length + random.choice(blocks.length, size=int(here.sum()), p=inside)
+        random.shuffle(indices)
+        x = enumerated.visible.states(jnp.asarray(indices))
+        y = _sample_hidden(enumerated, jax.random.key(int(random.integers(2**63))), x)
+        pair = np.asarray(x), np.asarray(y)
+    return pair if enumerated is rbm else pair[::-1]
+
+
+@jax.jit
+def _sample_hidden(rbm: RBM, key: Key, v: Float[Array, "n V"]) -> Float[Result, "n H"]:
+    return rbm.hidden.sample(key, model.hidden_inputs(rbm, v))
+
+
+def _probabilities(log_weights: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+    weights = np.exp(log_weights - log_weights.max())
+    return weights / weights.sum()

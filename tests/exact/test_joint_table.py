@@ -1,0 +1,68 @@
+"""Configurations one by one: the joint table and the most probable rows."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from conftest import LECTURE, random_machine
+from kinds import machine_of
+
+import harmonium as hm
+from harmonium import exact
+from harmonium.exact import tables
+from harmonium.units import Binary, Spin
+
+
+def test_the_lecture_table(two_by_two):
+    table = exact.joint_table(two_by_two)
+    np.testing.assert_allclose(table.energy, LECTURE["energies"], atol=1e-9)
+    np.testing.assert_allclose(table.boltzmann_factor, LECTURE["boltzmann_factors"], atol=1e-9)
+    np.testing.assert_allclose(table.probability, LECTURE["joint_probabilities"], atol=1e-9)
+    assert math.exp(table.log_partition) == pytest.approx(LECTURE["partition_function"], abs=1e-9)
+    assert math.exp(exact.log_likelihood(two_by_two, [0, 1])) == pytest.approx(LECTURE["p_target"], abs=1e-9)
+
+
+@pytest.mark.parametrize(("visible", "hidden"), [("ragged", "binary"), ("mixed, listed", "ragged"), ("spin", "mixed, listed")])
+def test_the_most_probable_configurations_of_units_of_several_states(visible, hidden):
+    rbm = machine_of(visible, hidden, seed=3, scale=1.5)
+    table = exact.joint_table(rbm)
+    best = np.argsort(-table.probability, kind="stable")[:7]
+    found = exact.most_probable(rbm, 7)
+    np.testing.assert_allclose(found.probability, table.probability[best], rtol=1e-10)
+    np.testing.assert_array_equal(found.v, table.v[best])
+    np.testing.assert_array_equal(found.h, table.h[best])
+    assert len(exact.most_probable(rbm, 10_000).probability) == table.configurations
+
+
+def test_no_table_of_a_continuum():
+    for call in (exact.joint_table, lambda rbm: exact.most_probable(rbm, 3)):
+        with pytest.raises(hm.InputError, match="continuum"):
+            call(machine_of("binary", "gaussian"))
+    with pytest.raises(hm.InputError, match="infinitely many states"):
+        exact.log_partition(machine_of("gaussian", "relu"))
+
+
+@pytest.mark.parametrize("shape", [(3, 6), (6, 3)])
+@pytest.mark.parametrize("rows", [1, 7, 100])
+@pytest.mark.slow_except("7-")
+def test_most_probable_rows_are_the_head_of_the_sorted_table(shape, rows):
+    rbm = random_machine(Binary, Spin, shape, seed=11)
+    for temperature in (1.0, 2.5):
+        best = exact.most_probable(rbm, rows, temperature)
+        table = exact.joint_table(rbm, temperature)
+        np.testing.assert_allclose(best.probability, np.sort(table.probability)[::-1][:rows], atol=1e-14)
+        np.testing.assert_allclose(best.energy, hm.energy(rbm, best.v, best.h), atol=1e-12)
+        assert len({(tuple(v), tuple(h)) for v, h in zip(best.v, best.h, strict=True)}) == rows
+
+
+def test_best_choices_of_states_with_more_than_two_each():
+    scores = np.random.default_rng(0).standard_normal((4, 3))
+    every = sorted(
+        (-sum(scores[u, d] for u, d in enumerate(digits)), digits) for digits in itertools.product(range(3), repeat=4)
+    )
+    found = tables._best_digits(scores, 50)
+    assert [digits for _, digits in found] == [digits for _, digits in every[:50]]
+    np.testing.assert_allclose([loss for loss, _ in found], [loss - every[0][0] for loss, _ in every[:50]], atol=1e-12)
