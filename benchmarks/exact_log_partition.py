@@ -1,4 +1,4 @@
-"""Exact ln Z: products against the plain softplus sum on 784x20, and products alone on 784x25. About a minute:
+"""Exact ln Z: the factorized engine against the plain one on 784x20, and alone on 784x25. About a minute:
 
     python benchmarks/exact_log_partition.py [repetitions]
 
@@ -22,7 +22,7 @@ import jax
 import numpy as np
 
 import harmonium as hm
-from harmonium.exact import products
+from harmonium.exact import factorized
 
 LARGE = """
 import sys, time
@@ -50,12 +50,12 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def by_the_plain_sum(rbm: hm.RBM) -> float:
-    fewest = products.FEWEST_STATES
-    products.FEWEST_STATES = 1 << 62  # then products serve no machine
+    fewest = factorized.MIN_HOST_STATES
+    factorized.MIN_HOST_STATES = 1 << 62  # then the factorized engine serves no model
     try:
         return hm.exact.log_partition(rbm)
     finally:
-        products.FEWEST_STATES = fewest
+        factorized.MIN_HOST_STATES = fewest
 
 
 def processor() -> str:
@@ -70,17 +70,17 @@ def main(repetitions: int) -> None:
     print(f"{datetime.date.today()}, {processor()}, {cores} cores, {load}, {jax.default_backend()}, jax {jax.__version__}\n")
     rbm = machine(20)
     difference = hm.exact.log_partition(rbm) - by_the_plain_sum(rbm)
-    print(f"784x20: ln Z by products less that by the plain sum: {difference:.1e} nats")
+    print(f"784x20: ln Z by the factorized engine less that by the plain one: {difference:.1e} nats")
     ratios = []
     for _ in range(repetitions):
         fast, plain = seconds(lambda: hm.exact.log_partition(rbm)), seconds(lambda: by_the_plain_sum(rbm))
         ratios.append(plain / fast)
-        print(f"784x20: products {fast:7.3f} s   plain {plain:7.3f} s   ratio {ratios[-1]:6.1f}", flush=True)
+        print(f"784x20: factorized {fast:7.3f} s   plain {plain:7.3f} s   ratio {ratios[-1]:6.1f}", flush=True)
     print(f"784x20: median ratio {statistics.median(ratios):.1f}")
     for _ in range(repetitions):
         command = [sys.executable, "-c", LARGE, str(Path(__file__).parent)]
         first, again, peak = map(float, subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
-        print(f"784x25: products {again:7.3f} s   with compilation {first:.3f} s   peak memory {peak:.0f} MiB", flush=True)
+        print(f"784x25: factorized {again:7.3f} s   with compilation {first:.3f} s   peak memory {peak:.0f} MiB", flush=True)
 
 
 if __name__ == "__main__":

@@ -155,6 +155,8 @@ def test_replicas_run_under_vmap():
     [
         (lambda: hm.RBM(Binary([0.0, 0.0]), Binary([0.0]), [[1.0]]), r"weights must have shape \[2, 1\]"),
         (lambda: hm.RBM(Binary([0.0]), Binary([0.0]), [[np.nan]]), "weights: every value must be a finite"),
+        (lambda: hm.RBM(Binary([0.0]), Binary([0.0]), [[1e308]]), "add up to 1e[+]308, but must stay below 1.3e[+]154"),
+        (lambda: hm.RBM(hm.Gaussian([0.0], [1e-200]), Binary([0.0]), [[1.0]]), "visible precision must be at least 1e-154"),
         (lambda: hm.RBM(Binary([np.inf]), Binary([0.0]), [[1.0]]), "visible bias: every value must be a finite"),
         (lambda: hm.RBM(Binary([[0.0]]), Binary([0.0]), [[1.0]]), r"visible bias must have shape \[N\]"),
         (lambda: hm.RBM([0.0], Binary([0.0]), [[1.0]]), "visible must be units"),
