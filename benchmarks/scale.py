@@ -1,11 +1,11 @@
-"""What an update would take on many devices, by a model with few constants: `python -m benchmarks.scale`.
+"""Predicted times of an update on many devices, by a formula with few constants: `python -m benchmarks.scale`.
 
-V x H units; D parts of the data axis with B rows and B chains each; S devices that share the hidden units; k Gibbs sweeps:
+V x H units; D shards of the rows with B rows and B chains each; S devices that share the hidden units; k Gibbs sweeps:
 
     work      2 V H (2 B + (1 + 2 k) B) / (S F)                     five products at k = 1
-    sums      2 (D - 1) / D * 4 V H / (S b) + 2 a(D)                the gradient's, in a ring; and one of V + H numbers
+    sums      2 (D - 1) / D * 8 V H / (S b) + 3 a(D)                both terms of the gradient, in a ring; and two small ones
     inputs    k (2 (S - 1) / S * 4 B V / b + a(S))                  of the visible units, where the hidden ones are divided
-    floor     an update takes at least so long, however small: its kernels have to be started
+    floor     the least time of an update, in which its kernels are started
 
 F: operations a second of a device, b: bytes a second that leave it, a(n): seconds until a small sum over n devices is there.
 """
@@ -19,8 +19,8 @@ from benchmarks import here
 
 
 @dataclass(frozen=True)
-class Machine:
-    """Constants of a device and of what lies between the devices."""
+class Computer:
+    """Constants of a device and of the links between devices."""
 
     name: str
     flops: float
@@ -33,7 +33,7 @@ class Machine:
         """Seconds of work, and of communication."""
         weights = visible * hidden / shards
         work = max(self.floor, 2 * weights * rows * (3 + 2 * sweeps) / self.flops)
-        sums = 2 * (parts - 1) / parts * 4 * weights / self.bandwidth + 2 * self._wait(parts)
+        sums = 2 * (parts - 1) / parts * 8 * weights / self.bandwidth + 3 * self._wait(parts)
         inputs = sweeps * (2 * (shards - 1) / shards * 4 * rows * visible / self.bandwidth + self._wait(shards))
         return work, sums + inputs
 
@@ -41,14 +41,14 @@ class Machine:
         return self.latency * math.log2(devices)
 
 
-MACHINES = (
+COMPUTERS = (
     # Measured: `python -m benchmarks.processes`, in RESULTS.md.
-    Machine("one thread of a Xeon at 2.80 GHz each, Gloo over loopback", 70e9, 0.42e9, 0.3e-3, 0.2e-3),
-    # Sixteen such threads, if they are sixteen times as fast; a network of 25 Gb/s from its name.
-    Machine("computers of 16 such threads, 25 Gb/s between them", 16 * 70e9, 2.5e9, 0.1e-3, 0.2e-3),
+    Computer("one thread of a Xeon at 2.80 GHz each, Gloo over loopback", 70e9, 0.42e9, 0.3e-3, 0.2e-3),
+    # Sixteen such threads, if they are sixteen times as fast; the network by its name.
+    Computer("computers of 16 such threads, 25 Gb/s between them", 16 * 70e9, 2.5e9, 0.1e-3, 0.2e-3),
     # From data sheets, at 60 % of the tensor cores' TF32 and 80 % of the links; nothing here was measured.
-    Machine("H200, NVLink", 300e12, 360e9, 8e-6, 60e-6),
-    Machine("H200, 400 Gb/s each", 300e12, 40e9, 10e-6, 60e-6),
+    Computer("H200, NVLink", 300e12, 360e9, 8e-6, 60e-6),
+    Computer("H200, 400 Gb/s each", 300e12, 40e9, 10e-6, 60e-6),
 )
 SIZES = ((784, 500, 1), (10_000, 10_000, 1), (100_000, 100_000, 8))
 """Visible and hidden units, and devices that share the hidden ones."""
@@ -56,19 +56,19 @@ DEVICES, ROWS = (8, 64, 1024), (200, 2000, 20_000)
 
 
 def main() -> None:
-    for machine in MACHINES:
+    for computer in COMPUTERS:
         lines = []
         for visible, hidden, shards in SIZES:
             for rows in ROWS:
                 cells = []
                 for devices in DEVICES:
-                    work, sums = machine.update(visible, hidden, devices // shards, rows, shards)
+                    work, sums = computer.update(visible, hidden, devices // shards, rows, shards)
                     cells.append(f"{_time(work + sums)}, {work / (work + sums):.0%}")
                 lines.append([f"{visible:,} x {hidden:,}" + (f" over {shards}" if shards > 1 else ""), f"{rows:,}", *cells])
-        print(f"\n{machine.name}\n")
-        print(here.table(["units", "rows and chains a part", *(f"{devices:,} devices" for devices in DEVICES)], lines))
-        worth = 9 * 0.8 * machine.flops / machine.bandwidth
-        print(f"\nrows and chains a part at which nine tenths of the time are work, one sweep: {worth:,.0f}")
+        print(f"\n{computer.name}\n")
+        print(here.table(["units", "rows and chains a shard", *(f"{devices:,} devices" for devices in DEVICES)], lines))
+        worth = 9 * 1.6 * computer.flops / computer.bandwidth
+        print(f"\nrows and chains a shard at which nine tenths of the time are work, one sweep: {worth:,.0f}")
 
 
 def _time(seconds: float) -> str:

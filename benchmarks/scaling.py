@@ -1,4 +1,4 @@
-"""How the time of an update grows with the machine, 10^2 to 10^4 units a side; and training on more rows than memory holds."""
+"""How the time of an update grows with the model, 10^2 to 10^4 units a side; and training on more rows than memory holds."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def main(out: Path) -> str:
         lines.append([f"{side}x{side}", f"{each:.3g}", f"{1e6 * each / (side * side * ROWS):.3f}"])
         print(*lines[-1], flush=True)
     picture(measured).savefig(out / "scaling.png", dpi=120)
-    text = here.table(["machine", "ms an update", "ns a weight and chain"], lines)
+    text = here.table(["model", "ms an update", "ns a weight and chain"], lines)
     return f"{text}\n\n{streamed()}"
 
 
