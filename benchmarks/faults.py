@@ -34,7 +34,7 @@ from harmonium.errors import InputError
 from harmonium.training import Checkpoint
 from tests.damage import damaged
 
-TRAIN = ["train", "shifter:4", "--hidden", "6", "--estimator", "pcd-1", "--chains", "20", "--updates", "150000"]
+TRAIN = ["train", "shifter:4", "--hidden", "6", "--estimator", "pcd-1", "--set", "chains=20", "--updates", "150000"]
 OFTEN = ["--checkpoint-every", "0.003"]
 STOPS_A_RUN = 5
 LONGEST = 12.0

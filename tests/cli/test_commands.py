@@ -22,7 +22,7 @@ from harmonium import Categorical
 from harmonium.cli import COMMANDS, run
 
 WEIGHTS = ["--weights", "0.5 0.5; 0.5 0.5"]
-TINY = ["--hidden", "4", "--updates", "50", "--chains", "20"]
+TINY = ["--hidden", "4", "--updates", "50", "--set", "chains=20"]
 
 
 @pytest.fixture(autouse=True)
@@ -223,7 +223,7 @@ def test_train_then_everything_else(as_json, command, tmp_path):
     assert metrics[-1]["step"] == 50
     config = json.loads((folder / "config.json").read_text())
     assert config["finished"]
-    assert config["settings"]["seed"] == 4
+    assert config["options"]["seed"] == 4
     assert config["versions"]["jax"]
 
     rbm = hm.load(folder / "model.safetensors")
@@ -275,7 +275,18 @@ def test_the_same_command_gives_the_same_machine(as_json):
 @pytest.mark.slow
 def test_minutes_record_what_repeats_the_run(as_json, tmp_path):
     timed = as_json(
-        "train", "shifter:3", "--hidden", "4", "--estimator", "pcd-1", "--chains", "20", "--minutes", "0.1", "--patience", "0"
+        "train",
+        "shifter:3",
+        "--hidden",
+        "4",
+        "--estimator",
+        "pcd-1",
+        "--set",
+        "chains=20",
+        "--minutes",
+        "0.1",
+        "--early-stopping",
+        "0",
     )
     config = json.loads((tmp_path / timed["run"] / "config.json").read_text())
     assert config["updates"] == timed["updates"]
@@ -305,7 +316,7 @@ def test_rows_that_are_read_as_they_are_needed_train_the_same_machine(as_json, k
     os.mkdir("folder")
     for name, first, count in (("1", 0, 100), ("2", 100, 200)):
         parquet.write_table(table.slice(first, count), f"folder/{name}.parquet", row_group_size=70)
-    options = ["--hidden", "4", "--estimator", "pcd-1", "--updates", "40", "--batch", "20"]
+    options = ["--hidden", "4", "--estimator", "pcd-1", "--updates", "40", "--set", "batch_size=20"]
     in_memory = as_json("train", "rows.npy", *held_out, *options)
     monkeypatch.setattr(arrays, "LARGE_BYTES", 1)
     name = {"large": "rows.npy", "sparse": "rows.npz", "large Parquet": "rows.parquet", "folder": "folder"}[kind]
@@ -318,14 +329,14 @@ def test_rows_that_are_read_as_they_are_needed_train_the_same_machine(as_json, k
 
 
 @pytest.mark.slow
-def test_patience_keeps_the_best_machine_and_says_how_to_repeat_it(as_json):
+def test_early_stopping_keeps_the_best_model_and_says_how_to_repeat_it(as_json):
     """Rows of coin flips, which a machine of twelve hidden units soon knows by heart."""
     np.save("noise.npy", np.random.default_rng(0).integers(0, 2, size=(40, 14)))
-    options = ["--hidden", "12", "--estimator", "pcd-1", "--l1", "0", "--minutes", "1", "--patience", "0.2"]
+    options = ["--hidden", "12", "--estimator", "pcd-1", "--set", "l1=0", "--minutes", "1", "--early-stopping", "0.2"]
     report = as_json("train", "noise.npy", *options)
     run = pathlib.Path(report["run"])
     metrics = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    assert metrics[-1]["brake_last"] == metrics[-1]["step"]
+    assert metrics[-1]["early_decay_last"] == metrics[-1]["step"]
     best = max(m["valid_log_likelihood"] for m in metrics if "valid_log_likelihood" in m)
     assert metrics[-1]["valid_log_likelihood"] == best
     assert report["updates"] == metrics[-1]["best_step"] < metrics[-1]["step"]
@@ -334,17 +345,17 @@ def test_patience_keeps_the_best_machine_and_says_how_to_repeat_it(as_json):
 
 
 def test_the_progress_line_says_what_is_known():
-    from harmonium.cli.training_progress import shown
+    from harmonium.cli.train import progress_text
 
     first = {"step": 1200.0, "updates_per_second": 300.0, "valid_log_likelihood": -88.123, "log_partition_error": 0.17}
     first |= {"free_energy_gap": 1.5, "chain_gap": 2.0, "chain_spread": 0.98}
     later = {"step": 1500.0, "updates_per_second": 310.0}
-    line = shown([first, later])
+    line = progress_text([first, later])
     assert line == "update 1,500  310/s  held-out log likelihood about -88.12 +- 0.17  gap +1.50  chains +2.0"
-    collapsed = shown([later | {"valid_log_likelihood": -5.0, "chain_gap": 0.0, "chain_spread": 0.1}])
+    collapsed = progress_text([later | {"valid_log_likelihood": -5.0, "chain_gap": 0.0, "chain_spread": 0.1}])
     assert "held-out log likelihood -5.000" in collapsed
     assert "chains: only 10% of the data's spread" in collapsed
-    assert "chains: 300% of the data's spread" in shown([later | {"chain_gap": 0.0, "chain_spread": 3.0}])
+    assert "chains: 300% of the data's spread" in progress_text([later | {"chain_gap": 0.0, "chain_spread": 3.0}])
 
 
 @pytest.mark.slow
@@ -383,7 +394,18 @@ def test_gray_levels_are_binarized_as_asked(as_json):
 def test_a_machine_too_large_to_be_exact_is_bracketed(as_json, command):
     np.save("wide.npy", np.random.default_rng(0).integers(0, 2, size=(40, 50)))
     report = as_json(
-        "train", "wide.npy", "--hidden", "40", "--updates", "5", "--chains", "10", "--evaluation-seconds", "5", "--out", "wide"
+        "train",
+        "wide.npy",
+        "--hidden",
+        "40",
+        "--updates",
+        "5",
+        "--set",
+        "chains=10",
+        "--evaluation-seconds",
+        "5",
+        "--out",
+        "wide",
     )
     for rows in ("log_likelihood", "train"):
         found = report[rows]
@@ -524,8 +546,8 @@ def test_interrupting_a_training_keeps_the_last_state(tmp_path):
     output, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     line = errors.strip().splitlines()[-1]
-    assert line.startswith("harmonium: interrupted; the machine after ")
-    assert line.endswith("is in run; go on with: harmonium train --resume run")
+    assert line.startswith("harmonium: interrupted; the model after ")
+    assert line.endswith("is in run; resume with: harmonium train --resume run")
     assert "Traceback" not in errors
     assert output == ""
     assert np.isfinite(hm.load(tmp_path / "run").weights).all()
@@ -557,7 +579,7 @@ def test_interrupting_an_evaluation_ends_it_cleanly(tmp_path, how):
 
 
 def test_divergence_keeps_the_last_good_machine(tmp_path, capsys):
-    assert run(["train", "bars-and-stripes:3x3", *TINY, "--estimator", "cd-1", "--rate", "3e38", "--out", "run"]) == 2
+    assert run(["train", "bars-and-stripes:3x3", *TINY, "--estimator", "cd-1", "--learning-rate", "3e38", "--out", "run"]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "diverged" in captured.err.strip().splitlines()[-1]

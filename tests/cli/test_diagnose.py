@@ -165,8 +165,8 @@ def test_a_sum_of_too_many_terms_is_estimated_and_called_so(monkeypatch):
         ("m.safetensors gray.npy", "has 0.5 in row 1, column 1, but a binary unit is 0 or 1"),
         ("m.safetensors bits.npy --binarize coin", "use threshold=X"),
         ("m.safetensors bits.npy --out full", "exists and is not empty"),
-        ("m.safetensors bits.npy --out bits.npy", "cannot be made: File exists"),
-        ("m.safetensors bits.npy --out bits.npy/new", "cannot be made: Not a directory"),
+        ("m.safetensors bits.npy --out bits.npy", "bits.npy: File exists"),
+        ("m.safetensors bits.npy --out bits.npy/new", "bits.npy/new: Not a directory"),
         ("m.safetensors bits.npy --seed -1", "seed must be a whole number"),
         ("m.safetensors", "required: DATA"),
         *(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import errno
 import json
 import signal
@@ -14,10 +15,19 @@ import numpy as np
 import pytest
 
 import harmonium as hm
-from harmonium.cli import checkpoints, run
+from harmonium.cli import parser, run, runs
+from harmonium.cli.options import RunOptions, TrainOptions
 from harmonium.io import container
 
-RUN = ["train", "shifter:4", "--hidden", "6", "--estimator", "pcd-1", "--chains", "20", "--seed", "3"]
+RUN = ["train", "shifter:4", "--hidden", "6", "--estimator", "pcd-1", "--set", "chains=20", "--seed", "3"]
+
+
+CONFIG = {
+    "finished": False,
+    "options": {"data": "shifter:4"},
+    "settings": hm.TrainConfig.derive(20, hm.initialize(np.eye(4), 2), updates=5).to_dict(),
+    "data": {},
+}
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +40,7 @@ def begun(*options):
     command = [sys.executable, "-m", "harmonium", *RUN, *options, "--checkpoint-every", "0.005", "--out", "run"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120
-    while not checkpoints.files(Path("run")):
+    while not runs.checkpoint_files(Path("run")):
         assert process.poll() is None, process.stderr.read()
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -49,7 +59,7 @@ def steps(folder):
     return [json.loads(line)["step"] for line in Path(folder, "metrics.jsonl").read_text().splitlines()]
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.slow_except("[9]")
 def test_a_stopped_run_goes_on_to_the_machine_of_one_that_was_not(capsys, how):
     updates = ["--updates", "30000"]
@@ -58,9 +68,9 @@ def test_a_stopped_run_goes_on_to_the_machine_of_one_that_was_not(capsys, how):
     process.send_signal(how)
     output, errors = process.communicate(timeout=60)
     assert output == ""
-    if how == signal.SIGTERM:
-        assert process.returncode == 143
-        assert errors.strip().splitlines()[-1].endswith("go on with: harmonium train --resume run")
+    if how != signal.SIGKILL:
+        assert process.returncode == 128 + how
+        assert errors.strip().splitlines()[-1].endswith("resume with: harmonium train --resume run")
         assert not Path("run/.lock").exists()
     assert run(["train", "--resume", "run"]) == 0
     assert run([*RUN, *updates, "--out", "whole"]) == 0
@@ -76,47 +86,49 @@ def test_a_stopped_run_goes_on_to_the_machine_of_one_that_was_not(capsys, how):
     assert "is finished" in mistake(capsys, "train", "--resume", "run")
 
 
-def stopped_in_process(monkeypatch, *options):
+def stopped_in_process(monkeypatch, *options, arguments=None):
     """A run in `run`, stopped at its third state as if by SIGTERM."""
-    from harmonium.cli.stopping import Stopping
+    from harmonium.cli import process
 
-    asked = iter([None, None])
+    class Stopped(process.GracefulShutdown):
+        requests = iter([None, None])
+        requested = property(lambda self: next(self.requests, signal.SIGTERM), lambda self, value: None)
+
     with monkeypatch.context() as context:
-        context.setattr(Stopping, "word", property(lambda self: next(asked, "terminated")))
-        context.setattr(Stopping, "status", 143)
-        assert run([*RUN, "--updates", "50", *options, "--out", "run"]) in (2, 143)
+        context.setattr("harmonium.cli.train.GracefulShutdown", Stopped)
+        assert run(arguments or [*RUN, "--updates", "50", *options, "--out", "run"]) == 143
 
 
 def test_the_last_whole_checkpoint_is_used(monkeypatch, capsys):
     stopped_in_process(monkeypatch, "--checkpoint-every", "1e-9")
-    latest, earlier = checkpoints.files(Path("run"))
+    latest, earlier = runs.checkpoint_files(Path("run"))
     latest.write_bytes(latest.read_bytes()[:-3])
     assert run(["train", "--resume", "run"]) == 0
     errors = capsys.readouterr().err
     assert "is damaged" in errors
-    assert "is gone on from" in errors
+    assert "resuming from update" in errors
     assert run([*RUN, "--updates", "50", "--out", "whole"]) == 0
     np.testing.assert_array_equal(hm.load("run").weights, hm.load("whole").weights)
-    assert not checkpoints.files(Path("run"))
+    assert not runs.checkpoint_files(Path("run"))
     assert earlier.parent == Path("run")
 
 
 @pytest.mark.slow
 def test_a_run_that_was_killed_before_its_first_checkpoint_begins_again(monkeypatch):
     stopped_in_process(monkeypatch)
-    checkpoints.remove(Path("run"))
-    Path("run/.model.safetensors.abc").touch()
+    runs.CheckpointManager(Path("run"), 0).remove_all()
+    Path("run/.model.safetensors.abc.tmp").touch()
     assert run(["train", "--resume", "run"]) == 0
     assert run([*RUN, "--updates", "50", "--out", "whole"]) == 0
     np.testing.assert_array_equal(hm.load("run").weights, hm.load("whole").weights)
-    assert not Path("run/.model.safetensors.abc").exists()
+    assert not Path("run/.model.safetensors.abc.tmp").exists()
     found = steps("run")
     assert found == sorted(set(found))
 
 
 def test_where_no_checkpoint_is_whole_the_run_begins_again(monkeypatch, capsys):
     stopped_in_process(monkeypatch)
-    for path in checkpoints.files(Path("run")):
+    for path in runs.checkpoint_files(Path("run")):
         path.write_bytes(b"no checkpoint")
     assert run(["train", "--resume", "run"]) == 0
     assert "the run begins again" in capsys.readouterr().err
@@ -147,39 +159,140 @@ def test_a_full_disk_ends_no_training_and_spoils_no_checkpoint(monkeypatch, caps
     assert steps("run")[-1] == 300
 
 
-def test_a_machine_that_cannot_be_written_is_not_lost(monkeypatch, capsys):
-    from harmonium.cli import training_record
+def test_a_model_that_the_run_folder_does_not_take_is_saved_elsewhere(monkeypatch, capsys, tmp_path):
+    from harmonium import io
 
-    def fail(*_):
-        raise OSError(errno.ENOSPC, "cannot be written: No space left on device", "run/model.safetensors")
+    save = io.save
+
+    def fail_in_run(rbm, path, **options):
+        if Path(path).parent == Path("run"):
+            raise OSError(errno.ENOSPC, "cannot be written: No space left on device", str(path))
+        return save(rbm, path, **options)
 
     with monkeypatch.context() as context:
-        context.setattr(training_record, "save", fail)
+        context.setattr(io, "save", fail_in_run)
+        context.setattr("tempfile.tempdir", str(tmp_path))
         line = mistake(capsys, *RUN, "--updates", "50", "--checkpoint-every", "1e-9", "--out", "run")
-    assert line.endswith("mend that, and go on from the last checkpoint: harmonium train --resume run")
+    assert "No space left on device; the model is in " in line
+    assert line.endswith("make room and resume from the last checkpoint: harmonium train --resume run")
+    elsewhere = hm.load(line.partition("the model is in ")[2].partition(";")[0])
     assert run(["train", "--resume", "run"]) == 0
+    np.testing.assert_array_equal(elsewhere.weights, hm.load("run").weights)
+
+
+@pytest.mark.parametrize("streams", ["2>&-", "2> /dev/full", "2>&1 | true"])
+@pytest.mark.slow_except("full")
+def test_messages_that_cannot_be_written_lose_no_model(streams):
+    line = f"{sys.executable} -m harmonium {' '.join(RUN)} --updates 50 --out run {streams}"
+    subprocess.run(["bash", "-c", line], capture_output=True, check=False, timeout=120)
     assert np.isfinite(hm.load("run").weights).all()
+    assert json.loads(Path("run/config.json").read_text())["finished"]
+
+
+def test_damaged_checkpoints_do_not_count(monkeypatch, capsys):
+    """New ones have lower numbers than the damaged ones that they replace."""
+    stopped_in_process(monkeypatch, "--checkpoint-every", "1e-9")
+    for path in runs.checkpoint_files(Path("run")):
+        path.write_bytes(path.read_bytes()[:100])
+        path.rename(path.with_name(f"{runs.CHECKPOINT}9{path.name[-20:]}"))
+    stopped_in_process(monkeypatch, arguments=["train", "--resume", "run"])
+    checkpoint, _, wrong = runs.latest_checkpoint(Path("run"))
+    assert checkpoint is not None
+    assert wrong == []
+    assert len(runs.checkpoint_files(Path("run"))) <= 2
+
+
+def test_a_run_that_is_stopped_at_its_last_update_has_it_once(monkeypatch):
+    from harmonium.cli import train
+
+    follow = train._follow
+    with monkeypatch.context() as context:
+
+        def stop_at_the_end(*arguments):
+            state, _ = follow(*arguments)
+            arguments[3].save(state)
+            return state, "terminated"
+
+        context.setattr(train, "_follow", stop_at_the_end)
+        assert run([*RUN, "--updates", "50", "--out", "run"]) == 2
+    assert run(["train", "--resume", "run"]) == 0
+    assert steps("run")[-1] == 50
+    assert steps("run") == sorted(set(steps("run")))
+
+
+@pytest.mark.parametrize(
+    "given", [["--hidden", "20"], ["--seed", "0"], ["--set", "l1=0"], ["--updates", "50"], ["--out", "run"]]
+)
+def test_options_that_equal_a_default_are_refused_where_a_run_is_resumed(monkeypatch, capsys, given):
+    Path("run").mkdir()
+    Path("run/config.json").write_text(json.dumps(CONFIG))
+    name = f"--set {given[1].partition('=')[0]}" if given[0] == "--set" else given[0]
+    assert mistake(capsys, "train", "--resume", "run", *given).endswith(f"leave out {name}")
+
+
+def test_options_that_change_no_result_are_obeyed_where_a_run_is_resumed():
+    given = vars(parser().parse_args(["train", "--resume", "run", "--checkpoint-every", "5"]))
+    earlier = RunOptions("digits", checkpoint_every=1.0, evaluation_seconds=2.0)
+    resumed = TrainOptions.of(argparse.Namespace(**given)).of_resumed_run(earlier)
+    assert (resumed.checkpoint_every, resumed.evaluation_seconds) == (5.0, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"options": None}, "begun by an earlier harmonium"),
+        ({"options": {}}, "config.json is damaged: options"),
+        ({"options": {"data": "digits", "hidden": "many"}}, "config.json is damaged: options"),
+        ({"options": {"data": "digits", "seed": -1}}, "config.json is damaged: options"),
+        ({"settings": {}}, "settings of a run"),
+        ({"settings": {"average": 2}}, "settings of a run"),
+        ({"data": []}, "config.json is damaged"),
+        ({"finished": 1}, "config.json is damaged"),
+    ],
+)
+def test_config_files_that_are_none(capsys, change, words):
+    Path("run").mkdir()
+    Path("run/config.json").write_text(json.dumps(CONFIG | change))
+    assert words in mistake(capsys, "train", "--resume", "run")
+
+
+def test_what_is_no_file_is_not_replaced(capsys):
+    Path("run").mkdir()
+    Path("elsewhere").touch()
+    Path("run/metrics.jsonl").symlink_to("../elsewhere")
+    assert "no regular file" in mistake(capsys, *RUN, "--updates", "5", "--out", "run", "--overwrite")
+    assert Path("run/metrics.jsonl").is_symlink()
+
+
+def test_the_settings_of_a_run_are_shown_without_training(capsys):
+    assert run([*RUN, "--updates", "7", "--show-config", "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert (shown["options"]["hidden"], shown["settings"]["chains"], shown["settings"]["updates"]) == (6, 20, 7)
+    assert hm.training.TrainConfig.from_dict(shown["settings"]).make_estimator() == hm.centered(hm.pcd(1, chains=20))
+    assert not Path("runs").exists()
+    assert run([*RUN, "--show-config"]) == 0
+    assert "learning_rate" in capsys.readouterr().out
 
 
 def test_two_writers(capsys):
     Path("run").mkdir()
-    with checkpoints.locked(Path("run")):
+    with runs.lock(Path("run")):
         line = mistake(capsys, *RUN, "--updates", "5", "--out", "run", "--overwrite")
         assert line == "harmonium: error: another run is writing to run: wait for its end, or choose another folder"
-        Path("run/config.json").write_text(json.dumps({"finished": False, "settings": {}, "data": {}}))
+        Path("run/config.json").write_text(json.dumps(CONFIG))
         assert "another run is writing" in mistake(capsys, "train", "--resume", "run")
     assert run([*RUN, "--updates", "5", "--out", "run", "--overwrite"]) == 0
 
 
 def test_a_folder_that_cannot_be_locked_and_one_that_is_not_empty(capsys):
     Path("run").mkdir()
-    Path("run/.config.json.abc").touch()  # half written by a run that was killed
+    Path("run/.config.json.abc.tmp").touch()  # half written by a run that was killed
     assert run([*RUN, "--updates", "5", "--out", "run"]) == 0
     Path("other").mkdir()
     Path("other/.git").touch()
     assert "other exists and is not empty" in mistake(capsys, *RUN, "--updates", "5", "--out", "other")
     Path("run/.lock").mkdir()
-    assert "run cannot be written to" in mistake(capsys, *RUN, "--updates", "5", "--out", "run", "--overwrite")
+    assert "run/.lock" in mistake(capsys, *RUN, "--updates", "5", "--out", "run", "--overwrite")
 
 
 def test_mistakes(monkeypatch, capsys):
@@ -191,7 +304,7 @@ def test_mistakes(monkeypatch, capsys):
         stopped_in_process(monkeypatch)
     assert "leave out --hidden" in mistake(capsys, "train", "--resume", "run", "--hidden", "4")
     assert "leave out DATA" in mistake(capsys, "train", "digits", "--resume", "run")
-    assert "--checkpoint-every must be a positive number" in mistake(
+    assert "--checkpoint-every must be a number of zero or above" in mistake(
         capsys, "train", "--resume", "run", "--checkpoint-every", "-1"
     )
     before = {path.name: path.read_bytes() for path in Path("run").iterdir()}

@@ -11,7 +11,6 @@ import sys
 import traceback
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 COMMANDS = (
@@ -56,9 +55,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"harmonium {__version__}")
     commands = top.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
     for name in COMMANDS:
-        module = import_module(
-            f"harmonium.cli.{name}" if find_spec(f"harmonium.cli.{name}") else f"harmonium.cli.{name}_command"
-        )
+        module = import_module(f"harmonium.cli.{name}")
         text, _, example = (module.__doc__ or "").partition("\nexample:\n")
         command = commands.add_parser(
             name,
@@ -139,7 +136,9 @@ def _outcome(arguments: Sequence[str]) -> tuple[int, str | None]:
         raise
 
 
-_MAY_BEGIN_WITH_A_MINUS = re.compile("--(weights|visible-bias|hidden-bias|temperature|start|target|given|clamp|rate)")
+_MAY_BEGIN_WITH_A_MINUS = re.compile(
+    "--(weights|visible-bias|hidden-bias|temperature|start|target|given|clamp|rate|learning-rate)"
+)
 
 
 def _joined(arguments: Sequence[str]) -> list[str]:

@@ -40,7 +40,7 @@ def run(options: argparse.Namespace) -> None:
             raise InputError("--binarize goes with DATA")
         _list_sources(options)
     elif options.binarize is None and data.needs_schema(options.data):
-        dataset = data.load_columns(options.data, *column_choices(options))
+        dataset = data.load_columns(options.data, *column_choices(options.kinds, options.ignore, options.schema))
         assert dataset.schema is not None
         result = {"rows": {part: len(getattr(dataset, part)) for part in PARTS}, "schema": dataset.schema.description()}
         if options.json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -146,16 +147,18 @@ def count_text(count: int, image_shape: tuple[int, int] | None) -> str:
     return f"{count:,} rows" if image_shape is None else f"{count:,} images of {image_shape[0]} x {image_shape[1]}"
 
 
-def column_choices(options: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
+def column_choices(
+    as_kinds: Sequence[str] | None, ignore_names: Sequence[str] | None, schema: str | None
+) -> tuple[dict[str, Any], list[str]]:
     """The kinds by name, and the names to ignore, that --as, --ignore and --schema give, as `tabular.infer` takes them."""
     from harmonium import tabular
 
     kinds: dict[str, Any] = {}
-    ignore = list(options.ignore or [])
-    if options.schema is not None:
-        kinds, more = tabular.read_schema_file(options.schema)
+    ignore = list(ignore_names or [])
+    if schema is not None:
+        kinds, more = tabular.read_schema_file(schema)
         ignore += more
-    for text in options.kinds or []:
+    for text in as_kinds or []:
         name, separator, kind = text.rpartition("=")
         if not separator or not name:
             raise InputError(f"--as {text!r}: write NAME=KIND, as in income=real")

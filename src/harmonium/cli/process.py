@@ -6,8 +6,9 @@ import contextlib
 import os
 import signal
 import sys
+from pathlib import Path
 from types import FrameType
-from typing import NoReturn, TextIO
+from typing import Any, NoReturn, TextIO
 
 _NAMES = {"SIGINT": "interrupted", "SIGTERM": "terminated", "SIGHUP": "hung up"}
 WORDS = {getattr(signal, name): word for name, word in _NAMES.items() if hasattr(signal, name)}
@@ -61,6 +62,55 @@ def interrupted_status() -> int:
 def was_interrupted() -> bool:
     """Whether a signal has asked for the end, whatever became of the exception."""
     return bool(_received)
+
+
+class GracefulShutdown:
+    """While in force, the first signal is noted in `requested`, and a second one interrupts at once."""
+
+    def __init__(self) -> None:
+        self.requested: int | None = None
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> GracefulShutdown:
+        for number in WORDS:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                with contextlib.suppress(ValueError):  # outside the main thread, where no signal arrives
+                    self._before[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if self.requested is not None:
+            _interrupt(number, frame)
+        self.requested = number
+
+
+def keep_compiled_code() -> None:
+    """Let JAX keep what it compiles in the user's cache folder, or in that of HARMONIUM_CACHE unless that is `off`."""
+    asked = os.environ.get("HARMONIUM_CACHE")
+    if asked == "off" or "JAX_COMPILATION_CACHE_DIR" in os.environ:
+        return
+    folder = Path(asked) if asked else _cache_folder() / "harmonium" / "compiled"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return
+    import jax
+
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
+
+
+def _cache_folder() -> Path:
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches"
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 
 
 def open_streams() -> None:

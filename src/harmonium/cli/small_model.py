@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 KINDS = ("binary", "spin")
 """The kinds of units that weights and biases describe in full."""
-EVERY_KIND = "binary, spin, gaussian, relu, drelu, or categorical:K for units of K categories"
 
 
 def add_small_model(command: argparse.ArgumentParser) -> None:
@@ -98,31 +97,3 @@ def matrix(text: str, what: str) -> np.ndarray:
     if not np.isfinite(values).all():
         raise InputError(f"{what}: every number must be finite, but there is a NaN or an infinity")
     return values
-
-
-def layer(text: str, count: int, what: str, visible: bool) -> Units:
-    """A layer to start from, by the name of its kind; `categorical:3` or `categorical:3,2,4` says how many categories.
-
-    Args:
-        count: of a visible layer its columns, of a hidden one its units.
-
-    Raises:
-        InputError: an unknown kind, or categories that do not fit the count.
-    """
-    from harmonium.units import Categorical, Mixed, type_name_to_class
-
-    name, _, rest = text.partition(":")
-    kind = type_name_to_class.get(name, Mixed)
-    if kind is Mixed or (kind is Categorical) != bool(rest):
-        raise InputError(f"{what} {text!r} is unknown: use {EVERY_KIND}")
-    if kind is not Categorical:
-        return kind.zeros(count)
-    levels = tuple(int(part) if part.isdecimal() else 0 for part in rest.split(","))
-    if min(levels) < 1:
-        raise InputError(f"{what} {text!r}: numbers of categories are whole and at least 1, as in categorical:3")
-    if len(levels) == 1:
-        levels *= count // levels[0] if visible else count
-    if (sum(levels) if visible else len(levels)) != count:
-        have = f"the data has {count} columns" if visible else f"there are {count} hidden units"
-        raise InputError(f"{what} {text!r} does not fit: {have}")
-    return Categorical.zeros(levels)

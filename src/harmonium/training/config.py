@@ -108,8 +108,7 @@ class TrainConfig:
         if _checks.fraction(self.momentum, "momentum") == 1:
             raise InputError("momentum must be below 1: with 1 no step would ever be forgotten")
         for name in ("l1", "early_stopping"):
-            if getattr(self, name) != 0:
-                _checks.positive(getattr(self, name), name)
+            _checks.not_negative(getattr(self, name), name)
         _checks.integer(self.batch_size, "batch_size")
         _checks.integer(self.chains, "chains")
         _checks.fraction(self.final_decay, "final_decay")
@@ -234,7 +233,7 @@ class TrainConfig:
             decay = values.get("early_decay")
             return cls(**values | {"early_decay": tuple(decay) if isinstance(decay, list) else decay})
         except (TypeError, AttributeError) as error:
-            raise InputError(f"these are no settings of a run: {error}") from error
+            raise InputError(f"these are not all the settings of a run: {str(error).partition('() ')[2]}") from error
 
 
 def _exact_is_cheap(rbm: RBM) -> bool:

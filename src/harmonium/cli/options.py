@@ -1,0 +1,256 @@
+"""The options of `harmonium train`: what is given, what a run is, and the rows and the model that it starts from."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
+
+from harmonium.cli.inputs import add_binarize, add_columns, column_choices, number
+from harmonium.errors import InputError
+
+if TYPE_CHECKING:
+    from harmonium.data import Dataset
+    from harmonium.model import RBM
+    from harmonium.training import TrainConfig
+    from harmonium.units import Units
+
+EVERY_KIND = "binary, spin, gaussian, relu, drelu, or categorical:K for units of K categories"
+SETTINGS = ("minutes", "updates", "epochs", "early_stopping", "estimator", "learning_rate")
+"""The settings of `TrainConfig` that have an option of their own."""
+FREE = ("checkpoint_every", "evaluation_seconds")
+"""Options of a run that may be given anew when it is resumed: they change nothing of its result."""
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What a run is, besides its `TrainConfig`: its data, its model and how it is recorded. config.json holds it."""
+
+    data: str
+    valid: str | None = None
+    test: str | None = None
+    binarize: str | None = None
+    kinds: list[str] | None = None
+    ignore: list[str] | None = None
+    schema: str | None = None
+    hidden: int = 20
+    visible_units: str | None = None
+    hidden_units: str = "binary"
+    seed: int = 0
+    checkpoint_every: float = 5.0
+    evaluation_seconds: float = 60.0
+
+    def __post_init__(self) -> None:
+        from harmonium import _checks
+
+        _checks.integer(self.hidden, "--hidden")
+        _checks.seed(self.seed)
+        _checks.not_negative(self.checkpoint_every, "--checkpoint-every")
+        _checks.positive(self.evaluation_seconds, "--evaluation-seconds")
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """What the command line gives, and only that.
+
+    `run`: of `RunOptions`, by name. `settings`: of `TrainConfig`, by name. The others belong to this command alone.
+    """
+
+    run: Mapping[str, Any]
+    settings: Mapping[str, Any]
+    out: str | None
+    overwrite: bool
+    resume: str | None
+    show_config: bool
+    distributed: bool
+    hidden_shards: int
+    json: bool
+
+    @classmethod
+    def of(cls, options: argparse.Namespace) -> TrainOptions:
+        """The parsed options; None is not given."""
+        given = {name: value for name, value in vars(options).items() if value is not None}
+        run = {field.name: given[field.name] for field in fields(RunOptions) if field.name in given}
+        settings = {name: given[name] for name in SETTINGS if name in given} | dict(map(_setting, given.get("set", ())))
+        own = {field.name: given.get(field.name) for field in fields(cls)} | {"run": run, "settings": settings}
+        return cls(**own | {"hidden_shards": given.get("hidden_shards", 1)})
+
+    def of_new_run(self) -> RunOptions:
+        """The options of a new run, with their defaults.
+
+        Raises:
+            InputError: the data is missing.
+        """
+        if "data" not in self.run:
+            raise InputError("DATA is missing: give a named source or a file, or --resume RUN")
+        return RunOptions(**self.run)
+
+    def of_resumed_run(self, earlier: RunOptions) -> RunOptions:
+        """The options of a run that is resumed.
+
+        Raises:
+            InputError: an option is given that belongs to the run.
+        """
+        given = [name for name in self.run if name not in FREE] + list(self.settings)
+        given += [name for name in ("out", "overwrite") if getattr(self, name)]
+        for name in given:
+            option = {"data": "DATA", "kinds": "--as"}.get(name, f"--{name.replace('_', '-')}")
+            if name in self.settings and name not in SETTINGS:
+                option = f"--set {name}"
+            raise InputError(f"--resume {self.resume} goes on with the run's own settings: leave out {option}")
+        return replace(earlier, **{name: self.run[name] for name in FREE if name in self.run})
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    """NAME=VALUE, the value as JSON has it; numbers set apart by a comma are two numbers."""
+    name, separator, value = text.partition("=")
+    if not separator:
+        raise InputError(f"--set {text!r}: write NAME=VALUE, as in momentum=0.5")
+    for form in (value, f"[{value}]"):
+        try:
+            parsed = json.loads(form)
+        except (ValueError, RecursionError):
+            continue
+        return name, tuple(parsed) if isinstance(parsed, list) else parsed
+    return name, value
+
+
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("data", metavar="DATA", nargs="?", help="a named source, a file or a folder of Parquet files")
+    group = command.add_argument_group("the data")
+    group.add_argument("--valid", metavar="FILE", help="rows for validation (default: a tenth of DATA is held out)")
+    group.add_argument("--test", metavar="FILE", help="rows for the test (default: a tenth of DATA is held out)")
+    add_binarize(group)
+    add_columns(group)
+    group = command.add_argument_group("the model")
+    group.add_argument("--hidden", metavar="N", type=int, help=f"number of hidden units (default: {RunOptions.hidden})")
+    group.add_argument("--visible-units", metavar="KIND", help=f"{EVERY_KIND} (default: binary, or those of columns)")
+    group.add_argument("--hidden-units", metavar="KIND", help="likewise, of the hidden units (default: binary)")
+    group = command.add_argument_group("how long")
+    length = group.add_mutually_exclusive_group()
+    length.add_argument("--minutes", metavar="X", type=number, help="time allowed (default: 2)")
+    length.add_argument("--updates", metavar="N", type=int, help="number of updates instead")
+    length.add_argument("--epochs", metavar="X", type=number, help="passes over the data instead")
+    early = "stop when the best held-out log likelihood is longer ago than this fraction of its updates; 0: never (default: 1)"
+    group.add_argument("--early-stopping", metavar="X", type=number, help=early)
+    group = command.add_argument_group("how to train")
+    group.add_argument("--estimator", metavar="E", help="of the gradient: pcd-K, cd-K, pt-K, ptt-K or exact")
+    group.add_argument("--learning-rate", metavar="R", type=number, help="of gradient ascent")
+    setting = "any other setting that --show-config lists: batch_size, chains, momentum, l1, average, ..."
+    group.add_argument("--set", metavar="NAME=VALUE", action="append", help=setting)
+    group.add_argument("--seed", metavar="N", type=int, help="seed of every random number (default: 0)")
+    group.add_argument("--show-config", action="store_true", help="print the settings of the run, and do not train")
+    group = command.add_argument_group("the run folder")
+    group.add_argument("--out", metavar="DIR", help="the run folder (default: runs/NAME, or the next free runs/NAME-2, ...)")
+    group.add_argument("--overwrite", action="store_true", help="write into --out even if it is not empty")
+    group.add_argument("--resume", metavar="RUN", help="go on with the run of that folder, with its own settings")
+    every = f"minutes between checkpoints (default: {RunOptions.checkpoint_every:g}; 0: only when stopped)"
+    group.add_argument("--checkpoint-every", metavar="MINUTES", type=number, help=every)
+    seconds = f"time for the log likelihood at the end, if it is not exact (default: {RunOptions.evaluation_seconds:g})"
+    group.add_argument("--evaluation-seconds", metavar="X", type=number, help=seconds)
+    group = command.add_argument_group("several devices")
+    processes = "share the work among the processes that srun, mpirun or an indexed job has started"
+    group.add_argument("--distributed", action="store_true", help=processes)
+    shards = "devices that share the hidden units, where the weights are too wide for one (default: 1)"
+    group.add_argument("--hidden-shards", metavar="N", type=int, help=shards)
+
+
+# ---- what a run starts from
+
+
+def load_dataset(run: RunOptions) -> Dataset:
+    """The rows for training, validation and the test."""
+    from harmonium import data, io
+
+    missing = [part for part in data.PARTS if getattr(run, part) is None]
+    if _has_columns(run):
+        dataset = data.load_columns(run.data, *column_choices(run.kinds, run.ignore, run.schema), missing)
+    else:
+        dataset = data.load(run.data, run.binarize, run.seed, missing, stream=True, missing=True)
+    for part in ("valid", "test"):
+        file = getattr(run, part)
+        if file is None:
+            continue
+        if dataset.schema is None:
+            # As `evaluate` does: a source's own rows of that part, all rows of a file.
+            rows = getattr(data.load(file, run.binarize, run.seed, hold_out=(), missing=True), part)
+        else:
+            try:
+                rows = dataset.schema.encode(io.read_frame(file))
+            except InputError as error:
+                raise InputError(f"--{part} {file}: {error}") from error
+        dataset = replace(dataset, held_out=f"{dataset.held_out}; {part}: {file}", **{part: rows})
+        if part == "test":
+            dataset = replace(dataset, entropy=None)
+    return dataset
+
+
+def _has_columns(run: RunOptions) -> bool:
+    """Whether the data is a table with a schema; options may ask for one, or for none."""
+    from harmonium import data, io
+
+    asks = next((name for name in ("kinds", "ignore", "schema") if getattr(run, name) is not None), None)
+    refuses = next((name for name in ("binarize", "visible_units") if getattr(run, name) is not None), None)
+    if asks is None:
+        return refuses is None and data.needs_schema(run.data)
+    asks = "as" if asks == "kinds" else asks
+    if refuses is not None:
+        raise InputError(f"--{asks} goes with columns as they are; leave out --{refuses.replace('_', '-')}")
+    if run.data in data.SOURCES or not io.is_table_file(run.data):
+        raise InputError(f"--{asks} is for the columns of a .csv or .parquet file, but DATA is {run.data}")
+    return True
+
+
+def start_model(run: RunOptions, dataset: Dataset) -> RBM:
+    """The model to start training from; the held-out rows are checked against its units."""
+    from harmonium import tabular, training
+
+    hidden = layer(run.hidden_units, run.hidden, "--hidden-units", visible=False)
+    if dataset.schema is None:
+        visible = layer(run.visible_units or "binary", dataset.train.shape[1], "--visible-units", visible=True)
+    else:
+        visible = tabular.units_of(dataset.schema)
+    rbm = training.initialize(dataset.train, hidden, visible, seed=run.seed)
+    for part in ("valid", "test"):
+        rbm.visible.check(getattr(dataset, part), f"{part} data", missing=True)
+    return rbm
+
+
+def derive_config(options: TrainOptions, dataset: Dataset, rbm: RBM, devices: int) -> TrainConfig:
+    """The settings that are given, and for the others those that suit the data and the model."""
+    from harmonium.training import TrainConfig
+
+    settings = dict(options.settings)
+    if dataset.entropy is not None:
+        settings.setdefault("l1", 0.0)  # the rows are the distribution itself: there is nothing to overfit
+    return TrainConfig.derive(len(dataset.train), rbm, devices=devices, held_out=True, **settings)
+
+
+def layer(text: str, count: int, what: str, visible: bool) -> Units:
+    """A layer to start from, by the name of its kind; `categorical:3` or `categorical:3,2,4` says how many categories.
+
+    Args:
+        count: of a visible layer its columns, of a hidden one its units.
+
+    Raises:
+        InputError: an unknown kind, or categories that do not fit the count.
+    """
+    from harmonium.units import Categorical, Mixed, type_name_to_class
+
+    name, _, rest = text.partition(":")
+    kind = type_name_to_class.get(name, Mixed)
+    if kind is Mixed or (kind is Categorical) != bool(rest):
+        raise InputError(f"{what} {text!r} is unknown: use {EVERY_KIND}")
+    if kind is not Categorical:
+        return kind.zeros(count)
+    levels = tuple(int(part) if part.isdecimal() else 0 for part in rest.split(","))
+    if min(levels) < 1:
+        raise InputError(f"{what} {text!r}: numbers of categories are whole and at least 1, as in categorical:3")
+    if len(levels) == 1:
+        levels *= count // levels[0] if visible else count
+    if (sum(levels) if visible else len(levels)) != count:
+        have = f"the data has {count} columns" if visible else f"there are {count} hidden units"
+        raise InputError(f"{what} {text!r} does not fit: {have}")
+    return Categorical.zeros(levels)

@@ -1,0 +1,520 @@
+"""train a model on a data set and report how likely the test data is
+
+DATA is a named source (`harmonium data` lists them) or a file: .npy, .npz (file.npz:key), .csv, .parquet, IDX, gzipped or not;
+or a folder of .parquet files with the same columns, all numbers. Such a folder, a sparse matrix and very large .npy and
+.parquet files are read as they are needed, and their values are taken as they are.
+A .csv or .parquet file may have columns of any kinds, and missing cells (empty, NA, NaN, null, ?): the kinds that were inferred
+are shown, and --as, --ignore and --schema change them. A file of zeros and ones alone is taken as it is; NaN in an array is a
+missing cell.
+The run folder gets the model, metrics.jsonl, config.json (enough to repeat the run exactly) and pictures. Log likelihoods are
+in nats per example. With 20 hidden units, the default, they are exact; of larger models they are bracketed.
+The saved model is the one whose held-out log likelihood is best.
+A run that stops, by Ctrl-C, a signal or a failure, resumes with --resume RUN from its last checkpoint, bit for bit as if it had
+not stopped.
+
+example:
+  harmonium train digits
+  harmonium train bars-and-stripes:3x3 --hidden 8
+  harmonium train survey.csv --as income=real --as region=categorical --ignore id
+  harmonium train images.npy --hidden 500 --binarize threshold=0.5 --minutes 10 --set batch_size=500 --out runs/mine
+  harmonium train --resume runs/mine
+  srun -n 4 harmonium train images.npy --hidden 2000 --minutes 600 --distributed
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import hashlib
+import os
+import platform
+import re
+import shlex
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harmonium.cli import options as train_options
+from harmonium.cli import runs
+from harmonium.cli.evaluate import evaluated, print_warnings
+from harmonium.cli.inputs import print_schema
+from harmonium.cli.options import RunOptions, TrainOptions, derive_config, load_dataset, start_model
+from harmonium.cli.output import console, plain, print_json, print_table
+from harmonium.cli.process import WORDS, GracefulShutdown, keep_compiled_code
+from harmonium.errors import DivergenceError, InputError, describe
+
+if TYPE_CHECKING:
+    import numpy as np
+    from jax.sharding import Mesh
+
+    from harmonium.data import Dataset
+    from harmonium.io import Streamed
+    from harmonium.model import RBM
+    from harmonium.training import Checkpoint, TrainConfig, TrainState
+    from harmonium.units import Units
+
+add_arguments = train_options.add_arguments
+NARROW = 0.5
+"""A spread of the chains below this fraction of the data's variance, or above its inverse, is worth a word."""
+MAX_TRAINING_ROWS = 100_000
+"""Rows of streamed data over which the training log likelihood is taken."""
+
+
+def run(arguments: argparse.Namespace) -> int | None:
+    """Load, configure, train, save, evaluate."""
+    started = time.monotonic()
+    options = TrainOptions.of(arguments)
+    keep_compiled_code()
+    from harmonium import distributed, training
+
+    mesh = _start_devices(options)
+    with contextlib.ExitStack() as stack:
+        # Load. Everything is checked before a folder is made, so that a mistake leaves nothing behind.
+        earlier = None if options.resume is None else _Earlier.read(Path(options.resume), stack)
+        run = options.of_new_run() if earlier is None else options.of_resumed_run(earlier.options)
+        dataset = _in_memory(load_dataset(run), mesh)
+        rbm = start_model(run, dataset)
+
+        # Configure.
+        devices = 1 if mesh is None else mesh.shape["data"]
+        config = derive_config(options, dataset, rbm, devices) if earlier is None else earlier.config
+        if options.show_config:
+            _show_config(run, config, options.json)
+            return None
+        checkpoint = None if earlier is None else earlier.checkpoint
+        states = training.train(rbm, dataset.train, config, valid=dataset.valid, seed=run.seed, resume=checkpoint, mesh=mesh)
+        _check_gradient(rbm, config, dataset)
+        record = _record(run, config, dataset, mesh)
+        history: list[dict[str, float]] = []
+        if earlier is None:
+            folder = _new_folder(options, dataset, stack)
+        else:
+            folder = earlier.folder
+            _check_unchanged(earlier.record, record)
+            if distributed.is_primary():
+                history = runs.trim_metrics(folder, 0 if checkpoint is None else checkpoint.step)
+        if distributed.is_primary():
+            runs.write_json(folder / runs.CONFIG, record)
+            if dataset.schema is not None:
+                runs.write_json(folder / runs.SCHEMA, dataset.schema.description())
+                print_schema(dataset.schema, stderr=True)
+
+        # Train.
+        checkpoints = runs.CheckpointManager(folder, run.checkpoint_every, None if earlier is None else earlier.file)
+        with GracefulShutdown() as shutdown:
+            state, stopped = _follow(states, folder, config, checkpoints, shutdown, history)
+
+        # Save.
+        record |= {"updates": int(state.metrics.get("best_step", state.step)), "finished": stopped is None}
+        record["repeat"] = _repeat(run, config, record["updates"], state.metrics)
+        if distributed.is_primary():
+            _save(state.rbm, rbm.visible, folder, dataset, record, checkpoints)
+        if stopped is not None:
+            resuming = f"; resume with: {_resume_command(folder)}" if shutdown.requested and not checkpoints.trouble else ""
+            _say(f"{stopped}; the model after {state.step:,} updates is in {folder}{resuming}")
+            return 128 + shutdown.requested if shutdown.requested else 2
+        if distributed.is_primary():
+            checkpoints.remove_all()
+
+        # Evaluate.
+        report = _evaluate(run, state.rbm, rbm.visible, dataset, mesh)
+        if distributed.is_primary():
+            _draw(state.rbm, dataset, history, report, folder, run.seed)
+            report |= {"updates": record["updates"], "seconds": time.monotonic() - started, "run": str(folder)}
+            if options.json:
+                print_json(report | {part: report[part].as_dict() for part in ("log_likelihood", "train")})
+            else:
+                _print_report(report, dataset)
+        if options.distributed:
+            distributed.shutdown()
+    return None
+
+
+# ---- load and configure
+
+
+def _start_devices(options: TrainOptions) -> Mesh | None:
+    """The devices that share the work; None if there is one. Of several processes only the first one speaks."""
+    import jax
+
+    from harmonium import distributed
+
+    if options.distributed:
+        distributed.initialize()
+        if not distributed.is_primary():
+            sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+    if jax.device_count() == 1 and options.hidden_shards == 1:
+        return None
+    return distributed.make_mesh(options.hidden_shards)
+
+
+def _in_memory(dataset: Dataset, mesh: Mesh | None) -> Dataset:
+    """A single process needs all streamed rows: where they can only be read from front to back, it reads them once."""
+    import jax
+
+    from harmonium.io import Streamed
+
+    if isinstance(dataset.train, Streamed) and (mesh is None or jax.process_count() == 1):
+        return dataclasses.replace(dataset, train=dataset.train.part(0, 1))
+    return dataset
+
+
+@dataclasses.dataclass(frozen=True)
+class _Earlier:
+    """A run that was begun: `record` is its config.json, `file` the file of its checkpoint."""
+
+    folder: Path
+    record: dict[str, Any]
+    options: RunOptions
+    config: TrainConfig
+    checkpoint: Checkpoint | None
+    file: Path | None
+
+    @classmethod
+    def read(cls, folder: Path, stack: contextlib.ExitStack) -> _Earlier:
+        """The run in that folder, which stays locked until the stack is closed."""
+        from harmonium import distributed
+        from harmonium.io.untrusted import convert
+        from harmonium.training import Checkpoint, TrainConfig
+
+        record = runs.read_config(folder)
+        what = f"{folder / runs.CONFIG} is damaged: options"
+        options: RunOptions = convert(record["options"], RunOptions, what)
+        config = TrainConfig.from_dict(record["settings"])
+        checkpoint, file = None, None
+        if distributed.is_primary():
+            stack.enter_context(runs.lock(folder))
+            checkpoint, file, wrong = runs.latest_checkpoint(folder)
+            then = "the run begins again" if checkpoint is None else f"resuming from update {checkpoint.step:,}"
+            for each in wrong:
+                _say(f"{each}; {then}")
+        name = distributed.broadcast(None if file is None else str(file))
+        if checkpoint is None and name is not None:
+            checkpoint, file = Checkpoint.load(name), Path(name)
+        return cls(folder, record, options, config, checkpoint, file)
+
+
+def _check_gradient(rbm: RBM, config: TrainConfig, dataset: Dataset) -> None:
+    """Trace an update's gradient without computing it: a model too large to be exact is found out here."""
+    import jax
+
+    from harmonium.io.streams import sample_rows
+
+    estimator, key = config.make_estimator(), jax.random.key(0)
+    state = jax.eval_shape(estimator.init, key, rbm)
+    v = sample_rows(dataset.train, 1, "data")[:1].astype(rbm.weights.dtype)
+    jax.eval_shape(estimator.gradient, key, rbm, state, v)
+
+
+def _show_config(run: RunOptions, config: TrainConfig, as_json: bool) -> None:
+    shown = {"options": dataclasses.asdict(run), "settings": config.to_dict()}
+    if as_json:
+        print_json(shown)
+        return
+    for title, part in shown.items():
+        print_table("", [title, "value"], [[name, "-" if value is None else str(value)] for name, value in part.items()])
+
+
+def _new_folder(options: TrainOptions, dataset: Dataset, stack: contextlib.ExitStack) -> Path:
+    """The run folder, empty but for what is not the run's, and locked until the stack is closed."""
+    from harmonium import distributed
+
+    folder = None
+    if distributed.is_primary():
+        name = re.sub(r"\.(npy|npz|csv|tsv|txt|parquet|idx|gz)(?=$|[.:])", "", Path(dataset.name).name)
+        name = re.sub(r"[^\w.-]+", "-", name).strip("-.") or "run"
+        folder = runs.new_folder(name, options.out, options.overwrite)
+        stack.enter_context(runs.lock(folder))
+        runs.CheckpointManager(folder, 0).remove_all()
+        (folder / runs.METRICS).unlink(missing_ok=True)
+    return Path(distributed.broadcast("" if folder is None else str(folder)))
+
+
+def _record(run: RunOptions, config: TrainConfig, dataset: Dataset, mesh: Mesh | None) -> dict[str, Any]:
+    """What config.json holds of a run that begins."""
+    import jax
+
+    packages = ("harmonium", "jax", "jaxlib", "numpy", "optax", "scikit-learn")
+    parts = {part: getattr(dataset, part) for part in ("train", "valid", "test")}
+    return {
+        "options": dataclasses.asdict(run),
+        "settings": config.to_dict(),
+        "updates": None,
+        "finished": False,
+        "data": {
+            "name": dataset.name,
+            "held_out": dataset.held_out,
+            "binarized": dataset.binarized,
+            "image_shape": dataset.image_shape,
+            "rows": {part: len(rows) for part, rows in parts.items()},
+            "columns": dataset.train.shape[1],
+            "schema": None if dataset.schema is None else dataset.schema.description(),
+            "sha256": {part: _digest(rows) for part, rows in parts.items()},
+        },
+        "versions": {"python": platform.python_version(), **{package: version(package) for package in packages}},
+        "computer": {
+            "system": platform.system(),
+            "architecture": platform.machine(),
+            "device": jax.devices()[0].device_kind,
+            "devices": [1, 1] if mesh is None else list(mesh.devices.shape),
+        },
+    }
+
+
+def _digest(rows: np.ndarray | Streamed) -> str | None:
+    """None of streamed rows: reading all of them once more would take too long."""
+    import numpy as np
+
+    if not isinstance(rows, np.ndarray):
+        return None
+    return hashlib.sha256(np.ascontiguousarray(rows, dtype="<f8").data).hexdigest()
+
+
+def _check_unchanged(earlier: dict[str, Any], record: dict[str, Any]) -> None:
+    """The data must be what it was; of other versions or devices there is a word, since then not every bit need agree."""
+    if earlier["data"].get("sha256") != record["data"]["sha256"]:
+        raise InputError(f"{record['data']['name']} holds other rows than when the run began; restore its rows")
+    changed = []
+    for part in ("versions", "computer"):
+        before, now = earlier.get(part), record[part]
+        if not isinstance(before, dict):
+            continue
+        changed += [f"{name} {before.get(name)} then, {now[name]} now" for name in now if before.get(name) != now[name]]
+    if changed:
+        _say(f"not every bit need come out as before: {', '.join(changed)}")
+
+
+# ---- train
+
+
+def _follow(
+    states: Iterator[TrainState],
+    folder: Path,
+    config: TrainConfig,
+    checkpoints: runs.CheckpointManager,
+    shutdown: GracefulShutdown,
+    history: list[dict[str, float]],
+) -> tuple[TrainState, str | None]:
+    """Run the training under a progress bar, adding to `history`: the last good state, and why it stopped early if it did.
+
+    A run that is asked to stop does so at the next state, which becomes a checkpoint. Trouble in writing stops no run.
+    """
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from harmonium import distributed
+
+    primary, state, stopped = distributed.is_primary(), None, None
+    said: set[str] = set()
+    columns = (
+        BarColumn(bar_width=16),
+        TextColumn("{task.fields[text]}"),
+        TimeRemainingColumn(compact=True),
+        TextColumn("left"),
+    )
+    bar = Progress(*columns, console=console(stderr=True), disable=not primary)
+
+    def say(text: str) -> None:
+        if primary and text not in said:
+            said.add(text)
+            bar.console.print(f"harmonium: {text}", highlight=False, markup=False, soft_wrap=True)
+
+    with bar, contextlib.closing(states):  # type: ignore[type-var]
+        task = bar.add_task("training", total=1.0, text="compiling")
+        try:
+            for state in states:
+                history.append(state.metrics)
+                if primary:
+                    try:
+                        runs.append_line(folder / runs.METRICS, state.metrics)
+                    except OSError as error:
+                        say(f"{folder / runs.METRICS} cannot be written: {error.strerror}; training goes on")
+                bar.update(task, completed=_fraction(state, config), text=progress_text(history))
+                if "diverged_at" in state.metrics:
+                    at, rate = state.metrics["diverged_at"], state.metrics["lr_reduction"]
+                    say(
+                        f"diverged before update {at:,.0f}: back at update {state.step:,}, now at {rate:g} of the learning rate"
+                    )
+                requested = distributed.broadcast(shutdown.requested)
+                if requested is not None:
+                    shutdown.requested, stopped = requested, WORDS[requested]
+                if primary:
+                    checkpoints.save_if_due(state) if stopped is None else checkpoints.save(state)
+                if checkpoints.trouble is not None:
+                    say(f"no checkpoint: {checkpoints.trouble}" + ("; training goes on" if stopped is None else ""))
+                if stopped is not None:
+                    break
+            else:
+                bar.update(task, completed=1.0)
+        except DivergenceError as error:
+            stopped = str(error)
+    if state is None:
+        raise KeyboardInterrupt
+    return state, stopped
+
+
+def progress_text(history: list[dict[str, float]]) -> str:
+    """The progress line: the latest of each measurement."""
+    now = history[-1]
+    latest = {name: value for metrics in history for name, value in metrics.items()}
+    parts = [f"update {now['step']:,.0f}", f"{now['updates_per_second']:,.0f}/s"]
+    if "valid_log_likelihood" in latest:
+        error = latest.get("log_partition_error")
+        value = latest["valid_log_likelihood"]
+        about = f"{value:.3f}" if error is None else f"about {value:.2f} +- {error:.2f}"
+        parts.append(f"held-out log likelihood {about}")
+    if "free_energy_gap" in latest:
+        parts.append(f"gap {latest['free_energy_gap']:+.2f}")
+    if "chain_spread" in latest:
+        spread, gap = latest["chain_spread"], latest["chain_gap"]
+        if NARROW <= spread <= 1 / NARROW:
+            parts.append(f"chains {gap:+.1f}")
+        else:
+            parts.append(f"chains: {'only ' if spread < 1 else ''}{spread:.0%} of the data's spread")
+    return "  ".join(parts)
+
+
+def _fraction(state: TrainState, config: TrainConfig) -> float:
+    """The fraction of the run that is done."""
+    if config.minutes is not None:
+        return min(1.0, state.metrics["seconds"] / (60 * config.minutes))
+    if config.epochs is not None:
+        return min(1.0, state.metrics["epoch"] / config.epochs)
+    return state.step / (config.updates or 1)
+
+
+# ---- save
+
+
+def _save(
+    rbm: RBM,
+    base_rate: Units,
+    folder: Path,
+    dataset: Dataset,
+    record: dict[str, Any],
+    checkpoints: runs.CheckpointManager,
+) -> None:
+    """Write the model, then config.json. A model that the run folder does not take is saved in a folder for temporary files.
+
+    Raises:
+        OSError: with the reason, and where the model is instead.
+    """
+    from harmonium import io
+
+    notes = {
+        "trained_on": dataset.name,
+        "updates": record["updates"],
+        "image_shape": dataset.image_shape,
+        "columns": dataset.columns,
+        "binarized": dataset.binarized,
+        "schema": None if dataset.schema is None else dataset.schema.description(),
+        "settings": record["options"] | record["settings"],
+    }
+    try:
+        io.save(rbm, folder / runs.MODEL, overwrite=True, base_rate=base_rate, notes=plain(notes))
+        runs.write_json(folder / runs.CONFIG, record)
+    except (InputError, OSError) as error:
+        words = describe(error)
+        with contextlib.suppress(OSError):
+            other = Path(tempfile.mkdtemp(prefix="harmonium-")) / runs.MODEL
+            io.save(rbm, other, base_rate=base_rate, notes=plain(notes))
+            words += f"; the model is in {other}"
+        if checkpoints.has_any:
+            words += f"; make room and resume from the last checkpoint: {_resume_command(folder)}"
+        raise OSError(getattr(error, "errno", None) or 0, words) from error
+
+
+def _resume_command(folder: Path) -> str:
+    return f"harmonium train --resume {shlex.quote(str(folder))}"
+
+
+def _repeat(run: RunOptions, config: TrainConfig, updates: int, metrics: dict[str, float]) -> str | None:
+    """The command that gives the same model again; None if the run diverged, which comes at no fixed update."""
+    if "lr_reduction" in metrics:
+        return None
+    settings = config.to_dict() | {"minutes": None, "epochs": None, "updates": updates, "early_stopping": 0}
+    if "total_updates" not in metrics:
+        settings["final_decay"] = 0  # the run ended before it knew its length, and so before its final decay
+    elif metrics["total_updates"] > updates:
+        settings["total_updates"] = int(metrics["total_updates"])
+    if "early_decay_first" in metrics:
+        settings["early_decay"] = [int(metrics[f"early_decay_{end}"]) for end in ("first", "last")]
+    words = ["harmonium", "train", run.data, "--updates", str(updates)]
+    for field in dataclasses.fields(run):
+        value = getattr(run, field.name)
+        if field.name in ("data", "checkpoint_every") or value == field.default:
+            continue
+        option = "--as" if field.name == "kinds" else f"--{field.name.replace('_', '-')}"
+        for each in value if isinstance(value, list) else [value]:
+            words += [option, str(each)]
+    for name, value in settings.items():
+        if value is not None and name != "updates":
+            text = str(value).lower() if isinstance(value, bool) else str(value).strip("[]").replace(" ", "")
+            words += ["--set", f"{name}={text}"]
+    return shlex.join(words)
+
+
+def _say(text: str) -> None:
+    """A line on stderr, of the first process only."""
+    from harmonium import distributed
+
+    if distributed.is_primary():
+        print(f"harmonium: {text}", file=sys.stderr)
+
+
+# ---- evaluate
+
+
+def _evaluate(run: RunOptions, rbm: RBM, base_rate: Units, dataset: Dataset, mesh: Mesh | None) -> dict[str, Any]:
+    """How likely the test and the training rows are."""
+    from harmonium import likelihood
+    from harmonium.io.streams import sample_rows
+
+    test = evaluated(rbm, dataset.test, base_rate, seconds=run.evaluation_seconds, seed=run.seed, mesh=mesh)
+    return {
+        "log_likelihood": test,
+        "train": likelihood.evaluate_with(test, rbm, sample_rows(dataset.train, MAX_TRAINING_ROWS, "data")),
+        "baseline": likelihood.base_rate_log_likelihood(base_rate, dataset.test),
+        "bound": None if dataset.entropy is None else -dataset.entropy,
+    }
+
+
+def _draw(rbm: RBM, dataset: Dataset, history: list[dict[str, float]], report: dict[str, Any], folder: Path, seed: int) -> None:
+    """Write the run's pictures."""
+    import numpy as np
+
+    import harmonium as hm
+    from harmonium import exact, likelihood, plots
+
+    figures = {"learning_curves": plots.learning_curves(history, report["baseline"], report["bound"])}
+    if dataset.schema is None:  # the columns of a table make no picture
+        shape, real, shown = dataset.image_shape, dataset.test[:100], dataset.test[:64]
+        draw = exact.sample if likelihood.can_be_exact(rbm) else hm.sample
+        fantasies = draw(rbm, len(real), seed)
+        filled = hm.impute(rbm, shown, seed=seed).values if np.isnan(shown).any() else shown
+        figures |= {
+            "filters": plots.filters(rbm.weights, shape),
+            "fantasies": plots.side_by_side({"data (test)": real, "fantasies of the model": fantasies}, shape),
+            "reconstructions": plots.reconstructions(shown, hm.reconstruct(rbm, filled, seed=seed), shape),
+        }
+    for name, figure in figures.items():
+        runs.write_picture(folder / f"{name}.png", figure, overwrite=True)
+
+
+def _print_report(report: dict[str, Any], dataset: Dataset) -> None:
+    out = console()
+    test = report["log_likelihood"]
+    out.print(f"{dataset.name}: {len(dataset.train):,} training rows; {dataset.held_out}")
+    out.print(f"test log likelihood {test}", style="bold")
+    print_warnings(test, out)
+    rows = [["this model", test.mean, report["train"].mean]]
+    rows.append(["independent units (the baseline)", report["baseline"], None])
+    if report["bound"] is not None:
+        rows.append(["best possible: minus the source's entropy", report["bound"], report["bound"]])
+    print_table("", ["nats per example", "test", "training"], rows, decimals=3, out=out)
+    seconds = f"{report['seconds']:.1f} s from command to report"
+    out.print(f"{report['updates']:,} updates, {seconds}; all of it in {report['run']}")
