@@ -23,7 +23,8 @@ import numpy as np
 import pytest
 
 # The shapes in these packages' signatures are checked at every call.
-jaxtyping.install_import_hook(["harmonium.units", "harmonium.model", "harmonium.exact"], "runtime_types.check")
+SHAPED = ("units", "model", "exact", "gauge", "lecture")
+jaxtyping.install_import_hook([f"harmonium.{module}" for module in SHAPED], "runtime_types.check")
 
 import harmonium as hm  # noqa: E402
 

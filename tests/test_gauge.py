@@ -110,7 +110,7 @@ def test_what_cannot_be_rescaled_is_refused():
     for center, scale, words in (
         ([1.0, 0, 0, 0, 0], np.ones(5), "spin units cannot be moved or scaled"),
         (np.zeros(5), [1, 1, 1, 1, -1.0], "scale must be positive"),
-        (np.zeros(4), np.ones(5), "5 finite numbers"),
+        (np.zeros(4), np.ones(5), "center must have shape"),
     ):
         with pytest.raises(hm.InputError, match=words):
             hm.gauge.rescaled(mixed, center, scale)

@@ -20,7 +20,7 @@ from harmonium.units import Binary, Spin
 def test_table_and_marginals_add_up(case):
     rbm = machine(case)
     table = lecture.table(rbm, case["temperature"])
-    assert table.complete == (2 ** (case["n_visible"] + case["n_hidden"]) <= lecture.MOST_ROWS)
+    assert table.complete == (2 ** (case["n_visible"] + case["n_hidden"]) <= lecture.MAX_ROWS)
     assert table.joint.log_partition == pytest.approx(case["log_partition"], abs=1e-9)
     if table.complete:
         assert table.joint.probability.sum() == pytest.approx(1, abs=1e-9)
@@ -33,7 +33,7 @@ def test_a_table_too_long_shows_the_most_probable_rows_with_their_own_marginals(
     table = lecture.table(rbm)
     whole = exact.joint_table(rbm)
     assert not table.complete
-    np.testing.assert_allclose(table.joint.probability, np.sort(whole.probability)[::-1][: lecture.SHOWN_OF_MANY], rtol=1e-12)
+    np.testing.assert_allclose(table.joint.probability, np.sort(whole.probability)[::-1][: lecture.CUT_ROWS], rtol=1e-12)
     p_v = np.exp(exact.log_likelihood(rbm, table.visible.states))
     p_h = whole.probability.reshape(256, 32).sum(axis=0)[rbm.hidden.indices(table.hidden.states)]
     np.testing.assert_allclose(table.visible.probability, p_v, rtol=1e-12)
@@ -96,7 +96,7 @@ def test_a_step_goes_up_the_slope_at_its_temperature(temperature):
 
 
 def test_many_steps_raise_both_probabilities(two_by_two):
-    taken = lecture.steps(two_by_two, [[0, 1]], gradients.exact(), 0.5, number=200)
+    taken = lecture.steps(two_by_two, [[0, 1]], gradients.exact(), 0.5, steps=200)
     likelihoods = [step.log_probability for step in taken]
     assert likelihoods == sorted(likelihoods)
     assert math.exp(likelihoods[-1]) > 0.9
@@ -105,7 +105,7 @@ def test_many_steps_raise_both_probabilities(two_by_two):
 
 def test_steps_of_a_seed_are_repeatable(two_by_two):
     first, again, other = (
-        lecture.steps(two_by_two, [[0, 1]], gradients.cd(1, sampled=True), 0.1, number=8, seed=seed)[-1].after.weights
+        lecture.steps(two_by_two, [[0, 1]], gradients.cd(1, sampled=True), 0.1, steps=8, seed=seed)[-1].after.weights
         for seed in (3, 3, 4)
     )
     np.testing.assert_array_equal(first, again)
@@ -142,7 +142,7 @@ def test_a_chain_on_a_large_machine_counts_what_it_saw():
     rbm = random_machine(Binary, Binary, (20, 8), seed=0, scale=0.5)
     visits = lecture.chain(rbm, np.zeros(20), 500, seed=1)
     assert not visits.complete
-    assert len(visits.frequency) == lecture.SHOWN_OF_MANY
+    assert len(visits.frequency) == lecture.CUT_ROWS
     assert (np.diff(visits.frequency) <= 0).all()
     np.testing.assert_allclose(
         visits.probability, np.exp(-hm.energy(rbm, visits.v, visits.h) - exact.log_partition(rbm)), rtol=1e-9
@@ -157,7 +157,7 @@ def test_a_chain_on_a_large_machine_counts_what_it_saw():
         (lambda rbm: lecture.chain(rbm, [0, 1, 1], 5), "start must have 2 columns"),
         (lambda rbm: lecture.conditional(rbm, [0, 2]), "2 in column 2"),
         (lambda rbm: lecture.steps(rbm, [[0, 1]], gradients.exact(), 0), "rate"),
-        (lambda rbm: lecture.steps(rbm, [[0, 1]], gradients.exact(), 1, number=0), "steps"),
+        (lambda rbm: lecture.steps(rbm, [[0, 1]], gradients.exact(), 1, steps=0), "steps"),
         (lambda rbm: lecture.steps(rbm, [0, 1], gradients.exact(), 1), "n at least 1"),
     ],
 )

@@ -1,49 +1,56 @@
-"""The same machine by other parameters: every difference of free energies, and so the distribution, stays what it was.
+"""The same model by other parameters: every difference of free energies, and so the distribution, is unchanged.
 
-With v = c + s y for new visible values y (each column by itself), v . W h = y . (s W) h + (c . W) h: the weights are scaled and
-the hidden units shifted. Everything here is that, or a constant that no probability sees. Machines come back on the host, in
-their own precision.
+With v = c + s y for new visible values y (column by column), v . W h = y . (s W) h + (c . W) h: the weights are scaled and the
+hidden units get a field. Everything here is that, or a constant that no probability depends on. The RBMs returned are on the
+host, in the given model's precision.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Concatenate, ParamSpec
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 
-from harmonium import model
-from harmonium._checks import numeric_array
-from harmonium.errors import InputError
+from harmonium import _checks, model
+from harmonium._numerics import float64, own_dtype, to_float64
+from harmonium._types import Array, ArrayLike
 from harmonium.model import RBM
 from harmonium.units import Binary, Mixed, Spin, Units
 
-Substitution = Callable[[Units], tuple[Units, Any, Any]]
-"""A layer of x to the layer of y, with c and s `[N]` of x = c + s y."""
+Substitution = Callable[[Units], tuple[Units, Float[Array, " N"], Float[Array, " N"]]]
+"""From a layer of x to a layer of y, with c and s of x = c + s y."""
+Parameters = ParamSpec("Parameters")
 
 
-def _on_host(function: Callable[..., RBM]) -> Callable[..., RBM]:
-    """Checked, computed in float64, returned as arrays of the machine's own type."""
+def _on_host(
+    function: Callable[Concatenate[RBM, Parameters], RBM],
+) -> Callable[Concatenate[RBM, Parameters], RBM]:
+    """The function, with its model validated, computed in float64 and returned in the model's own precision."""
 
     @wraps(function)
-    def called(rbm: RBM, *arguments: Any) -> RBM:
-        own = np.result_type(*jax.tree.leaves(model.validate(rbm)), np.float32)
-        with jax.enable_x64(True):
-            found = function(jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), rbm), *arguments)
-            return jax.tree.map(lambda leaf: np.asarray(leaf, own), found)
+    def wrapper(rbm: RBM, *args: Parameters.args, **kwargs: Parameters.kwargs) -> RBM:
+        dtype = own_dtype(model.validate(rbm))
+        with float64():
+            result = function(to_float64(rbm), *args, **kwargs)
+            return jax.tree.map(lambda leaf: np.asarray(leaf, dtype), result)
 
-    return called
+    return wrapper  # type: ignore[return-value]  # functools.wraps names its first parameter
 
 
 @_on_host
 def zero_sum(rbm: RBM) -> RBM:
-    """The machine with the biases of each categorical unit, and the weights from its columns to any one, adding up to zero.
+    """The RBM in which the biases of each categorical unit, and the weights from its columns to any other, add up to zero.
 
-    Only so can a unit's parameters be read one by one, or compared between machines. Training needs no gauge to be chosen: a
-    gradient in centered variables already adds up to zero over a unit's columns.
+    A unit's parameters can be read one by one, or compared between models, in this gauge alone. Training needs no choice of
+    gauge: a gradient in centered variables already adds up to zero over a unit's columns.
+
+    Raises:
+        InputError: the model is malformed.
 
     Reference: M. Ekeberg and others, "Improved contact prediction in proteins", Phys. Rev. E 87 (2013), section II (for Potts
     models).
@@ -61,54 +68,62 @@ def _zero_sum_of_visible(rbm: RBM) -> RBM:
 
 @_on_host
 def to_spin(rbm: RBM) -> RBM:
-    """The machine with every binary unit as a spin: 0 is -1 and 1 is +1."""
-    return _substituted(rbm, lambda units: _each_kind(units, Binary, lambda bias: Spin(bias / 2), 0.5, 0.5))
+    """The RBM with every binary unit replaced by a spin: 0 becomes -1, and 1 becomes +1.
+
+    Raises:
+        InputError: the model is malformed.
+    """
+    return _substitute(rbm, lambda units: _replace_kind(units, Binary, lambda bias: Spin(bias / 2), 0.5, 0.5))
 
 
 @_on_host
 def to_binary(rbm: RBM) -> RBM:
-    """The machine with every spin as a binary unit: -1 is 0 and +1 is 1."""
-    return _substituted(rbm, lambda units: _each_kind(units, Spin, lambda bias: Binary(2 * bias), -1.0, 2.0))
-
-
-def rescaled(rbm: RBM, center: Any, scale: Any) -> RBM:
-    """The machine of y where v = center + scale y, `[V]` each; the columns of binary, spin and categorical units cannot change.
-
-    A machine of v from one of standardized values y = (v - m) / s is `rescaled(rbm, -m / s, 1 / s)`.
+    """The RBM with every spin replaced by a binary unit: -1 becomes 0, and +1 becomes 1.
 
     Raises:
-        InputError: no numbers `[V]`, a scale that is not positive, or a column that cannot be moved or scaled so.
+        InputError: the model is malformed.
+    """
+    return _substitute(rbm, lambda units: _replace_kind(units, Spin, lambda bias: Binary(2 * bias), -1.0, 2.0))
+
+
+def rescaled(rbm: RBM, center: ArrayLike, scale: ArrayLike) -> RBM:
+    """The RBM of y where v = center + scale y, `[V]` each; columns of binary, spin and categorical units cannot change.
+
+    From an RBM of standardized values y = (v - m) / s, `rescaled(rbm, -m / s, 1 / s)` is that of v.
+
+    Raises:
+        InputError: the model is malformed, center or scale are not `[V]` finite numbers, a scale is not positive, or a column
+            cannot be moved or scaled so.
     """
     size = model.validate(rbm).visible.size
-    found = []
-    for value, what in ((center, "center"), (scale, "scale")):
-        array = numeric_array(value, what).astype(np.float64)
-        if array.shape != (size,) or not np.isfinite(array).all():
-            raise InputError(f"{what} must be {size} finite numbers, one a visible column")
-        found.append(array)
-    return _rescaled(rbm, *found)
+    center, scale = (
+        _checks.finite_array(value, name, (size,)).astype(np.float64) for value, name in ((center, "center"), (scale, "scale"))
+    )
+    return _rescale(rbm, center, scale)
 
 
 @_on_host
-def _rescaled(rbm: RBM, center: Any, scale: Any) -> RBM:
-    return _of_visible(rbm, lambda units: (units.rescaled(center, scale), center, scale))
+def _rescale(rbm: RBM, center: Float[np.ndarray, " V"], scale: Float[np.ndarray, " V"]) -> RBM:
+    return _substitute_visible(rbm, lambda units: (units.rescaled(center, scale), center, scale))
 
 
-def _substituted(rbm: RBM, substitution: Substitution) -> RBM:
-    """Both layers substituted."""
-    half = _of_visible(rbm, substitution)
-    return model.transpose(_of_visible(model.transpose(half), substitution))
+def _substitute(rbm: RBM, substitution: Substitution) -> RBM:
+    """The substitution in both layers."""
+    half = _substitute_visible(rbm, substitution)
+    return model.transpose(_substitute_visible(model.transpose(half), substitution))
 
 
-def _of_visible(rbm: RBM, substitution: Substitution) -> RBM:
+def _substitute_visible(rbm: RBM, substitution: Substitution) -> RBM:
     visible, c, s = substitution(rbm.visible)
     return RBM(visible, rbm.hidden.add_field(c @ rbm.weights), s[:, None] * rbm.weights)
 
 
-def _each_kind(units: Units, kind: type[Units], make: Callable[[Any], Units], c: float, s: float) -> tuple[Units, Any, Any]:
-    """The units of one kind, with a bias alone, as others; all else in a mixed layer stays."""
+def _replace_kind(
+    units: Units, kind: type[Units], make: Callable[[Float[Array, " N"]], Units], c: float, s: float
+) -> tuple[Units, Float[Array, " N"], Float[Array, " N"]]:
+    """The units of one kind, which has a bias alone, made into another; everything else in a mixed layer stays."""
     if isinstance(units, Mixed):
-        parts = [_each_kind(part, kind, make, c, s) for part in units.parts]
+        parts = [_replace_kind(part, kind, make, c, s) for part in units.parts]
         layers, centers, scales = zip(*parts, strict=True)
         return Mixed(layers), jnp.concatenate(centers), jnp.concatenate(scales)
     if isinstance(units, kind):

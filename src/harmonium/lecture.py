@@ -1,7 +1,7 @@
-"""The lecture's worked steps, for any small machine, as values: table, chain, the other road, one step of learning.
+"""The lecture's worked steps, for any small model, as values: table, chain, conditionals, one gradient step.
 
-Faces print and draw these; nothing here prints. Everything is in float64. The machine and its temperature stand side by
-side: E is the machine's own energy, probabilities are proportional to e^(-E/T), and a step on the machine's own
+The command line and the page print and draw these; nothing here prints. Everything is in float64. The model and its
+temperature are separate: E is the model's own energy, probabilities are proportional to e^(-E/T), and a step on the model's own
 parameters carries the factor 1/T.
 """
 
@@ -13,8 +13,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float, Int, Int8
 
 from harmonium import _checks, exact, model
+from harmonium._numerics import float64, to_float64
+from harmonium._types import ArrayLike, Result
 from harmonium.errors import InputError
 from harmonium.exact import JointTable
 from harmonium.gradients import Estimator
@@ -23,14 +26,14 @@ from harmonium.random import key_of
 from harmonium.samplers.gibbs import sweep
 from harmonium.units import Units
 
-MOST_ROWS = 4096
-"""Tables of more rows than this are cut to the most probable ones."""
-SHOWN_OF_MANY = 40
-"""How many rows are left of such a table."""
+MAX_ROWS = 4096
+"""Longer tables are cut to the most probable rows."""
+CUT_ROWS = 40
+"""The number of rows that are left of them."""
 MAX_TERMS = 1 << 31
 """Hidden states x rows x columns up to which the probability of reconstruction is summed."""
-MOST_SECONDS = 10.0
-"""A probability is left out where ln Z is forecast to take longer than this."""
+MAX_SECONDS = 10.0
+"""Probabilities are left out where ln Z is estimated to take longer than this."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class Marginal:
 
 @dataclass(frozen=True)
 class Table:
-    """The joint table with the marginals of both layers; not `complete` where only the most probable rows are kept."""
+    """The joint table with the marginals of both layers; `complete` is false where only the most probable rows remain."""
 
     joint: JointTable
     visible: Marginal
@@ -52,22 +55,26 @@ class Table:
 
 
 def table(rbm: RBM, temperature: float = 1.0) -> Table:
-    """All configurations with their probabilities and both marginals, or the most probable of a machine with too many."""
+    """All configurations with their probabilities and both marginals, or the most probable of a model with too many.
+
+    Raises:
+        InputError: the model is malformed or cannot be enumerated, or the temperature is not a positive number.
+    """
     count = exact.configurations(model.validate(rbm))
-    if count is not None and count <= MOST_ROWS:
+    if count is not None and count <= MAX_ROWS:
         joint = exact.joint_table(rbm, temperature)
         grid = joint.probability.reshape(rbm.visible.state_count, -1)  # type: ignore[arg-type]
         visible = Marginal(exact.all_states(rbm.visible), grid.sum(axis=1))
         hidden = Marginal(exact.all_states(rbm.hidden), grid.sum(axis=0))
         return Table(joint, visible, hidden, complete=True)
-    joint = exact.most_probable(rbm, SHOWN_OF_MANY, temperature)
+    joint = exact.most_probable(rbm, CUT_ROWS, temperature)
     cold = exact.at_temperature(rbm, temperature)
     visible = _marginal(cold, np.unique(joint.v, axis=0), joint.log_partition)
     hidden = _marginal(model.transpose(cold), np.unique(joint.h, axis=0), joint.log_partition)
     return Table(joint, visible, hidden, complete=False)
 
 
-def _marginal(rbm: RBM, states: np.ndarray, log_z: float) -> Marginal:
+def _marginal(rbm: RBM, states: Float[np.ndarray, "n N"], log_z: float) -> Marginal:
     return Marginal(states, np.exp(exact.log_likelihood(rbm, states, log_z)))
 
 
@@ -79,7 +86,7 @@ class ChainVisits:
     """How often a Gibbs chain visited configurations, beside their probabilities.
 
     `v [n, V]`, `h [n, H]`; `frequency [n]` of visits after each sweep; `standard_error [n]` of the frequency, allowing for the
-    chain's autocorrelation (NaN for a configuration never visited); `probability [n]`, NaN if the machine is too large.
+    chain's autocorrelation (NaN for a configuration never visited); `probability [n]`, NaN if the model is too large.
     """
 
     v: np.ndarray
@@ -92,46 +99,49 @@ class ChainVisits:
     complete: bool
 
 
-def chain(rbm: RBM, start: Any, sweeps: int, seed: int = 0, temperature: float = 1.0) -> ChainVisits:
+def chain(rbm: RBM, start: ArrayLike, sweeps: int, seed: int = 0, temperature: float = 1.0) -> ChainVisits:
     """Run one Gibbs chain from v = `start [V]` and count the configurations (v, h) after each sweep.
 
     Standard errors are ArviZ's Monte Carlo standard errors of the visits' indicators.
 
+    Raises:
+        InputError: start is not a visible state, sweeps or seed is out of range, or the units' states cannot be listed.
+
     Reference: A. Vehtari et al., "Rank-normalization, folding, and localization", Bayesian Analysis 16 (2021).
     """
     cold = exact.at_temperature(rbm, temperature)
-    start = rbm.visible.check(start, "start").astype(np.float64)
+    start_state = rbm.visible.check(start, "start").astype(np.float64)
     sweeps = _checks.integer(sweeps, "sweeps")
     if exact.configurations(rbm) is None:
         raise InputError("visits can only be counted where the units' states can be listed")
-    visits = _run_chain(cold, start, sweeps, _checks.seed(seed))
+    visits = _run_chain(cold, start_state, sweeps, _checks.seed(seed))
     count = exact.configurations(rbm)
-    complete = count is not None and count <= MOST_ROWS
-    numbers, kept, frequency = _count_visits(visits)
-    visited = len(kept)
+    complete = count is not None and count <= MAX_ROWS
+    indices, distinct, frequency = _count_visits(visits)
+    visited = len(distinct)
     if complete:
         # Every configuration gets a row, visited or not, in the order of the table.
         joint = exact.joint_table(rbm, temperature)
         everything = np.concatenate([joint.v, joint.h], axis=1).astype(np.int8)
-        place = {row.tobytes(): number for number, row in enumerate(everything)}
-        numbers = np.array([place[row.tobytes()] for row in kept])[numbers]
-        frequency = np.bincount(numbers, minlength=len(everything)) / sweeps
+        index_of = {row.tobytes(): index for index, row in enumerate(everything)}
+        indices = np.array([index_of[row.tobytes()] for row in distinct])[indices]
+        frequency = np.bincount(indices, minlength=len(everything)) / sweeps
         v, h, probability = joint.v, joint.h, joint.probability
     else:
-        order = np.argsort(-frequency)[:SHOWN_OF_MANY]
+        order = np.argsort(-frequency)[:CUT_ROWS]
         rank = np.full(visited, -1)
         rank[order] = np.arange(len(order))
-        numbers, frequency = rank[numbers], frequency[order]
-        v, h = np.split(kept[order].astype(np.float64), [rbm.visible.size], axis=1)
+        indices, frequency = rank[indices], frequency[order]
+        v, h = np.split(distinct[order].astype(np.float64), [rbm.visible.size], axis=1)
         probability = _probabilities(cold, v, h)
-    return ChainVisits(v, h, probability, frequency, _errors(numbers, frequency), sweeps, visited, complete)
+    return ChainVisits(v, h, probability, frequency, _standard_errors(indices, frequency), sweeps, visited, complete)
 
 
-def _run_chain(rbm: RBM, start: np.ndarray, sweeps: int, seed: int) -> np.ndarray:
-    """The configurations after each sweep, `[sweeps, V + H]` in int8."""
+def _run_chain(rbm: RBM, start: Float[np.ndarray, " V"], sweeps: int, seed: int) -> Int8[np.ndarray, "sweeps V+H"]:
+    """The configuration (v, h) after each sweep."""
 
     @jax.jit
-    def stretch(rbm: RBM, h: Any, keys: Any) -> tuple[Any, Any]:
+    def run_sweeps(rbm: RBM, h: Float[Result, "1 H"], keys: Any) -> tuple[Any, Any]:
         def one(h: Any, key: Any) -> tuple[Any, Any]:
             samples = sweep(key, rbm, h)
             return samples.h, jnp.concatenate([samples.v[0], samples.h[0]]).astype(jnp.int8)
@@ -139,41 +149,43 @@ def _run_chain(rbm: RBM, start: np.ndarray, sweeps: int, seed: int) -> np.ndarra
         return jax.lax.scan(one, h, keys)
 
     parts = []
-    with jax.enable_x64(True):
+    with float64():
         start_key, sweeps_key = jax.random.split(key_of(seed))
         h = rbm.hidden.sample(start_key, model.hidden_inputs(rbm, start[None]))
         for first in range(0, sweeps, 1 << 16):
             keys = jax.vmap(lambda i: jax.random.fold_in(sweeps_key, i))(jnp.arange(first, min(sweeps, first + (1 << 16))))
-            h, part = stretch(rbm, h, keys)
+            h, part = run_sweeps(rbm, h, keys)
             parts.append(np.asarray(part))
     return np.concatenate(parts)
 
 
-def _count_visits(visits: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Each sweep's configuration as a number, the distinct configurations, and their frequencies."""
+def _count_visits(
+    visits: Int8[np.ndarray, "sweeps columns"],
+) -> tuple[Int[np.ndarray, " sweeps"], Int8[np.ndarray, "n columns"], Float[np.ndarray, " n"]]:
+    """The index of each sweep's configuration among the distinct ones, these, and their frequencies."""
     rows = np.ascontiguousarray(visits).view(np.dtype((np.void, visits.shape[1]))).ravel()
-    _, first, numbers, counts = np.unique(rows, return_index=True, return_inverse=True, return_counts=True)
-    return numbers, visits[first], counts / len(visits)
+    _, first, indices, counts = np.unique(rows, return_index=True, return_inverse=True, return_counts=True)
+    return indices, visits[first], counts / len(visits)
 
 
-def _errors(numbers: np.ndarray, frequency: np.ndarray) -> np.ndarray:
+def _standard_errors(indices: Int[np.ndarray, " sweeps"], frequency: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
     from arviz_stats.base import array_stats
 
     errors = np.full(len(frequency), np.nan)
     for row in np.flatnonzero((frequency > 0) & (frequency < 1)):
-        errors[row] = array_stats.mcse((numbers == row).astype(float)[None], chain_axis=0, draw_axis=1)
+        errors[row] = array_stats.mcse((indices == row).astype(float)[None], chain_axis=0, draw_axis=1)
     return errors
 
 
-def _probabilities(cold: RBM, v: np.ndarray, h: np.ndarray) -> np.ndarray:
-    if exact.estimate_seconds(cold) > MOST_SECONDS:
+def _probabilities(cold: RBM, v: Float[np.ndarray, "n V"], h: Float[np.ndarray, "n H"]) -> Float[np.ndarray, " n"]:
+    if exact.estimate_seconds(cold) > MAX_SECONDS:
         return np.full(len(v), np.nan)
-    with jax.enable_x64(True):
+    with float64():
         energies = np.asarray(model.energy(cold, v, h))
     return np.exp(-energies - exact.log_partition(cold))
 
 
-# ---- the other road
+# ---- from the conditionals
 
 
 @dataclass(frozen=True)
@@ -199,36 +211,41 @@ class Conditional:
     temperature: float
 
 
-def conditional(rbm: RBM, given: Any, given_is_visible: bool = True, temperature: float = 1.0) -> Conditional:
-    """The lecture's other road to the table, from the state `given` of the visible (or hidden) layer."""
-    exact.at_temperature(rbm, temperature)
+def conditional(rbm: RBM, given: ArrayLike, given_is_visible: bool = True, temperature: float = 1.0) -> Conditional:
+    """The lecture's second way to the table: from the conditionals, given the visible (or hidden) state `given`.
+
+    Raises:
+        InputError: `given` is not a state of the layer, the other layer's units do not have two states, or the model cannot be
+            enumerated.
+    """
+    model.validate(rbm)
     forward = rbm if given_is_visible else model.transpose(rbm)
     cold = exact.at_temperature(forward, temperature)
-    given = forward.visible.check(given, "v" if given_is_visible else "h").astype(np.float64)
-    inputs = given @ np.asarray(cold.weights, dtype=np.float64)
-    with jax.enable_x64(True):
+    state = forward.visible.check(given, "v" if given_is_visible else "h").astype(np.float64)
+    inputs = state @ np.asarray(cold.weights, dtype=np.float64)
+    with float64():
         mean = np.asarray(cold.hidden.mean(inputs))
     log_z = exact.log_partition(cold)
-    marginal = float(np.exp(exact.log_likelihood(cold, given, log_z)))
-    states = every = joint = from_energy = reconstruction = None
+    marginal = float(np.exp(exact.log_likelihood(cold, state, log_z)))
+    states = probabilities = joint = from_energy = reconstruction = None
     if _listable(forward.hidden):
         states = exact.all_states(forward.hidden)
-        with jax.enable_x64(True):
-            every = np.exp(np.asarray(cold.hidden.log_probability(states, inputs)))
-            from_energy = np.exp(-np.asarray(model.energy(cold, given, states)) - log_z)
-        joint = every * marginal
+        with float64():
+            probabilities = np.exp(np.asarray(cold.hidden.log_probability(states, inputs)))
+            from_energy = np.exp(-np.asarray(model.energy(cold, state, states)) - log_z)
+        joint = probabilities * marginal
         if _listable(forward.visible):
             others = exact.all_states(forward.visible)
-            log_p = exact.log_reconstruction(cold, np.tile(given, (len(others), 1)), others)
+            log_p = exact.log_reconstruction(cold, np.tile(state, (len(others), 1)), others)
             reconstruction = Marginal(others, np.exp(log_p))
     return Conditional(
-        given,
+        state,
         given_is_visible,
-        (inputs + _own_bias(cold.hidden)) * temperature,
+        (inputs + np.asarray(cold.hidden.bias, np.float64)) * temperature,
         _upper_probability(forward.hidden, mean),
         marginal,
         states,
-        every,
+        probabilities,
         joint,
         from_energy,
         reconstruction,
@@ -238,14 +255,10 @@ def conditional(rbm: RBM, given: Any, given_is_visible: bool = True, temperature
 
 def _listable(units: Units) -> bool:
     count = units.state_count
-    return count is not None and count <= MOST_ROWS
+    return count is not None and count <= MAX_ROWS
 
 
-def _own_bias(units: Units) -> np.ndarray:
-    return np.asarray(getattr(units, "bias", np.zeros(units.size)), dtype=np.float64)
-
-
-def _upper_probability(units: Units, mean: np.ndarray) -> np.ndarray:
+def _upper_probability(units: Units, mean: Float[np.ndarray, " N"]) -> Float[np.ndarray, " N"]:
     values = units.unit_states
     if values is None or values.shape != (2, 1):
         raise InputError(f"the lecture's tables are for units of two states, not for {units.name} ones")
@@ -253,15 +266,15 @@ def _upper_probability(units: Units, mean: np.ndarray) -> np.ndarray:
     return (mean - low) / (high - low)
 
 
-# ---- one step of learning
+# ---- one gradient step
 
 
 @dataclass(frozen=True)
 class Step:
     """One step up an estimate of the gradient of the mean ln p(v).
 
-    `positive`, `negative`: the two terms, `delta` what was added to each parameter, and `after` the machine it led to: all
-    of them RBMs. `log_probability` and `log_reconstruction`: means of ln p(v) and ln p(v|v) over the data after the step (the
+    `positive`, `negative`: the two terms; `delta`: what was added to each parameter; `after`: the model after the step; all are
+    RBMs. `log_probability` and `log_reconstruction`: means of ln p(v) and ln p(v|v) over the data after the step (the
     latter NaN where the hidden layer is too large to sum over). `trace`: for CD the sampled (v, h, v', h'), rows of the data.
     """
 
@@ -276,34 +289,32 @@ class Step:
 
 def steps(
     rbm: RBM,
-    data: Any,
+    data: ArrayLike,
     estimator: Estimator,
     rate: float,
     *,
     temperature: float = 1.0,
-    number: int = 1,
+    steps: int = 1,
     freeze_biases: bool = False,
     seed: int = 0,
 ) -> list[Step]:
-    """`number` steps of gradient ascent on the mean ln p(v) of the rows of `data [n, V]`.
+    """`steps` steps of gradient ascent on the mean ln p(v) of the rows of `data [n, V]`.
 
     delta = rate / T * (positive - negative), all rows in every step.
 
     Raises:
-        InputError: an argument is out of range, or the machine is too large for ln p(v) to be followed.
+        InputError: an argument is out of range, or the model is too large for ln p(v) to be computed.
     """
     rate = _checks.positive(rate, "rate")
-    _checks.integer(number, "steps")
-    rows = rbm.visible.check(data, "data").astype(np.float64)
-    if rows.ndim != 2 or not len(rows):
-        raise InputError(f"data must have shape [n, {rbm.visible.size}] with n at least 1, but has {list(rows.shape)}")
-    rbm = jax.tree.map(lambda leaf: np.asarray(leaf, dtype=np.float64), rbm)
+    steps = _checks.integer(steps, "steps")
+    rows = model.check_rows(rbm, data).astype(np.float64)
+    rbm = to_float64(rbm)
     gradient = jax.jit(estimator.gradient)
-    taken = []
-    with jax.enable_x64(True):
+    results = []
+    with float64():
         init_key, key = jax.random.split(key_of(seed))
         state = estimator.init(init_key, exact.at_temperature(rbm, temperature))
-        for index in range(number):
+        for index in range(steps):
             cold = exact.at_temperature(rbm, temperature)
             slope, state, terms = gradient(jax.random.fold_in(key, index), cold, state, rows)
             delta = jax.tree.map(lambda g: np.asarray(g) * (rate / temperature), slope)
@@ -313,11 +324,11 @@ def steps(
             rbm = jax.tree.map(lambda old, change: old + change, rbm, delta)
             positive, negative = jax.tree.map(np.asarray, (terms.positive, terms.negative))
             trace = None if terms.trace is None else tuple(np.asarray(part) for part in terms.trace)
-            taken.append(Step(positive, negative, delta, rbm, *log_probabilities(rbm, rows, temperature), trace))
-    return taken
+            results.append(Step(positive, negative, delta, rbm, *log_probabilities(rbm, rows, temperature), trace))
+    return results
 
 
-def log_probabilities(rbm: RBM, rows: np.ndarray, temperature: float = 1.0) -> tuple[float, float]:
+def log_probabilities(rbm: RBM, rows: Float[np.ndarray, "n V"], temperature: float = 1.0) -> tuple[float, float]:
     """The means over `rows` of ln p(v) and of ln p(v|v), the latter NaN where the hidden layer is too large to sum over."""
     cold = exact.at_temperature(rbm, temperature)
     return float(exact.log_likelihood(cold, rows).mean()), mean_log_reconstruction(cold, rows)

@@ -66,7 +66,7 @@ def test_a_step_is_taken_and_undone(open_page):
     wait_text(page, "p-before", TENTH)
     assert of(page, "w-0-0").input_value().replace("−", "-") == "0.455"
     assert of(page, "w-1-1").input_value() == "0.517"
-    taken = lecture.steps(LECTURE, [[0, 1]], gradients.exact(), 0.1, number=3, freeze_biases=True)
+    taken = lecture.steps(LECTURE, [[0, 1]], gradients.exact(), 0.1, steps=3, freeze_biases=True)
     # Two presses at once are two steps.
     of(page, "take").dblclick()
     wait_text(page, "p-before", f"{np.exp(taken[2].log_probability):.9f}")

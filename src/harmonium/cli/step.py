@@ -73,7 +73,7 @@ def run(options: argparse.Namespace) -> None:
             estimator,
             options.rate,
             temperature=temperature,
-            number=options.steps,
+            steps=options.steps,
             freeze_biases=options.freeze_biases,
             seed=options.seed,
         )
