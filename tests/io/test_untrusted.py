@@ -182,6 +182,10 @@ def mutate(arrays, texts, random) -> bytes:
     return serialize(arrays, texts | {container.CHECKSUM: container._checksum(sums, texts)})
 
 
+TABLE = {"a": [0, 1, 0, 1], "b": ["x", "y", "x", "y"], "c": [0.5, 2.5, 3.5, 9.5]}
+SCHEMA = hm.tabular.infer(TABLE, {"b": "categorical"}).description()
+
+
 class Progress(container.Header, frozen=True, kw_only=True):
     FORMAT = "harmonium trial"
     WHAT = "trial"
@@ -195,12 +199,12 @@ def test_mutated_containers_are_used_or_refused_in_a_line(kind):
     random = np.random.default_rng(0)
     state = {"v": np.ones((4, 2)), "n": np.arange(4)}
     read = {
-        "model": lambda: hm.model.validate(hm.load("x")),
+        "model": lambda: hm.model.validate(hm.tabular.load("x")[0]),
         "state": lambda: io.load_state(Path("x"), state),
         "other": lambda: container.unpack(Path("x"), Progress),
     }[kind]
     if kind == "model":
-        hm.save(MACHINE, "good", base_rate=LAYER, notes={"columns": ["a", "b"], "schema": {"version": 1, "columns": {}}})
+        hm.save(MACHINE, "good", base_rate=LAYER, notes={"columns": ["a"], "schema": SCHEMA})
         header = models.ModelHeader
     elif kind == "state":
         io.save_state(state, "good")

@@ -149,3 +149,36 @@ def test_bad_input(rbm, schema, tmp_path):
     with pytest.raises(InputError, match="no installed library"):
         tabular.sample(rbm, schema, 1, like="nowhere")
     assert from_native(SURVEY).columns["age"].dtype == np.float64
+
+
+@pytest.mark.parametrize("wrong", [None, 3, "schema", {"columns": {}}])
+def test_what_is_no_schema(rbm, wrong):
+    calls = [
+        lambda: tabular.encode(wrong, SURVEY),
+        lambda: tabular.decode(wrong, [[0]]),
+        lambda: tabular.units_of(wrong),
+        lambda: tabular.impute(rbm, wrong, SURVEY),
+        lambda: tabular.log_prob(rbm, wrong, SURVEY),
+        lambda: tabular.sample(rbm, wrong, 3),
+        lambda: tabular.explain(rbm, wrong, SURVEY, 0),
+    ]
+    for call in calls:
+        with pytest.raises(InputError, match="schema must be a Schema, but is"):
+            call()
+
+
+def test_arguments_of_other_kinds():
+    for call, words in (
+        (lambda: tabular.infer(SURVEY, 3), "kinds must be a mapping"),
+        (lambda: tabular.infer(SURVEY, {"age": 3}), "the kind of column 'age' must be"),
+        (
+            lambda: tabular.infer(SURVEY, {"age": {"kind": "real", "mean": "x"}}),
+            "column 'age': mean: expected 'float . null', got 'str'",
+        ),
+        (lambda: tabular.infer(SURVEY, ignore=3), "ignore must be a list of names"),
+        (lambda: tabular.load(None), "path must be the name of a file"),
+        (lambda: tabular.read_schema_file(5), "path must be the name of a file"),
+    ):
+        with pytest.raises(InputError, match=words):
+            call()
+    assert tabular.infer(SURVEY, {"age": {"kind": "real", "mean": np.float64(3)}}).columns[1].mean == 3

@@ -61,6 +61,7 @@ class Dataset:
         values = self.train[~np.isnan(self.train)]
         return {
             "name": self.name,
+            "description": self.description,
             "rows": {part: len(rows) for part, rows in parts.items()},
             "means": {part: None if np.isnan(rows).all() else float(np.nanmean(rows)) for part, rows in parts.items()},
             "columns": self.train.shape[1],
@@ -204,37 +205,36 @@ def _split(name: str, table: Table, hold_out: Collection[str] = PARTS) -> Datase
     return Dataset(name, train, valid, test, words, table.description, table.image_shape, table.columns)
 
 
-def _parts(count: int, hold_out: Collection[str]) -> tuple[dict[str, Any], str]:  # indices are arrays or slices
-    """The indices of the training, validation and test rows of a file of `count` rows, and how they were chosen, in words."""
-    size = int(HELD_OUT_FRACTION * count)
+def _parts(count: int, hold_out: Collection[str], most: int | None = None) -> tuple[dict[str, Any], str]:
+    """The indices (or slices) of the training, validation and test rows of `count` rows, and how they were chosen, in words.
+
+    At most `most` rows are held out for each. The split depends on the number of rows alone, so that runs with different seeds
+    can be compared.
+    """
+    size = int(HELD_OUT_FRACTION * count) if most is None else min(int(HELD_OUT_FRACTION * count), most)
     if not hold_out or size == 0:
         words = f"{count} rows are too few to hold any out: all serve for training too" if hold_out else "all rows"
         return dict.fromkeys(("train", *sorted(PARTS)), slice(None)), words
-    # The split depends on the number of rows alone, so that runs with different seeds can be compared.
     shuffled = np.random.default_rng(0).permutation(count)
     parts = {part: shuffled[size * place : size * (place + 1)] for place, part in enumerate(hold_out)}
     train = shuffled[size * len(parts) :]
-    return {"train": train, "valid": train, "test": train} | parts, _held_out(hold_out, size)
-
-
-def _held_out(hold_out: Collection[str], size: int) -> str:
-    return " and ".join(f"{size} rows held out for {WORDS[part]}" for part in hold_out) + ", chosen at random once for all"
+    words = " and ".join(f"{size} rows held out for {WORDS[part]}" for part in hold_out) + ", chosen at random once for all"
+    return {"train": train, "valid": train, "test": train} | parts, words
 
 
 def _split_streamed(name: str, rows: Streamed, hold_out: Collection[str]) -> Dataset:
     about = f"{len(rows):,} rows of {rows.shape[1]:,} columns, read as they are needed"
-    size = min(int(HELD_OUT_FRACTION * len(rows)), MAX_HELD_OUT)
-    if not hold_out or size == 0:
+    indices, words = _parts(len(rows), hold_out, MAX_HELD_OUT)
+    if isinstance(indices["train"], slice):
         some = rows.take(np.linspace(0, len(rows) - 1, min(len(rows), MAX_HELD_OUT), dtype=np.int64))
         return Dataset(name, rows, some, some, f"none held out; {len(some)} of the training rows are followed", about)
-    shuffled = np.random.default_rng(0).permutation(len(rows))
     # All of them at once: each time may be a pass over the whole file.
-    taken = rows.take(shuffled[: size * len(hold_out)])
+    taken = rows.take(np.concatenate([indices[part] for part in hold_out]))
     parts = dict(zip(hold_out, np.split(taken, len(hold_out)), strict=True))
-    # The rows that stay are left in their order: reading is quicker, and training shuffles anyway.
-    train = rows.subset(np.sort(shuffled[size * len(hold_out) :]))
     some = next(iter(parts.values()))
-    return Dataset(name, train, parts.get("valid", some), parts.get("test", some), _held_out(hold_out, size), about)
+    # The rows that stay are left in their order: reading is quicker, and training shuffles anyway.
+    train = rows.subset(np.sort(indices["train"]))
+    return Dataset(name, train, parts.get("valid", some), parts.get("test", some), words, about)
 
 
 def _digits(size: str | None) -> Dataset:

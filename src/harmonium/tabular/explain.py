@@ -56,6 +56,8 @@ def explain(rbm: RBM, schema: Schema, table: object, row: int, *, average: Units
     Raises:
         InputError: the table does not fit the schema, or has no such row.
     """
+    model.validate(rbm)
+    _checks.instance(schema, Schema, "schema")
     frame = from_native(table)
     if not 0 <= _checks.integer(row, "row", 0) < len(frame):
         raise InputError(f"there is no row {row}; the table has {len(frame)}")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from harmonium import io
+from harmonium import _checks, io
 from harmonium._types import PathLike
 from harmonium.errors import InputError
 from harmonium.io.frames import Frame, as_numbers
@@ -19,7 +19,7 @@ from harmonium.units import Binary, Categorical, Gaussian, Mixed, Spin, Units
 
 def units_of(schema: Schema) -> Units:
     """The visible units of a schema's columns, with biases of zero: binary, categorical and Gaussian, mixed where need be."""
-    binary, levels, real = schema.grouped
+    binary, levels, real = _checks.instance(schema, Schema, "schema").grouped
     parts: list[Units] = []
     if binary:
         parts.append(Binary.zeros(len(binary)))
@@ -69,7 +69,10 @@ def _columns_of(units: Units) -> list[Column]:
 def load(path: PathLike) -> tuple[RBM, Schema]:
     """The model and the schema of a model file; raises as `harmonium.load` and `schema_of`."""
     rbm, _, description = io.load_described(path)
-    return rbm, schema_of(rbm, description)
+    try:
+        return rbm, schema_of(rbm, description)
+    except InputError as error:
+        raise InputError(f"{path} is damaged: {error}") from error
 
 
 def read_by_position(location: str, rbm: RBM, schema: Schema) -> Frame:
