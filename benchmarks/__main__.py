@@ -2,7 +2,7 @@
 
     pip install -e ".[bench]"
     python -m benchmarks --data FOLDER [--only updates mnist wide tables start scaling toys
-        classification anomalies completion] [--record]
+        classification anomalies imputation] [--record]
 
 FOLDER holds mnist_binarized_larochelle.npz, debd_small.npz and uci_binary.npz (bit-packed rows), and mnist_60k.npz (gray
 levels). `--record` appends the tables to benchmarks/RESULTS.md; pictures lie beside it. All parts together take about two
@@ -17,8 +17,8 @@ from pathlib import Path
 from benchmarks import (
     anomalies,
     classification,
-    completion,
     here,
+    imputation,
     mnist_race,
     other_data,
     scaling,
@@ -42,7 +42,7 @@ def main() -> None:
     parser.add_argument("--hidden", type=int, default=1000, help="hidden units of the part `wide`")
     parser.add_argument("--wide-minutes", type=float, default=40, help="of the part `wide`")
     parser.add_argument("--l1", type=float, help="penalty of the part `wide`; by default the defaults' own")
-    names = ("updates", "mnist", "wide", "tables", "start", "scaling", "toys", "classification", "anomalies", "completion")
+    names = ("updates", "mnist", "wide", "tables", "start", "scaling", "toys", "classification", "anomalies", "imputation")
     parser.add_argument("--class-minutes", type=float, default=18, help="of the hybrid classifier on MNIST")
     objectives = classification.OBJECTIVES
     parser.add_argument("--objectives", nargs="+", choices=objectives, default=objectives, help="on MNIST")
@@ -69,7 +69,7 @@ def main() -> None:
             lambda: classification.main(given.data, given.class_minutes, tuple(given.objectives)),
         ),
         "anomalies": ("Anomalies", anomalies.main),
-        "completion": ("Missing cells", completion.main),
+        "imputation": ("Missing cells", imputation.main),
     }
     needing = {"start", "tables", "mnist", "wide"}
     if given.data is None and needing & set(given.only):

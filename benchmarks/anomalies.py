@@ -1,6 +1,6 @@
 """Anomalies: ROC AUC of RBMDensity beside IsolationForest and LocalOutlierFactor on tables that scikit-learn ships.
 
-Trained on two thirds of the normal rows; scored on the rest and on the anomalies, which no detector has seen. Five such splits.
+Trained on two thirds of the normal rows; scored on the rest and on the anomalies, which no detector has seen. Five splits.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ def main(splits: int = SPLITS) -> str:
     for table, (x, anomalous) in tables().items():
         line = [f"{table} ({x.shape[1]} columns)"]
         for make in contenders.values():
-            reached = []
+            areas = []
             for seed in range(splits):
                 train, rest = train_test_split(x[~anomalous], test_size=1 / 3, random_state=seed)
                 model = make(seed).fit(train)
                 scored = np.concatenate([rest, x[anomalous]])
                 outlier = np.arange(len(scored)) >= len(rest)
-                reached.append(roc_auc_score(outlier, -model.score_samples(scored)))
-            line.append(f"{np.mean(reached):.3f} ± {np.std(reached, ddof=1):.3f}" if splits > 1 else f"{reached[0]:.3f}")
+                areas.append(roc_auc_score(outlier, -model.score_samples(scored)))
+            line.append(f"{np.mean(areas):.3f} ± {np.std(areas, ddof=1):.3f}" if splits > 1 else f"{areas[0]:.3f}")
         lines.append(line)
         print(*line, flush=True)
     note = f"Mean and standard deviation of ROC AUC over {splits} splits; everything by default."

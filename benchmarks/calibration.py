@@ -1,11 +1,11 @@
-"""How often the 95 % interval of an estimated ln Z contains the exact one, over hundreds of machines small enough to enumerate.
+"""How often the 95 % interval of an estimated ln Z contains the exact one, over hundreds of models small enough to enumerate.
 
-    python benchmarks/calibration.py [--data FOLDER] [--seconds 10] [--machines 510] [--out calibration.json]
+    python -m benchmarks.calibration [--data FOLDER] [--seconds 10] [--models 510] [--out calibration.json]
 
 Four fifths are random: normal parameters of several scales in layers of several sizes and kinds, evaluated with rows of fair
 coin flips as their only data. One fifth are trained, by pcd-1 and by cd-1 and for several lengths, on scikit-learn's digits
 and, where FOLDER holds them (bit-packed, `NAME_train` beside `NAME_nvars`, or `train` beside `nvars`), on other real data.
-Each is bracketed twice: with the reverse runs started from tempered chains, as they must be for large machines, and from
+Each is bracketed twice: with the reverse runs started from tempered chains, as they must be for large models, and from
 exact draws.
 """
 
@@ -15,13 +15,13 @@ import argparse
 import json
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 from scipy import stats
 
 import harmonium as hm
+from benchmarks import here
 from harmonium.likelihood import bidirectional_ais
 
 SHAPES = ((8, 6), (12, 12), (16, 20), (20, 20), (60, 14), (150, 10))
@@ -30,7 +30,7 @@ HIDDEN = (8, 14, 18)
 LENGTHS = (100, 500, 2500)
 
 
-def random_machines(count: int) -> Iterator[tuple[str, hm.RBM, np.ndarray, hm.Binary | None]]:
+def random_models(count: int) -> Iterator[tuple[str, hm.RBM, np.ndarray, hm.Binary | None]]:
     for number in range(count):
         random = np.random.default_rng(number)
         visible, hidden = SHAPES[number % len(SHAPES)]
@@ -55,9 +55,9 @@ def data_sets(folder: Path | None) -> Iterator[tuple[str, np.ndarray, np.ndarray
             yield (name.rstrip("_") or file.stem), train, test
 
 
-def trained_machines(count: int, folder: Path | None) -> Iterator[tuple[str, hm.RBM, np.ndarray, hm.Binary | None]]:
+def trained_models(count: int, folder: Path | None) -> Iterator[tuple[str, hm.RBM, np.ndarray, hm.Binary | None]]:
     sets = list(data_sets(folder))
-    made = 0
+    yielded = 0
     for seed in range(count):
         for name, train, test in sets:
             hidden = HIDDEN[seed % len(HIDDEN)]
@@ -69,8 +69,8 @@ def trained_machines(count: int, folder: Path | None) -> Iterator[tuple[str, hm.
                     rbm = state.rbm
                 how = "cd-1" if seed % 2 else "pcd-1"
                 yield f"{name} {rbm.visible.size}x{hidden} {length} updates of {how}", rbm, test[:2000], base_rate
-                made += 1
-                if made == count:
+                yielded += 1
+                if yielded == count:
                     return
 
 
@@ -78,16 +78,16 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--data", type=Path)
     options.add_argument("--seconds", type=float, default=10.0)
-    options.add_argument("--machines", type=int, default=510)
+    options.add_argument("--models", type=int, default=510)
     options.add_argument("--out", type=Path)
     given = options.parse_args()
-    trained = given.machines // 5
+    trained = given.models // 5
     rows = []
     begun = time.monotonic()
-    for source in (trained_machines(trained, given.data), random_machines(given.machines - trained)):
+    for source in (trained_models(trained, given.data), random_models(given.models - trained)):
         for number, (name, rbm, data, base_rate) in enumerate(source):
             truth = hm.exact.log_partition(rbm)
-            row = {"machine": name, "exact": truth}
+            row = {"model": name, "exact": truth}
             for start in ("tempered", "exact"):
                 found = bidirectional_ais(
                     rbm, data, base_rate=base_rate, seconds=given.seconds, exact_start=start == "exact", seed=number
@@ -109,22 +109,22 @@ def main() -> None:
             if given.out:
                 given.out.write_text(json.dumps(rows, indent=1))
     report(rows)
-    print(f"{datetime.now(UTC):%Y-%m-%d}, {len(rows)} machines, {(time.monotonic() - begun) / 60:.0f} min")
+    print(f"{here.header()}: {len(rows)} models, {(time.monotonic() - begun) / 60:.0f} min")
 
 
 def report(rows: list[dict]) -> None:
     for start in ("tempered", "exact"):
         for family in ("random", "", "all"):
-            some = [r[start] for r in rows if family == "all" or r["machine"].startswith("random") == (family == "random")]
+            some = [r[start] for r in rows if family == "all" or r["model"].startswith("random") == (family == "random")]
             hits, n = sum(r["covered"] for r in some), len(some)
             if not n:
                 continue
             low, high = stats.binomtest(hits, n).proportion_ci()
             width = np.array([r["upper"] - r["lower"] for r in some])
             name = family or "trained"
-            print(f"{start} starts, {n} {name} machines: {hits / n:.1%} covered [{low:.1%}, {high:.1%}]", end="; ")
+            print(f"{start} starts, {n} {name} models: {hits / n:.1%} covered [{low:.1%}, {high:.1%}]", end="; ")
             print(f"width median {np.median(width):.3f}, 90th percentile {np.quantile(width, 0.9):.3f}", end=", ")
-            print(f"largest {width.max():.2f}; starts met in {sum(r['met'] for r in some)}")
+            print(f"largest {width.max():.2f}; starts converged in {sum(r['converged'] for r in some)}")
 
 
 if __name__ == "__main__":

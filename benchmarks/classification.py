@@ -1,4 +1,4 @@
-"""Classification: MNIST by the three objectives, and scikit-learn's digits example with the RBM exchanged.
+"""Classification: MNIST by the three objectives, and scikit-learn's digits example with another RBM.
 
 Published, MNIST, 50,000 training rows (H. Larochelle and Y. Bengio, ICML 2008, table 1): generative 3.39 %, discriminative
 1.81 %, hybrid 1.28 % of 10,000 test rows.
@@ -31,15 +31,15 @@ def main(folder: Path | None, minutes: float, objectives: tuple[str, ...] = OBJE
 
 
 def mnist(folder: Path, minutes: float, objectives: tuple[str, ...]) -> str:
-    """The hybrid objective for so many minutes, the other two for a third each."""
+    """The hybrid objective for `minutes`, the other two for a third of that each."""
     archive = np.load(folder / "mnist_60k.npz")
     x, y = archive["train_x"].reshape(-1, 784).astype(np.float32) / 255, archive["train_y"]
     train, valid = slice(0, len(x) - VALIDATION), slice(len(x) - VALIDATION, None)
     test = archive["test_x"].reshape(-1, 784).astype(np.float32) / 255
     lines = []
     for objective in objectives:
-        share = 1 if objective == "hybrid" else 1 / 3
-        model = RBMClassifier(HIDDEN, objective=objective, minutes=share * minutes, random_state=0)
+        fraction = 1 if objective == "hybrid" else 1 / 3
+        model = RBMClassifier(HIDDEN, objective=objective, minutes=fraction * minutes, random_state=0)
         begun = time.monotonic()
         model.fit(x[train], y[train])
         seconds = time.monotonic() - begun
@@ -53,7 +53,7 @@ def digits() -> str:
     x, y = nudged(*load_digits(return_X_y=True))
     x = minmax_scale(x, feature_range=(0, 1))
     x_train, x_test, y_train, y_test = train_test_split(x, y, test_size=0.2, random_state=0)
-    logistic = {"solver": "newton-cg"}  # the example stops it early, at a tol of 1, which newer releases take for at once
+    logistic = {"solver": "newton-cg"}  # the example stops it early, at a tol of 1, which newer releases reach at once
     contenders = {
         "logistic regression on pixels": LogisticRegression(C=100.0, **logistic),
         "BernoulliRBM features (100), logistic regression": make_pipeline(

@@ -3,8 +3,8 @@
     python -m benchmarks.faults [--kills 100] [--terminations 100] [--files 1000] [--messages 1000] [--record]
 
 Kills (-9) and terminations at random moments, from the command's first instant on; a full disk (a small tmpfs, which needs
-root); model and checkpoint files damaged at random; malformed messages to the lab; two writers. What should be counted are
-noughts: runs lost, resumed runs that differ from an uninterrupted one by a bit, tracebacks, damaged files that loaded.
+root); model and checkpoint files damaged at random; malformed messages to the lab; two writers. Every count of these should be
+zero: runs lost, resumed runs that differ from an uninterrupted one by a bit, tracebacks, damaged files that loaded.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import contextlib
 import json
 import os
 import random
+import shlex
 import shutil
 import signal
 import socket
@@ -46,27 +47,27 @@ def command(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(words, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def whole(folder: Path) -> hm.RBM:
-    process = command(folder, *TRAIN, "--out", "whole")
+def uninterrupted(folder: Path) -> hm.RBM:
+    process = command(folder, *TRAIN, "--out", "run")
     _, errors = process.communicate()
     assert process.returncode == 0, errors
-    return hm.load(folder / "whole")
+    return hm.load(folder / "run")
 
 
-def same(first: hm.RBM, second: hm.RBM) -> bool:
+def are_equal(first: hm.RBM, second: hm.RBM) -> bool:
     parts = [(rbm.visible.bias, rbm.hidden.bias, rbm.weights) for rbm in (first, second)]
     return all(a.tobytes() == b.tobytes() for a, b in zip(*parts, strict=True))
 
 
 def stops(how: signal.Signals, number: int, chance: random.Random) -> Counter[str]:
-    """Stop runs so often in all, each up to a few times, let each end, and compare its machine with the uninterrupted one's."""
+    """Stop runs `number` times in all, each a few times, let each end, and compare its model with the uninterrupted one."""
     found: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        expected = whole(folder)
+        expected = uninterrupted(folder)
         while found["stops"] < number:
             left = min(STOPS_A_RUN, number - found["stops"])
-            found.update(one_run(folder / f"{found['runs']}", how, left, expected, chance))  # noughts are counted too
+            found.update(one_run(folder / f"{found['runs']}", how, left, expected, chance))  # zeros are counted too
             print(how.name, dict(found), flush=True)
     return found
 
@@ -102,7 +103,7 @@ def one_run(folder: Path, how: signal.Signals, most: int, expected: hm.RBM, chan
             found["lost"] += 1
             return found
     try:
-        found["differ"] += not same(hm.load(folder / "run"), expected)
+        found["differ"] += not are_equal(hm.load(folder / "run"), expected)
     except InputError as error:
         print(error, flush=True)
         found["lost"] += 1
@@ -111,27 +112,16 @@ def one_run(folder: Path, how: signal.Signals, most: int, expected: hm.RBM, chan
 
 
 def full_disk() -> Counter[str]:
-    """A run whose checkpoints no longer find room: it must end with a whole machine, or in one line with a whole checkpoint."""
+    """A run whose checkpoints no longer find room: it must end with a model, or in one line with a checkpoint."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=900k", "tmpfs", name], stderr=subprocess.DEVNULL).returncode:
             return Counter()
         try:
-            arguments = [
-                "train",
-                "digits",
-                "--hidden",
-                "100",
-                "--estimator",
-                "pcd-1",
-                "--updates",
-                "3000",
-                *OFTEN,
-                "--out",
-                "run",
-            ]
             filler = folder / "filler"
-            process = command(folder, *arguments)
+            process = command(
+                folder, *shlex.split("train digits --hidden 100 --estimator pcd-1 --updates 3000 --out run"), *OFTEN
+            )
             while not list(folder.glob("run/checkpoint-*")) and process.poll() is None:
                 time.sleep(0.02)
             with contextlib.suppress(OSError), filler.open("wb") as file:
@@ -153,7 +143,7 @@ def full_disk() -> Counter[str]:
 
 
 def damaged_files(number: int, chance: random.Random) -> Counter[str]:
-    """Files that are cut off, have flipped bits, other tensors, absurd shapes or a huge header; none may load as if whole."""
+    """Files that are cut off, have flipped bits, other tensors, absurd shapes or a huge header; none may load."""
     found: Counter[str] = Counter(files=0, loaded=0, tracebacks=0)
     rows = np.random.default_rng(0).integers(0, 2, size=(50, 12))
     state = next(iter(hm.train(hm.initialize(rows, 8), rows, estimator=hm.pcd(1, chains=10), updates=1)))
@@ -161,7 +151,7 @@ def damaged_files(number: int, chance: random.Random) -> Counter[str]:
         folder = Path(name)
         files = {
             hm.save(state.rbm, folder / "model.safetensors", notes={"a": 1}): hm.load,
-            state.checkpoint().save(folder / "checkpoint.safetensors"): Checkpoint.load,
+            state.checkpoint.save(folder / "checkpoint.safetensors"): Checkpoint.load,
         }
         contents = {path: path.read_bytes() for path in files}
         for _ in range(number):

@@ -1,4 +1,4 @@
-"""What every benchmark says first: the date, the machine, the versions; and where the data is."""
+"""What benchmarks share: the line on date, computer and versions, the report, and the data sets."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The lab's answers, and the lab in a real browser: from the command to the first table, from a slider to the new one.
 
-    python benchmarks/lab_latency.py [--training] [--answers]
+    python -m benchmarks.lab_latency [--training] [--answers]
 
 Needs the `test` extra and Chromium; with `--answers` only the answers are timed, without either.
 With `--training`, the sliders are measured while chapter 6 trains in a second page.
@@ -9,19 +9,17 @@ With `--training`, the sliders are measured while chapter 6 trains in a second p
 from __future__ import annotations
 
 import argparse
-import os
-import platform
 import shutil
 import socket
 import statistics
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from benchmarks import here
 from harmonium.lab.answers import find
 from harmonium.lab.ask import Ask
 from harmonium.lab.connection import encode
@@ -89,16 +87,16 @@ def answers() -> None:
     """What the library answers at the largest sizes, without the browser and the network."""
     random = np.random.default_rng(0)
     machine = {"weights": random.standard_normal((5, 5)).tolist()} | {name: random.standard_normal(5).tolist() for name in "ab"}
-    here = {"machine": machine, "temperature": 1.0}
-    uphill = here | {"target": [1.0, 0.0, 1.0, 1.0, 0.0], "parts": "all"}
+    given = {"machine": machine, "temperature": 1.0}
+    uphill = given | {"target": [1.0, 0.0, 1.0, 1.0, 0.0], "parts": "all"}
     start = {"seed": 0, "v": "00000", "h": None, "half": 0}
     for name, params in {
-        "machine.table": here,
+        "machine.table": given,
         "uphill.step": uphill,
         "uphill.bias": uphill,
         "uphill.thousand": uphill,
         "uphill.thousand, pcd": uphill | {"method": "pcd"},
-        "chain.run, 10,000 sweeps": here | start | {"sweeps": 10_000},
+        "chain.run, 10,000 sweeps": given | start | {"sweeps": 10_000},
     }.items():
         answer = find(name.split(",")[0])
         took = []
@@ -114,7 +112,7 @@ def main() -> None:
     parser.add_argument("--training", action="store_true")
     parser.add_argument("--answers", action="store_true")
     given = parser.parse_args()
-    print(f"{datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
+    print(here.header())
     answers()
     if given.answers:
         return

@@ -1,28 +1,26 @@
-"""The bracket of ln Z on machines trained on MNIST: 784x16 against the exact value, 784x500 for its width in a minute.
+"""The interval of ln Z for models trained on MNIST: 784x16 against the exact value, 784x500 for its width in a minute.
 
-    python benchmarks/likelihood_mnist.py mnist_binarized_larochelle.npz [--folder runs/mnist-likelihood]
+    python -m benchmarks.likelihood_mnist mnist_binarized_larochelle.npz [--folder runs/mnist-likelihood]
 
-The file holds bit-packed rows, `train` and `test` beside `nvars`. The machines are trained once (about 4 minutes) and kept in
+The file holds bit-packed rows, `train` and `test` beside `nvars`. The models are trained once (about 4 minutes) and stay in
 the folder: pcd-1 with 500 chains, batches of 250, a rate falling from 0.1 to 0, average 0.999.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import platform
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import optax
 
 import harmonium as hm
+from benchmarks import here
 
 UPDATES = {16: 20_000, 500: 15_000}
 
 
-def machine(folder: Path, train: np.ndarray, hidden: int) -> tuple[hm.RBM, hm.Binary]:
+def trained(folder: Path, train: np.ndarray, hidden: int) -> tuple[hm.RBM, hm.Binary]:
     file = folder / f"784x{hidden}.safetensors"
     if not file.exists():
         start = hm.initialize(train, hidden)
@@ -49,11 +47,9 @@ def main() -> None:
     given = parser.parse_args()
     archive = np.load(given.data)
     train, test = (np.unpackbits(archive[part], axis=1)[:, : int(archive["nvars"])] for part in ("train", "test"))
-    print(
-        f"{datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}", flush=True
-    )
+    print(here.header(), flush=True)
 
-    rbm, base_rate = machine(given.folder, train, 16)
+    rbm, base_rate = trained(given.folder, train, 16)
     exact = hm.evaluate(rbm, test, method="exact")
     print(f"784x16: {exact}", flush=True)
     for seed in range(2):
@@ -63,10 +59,10 @@ def main() -> None:
         off = {
             name: value["value"] - exact.log_partition for name, value in found.details.items() if name.startswith("log_part")
         }
-        shown = ", ".join(f"{name.removeprefix('log_partition_')} {value:+.3f}" for name, value in off.items())
-        print(f"784x16: {found}; ln Z off by: {shown}", *found.warnings, sep="\n  ", flush=True)
+        errors = ", ".join(f"{name.removeprefix('log_partition_')} {value:+.3f}" for name, value in off.items())
+        print(f"784x16: {found}; ln Z off by: {errors}", *found.warnings, sep="\n  ", flush=True)
 
-    rbm, base_rate = machine(given.folder, train, 500)
+    rbm, base_rate = trained(given.folder, train, 500)
     for seed in range(2):
         found = hm.evaluate(rbm, test, base_rate=base_rate, seed=seed)
         print(f"784x500: {found}; {found.upper - found.lower:.3f} nats wide", *found.warnings, sep="\n  ", flush=True)

@@ -1,14 +1,14 @@
 """Held-out log likelihood against wall-clock time on MNIST (fixed binarization), 784x500, one contender after the other.
 
-Every contender trains for as long as it is given, compiling and starting included, on the same cores; what it has learned
-is set aside at given times and evaluated afterwards by one evaluator, `hm.evaluate`, on the validation rows. Only the last
-machine of a Harmonium run meets the test rows.
+Every contender trains on the same cores for its time, start and compilation included. Snapshots of its model are evaluated
+afterwards by `hm.evaluate` on the validation rows. Test rows are used once, for the last model of a Harmonium run.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,51 +19,55 @@ import harmonium as hm
 from benchmarks import here, peers
 
 TIMES = (10, 20, 30, 45, 60, 90, 120, 180, 240, 300, 420, 600, 900, 1200, 1800, 2400)
-"""Seconds after which a machine is set aside."""
+"""Seconds after which a snapshot is taken."""
 LEVELS = (-130, -120, -115, -110, -105, -100, -95, -90, -88, -87)
-COLOURS = {"Harmonium": "#2f5d9e", "scikit-learn": "#c2571a", "rbms": "#4b7f52", "learnergy": "#8a5a9e", "PyTorch": "#777777"}
+COLORS = {"Harmonium": "#2f5d9e", "scikit-learn": "#c2571a", "rbms": "#4b7f52", "learnergy": "#8a5a9e", "PyTorch": "#777777"}
 
 Snapshots = list[tuple[float, hm.RBM]]
 
 
-def of_harmonium(train: np.ndarray, valid: np.ndarray, hidden: int, minutes: float, **changes: Any) -> tuple[Snapshots, Any]:
-    """The machines that `harmonium train --hidden N --minutes X` has after so many seconds, and the state that it ends with."""
-    begun = time.monotonic()
-    rbm = hm.initialize(train, hidden)
-    states = hm.train(rbm, train, valid=valid, minutes=minutes, **changes)
-    kept: Snapshots = []
+def take_snapshots(begun: float, models: Iterable[Callable[[], hm.RBM]]) -> Snapshots:
+    """The models at TIMES, and the last one."""
+    snapshots: Snapshots = []
     due = iter((*TIMES, np.inf))
     wanted = next(due)
-    for state in states:
+    for model in models:
         now = time.monotonic() - begun
-        print(f"\r  {now:6.0f} s, update {state.step:,}", end="", flush=True)
         if now >= wanted:
-            kept.append((now, state.rbm))
-            while wanted <= now:
-                wanted = next(due)
-    kept.append((time.monotonic() - begun, state.rbm))
+            snapshots.append((now, model()))
+            wanted = next(seconds for seconds in due if seconds > now)
+    return [*snapshots, (time.monotonic() - begun, model())]
+
+
+def train_harmonium(train: np.ndarray, valid: np.ndarray, hidden: int, minutes: float, **changes: Any) -> tuple[Snapshots, Any]:
+    """Snapshots of `harmonium train --hidden N --minutes X`, and its last state."""
+    begun = time.monotonic()
+    state: Any = None
+
+    def models() -> Iterator[Callable[[], hm.RBM]]:
+        nonlocal state
+        for state in hm.train(hm.initialize(train, hidden), train, valid=valid, minutes=minutes, **changes):
+            print(f"\r  {time.monotonic() - begun:6.0f} s, update {state.step:,}", end="", flush=True)
+            yield partial(getattr, state, "rbm")
+
+    snapshots = take_snapshots(begun, models())
     print()
-    return kept, state
+    return snapshots, state
 
 
-def of_peer(peer: Any, begun: float, seconds: float) -> Snapshots:
-    kept: Snapshots = []
-    due: Iterator[float] = iter((*(t for t in TIMES if t <= seconds), np.inf))
-    wanted = next(due)
-    while np.isfinite(wanted):
-        peer.updates(20)
-        now = time.monotonic() - begun
-        if now >= wanted:
-            kept.append((now, peer.machine()))
-            while wanted <= now:
-                wanted = next(due)
-    return kept
+def train_peer(peer: Any, begun: float, seconds: float) -> Snapshots:
+    def models() -> Iterator[Callable[[], hm.RBM]]:
+        while time.monotonic() - begun < seconds:
+            peer.update(20)
+            yield peer.rbm
+
+    return take_snapshots(begun, models())
 
 
-def evaluated(kept: Snapshots, rows: np.ndarray, base_rate: hm.Binary, seconds: float = 15.0) -> list[tuple[float, Any]]:
-    """The likelihood of each machine set aside, which is not computed for one that no longer holds numbers."""
-    sound = [(at, rbm) for at, rbm in kept if all(np.isfinite(leaf).all() for leaf in _leaves(rbm))]
-    return [(at, hm.evaluate(rbm, rows, base_rate=base_rate, seconds=seconds)) for at, rbm in sound]
+def evaluate(snapshots: Snapshots, rows: np.ndarray, base_rate: hm.Binary, seconds: float = 15.0) -> list[tuple[float, Any]]:
+    """The log likelihood of each snapshot but those with parameters that are not finite."""
+    finite = [(at, rbm) for at, rbm in snapshots if all(np.isfinite(leaf).all() for leaf in _leaves(rbm))]
+    return [(at, hm.evaluate(rbm, rows, base_rate=base_rate, seconds=seconds)) for at, rbm in finite]
 
 
 def _leaves(rbm: hm.RBM) -> list[np.ndarray]:
@@ -85,15 +89,15 @@ def main(folder: Path, out: Path, minutes: float = 10, peer_minutes: float = 3, 
         try:
             peer = make()
         except ImportError as error:
-            print(f"{name} is left out: {error}")
+            print(f"{name} is missing: {error}")
             continue
-        found = evaluated(of_peer(peer, begun, 60 * peer_minutes), valid, base_rate)
+        found = evaluate(train_peer(peer, begun, 60 * peer_minutes), valid, base_rate)
         curves[name] = peer.settings, found
         print(name, peer.settings, *(f"\n  {at:5.0f} s  {value}" for at, value in found), flush=True)
     final = []
     for length in sorted({2.0, minutes}):
-        kept, state = of_harmonium(train, valid, hidden, length)
-        found = evaluated(kept, valid, base_rate)
+        snapshots, state = train_harmonium(train, valid, hidden, length)
+        found = evaluate(snapshots, valid, base_rate)
         curves[f"Harmonium, --minutes {length:g}"] = "defaults", found
         print(f"Harmonium, --minutes {length:g}", *(f"\n  {at:5.0f} s  {value}" for at, value in found), flush=True)
         report = hm.evaluate(state.rbm, test, base_rate=base_rate, seconds=60)
@@ -118,7 +122,7 @@ def picture(curves: dict[str, tuple[str, list[tuple[float, Any]]]]) -> Figure:
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.subplots()
     for name, (settings, found) in curves.items():
-        color = next((value for key, value in COLOURS.items() if name.startswith(key)), "black")
+        color = next((value for key, value in COLORS.items() if name.startswith(key)), "black")
         style = "--" if "defaults" in name or name.endswith(" 2") else "-"
         times, values = [at for at, _ in found], [value.mean for _, value in found]
         label = name if settings == "defaults" else f"{name}: {settings}"

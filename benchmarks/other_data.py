@@ -12,46 +12,26 @@ import numpy as np
 
 from benchmarks import here
 
-MACHINES = {"nltcs": 16, "msnbc": 16, "plants": 100, "mushrooms": 23, "adult": 23, "digits": 20, "mnist": 500}
+HIDDEN = {"nltcs": 16, "msnbc": 16, "plants": 100, "mushrooms": 23, "adult": 23, "digits": 20, "mnist": 500}
 PUBLISHED = {"mushrooms": "-15.15 (RBM, 23 hidden units)", "adult": "-16.26 (RBM, 23 hidden units)", "mnist": "-86.34 (CD-25)"}
 
 
-def main(folder: Path, names: tuple[str, ...] = tuple(MACHINES)) -> str:
+def main(folder: Path, names: tuple[str, ...] = tuple(HIDDEN)) -> str:
     lines = []
     for name in names:
-        report = trained(folder, name, MACHINES[name])
+        report = train(folder, name, HIDDEN[name])
         found = report["log_likelihood"]
         exact = found["lower"] == found["upper"]
         interval = "exact" if exact else f"[{found['lower']:.2f}, {found['upper']:.2f}]"
-        lines.append(
-            [
-                name,
-                f"{MACHINES[name]}",
-                f"{found['mean']:.3f}",
-                interval,
-                f"{report['train']['mean']:.3f}",
-                f"{report['baseline']:.2f}",
-                PUBLISHED.get(name, ""),
-                f"{report['updates']:,}",
-                f"{report['seconds']:.0f}",
-            ]
-        )
+        figures = [f"{found['mean']:.3f}", interval, f"{report['train']['mean']:.3f}", f"{report['baseline']:.2f}"]
+        length = [f"{report['updates']:,}", f"{report['seconds']:.0f}"]
+        lines.append([name, f"{HIDDEN[name]}", *figures, PUBLISHED.get(name, ""), *length])
         print(*lines[-1], flush=True)
-    columns = [
-        "data",
-        "hidden",
-        "test",
-        "95 % interval",
-        "training",
-        "independent units",
-        "published",
-        "updates",
-        "seconds in all",
-    ]
-    return here.table(columns, lines)
+    columns = "data, hidden, test, 95 % interval, training, independent units, published, updates, seconds in all"
+    return here.table(columns.split(", "), lines)
 
 
-def trained(folder: Path, name: str, hidden: int, *more: str) -> dict:
+def train(folder: Path, name: str, hidden: int, *more: str) -> dict:
     """What `harmonium train --hidden N --json` reports on the data's own three parts."""
     with tempfile.TemporaryDirectory() as place:
         files = []

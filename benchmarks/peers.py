@@ -1,7 +1,4 @@
-"""Other people's restricted Boltzmann machines behind one small face, each trained as its own documentation does.
-
-`updates(n)` makes n updates; `machine()` gives what has been learned so far as a Harmonium machine.
-"""
+"""Other people's restricted Boltzmann machines behind one small interface, each trained as its own documentation does."""
 
 from __future__ import annotations
 
@@ -13,12 +10,14 @@ import harmonium as hm
 
 
 class Peer(Protocol):
+    """`update` makes that many updates, `rbm` is what has been learned so far."""
+
     name: str
     settings: str
 
-    def updates(self, count: int) -> None: ...
+    def update(self, count: int) -> None: ...
 
-    def machine(self) -> hm.RBM: ...
+    def rbm(self) -> hm.RBM: ...
 
 
 class ScikitLearn:
@@ -34,11 +33,11 @@ class ScikitLearn:
         self._estimator = BernoulliRBM(hidden, learning_rate=rate, batch_size=batch, random_state=0)
         self._random = np.random.default_rng(0)
 
-    def updates(self, count: int) -> None:
+    def update(self, count: int) -> None:
         for _ in range(count):
             self._estimator.partial_fit(self._rows[self._random.integers(len(self._rows), size=self._batch)])
 
-    def machine(self) -> hm.RBM:
+    def rbm(self) -> hm.RBM:
         from harmonium.sklearn import from_bernoulli_rbm
 
         return from_bernoulli_rbm(self._estimator)
@@ -65,7 +64,7 @@ class Rbms:
             parameter.grad = torch.zeros_like(parameter)
         self._optimizer = torch.optim.SGD(self._model.parameters(), lr=rate, maximize=True)
 
-    def updates(self, count: int) -> None:
+    def update(self, count: int) -> None:
         from rbms.training.pcd import fit_batch_pcd
 
         with self._torch.no_grad():
@@ -76,7 +75,7 @@ class Rbms:
                 self._chains, _ = fit_batch_pcd(batch, self._chains, self._model, self._steps, 1.0)
                 self._optimizer.step()
 
-    def machine(self) -> hm.RBM:
+    def rbm(self) -> hm.RBM:
         model = self._model
         return hm.RBM(
             hm.Binary(model.vbias.numpy().copy()), hm.Binary(model.hbias.numpy().copy()), model.weight_matrix.numpy().copy()
@@ -105,7 +104,7 @@ class Learnergy:
         self._model = RBM(rows.shape[1], hidden, steps=1, learning_rate=rate)
         self._random = np.random.default_rng(0)
 
-    def updates(self, count: int) -> None:
+    def update(self, count: int) -> None:
         model, torch = self._model, self._torch
         for _ in range(count):
             rows = self._data[self._random.integers(len(self._data), size=self._batch)]
@@ -116,7 +115,7 @@ class Learnergy:
             cost.backward()
             model.optimizer.step()
 
-    def machine(self) -> hm.RBM:
+    def rbm(self) -> hm.RBM:
         a, b, weights = (part.detach().numpy().copy() for part in (self._model.a, self._model.b, self._model.W))
         return hm.RBM(hm.Binary(a), hm.Binary(b), weights)
 
@@ -136,7 +135,7 @@ class Torch:
         self._weights = 0.01 * torch.randn(rows.shape[1], hidden)
         self._a, self._b, self._h = torch.zeros(rows.shape[1]), torch.zeros(hidden), torch.zeros(batch, hidden)
 
-    def updates(self, count: int) -> None:
+    def update(self, count: int) -> None:
         torch, weights = self._torch, self._weights
         with torch.no_grad():
             for _ in range(count):
@@ -150,7 +149,7 @@ class Torch:
                 self._a += step * (v.sum(0) - w.sum(0))
                 self._b += step * (h.sum(0) - g.sum(0))
 
-    def machine(self) -> hm.RBM:
+    def rbm(self) -> hm.RBM:
         return hm.RBM(*(hm.Binary(x.numpy().copy()) for x in (self._a, self._b)), self._weights.numpy().copy())
 
 

@@ -1,9 +1,10 @@
-"""From the command to the first update, and the largest amount of memory that a process held."""
+"""From the command to the first update (Harmonium: its first line of metrics), and the peak memory of the process."""
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -14,29 +15,15 @@ import numpy as np
 
 from benchmarks import here
 
-OURS = """
-import sys, time
-from harmonium.cli import training_progress, run
-told = training_progress.shown
-def shown(history):
-    if history[-1]["step"] >= 1 and not hasattr(training_progress, "first"):
-        training_progress.first = time.time()
-    return told(history)
-training_progress.shown = shown
-run(sys.argv[1:])
-import json, resource
-print(json.dumps({"first": training_progress.first, "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
-"""
 PEER = """
 import sys, time, json, resource
 import numpy as np
-from pathlib import Path
-from benchmarks import here, peers
+from benchmarks import peers
 rows = np.load(sys.argv[2])
 peer = getattr(peers, sys.argv[1])(rows, 500, 100)
-peer.updates(1)
+peer.update(1)
 first = time.time()
-peer.updates(300)
+peer.update(300)
 print(json.dumps({"first": first, "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
 """
 
@@ -49,23 +36,41 @@ def main(folder: Path) -> str:
             np.save(f"{place}/{part}.npy", rows)
         options = ["train", f"{place}/train.npy", "--valid", f"{place}/valid.npy", "--test", f"{place}/test.npy"]
         options += ["--hidden", "500", "--updates", "300", "--evaluation-seconds", "1", "--json"]
-        for name, cache in (("Harmonium, first time", "empty"), ("Harmonium, again", "kept"), ("Harmonium, again", "kept")):
-            if cache == "empty":
-                cache_folder = tempfile.mkdtemp(dir=place)
-            environment = os.environ | {"HARMONIUM_CACHE": cache_folder}
-            lines.append([name, *_run(OURS, [*options, "--out", tempfile.mkdtemp(dir=place)], environment)])
+        folder = Path(place)
+        environment = os.environ | {"HARMONIUM_CACHE": str(folder / "compiled")}
+        for number, name in enumerate(("Harmonium, first time", "Harmonium, again", "Harmonium, again")):
+            command = [*options, "--out", f"{place}/run-{number}"]
+            seconds, peak = time_to_metrics(command, folder, environment, stop=False)
+            lines.append([name, f"{seconds:.1f}", f"{peak:,.0f}"])
         for name, kind in (("scikit-learn", "ScikitLearn"), ("rbms", "Rbms"), ("learnergy", "Learnergy")):
-            lines.append([name, *_run(PEER, [kind, f"{place}/train.npy"], dict(os.environ))])
-    columns = ["", "command to first update, s", "peak memory, MiB"]
+            lines.append([name, *_peer(kind, f"{place}/train.npy")])
+    columns = ["", "command to first update or metrics, s", "peak memory, MiB"]
     print(here.table(columns, lines), flush=True)
     return here.table(columns, lines)
 
 
-def _run(code: str, arguments: list[str], environment: dict[str, str]) -> list[str]:
+def time_to_metrics(arguments: list[str], folder: Path, environment: dict[str, str], stop: bool = True) -> tuple[float, float]:
+    """Seconds from the start of a training command to its first line of metrics, and its peak memory in MiB."""
+    run = folder / arguments[arguments.index("--out" if "--out" in arguments else "--resume") + 1]
+    metrics = run / "metrics.jsonl"
+    before = metrics.stat().st_size if metrics.exists() else 0
     begun = time.time()
-    done = subprocess.run(
-        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, env=environment, check=False
-    )
+    words = [sys.executable, "-m", "harmonium", *arguments]
+    process = subprocess.Popen(words, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not (metrics.exists() and metrics.stat().st_size > before):
+        if process.poll() is not None:
+            raise RuntimeError(f"harmonium {' '.join(arguments)} ended with status {process.returncode}")
+        time.sleep(0.02)
+    seconds = time.time() - begun
+    if stop:
+        process.send_signal(signal.SIGTERM)
+    _, _, usage = os.wait4(process.pid, 0)
+    return seconds, usage.ru_maxrss / 1024
+
+
+def _peer(*arguments: str) -> list[str]:
+    begun = time.time()
+    done = subprocess.run([sys.executable, "-c", PEER, *arguments], capture_output=True, text=True, check=False)
     if done.returncode:
         return ["-", f"failed: {(done.stderr.strip().splitlines() or ['?'])[-1][:80]}"]
     found = json.loads(done.stdout.splitlines()[-1])

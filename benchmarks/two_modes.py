@@ -1,16 +1,15 @@
 """Mixing between two modes that Gibbs sampling cannot cross: Gibbs, parallel tempering and trajectory tempering side by side.
 
-    python benchmarks/two_modes.py
+    python -m benchmarks.two_modes
 
-The data lie near a pattern (30 % of the rows) or near its complement (70 %). A machine is trained on them with the ladder of
-its own trajectory, and every sampler then draws from that machine, its chains begun in the smaller mode. The share of
-the larger mode is compared with the exact one, and mixing as effective samples of the mode's indicator a second.
+The data lie near a pattern (30 % of the rows) or near its complement (70 %). A model is trained on them with the ladder of
+its own trajectory, and every sampler then draws from that model, its chains started in the smaller mode. The fraction of the
+larger mode is compared with the exact one, and mixing as effective samples of the mode's indicator a second.
 """
 
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
 
 import arviz_stats
 import jax
@@ -19,6 +18,7 @@ import numpy as np
 import optax
 
 import harmonium as hm
+from benchmarks import here
 from harmonium import exact
 from harmonium.samplers import Sampler
 
@@ -38,7 +38,7 @@ def in_larger_mode(v: np.ndarray, pattern: np.ndarray) -> np.ndarray:
     return np.mean(v != pattern, axis=-1) > 0.5
 
 
-def measured(name: str, sampler: Sampler, rbm: hm.RBM, pattern: np.ndarray, steps: int, truth: float) -> None:
+def measure(name: str, sampler: Sampler, rbm: hm.RBM, pattern: np.ndarray, steps: int, truth: float) -> None:
     place = jnp.asarray(pattern, jnp.float32)
 
     @jax.jit
@@ -57,15 +57,15 @@ def measured(name: str, sampler: Sampler, rbm: hm.RBM, pattern: np.ndarray, step
     seconds = time.monotonic() - before
     seen = np.asarray(seen, float)
     crossings = int(np.abs(np.diff(seen, axis=0)).sum())
-    share = seen.mean()
+    fraction = seen.mean()
     if crossings == 0:
-        print(f"{name:24} {2 * steps:>8,} steps x {CHAINS} chains: no crossing; share of the larger mode {share:.4f}")
+        print(f"{name:24} {2 * steps:>8,} steps x {CHAINS} chains: no crossing; fraction of the larger mode {fraction:.4f}")
         return
     ess = float(arviz_stats.ess(seen.T, method="mean"))
-    error = np.sqrt(share * (1 - share) / ess)
+    error = np.sqrt(fraction * (1 - fraction) / ess)
     print(
-        f"{name:24} {2 * steps:>8,} steps x {CHAINS} chains: share {share:.4f} +- {error:.4f} (exact {truth:.4f}, "
-        f"{(share - truth) / error:+.1f} errors), {crossings:,} crossings, {ess:,.0f} effective samples in {seconds:.1f} s: "
+        f"{name:24} {2 * steps:>8,} steps x {CHAINS} chains: fraction {fraction:.4f} +- {error:.4f} (exact {truth:.4f}, "
+        f"{(fraction - truth) / error:+.1f} errors), {crossings:,} crossings, {ess:,.0f} effective samples in {seconds:.1f} s: "
         f"{ess / seconds:,.0f} a second"
     )
 
@@ -82,13 +82,12 @@ def main() -> None:
     taken = int(state.estimator.count)
     rungs = [jax.tree.map(lambda leaf, number=number: leaf[number], state.estimator.models) for number in range(taken)]
     truth = float(in_larger_mode(exact.sample(rbm, 200_000, seed=1), pattern).mean())
-    print(f"{datetime.now(UTC):%Y-%m-%d}: {VISIBLE}x{HIDDEN} machine, {taken} rungs on its trajectory")
-    print(
-        f"log likelihood {exact.log_likelihood(state.rbm, rows).mean():.3f}; share of the larger mode {truth:.4f} (exact draws)"
-    )
-    measured("Gibbs", hm.gibbs(CHAINS), rbm, pattern, GIBBS_SWEEPS // 2, truth)
-    measured("parallel tempering", hm.parallel_tempering(CHAINS, rungs=taken + 1), rbm, pattern, STEPS, truth)
-    measured("trajectory tempering", hm.trajectory_tempering(rungs, CHAINS, threshold=0), rbm, pattern, STEPS, truth)
+    print(f"{here.header()}: {VISIBLE}x{HIDDEN}, {taken} rungs on its trajectory")
+    log_likelihood = exact.log_likelihood(state.rbm, rows).mean()
+    print(f"log likelihood {log_likelihood:.3f}; fraction of the larger mode {truth:.4f} (exact draws)")
+    measure("Gibbs", hm.gibbs(CHAINS), rbm, pattern, GIBBS_SWEEPS // 2, truth)
+    measure("parallel tempering", hm.parallel_tempering(CHAINS, rungs=taken + 1), rbm, pattern, STEPS, truth)
+    measure("trajectory tempering", hm.trajectory_tempering(rungs, CHAINS, threshold=0), rbm, pattern, STEPS, truth)
 
 
 if __name__ == "__main__":

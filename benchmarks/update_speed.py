@@ -1,7 +1,7 @@
 """Time per PCD-1 update, side by side, and the time of its five matrix products alone.
 
 The products are those of an update whose chains keep their h: data up, chain down, chain up, and two for the gradient. All are
-timed in turns, again and again, so that whatever else the machine does falls on all of them alike.
+timed in turns, again and again, so that other load on the computer falls on all of them alike.
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ class Products:
 
         self._loop = loop
 
-    def updates(self, count: int) -> None:
+    def update(self, count: int) -> None:
         jax.block_until_ready(self._loop(count, self._arrays))
 
 
 class Harmonium:
-    """`hm.train` itself, with an estimator; its states tell how fast its updates were."""
+    """`hm.train` itself, with an estimator; its states have the speed of its updates."""
 
     def __init__(self, rows: np.ndarray, hidden: int, batch: int, bfloat16: bool = False, centered: bool = False) -> None:
         estimator = hm.pcd(1, chains=batch)
@@ -86,7 +86,7 @@ def milliseconds(work: Any) -> float:
     count = 1
     while True:
         before = time.perf_counter()
-        work.updates(count)
+        work.update(count)
         taken = time.perf_counter() - before
         if taken > SECONDS / 2:
             return 1e3 * taken / count
@@ -127,9 +127,9 @@ def main(bfloat16: bool = False) -> str:
         lines = []
         for name, values in found.items():
             ratio = np.median(np.array(values) / ours)
-            share = np.median(np.array(limit) / values)
-            lines.append([name, f"{np.median(values):.3g}", f"{min(values):.3g}", f"{ratio:.2f}", f"{share:.0%}"])
-        columns = ["", "median, ms", "least, ms", "times Harmonium's", "share taken by the five products"]
+            fraction = np.median(np.array(limit) / values)
+            lines.append([name, f"{np.median(values):.3g}", f"{min(values):.3g}", f"{ratio:.2f}", f"{fraction:.0%}"])
+        columns = ["", "median, ms", "least, ms", "times Harmonium's", "fraction taken by the five products"]
         parts.append(f"{visible}x{hidden}, {rows} rows and chains:\n\n{here.table(columns, lines)}")
         print(parts[-1], flush=True)
     return "\n\n".join(parts)

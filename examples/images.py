@@ -25,19 +25,19 @@ def main(n_iter: int = 100) -> dict[str, float]:
     scores = {"features": features.score(x_test, y_test), "classifier": classifier.score(x_test, y_test)}
     print(f"features and logistic regression: {scores['features']:.1%} right; p(y | v): {scores['classifier']:.1%} right")
 
-    # The lower half of each picture is hidden and completed.
+    # The lower half of each picture is hidden, and the imputer fills it.
     black = (x > 7).astype(float)
     train, test = train_test_split(black, random_state=0)
     hidden = test.copy()
     hidden[:, 32:] = np.nan
-    completed = RBMImputer(100, n_iter=n_iter, random_state=0).fit(train).transform(hidden)
-    scores["completed"] = float(((completed > 0.5) == (test > 0.5))[:, 32:].mean())
-    print(f"pixels of the hidden halves completed rightly: {scores['completed']:.1%}")
-    print(drawn(test[0], completed[0] > 0.5))
+    filled = RBMImputer(100, n_iter=n_iter, random_state=0).fit(train).transform(hidden)
+    scores["filled"] = float(((filled > 0.5) == (test > 0.5))[:, 32:].mean())
+    print(f"hidden pixels filled rightly: {scores['filled']:.1%}")
+    print(as_text(test[0], filled[0] > 0.5))
     return scores
 
 
-def drawn(*pictures: np.ndarray) -> str:
+def as_text(*pictures: np.ndarray) -> str:
     """Pictures of 8 x 8 pixels side by side."""
     lines = []
     for row in range(8):

@@ -1,8 +1,8 @@
-"""A table of sensors: missing cells completed, faulty rows found, new rows drawn.
+"""A table of sensors: missing cells filled, faulty rows found, new rows sampled.
 
     python examples/sensor_table.py
 
-The table is made up, by a law that is written out below, so that every answer can be checked.
+The table is synthetic, from a distribution that is written out below, so that every answer can be checked.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from harmonium.sklearn import RBMDensity, RBMImputer
 
 
 def sensors(rows: int, seed: int) -> pd.DataFrame:
-    """A pump that is off, at work or under load; its temperature and its current follow, and an alarm at high temperature."""
+    """A pump that is off, at work or under load, which sets its temperature and current; an alarm at high temperature."""
     random = np.random.default_rng(seed)
     state = random.choice(["off", "at work", "under load"], size=rows, p=[0.3, 0.5, 0.2])
     warmth, current = (np.array([values[one] for one in state]) for values in (WARMTH, CURRENT))
@@ -38,22 +38,22 @@ def main(rows: int = 2000, n_iter: int = 300) -> dict[str, float]:
     table, other = sensors(rows, seed=0), sensors(rows, seed=1)
     settings = {"n_components": 10, "n_iter": n_iter, "random_state": 0}
 
-    # A fifth of the cells get lost.
+    # A fifth of the cells is missing.
     random = np.random.default_rng(2)
-    lost = pd.DataFrame(random.random(other.shape) < 0.2, columns=other.columns)
-    completed = RBMImputer(**settings).fit(table).transform(other.mask(lost))
-    right = float((completed["state"] == other["state"])[lost["state"]].mean())
-    wrong_by = float((completed["temperature"].astype(float) - other["temperature"])[lost["temperature"]].abs().mean())
-    print(f"lost states completed rightly: {right:.1%}; lost temperatures wrong by {wrong_by:.1f} degrees on average")
+    missing = pd.DataFrame(random.random(other.shape) < 0.2, columns=other.columns)
+    filled = RBMImputer(**settings).fit(table).transform(other.mask(missing))
+    right = float((filled["state"] == other["state"])[missing["state"]].mean())
+    wrong_by = float((filled["temperature"].astype(float) - other["temperature"])[missing["temperature"]].abs().mean())
+    print(f"missing states filled rightly: {right:.1%}; missing temperatures wrong by {wrong_by:.1f} degrees on average")
 
-    # Pumps that draw current while they are off: every single value is a usual one.
+    # Pumps that draw current while they are off: each value by itself is common.
     faulty = other[other["state"] == "off"].head(50).assign(current=4.0)
     density = RBMDensity(**settings).fit(table)
     scores = np.concatenate([density.score_samples(other), density.score_samples(faulty)])
-    found = float(roc_auc_score(np.arange(len(scores)) >= len(other), -scores))
-    print(f"faulty rows told from good ones: ROC AUC {found:.3f}")
+    area = float(roc_auc_score(np.arange(len(scores)) >= len(other), -scores))
+    print(f"faulty against normal rows: ROC AUC {area:.3f}")
     print(density.sample(5, random_state=0))
-    return {"states": right, "temperature": wrong_by, "faults": found}
+    return {"states": right, "temperature": wrong_by, "faults": area}
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Sequences: which positions belong together, completed letters, and how close the law comes to the true one.
+"""Sequences: which positions pair, missing letters, and how close the model comes to the true distribution.
 
     python examples/sequences.py
 
-The sequences are made up: hairpins of twelve bases whose first four pair with their last four (A with U, G with C, now and
-then G with U), around a loop that is usually GAAA. No position tells of the pairs by itself.
+The sequences are synthetic: hairpins of twelve bases. The first four pair with the last four (A with U, G with C, sometimes G
+with U), around a loop that is usually GAAA. No position alone shows the pairs.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import harmonium as hm
 BASES = "ACGU"
 LENGTH, STEM = 12, 4
 PARTNERS = {"A": {"U": 1.0}, "C": {"G": 1.0}, "G": {"C": 0.8, "U": 0.2}, "U": {"A": 0.8, "G": 0.2}}
-LOOP, KEPT = "GAAA", 0.85
-"""The usual loop, and the chance with which each of its bases is what it usually is."""
+LOOP, USUAL = "GAAA", 0.85
+"""The usual loop, and the probability that each of its bases is the usual one."""
 
 
 def hairpins(count: int, seed: int) -> np.ndarray:
-    """Numbers of bases, `[count, LENGTH]`."""
+    """Indices of bases, `[count, LENGTH]`."""
     random = np.random.default_rng(seed)
     sequences = np.empty((count, LENGTH), dtype=np.int64)
     for sequence in sequences:
@@ -30,14 +30,14 @@ def hairpins(count: int, seed: int) -> np.ndarray:
             sequence[place], sequence[LENGTH - 1 - place] = BASES.index(base), BASES.index(partner)
         for place, usual in enumerate(LOOP, start=STEM):
             others = [base for base in BASES if base != usual]
-            sequence[place] = BASES.index(usual if random.random() < KEPT else random.choice(others))
+            sequence[place] = BASES.index(usual if random.random() < USUAL else random.choice(others))
     return sequences
 
 
 def entropy() -> float:
-    """Of the law above, in nats: what no machine can beat."""
+    """Of the distribution above, in nats: no model can do better."""
     pair = np.log(4) - sum(p * np.log(p) for partners in PARTNERS.values() for p in partners.values()) / 4
-    base = -(KEPT * np.log(KEPT) + (1 - KEPT) * np.log((1 - KEPT) / 3))
+    base = -(USUAL * np.log(USUAL) + (1 - USUAL) * np.log((1 - USUAL) / 3))
     return STEM * pair + len(LOOP) * base
 
 
@@ -56,23 +56,23 @@ def main(count: int = 3000, updates: int = 20_000) -> dict[str, float]:
     alone = hm.evaluate(rbm, test).mean
     for state in hm.train(rbm, train, updates=updates):
         rbm = state.rbm
-    found = hm.evaluate(rbm, test)
-    print(f"best possible {-entropy():.3f} nats a sequence; positions by themselves {alone:.3f}; the machine {found}")
+    log_likelihood = hm.evaluate(rbm, test)
+    print(f"best possible {-entropy():.3f} nats a sequence; independent positions {alone:.3f}; the model {log_likelihood}")
 
-    # What the machine imagines, not the data, says which positions belong together.
-    drawn = hm.exact.sample(rbm, 5000)
-    shared = np.triu(mutual_information(units.decode(drawn)), 1)
-    strongest = {tuple(int(i) for i in divmod(place, LENGTH)) for place in np.argsort(shared, axis=None)[-STEM:]}
+    # The model's samples, not the data, show which positions pair.
+    samples = hm.exact.sample(rbm, 5000)
+    information = np.triu(mutual_information(units.decode(samples)), 1)
+    strongest = {tuple(int(i) for i in divmod(place, LENGTH)) for place in np.argsort(information, axis=None)[-STEM:]}
     pairs = {(place, LENGTH - 1 - place) for place in range(STEM)}
-    print("the four closest pairs of positions:", *(f"{i + 1}-{j + 1}" for i, j in sorted(strongest)))
+    print("the four most dependent pairs of positions:", *(f"{i + 1}-{j + 1}" for i, j in sorted(strongest)))
 
-    # The first two bases are lost; their partners tell them.
+    # The first two bases are missing; their partners determine them.
     holes = test.copy()
     holes[:, :8] = np.nan
-    completed = units.decode(hm.impute(rbm, holes).values)
-    right = float((completed[:, :2] == units.decode(test)[:, :2]).mean())
-    print(f"lost bases completed rightly: {right:.1%} (a guess: 25 %)")
-    return {"log_likelihood": found.mean, "alone": alone, "pairs": len(strongest & pairs), "right": right}
+    filled = units.decode(hm.impute(rbm, holes).values)
+    right = float((filled[:, :2] == units.decode(test)[:, :2]).mean())
+    print(f"missing bases filled rightly: {right:.1%} (a guess: 25 %)")
+    return {"log_likelihood": log_likelihood.mean, "alone": alone, "pairs": len(strongest & pairs), "right": right}
 
 
 if __name__ == "__main__":

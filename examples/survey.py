@@ -1,9 +1,9 @@
-"""A table with missing cells, from its columns to completions and surprises: the wines that come with scikit-learn.
+"""A table with missing cells, from its columns to filled cells and surprisals: the wines that come with scikit-learn.
 
     python examples/survey.py
 
-trains for some seconds, and prints how likely the rows are, what the machine puts into the cells that were taken out (beside
-their means), and the row that surprises it most.
+trains for some seconds and prints how likely the rows are, how far the filled cells are off (beside column means), and the
+least likely row.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def main(updates: int = 2000) -> dict[str, float]:
     table = {name: column.tolist() for name, column in zip(bunch.feature_names, bunch.data.T, strict=True)}
     table["cultivar"] = NAMES[bunch.target].tolist()
 
-    # One cell in five is taken out.
+    # One cell in five is missing.
     random = np.random.default_rng(0)
     holes = {name: random.random(len(cells)) < 0.2 for name, cells in table.items()}
     known = {name: [None if out else cell for cell, out in zip(table[name], holes[name], strict=True)] for name in table}
@@ -35,10 +35,10 @@ def main(updates: int = 2000) -> dict[str, float]:
     print("\nindependent units:", hm.evaluate(rbm, rows))
     for state in hm.train(rbm, rows, estimator="exact", learning_rate=0.05, updates=updates):
         rbm = state.rbm
-    print("the machine:      ", hm.evaluate(rbm, rows))
+    print("the model:        ", hm.evaluate(rbm, rows))
 
     done = hm.tabular.impute(rbm, schema, known)
-    errors: dict[str, list[float]] = {"machine": [], "mean": []}
+    errors: dict[str, list[float]] = {"model": [], "mean": []}
     right = total = 0
     for row, name, value in zip(done.cells["row"], done.cells["column"], done.cells["value"], strict=True):
         truth = table[name][row]
@@ -46,7 +46,7 @@ def main(updates: int = 2000) -> dict[str, float]:
             right, total = right + (value == truth), total + 1
         else:
             column = next(column for column in schema.columns if column.name == name)
-            errors["machine"].append((value - truth) / column.scale)
+            errors["model"].append((value - truth) / column.scale)
             errors["mean"].append((column.mean - truth) / column.scale)
     print(f"\ncultivar: {right} of {total} missing cells right ({done.method})")
     for who, found in errors.items():
@@ -56,10 +56,10 @@ def main(updates: int = 2000) -> dict[str, float]:
     worst = int(np.argmin(scored.rows.value))
     name = max(scored.surprisal, key=lambda name: np.nan_to_num(scored.surprisal[name][worst], nan=-np.inf))
     print(
-        f"\nthe unlikeliest row is {worst + 1}, ln p = {scored.rows.value[worst]:.1f}: "
+        f"\nthe least likely row is {worst + 1}, ln p = {scored.rows.value[worst]:.1f}: "
         f"{name} = {known[name][worst]}, where {scored.expected[name][worst]:.4g} was expected"
         if name != "cultivar"
-        else f"\nthe unlikeliest row is {worst + 1}: cultivar = {known[name][worst]}"
+        else f"\nthe least likely row is {worst + 1}: cultivar = {known[name][worst]}"
     )
     return {"cultivars": right / total, **{who: float(np.sqrt(np.mean(np.square(found)))) for who, found in errors.items()}}
 

@@ -20,7 +20,7 @@ def test_damaged_files_are_refused(kind, tmp_path):
     if kind == "model":
         hm.save(rbm, path, notes={"a": 1})
     else:
-        next(iter(hm.train(rbm, rows, hm.pcd(1, chains=10), updates=1))).checkpoint().save(path)
+        next(hm.train(rbm, rows, estimator="pcd-1", chains=10, updates=1)).checkpoint.save(path)
     content, chance = path.read_bytes(), random.Random(2)
     for _ in range(150):
         path.write_bytes(changed := damaged(content, chance))

@@ -1,7 +1,7 @@
-"""Missing cells: how well RBMImputer tells them, beside IterativeImputer and KNNImputer, on tables that packages ship.
+"""Missing cells: how well RBMImputer predicts them, beside IterativeImputer and KNNImputer, on tables that packages ship.
 
 A fifth of the cells is hidden, at random or in one block of neighboring columns a row; every imputer learns from the table
-with the gaps and fills them. All of them see the same columns: one-hot, and real ones in standard deviations.
+with the gaps and fills them. All see the same columns: one-hot, and real ones in standard deviations.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from harmonium.tabular.inference import infer
 
 HIDDEN, DRAWS = 0.2, 20
 LEAST_DEVIATION = 0.05
-"""Of a normal law that is made of an imputer's draws, in standard deviations of the column."""
+"""Of a normal distribution fitted to an imputer's draws, in standard deviations of the column."""
 
 
-class Told(NamedTuple):
-    """What an imputer says of hidden cells: `mean [n, V]`, of one-hot and binary columns probabilities, and `deviation [n,
-    V]` of real ones (None if it says nothing of that)."""
+class Prediction(NamedTuple):
+    """An imputer's prediction of hidden cells: `mean [n, V]`, probabilities of one-hot and binary columns,
+    and `deviation [n, V]` of real ones (None if it has none)."""
 
     mean: np.ndarray
     deviation: np.ndarray | None
@@ -78,7 +78,7 @@ def hide(schema: Schema, rows: np.ndarray, how: str, seed: int) -> np.ndarray:
     return hidden
 
 
-def by_rbm(schema: Schema, hidden: np.ndarray) -> Told:
+def by_rbm(schema: Schema, hidden: np.ndarray) -> Prediction:
     begun = time.monotonic()
     gaps = pd.DataFrame(schema.decode(hidden))[[column.name for column in schema.columns]]
     imputer = RBMImputer(visible="table", random_state=0).fit(gaps)
@@ -86,7 +86,7 @@ def by_rbm(schema: Schema, hidden: np.ndarray) -> Told:
     found = imputation.impute(imputer.rbm_, own.encode(gaps))
     seconds = time.monotonic() - begun
     # The imputer's own schema knows only the cells that are not hidden: back to the columns of all.
-    return Told(*_translated(own.schema, schema, found), seconds)
+    return Prediction(*_translated(own.schema, schema, found), seconds)
 
 
 def _translated(own: Schema, schema: Schema, found: imputation.Imputation) -> tuple[np.ndarray, np.ndarray]:
@@ -107,71 +107,73 @@ def _translated(own: Schema, schema: Schema, found: imputation.Imputation) -> tu
     return mean, deviation
 
 
-def by_iteration(schema: Schema, hidden: np.ndarray) -> Told:
+def by_iteration(schema: Schema, hidden: np.ndarray) -> Prediction:
     begun = time.monotonic()
     # Of one-hot columns the last is left out: it is one minus the others, which no regression on them could go beyond.
     last = [place.stop - 1 for place in schema.column_slices.values() if place.stop - place.start > 1]
-    kept = np.setdiff1d(np.arange(schema.width), last)
+    columns = np.setdiff1d(np.arange(schema.width), last)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        mean = IterativeImputer(random_state=0).fit_transform(hidden[:, kept])
-        drawing = IterativeImputer(random_state=0, sample_posterior=True).fit(hidden[:, kept])
-        draws = np.stack([drawing.transform(hidden[:, kept]) for _ in range(DRAWS)])
-    told = np.zeros((2, *hidden.shape))
-    told[0][:, kept], told[1][:, kept] = mean, np.maximum(draws.std(axis=0, ddof=1), LEAST_DEVIATION)
+        mean = IterativeImputer(random_state=0).fit_transform(hidden[:, columns])
+        drawing = IterativeImputer(random_state=0, sample_posterior=True).fit(hidden[:, columns])
+        draws = np.stack([drawing.transform(hidden[:, columns]) for _ in range(DRAWS)])
+    filled = np.zeros((2, *hidden.shape))
+    filled[0][:, columns], filled[1][:, columns] = mean, np.maximum(draws.std(axis=0, ddof=1), LEAST_DEVIATION)
     for place in schema.column_slices.values():
         if place.stop - 1 in last:
-            told[0][:, place.stop - 1] = 1 - told[0][:, place.start : place.stop - 1].sum(axis=1)
-    return Told(*told, time.monotonic() - begun)
+            filled[0][:, place.stop - 1] = 1 - filled[0][:, place.start : place.stop - 1].sum(axis=1)
+    return Prediction(*filled, time.monotonic() - begun)
 
 
-def by_neighbors(hidden: np.ndarray) -> Told:
+def by_neighbors(hidden: np.ndarray) -> Prediction:
     begun = time.monotonic()
-    return Told(KNNImputer().fit_transform(hidden), None, time.monotonic() - begun)
+    return Prediction(KNNImputer().fit_transform(hidden), None, time.monotonic() - begun)
 
 
-def by_columns(hidden: np.ndarray) -> Told:
+def by_columns(hidden: np.ndarray) -> Prediction:
     """The baseline: each column's own frequencies, or mean and deviation."""
     shape = hidden.shape
-    return Told(np.broadcast_to(np.nanmean(hidden, axis=0), shape), np.broadcast_to(np.nanstd(hidden, axis=0), shape), 0.0)
+    return Prediction(
+        np.broadcast_to(np.nanmean(hidden, axis=0), shape), np.broadcast_to(np.nanstd(hidden, axis=0), shape), 0.0
+    )
 
 
 class Scores(NamedTuple):
-    """Of hidden cells: share of the discrete ones told rightly, root mean square error of the real ones in standard
-    deviations, mean log probability of each kind in nats; and for calibration the probability of the value told and whether
-    it is right, and the z of real cells."""
+    """Of hidden cells: fraction of the discrete ones predicted rightly, root mean square error of the real ones in standard
+    deviations, mean log probability of each kind in nats; and for calibration the probability of the most probable value and
+    whether it is right, and the z of real cells."""
 
     accuracy: float
     error: float
     discrete: float
     real: float
-    told: np.ndarray
+    top: np.ndarray
     right: np.ndarray
     z: np.ndarray
 
 
-def scores(schema: Schema, rows: np.ndarray, hidden: np.ndarray, told: Told) -> Scores:
-    told_p, right, discrete, z, real, error = [], [], [], [], [], []
+def scores(schema: Schema, rows: np.ndarray, hidden: np.ndarray, prediction: Prediction) -> Scores:
+    top, right, discrete, z, real, error = [], [], [], [], [], []
     for column in schema.columns:
         place = schema.column_slices[column.name]
         gone = np.isnan(hidden[:, place.start])
-        truth, mean = rows[gone, place], told.mean[gone, place]
+        truth, mean = rows[gone, place], prediction.mean[gone, place]
         if column.kind == "real":
             error.append(truth[:, 0] - mean[:, 0])
-            if told.deviation is not None:
-                deviation = told.deviation[gone, place][:, 0]
+            if prediction.deviation is not None:
+                deviation = prediction.deviation[gone, place][:, 0]
                 z.append(error[-1] / deviation)
                 real.append(stats.norm.logpdf(error[-1], scale=deviation))
             continue
         p = np.clip(np.concatenate([1 - mean, mean], axis=1) if column.width == 1 else mean, 1e-3, 1)
         p /= p.sum(axis=1, keepdims=True)
         number = truth[:, 0].astype(int) if column.width == 1 else truth.argmax(axis=1)
-        told_p.append(p.max(axis=1))
+        top.append(p.max(axis=1))
         right.append(p.argmax(axis=1) == number)
         discrete.append(np.log(p[np.arange(len(p)), number]))
-    joined = [np.concatenate(part) if part else np.empty(0) for part in (told_p, right, discrete, z, real, error)]
-    told_p, right, discrete, z, real, error = joined
-    return Scores(_mean(right), float(np.sqrt(_mean(error**2))), _mean(discrete), _mean(real), told_p, right, z)
+    joined = [np.concatenate(part) if part else np.empty(0) for part in (top, right, discrete, z, real, error)]
+    top, right, discrete, z, real, error = joined
+    return Scores(_mean(right), float(np.sqrt(_mean(error**2))), _mean(discrete), _mean(real), top, right, z)
 
 
 def _mean(x: np.ndarray) -> float:
@@ -179,7 +181,7 @@ def _mean(x: np.ndarray) -> float:
 
 
 def main(chosen: tuple[str, ...] = ()) -> str:
-    lines, all_told, all_right, all_z = [], [], [], []
+    lines, all_top, all_right, all_z = [], [], [], []
     for name, frame in tables().items():
         if chosen and name not in chosen:
             continue
@@ -194,39 +196,39 @@ def main(chosen: tuple[str, ...] = ()) -> str:
                 "KNNImputer": by_neighbors(hidden),
                 "the column alone": by_columns(hidden),
             }
-            for who, told in contenders.items():
-                found = scores(schema, rows, hidden, told)
+            for who, prediction in contenders.items():
+                found = scores(schema, rows, hidden, prediction)
                 figures = [f"{100 * found.accuracy:.1f}", f"{found.discrete:.3f}", f"{found.error:.3f}", f"{found.real:.3f}"]
                 cells = ["" if figure == "nan" else figure for figure in figures]
                 if who == "KNNImputer":
-                    cells[1] = ""  # the share of five neighbors is no probability
-                lines.append([f"{name}, {how}", who, *cells, f"{told.seconds:.1f}"])
+                    cells[1] = ""  # the fraction of five neighbors is no probability
+                lines.append([f"{name}, {how}", who, *cells, f"{prediction.seconds:.1f}"])
                 print(*lines[-1], flush=True)
                 if who == "RBMImputer":
-                    all_told.append(found.told)
+                    all_top.append(found.top)
                     all_right.append(found.right)
                     all_z.append(found.z)
     columns = ["table, hidden", "", "discrete: right, %", "ln p", "real: RMS error", "ln density", "seconds"]
-    return "\n\n".join([here.table(columns, lines), reliability(*map(np.concatenate, (all_told, all_right, all_z)))])
+    return "\n\n".join([here.table(columns, lines), reliability(*map(np.concatenate, (all_top, all_right, all_z)))])
 
 
-def reliability(told: np.ndarray, right: np.ndarray, z: np.ndarray) -> str:
+def reliability(top: np.ndarray, right: np.ndarray, z: np.ndarray) -> str:
     """How often RBMImputer is right where it gives which probability, and how many real cells lie within its deviations."""
     edges = (0.0, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
     lines = []
     for low, high in pairwise(edges):
-        inside = (told > low) & (told <= high)
+        inside = (top > low) & (top <= high)
         if inside.any():
             lines.append(
-                [f"{low:g} to {high:g}", f"{inside.sum():,}", f"{told[inside].mean():.3f}", f"{right[inside].mean():.3f}"]
+                [f"{low:g} to {high:g}", f"{inside.sum():,}", f"{top[inside].mean():.3f}", f"{right[inside].mean():.3f}"]
             )
-    table = here.table(["RBMImputer's probability of the value told", "cells", "mean probability", "share right"], lines)
+    table = here.table(["RBMImputer's probability of its value", "cells", "mean probability", "fraction right"], lines)
     if not len(z):
         return table
     within = ", ".join(
         f"{100 * np.mean(np.abs(z) <= k):.1f} % within {k} (normal: {100 * (2 * stats.norm.cdf(k) - 1):.1f})" for k in (1, 2, 3)
     )
-    return f"{table}\n\nReal cells, standard deviations from the mean told: {within}."
+    return f"{table}\n\nReal cells, standard deviations from the predicted mean: {within}."
 
 
 if __name__ == "__main__":
