@@ -1,4 +1,4 @@
-"""The classification machine: p(y | v) and its gradient against enumeration and automatic differentiation."""
+"""The classification RBM: p(y | v) and its gradient against enumeration and automatic differentiation."""
 
 from __future__ import annotations
 
