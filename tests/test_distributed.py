@@ -55,6 +55,20 @@ def test_several_devices_do_what_one_does(group):
     assert done.returncode == 0, done.stdout + done.stderr[-3000:]
 
 
+def test_few_modules_know_of_devices_and_processes():
+    package = Path(hm.__file__).parent
+
+    def modules_with(*words: str) -> set[str]:
+        return {
+            path.relative_to(package).as_posix()
+            for path in package.rglob("*.py")
+            if any(word in path.read_text("utf-8") for word in words)
+        }
+
+    assert modules_with("PartitionSpec", "shard_map", "process_index") == {"distributed.py"}
+    assert modules_with("broadcast") == {"distributed.py", "training/train.py", "cli/train.py"}
+
+
 @pytest.fixture(scope="module")
 def processes(tmp_path_factory) -> tuple[list[dict[str, Any]], Path]:
     """What each of two processes found, and the folder of their files."""

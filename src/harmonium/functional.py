@@ -35,7 +35,7 @@ def energy(rbm: RBM, v: Any, h: Any) -> np.ndarray:
     """
     v, h = _states(rbm, v, "visible"), _states(rbm, h, "hidden")
     try:
-        np.broadcast_shapes(v.shape[:-1], h.shape[:-1])
+        _ = v[..., 0] + h[..., 0]
     except ValueError as error:
         raise InputError(f"v and h must have as many rows, but have shapes {list(v.shape)} and {list(h.shape)}") from error
     return _call(_energy, rbm, v, h)

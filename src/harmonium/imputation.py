@@ -220,7 +220,7 @@ def _by_chains(rbm: RBM, v: np.ndarray, draws: int, chains: int, sweeps: int, ke
 @partial(jax.jit, static_argnames="chains")
 def _chains(key: Any, rbm: RBM, v: Any, sweeps: Any, *, chains: int) -> tuple[Any, Any, Any]:
     """E[v | v_o] and E[v^2 | v_o] `[B, V]` over the second half of the chains, and where they end `[B, chains, V]`."""
-    held = jnp.broadcast_to(v, (chains, *v.shape))
+    held = jnp.tile(v, (chains, 1, 1))
     start = guess_missing(jax.random.fold_in(key, 0), rbm, held)
 
     def step(number: Any, carry: Any) -> Any:

@@ -87,7 +87,7 @@ def product(a: Real[Array, "... K"], b: Real[Array, "... K M"]) -> Real[Result, 
 
 
 def energy(rbm: RBM, v: Real[Array, "*batch V"], h: Real[Array, "*batches H"]) -> Float[Result, "..."]:
-    """E(v, h) in nats; the leading axes are broadcast."""
+    """E(v, h) in nats; the leading axes combine as in NumPy."""
     return rbm.visible.energy(v) + rbm.hidden.energy(h) - jnp.sum(hidden_inputs(rbm, v) * h, axis=-1)
 
 

@@ -144,7 +144,7 @@ class Tables:
         products = (self.v[:, None, :, None] * self.h[None, :, None, :]).reshape(n, m, -1)
         if not biases:
             return products
-        v, h = np.broadcast_to(self.v[:, None], (n, m, self.v.shape[1])), np.broadcast_to(self.h, (n, m, self.h.shape[1]))
+        v, h = np.repeat(self.v[:, None], m, axis=1), np.repeat(self.h[None], n, axis=0)
         return np.concatenate([products, v, h], axis=2)
 
 

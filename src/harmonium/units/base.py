@@ -92,7 +92,7 @@ class Units(Codec):
         """E[statistics(x) | inputs], shaped like the parameters: the gradient of `log_normalizer` by them."""
 
     def log_probability(self, x: Real[Array, "*batch N"], inputs: Real[Array, "*batches N"]) -> Float[Result, "..."]:
-        """ln p(x | inputs) in nats; the leading axes are broadcast."""
+        """ln p(x | inputs) in nats; the leading axes combine as in NumPy."""
         return jnp.sum(inputs * x, axis=-1) - self.energy(x) - self.log_normalizer(inputs)
 
     def softplus_form(

@@ -89,7 +89,7 @@ class Categorical(Discrete):
     def gauge(self, x: Real[Array, "*batch N"]) -> Float[Result, "*batch N"]:
         by_unit = self._by_unit(x, filling=0.0)
         mean = jnp.sum(by_unit, axis=-1) / np.asarray(self.levels)
-        return self._by_column(jnp.broadcast_to(mean[..., None], by_unit.shape))
+        return self._by_column(mean[..., None] + jnp.zeros_like(by_unit))
 
     def fit_base_rate(self, data: Real[Array, "n N"]) -> Categorical:
         x = np.asarray(data, dtype=np.float64)

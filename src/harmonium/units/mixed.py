@@ -107,7 +107,7 @@ class Mixed(Units):
         return jnp.concatenate(self._each("gauge", x), axis=-1)
 
     def rescaled(self, center: Real[Array, " N"], scale: Real[Array, " N"]) -> Mixed:
-        columns = (self.split(np.broadcast_to(value, self.size)) for value in (center, scale))
+        columns = (self.split(np.full(self.size, value)) for value in (center, scale))
         return Mixed(tuple(part.rescaled(*to) for part, *to in zip(self.parts, *columns, strict=True)))
 
     def fit_base_rate(self, data: Real[Array, "n N"]) -> Mixed:
