@@ -146,8 +146,9 @@ def test_bad_input(rbm, schema, tmp_path):
         tabular.explain(rbm, schema, SURVEY, 40)
     with pytest.raises(InputError, match="not one of"):
         tabular.schema_of(hm.initialize(np.eye(3), 2), {"notes": {tabular.SCHEMA: schema.description()}})
-    with pytest.raises(InputError, match="no installed library"):
-        tabular.sample(rbm, schema, 1, like="nowhere")
+    for like in ("nowhere", 3):
+        with pytest.raises(InputError, match="no installed library"):
+            tabular.sample(rbm, schema, 1, like=like)
     assert from_native(SURVEY).columns["age"].dtype == np.float64
 
 

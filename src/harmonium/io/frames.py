@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from typing import Any, cast
@@ -125,6 +125,9 @@ def from_native(data: object, what: str = "the table") -> Frame:
         return data
     if isinstance(data, Mapping):
         names = check_names(list(data), what)
+        for name in names:
+            if isinstance(data[name], str) or not isinstance(data[name], Iterable):
+                raise InputError(f"{what}: column {name!r} must be a list of cells, but is {data[name]!r:.60}")
         frame = Frame({name: _objects(list(data[name]), name) for name in names})
         if len({len(cells) for cells in frame.columns.values()}) != 1:
             raise InputError(f"{what} has columns of different lengths")
@@ -174,12 +177,14 @@ def _objects(values: list[Any], name: str) -> np.ndarray:
 
 def _is_absent(value: Any) -> bool:
     # NaN, NaT and pandas' NA differ from themselves, or refuse to say.
-    if value is None or value == "":
+    if value is None or (isinstance(value, str) and not value):
         return True
     try:
         return bool(value != value)
     except TypeError:
         return True
+    except ValueError:  # an array
+        return False
 
 
 def _kind(cell: Any, name: str, row: int) -> str:
@@ -189,8 +194,8 @@ def _kind(cell: Any, name: str, row: int) -> str:
         return "text"
     try:
         float(cell)
-    except (TypeError, ValueError) as error:
-        kind = type(cell).__name__
+    except (TypeError, ValueError, OverflowError) as error:
+        kind = "number beyond floating point" if isinstance(error, OverflowError) else type(cell).__name__
         raise InputError(
             f"column {name!r} holds a {kind} in row {row + 1}; make numbers or texts of it, or ignore it"
         ) from error
@@ -209,12 +214,12 @@ def to_native(columns: Mapping[str, np.ndarray], like: object) -> Any:
         return values
     import narwhals.stable.v2 as nw
 
-    if isinstance(like, str):
-        try:
+    try:
+        if isinstance(like, str):
             return nw.from_dict(values, backend=cast(Any, like)).to_native()
-        except Exception as error:  # a library that is unknown, or not installed
-            raise InputError(f"{like!r} is no installed library of frames: use pandas, polars or pyarrow") from error
-    template = nw.from_native(cast(Any, like), eager_only=True)
+        template = nw.from_native(cast(Any, like), eager_only=True)
+    except Exception as error:  # a library that is unknown, or not installed
+        raise InputError(f"{like!r:.60} is no installed library of frames: use pandas, polars or pyarrow") from error
     frame = nw.from_dict(values, backend=template.implementation)
     for name in values:
         if name not in template.columns or frame[name].dtype == template[name].dtype:

@@ -157,7 +157,7 @@ def load_state(path: str | os.PathLike[str], template: State) -> State:
     if header.kind != type(template).__name__ or expected.keys() != arrays.keys():
         raise InputError(f"{source} holds a {header.kind} state, but a {type(template).__name__} is expected")
     for name, leaf in expected.items():
-        shape, dtype = list(np.shape(leaf)), np.dtype(leaf.dtype)
+        shape, dtype = list(np.shape(leaf)), np.dtype(leaf.dtype) if hasattr(leaf, "dtype") else np.asarray(leaf).dtype
         if (list(arrays[name].shape), arrays[name].dtype) != (shape, dtype):
             raise InputError(
                 f"{source}: {name} has shape {list(arrays[name].shape)} and type {arrays[name].dtype}, "

@@ -66,7 +66,9 @@ class ParquetRows:
                 if path == paths[0]:
                     names = schema.names
                 elif schema.names != names:
-                    raise InputError(f"{path} {_difference(names, schema.names)}, unlike {paths[0].name} beside it")
+                    lacking, more = set(names) - set(schema.names), set(schema.names) - set(names)
+                    what = f"has no column {min(lacking)!r}" if lacking else f"has a column {min(more)!r}" if more else ""
+                    raise InputError(f"{path} {what or 'has its columns in another order'}, unlike {paths[0].name} beside it")
                 types |= {np.dtype(column.type.to_pandas_dtype()) for column in schema}
                 for index in range(file.metadata.num_row_groups):
                     end = count + file.metadata.row_group(index).num_rows
@@ -208,17 +210,6 @@ def _open(path: Path) -> ParquetFile:
         return pyarrow.parquet.ParquetFile(path)
     except Exception as error:  # the readers of damaged files raise almost anything
         raise InputError(f"{path} is damaged or no Parquet file: {reason(error)}") from error
-
-
-def _difference(names: list[str], others: list[str]) -> str:
-    """How the columns of a file differ from those expected, in words."""
-    for name in names:
-        if name not in others:
-            return f"has no column {name!r}"
-    for name in others:
-        if name not in names:
-            return f"has a column {name!r}"
-    return "has its columns in another order"
 
 
 def _common_type(types: set[np.dtype[Any]]) -> np.dtype[Any]:
