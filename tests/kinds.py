@@ -49,6 +49,11 @@ def cells(units: Units, nodes: int = 60, reach: float = 12.0) -> tuple[np.ndarra
     return states[inside], volumes[inside]
 
 
+def inputs_for(units: Units) -> np.ndarray:
+    """Inputs `[3, N]` below, at and above zero."""
+    return np.stack([np.linspace(0.5, -2.0, units.size), np.zeros(units.size), np.linspace(-1.5, 2.0, units.size)])
+
+
 def single(tree: Any) -> Any:
     """In float32."""
     return jax.tree.map(lambda leaf: np.asarray(leaf, np.float32), tree)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from harmonium.errors import InputError
@@ -21,7 +21,7 @@ MAX_COUNT = 2**31 - 1
 Value = TypeVar("Value")
 
 
-def instance(value: Any, types: type[Value] | tuple[type, ...], name: str, expected: str | None = None) -> Value:
+def instance(value: object, types: type[Value] | tuple[type, ...], name: str, expected: str | None = None) -> Value:
     """`value`, if it is an instance of one of `types`; `expected` says in words what those are."""
     if isinstance(value, types):
         return value  # type: ignore[return-value]  # of several types it is one
@@ -36,7 +36,7 @@ def _article(word: str) -> str:
     return "an" if word[:1] in "aeiouAEIOU" or word[:2] == "RB" else "a"
 
 
-def choice(value: Any, options: Iterable[Value], name: str) -> Value:
+def choice(value: object, options: Iterable[Value], name: str) -> Value:
     """`value`, if it is one of `options`."""
     options = tuple(options)
     for option in options:
@@ -45,27 +45,27 @@ def choice(value: Any, options: Iterable[Value], name: str) -> Value:
     raise InputError(f"{name} must be {' or '.join(map(repr, options))}, but is {_shown(value)}")
 
 
-def positive(value: Any, name: str) -> float:
+def positive(value: object, name: str) -> float:
     """`value` as a float, if it is a finite number above zero."""
     return _number(value, name, "a positive number", lambda x: 0 < x < math.inf)
 
 
-def not_negative(value: Any, name: str) -> float:
+def not_negative(value: object, name: str) -> float:
     """`value` as a float, if it is a finite number of zero or above."""
     return _number(value, name, "a number of zero or above", lambda x: 0 <= x < math.inf)
 
 
-def fraction(value: Any, name: str) -> float:
+def fraction(value: object, name: str) -> float:
     """`value` as a float, if it is a number from 0 to 1."""
     return _number(value, name, "a number from 0 to 1", lambda x: 0 <= x <= 1)
 
 
-def finite(value: Any, name: str) -> float:
+def finite(value: object, name: str) -> float:
     """`value` as a float, if it is a finite number."""
     return _number(value, name, "a finite number", lambda x: -math.inf < x < math.inf)
 
 
-def _number(value: Any, name: str, expected: str, allowed: Any) -> float:
+def _number(value: object, name: str, expected: str, allowed: Callable[[Any], bool]) -> float:
     if isinstance(value, bool) or not isinstance(value, numbers.Real) or not allowed(value):
         raise InputError(f"{name} must be {expected}, but is {_shown(value)}")
     try:
@@ -74,7 +74,7 @@ def _number(value: Any, name: str, expected: str, allowed: Any) -> float:
         raise InputError(f"{name} must be {expected} that floating point can hold, but is far larger") from error
 
 
-def integer(value: Any, name: str, least: int = 1, most: int = MAX_COUNT) -> int:
+def integer(value: object, name: str, least: int = 1, most: int = MAX_COUNT) -> int:
     """`value` as an int, if it is a whole number from `least` to `most`."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or int(value) < least:
         raise InputError(f"{name} must be a whole number of at least {least}, but is {_shown(value)}")
@@ -83,12 +83,12 @@ def integer(value: Any, name: str, least: int = 1, most: int = MAX_COUNT) -> int
     return int(value)
 
 
-def seed(value: Any) -> int:
+def seed(value: object) -> int:
     """`value` as a seed: a whole number from 0 to 2^63 - 1."""
     return integer(value, "seed", 0, 2**63 - 1)
 
 
-def numeric_array(x: Any, name: str) -> np.ndarray:
+def numeric_array(x: object, name: str) -> np.ndarray:
     """`x` as a NumPy array of real numbers."""
     import numpy as np  # here, because the command line's --help needs no arrays
 
@@ -101,7 +101,7 @@ def numeric_array(x: Any, name: str) -> np.ndarray:
     return array
 
 
-def finite_array(x: Any, name: str, shape: tuple[int | None, ...] | None = None) -> np.ndarray:
+def finite_array(x: object, name: str, shape: tuple[int | None, ...] | None = None) -> np.ndarray:
     """`x` as a NumPy array of finite numbers, of the given shape where one is (None in it: any length)."""
     import numpy as np
 
@@ -125,6 +125,6 @@ def finite_result(x: np.ndarray, name: str) -> np.ndarray:
     return x
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:77]}..."

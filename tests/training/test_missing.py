@@ -96,16 +96,6 @@ def test_rows_that_are_read_must_be_complete(tmp_path):
         next(hm.train(hm.initialize(np.eye(2), 2), mapped, updates=1))
 
 
-def test_stand_ins_leave_the_distribution_of_what_was_observed():
-    units = tabular.units_of(tabular.infer({"a": [1, 2] * 6, "b": list("xyz") * 4}))
-    rows = np.array([[1, 1, 0, 0], [0, 0, 1, 0], [np.nan] * 4, [np.nan] * 4, [np.nan, 0, 0, 1], [np.nan] * 4])
-    filled = units.fill_missing(rows)
-    np.testing.assert_array_equal(filled[~np.isnan(rows)], rows[~np.isnan(rows)])
-    assert filled[:, 0].mean() == 0.5
-    np.testing.assert_allclose(filled[:, 1:].mean(axis=0), 1 / 3)
-    np.testing.assert_array_equal(units.fill_missing(np.full((2, 4), np.nan)), [[0, 1, 0, 0]] * 2)
-
-
 @pytest.mark.slow
 def test_evaluation_is_of_the_observed_cells(rows, monkeypatch):
     """Exact, and with annealed rows: the latter's interval of 95 %, made three times as wide, contains the exact figure."""

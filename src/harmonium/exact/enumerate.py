@@ -31,6 +31,8 @@ MAX_STATES = 1 << 32
 """The largest number of states that are enumerated at all."""
 
 Sums = TypeVar("Sums")
+Add = Callable[[Sums, jax.Array, jax.Array, jax.Array, jax.Array], Sums]
+"""`add(sums, p, x, inputs, scale)`: `scale` times the sums plus those of a block's states `x [n, V]` with weights `p [n]`."""
 
 
 def enumerable_states(rbm: RBM) -> int | None:
@@ -87,10 +89,10 @@ def log_block_sums(rbm: RBM, first: int | Int[Array, ""], length: int, blocks: i
 @partial(jax.jit, static_argnames="length")
 def log_weights(rbm: RBM, index: np.int64 | Int[Array, ""], length: int) -> Float[Result, " length"]:
     """The logs of the unnormalized probabilities of a block's states, -inf beyond the last state."""
-    return _block(rbm, index, length)[2]
+    return _block(rbm, jnp.asarray(index), length)[2]
 
 
-def _block(rbm: RBM, index: Any, length: int) -> tuple[Any, Any, Any]:
+def _block(rbm: RBM, index: jax.Array, length: int) -> tuple[Any, Any, Any]:
     """A block's states `[length, V]`, their inputs to the other layer `[length, H]`, and their log weights `[length]`."""
     indices = index * length + jnp.arange(length)
     x = states(rbm, indices)
@@ -99,17 +101,16 @@ def _block(rbm: RBM, index: Any, length: int) -> tuple[Any, Any, Any]:
     return x, inputs, jnp.where(indices < count_of(rbm.visible), log_weights, -jnp.inf)
 
 
-def fold(rbm: RBM, start: Sums, add: Callable[[Sums, Any, Any, Any, Any], Sums]) -> tuple[Float[Result, ""], Sums]:
+def fold(rbm: RBM, start: Sums, add: Add[Sums]) -> tuple[Float[Result, ""], Sums]:
     """ln Z, and a sum over all states divided by Z.
 
     Args:
-        add: `add(sums, p, x, inputs, scale)` returns `scale` times the sums plus those of a block's states `x [n, V]` with
-            weights `p [n]`, `inputs [n, H]` being what they send.
+        start: the sums over no states. add: adds a block, whose states send `inputs [n, H]`.
     """
     length = block_length(rbm)
     dtype = rbm.weights.dtype
 
-    def body(index: Any, carry: Any) -> Any:
+    def body(index: jax.Array, carry: Any) -> Any:
         largest, total, sums = carry
         x, inputs, log_weights = _block(rbm, index, length)
         new_largest = jnp.maximum(largest, jnp.max(log_weights))
@@ -126,7 +127,7 @@ def fold(rbm: RBM, start: Sums, add: Callable[[Sums, Any, Any, Any, Any], Sums])
 def statistics(rbm: RBM) -> tuple[Float[Result, ""], RBM]:
     """ln Z and the sufficient statistics expected under the joint distribution."""
 
-    def add(sums: RBM, p: Any, x: Any, inputs: Any, scale: Any) -> RBM:
+    def add(sums: RBM, p: jax.Array, x: jax.Array, inputs: jax.Array, scale: jax.Array) -> RBM:
         parts = (rbm.visible.statistics(x), rbm.hidden.moments(inputs))
         visible, hidden = jax.tree.map(lambda leaf: p @ leaf, parts)
         block = RBM(visible, hidden, (x * p[:, None]).T @ rbm.hidden.mean(inputs))

@@ -176,7 +176,7 @@ class _Block(NamedTuple):
 class _Factors(NamedTuple):
     """`block(index)` of any block; `a [groups, GROUP, low]` and `c [groups, GROUP]` of all blocks."""
 
-    block: Callable[[Any], _Block]
+    block: Callable[[jax.Array], _Block]
     a: Any
     c: Any
 
@@ -193,11 +193,11 @@ def _factors(rbm: RBM, centers: Centers, split: Split, group: int) -> _Factors:
     middle_b = _in_groups(jnp.exp(middle_y - start_y - centers.middle).T, group, 0)
     constant = (middle - start)[:, None] + low + jnp.sum(centers.s)
 
-    def block(index: Any) -> _Block:
+    def block(index: jax.Array) -> _Block:
         top, top_y = _additive(rbm, index[None] * (low_count * middle_count))
         b = middle_b * _in_groups(jnp.exp(top_y - start_y - centers.top).T, group, 0)
 
-        def multiply(place: Any, carry: Any) -> Any:
+        def multiply(place: jax.Array, carry: Any) -> Any:
             # The power of two is put aside before the group, not after it: XLA would form the group's product twice.
             product, power = _mantissa_and_exponent(carry[0])
             q = [c[place, i] + b[place, i, :, None] * a[place, i] for i in range(GROUP)]
@@ -298,7 +298,7 @@ def _statistics(rbm: RBM, centers: Centers, split: Split) -> tuple[Any, RBM]:
     size = rbm.hidden.size
     a, c = factors.a.reshape(-1, low_count)[:size], factors.c.ravel()[:size]
 
-    def body(index: Any, carry: Any) -> Any:
+    def body(index: jax.Array, carry: Any) -> Any:
         largest, *sums = carry
         log_weights, b = factors.block(index)
         x = states(rbm, index * (low_count * middle_count) + jnp.arange(middle_count) * low_count)[:, :-low_columns]

@@ -102,7 +102,7 @@ def _in_blocks(function: Callable[..., Any], rbm: RBM, v: Float[Array, "n V"], c
         return in_batches(lambda first, batch: function(rbm, batch, first=first, length=length), v, rows)
 
 
-def _block(rbm: RBM, v: Float[Array, "B V"], index: Any, length: int) -> tuple[Any, Any]:
+def _block(rbm: RBM, v: Float[Array, "B V"], index: jax.Array, length: int) -> tuple[Any, Any]:
     """Hidden states index * length ..., `[length, H]`, and their log weights with each row, -inf beyond the last state."""
     indices = index * length + jnp.arange(length)
     h = rbm.hidden.states(indices)
@@ -114,8 +114,8 @@ def _block_count(rbm: RBM, length: int) -> Any:
 
 
 @partial(jax.jit, static_argnames="length")
-def _observed(rbm: RBM, v: Float[Array, "B V"], *, first: Any, length: int) -> Observed:  # noqa: ARG001 (all of `_in_blocks` are called alike)
-    def body(index: Any, carry: Any) -> Any:
+def _observed(rbm: RBM, v: Float[Array, "B V"], *, first: int | jax.Array, length: int) -> Observed:  # noqa: ARG001 (all of `_in_blocks` are called alike)
+    def body(index: jax.Array, carry: Any) -> Any:
         largest, total, mean, square = carry
         h, log_weights = _block(rbm, v, index, length)
         new = jnp.maximum(largest, jnp.max(log_weights, axis=1))
@@ -148,10 +148,10 @@ def conditional_moments(
 
 
 @partial(jax.jit, static_argnames=("draws", "length"))
-def _draw(rbm: RBM, v: Float[Array, "B V"], *, key: Key, draws: int, first: Any, length: int) -> tuple[Any]:
+def _draw(rbm: RBM, v: Float[Array, "B V"], *, key: Key, draws: int, first: int | jax.Array, length: int) -> tuple[Any]:
     choice_key, v_key = jax.random.split(jax.random.fold_in(key, first))
 
-    def body(index: Any, carry: Any) -> Any:
+    def body(index: jax.Array, carry: Any) -> Any:
         # The largest of the log weights plus Gumbel noise, over all states, is at a state drawn by the weights.
         best, best_h = carry
         h, log_weights = _block(rbm, v, index, length)

@@ -124,7 +124,7 @@ class Units(Codec):
 
     @classmethod
     @abc.abstractmethod
-    def zeros(cls, size: Any) -> Self:
+    def zeros(cls, size: int) -> Self:
         """A layer of `size` columns with biases of zero and precisions of one (float64 on the host), to start from."""
 
     # ---- bounds of the parameters
@@ -155,7 +155,7 @@ class Units(Codec):
         """What is wrong with parameters that are finite vectors, to follow the layer's name; None if they are permissible."""
         return None
 
-    def same_structure(self, other: Any) -> bool:
+    def same_structure(self, other: object) -> bool:
         """Whether `other` is a layer of the same kind and size, which can replace this one."""
         structures: list[Any] = [jax.tree.structure(layer) for layer in (self, other)]
         return bool(structures[0] == structures[1]) and all(

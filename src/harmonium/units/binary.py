@@ -53,7 +53,7 @@ class Binary(Discrete):
         return Binary(np.log(rate) - np.log1p(-rate))
 
     @classmethod
-    def zeros(cls, size: Any) -> Binary:
+    def zeros(cls, size: int) -> Binary:
         return cls(np.zeros(size))
 
     def _outside_domain(self, x: np.ndarray) -> np.ndarray:

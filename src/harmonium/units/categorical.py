@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, ClassVar
 
@@ -97,9 +98,9 @@ class Categorical(Discrete):
         return Categorical(np.log((x.sum(axis=0) + 1 / each) / (len(x) + 1.0)), self.levels)
 
     @classmethod
-    def zeros(cls, size: Any) -> Categorical:
+    def zeros(cls, size: int | Sequence[int]) -> Categorical:
         """A layer of units with these numbers of categories, (3, 2) say, whose biases are zero."""
-        if isinstance(size, numbers.Integral):
+        if isinstance(size, (int, np.integer)):
             raise InputError("a categorical layer is made from the number of categories of each unit, (3, 2) say: give those")
         return cls(np.zeros(sum(size)), tuple(size))
 

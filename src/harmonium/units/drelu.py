@@ -121,7 +121,7 @@ class DReLU(Units):
             return jax.tree.map(np.asarray, _fit(normal, moments))
 
     @classmethod
-    def zeros(cls, size: Any) -> DReLU:
+    def zeros(cls, size: int) -> DReLU:
         return cls(np.zeros(size), np.zeros(size), np.ones(size), np.ones(size))
 
     def validation_error(self) -> str | None:

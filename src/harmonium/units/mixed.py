@@ -114,7 +114,7 @@ class Mixed(Units):
         return Mixed(tuple(self._each("fit_base_rate", np.asarray(data))))
 
     @classmethod
-    def zeros(cls, size: Any) -> Mixed:
+    def zeros(cls, size: int) -> Mixed:
         raise InputError(f"a mixed layer is made of its parts, not of {size} columns: give the units themselves")
 
     def validation_error(self) -> str | None:

@@ -50,7 +50,7 @@ class Quadratic(Units):
         return type(self)(self.bias + by.bias, precision)  # type: ignore[call-arg]
 
     @classmethod
-    def zeros(cls, size: Any) -> Self:
+    def zeros(cls, size: int) -> Self:
         return cls(np.zeros(size), np.ones(size))  # type: ignore[call-arg]
 
     def validation_error(self) -> str | None:

@@ -55,7 +55,7 @@ class Spin(Discrete):
         return Spin((np.log(rate) - np.log1p(-rate)) / 2)
 
     @classmethod
-    def zeros(cls, size: Any) -> Spin:
+    def zeros(cls, size: int) -> Spin:
         return cls(np.zeros(size))
 
     def _outside_domain(self, x: np.ndarray) -> np.ndarray:
