@@ -23,7 +23,6 @@ ROOT = Path(__file__).parents[1]
 DOCUMENTS = ("README.md", "docs/guide.md")
 BUDGET = {"train": ["--hidden", "4", "--updates", "20"], "evaluate": ["--seconds", "1"], "chain": ["--sweeps", "100"]}
 BUDGETED = {"--minutes", "--updates", "--epochs", "--seconds", "--sweeps", "--hidden"}
-COMING = {"--show-config", "--distributed"}
 NOT_RUN = {
     "pip": "installs packages",
     "pytest": "runs this test",
@@ -102,7 +101,7 @@ def test_commands_in_running_text_have_these_options(document, capsys):
     for line in inline_commands((ROOT / document).read_text()):
         _, name, *rest = shlex.split(line)
         assert cli.run([name, "--help"]) == 0
-        options = {word for word in rest if word.startswith("--")} - COMING
+        options = {word for word in rest if word.startswith("--")}
         assert options <= set(re.findall(r"--[\w-]+", capsys.readouterr().out)), line
 
 
