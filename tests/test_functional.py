@@ -181,7 +181,7 @@ def test_a_categorical_unit_is_held_by_the_column_that_is_one():
         rbm.visible.check(v, "v")
         assert (v[:, 1] == 1).all()
         assert set(v[:, 3]) == {0, 1}
-    for clamp, words in (({1: 0}, "columns 0 to 2, which are one unit"), ({0: 1, 1: 1}, "a categorical unit has a 1 in one")):
+    for clamp, words in (({1: 0}, "columns 0 to 2 together"), ({0: 1, 1: 1}, "a categorical unit has a 1 in one")):
         with pytest.raises(hm.InputError, match=words):
             hm.sample(rbm, 5, clamp=clamp)
 
@@ -193,3 +193,14 @@ def test_real_columns_are_held_at_any_value():
     assert (v[:, 0] == 2.5).all()
     assert largest_z(v[:, 1:], np.array([0.75])) < z_limit(1)
     assert largest_z((v[:, 1:] - 0.75) ** 2, np.array([0.25])) < z_limit(1)
+
+
+def test_a_temperature_that_leaves_no_finite_model_is_refused(two_by_two):
+    with pytest.raises(hm.InputError, match="temperature must be larger for this model, but is 1e-320"):
+        hm.at_temperature(two_by_two, 1e-320)
+
+
+@pytest.mark.parametrize("function", [hm.evaluate, hm.impute, hm.log_prob, hm.surprisal, hm.likelihood.pseudo_log_likelihood])
+def test_three_dimensional_rows_are_refused_and_not_flattened(two_by_two, function):
+    with pytest.raises(hm.InputError, match=r"must have shape \[n, 2\] with n at least 1, but has \[3, 1, 2\]"):
+        function(two_by_two, np.zeros((3, 1, 2)))

@@ -239,7 +239,7 @@ def test_most_probable_values_are_those_of_single_cells():
         (dict(draws=-1), "draws"),
         (dict(sweeps=1), "sweeps"),
         (dict(chains=0), "chains"),
-        (dict(method="mean field"), "auto, exact or gibbs"),
+        (dict(method="mean field"), "'auto' or 'exact' or 'gibbs'"),
     ],
 )
 def test_bad_input(arguments, said):

@@ -36,6 +36,13 @@ def _article(word: str) -> str:
     return "an" if word[:1] in "aeiouAEIOU" or word[:2] == "RB" else "a"
 
 
+def boolean(value: object, name: str) -> bool:
+    """`value` as a bool, if it is one."""
+    if type(value).__name__ not in ("bool", "bool_"):
+        raise InputError(f"{name} must be True or False, but is {_shown(value)}")
+    return bool(value)
+
+
 def choice(value: object, options: Iterable[Value], name: str) -> Value:
     """`value`, if it is one of `options`."""
     options = tuple(options)

@@ -1,6 +1,6 @@
 """The functions of `harmonium.*`: inputs checked, a seed in place of keys, NumPy arrays out.
 
-A float64 machine (one made from Python numbers) is computed in float64, a float32 one (a trained one) in float32. Under
+A float64 model (one made from Python numbers) is computed in float64, a float32 one (a trained one) in float32. Under
 `jax.jit`, `jax.grad` or `jax.vmap` use the functions of `harmonium.model`, which these call.
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -16,8 +15,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 
 from harmonium import _checks, model
+from harmonium._numerics import in_own_precision, own_dtype, own_precision
+from harmonium._types import Array, ArrayLike, Key
 from harmonium.errors import InputError
 from harmonium.model import RBM
 from harmonium.random import key_of
@@ -25,13 +27,14 @@ from harmonium.samplers import Sampler, gibbs
 from harmonium.units import Units
 
 
-def energy(rbm: RBM, v: Any, h: Any) -> np.ndarray:
-    """E(v, h) = -v . weights . h + visible.energy(v) + hidden.energy(h) for each row, `[..., V], [..., H] -> [...]`.
+def energy(rbm: RBM, v: ArrayLike, h: ArrayLike) -> Float[np.ndarray, "*rows"]:
+    """E(v, h) = -v . weights . h + visible.energy(v) + hidden.energy(h) for each row of `v [..., V]` and `h [..., H]`.
 
     For binary units -sum_ij w_ij v_i h_j - sum_i a_i v_i - sum_j b_j h_j. In nats at temperature 1.
 
     Raises:
-        InputError: a malformed machine, a wrong number of columns, or a value outside the units' domain.
+        InputError: a malformed model, a wrong number of columns, a value outside the units' domain, or an energy that is not
+            finite.
     """
     v, h = _states(rbm, v, "visible"), _states(rbm, h, "hidden")
     try:
@@ -41,17 +44,13 @@ def energy(rbm: RBM, v: Any, h: Any) -> np.ndarray:
     return _call(_energy, rbm, v, h)
 
 
-def free_energy(rbm: RBM, v: Any) -> np.ndarray:
-    """F(v) = -ln sum_h exp(-E(v, h)) for each row, `[..., V] -> [...]`, in nats; ln p(v) = -F(v) - ln Z.
-
-    Raises:
-        InputError: as `energy`.
-    """
+def free_energy(rbm: RBM, v: ArrayLike) -> Float[np.ndarray, "*rows"]:
+    """F(v) = -ln sum_h exp(-E(v, h)) for each row of `v [..., V]`, in nats; ln p(v) = -F(v) - ln Z. Raises as `energy`."""
     return _call(_free_energy, rbm, _states(rbm, v, "visible"))
 
 
-def hidden_given_visible(rbm: RBM, v: Any) -> np.ndarray:
-    """E[h | v], for binary units p(h_j = 1 | v) = 1 / (1 + exp(-(b_j + sum_i w_ij v_i))), `[..., V] -> [..., H]`.
+def hidden_given_visible(rbm: RBM, v: ArrayLike) -> Float[np.ndarray, "*rows hidden"]:
+    """E[h | v] for each row of `v [..., V]`; for binary units p(h_j = 1 | v) = 1 / (1 + exp(-(b_j + sum_i w_ij v_i))).
 
     Raises:
         InputError: as `energy`.
@@ -59,8 +58,8 @@ def hidden_given_visible(rbm: RBM, v: Any) -> np.ndarray:
     return _call(_hidden_mean, rbm, _states(rbm, v, "visible"))
 
 
-def visible_given_hidden(rbm: RBM, h: Any) -> np.ndarray:
-    """E[v | h], for binary units p(v_i = 1 | h) = 1 / (1 + exp(-(a_i + sum_j w_ij h_j))), `[..., H] -> [..., V]`.
+def visible_given_hidden(rbm: RBM, h: ArrayLike) -> Float[np.ndarray, "*rows visible"]:
+    """E[v | h] for each row of `h [..., H]`; for binary units p(v_i = 1 | h) = 1 / (1 + exp(-(a_i + sum_j w_ij h_j))).
 
     Raises:
         InputError: as `energy`.
@@ -69,14 +68,20 @@ def visible_given_hidden(rbm: RBM, h: Any) -> np.ndarray:
 
 
 def at_temperature(rbm: RBM, temperature: float) -> RBM:
-    """The machine whose distribution is that of `rbm` at `temperature` T: every parameter divided by T.
+    """The model whose distribution is that of `rbm` at `temperature` T: every parameter divided by T.
 
-    Every function then honors the temperature: its energy is E / T, its Z that of exp(-E / T).
+    Every function then honors the temperature: the energy of the new model is E / T, its Z that of exp(-E / T).
 
     Raises:
-        InputError: T is not a positive number, or the machine is malformed.
+        InputError: T is not a positive number, the model is malformed, or its parameters divided by T are not finite.
     """
-    return model.at_temperature(model.validate(rbm), _checks.positive(temperature, "temperature"))
+    temperature = _checks.positive(temperature, "temperature")
+    with np.errstate(over="ignore"):
+        result = model.at_temperature(model.validate(rbm), temperature)
+    try:
+        return model.validate(result)
+    except InputError as error:
+        raise InputError(f"temperature must be larger for this model, but is {temperature!r}: {error}") from error
 
 
 def sample(
@@ -84,124 +89,117 @@ def sample(
     n: int,
     seed: int = 0,
     *,
-    clamp: Mapping[int, float] | Any = None,
+    clamp: Mapping[int, float] | ArrayLike | None = None,
     sweeps: int = 1000,
-    start: Any = None,
-) -> np.ndarray:
-    """`n` draws of v `[n, V]`: the ends of n independent Gibbs chains of `sweeps` sweeps.
+    start: ArrayLike | None = None,
+) -> Float[np.ndarray, "n visible"]:
+    """`n` draws of v: the ends of n independent Gibbs chains of `sweeps` sweeps.
 
     The draws approach p(v) (or p(v | clamped)) as `sweeps` grows; `harmonium.exact.sample` draws from p(v) itself where the
-    machine can be enumerated.
+    model can be enumerated.
 
     Args:
-        clamp: visible columns to hold: `{column: value}`, or an array `[V]` or `[n, V]` with NaN where a column is free. A
-            categorical unit is held by the column that is 1. Or a text: `v1=1,v3=0`, `v1..v8=0` or a pattern `1??0`.
-        start: v `[n, V]` to start from; by default the units' own biases draw it.
+        clamp: fixed visible columns: `{column: value}`, or an array `[V]` or `[n, V]` with NaN where a column is free. A
+            categorical unit is fixed by the column that is 1. Or a text: `v1=1,v3=0`, `v1..v8=0` or a pattern `1??0`.
+        start: `[n, V]`, where the chains start; by default draws of the visible units alone.
 
     Raises:
         InputError: as `energy`; or n, sweeps, seed or clamp is out of range.
     """
     model.validate(rbm)
     n, sweeps = _checks.integer(n, "n"), _checks.integer(sweeps, "sweeps")
-    held = None if clamp is None else _clamp(rbm, clamp, n)
+    fixed = None if clamp is None else _read_clamp(rbm.visible, clamp, n)
     if start is not None:
-        start = _states(rbm, start, "visible")
+        start = _states(rbm, start, "visible", "start")
         if start.shape != (n, rbm.visible.size):
             raise InputError(f"start must have shape [{n}, {rbm.visible.size}], but has {list(start.shape)}")
-    return _call(_chains_ends, rbm, key_of(seed), held, start, chains=n, sweeps=sweeps)
+    return _call(_run_gibbs, rbm, key_of(seed), fixed, start, chains=n, sweeps=sweeps)
 
 
 def sample_chains(
     rbm: RBM, sampler: Sampler, steps: int = 1000, *, state: Any = None, seed: int | None = None
-) -> tuple[np.ndarray, Any]:
-    """`steps` steps of a sampler's chains: the v that they then hold `[C, V]`, and the state from which to go on.
+) -> tuple[Float[np.ndarray, "chains visible"], Any]:
+    """`steps` steps of a sampler's chains: their v afterwards, and the state from which to go on.
 
     Args:
-        sampler: `gibbs(...)`, `parallel_tempering(...)` or `trajectory(...)`; make it once, it is compiled once.
-        state: of an earlier call; by default chains begin anew. seed: 0 by default; to go on from a state takes another one
-            each time, because the same random numbers again would make chains alike.
+        sampler: `gibbs(...)`, `parallel_tempering(...)` or `trajectory_tempering(...)`; make it once, it is compiled once.
+        state: of an earlier call; by default chains start anew. seed: 0 by default. With a state it must be given, another one
+            at each call: the same random numbers again would make chains alike.
 
     Raises:
-        InputError: a malformed machine, a state of another machine or sampler, or steps or seed out of range or missing.
+        InputError: a malformed model, a state of another model or sampler, or steps or seed out of range or missing.
     """
     model.validate(rbm)
+    _checks.instance(sampler, Sampler, "sampler", "a sampler such as harmonium.gibbs()")
     steps = _checks.integer(steps, "steps")
     if state is not None and seed is None:
-        raise InputError("seed must be given with a state, and be another at each call: the same numbers would be drawn again")
+        raise InputError("seed must be given with a state, another one at each call: the same numbers would be drawn again")
     init_key, step_key = jax.random.split(key_of(0 if seed is None else seed))
-    with precision(rbm):
-        machine = jax.tree.map(jnp.asarray, _floating(rbm))
+    with own_precision(rbm):
+        rbm = in_own_precision(rbm)
         if state is None:
-            state = sampler.init(init_key, machine)
-        elif _form(state) != _form(jax.eval_shape(sampler.init, init_key, machine)):
+            state = sampler.init(init_key, rbm)
+        elif _form(state) != _form(jax.eval_shape(sampler.init, init_key, rbm)):
             raise InputError(f"state must be one of this sampler on {rbm!r}, but it has another form")
-        state, v = jax.block_until_ready(_run(sampler, step_key, machine, state, jnp.asarray(steps)))
-        return np.asarray(v), state
+        state, v = jax.block_until_ready(_run(sampler, step_key, rbm, state, jnp.asarray(steps)))
+        return _checks.finite_result(np.asarray(v), "the sample"), state
 
 
 def _form(state: Any) -> Any:
-    return jax.tree.structure(state), [(np.shape(leaf), np.dtype(leaf.dtype)) for leaf in jax.tree.leaves(state)]
+    leaves = [np.asarray(leaf) if not hasattr(leaf, "dtype") else leaf for leaf in jax.tree.leaves(state)]
+    return jax.tree.structure(state), [(np.shape(leaf), np.dtype(leaf.dtype)) for leaf in leaves]
 
 
-def reconstruct(rbm: RBM, v: Any, draws: int = 100, seed: int = 0) -> np.ndarray:
-    """E[v' | v] under p(v'|v) = sum_h p(v'|h) p(h|v), `[..., V] -> [..., V]`: the mean over `draws` draws of h ~ p(h|v).
+def reconstruct(rbm: RBM, v: ArrayLike, draws: int = 100, seed: int = 0) -> Float[np.ndarray, "*rows visible"]:
+    """E[v' | v] under p(v'|v) = sum_h p(v'|h) p(h|v) for each row of `v [..., V]`: the mean over `draws` draws of h ~ p(h|v).
 
     Raises:
         InputError: as `energy`; or draws or seed is out of range.
     """
     v = _states(rbm, v, "visible")
-    return _call(_reconstruction, rbm, v, key_of(seed), draws=_checks.integer(draws, "draws"))
+    return _call(_reconstruct, rbm, v, key_of(seed), draws=_checks.integer(draws, "draws"))
 
 
 # ---- how they are called
 
 
-def precision(rbm: RBM) -> AbstractContextManager[Any]:
-    """A scope in which JAX computes in the machine's own precision."""
-    widest = max(np.dtype(leaf.dtype).itemsize for leaf in jax.tree.leaves(rbm))
-    return jax.enable_x64(widest > 4)
-
-
-def _call(function: Callable[..., Any], rbm: RBM, *arguments: Any, **settings: int) -> np.ndarray:
-    with precision(rbm):
+def _call(function: Callable[..., Array], rbm: RBM, *arguments: Any, **settings: int) -> np.ndarray:
+    with own_precision(rbm):
         # Waiting first turns a lack of memory into an error; np.asarray of what failed ends the process.
-        return np.asarray(jax.block_until_ready(function(_floating(rbm), *arguments, **settings)))
+        result = np.asarray(jax.block_until_ready(function(in_own_precision(rbm), *arguments, **settings)))
+    return _checks.finite_result(result, "the result")
 
 
-def _floating(rbm: RBM) -> RBM:
-    return jax.tree.map(lambda leaf: leaf * 1.0 if np.dtype(leaf.dtype).kind != "f" else leaf, rbm)
-
-
-def _states(rbm: RBM, x: Any, layer: str) -> np.ndarray:
+def _states(rbm: RBM, x: ArrayLike, layer: str, name: str | None = None) -> np.ndarray:
     units: Units = getattr(model.validate(rbm), layer)
-    return units.check(x, "v" if layer == "visible" else "h").astype(np.result_type(*jax.tree.leaves(rbm), np.float32))
+    return units.check(x, name or ("v" if layer == "visible" else "h")).astype(own_dtype(rbm))
 
 
-def _clamp(rbm: RBM, clamp: Any, n: int) -> np.ndarray:
-    size = rbm.visible.size
+def _read_clamp(units: Units, clamp: Mapping[int, float] | ArrayLike, n: int) -> Float[np.ndarray, "*n visible"]:
+    """The values of the fixed columns, NaN where a column is free."""
     if isinstance(clamp, str):
-        held = _read_clamp(rbm.visible, clamp)
+        fixed = _read_clamp_text(units, clamp)
     elif isinstance(clamp, Mapping):
-        held = np.full(size, np.nan)
+        fixed = np.full(units.size, np.nan)
         for column, value in clamp.items():
-            if isinstance(column, bool) or not isinstance(column, (int, np.integer)) or not 0 <= column < size:
-                raise InputError(f"clamp names column {column!r}, but the visible columns are 0 to {size - 1}")
-            held[column] = value
+            if isinstance(column, bool) or not isinstance(column, (int, np.integer)) or not 0 <= column < units.size:
+                raise InputError(f"clamp names column {column!r}, but the visible columns are 0 to {units.size - 1}")
+            fixed[column] = _checks.finite(value, f"clamp of column {column}")
     else:
-        held = _checks.numeric_array(clamp, "clamp").astype(np.float64)
-        if held.shape not in ((size,), (n, size)):
-            raise InputError(f"clamp must have shape [{size}] or [{n}, {size}], but has {list(held.shape)}")
-    held = _whole_units(rbm.visible, held)
-    # Free columns are checked as if they held what a held column may hold.
-    rbm.visible.check(np.where(np.isnan(held), rbm.visible.zero_state, held), "clamp")
-    return held
+        fixed = _checks.numeric_array(clamp, "clamp").astype(np.float64)
+        if fixed.shape not in ((units.size,), (n, units.size)):
+            raise InputError(f"clamp must have shape [{units.size}] or [{n}, {units.size}], but has {list(fixed.shape)}")
+    fixed = _complete_units(units, fixed)
+    # Free columns are checked as if they held permissible values.
+    units.check(np.where(np.isnan(fixed), units.zero_state, fixed), "clamp")
+    return fixed
 
 
-def _read_clamp(units: Units, text: str) -> np.ndarray:
-    """The values to hold `[V]`, NaN where free: a pattern such as `1??0`, or `v1=1,v3=0` or `v1..v8=0`.
+def _read_clamp_text(units: Units, text: str) -> Float[np.ndarray, "visible"]:
+    """The values of the fixed columns: of a pattern such as `1??0`, or of `v1=1,v3=0` or `v1..v8=0`.
 
     Raises:
-        InputError: the text is neither, or has units or values that there are not.
+        InputError: the text is neither, or names units or values that do not exist.
     """
     values = np.full(units.size, np.nan)
     if "=" not in text:
@@ -229,20 +227,20 @@ def _read_clamp(units: Units, text: str) -> np.ndarray:
     return values
 
 
-def _whole_units(units: Units, held: np.ndarray) -> np.ndarray:
-    """The columns of a unit are held together: one that is held at 1 holds the unit's others at 0."""
-    held = held.copy()
+def _complete_units(units: Units, fixed: Float[np.ndarray, "*n visible"]) -> Float[np.ndarray, "*n visible"]:
+    """The columns of a unit are fixed together: one that is fixed at 1 fixes the others of its unit at 0."""
+    fixed = fixed.copy()
     for first, end in pairwise(units.boundaries):
         if end - first == 1:
             continue
-        unit = held[..., first:end]  # a view
+        unit = fixed[..., first:end]  # a view
         unit[(unit == 1).any(axis=-1, keepdims=True) & np.isnan(unit)] = 0
         partly = np.isnan(unit).any(axis=-1) & ~np.isnan(unit).all(axis=-1)
         if partly.any():
             raise InputError(
-                f"clamp must hold columns {first} to {end - 1}, which are one unit, together: hold the one that is 1, or all"
+                f"clamp must fix columns {first} to {end - 1} together, as they are one unit: give the one that is 1, or all"
             )
-    return held
+    return fixed
 
 
 _energy = jax.jit(model.energy)
@@ -250,30 +248,32 @@ _free_energy = jax.jit(model.free_energy)
 
 
 @jax.jit
-def _hidden_mean(rbm: RBM, v: Any) -> Any:
+def _hidden_mean(rbm: RBM, v: Float[Array, "*rows visible"]) -> Float[Array, "*rows hidden"]:
     return rbm.hidden.mean(model.hidden_inputs(rbm, v))
 
 
 @jax.jit
-def _visible_mean(rbm: RBM, h: Any) -> Any:
+def _visible_mean(rbm: RBM, h: Float[Array, "*rows hidden"]) -> Float[Array, "*rows visible"]:
     return rbm.visible.mean(model.visible_inputs(rbm, h))
 
 
 @partial(jax.jit, static_argnames=("chains", "sweeps"))
-def _chains_ends(rbm: RBM, key: Any, held: Any, start: Any, *, chains: int, sweeps: int) -> Any:
+def _run_gibbs(
+    rbm: RBM, key: Key, fixed: Array | None, start: Array | None, *, chains: int, sweeps: int
+) -> Float[Array, "chains visible"]:
     init_key, start_key, step_key = jax.random.split(key, 3)
-    sampler = gibbs(chains, sweeps, held)
+    sampler = gibbs(chains, sweeps, fixed)
     state = sampler.init(init_key, rbm)
     if start is not None:
-        v = start if held is None else jnp.where(jnp.isnan(held), start, held)
+        v = start if fixed is None else jnp.where(jnp.isnan(fixed), start, fixed)
         state = state._replace(v=v, h=rbm.hidden.sample(start_key, model.hidden_inputs(rbm, v)))
     return sampler.step(step_key, rbm, state)[0].v
 
 
 @partial(jax.jit, static_argnums=0)
-def _run(sampler: Sampler, key: Any, rbm: RBM, state: Any, steps: Any) -> tuple[Any, Any]:
-    def step(number: Any, carry: tuple[Any, Any]) -> tuple[Any, Any]:
-        state, samples = sampler.step(jax.random.fold_in(key, number), rbm, carry[0])
+def _run(sampler: Sampler, key: Key, rbm: RBM, state: Any, steps: Array) -> tuple[Any, Float[Array, "chains visible"]]:
+    def step(i: Array, carry: tuple[Any, Array]) -> tuple[Any, Array]:
+        state, samples = sampler.step(jax.random.fold_in(key, i), rbm, carry[0])
         return state, samples.v
 
     form = jax.eval_shape(sampler.step, key, rbm, state)[1].v
@@ -281,10 +281,10 @@ def _run(sampler: Sampler, key: Any, rbm: RBM, state: Any, steps: Any) -> tuple[
 
 
 @partial(jax.jit, static_argnames="draws")
-def _reconstruction(rbm: RBM, v: Any, key: Any, *, draws: int) -> Any:
+def _reconstruct(rbm: RBM, v: Float[Array, "*rows visible"], key: Key, *, draws: int) -> Float[Array, "*rows visible"]:
     inputs = model.hidden_inputs(rbm, v)
 
-    def add(i: Any, total: Any) -> Any:
+    def add(i: Array, total: Array) -> Array:
         return total + _visible_mean(rbm, rbm.hidden.sample(jax.random.fold_in(key, i), inputs))
 
     return jax.lax.fori_loop(0, draws, add, jnp.zeros_like(v)) / draws

@@ -1,4 +1,4 @@
-"""Pictures of machines and runs, as matplotlib figures; callers save them.
+"""Pictures of models and runs, as matplotlib figures; callers save them.
 
 Where a row is a picture its shape is (height, width); other rows are drawn as strips of cells.
 """
@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import jax
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from harmonium import _checks
+from harmonium._types import ArrayLike
 from harmonium.diagnostics import Diagnosis, HiddenUnits, Mixing, Relaxation, Spectrum, Swaps
 from harmonium.diagnostics.relaxation import STARTS
 from harmonium.diagnostics.swaps import SMALL_RATE
+from harmonium.errors import InputError
 from harmonium.model import RBM
 
 INK = "#1e2230"
@@ -28,57 +31,63 @@ MAX_TIMES = 60
 
 
 def tiles(
-    images: Any, image_shape: tuple[int, int] | None = None, title: str = "", columns: int | None = None, signed: bool = False
+    images: ArrayLike,
+    image_shape: tuple[int, int] | None = None,
+    title: str = "",
+    columns: int | None = None,
+    signed: bool = False,
 ) -> Figure:
-    """A sheet of pictures, one for each row of `images [n, V]`.
+    """A sheet of pictures, one for each row of `images [n, V]`; NaN is left blank.
 
     Args:
         image_shape: (height, width); by default a square if V is one, else a single line. signed: colors around zero
             (orange above, purple below) instead of gray levels.
+
+    Raises:
+        InputError: no rows of numbers, or a shape or number of columns that does not suit them.
     """
-    images = np.asarray(images, dtype=float)
-    shape = image_shape or square(images.shape[1])
-    columns = columns or max(1, math.ceil(math.sqrt(len(images) * shape[0] / shape[1])))
-    figure = _figure(title, columns * shape[1], math.ceil(len(images) / columns) * shape[0])
-    axes = figure.add_subplot()
-    _draw_sheet(axes, images, shape, columns, signed)
+    rows, shape = _pictures(images, "images", image_shape)
+    if columns is None:
+        columns = max(1, math.ceil(math.sqrt(len(rows) * shape[0] / shape[1])))
+    columns = _checks.integer(columns, "columns")
+    figure = _figure(title, columns * shape[1], math.ceil(len(rows) / columns) * shape[0])
+    _draw_sheet(figure.add_subplot(), rows, shape, columns, signed)
     return figure
 
 
 def side_by_side(
-    groups: Mapping[str, Any], image_shape: tuple[int, int] | None = None, title: str = "", columns: int = 10
+    groups: Mapping[str, ArrayLike], image_shape: tuple[int, int] | None = None, title: str = "", columns: int = 10
 ) -> Figure:
-    """Sheets of pictures `[n, V]` beside each other, each under its name."""
-    arrays = {name: np.asarray(images, dtype=float) for name, images in groups.items()}
-    first = next(iter(arrays.values()))
-    shape = image_shape or square(first.shape[1])
-    columns = _columns(shape, columns)
-    lines = max(math.ceil(len(images) / columns) for images in arrays.values())
-    figure = _figure(title, len(arrays) * columns * shape[1], lines * shape[0])
-    for place, (name, images) in enumerate(arrays.items()):
-        axes = figure.add_subplot(1, len(arrays), place + 1)
+    """Sheets of pictures `[n, V]` beside each other, each under its name; raises as `tiles`."""
+    sheets = {name: _pictures(images, name, image_shape) for name, images in groups.items()}
+    shape = next(iter(sheets.values()))[1]
+    columns = _pictures_a_line(shape, columns)
+    lines = max(math.ceil(len(rows) / columns) for rows, _ in sheets.values())
+    figure = _figure(title, len(sheets) * columns * shape[1], lines * shape[0])
+    for index, (name, (rows, _)) in enumerate(sheets.items()):
+        axes = figure.add_subplot(1, len(sheets), index + 1)
         axes.set_title(name, fontsize=10, color=INK)
-        _draw_sheet(axes, images, shape, columns, signed=False)
+        _draw_sheet(axes, rows, shape, columns, signed=False)
     return figure
 
 
-def filters(weights: Any, image_shape: tuple[int, int] | None = None) -> Figure:
-    """The weights of each hidden unit as a picture, `weights [V, H]`, the strongest unit first."""
-    weights = np.asarray(weights, dtype=float)
-    order = np.argsort(-np.linalg.norm(weights, axis=0))[:100]
-    title = "Weights of each hidden unit" if len(order) == weights.shape[1] else "Weights of the 100 strongest hidden units"
-    return tiles(weights.T[order], image_shape, f"{title} (orange: positive, purple: negative)", signed=True)
+def filters(weights: ArrayLike, image_shape: tuple[int, int] | None = None) -> Figure:
+    """The weights of each hidden unit as a picture, `weights [V, H]`, the strongest unit first; raises as `tiles`."""
+    rows, _ = _pictures(np.transpose(_checks.finite_array(weights, "weights", (None, None))), "weights", image_shape)
+    order = np.argsort(-np.linalg.norm(rows, axis=1))[:100]
+    title = "Weights of each hidden unit" if len(order) == len(rows) else "Weights of the 100 strongest hidden units"
+    return tiles(rows[order], image_shape, f"{title} (orange: positive, purple: negative)", signed=True)
 
 
-def reconstructions(v: Any, reconstructed: Any, image_shape: tuple[int, int] | None = None, columns: int = 16) -> Figure:
-    """Rows of `v [n, V]` with what the machine makes of each below it."""
-    pairs = [np.asarray(v, dtype=float), np.asarray(reconstructed, dtype=float)]
-    columns = _columns(image_shape or square(pairs[0].shape[1]), columns)
-    lines = [part[i : i + columns] for i in range(0, len(pairs[0]), columns) for part in pairs]
-    padded = [np.concatenate([line, np.full((columns - len(line), line.shape[1]), np.nan)]) for line in lines]
-    columns_used = columns if len(pairs[0]) >= columns else len(pairs[0])
-    sheet = np.concatenate([line[:columns_used] for line in padded])
-    return tiles(sheet, image_shape, "Data (odd lines) and reconstructions (even lines)", columns_used)
+def reconstructions(
+    v: ArrayLike, reconstructed: ArrayLike, image_shape: tuple[int, int] | None = None, columns: int = 16
+) -> Figure:
+    """Rows of `v [n, V]` with their reconstructions below them; raises as `tiles`."""
+    (rows, shape), (others, _) = (_pictures(x, n, image_shape) for x, n in ((v, "v"), (reconstructed, "reconstructed")))
+    columns = min(len(rows), _pictures_a_line(shape, columns))
+    lines = [part[i : i + columns] for i in range(0, len(rows), columns) for part in (rows, others)]
+    sheet = np.concatenate([np.pad(line, ((0, columns - len(line)), (0, 0)), constant_values=np.nan) for line in lines])
+    return tiles(sheet, shape, "Data (odd lines) and reconstructions (even lines)", columns)
 
 
 def learning_curves(
@@ -104,7 +113,7 @@ def learning_curves(
     if upper.lines:
         upper.legend(frameon=False)
     else:
-        upper.text(0.5, 0.5, "not followed: this machine is too large to be exact", ha="center", transform=upper.transAxes)
+        upper.text(0.5, 0.5, "not measured: this model is too large to be exact", ha="center", transform=upper.transAxes)
     upper.set_ylabel("log likelihood (nats/example)")
     gaps = [(m["step"], m["free_energy_gap"]) for m in metrics if "free_energy_gap" in m]
     if gaps:
@@ -135,7 +144,7 @@ def energies(relaxation: Relaxation, mixing: Mixing) -> Figure:
     return figure
 
 
-def _bands(axes: Any, relaxation: Relaxation, values: np.ndarray) -> None:
+def _bands(axes: Axes, relaxation: Relaxation, values: np.ndarray) -> None:
     # Much happens in the first few sweeps, so time is logarithmic, and later times are shown more rarely.
     last = len(relaxation.sweeps) - 1
     times = np.unique([0, *np.geomspace(1, last, MAX_TIMES).round().astype(int)])
@@ -155,7 +164,7 @@ def swap_rates(swaps: Swaps) -> Figure:
     axes.vlines(swaps.betas, 0, 0.02, color=INK, linewidth=1)
     axes.axhline(SMALL_RATE, color=INK, linestyle=":", linewidth=1, label=f"bottleneck below {SMALL_RATE:g}")
     axes.set(xlim=(0, 1), ylim=(0, 1), ylabel="probability of an exchange")
-    axes.set_xlabel("beta: 0 for independent units, 1 for the machine (ticks: rungs)")
+    axes.set_xlabel("beta: 0 for independent units, 1 for the model (ticks: rungs)")
     axes.set_title(f"{swaps.round_trips:,} round trips of {len(swaps.values):,} ladders in {swaps.steps:,} steps", fontsize=10)
     axes.legend(frameon=False, fontsize=9)
     return figure
@@ -220,12 +229,12 @@ def spectrum(spectrum: Spectrum) -> Figure:
     return figure
 
 
-def _panels(count: int, size: tuple[float, float]) -> tuple[Figure, list[Any]]:
+def _panels(count: int, size: tuple[float, float]) -> tuple[Figure, list[Axes]]:
     figure = Figure(figsize=size, facecolor=PAPER, layout="constrained")
     return figure, [_plain(figure.add_subplot(count, 1, number)) for number in range(1, count + 1)]
 
 
-def _plain(axes: Any) -> Any:
+def _plain(axes: Axes) -> Axes:
     axes.set_facecolor(PAPER)
     axes.spines[["top", "right"]].set_visible(False)
     return axes
@@ -237,9 +246,23 @@ def square(size: int) -> tuple[int, int]:
     return (side, side) if side * side == size and side > 2 else (1, size)
 
 
-def _columns(shape: tuple[int, int], wanted: int) -> int:
-    """Pictures in a line: as many as wanted, but few of rows that are no pictures, whose cells stand in one line themselves."""
-    return wanted if shape[0] > 1 else max(1, min(wanted, 32 // shape[1]))
+def _pictures(images: ArrayLike, name: str, shape: tuple[int, int] | None) -> tuple[np.ndarray, tuple[int, int]]:
+    """The rows, and the shape in which each is drawn."""
+    rows = _checks.numeric_array(images, name).astype(float)
+    if rows.ndim != 2 or 0 in rows.shape:
+        raise InputError(f"{name} must have shape [n, V] with n and V at least 1, but has {list(rows.shape)}")
+    if shape is None:
+        return rows, square(rows.shape[1])
+    _checks.instance(shape, tuple, "image_shape", "a tuple (height, width)")
+    if len(shape) != 2 or math.prod(_checks.integer(side, "image_shape") for side in shape) != rows.shape[1]:
+        raise InputError(f"image_shape must be (height, width) of {rows.shape[1]} pixels, but is {shape}")
+    return rows, shape
+
+
+def _pictures_a_line(shape: tuple[int, int], columns: int) -> int:
+    """As many as wanted, but few where rows are no pictures: then the cells of each stand in one line themselves."""
+    columns = _checks.integer(columns, "columns")
+    return columns if shape[0] > 1 else max(1, min(columns, 32 // shape[1]))
 
 
 def _figure(title: str, width: int, height: int) -> Figure:
@@ -251,12 +274,12 @@ def _figure(title: str, width: int, height: int) -> Figure:
     return figure
 
 
-def _draw_sheet(axes: Any, images: np.ndarray, shape: tuple[int, int], columns: int, signed: bool) -> None:
+def _draw_sheet(axes: Axes, images: np.ndarray, shape: tuple[int, int], columns: int, signed: bool) -> None:
     height, width = shape
     lines = math.ceil(len(images) / columns)
     sheet = np.full((lines * (height + 1) + 1, columns * (width + 1) + 1), np.nan)
-    for number, image in enumerate(images):
-        top, left = number // columns * (height + 1) + 1, number % columns * (width + 1) + 1
+    for index, image in enumerate(images):
+        top, left = index // columns * (height + 1) + 1, index % columns * (width + 1) + 1
         sheet[top : top + height, left : left + width] = image.reshape(shape)
     if signed:
         limit = np.nanmax(np.abs(sheet)) or 1.0

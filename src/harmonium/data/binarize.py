@@ -26,13 +26,14 @@ def binarize(values: np.ndarray, how: str, seed: int = 0) -> np.ndarray:
     values = _checks.numeric_array(values, "values")
     if np.isnan(values).any():
         raise InputError("values to be binarized include NaN; every value must be a number")
+    how = _checks.instance(how, str, "how", HELP)
     if how == "stochastic":
         if ((values < 0) | (values > 1)).any():
             raise InputError(
                 f"stochastic binarization takes values from 0 to 1, but they run from {values.min():g} to {values.max():g}"
             )
         return (np.random.default_rng(_checks.seed(seed)).random(values.shape) < values).astype(np.float64)
-    match = re.fullmatch(r"threshold=([-+0-9.eE]+)", str(how))
+    match = re.fullmatch(r"threshold=([-+0-9.eE]+)", how)
     try:
         threshold = float(match[1]) if match else None
     except ValueError:

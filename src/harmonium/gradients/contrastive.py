@@ -50,7 +50,7 @@ def cd(k: int = 1, sampled: bool = False) -> Estimator:
         sampled: count the sampled hidden states, as in the vector form v h^T - v' h'^T, instead of their means
             (the same expectation with more noise).
     """
-    return _cd(_checks.integer(k, "k"), bool(sampled))
+    return _cd(_checks.integer(k, "k"), _checks.boolean(sampled, "sampled"))
 
 
 @cache
@@ -86,7 +86,12 @@ def _pcd(k: int, chains: int) -> Estimator:
 
 
 def from_sampler(sampler: Sampler) -> Estimator:
-    """The negative term from any sampler's chains, which persist from update to update."""
+    """The negative term from any sampler's chains, which persist from update to update.
+
+    Raises:
+        InputError: `sampler` is no sampler.
+    """
+    _checks.instance(sampler, Sampler, "sampler", "a sampler such as harmonium.gibbs()")
 
     def gradient(key: Key, rbm: RBM, state: Any, v: Rows) -> tuple[RBM, Any, Terms]:
         state, samples = sampler.step(key, rbm, state)

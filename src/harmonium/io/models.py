@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import msgspec
 import numpy as np
 
-from harmonium import _pytree, model
+from harmonium import _checks, _pytree, model
 from harmonium.errors import InputError, reason
 from harmonium.io.container import Header, pack, unpack, write_file
 from harmonium.io.untrusted import checked_path, parse_json
@@ -82,13 +82,13 @@ def save(
     if base_rate is not None:
         _check_base_rate(rbm, base_rate)
         arrays |= _leaves("base_rate", base_rate)
-    if not isinstance(notes or {}, Mapping):
-        raise InputError(f"notes must be a dict, but are a {type(notes).__name__}")
+    notes = {} if notes is None else dict(_checks.instance(notes, Mapping, "notes", "a dict"))
+    overwrite = _checks.boolean(overwrite, "overwrite")
     try:
-        json.dumps(dict(notes or {}), allow_nan=False)
+        json.dumps(notes, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
         raise InputError(f"notes cannot be written as JSON: {reason(error)}") from error
-    header = ModelHeader(visible=_layer_text(rbm.visible), hidden=_layer_text(rbm.hidden), notes=dict(notes or {}))
+    header = ModelHeader(visible=_layer_text(rbm.visible), hidden=_layer_text(rbm.hidden), notes=notes)
     return write_file(path, pack(arrays, header), overwrite)
 
 

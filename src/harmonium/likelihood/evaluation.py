@@ -141,6 +141,7 @@ def evaluate(
 def evaluate_with(result: LogLikelihood, rbm: RBM, data: ArrayLike) -> LogLikelihood:
     """The result for other rows `[n, V]` of the same model, with the ln Z of `result`; raises as `evaluate`."""
     rows = model.check_rows(rbm, data, missing=True)
+    _checks.instance(result, LogLikelihood, "result")
     of_rows = log_weights(rbm, rows)
     mean = float(of_rows.value.mean()) - result.log_partition
     # The errors of the first rows' own annealing stay in the interval: they cannot be separated here.
@@ -174,7 +175,7 @@ def base_rate_log_likelihood(base_rate: Units, data: ArrayLike) -> float:
     Raises:
         InputError: data outside the units' domain.
     """
-    rows = base_rate.check(data, "data", missing=True).astype(np.float64)
+    rows = _checks.instance(base_rate, Units, "base_rate").check(data, "data", missing=True).astype(np.float64)
     with float64():
         units = jax.tree.map(jnp.asarray, to_float64(base_rate))
         # A missing unit is put at zero, where it adds nothing to the energy; nor may it add to ln Z.

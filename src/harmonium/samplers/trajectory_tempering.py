@@ -100,6 +100,7 @@ def trajectory_tempering(
         InputError: an argument is out of range, or the models differ in shape.
     """
     chains, sweeps = _checks.integer(chains, "chains"), _checks.integer(sweeps, "sweeps")
+    _checks.instance(models, (Sequence, type(None)), "models", "a list of RBMs or None")
     given = [model.validate(rbm) for rbm in models or ()]
     if not all(_same_layers(rbm, given[0]) for rbm in given):
         raise InputError("the models of a ladder must have the same layers, but they differ in kind or size")

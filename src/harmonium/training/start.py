@@ -9,6 +9,7 @@ from jaxtyping import Shaped
 
 from harmonium import _checks, model
 from harmonium._types import ArrayLike
+from harmonium.errors import InputError
 from harmonium.io.streams import Streamed, as_streamed, sample_rows
 from harmonium.model import RBM
 from harmonium.units import Binary, Units
@@ -37,6 +38,9 @@ def initialize(
     Reference: G. Hinton, "A practical guide to training restricted Boltzmann machines", 2010, section 8.
     """
     array = sample_rows(data, MAX_ROWS_FOR_BASE_RATE, "data")
+    if not (isinstance(visible, Units) or (isinstance(visible, type) and issubclass(visible, Units))):
+        raise InputError(f"visible must be units or a kind of units such as harmonium.Binary, but is {visible!r}")
+    scale = _checks.not_negative(scale, "scale")
     template = visible if isinstance(visible, Units) else visible.zeros(array.shape[1])
     array = template.fill_missing(template.check(array, "data", missing=True))
     if not isinstance(hidden, Units):

@@ -142,6 +142,7 @@ def train(
     measured = checked_rows(rbm, data, "data", expected, MAX_ROWS)
     rows = as_streamed(data) or measured
     held_out = None if valid is None else checked_rows(rbm, valid, "valid", expected, MAX_ROWS)
+    _checks.instance(config, (TrainConfig, type(None)), "config", "a harmonium.TrainConfig or None")
     if config is None:
         devices = distributed.row_shards(mesh)
         config = TrainConfig.derive(len(rows), rbm, devices=devices, held_out=measure and valid is not None, **settings)
