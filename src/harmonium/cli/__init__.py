@@ -110,12 +110,16 @@ def run(arguments: Sequence[str]) -> int:
 def _outcome(arguments: Sequence[str]) -> tuple[int, str | None]:
     """The exit status, and what there is to say about it."""
     from harmonium.cli import process
+    from harmonium.cli.output import Answer, console, print_json, print_text
     from harmonium.errors import InputError, describe, reason
 
     try:
         arguments = _joined(arguments) or ["--help"]
         options = parser().parse_args(arguments, argparse.Namespace(arguments=arguments))
-        return options.run(options) or 0, None
+        answer = options.run(options)
+        if isinstance(answer, Answer):
+            print_json(answer.result) if options.json else print_text(answer.text, console())
+        return answer if isinstance(answer, int) else 0, None
     except SystemExit as end:  # argparse has said what there is to say
         return int(end.code or 0), None
     except KeyboardInterrupt:

@@ -13,7 +13,7 @@ import argparse
 from typing import Any
 
 from harmonium.cli.inputs import add_count, add_seed
-from harmonium.cli.output import console, print_json, print_table, records, units_text
+from harmonium.cli.output import Answer, Table, records, units_text
 from harmonium.cli.small_model import add_small_model, small_model
 
 
@@ -24,7 +24,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     add_seed(command)
 
 
-def run(options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace) -> Answer:
     import numpy as np
 
     from harmonium import exact, lecture
@@ -39,15 +39,12 @@ def run(options: argparse.Namespace) -> None:
         "frequency": visits.frequency,
         "standard_error": visits.standard_error,
     }
-    if options.json:
-        result = {"sweeps": visits.sweeps, "visited": visits.visited, "complete": visits.complete}
-        print_json(result | {"rows": records(columns)})
-        return
+    result = {"sweeps": visits.sweeps, "visited": visits.visited, "complete": visits.complete, "rows": records(columns)}
     title = f"Visits in {visits.sweeps:,} sweeps from v = {rbm.visible.write(start)}"
     if not visits.complete:
         title += f": the {len(visits.v)} most visited of {visits.visited:,} configurations visited"
     z = (visits.frequency - visits.probability) / visits.standard_error
     columns["z"] = ["-" if np.isnan(value) else f"{value:+.2f}" for value in z]
-    print_table(title, [name.replace("_", " ") for name in columns], zip(*columns.values(), strict=True))
-    if visits.complete:
-        console().print(f"{visits.visited:,} of {exact.configurations(rbm):,} configurations visited")
+    table = Table(title, [name.replace("_", " ") for name in columns], list(zip(*columns.values(), strict=True)))
+    total = [f"{visits.visited:,} of {exact.configurations(rbm):,} configurations visited"] if visits.complete else []
+    return Answer(result, [table, *total])

@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from harmonium.cli.output import console, print_json, print_table, records, units_text
+from harmonium.cli.output import Answer, Table, records, units_text
 from harmonium.cli.small_model import add_small_model, small_model
 from harmonium.errors import InputError
 
@@ -23,7 +23,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--given", metavar="v=STATE", required=True, help="the given state: v=01, or h=01")
 
 
-def run(options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace) -> Answer:
     from harmonium import lecture
 
     rbm = small_model(options)
@@ -53,32 +53,30 @@ def run(options: argparse.Namespace) -> None:
     if found.reconstruction is not None:
         states = units_text(units, found.reconstruction.states)
         result["reconstruction"] = records({layer: states, "probability": found.reconstruction.probability})
-    if options.json:
-        print_json(result)
-    else:
-        _print(result, layer, other, (others.symbols or "01")[-1], 1 if others.name == "binary" else 2)
+    return Answer(result, _text(result, layer, other, (others.symbols or "01")[-1], 1 if others.name == "binary" else 2))
 
 
-def _print(result: dict[str, Any], layer: str, other: str, upper: str, scale: int) -> None:
+def _text(result: dict[str, Any], layer: str, other: str, upper: str, scale: int) -> list[str | Table]:
     import numpy as np
 
-    out = console()
     t, state = result["temperature"], result["given"][layer]
     total = ("" if scale == 1 else "2") + ("S" if t == 1 else f"S/{t:g}")
     header = ["unit", "S", f"Pr{{{other}_j={upper}|{layer}}} = 1/(1+e^(-{total}))"]
-    print_table(f"Given {layer} = {state}: each unit's total input S", header, [u.values() for u in result["units"]], out=out)
-    out.print(f"Pr{{{layer}={state}}} = {result['marginal']:.9g}    T = {t:g}\n")
+    title = f"Given {layer} = {state}: each unit's total input S"
+    text: list[str | Table] = [
+        Table(title, header, [unit.values() for unit in result["units"]]),
+        f"Pr{{{layer}={state}}} = {result['marginal']:.9g}    T = {t:g}\n",
+    ]
     if result["rows"] is None:
-        out.print(f"The other layer's {len(result['units'])} units have too many states to print.")
-        return
-    every = f"Pr{{{other}|{layer}}}"
-    joint = f"Pr{{{layer}}}", "Pr{v,h}"
-    header = [other, every, f"{every} {joint[0]}", f"{joint[1]} = e^(-E/T)/Z", f"their {joint[0]} = {joint[1]}/{every}"]
+        return [*text, f"The other layer's {len(result['units'])} units have too many states to print."]
+    every, own = f"Pr{{{other}|{layer}}}", f"Pr{{{layer}}}"
+    header = [other, every, f"{every} {own}", "Pr{v,h} = e^(-E/T)/Z", f"their {own} = Pr{{v,h}}/{every}"]
     rows = [list(row.values()) for row in result["rows"]]
     with np.errstate(invalid="ignore"):  # a dash where both are 0
         rows = [[*row, np.float64(row[3]) / row[1]] for row in rows]
-    print_table("The joint probability from the conditionals, and from the energies", header, rows, out=out)
+    text.append(Table("The joint probability from the conditionals, and from the energies", header, rows))
     if result["reconstruction"] is not None:
         title = f"Reconstruction: Pr{{{layer}'|{layer}}} = sum over {other} of Pr{{{layer}'|{other}}} Pr{{{other}|{layer}}}"
         header = [f"{layer}'", f"Pr{{{layer}'|{layer}={state}}}"]
-        print_table(title, header, [row.values() for row in result["reconstruction"]], out=out)
+        text.append(Table(title, header, [row.values() for row in result["reconstruction"]]))
+    return text

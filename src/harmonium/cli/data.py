@@ -15,14 +15,12 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from harmonium.cli.inputs import add_binarize, add_columns, add_seed, column_choices, count_text, print_schema
-from harmonium.cli.output import console, print_json, print_table
+from harmonium.cli.inputs import add_binarize, add_columns, add_seed, column_choices, count_text, schema_text
+from harmonium.cli.output import Answer, Table
 from harmonium.errors import InputError
 
 if TYPE_CHECKING:
     from harmonium.data import Dataset
-
-PARTS = ("train", "valid", "test")
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
@@ -32,54 +30,39 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     add_seed(command)
 
 
-def run(options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace) -> Answer:
     from harmonium import data
 
     if options.data is None:
         if options.binarize is not None:
             raise InputError("--binarize goes with DATA")
-        _list_sources(options)
-    elif options.binarize is None and data.needs_schema(options.data):
-        dataset = data.load_columns(options.data, *column_choices(options.kinds, options.ignore, options.schema))
-        assert dataset.schema is not None
-        result = {"rows": {part: len(getattr(dataset, part)) for part in PARTS}, "schema": dataset.schema.description()}
-        if options.json:
-            print_json({"name": dataset.name, "held_out": dataset.held_out} | result)
-            return
-        console().print(f"{dataset.name}: {len(dataset.schema.columns)} columns; {dataset.held_out}")
-        print_schema(dataset.schema)
-    else:
-        _describe(options, data.load(options.data, options.binarize, options.seed, missing=True))
+        sources = [{"name": s.name, "about": s.about, "binarize": s.binarize} for s in data.SOURCES.values()]
+        files = "DATA may also be a file: .npy, .npz (file.npz:key), .csv, .parquet, IDX; gzipped or not."
+        return Answer({"sources": sources}, [*(f"{source['name']}: {source['about']}" for source in sources), "", files])
+    if options.binarize is not None or not data.needs_schema(options.data):
+        return _describe(data.load(options.data, options.binarize, options.seed, missing=True))
+    dataset = data.load_columns(options.data, *column_choices(options.kinds, options.ignore, options.schema))
+    assert dataset.schema is not None
+    rows = {part: len(getattr(dataset, part)) for part in ("train", "valid", "test")}
+    result = {"name": dataset.name, "rows": rows, "held_out": dataset.held_out, "schema": dataset.schema.description()}
+    summary = f"{dataset.name}: {len(dataset.schema.columns)} columns; {dataset.held_out}"
+    return Answer(result, [summary, *schema_text(dataset.schema)])
 
 
-def _list_sources(options: argparse.Namespace) -> None:
-    from harmonium import data
-
-    sources = [{"name": s.name, "about": s.about, "binarize": s.binarize} for s in data.SOURCES.values()]
-    if options.json:
-        print_json({"sources": sources})
-        return
-    out = console()
-    for source in sources:
-        out.print(source["name"], style="bold", end="  ")
-        out.print(source["about"])
-    out.print("\nDATA may also be a file: .npy, .npz (file.npz:key), .csv, .parquet, IDX; gzipped or not.")
-
-
-def _describe(options: argparse.Namespace, dataset: Dataset) -> None:
+def _describe(dataset: Dataset) -> Answer:
     result = dataset.describe()
-    if options.json:
-        print_json(result)
-        return
-    out = console()
-    out.print(f"{dataset.name}: {result['columns']} columns; {dataset.held_out}")
     counts = [count_text(count, dataset.image_shape) for count in result["rows"].values()]
-    rows = zip(result["rows"], counts, result["means"].values(), strict=True)
-    print_table("", ["part", "contains", "mean value"], rows, decimals=4, out=out)
-    kind = f"from {result['smallest']:g} to {result['largest']:g}, so not binary as they are"
-    kind = "zeros and ones" if result["binary"] else kind
-    out.print(f"values: {kind}" + (f" (by {dataset.binarized})" if dataset.binarized else ""))
+    rows = list(zip(result["rows"], counts, result["means"].values(), strict=True))
+    spread = f"from {result['smallest']:g} to {result['largest']:g}, so not binary as they are"
+    kind = "zeros and ones" if result["binary"] else spread
+    text: list[str | Table] = [
+        f"{dataset.name}: {dataset.description}; {dataset.held_out}",
+        Table("", ["part", "contains", "mean value"], rows, decimals=4),
+        f"values: {kind}" + (f" (by {dataset.binarized})" if dataset.binarized else ""),
+    ]
     if result["missing"]:
-        out.print(f"{result['missing']:,} cells are missing")
+        text.append(f"{result['missing']:,} cells are missing")
     if dataset.entropy is not None:
-        out.print(f"no model's mean log likelihood can exceed {-dataset.entropy:.6f} nats, minus the entropy of this source")
+        bound = -dataset.entropy
+        text.append(f"no model's mean log likelihood can exceed {bound:.6f} nats, minus the entropy of this source")
+    return Answer(result, text)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from harmonium.cli import runs
 from harmonium.cli.inputs import ModelFile, add_count, add_model_and_data, add_seed, load_model, load_rows
-from harmonium.cli.output import console, print_json, print_table, staged_progress
+from harmonium.cli.output import Answer, Table, staged_progress
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,7 +38,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--overwrite", action="store_true", help="write into --out even if it is not empty")
 
 
-def run(options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace) -> Answer:
     begun = time.monotonic()
     from harmonium import diagnostics, plots
     from harmonium.diagnostics.diagnose import check_settings
@@ -64,10 +64,7 @@ def run(options: argparse.Namespace) -> None:
         "seconds": time.monotonic() - begun,
     }
     runs.write_json(folder / "diagnosis.json", result)
-    if options.json:
-        print_json(result)
-    else:
-        _print(result, folder)
+    return Answer(result, _text(result, folder))
 
 
 def _rows(options: argparse.Namespace, model: ModelFile) -> tuple[np.ndarray, np.ndarray | None]:
@@ -83,17 +80,16 @@ def _rows(options: argparse.Namespace, model: ModelFile) -> tuple[np.ndarray, np
     return held_out, None if np.array_equal(train, held_out) else train
 
 
-def _print(result: dict[str, Any], folder: Path) -> None:
-    out = console()
+def _text(result: dict[str, Any], folder: Path) -> list[str | Table]:
     verdicts = result["verdicts"]
     rows = [["ok" if verdict["ok"] else "warning", verdict["name"], verdict["sentence"]] for verdict in verdicts]
     warnings = [index for index, verdict in enumerate(verdicts) if not verdict["ok"]]
-    print_table("", ["", "diagnosis", "figures"], rows, bold=warnings, out=out)
+    text: list[str | Table] = [Table("", ["", "diagnosis", "figures"], rows, bold=warnings)]
     pseudo = result["pseudo_log_likelihood"]
     if pseudo is not None:
         caveat = "no log likelihood, and no bound on one"
-        out.print(f"pseudo-log-likelihood {pseudo['mean']:.3f} nats/example ({pseudo['method']}; {caveat})")
+        text.append(f"pseudo-log-likelihood {pseudo['mean']:.3f} nats/example ({pseudo['method']}; {caveat})")
     if result["free_energy_gap"] is None:
-        out.print("no training rows apart from the held-out ones: overfitting is not judged (--train names a file of them)")
+        text.append("no training rows apart from the held-out ones: overfitting is not judged (--train names a file of them)")
     pictures = ", ".join(Path(file).name for file in result["pictures"].values())
-    out.print(f"{result['seconds']:.1f} s; pictures in {folder}: {pictures}")
+    return [*text, f"{result['seconds']:.1f} s; pictures in {folder}: {pictures}"]

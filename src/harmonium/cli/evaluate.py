@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harmonium.cli.inputs import add_count, add_model_and_data, add_seed, count_text, load_model, load_rows, number
-from harmonium.cli.output import console, print_json, staged_progress
+from harmonium.cli.output import Answer, Styled, staged_progress
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,7 +55,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     group.add_argument("--distributed", action="store_true", help=distributed)
 
 
-def run(options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace) -> Answer | None:
     begun = time.monotonic()
     from harmonium import distributed, likelihood
 
@@ -72,7 +72,7 @@ def run(options: argparse.Namespace) -> None:
     found = evaluated(model.rbm, dataset.test, model.base_rate, method, **limits, mesh=mesh)
     baseline = None if model.base_rate is None else likelihood.base_rate_log_likelihood(model.base_rate, dataset.test)
     if mesh is not None and not distributed.is_primary():
-        return
+        return None
     folder = Path(options.model)
     result: dict[str, Any] = {
         "log_likelihood": found.as_dict(),
@@ -81,17 +81,17 @@ def run(options: argparse.Namespace) -> None:
         "seconds": time.monotonic() - begun,
         "run": str(folder if folder.is_dir() else folder.parent),
     }
-    if options.json:
-        print_json(result)
-        return
-    out = console()
-    out.print(f"log likelihood {found}", style="bold")
-    print_warnings(found, out)
     compared = "" if baseline is None else f"; independent units reach {baseline:.3f}"
-    out.print(f"mean of {count_text(found.rows, dataset.image_shape)}, ln Z = {found.log_partition:.6f}{compared}")
-    counts = " ".join(f"--{name} {value}" for name, value in found.arguments.items() if name != "method")
+    rows = count_text(found.rows, dataset.image_shape)
+    text: list[str | Styled] = [
+        Styled(f"log likelihood {found}"),
+        *(Styled(f"warning: {warning}", "yellow") for warning in found.warnings),
+        f"mean of {rows}, ln Z = {found.log_partition:.6f}{compared}",
+    ]
     if found.arguments.get("method") == "estimate":
-        out.print(f"the same estimate again: --estimate {counts}")
+        counts = " ".join(f"--{name} {value}" for name, value in found.arguments.items() if name != "method")
+        text.append(f"the same estimate again: --estimate {counts}")
+    return Answer(result, text)
 
 
 def evaluated(rbm: RBM, rows: np.ndarray, base_rate: Units | None, method: str = "auto", **limits: Any) -> LogLikelihood:

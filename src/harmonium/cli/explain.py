@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 
 from harmonium.cli.inputs import add_count, add_model_and_table, add_seed, load_model
-from harmonium.cli.output import cell_text, console, print_json
+from harmonium.cli.output import Answer, Styled, cell_text
 from harmonium.errors import InputError
 
 
@@ -26,7 +26,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     add_seed(command)
 
 
-def run(options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace) -> Answer:
     from harmonium import _checks, tabular
 
     row = _checks.integer(options.row, "--row")
@@ -37,21 +37,18 @@ def run(options: argparse.Namespace) -> None:
         raise InputError(f"--row {row}: the table has {len(frame)} rows")
     found = tabular.explain(model.rbm, model.schema, frame, row - 1, average=model.base_rate, seed=options.seed)
     units = [{**unit._asdict(), "unit": f"h{unit.unit + 1}"} for unit in found.contributions[:most_units]]
-    if options.json:
-        figures = {name: getattr(found, name) for name in ("free_energy", "visible", "average", "filled")}
-        print_json({"row": row, **figures, "units": units})
-        return
-    out = console()
+    figures = {name: getattr(found, name) for name in ("free_energy", "visible", "average", "filled")}
     total = sum(unit.nats for unit in found.contributions)
-    out.print(
+    text: list[str | Styled] = [
         f"row {row}: -F = {-found.free_energy:.3f} nats = {found.visible:.3f} of the cells by themselves "
         f"{found.average:+.3f} of the hidden units at an average row {total:+.3f} of their contributions to this one"
-    )
+    ]
     if found.filled:
-        out.print(f"missing and filled with the most probable values: {', '.join(found.filled)}")
+        text.append(f"missing and filled with the most probable values: {', '.join(found.filled)}")
     for unit in units:
         state = f"on with probability {unit['mean']:.3f}" if model.rbm.hidden.name == "binary" else f"mean {unit['mean']:.3f}"
-        out.print(f"{unit['unit']} contributes {unit['nats']:+.3f} nats ({state})", style="bold")
+        text.append(Styled(f"{unit['unit']} contributes {unit['nats']:+.3f} nats ({state})"))
         for name, input_ in sorted(unit["inputs"].items(), key=lambda item: -abs(item[1]))[:most_cells]:
             value = "filled" if name in found.filled else cell_text(frame.columns[name][row - 1])
-            out.print(f"    {name} = {value} moves its input by {input_:+.2f}")
+            text.append(f"    {name} = {value} moves its input by {input_:+.2f}")
+    return Answer({"row": row, **figures, "units": units}, text)

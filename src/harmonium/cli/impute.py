@@ -18,17 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from harmonium.cli import runs
 from harmonium.cli.inputs import add_count, add_model_and_table, add_seed, load_model
-from harmonium.cli.output import (
-    TABLES,
-    add_out,
-    cell_text,
-    check_out,
-    console,
-    print_json,
-    print_table,
-    records,
-    write_table,
-)
+from harmonium.cli.output import TABLES, Answer, Table, add_out, cell_text, check_out, records, write_table, written
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,7 +37,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     add_out(command, ".csv or .parquet; of an array also .npy")
 
 
-def run(options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace) -> Answer:
     import numpy as np
 
     from harmonium import _checks, io, tabular
@@ -75,17 +65,13 @@ def run(options: argparse.Namespace) -> None:
         result["file"] = str(runs.write_array(options.out, np.stack(rows) if found.draws else rows[0], options.overwrite))
     else:
         result["file"] = write_table(options, columns)
-    if options.json:
-        print_json(result)
-        return
-    out = console()
-    out.print(f"{len(cells)} missing cells in {len(frame)} rows; {found.method}")
+    text: list[str | Table] = [f"{len(cells)} missing cells in {len(frame)} rows; {found.method}"]
     if cells:
         lines = [[cell["row"], cell["column"], cell_text(cell["value"]), _certainty(cell)] for cell in cells[:MAX_CELLS]]
-        print_table("", ["row", "column", "value", "certainty"], lines, out=out)
+        text.append(Table("", ["row", "column", "value", "certainty"], lines))
     if len(cells) > MAX_CELLS:
-        out.print(f"and {len(cells) - MAX_CELLS} more (all of them with --json)")
-    out.print(f"written to {result['file']}" if options.out is not None else "nothing was written: name a file with --out")
+        text.append(f"and {len(cells) - MAX_CELLS} more (all of them with --json)")
+    return Answer(result, [*text, *(written(result) or ["nothing was written: name a file with --out"])])
 
 
 def _certainty(cell: dict[str, Any]) -> str:

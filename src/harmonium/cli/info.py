@@ -13,14 +13,14 @@ from collections.abc import Callable
 from typing import Any
 
 from harmonium.cli.inputs import add_model, load_model
-from harmonium.cli.output import console, plain, print_json, print_table
+from harmonium.cli.output import Answer, Table, plain
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     add_model(command)
 
 
-def run(options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace) -> Answer:
     import jax
     import numpy as np
 
@@ -55,23 +55,20 @@ def run(options: argparse.Namespace) -> None:
         },
         "notes": notes,
     }
-    if options.json:
-        print_json(result)
-        return
-    out = console()
     counts = " and ".join(f"{layer['units']} {layer['kind']} {name}" for name, layer in layers.items())
-    out.print(f"{counts} units, {result['parameters']:,} parameters in {result['precision']}, ", end="")
-    out.print(f"format version {result['format_version']}")
-    if result["exact"]:
-        out.print(f"small enough to be exact: {result['enumerable_states']:,} states of the smaller layer")
-    else:
-        out.print("too large for its likelihood to be exact")
     header = ["", "shape", *(name.replace("_", " ") for name in statistics)]
     rows = [
         [name, " x ".join(map(str, of["shape"])), *(of[key] for key in statistics)] for name, of in result["arrays"].items()
     ]
-    print_table("", header, rows, decimals=4, out=out)
+    text: list[str | Table] = [
+        f"{counts} units, {result['parameters']:,} parameters in {result['precision']}, file format {result['format_version']}",
+        f"small enough to be exact: {result['enumerable_states']:,} states of the smaller layer"
+        if result["exact"]
+        else "too large for its likelihood to be exact",
+        Table("", header, rows, decimals=4),
+    ]
     for key, value in plain(notes).items():
-        text = ", ".join(f"{k} {v}" for k, v in value.items() if v is not None) if isinstance(value, dict) else value
-        if text is not None:
-            out.print(f"{key.replace('_', ' ')}: {text}")
+        words = ", ".join(f"{k} {v}" for k, v in value.items() if v is not None) if isinstance(value, dict) else value
+        if words is not None:
+            text.append(f"{key.replace('_', ' ')}: {words}")
+    return Answer(result, text)

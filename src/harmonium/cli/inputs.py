@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from harmonium.cli.output import cell_text, console, print_table
+from harmonium.cli.output import Styled, Table, cell_text, console, print_text
 from harmonium.errors import InputError
 
 if TYPE_CHECKING:
@@ -166,13 +166,17 @@ def column_choices(
     return {name: kind for name, kind in kinds.items() if name not in ignore}, ignore
 
 
-def print_schema(schema: Schema, stderr: bool = False) -> None:
-    """Print the columns, how they are read, and which are left out."""
+def schema_text(schema: Schema) -> list[str | Styled | Table]:
+    """The columns, how they are read, and which are left out."""
     rows = [[column.name, column.kind, _values(column)] for column in schema.columns]
     rows += [[name, "ignored", reason] for name, reason in schema.ignored.items()]
-    out = console(stderr=stderr)
-    print_table("", ["column", "read as", "values"], rows, out=out)
-    out.print("(to change this: --as NAME=KIND, --ignore NAME, or --schema FILE)")
+    remedy = "(to change this: --as NAME=KIND, --ignore NAME, or --schema FILE)"
+    return [Table("", ["column", "read as", "values"], rows), remedy]
+
+
+def print_schema(schema: Schema, stderr: bool = False) -> None:
+    """Print the columns, how they are read, and which are left out."""
+    print_text(schema_text(schema), console(stderr))
 
 
 def _values(column: Column) -> str:

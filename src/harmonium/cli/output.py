@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from harmonium.errors import InputError, printable
 
@@ -24,6 +24,42 @@ PIPED_WIDTH = 160
 """Columns of text where the output is no terminal, so that tables are not squeezed."""
 ARRAYS, TABLES = (".npy", ".png"), (".csv", ".parquet")
 """Endings of the files that --out may name: arrays and their pictures, and tables."""
+
+
+class Table(NamedTuple):
+    """A table for people, see `print_table`."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Iterable[Sequence[Any]]
+    breaks: Iterable[int] = ()
+    bold: Iterable[int] = ()
+    decimals: int = 9
+
+
+class Styled(NamedTuple):
+    """A line that stands out."""
+
+    text: str
+    style: str = "bold"
+
+
+class Answer(NamedTuple):
+    """What a command has to say: its result, as JSON has it, and lines and tables for people."""
+
+    result: dict[str, Any]
+    text: Sequence[str | Styled | Table]
+
+
+def print_text(parts: Sequence[str | Styled | Table], out: Console) -> None:
+    """Lines and tables for people."""
+    for part in parts:
+        if isinstance(part, Table):
+            print_table(**part._asdict(), out=out)
+        elif isinstance(part, Styled):
+            out.print(part.text, style=part.style)
+        else:
+            out.print(part)
 
 
 # ---- JSON
@@ -209,3 +245,8 @@ def write_array_or_picture(options: argparse.Namespace, array: np.ndarray, draw:
     if options.out.endswith(".npy"):
         return str(runs.write_array(options.out, array, options.overwrite))
     return str(runs.write_picture(options.out, draw(), options.overwrite))
+
+
+def written(result: dict[str, Any]) -> list[str]:
+    """The line that names the file of a result, if it has one."""
+    return [f"written to {result['file']}"] if "file" in result else []

@@ -15,7 +15,7 @@ import argparse
 from typing import Any
 
 from harmonium.cli.inputs import add_count, add_model_and_data, add_seed, load_model, load_rows
-from harmonium.cli.output import ARRAYS, TABLES, add_out, check_out, console, print_json, write_array_or_picture, write_table
+from harmonium.cli.output import ARRAYS, TABLES, Answer, add_out, check_out, write_array_or_picture, write_table, written
 
 MAX_PICTURES = 64
 """Rows in a picture."""
@@ -28,7 +28,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     add_out(command, ".npy or .png; of a table .csv or .parquet")
 
 
-def run(options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace) -> Answer:
     import numpy as np
 
     import harmonium as hm
@@ -51,14 +51,9 @@ def run(options: argparse.Namespace) -> None:
     elif options.out is not None:
         some = rows[:MAX_PICTURES], reconstructed[:MAX_PICTURES]
         result["file"] = write_array_or_picture(options, reconstructed, lambda: plots.reconstructions(*some, model.image_shape))
-    if options.json:
-        print_json(result)
-        return
-    out = console()
     if np.isnan(result["log_reconstruction"]):
-        out.print(f"ln Pr{{v'=v|v}}: not available, the {rbm.hidden.size} hidden units have too many states to sum over")
+        text = [f"ln Pr{{v'=v|v}}: not available, the {rbm.hidden.size} hidden units have too many states to sum over"]
     else:
-        out.print(f"ln Pr{{v'=v|v}} = {result['log_reconstruction']:.6f} nats, mean of {len(rows):,} rows (exact)")
-    out.print(f"mean squared difference of E[v'|v] from v: {result['mean_squared_difference']:.6f} per column")
-    if options.out is not None:
-        out.print(f"written to {result['file']}")
+        text = [f"ln Pr{{v'=v|v}} = {result['log_reconstruction']:.6f} nats, mean of {len(rows):,} rows (exact)"]
+    text.append(f"mean squared difference of E[v'|v] from v: {result['mean_squared_difference']:.6f} per column")
+    return Answer(result, [*text, *written(result)])

@@ -16,7 +16,7 @@ import argparse
 from typing import Any
 
 from harmonium.cli.inputs import add_count, add_model_and_table, add_seed, load_model
-from harmonium.cli.output import TABLES, add_out, cell_text, check_out, console, print_json, print_table, write_table
+from harmonium.cli.output import TABLES, Answer, Table, add_out, cell_text, check_out, write_table, written
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
@@ -27,7 +27,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     add_out(command, ".csv or .parquet")
 
 
-def run(options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace) -> Answer:
     from harmonium import _checks, tabular
 
     check_out(options, TABLES)
@@ -63,18 +63,13 @@ def run(options: argparse.Namespace) -> None:
         columns = {"score": scores.value, "standard error": scores.error}
         columns |= {f"surprisal {name}": nats for name, nats in found.surprisal.items()}
         result["file"] = write_table(options, columns)
-    if options.json:
-        print_json(result)
-        return
-    out = console()
     what = "ln p(row)" if result["score"] == "ln p" else "ln p(row) + ln Z (ln Z is not known, and the same for all rows)"
-    out.print(f"{len(frame)} rows, mean {what} {result['mean']:.3f} nats; {scores.method}")
+    text: list[str | Table] = [f"{len(frame)} rows, mean {what} {result['mean']:.3f} nats; {scores.method}"]
     if rows:
         lines = [[row["row"], row["score"], row["missing"], "; ".join(map(_cell, row["cells"]))] for row in rows]
         header = ["row", result["score"], "missing", "the most surprising cells (nats), and what was expected"]
-        print_table("", header, lines, decimals=2, out=out)
-    if options.out is not None:
-        out.print(f"written to {result['file']}")
+        text.append(Table("", header, lines, decimals=2))
+    return Answer(result, [*text, *written(result)])
 
 
 def _cell(cell: dict[str, Any]) -> str:

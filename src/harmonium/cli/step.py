@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from harmonium.cli import table as table_command
 from harmonium.cli.inputs import add_binarize, add_count, add_seed, number
-from harmonium.cli.output import console, print_json, print_table, units_text
+from harmonium.cli.output import Answer, Table, units_text
 from harmonium.cli.small_model import add_small_model, check_energies, small_model
 from harmonium.errors import InputError
 
@@ -47,7 +47,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     add_seed(command)
 
 
-def run(options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace) -> Answer:
     import numpy as np
 
     from harmonium import _checks, data, gradients, lecture
@@ -79,19 +79,14 @@ def run(options: argparse.Namespace) -> None:
         )
     check_energies(steps[-1].after, temperature, f"the model after {options.steps:,} steps at --rate {options.rate:g}")
     result = _to_dict(rbm, steps, before, temperature)
-    if options.json:
-        print_json(result)
-        return
-    _print_terms(result, steps[-1].after)
+    text = _terms(result, steps[-1].after)
     if steps[-1].delta.weights.size <= MAX_WEIGHTS and result["before"]["complete"]:
-        _print_tables(result["before"], result["after"])
+        text += _tables(result["before"], result["after"])
     what = f"v={options.target}" if options.target else f"v, geometric mean over {len(rows):,} rows"
-    names = {
-        "probability": f"Pr{{{what}}}",
-        "reconstruction": "Pr{v'=v|v}, reconstructing " + ("it" if options.target else "each"),
-    }
+    which = "it" if options.target else "each"
+    names = {"probability": f"Pr{{{what}}}", "reconstruction": f"Pr{{v'=v|v}}, reconstructing {which}"}
     changes = [[text, result[f"{name}_before"], result[f"{name}_after"]] for name, text in names.items()]
-    print_table("What the steps achieved", ["", "before", "after"], changes)
+    return Answer(result, [*text, Table("What the steps achieved", ["", "before", "after"], changes)])
 
 
 def _to_dict(rbm: RBM, steps: list[Step], before: tuple[float, float], temperature: float) -> dict[str, Any]:
@@ -130,15 +125,15 @@ def _parameters(rbm: RBM) -> dict[str, np.ndarray]:
     return {"weights": rbm.weights, "visible_bias": rbm.visible.bias, "hidden_bias": rbm.hidden.bias}
 
 
-def _print_terms(result: dict[str, Any], after: RBM) -> None:
+def _terms(result: dict[str, Any], after: RBM) -> list[str | Table]:
     import numpy as np
 
+    text: list[str | Table] = []
     trace, count, size = result.get("trace"), len(result["steps"]), after.weights.size
     if trace is not None and len(trace["v"]) <= MAX_TRACE:
-        print_table("Sampled states", ["v", "h", "v'", "h'"], zip(*trace.values(), strict=True))
+        text.append(Table("Sampled states", ["v", "h", "v'", "h'"], list(zip(*trace.values(), strict=True))))
     if size > MAX_WEIGHTS:
-        console().print(f"{size:,} weights changed by {np.abs(result['delta']['weights']).max():.6g} at most\n")
-        return
+        return [*text, f"{size:,} weights changed by {np.abs(result['delta']['weights']).max():.6g} at most\n"]
     comma = "" if max(after.weights.shape) < 10 else ","
     names = {
         "weights": [f"w{i + 1}{comma}{j + 1}" for i, j in np.ndindex(*after.weights.shape)],
@@ -148,14 +143,17 @@ def _print_terms(result: dict[str, Any], after: RBM) -> None:
     parts = (result["positive"], result["negative"], result["delta"], _parameters(after))
     rows = [row for kind in names for row in zip(names[kind], *(np.ravel(part[kind]) for part in parts), strict=True)]
     title = "One step" if count == 1 else f"{count:,} steps (the terms are the last one's)"
-    print_table(title, ["parameter", "positive term", "negative term", "delta", "after"], rows, breaks=[size - 1])
+    header = ["parameter", "positive term", "negative term", "delta", "after"]
+    return [*text, Table(title, header, rows, breaks=[size - 1])]
 
 
-def _print_tables(before: dict[str, Any], after: dict[str, Any]) -> None:
+def _tables(before: dict[str, Any], after: dict[str, Any]) -> list[str | Table]:
     rows = [
         [old["v"], old["h"], old["energy"], old["probability"], new["energy"], new["probability"]]
         for old, new in zip(before["rows"], after["rows"], strict=True)
     ]
     header = ["v", "h", "E before", "probability before", "E after", "probability after"]
-    print_table(f"All {before['configurations']:,} configurations", header, rows)
-    console().print(f"ln Z = {before['log_partition']:.9f} before, {after['log_partition']:.9f} after\n")
+    return [
+        Table(f"All {before['configurations']:,} configurations", header, rows),
+        f"ln Z = {before['log_partition']:.9f} before, {after['log_partition']:.9f} after\n",
+    ]

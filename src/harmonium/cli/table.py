@@ -13,11 +13,11 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from harmonium.cli.output import console, print_json, print_table, records, units_text
+from harmonium.cli.output import Answer, Table, records, units_text
 from harmonium.cli.small_model import add_small_model, small_model
 
 if TYPE_CHECKING:
-    from harmonium.lecture import Table
+    from harmonium import lecture
     from harmonium.model import RBM
 
 
@@ -25,19 +25,16 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     add_small_model(command)
 
 
-def run(options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace) -> Answer:
     from harmonium import lecture
 
     rbm = small_model(options)
     table = lecture.table(rbm, options.temperature)
     result = to_dict(rbm, table)
-    if options.json:
-        print_json(result)
-    else:
-        _print(result, table)
+    return Answer(result, _text(result, table))
 
 
-def to_dict(rbm: RBM, table: Table) -> dict[str, Any]:
+def to_dict(rbm: RBM, table: lecture.Table) -> dict[str, Any]:
     """The table with plain names; `partition_function` is infinite (null in JSON) where Z exceeds the largest number."""
     import numpy as np
 
@@ -62,7 +59,7 @@ def to_dict(rbm: RBM, table: Table) -> dict[str, Any]:
     }
 
 
-def _print(result: dict[str, Any], table: Table) -> None:
+def _text(result: dict[str, Any], table: lecture.Table) -> list[str | Table]:
     rows, joint = result["rows"], table.joint
     breaks: list[int] = []
     if table.complete:
@@ -77,11 +74,14 @@ def _print(result: dict[str, Any], table: Table) -> None:
             f"the {len(rows)} most probable ones, {joint.probability.sum():.3g} of the probability"
         )
     factor = "e^-E" if joint.temperature == 1 else f"e^(-E/{joint.temperature:g})"
-    out = console()
-    print_table(title, ["v", "h", "E", factor, "probability"], [row.values() for row in rows], breaks=breaks, out=out)
     z = result["partition_function"]
     z_text = f"{z:.9f}" if z < 1e9 else f"{z:.6e}"
-    out.print(f"Z = {z_text}    ln Z = {joint.log_partition:.9f}    T = {joint.temperature:g}\n")
-    title = f"Marginal probabilities{'' if table.complete else ' of the states in these rows'}"
-    for letter, layer in (("v", "visible"), ("h", "hidden")):
-        print_table(title, [letter, f"Pr{{{letter}}}"], [row.values() for row in result[layer]], out=out)
+    marginals = f"Marginal probabilities{'' if table.complete else ' of the states in these rows'}"
+    return [
+        Table(title, ["v", "h", "E", factor, "probability"], [row.values() for row in rows], breaks),
+        f"Z = {z_text}    ln Z = {joint.log_partition:.9f}    T = {joint.temperature:g}\n",
+        *(
+            Table(marginals, [letter, f"Pr{{{letter}}}"], [row.values() for row in result[layer]])
+            for letter, layer in (("v", "visible"), ("h", "hidden"))
+        ),
+    ]
