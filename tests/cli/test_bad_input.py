@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -20,10 +21,17 @@ W = '--weights "0.5 0.5; 0.5 0.5"'
 HUGE = "9" * 20
 
 
-@pytest.fixture(autouse=True)
-def _folder(tmp_path, monkeypatch):
-    """A folder of good and bad files to run in."""
-    monkeypatch.chdir(tmp_path)
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """A folder of good and bad files, which no mistake changes."""
+    folder = tmp_path_factory.mktemp("files")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        write_files()
+    return folder
+
+
+def write_files() -> None:
     random = np.random.default_rng(0)
     bits = random.integers(0, 2, (20, 2)).astype(float)
     rbm = hm.RBM(hm.Binary([0.1, 0.2]), hm.Binary([0.0, 1.0]), [[1.0, 2.0], [3.0, 4.0]])
@@ -61,6 +69,18 @@ def _folder(tmp_path, monkeypatch):
     Path("folder").mkdir()
     Path("full").mkdir()
     Path("full/notes.txt").write_text("kept")
+
+
+@pytest.fixture(autouse=True)
+def _there(files, monkeypatch):
+    monkeypatch.chdir(files)
+
+
+@pytest.fixture
+def copy(files, tmp_path, monkeypatch):
+    """A copy of the folder, for tests that write files."""
+    shutil.copytree(files, tmp_path / "copy")
+    monkeypatch.chdir(tmp_path / "copy")
 
 
 def everything() -> dict[str, bytes | None]:
@@ -135,7 +155,7 @@ def test_the_command_line(capsys, command, words):
         ('--weights "1 inf"', "must be finite"),
         ('--weights "1 1e999"', "must be finite"),
         ('--weights "-1 -x"', "'-x' is not a number"),
-        ('--weights "1e308 1e308; 1e308 1e308"', "energies E/T beyond the largest number"),
+        ('--weights "1e308 1e308; 1e308 1e308"', "must stay below"),
         (f'{W} --visible-bias "0"', "--visible-bias has 1 numbers, but the weights, 2x2, have 2 visible units"),
         (f'{W} --visible-bias "0 0 0"', "--visible-bias has 3 numbers"),
         (f'{W} --hidden-bias "0; 0; 0"', "--hidden-bias has 3 numbers"),
@@ -149,20 +169,28 @@ def test_the_command_line(capsys, command, words):
         (f"{W} --temperature nan", "but is nan"),
         (f"{W} --temperature inf", "but is inf"),
         (f"{W} --temperature -inf", "but is -inf"),
-        (f"{W} --temperature 1e-320", "energies E/T beyond the largest number"),
+        (f"{W} --temperature 1e-320", "is too extreme"),
         (f"{W} --temperature warm", "invalid number value: 'warm'"),
         (f"{W} --temperature ''", "invalid number value: ''"),
         ("--model large.safetensors", "too large to be exact"),
     ]
 )
-@pytest.mark.parametrize(
-    "rest", ["table", "chain --sweeps 10", "conditional --given v=01", "step --target 01"], ids=lambda rest: rest.split()[0]
+def test_small_models(capsys, command, words):
+    assert words in mistake(capsys, shlex.split(f"table {command}"))
+
+
+@pytest.mark.parametrize("rest", ["chain --sweeps 10", "conditional --given v=01", "step --target 01"])
+@each(
+    [
+        ('--weights "1 x"', "'x' is not a number"),
+        ("--model m.safetensors --hidden-units spin", "--hidden-units goes with --weights"),
+        (f"{W} --temperature 0", "--temperature must be a positive number, but is 0.0"),
+        ("--model large.safetensors", "too large to be exact"),
+    ]
 )
-def test_machines(capsys, rest, command, words):
+def test_small_models_in_every_command(capsys, rest, command, words):
     if "large" in command:
-        rest = rest.replace("01", "01" * 20)
-        if rest.startswith("chain"):
-            pytest.skip("a chain needs no enumeration")
+        rest = rest.replace("chain --sweeps 10", "table").replace("01", "01" * 20)  # a chain needs no enumeration
     assert words in mistake(capsys, shlex.split(f"{rest} {command}"))
 
 
@@ -185,24 +213,30 @@ MODELS = [
 
 
 @pytest.mark.parametrize(("file", "words"), MODELS, ids=[file[:20] for file, _ in MODELS])
+def test_model_files(capsys, file, words):
+    message = mistake(capsys, ["info", file])
+    assert words in message
+    assert file[:100] in message
+
+
 @pytest.mark.parametrize(
     "command",
     [
-        "info FILE",
         "sample FILE",
         "sample FILE --exact --out new.npy",
         "evaluate FILE bits.npy",
         "reconstruct FILE bits.npy --out new.png",
+        "impute FILE bits.npy",
+        "score FILE bits.npy",
+        "explain FILE bits.npy --row 1",
         "table --model FILE",
         "chain --model FILE",
         "conditional --model FILE --given v=01",
         "step --model FILE --target 01",
     ],
 )
-def test_model_files(capsys, command, file, words):
-    message = mistake(capsys, command.replace("FILE", file).split())
-    assert words in message
-    assert f"error: {file}" in message
+def test_a_damaged_model_file_in_every_command(capsys, command):
+    assert "flipped.safetensors is damaged" in mistake(capsys, command.replace("FILE", "flipped.safetensors").split())
 
 
 # ---- data
@@ -231,22 +265,25 @@ DATA = [
 
 
 @pytest.mark.parametrize(("file", "words"), DATA, ids=[file[:20] for file, _ in DATA])
-@pytest.mark.parametrize(
-    "command",
-    [
-        "data FILE",
-        "train FILE",
-        "train bits.npy --valid FILE",
-        "train bits.npy --test FILE --out new",
-        "evaluate m.safetensors FILE",
-        "reconstruct m.safetensors FILE",
-        f"step {W} --data FILE",
-    ],
-)
+@pytest.mark.parametrize("command", ["data FILE", "train FILE", "evaluate m.safetensors FILE"])
 def test_data(capsys, command, file, words):
     if file == "words.csv" and command in ("data FILE", "train FILE"):
         words = "no column with two different values"  # such a table may hold words
     assert words in mistake(capsys, shlex.split(command.replace("FILE", file)))
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "train bits.npy --valid FILE",
+        "train bits.npy --test FILE --out new",
+        "reconstruct m.safetensors FILE",
+        f"step {W} --data FILE",
+    ],
+)
+@pytest.mark.parametrize("file", ["inf.npy", "shifter:x"])
+def test_data_in_every_command(capsys, command, file):
+    assert dict(DATA)[file] in mistake(capsys, shlex.split(command.replace("FILE", file)))
 
 
 @each(
@@ -386,10 +423,15 @@ COUNTS = [
 
 
 @pytest.mark.parametrize("command", COUNTS, ids=lambda command: command.replace(W, "W"))
-@pytest.mark.parametrize("value", ["0", "-1", HUGE, "1.5", "1e3", "many", "", "nan"])
+@pytest.mark.parametrize("value", ["0", HUGE])
 def test_counts(capsys, command, value):
-    message = mistake(capsys, [*shlex.split(command), value])
-    assert ("must be a whole number" if value in ("0", "-1", HUGE) else f"invalid int value: {value!r}") in message
+    assert "must be a whole number" in mistake(capsys, [*shlex.split(command), value])
+
+
+@pytest.mark.parametrize("value", ["-1", "1.5", "1e3", "many", "", "nan"])
+def test_no_counts(capsys, value):
+    message = mistake(capsys, ["sample", "m.safetensors", "--count", value])
+    assert ("must be a whole number" if value == "-1" else f"invalid int value: {value!r}") in message
 
 
 @pytest.mark.parametrize(
@@ -409,7 +451,7 @@ def test_counts(capsys, command, value):
     ],
     ids=lambda command: command.replace(W, "W"),
 )
-@pytest.mark.parametrize("value", ["-1", str(2**63), "0.5", "x"])
+@pytest.mark.parametrize("value", ["-1", str(2**63)])
 def test_seeds(capsys, command, value):
     assert "seed" in mistake(capsys, [*shlex.split(command), "--seed", value])
 
@@ -455,7 +497,7 @@ def test_settings_that_do_not_go_together(capsys, options, words):
     assert words in mistake(capsys, ["train", "bits.npy", *options.split()])
 
 
-def test_files_that_are_read_as_they_are_needed(capsys, monkeypatch):
+def test_files_that_are_read_as_they_are_needed(copy, capsys, monkeypatch):
     import pyarrow as pa
     from pyarrow import parquet
     from scipy import sparse
@@ -492,7 +534,7 @@ def test_rates_of_a_step(capsys, value):
 
 def test_a_rate_that_leaves_the_finite_numbers(capsys):
     """Without a warning beside the line, and without a table of dashes."""
-    assert "at --rate 1e+308" in mistake(capsys, shlex.split(f"step {W} --target 01 --rate 1e308"))
+    assert "must stay below" in mistake(capsys, shlex.split(f"step {W} --target 01 --rate 1e308"))
 
 
 @pytest.mark.parametrize("name", ["", "cd", "cd-0", "cd--1", "cd-1.5", "pcd-x", "PCD-1", "pcd-9999999", "exact-1", "tempering"])
@@ -533,7 +575,7 @@ def test_files_to_write(capsys, command, out, words):
     assert words in mistake(capsys, [*command.split(), "--out", name, *rest])
 
 
-def test_a_folder_where_a_file_is_to_be_written(capsys):
+def test_a_folder_where_a_file_is_to_be_written(copy, capsys):
     Path("taken.npy").mkdir()
     assert "exists already" in mistake(capsys, ["sample", "m.safetensors", "--out", "taken.npy"])
     words = mistake(capsys, ["sample", "m.safetensors", "--sweeps", "1", "--out", "taken.npy", "--overwrite"])
@@ -555,21 +597,21 @@ def test_run_folders(capsys, out, words):
     assert words in mistake(capsys, ["train", "bits.npy", "--updates", "1", "--out", *out.split()])
 
 
-def test_a_file_where_the_runs_should_go(capsys):
+def test_a_file_where_the_runs_should_go(copy, capsys):
     Path("runs").write_text("kept")
     assert "File exists" in mistake(capsys, ["train", "bits.npy", "--updates", "1"])
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the superuser may write everywhere")
 @pytest.mark.parametrize("command", ["sample m.safetensors --sweeps 1 --out closed/new.npy", "train bits.npy --out closed/run"])
-def test_a_folder_that_may_not_be_written_to(capsys, command):
+def test_a_folder_that_may_not_be_written_to(copy, capsys, command):
     Path("closed").mkdir(mode=0o500)
     assert "Permission denied" in mistake(capsys, command.split())
 
 
 @pytest.mark.parametrize("function", ["os.replace", "os.fsync", "os.fdopen"])
 @pytest.mark.parametrize("out", ["new.npy", "new.png", "old.npy"])
-def test_a_disk_that_fails_leaves_nothing_half_written(capsys, monkeypatch, function, out):
+def test_a_disk_that_fails_leaves_nothing_half_written(copy, capsys, monkeypatch, function, out):
     def fail(*_, **__):
         raise OSError(28, "No space left on device")
 
@@ -594,7 +636,7 @@ def test_a_disk_that_fails_leaves_nothing_half_written(capsys, monkeypatch, func
         ("data bits.npy --binarize stochastic --seed 9223372036854775807", "stochastic"),
     ]
 )
-def test_no_mistake_and_no_warning(capsys, command, words):
+def test_no_mistake_and_no_warning(copy, capsys, command, words):
     """Negative numbers, a picture's shape that does not fit, 0/0 in a column, the largest seed: all have an answer."""
     assert run(shlex.split(command)) == 0
     captured = capsys.readouterr()

@@ -90,7 +90,7 @@ def test_steps_of_the_lecture(as_json, expected):
     assert step["reconstruction_after"] > step["reconstruction_before"]
 
 
-def test_the_other_road_of_the_lecture(as_json):
+def test_the_table_of_the_lecture_from_the_conditionals(as_json):
     road = as_json("conditional", *WEIGHTS, "--given", "v=01")
     close([unit["total_input"] for unit in road["units"]], [0.5, 0.5])
     close([unit["probability"] for unit in road["units"]], [LECTURE["p_h1_given_v_01"]] * 2)
@@ -261,15 +261,10 @@ def test_train_then_everything_else(as_json, command, tmp_path):
     assert "too many to print" in command("table", "--model", str(folder))
 
 
-def test_a_second_run_never_overwrites_the_first(as_json):
-    first = as_json("train", "bars-and-stripes:2x2", *TINY)["run"]
-    second = as_json("train", "bars-and-stripes:2x2", *TINY)["run"]
+def test_the_same_command_gives_the_same_model_in_another_folder(as_json):
+    first, second = (as_json("train", "bars-and-stripes:3x3", *TINY, "--seed", "4")["run"] for _ in range(2))
     assert first != second
-
-
-def test_the_same_command_gives_the_same_machine(as_json):
-    one, two = (hm.load(as_json("train", "shifter:3", *TINY, "--seed", "9")["run"]) for _ in range(2))
-    np.testing.assert_array_equal(one.weights, two.weights)
+    np.testing.assert_array_equal(hm.load(first).weights, hm.load(second).weights)
 
 
 @pytest.mark.slow
@@ -373,21 +368,31 @@ def test_compiled_code_is_kept_where_the_user_says(tmp_path):
     assert first.items() <= second.items()  # what takes long to compile was found; short work may come to be kept too
 
 
-def test_train_on_files_with_rows_for_validation_and_test(as_json):
-    rows = np.random.default_rng(0).integers(0, 2, size=(60, 6))
+def test_gray_images_from_files_are_binarized_and_called_images(as_json, command):
+    rows = np.random.default_rng(0).integers(0, 256, size=(60, 3, 3), dtype=np.uint8)
     np.save("train.npy", rows)
     np.save("valid.npy", rows[:7])
-    np.savez("test.npz", a=rows[:9], b=rows[:2] * 7)
-    report = as_json("train", "train.npy", "--valid", "valid.npy", "--test", "test.npz:a", "--hidden", "4", "--epochs", "2")
+    np.savez("test.npz", a=rows[:9], b=rows[:2])
+    how = ["--binarize", "threshold=0.5"]
+    report = as_json("train", "train.npy", "--valid", "valid.npy", "--test", "test.npz:a", *TINY, *how)
     assert report["log_likelihood"]["rows"] == 9
     assert report["train"]["rows"] == 60
     assert json.loads(pathlib.Path(report["run"], "config.json").read_text())["data"]["rows"]["valid"] == 7
+    assert as_json("evaluate", report["run"], "train.npy", "--binarize", "stochastic")["rows"] == 60
+    assert "mean of 9 images of 3 x 3" in command("evaluate", report["run"], "test.npz:a", *how)
+    assert "48 images of 3 x 3" in command("data", "train.npy")
 
 
-def test_gray_levels_are_binarized_as_asked(as_json):
-    np.save("gray.npy", np.random.default_rng(0).integers(0, 256, size=(50, 3, 4), dtype=np.uint8))
-    report = as_json("train", "gray.npy", *TINY, "--binarize", "threshold=0.5")
-    assert as_json("evaluate", report["run"], "gray.npy", "--binarize", "stochastic")["rows"] == 50
+def test_text_from_files_cannot_steer_the_terminal(command):
+    hm.save(hm.RBM(hm.Binary([0.0]), hm.Binary([0.0]), [[1.0]]), "m.safetensors", notes={"trained_on": "a \x1b[31mfile\x07"})
+    text = command("info", "m.safetensors")
+    assert r"a \x1b[31mfile\x07" in text
+    assert "\x1b" not in text
+    with open("table.csv", "w") as file:
+        file.write("a\x1b[2J,b\n1,x\n2,y\x07\n3,x\n")
+    text = command("data", "table.csv")
+    assert r"a\x1b[2J" in text
+    assert not {"\x1b", "\x07"} & set(text)
 
 
 @pytest.mark.slow

