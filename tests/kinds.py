@@ -1,4 +1,4 @@
-"""A layer of every kind of unit, and machines of any two of them: a new kind joins the tests by being added to LAYERS."""
+"""A layer of every kind of unit, and models of any two of them: a new kind joins the tests by being added to LAYERS."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def trained(visible: str, hidden: str, estimator: str = "pcd-1") -> hm.RBM:
 
 @over(PAIRS)
 @pytest.mark.slow_except("[gaussian-binary]")
-def test_a_machine_of_every_pair_of_kinds_lives(visible, hidden, tmp_path):
+def test_a_model_of_every_pair_of_kinds_lives(visible, hidden, tmp_path):
     rows = data_for(visible)
     rbm = model.validate(trained(visible, hidden))
     assert rbm.visible.same_structure(single(LAYERS[visible]))

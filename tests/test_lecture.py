@@ -81,7 +81,7 @@ def test_the_lectures_steps(two_by_two, expected):
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
 def test_a_step_goes_up_the_slope_at_its_temperature(temperature):
-    """The slope of ln p(v) at temperature T by the machine's own parameters, by central differences."""
+    """The slope of ln p(v) at temperature T by the model's own parameters, by central differences."""
     rbm = random_machine(Binary, Binary, (3, 2), seed=2)
     v = np.array([[1.0, 0.0, 1.0], [1.0, 1.0, 1.0]])
     (step,) = lecture.steps(rbm, v, gradients.exact(), 0.25, temperature=temperature)
@@ -126,7 +126,7 @@ def test_a_chain_visits_in_proportion(two_by_two, temperature):
 
 @pytest.mark.slow
 def test_standard_errors_allow_for_autocorrelation():
-    """A sticky machine: two far modes. Repeated chains scatter as their errors say, far more than independent draws."""
+    """A sticky model: two far modes. Repeated chains scatter as their errors say, far more than independent draws."""
     rbm = hm.RBM(Binary([-2.2, -2.2]), Binary([-2.2, -2.2]), [[2.2, 2.2], [2.2, 2.2]])
     runs = [lecture.chain(rbm, [0, 0], 4000, seed=seed) for seed in range(30)]
     frequency = np.array([run.frequency[0] for run in runs])
@@ -138,7 +138,7 @@ def test_standard_errors_allow_for_autocorrelation():
     assert claimed > 1.5 * independent
 
 
-def test_a_chain_on_a_large_machine_counts_what_it_saw():
+def test_a_chain_on_a_large_model_counts_what_it_saw():
     rbm = random_machine(Binary, Binary, (20, 8), seed=0, scale=0.5)
     visits = lecture.chain(rbm, np.zeros(20), 500, seed=1)
     assert not visits.complete

@@ -303,9 +303,10 @@ def steps(
     delta = rate / T * (positive - negative), all rows in every step.
 
     Raises:
-        InputError: an argument is out of range, or the model is too large for ln p(v) to be computed.
+        InputError: an argument is out of range or of another type, or the model is too large for ln p(v) to be computed.
     """
     rate = _checks.positive(rate, "rate")
+    _checks.instance(estimator, Estimator, "estimator", "an estimator such as harmonium.cd()")
     steps = _checks.integer(steps, "steps")
     rows = model.check_rows(rbm, data).astype(np.float64)
     rbm = to_float64(rbm)

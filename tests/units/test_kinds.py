@@ -66,7 +66,7 @@ def test_a_mixed_layer_is_its_parts_side_by_side():
     assert mixed.at(10) is parts[2]
 
 
-def test_a_precision_is_learnt_within_bounds():
+def test_a_precision_is_learned_within_bounds():
     units = Gaussian([0.0, 0.0], [1.0, 1.0])
     np.testing.assert_allclose(units.apply_update(Gaussian(np.zeros(2), np.array([-5.0, 5.0]))).precision, [0.5, 2.0])
 

@@ -168,8 +168,7 @@ def log_likelihood(
     """
     rbm = in_float64(rbm)
     v = rbm.visible.check(v, "v", expected=expected).astype(np.float64)
-    if log_z is None:
-        log_z = log_partition(rbm)
+    log_z = log_partition(rbm) if log_z is None else _checks.finite(log_z, "log_z")
     flat = v.reshape(-1, v.shape[-1])
     rows = max(1, MAX_BLOCK_ELEMENTS // max(rbm.weights.shape))
     with float64():

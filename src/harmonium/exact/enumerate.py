@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
-from harmonium import model
+from harmonium import _checks, model
 from harmonium._types import Array, Result
 from harmonium.errors import InputError
 from harmonium.model import RBM
@@ -37,6 +37,7 @@ Add = Callable[[Sums, jax.Array, jax.Array, jax.Array, jax.Array], Sums]
 
 def enumerable_states(rbm: RBM) -> int | None:
     """The number of states of the layer that would be enumerated, or None if neither layer's states are finite."""
+    _checks.instance(rbm, RBM, "rbm", "a harmonium.RBM")
     counts = [n for n in (rbm.visible.state_count, rbm.hidden.state_count) if n is not None]
     return min(counts, default=None)
 

@@ -53,7 +53,7 @@ def all_states(units: Units) -> Float[np.ndarray, "n N"]:
     Raises:
         InputError: there are more states than a table may have rows.
     """
-    count = units.state_count
+    count = _checks.instance(units, Units, "units", "a layer of units").state_count
     if count is None or count > MAX_ROWS:
         raise InputError(f"{units.size} {units.name} units have too many states to be listed (at most {MAX_ROWS:,})")
     with float64():
@@ -62,7 +62,7 @@ def all_states(units: Units) -> Float[np.ndarray, "n N"]:
 
 def configurations(rbm: RBM) -> int | None:
     """The number of joint configurations (v, h), or None where it is not finite."""
-    visible, hidden = rbm.visible.state_count, rbm.hidden.state_count
+    visible, hidden = (layer.state_count for layer in (model.validate(rbm).visible, rbm.hidden))
     return None if visible is None or hidden is None else visible * hidden
 
 

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int, Real
 
-from harmonium._checks import numeric_array
+from harmonium._checks import instance, numeric_array
 from harmonium._types import Array, ArrayLike, Result
 from harmonium.errors import InputError
 
@@ -172,7 +172,7 @@ class Codec(abc.ABC):
             InputError: the text has the wrong length or an unknown character.
         """
         symbols = self._all_symbols()
-        cleaned = text.replace(" ", "").replace(",", "")
+        cleaned = instance(text, str, name).replace(" ", "").replace(",", "")
         if len(cleaned) != len(symbols):
             each = f", each {' or '.join(symbols[0])}" if len(set(symbols)) == 1 else ""
             raise InputError(
