@@ -120,7 +120,7 @@ def test_decompression_is_bounded(monkeypatch):
 
 
 LAYER = hm.Mixed((hm.Binary([0.1]), hm.Categorical([0.1, 0.2], (2,)), hm.Gaussian([0.5], [2.0])))
-MACHINE = hm.RBM(LAYER, hm.Binary([0.5, 0.1]), 0.1 * np.ones((4, 2)))
+MODEL = hm.RBM(LAYER, hm.Binary([0.5, 0.1]), 0.1 * np.ones((4, 2)))
 TEXTS = [
     "",
     "{",
@@ -204,7 +204,7 @@ def test_mutated_containers_are_used_or_refused_in_a_line(kind):
         "other": lambda: container.unpack(Path("x"), Progress),
     }[kind]
     if kind == "model":
-        hm.save(MACHINE, "good", base_rate=LAYER, notes={"columns": ["a"], "schema": SCHEMA})
+        hm.save(MODEL, "good", base_rate=LAYER, notes={"columns": ["a"], "schema": SCHEMA})
         header = models.ModelHeader
     elif kind == "state":
         io.save_state(state, "good")

@@ -94,11 +94,11 @@ def test_an_explanation_adds_up_to_the_free_energy(rbm, schema):
     completed = tabular.impute(rbm, schema, SURVEY).table
     v = tabular.encode(schema, completed)[2:3]
     assert found.free_energy == pytest.approx(float(hm.free_energy(rbm, v)[0]))
-    total = found.visible + found.average + sum(voice.nats for voice in found.contributions)
+    total = found.visible + found.average + sum(unit.nats for unit in found.contributions)
     assert total == pytest.approx(-found.free_energy)
     average = np.asarray(rbm.visible.mean(np.zeros(rbm.visible.size, np.float32)))
-    for voice in found.contributions:
-        assert sum(voice.inputs.values()) == pytest.approx(float((v[0] - average) @ rbm.weights[:, voice.unit]), abs=1e-5)
+    for unit in found.contributions:
+        assert sum(unit.inputs.values()) == pytest.approx(float((v[0] - average) @ rbm.weights[:, unit.unit]), abs=1e-5)
 
 
 def test_a_model_file_holds_the_schema_and_old_files_have_none(rbm, schema, tmp_path):
@@ -112,7 +112,7 @@ def test_a_model_file_holds_the_schema_and_old_files_have_none(rbm, schema, tmp_
 
 @pytest.mark.parametrize("kind", LAYERS)
 @pytest.mark.slow_except("[mixed]")
-def test_machines_of_every_kind_have_tables_without_a_schema(kind):
+def test_models_of_every_kind_have_tables_without_a_schema(kind):
     rbm = machine_of(kind, "binary")
     with jax.enable_x64(True):
         v = np.array(rbm.visible.sample(jax.random.key(0), np.zeros((5, rbm.visible.size))))
@@ -124,7 +124,7 @@ def test_machines_of_every_kind_have_tables_without_a_schema(kind):
     np.testing.assert_array_equal(tabular.encode(schema, frame), v)
 
 
-def test_the_cells_of_machines_that_were_trained_on_no_table():
+def test_the_cells_of_models_that_were_trained_on_no_table():
     rbm = machine_of("mixed", "binary")
     schema = tabular.schema_of(rbm, {"notes": {"columns": ["spin", "level", "real"]}})
     frame = {"spin": [-1, 1, None], "level": [0, None, 2], "real": [None, 0.5, 0.25]}
@@ -139,8 +139,8 @@ def test_the_cells_of_machines_that_were_trained_on_no_table():
 
 
 def test_bad_input(rbm, schema, tmp_path):
-    for given, said in (({"color": 1}, "no column 'color'"), ({"region": "west"}, "'west' in row 1 is none of its values")):
-        with pytest.raises(InputError, match=said):
+    for given, words in (({"color": 1}, "no column 'color'"), ({"region": "west"}, "'west' in row 1 is none of its values")):
+        with pytest.raises(InputError, match=words):
             tabular.sample(rbm, schema, 1, given=given)
     with pytest.raises(InputError, match="there is no row 40"):
         tabular.explain(rbm, schema, SURVEY, 40)

@@ -1,0 +1,40 @@
+"""A table of every kind of column, in each of the forms in which it may come."""
+
+from __future__ import annotations
+
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from harmonium.io import frames
+from harmonium.io.csv_files import read_cells
+
+SURVEY = {
+    "id": [f"p{n}" for n in range(40)],
+    "sex": ["m", "f", None, "f"] * 10,
+    "age": [20.5 + n for n in range(39)] + [None],
+    "answer": [1, 2, 3, None, 5, 1, 2, 3] * 5,
+    "region": ["north", "south", "east", None] * 10,
+    "member": [True, False, None, True] * 10,
+    "constant": [7] * 40,
+    "empty": [None] * 40,
+}
+
+
+def survey(kind):
+    """The survey in each of the forms in which it may come."""
+    if kind == "dict":
+        return SURVEY
+    if kind == "pandas":
+        return pd.DataFrame(SURVEY).astype({"region": "category"})
+    if kind == "polars":
+        return pl.DataFrame(SURVEY, schema_overrides={"region": pl.Categorical})
+    return pa.table(SURVEY)
+
+
+def csv_frame(text):
+    return frames.frame_of_cells(read_cells(text, "x.csv"), "x.csv")
+
+
+each_form = pytest.mark.parametrize("form", ["dict", "pandas", "polars", "pyarrow"])

@@ -1,0 +1,110 @@
+"""Schemas from values, and from what the caller says of columns; every mistake in one line."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from surveys import SURVEY, csv_frame, each_form, survey
+
+from harmonium.errors import InputError
+from harmonium.io import frames
+from harmonium.tabular import ColumnSpec, read_schema_file
+from harmonium.tabular.inference import infer
+
+
+@each_form
+def test_kinds_follow_from_values(form):
+    schema = infer(frames.from_native(survey(form)), ignore=["id"])
+    assert {column.name: column.kind for column in schema.columns} == {
+        "sex": "binary",
+        "age": "real",
+        "answer": "ordered",
+        "region": "categorical",
+        "member": "binary",
+    }
+    assert dict(schema.ignored) == {"id": "as asked", "constant": "every value is 7", "empty": "no row has a value"}
+    levels = {column.name: set(column.levels) for column in schema.columns}
+    assert levels["answer"] == {1, 2, 3, 5}
+    assert levels["region"] == {"north", "south", "east"}
+    assert levels["member"] == {False, True}
+
+
+def test_what_the_user_says_of_columns_wins():
+    frame = csv_frame("a,b,c\n" + "1,1,1\n2,2,2\n3,3,5\n" * 5)
+    given = {"a": "real", "b": {"kind": "ordered", "levels": [1, 2, 3, 4]}, "c": {"kind": "real", "mean": 0, "scale": 2}}
+    schema = infer(frame, given)
+    assert [column.kind for column in schema.columns] == ["real", "ordered", "real"]
+    assert schema.columns[1].levels == (1, 2, 3, 4)
+    np.testing.assert_allclose(schema.encode(frame)[:3, -1], [0.5, 1, 2.5])
+
+
+def test_categories_of_a_csv_file_may_look_like_numbers():
+    schema = infer(csv_frame("code,z\n" + "01,1\n7b,0\n10,1\n" * 4), {"code": "categorical"})
+    assert schema.columns[0].levels == ("01", "10", "7b")
+    # A file in which only the numbers occur is still read by the schema's texts.
+    encoded = schema.encode(csv_frame("code,z\n01,1\n10,0\n"))
+    assert schema.decode(encoded)["code"].tolist() == ["01", "10"]
+
+
+@pytest.mark.parametrize("suffix", ["toml", "json"])
+def test_a_schema_file_says_kinds_and_what_to_ignore(tmp_path, suffix):
+    path = tmp_path / f"s.{suffix}"
+    given = {"columns": {"a": "real", "b": {"kind": "ordered", "levels": [1, 2]}}, "ignore": ["c"]}
+    toml = 'ignore = ["c"]\n[columns]\na = "real"\nb = {kind = "ordered", levels = [1, 2]}\n'
+    path.write_text(json.dumps(given) if suffix == "json" else toml)
+    assert read_schema_file(path) == ({"a": ColumnSpec("real"), "b": ColumnSpec("ordered", (1.0, 2.0))}, ["c"])
+
+
+def test_a_schema_that_was_written_is_a_schema_file(tmp_path):
+    frame = frames.from_native(SURVEY)
+    schema = infer(frame, ignore=["id"])
+    (tmp_path / "s.json").write_text(json.dumps(schema.description()))
+    assert infer(frame, *read_schema_file(tmp_path / "s.json")).columns == schema.columns
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("columns = 3", "columns: expected 'object', got 'int'"),
+        ("columns = {a = 3}", "columns.*: expected 'str | object', got 'int'"),
+        ("columns = {a = {kind = 'odd'}}", "the kind of column 'a' in .* must be 'binary' or .*, but is 'odd'"),
+        ("columns = {a = {kind = 'real', scale = 0.0}}", "column 'a' in .*s.toml: scale: expected 'float' > 0"),
+        ("columns = {a = {kind = 'real', mean = nan}}", "nan is no finite number"),
+        ("a." * 99 + "a = 3", "nested more than"),
+        ("ignore = " + "[" * 9999, "nested too deeply"),
+        ("ignore = 3", "ignore: expected 'object | array', got 'int'"),
+        ("color = 3", "'color'"),
+        ("a = = 3", "cannot be read as TOML"),
+    ],
+)
+def test_bad_schema_files(tmp_path, text, words):
+    (tmp_path / "s.toml").write_text(text)
+    with pytest.raises(InputError, match=words):
+        read_schema_file(tmp_path / "s.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "kinds", "ignore", "words"),
+    [
+        ("a,b\n1,x\n2,y\n", {"z": "real"}, (), "no column 'z'"),
+        ("a,b\n1,x\n2,y\n", {}, ("z",), "no column 'z'"),
+        ("a,b\n1,x\n2,y\n", {"a": "odd"}, (), "the kind of column 'a' must be 'binary' or .*, but is 'odd'"),
+        ("a,b\n1,x\n2,y\n", {"a": {"kind": "real", "levels": [1]}}, (), "'levels' is not for a column of this kind"),
+        ("a,b\n1,x\n2,y\n", {"a": {"levels": [1, 1.0]}}, (), "given twice"),
+        ("a,b\n1,x\n2,y\n", {"a": {"levels": [1, 3]}}, (), "'2' in row 2 is none of its values"),
+        ("a,b\n1,x\n2,y\n", {"b": "real"}, (), "'x' in row 1 is not a number"),
+        ("a,b\n1,x\n2,y\n3,x\n", {"a": "binary"}, (), "3 different values, but a binary column has two"),
+        ("a,b\n1,x\n1,y\n", {"a": "real"}, (), "scale must be above zero"),
+        ("a,b\n1,x\n1,y\n", {"a": "categorical"}, (), "single value"),
+        ("a,b\n1,x\n1,x\n", {}, (), "nothing to learn"),
+        ("a,a\n1,x\n", {}, (), "2 columns called 'a'"),
+        ("a,b\n1,x\ninf,y\n2,y\n", {}, (), "column 'a' has inf in row 2"),
+        ("a,b\n1,x\n2,y\n3,x\nold,y\n", {}, (), "'old' in row 4 is not a number"),
+        ("a,b\n" + "".join(f"t{n},x\nt{n}b,y\n" for n in range(30)), {}, (), "60 different texts"),
+    ],
+)
+def test_bad_tables(text, kinds, ignore, words):
+    with pytest.raises(InputError, match=words):
+        infer(csv_frame(text), kinds, ignore)
