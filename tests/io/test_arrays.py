@@ -186,7 +186,7 @@ def test_csv_of_one_column(name):
         ("a,b\n0,1\n1,\n", "line 3, column 2: '' is not a number"),
         ("0,1\nyes,0\n", "line 2, column 1: 'yes' is not a number"),
         ("a,b\n0,1_0\n", "line 2, column 2: '1_0' is not a number"),
-        # A decimal comma is told from a delimiter.
+        # A decimal comma is no delimiter.
         ("a;b\n0,5;1\n", "line 2, column 1: '0,5' is not a number"),
         # A first row with a missing value is no header: nothing is dropped in silence.
         ("0,1,NA\n1,1,1\n", "line 1, column 3: 'NA' is not a number"),
