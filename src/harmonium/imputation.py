@@ -1,6 +1,6 @@
 """Rows with missing cells: their most probable values and draws of them, how likely rows are, and which cells are unexpected.
 
-Rows are arrays `[n, V]` with NaN where a cell is missing; a unit of several columns is missing as a whole. Nothing here is a
+Rows are arrays `[n, V]` with NaN where a cell is missing; a unit of several columns is missing entirely. Nothing here is a
 mean-field value: all results are of p(cell | observed cells), exact where the hidden layer can be enumerated in some seconds,
 and averages over clamped Gibbs chains elsewhere.
 

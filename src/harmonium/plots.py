@@ -217,9 +217,9 @@ def spectrum(spectrum: Spectrum) -> Figure:
         ("data: standard deviations", spectrum.data, DATA, "s"),
     )
     for name, values, color, marker in series:
-        shown = values[values > 1e-6 * values.max()]
-        places = 1 + np.arange(len(shown))
-        axes.plot(places, shown, marker if len(shown) <= 100 else "", linestyle="-", color=color, markersize=4, label=name)
+        visible = values[values > 1e-6 * values.max()]
+        places = 1 + np.arange(len(visible))
+        axes.plot(places, visible, marker if len(visible) <= 100 else "", linestyle="-", color=color, markersize=4, label=name)
     axes.axhline(spectrum.amplifying, color=MODEL, linestyle="--", linewidth=1, label=f"learned above {spectrum.amplifying:g}")
     if spectrum.in_data:
         noise = spectrum.in_data + 0.5

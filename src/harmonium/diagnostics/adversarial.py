@@ -1,14 +1,14 @@
-"""Nearest-neighbor adversarial accuracy: can real rows be told from synthetic ones by the nearest other row?
+"""Nearest-neighbor adversarial accuracy: does the nearest other row tell whether a row is real or synthetic?
 
-    AA_truth     = share of the real rows whose nearest synthetic row is farther than their nearest other real row
-    AA_synthetic = share of the synthetic rows whose nearest real row is farther than their nearest other synthetic row
+    AA_truth     = fraction of the real rows whose nearest synthetic row is farther than their nearest other real row
+    AA_synthetic = fraction of the synthetic rows whose nearest real row is farther than their nearest other synthetic row
     AA           = (AA_truth + AA_synthetic) / 2
 
-1/2 is ideal. Towards 1 the two are told apart: the machine underfits. Towards 0 synthetic rows are nearer to real rows than
-those are to each other: the machine repeats its data. Ties, of which binary rows have many, count one half.
+1/2 is ideal. Toward 1 the kinds are distinguished: the model underfits. Toward 0 synthetic rows are nearer to real rows than
+those are to each other: the model repeats its data. Ties, which are many among binary rows, count one half.
 
-AA is the share of all rows whose nearest neighbor is of their own kind, Schilling's statistic, so its law for two samples of
-one law is had as there: by handing out the labels of the pooled rows anew.
+AA is the fraction of all rows whose nearest neighbor is of their own kind, Schilling's statistic, so its distribution for two
+samples of one distribution is obtained as there: by permuting the labels of the pooled rows.
 
 References: A. Yale, S. Dash, R. Dutta, I. Guyon, A. Pavao and K. Bennett, "Generation and evaluation of privacy preserving
 synthetic health data", Neurocomputing 416 (2020) (AA, and the privacy loss); M. Schilling, "Multivariate two-sample tests based
@@ -18,11 +18,12 @@ on nearest neighbors", JASA 81 (1986).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from harmonium import _checks
+from harmonium._types import ArrayLike
 from harmonium.diagnostics.common import Verdict
 from harmonium.errors import InputError
 
@@ -39,8 +40,8 @@ MATTERS = 0.1
 class AdversarialAccuracy:
     """AA_truth, AA_synthetic and their mean, of `rows` rows of each kind.
 
-    `expected` and `standard_error`: mean and standard deviation of `accuracy` if both kinds project one law, over 200
-    relabellings (about 1/2 - 1/(4 rows): a row has one neighbor fewer of its own kind).
+    `expected` and `standard_error`: mean and standard deviation of `accuracy` if both kinds followed one distribution, over
+    200 permutations of the labels (about 1/2 - 1/(4 rows): a row has one neighbor fewer of its own kind).
     """
 
     accuracy: float
@@ -52,25 +53,22 @@ class AdversarialAccuracy:
 
     @property
     def verdict(self) -> Verdict:
-        """Whether the rows are told apart, or too close."""
-        figure = (
-            f"real and drawn rows are told apart with probability {self.accuracy:.3f} +- {self.standard_error:.3f} (ideal: 0.5)"
-        )
+        """Whether the rows are distinguished, or too close."""
+        probability = f"{self.accuracy:.3f} +- {self.standard_error:.3f} (ideal: 0.5)"
+        figure = f"real and drawn rows are distinguished with probability {probability}"
         away = self.accuracy - self.expected
         if abs(away) < max(CERTAIN * self.standard_error, MATTERS):
             return Verdict("adversarial accuracy", True, figure)
         if away > 0:
             advice = "train for longer, or with more hidden units, unless it overfits or its chains do not mix"
-            sentence = f"{figure}: the machine draws other rows than these; {advice}"
+            sentence = f"{figure}: the model draws other rows than these; {advice}"
         else:
-            sentence = (
-                f"{figure}: drawn rows are nearer to these than these to each other: known by heart, or few distinct rows"
-            )
+            sentence = f"{figure}: drawn rows are nearer to these than these to each other: it repeats them, or they are few"
         return Verdict("adversarial accuracy", False, sentence)
 
 
-def adversarial_accuracy(real: Any, synthetic: Any, seed: int = 0) -> AdversarialAccuracy:
-    """Compare rows `real [n, V]` with rows `synthetic [m, V]` by Euclidean distance; of the larger set, min(n, m) random rows.
+def adversarial_accuracy(real: ArrayLike, synthetic: ArrayLike, seed: int = 0) -> AdversarialAccuracy:
+    """Compare rows `real [n, V]` with `synthetic [m, V]` by Euclidean distance; of the larger set, min(n, m) random rows.
 
     Raises:
         InputError: no arrays of numbers `[n, V]` with at least 2 rows each and equal V, or a value that is not finite.
@@ -97,17 +95,17 @@ def adversarial_accuracy(real: Any, synthetic: Any, seed: int = 0) -> Adversaria
     )
 
 
-def _rows(rows: Any, what: str) -> np.ndarray:
-    array = _checks.numeric_array(rows, what).astype(np.float64)
+def _rows(rows: ArrayLike, name: str) -> Float[np.ndarray, "rows columns"]:
+    array = _checks.finite_array(rows, name).astype(np.float64)
     if array.ndim != 2 or len(array) < 2 or array.shape[1] == 0:
-        raise InputError(f"{what} must have shape [n, V] with n at least 2, but has {list(array.shape)}")
-    if not np.isfinite(array).all():
-        raise InputError(f"{what}: every value must be a finite number, but there is a NaN or an infinity")
+        raise InputError(f"{name} must have shape [n, V] with n at least 2, but has {list(array.shape)}")
     return array
 
 
-def _own_kind_nearest(x: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """1 where the nearest other row has the row's own label, 0 where another, 1/2 at a tie; `[N, V], [N, L] -> [N, L]`."""
+def _own_kind_nearest(
+    x: Float[np.ndarray, "rows columns"], labels: Float[np.ndarray, "rows labelings"]
+) -> Float[np.ndarray, "rows labelings"]:
+    """1 where the nearest other row has the label of the row, 0 where another, 1/2 at a tie, for each labeling."""
     squares = (x**2).sum(axis=1)
     rounding = 1e-9 * squares.max()
     length = max(1, BLOCK_ELEMENTS // len(x))
@@ -125,7 +123,7 @@ def _own_kind_nearest(x: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def privacy_loss(test: AdversarialAccuracy, train: AdversarialAccuracy) -> Verdict:
-    """Whether drawn rows are nearer to the training rows than to rows held out: AA(test) - AA(train), ideally 0."""
+    """Whether drawn rows are nearer to training rows than to held-out rows: AA(test) - AA(train), ideally 0."""
     loss = test.accuracy - train.accuracy
     error = float(np.hypot(test.standard_error, train.standard_error))
     figure = f"adversarial accuracy is {loss:+.3f} +- {error:.3f} higher on held-out than on training rows (ideal: 0)"

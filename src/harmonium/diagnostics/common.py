@@ -1,4 +1,4 @@
-"""What the diagnostics share: a verdict in words."""
+"""Verdicts in words, and helpers of all diagnostics."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harmonium.model import RBM
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was asked (`name`), whether all is well (`ok`), and a sentence with the figure and, if all is not, what to do."""
+    """A question (`name`), whether all is well (`ok`), and a sentence with the figure and, if it is not, a remedy."""
 
     name: str
     ok: bool
@@ -21,11 +21,11 @@ class Verdict:
 
 
 def single(rbm: RBM) -> RBM:
-    """The machine in float32, in which chains run."""
+    """The model in float32, in which chains run."""
     return jax.tree.map(lambda leaf: np.asarray(leaf, dtype=np.float32), rbm)
 
 
 def names(columns: Sequence[int], most: int = 8) -> str:
     """Hidden units as text, column 0 being h1: `h3, h7`, cut after `most`."""
-    shown = ", ".join(f"h{column + 1}" for column in columns[:most])
-    return shown if len(columns) <= most else f"{shown} and {len(columns) - most} more"
+    listed = ", ".join(f"h{column + 1}" for column in columns[:most])
+    return listed if len(columns) <= most else f"{listed} and {len(columns) - most} more"

@@ -6,41 +6,42 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Bool, Float
 from scipy import stats
 
 FALSE_ALARM = 1e-3
-"""Chance that groups of one law are told apart, over all quantities together."""
+"""The chance that groups of one distribution are found to differ, over all quantities together."""
 NEGLIGIBLE = 0.1
-"""A difference of fewer standard deviations is of no account, however certain."""
+"""A difference of fewer standard deviations does not matter, however certain."""
 COARSE = 0.25
-"""With a standard error of more standard deviations than this, nothing found is nothing learned."""
+"""With a standard error of more standard deviations, the absence of a difference says nothing."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Mean of the first group less that of the second, in standard deviations of a draw within a group.
+    """Mean of the first group minus that of the second, in standard deviations of a draw within a group.
 
-    `difference [Q]`, its `standard_error [Q]` from the spread of the chains' own means, and `p_value [Q]` of Welch's test.
+    `standard_error`: of the difference, from the scatter of the chains' own means. `p_value`: of Welch's test.
     """
 
     quantities: Sequence[str]
-    difference: np.ndarray
-    standard_error: np.ndarray
-    p_value: np.ndarray
+    difference: Float[np.ndarray, "quantities"]
+    standard_error: Float[np.ndarray, "quantities"]
+    p_value: Float[np.ndarray, "quantities"]
 
     @property
-    def differ(self) -> np.ndarray:
-        """Whether the groups differ, `[Q]`: certainly (Bonferroni) and by a difference that matters."""
+    def differ(self) -> Bool[np.ndarray, "quantities"]:
+        """Whether the groups differ in each quantity: certainly (Bonferroni), and by a difference that matters."""
         return (self.p_value * len(self.p_value) < FALSE_ALARM) & (np.abs(self.difference) > NEGLIGIBLE)
 
     @property
     def decided(self) -> bool:
-        """Whether a difference that matters would have been seen, had there been one."""
+        """Whether a difference that matters would be seen."""
         return bool((self.standard_error < COARSE).all())
 
     @property
     def agree(self) -> bool:
-        """Whether no quantity differs, and one that did would have been seen."""
+        """Whether no quantity differs, and a difference would be seen."""
         return self.decided and not self.differ.any()
 
     def largest(self) -> str:
@@ -50,8 +51,12 @@ class Comparison:
         return f"{self.quantities[worst]} by {difference:.2f} +- {error:.2f} standard deviations"
 
 
-def compare(first: np.ndarray, second: np.ndarray, quantities: Sequence[str]) -> Comparison:
-    """Compare groups of independent chains, `[C1, D1, Q]` and `[C2, D2, Q]`, each with 2 chains at least.
+def compare(
+    first: Float[np.ndarray, "chains draws quantities"],
+    second: Float[np.ndarray, "others times quantities"],
+    quantities: Sequence[str],
+) -> Comparison:
+    """Compare groups of at least two independent chains each.
 
     Reference: B. Welch, "The generalization of Student's problem when several different population variances are
     involved", Biometrika 34 (1947); a chain counts as one observation, so autocorrelation inside it does no harm.

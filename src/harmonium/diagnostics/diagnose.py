@@ -1,4 +1,4 @@
-"""All diagnostics of one machine together, each with its verdict."""
+"""All diagnostics of one model together, each with its verdict."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax import Array
+from jaxtyping import Float
 
 from harmonium import _checks, exact, model
+from harmonium._types import ArrayLike, Key
 from harmonium.diagnostics.adversarial import AdversarialAccuracy, adversarial_accuracy, privacy_loss
 from harmonium.diagnostics.common import Verdict, single
 from harmonium.diagnostics.hidden import HiddenUnits, hidden_units
@@ -33,10 +36,10 @@ TEMPERING_FRACTION = 0.4
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """The diagnostics of one machine. What needs training rows apart from the held-out ones is None without them.
+    """The diagnostics of one model; those that need training rows beside the held-out ones are None without them.
 
-    `accuracy` is against held-out rows, `train_accuracy` against as many training rows; `drawn` says how the rows compared with
-    them were drawn.
+    `accuracy`: against held-out rows. `train_accuracy`: against an equal number of training rows. `drawn`: how the rows
+    compared with them were drawn.
     """
 
     relaxation: Relaxation
@@ -89,8 +92,8 @@ class Diagnosis:
 
 def diagnose(
     rbm: RBM,
-    held_out: Any,
-    train: Any = None,
+    held_out: ArrayLike,
+    train: ArrayLike | None = None,
     *,
     chains: int = 100,
     sweeps: int = 1000,
@@ -98,14 +101,14 @@ def diagnose(
     seed: int = 0,
     progress: Callable[[str, float], None] = lambda _stage, _fraction: None,
 ) -> Diagnosis:
-    """Run all diagnostics on rows `held_out [m, V]` and, if there are any, rows `train [n, V]` the machine was trained on.
+    """Run all diagnostics on rows `held_out [m, V]` and, if there are any, rows `train [n, V]` on which the model was trained.
 
     Args:
         chains: from noise, from data, and of tempering each. sweeps: of each Gibbs chain. rungs: of tempering (see `swaps`).
         progress: called with the name of each stage as it begins and the fraction of the stages done.
 
     Raises:
-        InputError: a malformed machine, rows outside the units' domain, fewer than 2 rows, or a number out of range.
+        InputError: a malformed model, rows outside the units' domain, fewer than 2 rows, or a number out of range.
     """
     held_out = model.check_rows(rbm, held_out, "held_out", 2)
     known = held_out if train is None else model.check_rows(rbm, train, "train", 2)
@@ -133,7 +136,7 @@ def diagnose(
     )
 
 
-def check_settings(chains: Any, sweeps: Any, rungs: Any, seed: Any) -> None:
+def check_settings(chains: int, sweeps: int, rungs: int | None, seed: int) -> None:
     """Raise what `diagnose` would raise of its numbers."""
     _checks.integer(chains, "chains", 2)
     _checks.integer(sweeps, "sweeps", MIN_SWEEPS)
@@ -147,7 +150,7 @@ def _some(rows: np.ndarray, count: int, seed: int) -> np.ndarray:
 
 
 def _draws(rbm: RBM, count: int, sweeps: int, seed: int) -> tuple[np.ndarray, str]:
-    """Rows that the machine draws, and how, in words."""
+    """Draws of the model, and how they were obtained."""
     if exact.estimate_seconds(rbm) <= EXACT_SECONDS:
         return exact.sample(rbm, count, seed), "by enumeration"
     v = _gibbs_ends(key_of(seed), single(rbm), count=count, sweeps=sweeps)
@@ -155,7 +158,7 @@ def _draws(rbm: RBM, count: int, sweeps: int, seed: int) -> tuple[np.ndarray, st
 
 
 @partial(jax.jit, static_argnames=("count", "sweeps"))
-def _gibbs_ends(key: Any, rbm: RBM, *, count: int, sweeps: int) -> Any:
+def _gibbs_ends(key: Key, rbm: RBM, *, count: int, sweeps: int) -> Float[Array, "count visible"]:
     init_key, step_key = jax.random.split(key)
     sampler = gibbs(count, sweeps)
     return sampler.step(step_key, rbm, sampler.init(init_key, rbm))[0].v

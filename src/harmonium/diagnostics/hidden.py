@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import jax
 import numpy as np
+from jax import Array
+from jaxtyping import Float
 
 from harmonium import model
+from harmonium._types import ArrayLike
 from harmonium.diagnostics.common import Verdict, names, single
 from harmonium.model import RBM
 
@@ -22,7 +24,7 @@ RARE = 0.01
 SAME = 0.99
 """Two units are doubles if their activities are correlated more strongly than this."""
 MAX_IDLE_FRACTION = 0.1
-"""The share of idle units from which on it is worth a warning."""
+"""The fraction of idle units above which there is a warning."""
 BLOCK_ROWS = 4096
 
 
@@ -31,7 +33,7 @@ class HiddenUnits:
     """What the hidden units make of rows of data: `activity [n, H]` = E[h | v], and the columns that are idle.
 
     `dead`: nearly always in the lowest state. `saturated`: nearly always in the highest. `indifferent`: neither, but the same
-    whatever the data. `doubles`: pairs whose activities are correlated above 0.99 (or below -0.99), the first being kept.
+    whatever the data. `doubles`: pairs whose activities are correlated above 0.99 (or below -0.99); the first stays.
     Columns count from 0.
     """
 
@@ -59,13 +61,13 @@ class HiddenUnits:
         return Verdict("hidden units", ok, figure if ok else f"{figure}: train with fewer hidden units, or at a lower rate")
 
 
-def hidden_units(rbm: RBM, data: Any) -> HiddenUnits:
+def hidden_units(rbm: RBM, data: ArrayLike) -> HiddenUnits:
     """Find the hidden units that do nothing on rows `data [n, V]`.
 
     Units without a lowest and a highest state (of a continuum) are only ever indifferent or doubles.
 
     Raises:
-        InputError: a malformed machine, rows outside the units' domain, or fewer than 2.
+        InputError: a malformed model, rows outside the units' domain, or fewer than 2.
     """
     rows = model.check_rows(rbm, data, "data", 2)
     mean = partial(_activity, single(rbm))
@@ -88,7 +90,7 @@ def hidden_units(rbm: RBM, data: Any) -> HiddenUnits:
 
 
 @jax.jit
-def _activity(rbm: RBM, v: Any) -> Any:
+def _activity(rbm: RBM, v: Float[Array, "rows visible"]) -> Float[Array, "rows hidden"]:
     return rbm.hidden.mean(model.hidden_inputs(rbm, v.astype(rbm.weights.dtype)))
 
 

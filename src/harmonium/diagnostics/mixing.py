@@ -1,6 +1,6 @@
-"""How well the chains of a relaxation mix: do the starts meet, R-hat, effective sample size, autocorrelation.
+"""How well the chains of a relaxation mix: do both starts converge, R-hat, effective sample size, autocorrelation.
 
-All of it is of the second half of the chains, in ArviZ's definitions (`to_arviz` gives the same chains to ArviZ itself).
+All figures are of the second half of the chains, by the definitions of ArviZ (`to_arviz` gives it the same chains).
 
 Reference: A. Vehtari, A. Gelman, D. Simpson, B. Carpenter and P. Buerkner, "Rank-normalization, folding, and localization: an
 improved R-hat", Bayesian Analysis 16 (2021) (R-hat, and the effective sample size, of which they ask 400).
@@ -11,17 +11,22 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from jaxtyping import Float
 
 from harmonium.diagnostics.common import Verdict
 from harmonium.diagnostics.comparison import Comparison, compare
 from harmonium.diagnostics.relaxation import STARTS, Relaxation, quantities
+from harmonium.errors import InputError
+
+if TYPE_CHECKING:
+    from xarray import DataTree
 
 LARGE_R_HAT = 1.05
-"""R-hat^2 - 1 of chains in equilibrium is their autocorrelation time over half their length, so the 1.01 asked of a few long
-chains is beyond many short ones; 1.05 says that each half holds ten autocorrelation times."""
+"""R-hat^2 - 1 of chains in equilibrium is their autocorrelation time over half their length. Many short chains cannot reach the
+1.01 that is usual for a few long ones; at 1.05 each half contains ten autocorrelation times."""
 SMALL_ESS = 400
 
 
@@ -30,8 +35,8 @@ class Mixing:
     """Figures of the second half of all chains together, for each of Q quantities.
 
     `r_hat [Q]`: rank-normalized. `ess [Q]`: bulk effective sample size, of `draws` in all. `autocorrelation_time [Q]`: draws
-    made for each effective one, in sweeps; no shorter time than the spacing of the draws is resolved. `autocorrelation
-    [Q, L]` at `lags [L]` sweeps. `starts`: chains from noise less chains from data.
+    for each effective one, in sweeps; times below the spacing of the draws are not resolved. `autocorrelation
+    [Q, L]` at `lags [L]` sweeps. `starts`: chains from noise minus chains from data.
     """
 
     quantities: Sequence[str]
@@ -50,15 +55,15 @@ class Mixing:
         return [self._meeting(), self._mixing()]
 
     def _meeting(self) -> Verdict:
-        name, made = "relaxation", f"after {self.sweeps:,} sweeps"
+        name, after = "relaxation", f"after {self.sweeps:,} sweeps"
         if self.starts.differ.any():
-            advice = "the chains still remember where they began; make more sweeps, or sample by tempering"
-            return Verdict(name, False, f"chains from noise and from data differ in {self.starts.largest()} {made}: {advice}")
+            advice = "the chains still remember their start; make more sweeps, or sample by tempering"
+            return Verdict(name, False, f"chains from noise and from data differ in {self.starts.largest()} {after}: {advice}")
         if not self.starts.decided:
             error = self.starts.standard_error.max()
             sentence = f"means are known to {error:.2f} standard deviations only: too few chains to tell if the starts meet"
             return Verdict(name, False, sentence)
-        sentence = f"chains from noise and from data meet {made}; the largest difference is in {self.starts.largest()}"
+        sentence = f"chains from noise and from data meet {after}; the largest difference is in {self.starts.largest()}"
         return Verdict(name, True, sentence)
 
     def _mixing(self) -> Verdict:
@@ -70,7 +75,7 @@ class Mixing:
         )
         if self.r_hat[slow] <= LARGE_R_HAT and self.ess[few] >= SMALL_ESS:
             return Verdict("mixing", True, f"{figures}, autocorrelation time at most {time}")
-        advice = "single chains see a part only; make more sweeps, or sample by tempering"
+        advice = "single chains see only a part; make more sweeps, or sample by tempering"
         return Verdict("mixing", False, f"{figures}, autocorrelation time {time} or more: {advice}")
 
 
@@ -101,18 +106,18 @@ def mixing(relaxation: Relaxation) -> Mixing:
     )
 
 
-def second_half(relaxation: Relaxation) -> np.ndarray:
-    """Free energy and components of the second half, `[2, C, D, 1 + K]` in float64."""
+def second_half(relaxation: Relaxation) -> Float[np.ndarray, "starts chains draws quantities"]:
+    """Free energy and components of the second half, in float64."""
     values = np.concatenate([relaxation.free_energy[..., None], relaxation.components], axis=-1)
-    return values[:, :, _first_kept(relaxation) :].astype(np.float64)
+    return values[:, :, _first_of_second_half(relaxation) :].astype(np.float64)
 
 
-def _first_kept(relaxation: Relaxation) -> int:
+def _first_of_second_half(relaxation: Relaxation) -> int:
     return (len(relaxation.sweeps) + 1) // 2
 
 
-def _autocorrelation(chains: np.ndarray) -> np.ndarray:
-    """Around the mean of all chains, so that a chain which keeps to its own part counts as correlated; `[Q, lags]`."""
+def _autocorrelation(chains: Float[np.ndarray, "chains draws quantities"]) -> Float[np.ndarray, "quantities lags"]:
+    """Around the mean of all chains, so that a chain that stays in a part of its own counts as correlated."""
     deviation = chains - chains.mean(axis=(0, 1))
     variance = np.mean(deviation**2, axis=(0, 1))
     length = chains.shape[1]
@@ -121,16 +126,22 @@ def _autocorrelation(chains: np.ndarray) -> np.ndarray:
     return (np.stack(products) / np.where(variance > 0, variance, np.nan)).T
 
 
-def to_arviz(relaxation: Relaxation) -> Any:
+def to_arviz(relaxation: Relaxation) -> DataTree:
     """The chains as an xarray DataTree, as `arviz_stats.summary` and ArviZ's plots take them.
 
     The second half is the group `posterior`, the first the group `warmup_posterior`; the coordinate `draw` is in sweeps, and
-    `start` tells chains from noise from chains from data.
-    """
-    from arviz_base import from_dict
+    `start` is `noise` or `data`.
 
-    kept = _first_kept(relaxation)
-    parts = {"posterior": slice(kept, None), "warmup_posterior": slice(kept)}
+    Raises:
+        InputError: arviz-base is not installed.
+    """
+    try:
+        from arviz_base import from_dict
+    except ImportError as error:
+        raise InputError("ArviZ's data structures are not installed: pip install 'harmonium[arviz]'") from error
+
+    first = _first_of_second_half(relaxation)
+    parts = {"posterior": slice(first, None), "warmup_posterior": slice(first)}
     arrays = {"free_energy": relaxation.free_energy, "component": relaxation.components}
     chains = {name: array.reshape(-1, *array.shape[2:]) for name, array in arrays.items()}
     groups = {group: {name: array[:, part] for name, array in chains.items()} for group, part in parts.items()}

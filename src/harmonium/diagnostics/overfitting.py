@@ -1,7 +1,7 @@
 """Overfitting: the free-energy gap between held-out and training rows.
 
 ln p(v) = -F(v) - ln Z, so a difference of mean free energies is a difference of mean log likelihoods, exactly and without ln Z:
-the gap is how many nats more probable, per example, the machine holds the rows it was trained on than rows it never saw.
+the gap is how many nats more probable, per example, training rows are under the model than rows it never saw.
 
 Reference: G. Hinton, "A practical guide to training restricted Boltzmann machines", 2010, section 6 (monitoring overfitting).
 """
@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import jax
 import numpy as np
 
 from harmonium import model
+from harmonium._types import ArrayLike
 from harmonium.diagnostics.common import Verdict
 from harmonium.model import RBM, in_float64
 
@@ -28,7 +28,7 @@ BLOCK_ROWS = 4096
 
 @dataclass(frozen=True)
 class FreeEnergyGap:
-    """Mean F of held-out rows less mean F of training rows (nats), its standard error, and how many rows of each."""
+    """Mean F of held-out rows minus mean F of training rows (nats), its standard error, and how many rows of each."""
 
     gap: float
     standard_error: float
@@ -42,10 +42,10 @@ class FreeEnergyGap:
 
     @property
     def verdict(self) -> Verdict:
-        """Whether the machine overfits."""
+        """Whether the model overfits."""
         figure = f"held-out rows are {self.gap:.2f} +- {self.standard_error:.2f} nats less probable than training rows"
         if self.overfits:
-            advice = "the machine overfits; train for fewer updates, with fewer hidden units, or on more rows"
+            advice = "the model overfits; train for fewer updates, with fewer hidden units, or on more rows"
             return Verdict("overfitting", False, f"{figure}: {advice}")
         seen = max(CERTAIN * self.standard_error, MATTERS)
         return Verdict(
@@ -53,11 +53,11 @@ class FreeEnergyGap:
         )
 
 
-def free_energy_gap(rbm: RBM, train: Any, held_out: Any) -> FreeEnergyGap:
+def free_energy_gap(rbm: RBM, train: ArrayLike, held_out: ArrayLike) -> FreeEnergyGap:
     """The gap between rows `train [n, V]` and rows `held_out [m, V]`, in float64.
 
     Raises:
-        InputError: a malformed machine, rows outside the units' domain, or fewer than 2 of either.
+        InputError: a malformed model, rows outside the units' domain, or fewer than 2 of either.
     """
     parts = [
         _free_energies(rbm, model.check_rows(rbm, rows, what, 2)) for rows, what in ((held_out, "held_out"), (train, "train"))

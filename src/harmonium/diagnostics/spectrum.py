@@ -16,17 +16,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from harmonium import model
+from harmonium._types import ArrayLike
 from harmonium.diagnostics.common import Verdict
 from harmonium.model import RBM
 from harmonium.units import Units
 
 TRACY_WIDOM_99 = 2.02
-"""The 99 % point of the Tracy-Widom law of order 1."""
+"""The 99 % point of the Tracy-Widom distribution of order 1."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class Spectrum:
 
     `weights [min(V, H)]`: singular values of the weights. `data [min(n, V)]`: standard deviations of the data along its
     principal components. `amplifying`: the singular value from which on a mode counts as learned. `learned`: how many do.
-    `in_data`: principal components above the noise. `alignment [learned]`: the share (0 to 1) of each learned mode's direction
-    that lies among those components, and `chance`: the share a random direction would have.
+    `in_data`: principal components above the noise. `alignment [learned]`: the fraction of each learned mode's direction
+    that lies among those components; `chance`: that of a random direction.
     """
 
     weights: np.ndarray
@@ -49,7 +49,7 @@ class Spectrum:
 
     @property
     def verdict(self) -> Verdict:
-        """Whether the machine has learned modes where the data have some."""
+        """Whether the model has learned modes, if the data have some."""
         figure = (
             f"{self.learned} of {len(self.weights)} modes of the weights are learned, {self.in_data} principal components of "
             "the data stand out"
@@ -62,11 +62,11 @@ class Spectrum:
         return Verdict("spectrum", True, figure)
 
 
-def spectrum(rbm: RBM, data: Any) -> Spectrum:
-    """Compare the machine's weights with rows `data [n, V]`.
+def spectrum(rbm: RBM, data: ArrayLike) -> Spectrum:
+    """Compare the weights of the model with rows `data [n, V]`.
 
     Raises:
-        InputError: a malformed machine, rows outside the units' domain, or fewer than 2.
+        InputError: a malformed model, rows outside the units' domain, or fewer than 2.
     """
     rows = model.check_rows(rbm, data, "data", 2).astype(np.float64)
     left, singular, _ = np.linalg.svd(np.asarray(rbm.weights, dtype=np.float64), full_matrices=False)

@@ -1,7 +1,7 @@
 """Swap rates: does parallel tempering travel its ladder, and does it find what plain Gibbs sampling does not?
 
-Where every two neighbors of a ladder of temperatures exchange their states often enough, and states go from the bottom to
-the top and back, the top forgets where it began even if its own Gibbs chains cannot. Then its means are the test of theirs.
+Where all neighbors on a ladder of temperatures exchange their states often enough, and states go from the bottom to the top
+and back, the top forgets its start even if its own Gibbs chains cannot. Its means then test theirs.
 
 Reference: H. Katzgraber, S. Trebst, D. Huse and M. Troyer, "Feedback-optimized parallel tempering Monte Carlo", J. Stat. Mech.
 (2006) P03018 (round trips as the measure of a ladder).
@@ -11,20 +11,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 
 from harmonium import _checks, model
+from harmonium._types import Array, Key
 from harmonium.diagnostics.common import Verdict, single
 from harmonium.diagnostics.comparison import Comparison, compare
 from harmonium.diagnostics.mixing import second_half
-from harmonium.diagnostics.relaxation import STARTS, Relaxation, directions, project, quantities
+from harmonium.diagnostics.relaxation import STARTS, Directions, Relaxation, directions, project, quantities
 from harmonium.model import RBM
 from harmonium.random import key_of
-from harmonium.samplers import parallel_tempering
+from harmonium.samplers import Tempered, parallel_tempering
 
 SMALL_RATE = 0.1
 """Below this rate of exchange a pair of neighbors is a bottleneck."""
@@ -33,7 +34,7 @@ MIN_RUNGS, MAX_RUNGS, TARGET_RATE, TRIAL_STEPS = 12, 48, 0.2, 60
 
 @dataclass(frozen=True)
 class Swaps:
-    """What parallel tempering went through: R rungs, C ladders.
+    """The course of parallel tempering: R rungs, C ladders.
 
     `betas [R]`, `acceptance [R - 1]` between neighbors, `round_trips` of all ladders together in `steps` steps, and
     `values [C, steps, 1 + K]`: free energy and components at the top, as a `Relaxation` has them.
@@ -62,14 +63,14 @@ class Swaps:
 
 
 def swaps(rbm: RBM, chains: int = 100, steps: int = 400, rungs: int | None = None, seed: int = 0) -> Swaps:
-    """Run parallel tempering on the machine at temperatures from infinity (beta 0) to 1.
+    """Run parallel tempering at temperatures from infinity (beta 0) to 1.
 
     Args:
         chains: ladders. steps: of one sweep of every rung and an exchange between every second pair. rungs: by default as
             many, from 12 to 48, as give neighbors a mean rate of exchange of 0.2.
 
     Raises:
-        InputError: a malformed machine, or a number out of range.
+        InputError: a malformed model, or a number out of range.
     """
     rbm = single(model.validate(rbm))
     chains, steps = _checks.integer(chains, "chains", 2), _checks.integer(steps, "steps", 2)
@@ -90,36 +91,38 @@ def swaps(rbm: RBM, chains: int = 100, steps: int = 400, rungs: int | None = Non
     )
 
 
-def _rate(key: Any, rbm: RBM, along: Any, chains: int, rungs: int) -> float:
+def _rate(key: Key, rbm: RBM, along: Directions, chains: int, rungs: int) -> float:
     """The mean rate of exchange after a short trial."""
     state, _ = _run(key, rbm, along, chains=min(chains, 20), rungs=rungs, steps=TRIAL_STEPS)
     return float(jnp.mean(state.acceptance))
 
 
 @partial(jax.jit, static_argnames=("chains", "rungs", "steps"))
-def _run(key: Any, rbm: RBM, along: Any, *, chains: int, rungs: int, steps: int) -> tuple[Any, Any]:
+def _run(
+    key: Key, rbm: RBM, along: Directions, *, chains: int, rungs: int, steps: int
+) -> tuple[Tempered, Float[Array, "steps chains quantities"]]:
     sampler = parallel_tempering(chains, rungs)
     init_key, step_key = jax.random.split(key)
 
-    def step(state: Any, number: Any) -> tuple[Any, Any]:
-        state, samples = sampler.step(jax.random.fold_in(step_key, number), rbm, state)
+    def step(state: Tempered, i: Array) -> tuple[Tempered, Array]:
+        state, samples = sampler.step(jax.random.fold_in(step_key, i), rbm, state)
         return state, project(rbm, samples.v, samples.hidden_inputs, along)
 
     return jax.lax.scan(step, sampler.init(init_key, rbm), jnp.arange(steps))
 
 
 def compare_with_gibbs(swaps: Swaps, relaxation: Relaxation) -> list[Comparison]:
-    """The second halves of Gibbs chains from noise [0] and from data [1], less tempering's."""
+    """The second halves of Gibbs chains from noise [0] and from data [1], minus those of tempering."""
     names = quantities(swaps.values.shape[-1] - 1)
     tempered = swaps.values[:, swaps.steps // 2 :]
     return [compare(chains, tempered, names) for chains in second_half(relaxation)]
 
 
 def agreement(swaps: Swaps, relaxation: Relaxation) -> Verdict:
-    """Whether tempering sees what Gibbs chains do not."""
+    """Whether tempering finds what Gibbs chains do not."""
     name = "Gibbs against tempering"
     if not swaps.travels:
-        return Verdict(name, False, "not to be told: the ladder of temperatures is not traveled often enough to compare with")
+        return Verdict(name, False, "unknown: states travel the ladder of temperatures too rarely for a comparison")
     comparisons = dict(zip(STARTS, compare_with_gibbs(swaps, relaxation), strict=True))
     missed = [f"from {start} in {comparison.largest()}" for start, comparison in comparisons.items() if comparison.differ.any()]
     if missed:

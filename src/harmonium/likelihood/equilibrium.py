@@ -117,9 +117,9 @@ def sample_by_tempering(
                 z = _largest_z(averages, from_data)
                 # A single block includes the start.
                 converged = len(averages) > 1 and z < Z_LIMIT
-                made = len(averages) * BLOCK
+                total = len(averages) * BLOCK
                 top = jnp.asarray(to_host(state.v)[-1])
-                return ModelSamples(top, from_data, z, converged, made, count, int(trips), float(acceptance.min()))
+                return ModelSamples(top, from_data, z, converged, total, count, int(trips), float(acceptance.min()))
             sparse = len(averages) == 1 and float(acceptance.mean()) < MIN_ACCEPTANCE
             in_time = steps is not None or deadline - now > MIN_FRACTION_LEFT * seconds
             if rungs is None and sparse and in_time and count < MAX_RUNGS:
