@@ -123,7 +123,7 @@ def load(
         dataset = source.make(size or None)
         binarized = binarized or source.binarize
     else:
-        streamed = open_streamed(location) if stream else None
+        streamed = open_streamed(location, max_bytes) if stream else None
         if streamed is not None:
             if binarized is not None:
                 raise InputError(f"{location} is read as it is needed, so it cannot be binarized: do that beforehand")

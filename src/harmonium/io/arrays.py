@@ -131,11 +131,12 @@ def table_content(columns: Mapping[str, np.ndarray], suffix: str) -> bytes:
     )
 
 
-def open_streamed(location: str) -> Streamed | None:
+def open_streamed(location: str, max_bytes: int | None = None) -> Streamed | None:
     """The rows of files that need not be dense in memory, which are used as they are.
 
     That is a large .npy file, a large Parquet file, a folder with Parquet files of any size (by their names, each with the same
-    columns), or an .npz file of `scipy.sparse.save_npz`, whose entries alone are in memory. None for anything else.
+    columns), or an .npz file of `scipy.sparse.save_npz`, whose entries alone are in memory. None for anything else. `max_bytes`
+    as in `read_table`.
 
     Raises:
         OSError: the file cannot be read.
@@ -152,10 +153,12 @@ def open_streamed(location: str) -> Streamed | None:
         with _damage(path, suffix):
             return _streamed(np.load(path, mmap_mode="r", allow_pickle=False), path)
     if suffix == ".npz" and key is None and path.is_file() and zipfile.is_zipfile(path):
-        content = read_file(path, "file")
-        with _damage(path, suffix):
-            if set(zipfile.ZipFile(io.BytesIO(content)).namelist()) >= SPARSE_MEMBERS:
-                return _streamed(_sparse(content, path, None), path)
+        with _damage(path, suffix), zipfile.ZipFile(path) as archive:
+            is_matrix = set(archive.namelist()) >= SPARSE_MEMBERS
+        if is_matrix:
+            content = read_file(path, "file")
+            with _damage(path, suffix):
+                return _streamed(_sparse(content, path, max_bytes), path)
     return None
 
 
