@@ -133,7 +133,7 @@ def _moments_of(
     """The sums over the first `used` of the states `indices`, `length` at a time, with probabilities `p`."""
     indices, p = (jnp.pad(a, (0, -len(a) % length)) for a in (indices, p))
 
-    def body(part: jax.Array, sums: Any) -> Any:
+    def body(part: jax.Array, sums: tuple[jax.Array, ...]) -> Any:
         here, weights = (jax.lax.dynamic_slice_in_dim(a, part * length, length) for a in (indices, p))
         x = plain.states(rbm, here)
         return _add_moments(rbm, sums, weights, x, model.hidden_inputs(rbm, x), 1)
@@ -141,7 +141,9 @@ def _moments_of(
     return jax.lax.fori_loop(0, -(-used // length), body, _no_moments(rbm))
 
 
-def _add_moments(rbm: RBM, sums: Any, p: jax.Array, x: jax.Array, inputs: jax.Array, scale: jax.Array | int) -> Any:
+def _add_moments(
+    rbm: RBM, sums: tuple[jax.Array, ...], p: jax.Array, x: jax.Array, inputs: jax.Array, scale: jax.Array | int
+) -> Any:
     mean = rbm.hidden.mean(inputs)
     return jax.tree.map(lambda old, new: old * scale + new, sums, (p @ x, p @ mean, (x * p[:, None]).T @ mean))
 
@@ -213,7 +215,7 @@ def _log_reconstruction(
     count = count_of(rbm.hidden)
     inputs = model.hidden_inputs(rbm, v)
 
-    def body(index: jax.Array, carry: Any) -> Any:
+    def body(index: jax.Array, carry: jax.Array) -> Any:
         indices = index * length + jnp.arange(length)
         h = rbm.hidden.states(indices)
         up = rbm.hidden.log_probability(h[None], inputs[:, None])

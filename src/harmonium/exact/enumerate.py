@@ -111,7 +111,7 @@ def fold(rbm: RBM, start: Sums, add: Add[Sums]) -> tuple[Float[Result, ""], Sums
     length = block_length(rbm)
     dtype = rbm.weights.dtype
 
-    def body(index: jax.Array, carry: Any) -> Any:
+    def body(index: jax.Array, carry: tuple[Any, ...]) -> Any:
         largest, total, sums = carry
         x, inputs, log_weights = _block(rbm, index, length)
         new_largest = jnp.maximum(largest, jnp.max(log_weights))

@@ -111,7 +111,7 @@ def _ranges(rbm: RBM, split: Split, xp: ModuleType) -> _Ranges:
     upper = upper - first[:, None]
     top, middle = upper[: len(upper) - split.middle], upper[len(upper) - split.middle :]
 
-    def extremes(part: Any) -> tuple[Any, Any]:
+    def extremes(part: Array) -> tuple[Any, Any]:
         return part.min(axis=1).sum(axis=0), part.max(axis=1).sum(axis=0)
 
     (low_least, low_most), (middle_least, middle_most), (top_least, top_most) = map(extremes, (low, middle, top))
@@ -133,7 +133,7 @@ def _limit(dtype: np.dtype) -> float:
     return -math.log(np.finfo(dtype).tiny) - 2
 
 
-def _groups_fit(reach: Any, group: int, xp: ModuleType) -> Any:
+def _groups_fit(reach: Float[Array, " N"], group: int, xp: ModuleType) -> Any:
     """Whether no group's product leaves the range of normal numbers."""
     sums = xp.pad(reach, (0, -len(reach) % group)).reshape(-1, group).sum(axis=1)
     return sums.max() <= _limit(reach.dtype)
@@ -197,7 +197,7 @@ def _factors(rbm: RBM, centers: Centers, split: Split, group: int) -> _Factors:
         top, top_y = _additive(rbm, index[None] * (low_count * middle_count))
         b = middle_b * _in_groups(jnp.exp(top_y - start_y - centers.top).T, group, 0)
 
-        def multiply(place: jax.Array, carry: Any) -> Any:
+        def multiply(place: jax.Array, carry: tuple[Any, ...]) -> Any:
             # The power of two is put aside before the group, not after it: XLA would form the group's product twice.
             product, power = _mantissa_and_exponent(carry[0])
             q = [c[place, i] + b[place, i, :, None] * a[place, i] for i in range(GROUP)]
@@ -298,14 +298,14 @@ def _statistics(rbm: RBM, centers: Centers, split: Split) -> tuple[Any, RBM]:
     size = rbm.hidden.size
     a, c = factors.a.reshape(-1, low_count)[:size], factors.c.ravel()[:size]
 
-    def body(index: jax.Array, carry: Any) -> Any:
+    def body(index: jax.Array, carry: tuple[Any, ...]) -> Any:
         largest, *sums = carry
         log_weights, b = factors.block(index)
         x = states(rbm, index * (low_count * middle_count) + jnp.arange(middle_count) * low_count)[:, :-low_columns]
         new_largest = jnp.maximum(largest, log_weights.max())
         p = jnp.exp(log_weights - new_largest)
 
-        def sum_on(unit: Any) -> tuple[Any, Any]:
+        def sum_on(unit: tuple[jax.Array, jax.Array, jax.Array]) -> tuple[Any, Any]:
             a, b, c = unit
             ab = b[:, None] * a
             p_on = p * (ab / (c + ab))

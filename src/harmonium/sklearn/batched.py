@@ -8,8 +8,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 
 from harmonium import model
+from harmonium._types import Array, Key, Result
 from harmonium.gradients import discriminative
 from harmonium.io.streams import is_sparse
 from harmonium.model import RBM
@@ -45,19 +47,19 @@ log_probabilities = jax.jit(discriminative.log_probabilities, static_argnums=2)
 
 
 @jax.jit
-def hidden_mean(rbm: RBM, v: Any) -> Any:
+def hidden_mean(rbm: RBM, v: Float[Array, "k V"]) -> Float[Result, "k H"]:
     """E[h | v], `[k, V] -> [k, H]`."""
     return rbm.hidden.mean(model.hidden_inputs(rbm, v))
 
 
 @jax.jit
-def free_energy(rbm: RBM, v: Any) -> Any:
+def free_energy(rbm: RBM, v: Float[Array, "k V"]) -> Float[Result, " k"]:
     """F(v) in nats, `[k, V] -> [k]`."""
     return model.free_energy(rbm, v)
 
 
 @jax.jit
-def sweep(rbm: RBM, v: Any, key: Any) -> Any:
+def sweep(rbm: RBM, v: Float[Array, "k V"], key: Key) -> Float[Result, "k V"]:
     """v' after one sweep from v: h ~ p(h|v), v' ~ p(v'|h), `[k, V] -> [k, V]`."""
     h_key, v_key = jax.random.split(key)
     h = rbm.hidden.sample(h_key, model.hidden_inputs(rbm, v))

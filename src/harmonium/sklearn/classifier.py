@@ -15,6 +15,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
+from harmonium._types import ArrayLike
 from harmonium.gradients import discriminative
 from harmonium.model import RBM, in_float64
 from harmonium.sklearn import batched, fitting
@@ -88,7 +89,7 @@ class RBMClassifier(ClassifierMixin, RBMEstimator):
         self.dropout = dropout
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any) -> RBMClassifier:
+    def fit(self, X: Any, y: ArrayLike) -> RBMClassifier:
         """Train the machine on the rows of X `[n, V]` and their labels y `[n]`."""
         v = self._read(X, reset=True)
         numbers = self._numbers(X, y)
@@ -101,7 +102,7 @@ class RBMClassifier(ClassifierMixin, RBMEstimator):
         self._train_with_label(v, label, held_out, random)
         return self
 
-    def _numbers(self, X: Any, y: Any) -> np.ndarray:
+    def _numbers(self, X: Any, y: ArrayLike) -> np.ndarray:
         """Labels as numbers of `classes_`, `[n]`."""
         if y is None:
             raise ValueError("RBMClassifier requires y to be passed, but the target y is None")

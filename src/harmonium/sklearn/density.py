@@ -50,7 +50,7 @@ class RBMDensity(OutlierMixin, RBMEstimator):
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         verbose: int | bool = 0,
-        random_state: Any = None,
+        random_state: int | np.random.RandomState | None = None,
     ) -> None:
         super().__init__(
             n_components,
@@ -68,7 +68,7 @@ class RBMDensity(OutlierMixin, RBMEstimator):
         self.contamination = contamination
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any = None) -> RBMDensity:  # noqa: ARG002
+    def fit(self, X: Any, y: object = None) -> RBMDensity:  # noqa: ARG002
         """Train the machine on the rows of X, an array, a sparse matrix or a frame, `[n, V]`."""
         v = self._read(X, reset=True)
         self._train(v)
@@ -79,7 +79,7 @@ class RBMDensity(OutlierMixin, RBMEstimator):
         """ln p(v) of each row, `[n]` (nats; a density's, in the data's own units, where columns are real)."""
         return self._log_likelihood(self._read(X))
 
-    def score(self, X: Any, y: Any = None) -> float:  # noqa: ARG002
+    def score(self, X: Any, y: object = None) -> float:  # noqa: ARG002
         """The mean of `score_samples`: what a search over parameters maximizes."""
         return float(self.score_samples(X).mean())
 
@@ -91,7 +91,7 @@ class RBMDensity(OutlierMixin, RBMEstimator):
         """1 for inliers, -1 for outliers, `[n]`."""
         return np.where(self.decision_function(X) >= 0, 1, -1)
 
-    def sample(self, n_samples: int = 1, random_state: Any = None) -> Any:
+    def sample(self, n_samples: int = 1, random_state: int | np.random.RandomState | None = None) -> Any:
         """Rows drawn from the machine, `[n_samples, V]`, in the form of X: independent draws where the machine can be
         enumerated in some ten seconds, otherwise the ends of Gibbs chains of a thousand sweeps.
         """

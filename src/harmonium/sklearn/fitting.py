@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from harmonium import model
+from harmonium._types import Array, Key, Scalar
 from harmonium.errors import InputError
 from harmonium.gradients import Estimator
 from harmonium.io.streams import Streamed, is_sparse
@@ -81,12 +82,12 @@ def one_update(rbm: RBM, rows: Any, config: TrainConfig, chains: Any, seed: int)
 
 
 @partial(jax.jit, static_argnums=2)
-def _initial(key: Any, rbm: RBM, estimator: Estimator) -> Any:
+def _initial(key: Key, rbm: RBM, estimator: Estimator) -> Any:
     return estimator.init(key, rbm)
 
 
 @partial(jax.jit, static_argnums=6)
-def _update(key: Any, rbm: RBM, state: Any, v: Any, rate: Any, l1: Any, estimator: Estimator) -> tuple[RBM, Any]:
+def _update(key: Key, rbm: RBM, state: Any, v: Array, rate: Scalar, l1: Scalar, estimator: Estimator) -> tuple[RBM, Any]:
     gradient, state, _terms = estimator.gradient(key, rbm, state, v)
     penalized = replace(gradient, weights=gradient.weights - l1 * jnp.sign(rbm.weights))
     return model.apply_update(rbm, jax.tree.map(lambda slope: rate * slope, penalized)), state

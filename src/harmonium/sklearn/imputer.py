@@ -67,7 +67,7 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, RBMEstimator):
         self.strategy = strategy
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any = None) -> RBMImputer:  # noqa: ARG002
+    def fit(self, X: Any, y: object = None) -> RBMImputer:  # noqa: ARG002
         """Train the machine on the rows of X `[n, V]`, an array, a sparse matrix or a frame, of which cells may be missing."""
         self.__dict__.pop("random_state_", None)
         self._train(self._read(X, reset=True))

@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
 from sklearn.utils import check_random_state
 
+from harmonium._types import ArrayLike
 from harmonium.sklearn import batched, fitting
 from harmonium.sklearn.estimator import RBMEstimator
 
@@ -42,14 +43,14 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, RBMEstim
     _centered = False
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any = None) -> RBMTransformer:  # noqa: ARG002
+    def fit(self, X: Any, y: object = None) -> RBMTransformer:  # noqa: ARG002
         """Train the machine on the rows of X, an array, a sparse matrix or a frame, `[n, V]`."""
         self.__dict__.pop("random_state_", None)
         self._train(self._read(X, reset=True))
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X: Any, y: Any = None) -> RBMTransformer:  # noqa: ARG002
+    def partial_fit(self, X: Any, y: object = None) -> RBMTransformer:  # noqa: ARG002
         """One update on all rows of X; the machine's chains go on from call to call.
 
         The first call settles what the columns stand for. The rate is constant, as there is no end for it to fall to.
@@ -80,11 +81,11 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, RBMEstim
         """
         return self._log_likelihood(self._read(X))
 
-    def score(self, X: Any, y: Any = None) -> float:  # noqa: ARG002
+    def score(self, X: Any, y: object = None) -> float:  # noqa: ARG002
         """The mean of `score_samples`: what a search over parameters maximizes."""
         return float(self.score_samples(X).mean())
 
-    def gibbs(self, v: Any) -> Any:
+    def gibbs(self, v: ArrayLike) -> Any:
         """One sweep of Gibbs sampling from the rows v `[n, V]`: h ~ p(h|v), then v' ~ p(v'|h)."""
         rows_of_v = self._read(v)
         if "random_state_" not in vars(self):
