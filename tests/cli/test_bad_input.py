@@ -582,6 +582,15 @@ def test_a_folder_where_a_file_is_to_be_written(copy, capsys):
     assert "taken.npy is a folder; name a file" in words
 
 
+@pytest.mark.parametrize("name", ["link.npy", "dangling.npy", "pipe.npy"])
+def test_what_is_no_regular_file_is_not_overwritten(copy, capsys, name):
+    os.symlink("old.npy", "link.npy")
+    os.symlink("nowhere", "dangling.npy")
+    os.mkfifo("pipe.npy")
+    words = mistake(capsys, ["sample", "m.safetensors", "--out", name, "--overwrite"])
+    assert ("is a device or a pipe" if name == "pipe.npy" else "is a symbolic link") in words
+
+
 @pytest.mark.parametrize(
     ("out", "words"),
     [

@@ -138,6 +138,16 @@ def test_a_source_that_holds_rows_out(capsys, monkeypatch):
     assert "179 rows held out, 1439 for training, 1000 sweeps" in capsys.readouterr().err
 
 
+def test_an_interrupted_diagnosis_leaves_nothing(capsys, monkeypatch):
+    def diagnose(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("harmonium.diagnostics.diagnose", diagnose)
+    assert run(["diagnose", "m.safetensors", "bits.npy"]) == 130
+    assert capsys.readouterr().err == "harmonium: interrupted\n"
+    assert not Path("m-diagnosis").exists()
+
+
 def test_a_sum_of_too_many_terms_is_estimated_and_called_so(monkeypatch):
     rbm, rows = hm.load("m.safetensors"), np.load("bits.npy")
     summed = pseudo.mean_pseudo_log_likelihood(rbm, rows)

@@ -13,6 +13,7 @@ example:
 from __future__ import annotations
 
 import argparse
+import contextlib
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,8 @@ from harmonium.cli.output import Answer, Table, staged_progress
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from harmonium.model import RBM
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
@@ -40,9 +43,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> Answer:
     begun = time.monotonic()
-    from harmonium import diagnostics, plots
     from harmonium.diagnostics.diagnose import check_settings
-    from harmonium.likelihood.pseudo import mean_pseudo_log_likelihood
 
     # Everything is checked before the folder is made, so that a mistake leaves nothing behind.
     model = load_model(options.model)
@@ -52,19 +53,33 @@ def run(options: argparse.Namespace) -> Answer:
     file = Path(options.model)
     default = file / "diagnosis" if file.is_dir() else file.with_name(f"{file.stem}-diagnosis")
     folder = runs.new_folder("diagnosis", options.out or str(default), options.overwrite)
-    with staged_progress() as progress:
-        found = diagnostics.diagnose(model.rbm, held_out, train, **settings, progress=progress)
-    pseudo = mean_pseudo_log_likelihood(model.rbm, held_out, options.seed)
-    figures = plots.diagnosis(model.rbm, found).items()
-    pictures = {name: str(runs.write_picture(folder / f"{name}.png", figure, True)) for name, figure in figures}
-    result = found.to_dict() | {
-        "pseudo_log_likelihood": pseudo and pseudo._asdict(),
-        "rows": {"held_out": len(held_out), "train": None if train is None else len(train)},
-        "pictures": pictures,
-        "seconds": time.monotonic() - begun,
-    }
+    try:
+        result = _diagnose(model.rbm, held_out, train, settings, folder)
+    except BaseException:
+        with contextlib.suppress(OSError):  # it is not empty
+            folder.rmdir()
+        raise
+    result["seconds"] = time.monotonic() - begun
     runs.write_json(folder / "diagnosis.json", result)
     return Answer(result, _text(result, folder))
+
+
+def _diagnose(
+    rbm: RBM, held_out: np.ndarray, train: np.ndarray | None, settings: dict[str, Any], folder: Path
+) -> dict[str, Any]:
+    """The result, with its pictures in the folder."""
+    from harmonium import diagnostics, plots
+    from harmonium.likelihood.pseudo import mean_pseudo_log_likelihood
+
+    with staged_progress() as progress:
+        found = diagnostics.diagnose(rbm, held_out, train, **settings, progress=progress)
+    pseudo = mean_pseudo_log_likelihood(rbm, held_out, settings["seed"])
+    figures = plots.diagnosis(rbm, found).items()
+    return found.to_dict() | {
+        "pseudo_log_likelihood": pseudo and pseudo._asdict(),
+        "rows": {"held_out": len(held_out), "train": None if train is None else len(train)},
+        "pictures": {name: str(runs.write_picture(folder / f"{name}.png", figure, True)) for name, figure in figures},
+    }
 
 
 def _rows(options: argparse.Namespace, model: ModelFile) -> tuple[np.ndarray, np.ndarray | None]:

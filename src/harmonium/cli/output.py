@@ -217,8 +217,10 @@ def check_out(options: argparse.Namespace, endings: Sequence[str]) -> None:
     """Fail before the work rather than after it if the file cannot be written.
 
     Raises:
-        InputError: --out has another ending, exists already, or names a folder that does not exist.
+        InputError: --out has another ending, exists already, is no regular file, or names a folder that does not exist.
     """
+    from harmonium.io import container
+
     if options.out is None:
         return
     path = Path(options.out)
@@ -228,6 +230,7 @@ def check_out(options: argparse.Namespace, endings: Sequence[str]) -> None:
         raise InputError(f"--out {path} exists already; choose another name, or add --overwrite")
     if not path.parent.is_dir():
         raise InputError(f"--out {path}: there is no folder {path.parent}")
+    container.check_target(path, options.overwrite)
 
 
 def write_table(options: argparse.Namespace, columns: Mapping[str, np.ndarray]) -> str:

@@ -70,7 +70,7 @@ def write_file(path: str | os.PathLike[str], content: bytes, overwrite: bool = F
     """
     target = checked_path(path)
     try:
-        _check_target(target, overwrite)
+        check_target(target, overwrite)
         _remove_stale(target)
         temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}.tmp")
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
@@ -94,7 +94,8 @@ def write_file(path: str | os.PathLike[str], content: bytes, overwrite: bool = F
     return target
 
 
-def _check_target(target: Path, overwrite: bool) -> None:
+def check_target(target: Path, overwrite: bool) -> None:
+    """Raise an error if `target` may not be written: it exists, or is no regular file."""
     try:
         mode = target.lstat().st_mode
     except FileNotFoundError:
