@@ -1,4 +1,4 @@
-"""Estimators for scikit-learn, and machines from and to its `BernoulliRBM`.
+"""Estimators for scikit-learn, and models from and to its `BernoulliRBM`.
 
 RBMTransformer    features: hidden units given the visible ones; a drop-in for BernoulliRBM
 RBMClassifier     p(y | v) by an RBM whose last visible unit is the label

@@ -1,4 +1,4 @@
-"""Functions of a machine on any number of rows, compiled for few shapes."""
+"""Functions of a model on any number of rows, compiled for few shapes."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def apply(function: Callable[..., Any], rbm: RBM, rows: Any, *arguments: Any) ->
     dtype = np.float32 if rows.dtype == np.float32 else np.float64
     parts = []
     with jax.enable_x64(dtype == np.float64):
-        machine = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), rbm)
+        model = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), rbm)
         for first in range(0, count, length):
             some = rows[first : first + length]
             some = some.toarray() if is_sparse(some) else some
             padded = np.zeros((length, some.shape[1]), dtype)
             padded[: len(some)] = some
-            parts.append(np.asarray(function(machine, padded, *arguments))[: len(some)])
+            parts.append(np.asarray(function(model, padded, *arguments))[: len(some)])
     return np.concatenate(parts)
 
 

@@ -15,9 +15,10 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
+from harmonium._numerics import to_float64
 from harmonium._types import ArrayLike
 from harmonium.gradients import discriminative
-from harmonium.model import RBM, in_float64
+from harmonium.model import RBM
 from harmonium.sklearn import batched, fitting
 from harmonium.sklearn.estimator import RBMEstimator
 
@@ -33,14 +34,14 @@ class RBMClassifier(ClassifierMixin, RBMEstimator):
     Args:
         objective: what is maximized: `generative`, the mean ln p(v, y); `discriminative`, that of ln p(y | v), with an exact
             gradient; `hybrid`, ln p(y | v) + alpha ln p(v, y).
-        alpha: the generative share of `hybrid`: a regularizer. dropout: share of the cells that the other part of the objective
-            takes for 0 in each update, chosen anew each time: another one.
+        alpha: weight of the generative part of `hybrid`, a regularizer. dropout: fraction of the cells, drawn at each update,
+            that the discriminative part takes for 0: another regularizer.
         gradient: of ln p(v, y): `auto` (`cd-1` in `hybrid`, as the source has it), or a name as in `RBMTransformer`.
-        early_stopping: keep the machine with the fewest errors on held-out rows.
+        early_stopping: keep the model with the fewest errors on held-out rows.
         All others as those of `RBMTransformer`; rates are those of Adam, except for `generative`.
 
     Attributes:
-        classes_: the labels, `[C]`. rbm_: the machine; its last C visible columns are the label, one-hot. columns_,
+        classes_: the labels, `[C]`. rbm_: the model; its last C visible columns are the label, one-hot. columns_,
             n_features_in_, feature_names_in_: as in `RBMTransformer`.
 
     References: see `harmonium.gradients.discriminative`.
@@ -90,7 +91,7 @@ class RBMClassifier(ClassifierMixin, RBMEstimator):
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: ArrayLike) -> RBMClassifier:
-        """Train the machine on the rows of X `[n, V]` and their labels y `[n]`."""
+        """Train the model on the rows of X `[n, V]` and their labels y `[n]`."""
         v = self._read(X, reset=True)
         numbers = self._numbers(X, y)
         label = np.eye(len(self.classes_))[numbers]
@@ -117,7 +118,7 @@ class RBMClassifier(ClassifierMixin, RBMEstimator):
     def _train_with_label(
         self, v: Any, label: np.ndarray, held_out: tuple[Any, np.ndarray] | None, random: np.random.RandomState
     ) -> None:
-        """Fit `rbm_` to rows and their one-hot labels `[n, C]`, and keep the machine with the fewest held-out errors."""
+        """Fit `rbm_` to rows and their one-hot labels `[n, C]`, and keep the model with the fewest held-out errors."""
         rbm, joint, classes = self._start(v, random, label), fitting.beside(v, label), label.shape[1]
         gradient = "cd-1" if self.objective == "hybrid" and self.gradient == "auto" else self.gradient
         config = self._config(joint.shape[0], rbm, gradient=gradient)
@@ -137,7 +138,7 @@ class RBMClassifier(ClassifierMixin, RBMEstimator):
                 fewest, self.rbm_ = errors, state.rbm
             if self.verbose:
                 self._tell(state.metrics | ({} if held_out is None else {"held_out_error": float(errors)}))
-        self.rbm_ = in_float64(self.rbm_)
+        self.rbm_ = to_float64(self.rbm_)
 
     def _most_probable(self, rbm: RBM, v: Any) -> np.ndarray:
         return np.asarray(batched.apply(batched.log_probabilities, rbm, v, len(self.classes_)).argmax(axis=1))

@@ -1,4 +1,4 @@
-"""What the columns of X are to a machine, and the way there and back."""
+"""Columns of X as columns of a model: encoding and decoding."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from harmonium.units import Binary, Gaussian, Mixed, Spin, Units
 
 @dataclass(frozen=True, eq=False)
 class Values:
-    """Columns whose values the machine takes as they are: of binary or spin units, all of them.
+    """Columns whose values the model takes as they are: of binary or spin units, all of them.
 
     Args:
         spin: -1 and 1, not 0 and 1. count: V.
@@ -35,7 +35,7 @@ class Values:
         return (Spin if self.spin else Binary).zeros(self.count)
 
     def encode(self, X: Any) -> Any:
-        """X as the machine's rows.
+        """X as the model's rows.
 
         Raises:
             InputError: a value that is none of these units, nor an expected value of them.
@@ -51,21 +51,21 @@ class Values:
         return X
 
     def decode(self, v: np.ndarray) -> Any:
-        """The machine's rows as X."""
+        """The model's rows as X."""
         return v
 
     def filled(self, X: np.ndarray, v: np.ndarray) -> Any:
-        """X with its missing cells from the machine's rows."""
+        """X with its missing cells from the model's rows."""
         return np.where(np.isnan(X), self.decode(v), X)
 
 
 @dataclass(frozen=True, eq=False)
 class Standardized:
     """Real columns in standard deviations from their means, and beside them columns of zeros and ones, which come first in
-    the machine.
+    the model.
 
     Args:
-        mean, scale: `[V]`, 0 and 1 for binary columns. order: the column of X that each of the machine's is, `[V]`. binary:
+        mean, scale: `[V]`, 0 and 1 for binary columns. order: the column of X that each of the model's is, `[V]`. binary:
             how many of them are binary.
     """
 
@@ -77,7 +77,7 @@ class Standardized:
 
     @property
     def log_density(self) -> float:
-        """What ln p changes by from the machine's columns to those of X (nats)."""
+        """The change of ln p from the model's columns to those of X (nats)."""
         return -float(np.log(self.scale).sum())
 
     def units(self) -> Units:
@@ -88,21 +88,21 @@ class Standardized:
         return Mixed((Binary.zeros(self.binary), Gaussian.zeros(real)))
 
     def encode(self, X: Any) -> Any:
-        """X as the machine's rows; raises as `Values.encode`."""
+        """X as the model's rows; raises as `Values.encode`."""
         dense = X.toarray() if is_sparse(X) else X
         v = ((dense - self.mean) / self.scale).astype(dense.dtype)[:, self.order]
         if ((v[:, : self.binary] < 0) | (v[:, : self.binary] > 1)).any():
-            raise InputError("X has other values than 0 and 1 in columns that had only those when the machine was fitted")
+            raise InputError("X has other values than 0 and 1 in columns that had only those when the model was fitted")
         return v
 
     def decode(self, v: np.ndarray) -> Any:
-        """The machine's rows as X."""
+        """The model's rows as X."""
         X = np.empty_like(v)
         X[:, self.order] = v
         return X * self.scale + self.mean
 
     def filled(self, X: np.ndarray, v: np.ndarray) -> Any:
-        """X with its missing cells from the machine's rows."""
+        """X with its missing cells from the model's rows."""
         return np.where(np.isnan(X), self.decode(v), X)
 
 
@@ -132,20 +132,20 @@ class Tabular:
         return tabular.units_of(self.schema)
 
     def encode(self, X: Any) -> np.ndarray:
-        """X as the machine's rows, NaN where cells are missing.
+        """X as the model's rows, NaN where cells are missing.
 
         Raises:
-            InputError: a value that its column did not have when the machine was fitted.
+            InputError: a value that its column did not have when the model was fitted.
         """
         return self.schema.encode(_frame(X, self.names))
 
     def decode(self, v: np.ndarray) -> Any:
-        """The machine's rows as X; columns that the schema leaves out are not there."""
+        """The model's rows as X; columns that the schema leaves out are not there."""
         columns = self.schema.decode(v)
         return np.stack(list(columns.values()), axis=1) if self.like is None else to_native(columns, self.like)
 
     def filled(self, X: Any, v: np.ndarray) -> Any:
-        """X with its missing cells from the machine's rows; columns that the schema leaves out as they are."""
+        """X with its missing cells from the model's rows; columns that the schema leaves out as they are."""
         decoded = self.schema.decode(v)
         columns = {}
         for name, cells in _frame(X, self.names).columns.items():
@@ -154,7 +154,7 @@ class Tabular:
 
 
 def is_table(X: Any, visible: str) -> bool:
-    """Whether X is a frame that a schema is to be made of: as asked, or because a column holds no numbers.
+    """Whether X is a frame that needs a schema: as asked, or because a column holds no numbers.
 
     Without names that are text, unasked, it is an array to this room, as it is to scikit-learn.
     """
@@ -177,7 +177,7 @@ def columns_of(X: Any, visible: str) -> Columns:
     """What the columns of X are; `visible` as in `RBMTransformer`.
 
     Raises:
-        InputError: no schema can be made of a frame, for one of the reasons that `harmonium.data.infer` gives.
+        InputError: no schema can be inferred from a frame (`harmonium.tabular.infer`).
     """
     if not is_table(X, visible) and visible != "table":
         return _values_of(X, visible)

@@ -1,4 +1,4 @@
-"""A trained `BernoulliRBM` as a machine, and a machine as a `BernoulliRBM`."""
+"""A trained `BernoulliRBM` as a model, and a model as a `BernoulliRBM`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from harmonium.units import Binary
 
 
 def from_bernoulli_rbm(estimator: BernoulliRBM) -> RBM:
-    """The machine that a fitted `sklearn.neural_network.BernoulliRBM` has learned, in its own precision.
+    """The model that a fitted `sklearn.neural_network.BernoulliRBM` has learned, in its own precision.
 
     Its `components_ [H, V]` are the weights transposed, its intercepts the biases; the energy is the same, so
     `estimator.score_samples` and everything else that rests on it can be compared.
@@ -35,7 +35,7 @@ def from_bernoulli_rbm(estimator: BernoulliRBM) -> RBM:
 
 
 def to_bernoulli_rbm(rbm: RBM, **parameters: Any) -> BernoulliRBM:
-    """A fitted `BernoulliRBM` with the machine's parameters, from which its methods and `partial_fit` go on.
+    """A fitted `BernoulliRBM` with the model's parameters, from which its methods and `partial_fit` go on.
 
     Args:
         rbm: of binary units. parameters: of the estimator's constructor, such as `learning_rate`, except `n_components`.
@@ -44,9 +44,9 @@ def to_bernoulli_rbm(rbm: RBM, **parameters: Any) -> BernoulliRBM:
         InputError: other units, or `n_components` among the parameters.
     """
     if not (isinstance(model.validate(rbm).visible, Binary) and isinstance(rbm.hidden, Binary)):
-        raise InputError(f"a BernoulliRBM has binary units, but this machine is {rbm!r}")
+        raise InputError(f"a BernoulliRBM has binary units, but this model is {rbm!r}")
     if "n_components" in parameters:
-        raise InputError("n_components is the machine's number of hidden units and cannot be given")
+        raise InputError("n_components is the model's number of hidden units and cannot be given")
     estimator = BernoulliRBM(n_components=rbm.hidden.size, **parameters)
     estimator.components_ = np.array(rbm.weights.T)
     estimator.intercept_visible_, estimator.intercept_hidden_ = np.array(rbm.visible.bias), np.array(rbm.hidden.bias)

@@ -20,15 +20,15 @@ SWEEPS = 1000
 
 
 class RBMDensity(OutlierMixin, RBMEstimator):
-    """A restricted Boltzmann machine as a density, and as a detector of outliers: rows whose ln p(v) is low.
+    """A restricted Boltzmann model as a density, and as a detector of outliers: rows whose ln p(v) is low.
 
     Args:
-        contamination: share of the training rows that count as outliers, in (0, 0.5].
+        contamination: fraction of the training rows that count as outliers, in (0, 0.5].
         All others as those of `RBMTransformer`.
 
     Attributes:
-        rbm_, columns_, log_partition_, log_partition_error_, n_features_in_, feature_names_in_: as in `RBMTransformer`; ln Z
-            is computed in `fit`. offset_: ln p(v) below which a row is an outlier.
+        rbm_, columns_, log_partition_, log_partition_interval_, score_method_, n_features_in_, feature_names_in_: as in
+            `RBMTransformer`; ln Z is computed in `fit`. offset_: ln p(v) below which a row is an outlier.
     """
 
     _parameter_constraints: dict[str, list[Any]] = {
@@ -69,14 +69,17 @@ class RBMDensity(OutlierMixin, RBMEstimator):
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: object = None) -> RBMDensity:  # noqa: ARG002
-        """Train the machine on the rows of X, an array, a sparse matrix or a frame, `[n, V]`."""
+        """Train the model on the rows of X, an array, a sparse matrix or a frame, `[n, V]`."""
         v = self._read(X, reset=True)
         self._train(v)
         self.offset_ = float(np.percentile(self._log_likelihood(v), 100 * self.contamination))
         return self
 
     def score_samples(self, X: Any) -> np.ndarray:
-        """ln p(v) of each row, `[n]` (nats; a density's, in the data's own units, where columns are real)."""
+        """ln p(v) of each row, `[n]` (nats; a density in the data's own units where columns are real).
+
+        Where `score_method_` is not "exact", all scores share the uncertainty of ln Z (`log_partition_interval_`).
+        """
         return self._log_likelihood(self._read(X))
 
     def score(self, X: Any, y: object = None) -> float:  # noqa: ARG002
@@ -92,7 +95,7 @@ class RBMDensity(OutlierMixin, RBMEstimator):
         return np.where(self.decision_function(X) >= 0, 1, -1)
 
     def sample(self, n_samples: int = 1, random_state: int | np.random.RandomState | None = None) -> Any:
-        """Rows drawn from the machine, `[n_samples, V]`, in the form of X: independent draws where the machine can be
+        """Rows drawn from the model, `[n_samples, V]`, in the form of X: independent draws where the model can be
         enumerated in some ten seconds, otherwise the ends of Gibbs chains of a thousand sweeps.
         """
         check_is_fitted(self)

@@ -1,10 +1,11 @@
-"""What the estimators share: their parameters, how they read rows and train a machine, ln p(v)."""
+"""What the estimators share: their parameters, how they read rows and train a model, and ln p(v)."""
 
 from __future__ import annotations
 
 from numbers import Integral, Real
 from typing import Any
 
+import jax
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
@@ -12,10 +13,11 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from harmonium import exact
+from harmonium._numerics import to_float64
 from harmonium.errors import InputError
-from harmonium.likelihood.evaluation import can_be_exact
-from harmonium.likelihood.running import RunningEstimate
-from harmonium.model import RBM, in_float64
+from harmonium.imputation import nearest_states
+from harmonium.likelihood import bidirectional_ais, can_be_exact
+from harmonium.model import RBM
 from harmonium.sklearn import batched, fitting
 from harmonium.sklearn.columns import Columns, columns_of, is_table
 from harmonium.training import TrainConfig
@@ -24,17 +26,21 @@ from harmonium.units import Binary, Categorical, Mixed
 SCALE = 0.01
 """Standard deviation of the weights that training starts from."""
 EARLY_STOPPING = 0.5
+START_ROWS = 200
+"""Training rows that are kept as starts of the chains that bracket ln Z."""
+RUNS, TEMPERATURES, STEPS, RUNGS = 64, 1024, 200, 12
+"""The work spent on ln Z where it is not exact: counts and no time, so that scores repeat."""
 
 
 class RBMEstimator(BaseEstimator):
     """An RBM with scikit-learn's manners. Its fitted attributes are NumPy arrays and dataclasses of such."""
 
     _finite: bool | str = True
-    """What `validate_data` is told of cells that are NaN: True to refuse them."""
+    """`ensure_all_finite` of `validate_data`: True refuses NaN."""
     _sparse: str | bool = "csr"
-    """And of sparse matrices: False to refuse them."""
+    """`accept_sparse` of `validate_data`: False refuses sparse matrices."""
     _centered = True
-    """Whether the centered gradient is followed, which leads to likelier machines, whose hidden units are near one half."""
+    """Whether the centered gradient is followed, which leads to likelier models, whose hidden units are near one half."""
     columns_: Columns
     rbm_: RBM
 
@@ -123,7 +129,7 @@ class RBMEstimator(BaseEstimator):
         return X
 
     def _read(self, X: Any, *, reset: bool = False) -> Any:
-        """`X` as rows for the machine, `[n, V]`: an array, or a sparse matrix where its values are taken as they are."""
+        """`X` as rows for the model, `[n, V]`: an array, or a sparse matrix where its values are taken as they are."""
         validated = self._validated(X, reset=reset)
         v = self.columns_.encode(validated)
         if self._finite is True and self.columns_.of_frame and np.isnan(v).any():
@@ -133,7 +139,7 @@ class RBMEstimator(BaseEstimator):
     # ---- training
 
     def _start(self, v: Any, random: np.random.RandomState, label: np.ndarray | None = None) -> RBM:
-        """The machine that training starts from, visible biases at the base rate of rows (and one-hot labels `[n, C]`)."""
+        """The model that training starts from, visible biases at the base rate of rows (and one-hot labels `[n, C]`)."""
         units = self.columns_.units()
         visible = units.fit_base_rate(units.fill_missing(fitting.dense(v)))
         if label is not None:
@@ -149,14 +155,14 @@ class RBMEstimator(BaseEstimator):
             chosen, rest = fitting.hold_out(v.shape[0], self.validation_fraction, random)
             held_out, v = v[chosen], v[rest]
         rbm = self._start(v, random)
-        self._base_rate, self.rbm_, self._chains = rbm.visible, rbm, None
-        self.__dict__.pop("log_partition_", None)
+        self.rbm_, self._chains = rbm, None
+        self._forget_log_partition(v)
         config = self._config(v.shape[0], rbm, early_stopping=EARLY_STOPPING if self.early_stopping else 0.0)
         measure = self.early_stopping or bool(self.verbose)
         for state in fitting.states(rbm, v, config, fitting.seed_from(random), valid=held_out, measure=measure):
             if self.verbose:
                 self._tell(state.metrics)
-        self.rbm_, self._chains = in_float64(state.rbm), state.estimator
+        self.rbm_, self._chains = to_float64(state.rbm), state.estimator
 
     def _config(self, rows: int, rbm: RBM, gradient: str | None = None, early_stopping: float = 0.0) -> TrainConfig:
         return fitting.configure(
@@ -181,18 +187,30 @@ class RBMEstimator(BaseEstimator):
 
     # ---- likelihoods
 
+    def _forget_log_partition(self, v: Any) -> None:
+        """Let ln Z be computed anew when it is asked for, with chains that start at some of the rows `v`."""
+        self.__dict__.pop("log_partition_", None)
+        some = np.unique(np.linspace(0, v.shape[0] - 1, START_ROWS).astype(int))
+        self._start_rows = nearest_states(self.rbm_.visible, fitting.dense(v[some]))
+
     def _log_partition(self) -> float:
-        """ln Z (nats), computed once and kept as `log_partition_`: exact, or by annealed importance sampling."""
+        """ln Z (nats), computed once: exact, or the Bennett acceptance ratio of a bracket."""
         if "log_partition_" not in vars(self):
             if can_be_exact(self.rbm_):
-                found = exact.log_partition(self.rbm_), 0.0
+                value = exact.log_partition(self.rbm_)
+                self.log_partition_interval_, self.score_method_ = (value, value), "exact"
             else:
-                found = RunningEstimate(self.rbm_, self._base_rate).log_partition(self.rbm_)
-            self.log_partition_, self.log_partition_error_ = found
+                single = jax.tree.map(np.float32, self.rbm_)
+                bracket = bidirectional_ais(
+                    single, self._start_rows, runs=RUNS, temperatures=TEMPERATURES, steps=STEPS, rungs=RUNGS
+                )
+                value = bracket.log_partition
+                self.log_partition_interval_, self.score_method_ = (bracket.lower, bracket.upper), bracket.method
+            self.log_partition_ = value
         return float(self.log_partition_)
 
     def _log_likelihood(self, v: Any) -> np.ndarray:
         """ln p of each row in the data's own units, `[n]` (nats)."""
         log_z = self._log_partition()
-        found = -batched.apply(batched.free_energy, self.rbm_, v).astype(np.float64) - log_z
-        return np.asarray(found + self.columns_.log_density)
+        energies = batched.apply(batched.free_energy, self.rbm_, v).astype(np.float64)
+        return np.asarray(self.columns_.log_density - energies - log_z)

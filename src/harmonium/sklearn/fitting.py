@@ -13,18 +13,19 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from harmonium import model
+from harmonium._numerics import to_float64
 from harmonium._types import Array, Key, Scalar
 from harmonium.errors import InputError
 from harmonium.gradients import Estimator
 from harmonium.io.streams import Streamed, is_sparse
-from harmonium.model import RBM, in_float64
+from harmonium.model import RBM
 from harmonium.random import key_of
 from harmonium.training import TrainConfig, TrainState, train
 from harmonium.training.config import Settings
 
 SEEDS = 2**31 - 1
 UPDATES = 5000
-"""Updates of a fit where nothing is said of its length, or as many as ten epochs if those are more."""
+"""Updates of a fit by default, or ten epochs if those are more."""
 EPOCHS = 10
 
 
@@ -78,7 +79,7 @@ def one_update(rbm: RBM, rows: Any, config: TrainConfig, chains: Any, seed: int)
     state = _initial(init_key, rbm, estimator) if chains is None else chains
     v = dense(rows).astype(np.float32)
     moved, state = _update(key, rbm, state, v, np.float32(config.learning_rate), np.float32(config.l1), estimator)
-    return in_float64(moved), jax.tree.map(np.asarray, state)
+    return to_float64(moved), jax.tree.map(np.asarray, state)
 
 
 @partial(jax.jit, static_argnums=2)
@@ -98,13 +99,13 @@ def seed_from(random: np.random.RandomState) -> int:
     return int(random.randint(SEEDS))
 
 
-def hold_out(count: int, share: float, random: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers of so large a share of the rows, at least one, and those of all others, at least one."""
+def hold_out(count: int, fraction: float, random: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of a fraction of the rows, at least one, and of all others, at least one."""
     if count < 2:
         raise InputError("early_stopping needs at least two rows, but there is one sample: fit with early_stopping=False")
     order = random.permutation(count)
-    held_out = min(max(1, round(share * count)), count - 1)
-    return order[:held_out], np.sort(order[held_out:])
+    size = min(max(1, round(fraction * count)), count - 1)
+    return order[:size], np.sort(order[size:])
 
 
 def dense(rows: Any) -> np.ndarray:

@@ -16,7 +16,7 @@ from harmonium.sklearn.estimator import RBMEstimator
 class RBMImputer(OneToOneFeatureMixin, TransformerMixin, RBMEstimator):
     """Fills missing cells (NaN; in frames whatever counts as missing there) from p(missing cells | the row's other cells).
 
-    The machine learns from rows with missing cells too. What is filled in is exact where the hidden layer can be enumerated
+    The model learns from rows with missing cells too. What is filled in is exact where the hidden layer can be enumerated
     in some seconds, and an average over Gibbs chains that hold the observed cells elsewhere (`harmonium.impute`).
 
     Args:
@@ -68,7 +68,7 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, RBMEstimator):
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: object = None) -> RBMImputer:  # noqa: ARG002
-        """Train the machine on the rows of X `[n, V]`, an array, a sparse matrix or a frame, of which cells may be missing."""
+        """Train the model on the rows of X `[n, V]`, an array, a sparse matrix or a frame, of which cells may be missing."""
         self.__dict__.pop("random_state_", None)
         self._train(self._read(X, reset=True))
         if self.strategy == "draw":

@@ -15,7 +15,7 @@ from harmonium.sklearn.estimator import RBMEstimator
 
 
 class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, RBMEstimator):
-    """A restricted Boltzmann machine whose hidden units are features: a drop-in for BernoulliRBM.
+    """A restricted Boltzmann model whose hidden units are features: a drop-in for BernoulliRBM.
 
     Args:
         n_components: hidden units. learning_rate, batch_size: by default what suits the size of the data.
@@ -25,15 +25,16 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, RBMEstim
             `gaussian`: real, standardized; `table`: by `harmonium.data`'s schema. `auto`: binary or spin where all values
             allow it; otherwise columns of zeros and ones are binary and all others gaussian; frames with texts are tables.
         gradient: `auto`, or `exact`, `cd-K`, `pcd-K`, `pt-K`, `ptt-K`, as the command line names them.
-        early_stopping: keep the machine whose held-out log likelihood is best. validation_fraction: rows held out for that.
-        verbose: print where training is. random_state: the same whole number gives the same machine.
+        early_stopping: keep the model whose held-out log likelihood is best. validation_fraction: rows held out for that.
+        verbose: print where training is. random_state: the same whole number gives the same model.
 
     Attributes:
-        rbm_: the machine, a `harmonium.RBM` in float64. components_, intercept_hidden_, intercept_visible_: its parameters,
-            as in BernoulliRBM. columns_: what the machine's columns stand for. log_partition_, log_partition_error_: ln Z and
-            its standard error (0: exact), once `score_samples` has been called. n_features_in_, feature_names_in_: as ever.
+        rbm_: the model, a `harmonium.RBM` in float64. components_, intercept_hidden_, intercept_visible_: its parameters,
+            as in BernoulliRBM. columns_: what the model's columns stand for. log_partition_, log_partition_interval_: ln Z and
+            the ends of its 95 % interval (both ln Z where it is exact), once `score_samples` has been called; score_method_:
+            how it was obtained. n_features_in_, feature_names_in_: as ever.
 
-    It follows the plain gradient, as BernoulliRBM does, and not the centered one, as `RBMDensity` does: the machine is less
+    It follows the plain gradient, as BernoulliRBM does, and not the centered one, as `RBMDensity` does: the model is less
     likely, but its hidden units are sparse, and tell a classifier more (digits: benchmarks/RESULTS.md).
 
     Gray levels enter as they are, as in BernoulliRBM: the expected values of the units. Since -F is convex in v, what
@@ -44,14 +45,14 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, RBMEstim
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: object = None) -> RBMTransformer:  # noqa: ARG002
-        """Train the machine on the rows of X, an array, a sparse matrix or a frame, `[n, V]`."""
+        """Train the model on the rows of X, an array, a sparse matrix or a frame, `[n, V]`."""
         self.__dict__.pop("random_state_", None)
         self._train(self._read(X, reset=True))
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: object = None) -> RBMTransformer:  # noqa: ARG002
-        """One update on all rows of X; the machine's chains go on from call to call.
+        """One update on all rows of X; the model's chains go on from call to call.
 
         The first call settles what the columns stand for. The rate is constant, as there is no end for it to fall to.
         """
@@ -61,11 +62,11 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, RBMEstim
             self.random_state_ = check_random_state(self.random_state)
         if first:
             self.rbm_ = self._start(v, self.random_state_)
-            self._base_rate, self._chains = self.rbm_.visible, None
+            self._chains = None
         config = self._config(v.shape[0], self.rbm_)
         seed = fitting.seed_from(self.random_state_)
         self.rbm_, self._chains = fitting.one_update(self.rbm_, v, config, self._chains, seed)
-        self.__dict__.pop("log_partition_", None)
+        self._forget_log_partition(v)
         return self
 
     def transform(self, X: Any) -> np.ndarray:
@@ -76,8 +77,10 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, RBMEstim
     def score_samples(self, X: Any) -> np.ndarray:
         """ln p(v) of each row, `[n]` (nats; a density's where columns are real).
 
-        ln Z is computed at the first call and kept: exact where the machine can be enumerated in some ten seconds, otherwise an
-        estimate with the standard error `log_partition_error_`. `harmonium.evaluate(estimator.rbm_, rows)` brackets it.
+        ln Z is computed at the first call: exact where the model can be enumerated in about ten seconds (`score_method_` is
+        "exact"), otherwise by the Bennett acceptance ratio of annealed importance sampling forward and in reverse. In that case
+        all scores share its uncertainty: `log_partition_interval_` brackets ln Z. `harmonium.evaluate(estimator.rbm_, rows)`
+        brackets it more closely, and warns where the interval cannot be trusted.
         """
         return self._log_likelihood(self._read(X))
 
