@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> Answer:
     import numpy as np
 
     from harmonium import _checks, data, gradients, lecture
-    from harmonium.units.discrete import Discrete
+    from harmonium.units.base import Discrete
 
     rbm, temperature = small_model(options), options.temperature
     for layer in (rbm.visible, rbm.hidden):

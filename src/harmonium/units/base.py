@@ -17,7 +17,7 @@ retrieval", NIPS 2004, section 2.
 from __future__ import annotations
 
 import abc
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Self, dataclass_transform
 
 import jax
@@ -177,3 +177,25 @@ class Units(Codec):
         if np.any(np.asarray(center) != 0) or np.any(np.asarray(scale) != 1):
             raise InputError(f"the values of {self.name} units cannot be moved or scaled")
         return self
+
+
+class Discrete(Units):
+    """Units with energy(x) = -sum_i bias_i x_i and finitely many states: binary, spin and categorical ones; abstract."""
+
+    def energy(self, x: Real[Array, "*batch N"]) -> Float[Result, "*batch"]:
+        return -jnp.sum(self.bias * x, axis=-1)
+
+    def statistics(self, x: Real[Array, "*batch N"]) -> Self:
+        return self._with_bias(x)
+
+    def moments(self, inputs: Real[Array, "*batch N"]) -> Self:
+        return self._with_bias(self.mean(inputs))
+
+    def add_field(self, by: Real[Array, "*batch N"]) -> Self:
+        return self._with_bias(self.bias + by)
+
+    def infinite_temperature(self) -> Self:
+        return self._with_bias(jnp.zeros_like(self.bias))
+
+    def _with_bias(self, bias: Real[Array, "*batch N"]) -> Self:
+        return replace(self, bias=bias)  # type: ignore[type-var]

@@ -11,8 +11,7 @@ from jaxtyping import Float, Real
 
 from harmonium._types import Array, Key, Result
 from harmonium.random import uniform
-from harmonium.units.base import units
-from harmonium.units.discrete import Discrete
+from harmonium.units.base import Discrete, units
 
 
 @units

@@ -17,8 +17,7 @@ from harmonium._pytree import static
 from harmonium._types import Array, ArrayLike, Key, Result
 from harmonium.errors import InputError
 from harmonium.random import uniform
-from harmonium.units.base import units
-from harmonium.units.discrete import Discrete
+from harmonium.units.base import Discrete, units
 
 SYMBOLS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
