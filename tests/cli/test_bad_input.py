@@ -142,7 +142,7 @@ def test_the_command_line(capsys, command, words):
     assert words in mistake(capsys, shlex.split(command))
 
 
-# ---- machines typed in
+# ---- models typed in
 
 
 @each(
@@ -324,7 +324,7 @@ def test_missing_cells_where_there_may_be_none(capsys, command, words):
         f"step {W} --data FILE",
     ],
 )
-def test_data_that_do_not_suit_the_machine(capsys, command, file, words):
+def test_data_that_do_not_suit_the_model(capsys, command, file, words):
     assert words in mistake(capsys, shlex.split(command.replace("FILE", file)))
 
 
@@ -543,7 +543,7 @@ def test_estimators(capsys, command, name):
     assert f"estimator {name!r} is unknown" in mistake(capsys, [*shlex.split(command), "--estimator", name])
 
 
-def test_an_exact_gradient_of_too_large_a_machine_is_found_out_before_there_is_a_folder(capsys):
+def test_an_exact_gradient_of_too_large_a_model_is_found_out_before_there_is_a_folder(capsys):
     command = "train wide.npy --hidden 40 --estimator exact --updates 1"
     assert "too large to be exact" in mistake(capsys, command.split())
 

@@ -101,7 +101,7 @@ def test_the_table_of_the_lecture_from_the_conditionals(as_json):
 
 
 @pytest.mark.parametrize("case", SMALL, ids=lambda case: f"{case['n_visible']}x{case['n_hidden']}")
-def test_small_machines_by_their_numbers(as_json, case):
+def test_small_models_by_their_numbers(as_json, case):
     def text(numbers):
         return " ".join(map(repr, numbers))
 
@@ -179,7 +179,7 @@ def test_numbers_that_begin_with_a_minus(as_json):
     assert table["rows"][-1]["energy"] == pytest.approx(-(-1 + 2 - 3 + 4) - 1 + 11)
 
 
-def test_spin_machines_are_written_with_signs(as_json):
+def test_spin_models_are_written_with_signs(as_json):
     table = as_json("table", "--weights", "1 -1", "--visible-units", "spin", "--hidden-units", "spin")
     assert [row["v"] + row["h"] for row in table["rows"][:2]] == ["---", "--+"]
     as_json("chain", "--weights", "1 -1", "--visible-units", "spin", "--start", "-", "--sweeps", "10")
@@ -294,7 +294,7 @@ def test_minutes_record_what_repeats_the_run(as_json, tmp_path):
 
 @pytest.mark.parametrize("kind", ["large", "sparse", "large Parquet", "folder"])
 @pytest.mark.slow
-def test_rows_that_are_read_as_they_are_needed_train_the_same_machine(as_json, kind, monkeypatch):
+def test_rows_that_are_read_as_they_are_needed_train_the_same_model(as_json, kind, monkeypatch):
     import pyarrow
     from pyarrow import parquet
     from scipy import sparse
@@ -325,7 +325,7 @@ def test_rows_that_are_read_as_they_are_needed_train_the_same_machine(as_json, k
 
 @pytest.mark.slow
 def test_early_stopping_keeps_the_best_model_and_says_how_to_repeat_it(as_json):
-    """Rows of coin flips, which a machine of twelve hidden units soon knows by heart."""
+    """Rows of coin flips, which a model of twelve hidden units soon knows by heart."""
     np.save("noise.npy", np.random.default_rng(0).integers(0, 2, size=(40, 14)))
     options = ["--hidden", "12", "--estimator", "pcd-1", "--set", "l1=0", "--minutes", "1", "--early-stopping", "0.2"]
     report = as_json("train", "noise.npy", *options)
@@ -396,7 +396,7 @@ def test_text_from_files_cannot_steer_the_terminal(command):
 
 
 @pytest.mark.slow
-def test_a_machine_too_large_to_be_exact_is_bracketed(as_json, command):
+def test_a_model_too_large_to_be_exact_is_bracketed(as_json, command):
     np.save("wide.npy", np.random.default_rng(0).integers(0, 2, size=(40, 50)))
     report = as_json(
         "train",
@@ -416,7 +416,7 @@ def test_a_machine_too_large_to_be_exact_is_bracketed(as_json, command):
         found = report[rows]
         assert found["lower"] < found["mean"] < found["upper"]
         assert found["method"].startswith("AIS + reverse, 100 runs x ")
-    # After five updates the machine is still close to independent units.
+    # After five updates the model is still close to independent units.
     assert report["log_likelihood"]["mean"] == pytest.approx(report["baseline"], abs=2)
     out = command("evaluate", "wide", "wide.npy", "--seconds", "5", "--runs", "20").splitlines()
     number = r"-\d+\.\d{2,3}"
@@ -428,7 +428,7 @@ def test_a_machine_too_large_to_be_exact_is_bracketed(as_json, command):
 
 
 @pytest.mark.slow
-def test_an_estimate_of_a_small_machine_contains_its_exact_value(as_json):
+def test_an_estimate_of_a_small_model_contains_its_exact_value(as_json):
     run = as_json("train", "digits", *TINY)["run"]
     exact = as_json("evaluate", run, "digits", "--exact")["log_likelihood"]
     found = as_json("evaluate", run, "digits", "--estimate", "--seconds", "5", "--seed", "1")["log_likelihood"]
@@ -516,9 +516,12 @@ def test_data_lists_and_describes(as_json, command):
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_help_has_an_example(name, capsys):
+def test_every_help_has_an_example_and_few_options(name, capsys):
     assert run([name, "--help"]) == 0
-    assert f"harmonium {name}" in capsys.readouterr().out.split("example:")[1]
+    text = capsys.readouterr().out
+    assert f"harmonium {name}" in text.split("example:")[1]
+    shared = {"--help", "--json"}
+    assert len(set(re.findall(r"^  (?:-h, )?(--[a-z-]+)", text.split("example:")[0], re.M)) - shared) <= 25
 
 
 def test_help_imports_nothing_heavy():
@@ -583,7 +586,7 @@ def test_interrupting_an_evaluation_ends_it_cleanly(tmp_path, how):
     assert output == ""
 
 
-def test_divergence_keeps_the_last_good_machine(tmp_path, capsys):
+def test_divergence_keeps_the_last_good_model(tmp_path, capsys):
     assert run(["train", "bars-and-stripes:3x3", *TINY, "--estimator", "cd-1", "--learning-rate", "3e38", "--out", "run"]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""

@@ -117,7 +117,7 @@ def test_a_run_folder_and_a_source_that_holds_nothing_out(command):
     assert result["pictures"]["spectrum"] == "run/diagnosis/spectrum.png"
 
 
-def test_a_machine_and_data_without_anything_in_them(command):
+def test_a_model_and_data_without_anything_in_them(command):
     """No weights, one row again and again: nothing divides by zero, and what is amiss is said."""
     hm.save(hm.RBM(hm.Binary(np.full(4, -50.0)), hm.Binary(np.zeros(3)), np.zeros((4, 3))), "zeros.safetensors")
     np.save("zeros.npy", np.zeros((30, 4)))

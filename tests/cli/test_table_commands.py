@@ -41,7 +41,7 @@ def trained(tmp_path_factory):
 
 @pytest.fixture
 def said(trained, monkeypatch, capsys):
-    """Run a command beside the trained machine: its JSON, or its status and what it printed."""
+    """Run a command beside the trained model: its JSON, or its status and what it printed."""
     monkeypatch.chdir(trained)
 
     def call(command):
@@ -159,7 +159,7 @@ def test_zeros_and_ones_alone_are_taken_as_they_are(said):
         said(f"train bits.{kind} {TINY} --out {kind}")
     np.testing.assert_array_equal(hm.load("csv").weights, hm.load("npy").weights)
     assert hm.io.load_described("csv")[2]["notes"]["schema"] is None
-    # Such a machine completes tables too.
+    # Such a model completes tables too.
     Path("holes.csv").write_text("d,b,a,c\n1,,0,1\n")
     done = said("impute csv holes.csv --json")
     assert done["cells"][0]["column"] == "b"
@@ -181,7 +181,7 @@ def test_arrays_may_have_missing_cells(said):
     assert said("score array holes.npy --json")["mean"] == pytest.approx(hm.log_prob(rbm, v).value.mean())
     assert said("data holes.npy --json")["missing"] == np.isnan(v).sum()
     assert f"{np.isnan(v).sum()} cells are missing" in said("data holes.npy")
-    # Text and Parquet of such a machine too, and gray levels with holes.
+    # Text and Parquet of such a model too, and gray levels with holes.
     np.savetxt("holes.csv", v, delimiter=",", fmt="%g")
     assert said("evaluate array holes.csv --json")["log_likelihood"] | {"seconds": 0} == result["log_likelihood"] | {
         "seconds": 0
