@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any, TypeVar
 
 import jax
@@ -12,6 +13,10 @@ import numpy as np
 from harmonium._types import Array
 
 Tree = TypeVar("Tree")
+NATIVE_ON_CPU = ("amx_bf16", "avx512_bf16", "bf16")
+"""The flags of processors with such products, as Linux names them: two of x86, one of Arm."""
+FIRST_ON_CUDA = 8.0
+"""The compute capability of the first NVIDIA cards with such products (A100)."""
 
 
 def float64() -> AbstractContextManager[Any]:
@@ -58,3 +63,25 @@ def log_mean_exp(x: Array, axis: int = -1) -> np.ndarray:
 def all_bits(n: int) -> np.ndarray:
     """All states of n bits, `[2^n, n]` in float64, the first bit changing slowest: 00, 01, 10, 11."""
     return (np.arange(2**n)[:, None] >> np.arange(n)[::-1] & 1).astype(np.float64)
+
+
+def bfloat16_is_native(device: jax.Device | None = None) -> bool:
+    """Whether products of bfloat16 matrices are the hardware's own; if that is not known, no."""
+    device = device or jax.devices()[0]
+    if device.platform == "tpu":
+        return True
+    if device.platform in ("gpu", "cuda"):
+        try:
+            return float(getattr(device, "compute_capability", 0)) >= FIRST_ON_CUDA
+        except ValueError:  # other companies name their cards otherwise
+            return False
+    return device.platform == "cpu" and any(flag in _cpu_flags() for flag in NATIVE_ON_CPU)
+
+
+def _cpu_flags() -> set[str]:
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return set()
+    lines = (line.partition(":") for line in text.splitlines())
+    return {flag for name, _, flags in lines if name.strip().lower() in ("flags", "features") for flag in flags.split()}

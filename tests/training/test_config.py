@@ -14,8 +14,8 @@ import pytest
 from conftest import random_machine
 
 import harmonium as hm
-from harmonium import gradients
-from harmonium.training import TrainConfig, optimizer, precision
+from harmonium import _numerics, gradients
+from harmonium.training import TrainConfig, optimizer
 from harmonium.training.config import L1, Settings
 from harmonium.units import Binary, Spin
 
@@ -97,8 +97,8 @@ def test_where_products_are_rounded(device, flags, native, monkeypatch):
             raise FileNotFoundError
         return f"processor\t: 0\nmodel name\t: x amx_bf16\nflags\t\t: {flags}\n"
 
-    monkeypatch.setattr(precision.Path, "read_text", read_text)
-    assert precision.bfloat16_is_native(types.SimpleNamespace(**device)) is native
+    monkeypatch.setattr(_numerics.Path, "read_text", read_text)
+    assert _numerics.bfloat16_is_native(types.SimpleNamespace(**device)) is native
 
 
 def test_centering_can_be_left_out():

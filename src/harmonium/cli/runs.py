@@ -192,14 +192,14 @@ def trim_metrics(folder: Path, step: int) -> list[dict[str, float]]:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """`value` as indented JSON, whole or not at all, in place of any earlier one."""
+    """`value` as indented JSON, written completely or not at all, in place of any earlier one."""
     from harmonium.io import container
 
     container.write_file(path, (json.dumps(plain(value), indent=2, allow_nan=False) + "\n").encode(), overwrite=True)
 
 
 def write_lines(path: Path, values: Iterable[Any]) -> None:
-    """Each value as a line of JSON, the file whole or not at all, in place of any earlier one."""
+    """Each value as a line of JSON, written completely or not at all, in place of any earlier one."""
     from harmonium.io import container
 
     text = "".join(json.dumps(plain(value), allow_nan=False) + "\n" for value in values)
@@ -213,7 +213,7 @@ def append_line(path: Path, value: Any) -> None:
 
 
 def write_picture(path: str | Path, figure: Figure, overwrite: bool = False) -> Path:
-    """`figure` as a PNG, whole or not at all."""
+    """`figure` as a PNG, written completely or not at all."""
     from harmonium.io import container
 
     buffer = io.BytesIO()
@@ -222,7 +222,7 @@ def write_picture(path: str | Path, figure: Figure, overwrite: bool = False) -> 
 
 
 def write_array(path: str | Path, array: Any, overwrite: bool = False) -> Path:
-    """`array` as .npy, whole or not at all."""
+    """`array` as .npy, written completely or not at all."""
     import numpy as np
 
     from harmonium.io import container

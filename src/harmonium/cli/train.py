@@ -122,7 +122,11 @@ def run(arguments: argparse.Namespace) -> int | None:
             checkpoints.remove_all()
 
         # Evaluate.
-        report = _evaluate(run, state.rbm, rbm.visible, dataset, mesh)
+        try:
+            report = _evaluate(run, state.rbm, rbm.visible, dataset, mesh)
+        except KeyboardInterrupt:
+            _say(f"no report; the trained model is in {folder}")
+            raise
         if distributed.is_primary():
             _draw(state.rbm, dataset, history, report, folder, run.seed)
             report |= {"updates": record["updates"], "seconds": time.monotonic() - started, "run": str(folder)}
@@ -212,11 +216,11 @@ def _check_gradient(rbm: RBM, config: TrainConfig, dataset: Dataset) -> None:
 
 
 def _show_config(run: RunOptions, config: TrainConfig, as_json: bool) -> None:
-    shown = {"options": dataclasses.asdict(run), "settings": config.to_dict()}
+    parts = {"options": dataclasses.asdict(run), "settings": config.to_dict()}
     if as_json:
-        print_json(shown)
+        print_json(parts)
         return
-    for title, part in shown.items():
+    for title, part in parts.items():
         print_table("", [title, "value"], [[name, "-" if value is None else str(value)] for name, value in part.items()])
 
 
@@ -309,7 +313,7 @@ def _follow(
     from harmonium import distributed
 
     primary, state, stopped = distributed.is_primary(), None, None
-    said: set[str] = set()
+    printed: set[str] = set()
     columns = (
         BarColumn(bar_width=16),
         TextColumn("{task.fields[text]}"),
@@ -319,8 +323,8 @@ def _follow(
     bar = Progress(*columns, console=console(stderr=True), disable=not primary)
 
     def say(text: str) -> None:
-        if primary and text not in said:
-            said.add(text)
+        if primary and text not in printed:
+            printed.add(text)
             bar.console.print(f"harmonium: {text}", highlight=False, markup=False, soft_wrap=True)
 
     with bar, contextlib.closing(states):  # type: ignore[type-var]
@@ -492,14 +496,14 @@ def _draw(rbm: RBM, dataset: Dataset, history: list[dict[str, float]], report: d
 
     figures = {"learning_curves": plots.learning_curves(history, report["baseline"], report["bound"])}
     if dataset.schema is None:  # the columns of a table make no picture
-        shape, real, shown = dataset.image_shape, dataset.test[:100], dataset.test[:64]
+        shape, real, some = dataset.image_shape, dataset.test[:100], dataset.test[:64]
         draw = exact.sample if likelihood.can_be_exact(rbm) else hm.sample
         fantasies = draw(rbm, len(real), seed)
-        filled = hm.impute(rbm, shown, seed=seed).values if np.isnan(shown).any() else shown
+        filled = hm.impute(rbm, some, seed=seed).values if np.isnan(some).any() else some
         figures |= {
             "filters": plots.filters(rbm.weights, shape),
             "fantasies": plots.side_by_side({"data (test)": real, "fantasies of the model": fantasies}, shape),
-            "reconstructions": plots.reconstructions(shown, hm.reconstruct(rbm, filled, seed=seed), shape),
+            "reconstructions": plots.reconstructions(some, hm.reconstruct(rbm, filled, seed=seed), shape),
         }
     for name, figure in figures.items():
         runs.write_picture(folder / f"{name}.png", figure, overwrite=True)

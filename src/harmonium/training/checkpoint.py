@@ -71,7 +71,7 @@ class Checkpoint:
         return self.progress.step
 
     def save(self, path: PathLike, *, overwrite: bool = False) -> Path:
-        """Write a checkpoint file (.safetensors), whole or not at all.
+        """Write a checkpoint file (.safetensors), completely or not at all.
 
         Raises:
             OSError: the file exists and `overwrite` is false, or it cannot be written.

@@ -14,11 +14,11 @@ import optax
 from harmonium import _checks, gradients
 from harmonium import exact as enumeration
 from harmonium._checks import MAX_COUNT
+from harmonium._numerics import bfloat16_is_native
 from harmonium.errors import InputError
 from harmonium.gradients import Estimator
 from harmonium.model import RBM
 from harmonium.training.optimizer import gradient_ascent
-from harmonium.training.precision import bfloat16_is_native
 
 BATCH_SIZE = CHAINS = 200
 LEARNING_RATE = 0.3

@@ -1,4 +1,4 @@
-"""What is measured while a model is trained: log likelihood, free-energy gap, chains. Each has its share of the time."""
+"""What is measured while a model is trained: log likelihood, free-energy gap, chains. Measuring has a fraction of the time."""
 
 from __future__ import annotations
 
