@@ -121,7 +121,7 @@ def _outcome(arguments: Sequence[str]) -> tuple[int, str | None]:
     """The exit status, and what there is to say about it."""
     from harmonium.cli import process
     from harmonium.cli.output import Answer, console, print_json, print_text
-    from harmonium.errors import InputError, describe, reason
+    from harmonium.errors import DivergenceError, InputError, describe, reason
 
     try:
         options = Options(parser().parse_args(_joined(arguments) or ["--help"]))
@@ -133,7 +133,7 @@ def _outcome(arguments: Sequence[str]) -> tuple[int, str | None]:
         return int(end.code or 0), None
     except KeyboardInterrupt:
         return process.interrupted_status(), process.interruption()
-    except InputError as error:
+    except (InputError, DivergenceError) as error:
         return BAD_INPUT, f"error: {error}"
     except BrokenPipeError:
         process.discard(sys.stdout)
