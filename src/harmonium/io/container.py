@@ -24,6 +24,7 @@ import msgspec
 import numpy as np
 from numpy.typing import ArrayLike
 
+from harmonium._types import PathLike
 from harmonium.errors import InputError, reason
 from harmonium.io.untrusted import MAX_TEXT_BYTES, check_file, checked_path, convert, parse_json
 
@@ -59,7 +60,7 @@ H = TypeVar("H", bound=Header)
 # ---- files
 
 
-def write_file(path: str | os.PathLike[str], content: bytes, overwrite: bool = False) -> Path:
+def write_file(path: PathLike, content: bytes, overwrite: bool = False) -> Path:
     """Write `content` to a temporary name beside `path`, flush it to the disk and rename it: the file is complete or absent.
 
     Only a regular file is ever replaced. Temporary files that killed writers of the same name left are removed.

@@ -68,7 +68,7 @@ def as_numbers(cells: np.ndarray, name: str) -> np.ndarray:
     if cells.dtype.kind == "f":
         values = cells
     else:
-        found = [math.nan if cell is None else _as_number(cell) for cell in cells]
+        found = [math.nan if c is None else float(c) if isinstance(c, bool) else parse_number(c) for c in cells]
         if None in found:
             row = found.index(None)
             raise InputError(
@@ -80,10 +80,6 @@ def as_numbers(cells: np.ndarray, name: str) -> np.ndarray:
         row = infinite[0]
         raise InputError(f"column {name!r} has {values[row]} in row {row + 1}; every number must be finite, or the cell empty")
     return values
-
-
-def _as_number(cell: str | bool) -> float | None:
-    return float(cell) if isinstance(cell, bool) else parse_number(cell)
 
 
 def check_names(names: Sequence[object], what: str) -> list[str]:

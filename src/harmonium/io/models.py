@@ -19,7 +19,9 @@ import jax.numpy as jnp
 import msgspec
 import numpy as np
 
-from harmonium import _checks, _pytree, model
+from harmonium import _checks, model
+from harmonium._pytree import is_static, named_leaves
+from harmonium._types import PathLike
 from harmonium.errors import InputError, reason
 from harmonium.io.container import Header, pack, unpack, write_file
 from harmonium.io.untrusted import checked_path, parse_json
@@ -61,7 +63,7 @@ class Layer(msgspec.Struct, frozen=True, omit_defaults=True):
 
 def save(
     rbm: RBM,
-    path: str | os.PathLike[str],
+    path: PathLike,
     *,
     overwrite: bool = False,
     base_rate: Units | None = None,
@@ -78,10 +80,10 @@ def save(
         OSError: the file exists, or it cannot be written.
     """
     model.validate(rbm)
-    arrays = {"weights": rbm.weights, **_leaves("visible", rbm.visible), **_leaves("hidden", rbm.hidden)}
+    arrays = {"weights": rbm.weights, **named_leaves(rbm.visible, "visible."), **named_leaves(rbm.hidden, "hidden.")}
     if base_rate is not None:
         _check_base_rate(rbm, base_rate)
-        arrays |= _leaves("base_rate", base_rate)
+        arrays |= named_leaves(base_rate, "base_rate.")
     notes = {} if notes is None else dict(_checks.instance(notes, Mapping, "notes", "a dict"))
     overwrite = _checks.boolean(overwrite, "overwrite")
     try:
@@ -92,7 +94,7 @@ def save(
     return write_file(path, pack(arrays, header), overwrite)
 
 
-def load(path: str | os.PathLike[str]) -> RBM:
+def load(path: PathLike) -> RBM:
     """The model in a model file, or in the folder of a training run.
 
     Raises:
@@ -102,7 +104,7 @@ def load(path: str | os.PathLike[str]) -> RBM:
     return load_described(path)[0]
 
 
-def load_described(path: str | os.PathLike[str]) -> tuple[RBM, Units | None, dict[str, Any]]:
+def load_described(path: PathLike) -> tuple[RBM, Units | None, dict[str, Any]]:
     """The model, the base rate (None if the file has none) and the header of a model file as a dict; raises as `load`."""
     source = checked_path(path)
     if os.path.isdir(source):  # which asks nothing more of the name
@@ -124,7 +126,7 @@ def load_described(path: str | os.PathLike[str]) -> tuple[RBM, Units | None, dic
     return rbm, base_rate, {"format": header.FORMAT, **msgspec.structs.asdict(header)}
 
 
-def save_state(state: object, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+def save_state(state: object, path: PathLike, *, overwrite: bool = False) -> Path:
     """Write a sampler's state, or any pytree of arrays, to a state file (.safetensors), each leaf under its own name.
 
     Raises:
@@ -132,14 +134,14 @@ def save_state(state: object, path: str | os.PathLike[str], *, overwrite: bool =
         OSError: the file exists and `overwrite` is false, or it cannot be written.
     """
     arrays = {}
-    for name, leaf in _pytree.named_leaves(state).items():
+    for name, leaf in named_leaves(state).items():
         arrays[name] = np.ascontiguousarray(np.asarray(leaf)).reshape(np.shape(leaf))
         if arrays[name].dtype.kind not in "fiub":
             raise InputError(f"{name} cannot be stored: it holds {arrays[name].dtype.name} values, not numbers")
     return write_file(path, pack(arrays, StateHeader(kind=type(state).__name__)), overwrite)
 
 
-def load_state(path: str | os.PathLike[str], template: State) -> State:
+def load_state(path: PathLike, template: State) -> State:
     """The state in a file that `save_state` wrote, in the form of `template`.
 
     Args:
@@ -153,7 +155,7 @@ def load_state(path: str | os.PathLike[str], template: State) -> State:
     arrays, header = unpack(source, StateHeader)
     for old, new in _RENAMED.items():
         arrays = {name.replace(old, new, 1) if name.startswith(old) else name: array for name, array in arrays.items()}
-    expected = _pytree.named_leaves(template)
+    expected = named_leaves(template)
     if header.kind != type(template).__name__ or expected.keys() != arrays.keys():
         raise InputError(f"{source} holds a {header.kind} state, but a {type(template).__name__} is expected")
     for name, leaf in expected.items():
@@ -178,16 +180,11 @@ def _check_base_rate(rbm: RBM, base_rate: Units) -> None:
         raise InputError(f"base_rate does not fit the visible layer: {error}") from error
 
 
-def _leaves(prefix: str, units: Units) -> dict[str, Any]:
-    """The layer's arrays by name: `visible.bias`, or `visible.parts.0.bias` in a mixed layer."""
-    return _pytree.named_leaves(units, f"{prefix}.")
-
-
 def _layer(units: Units) -> Layer:
     values: dict[str, Any] = {}
     for field in fields(units):  # type: ignore[arg-type]
         value = getattr(units, field.name)
-        if _pytree.is_static(field):
+        if is_static(field):
             values[field.name] = value
         elif isinstance(value, tuple):
             values[field.name] = tuple(_layer(part) for part in value)
@@ -212,7 +209,7 @@ def _units_of(arrays: dict[str, np.ndarray], prefix: str, layer: Layer) -> Units
         given = getattr(layer, field.name, None)
         if given is None:
             values[field.name] = arrays[f"{prefix}.{field.name}"]
-        elif _pytree.is_static(field):
+        elif is_static(field):
             values[field.name] = given
         else:
             values[field.name] = tuple(_units_of(arrays, f"{prefix}.{field.name}.{i}", part) for i, part in enumerate(given))

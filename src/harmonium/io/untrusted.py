@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from harmonium._types import PathLike
 from harmonium.errors import InputError, printable, reason
 
 MAX_DEPTH = 64
@@ -32,7 +33,7 @@ FREE_BYTES, MAX_RATIO = 1 << 30, 100
 T = TypeVar("T")
 
 
-def checked_path(path: str | os.PathLike[str], name: str = "path") -> Path:
+def checked_path(path: PathLike, name: str = "path") -> Path:
     """`path` as a `Path`, if it is text or a path that a system can hold."""
     if not isinstance(path, (str, os.PathLike)) or not isinstance(os.fspath(path), str):
         raise InputError(f"{name} must be the name of a file, but is {path!r:.60}")
