@@ -3,7 +3,7 @@
 V x H units; D shards of the rows with B rows and B chains each; S devices that share the hidden units; k Gibbs sweeps:
 
     work      2 V H (2 B + (1 + 2 k) B) / (S F)                     five products at k = 1
-    sums      2 (D - 1) / D * 8 V H / (S b) + 3 a(D)                both terms of the gradient, in a ring; and two small ones
+    sums      2 (D - 1) / D * 8 V H / (S b) + a(D)                  both terms of the gradient, in a ring
     inputs    k (2 (S - 1) / S * 4 B V / b + a(S))                  of the visible units, where the hidden ones are divided
     floor     the least time of an update, in which its kernels are started
 
@@ -33,7 +33,7 @@ class Computer:
         """Seconds of work, and of communication."""
         weights = visible * hidden / shards
         work = max(self.floor, 2 * weights * rows * (3 + 2 * sweeps) / self.flops)
-        sums = 2 * (parts - 1) / parts * 8 * weights / self.bandwidth + 3 * self._wait(parts)
+        sums = 2 * (parts - 1) / parts * 8 * weights / self.bandwidth + self._wait(parts)
         inputs = sweeps * (2 * (shards - 1) / shards * 4 * rows * visible / self.bandwidth + self._wait(shards))
         return work, sums + inputs
 

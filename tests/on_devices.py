@@ -184,6 +184,22 @@ def state_lies_as_it_is_placed() -> None:
     assert all(shapes == [(12, 8), (CHAINS // parts, 8)] for shapes in seen)
 
 
+def one_sum() -> None:
+    """An update on a data mesh has one all-reduce: every further one would be another wait for the slowest device."""
+    texts = []
+    advance = hm.training.train.__globals__["advance"]
+
+    def look(*args: Any, **settings: Any) -> Any:
+        texts.append(advance.lower(*args, **settings).compile().as_text())
+        return advance(*args, **settings)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(hm.training.train.__globals__, "advance", look)
+        CASES["pcd, centered"].train("2x1", updates=1)
+    assert texts[0].count(" all-reduce(") == 1
+    assert not any(word in texts[0] for word in (" all-gather(", " all-to-all(", " collective-permute("))
+
+
 def random_numbers() -> None:
     """Those of one device, bit for bit, however they are divided."""
     mesh = distributed.make_mesh(2)
@@ -343,6 +359,7 @@ def bad_input() -> None:
 CHECKS: dict[str, Callable[[], None]] = {
     "placement": placement,
     "state lies as it is placed": state_lies_as_it_is_placed,
+    "one sum": one_sum,
     "random numbers": random_numbers,
     "samplers": samplers,
     "stationarity": stationarity,

@@ -27,7 +27,7 @@ from harmonium.training import Checkpoint
 # Every kind of run on one of the meshes.
 RUNS = [f"{name} on {('8x1', '4x2', '1x8', '2x1')[index % 4]}" for index, name in enumerate(CASES)]
 GROUPS = {
-    "4 devices, in short": ("placement", "random numbers", "bad input", "pcd, centered on 2x2"),
+    "4 devices, in short": ("placement", "one sum", "random numbers", "bad input", "pcd, centered on 2x2"),
     "8 devices, chains": ("state lies as it is placed", "samplers", "stationarity"),
     "8 devices, likelihoods": ("annealed runs", "running estimates", "bracket"),
     "8 devices, checkpoints": ("checkpoints",),

@@ -72,8 +72,9 @@ def _bounded_only(hidden: Units, offsets: Float[Array, "hidden"]) -> Float[Array
 def _contract(
     slope: RBM, terms: Terms, m: Float[Array, "visible"], n: Float[Array, "hidden"]
 ) -> tuple[Float[Array, "visible"], Float[Array, "hidden"]]:
-    """slope.weights @ n and m @ slope.weights; through the pairs, if there are any, because they are far fewer numbers."""
-    if terms.pairs is None:
+    """slope.weights @ n and m @ slope.weights; through the pairs where those are fewer numbers than the weights."""
+    pairs = () if terms.pairs is None else terms.pairs
+    if not pairs or slope.weights.size <= sum(v.size + h.size for v, h in pairs):
         return slope.weights @ n, m @ slope.weights
-    (v, h), (w, g) = terms.pairs
+    (v, h), (w, g) = pairs
     return (h @ n) @ v / len(v) - (g @ n) @ w / len(w), (v @ m) @ h / len(v) - (w @ m) @ g / len(w)
