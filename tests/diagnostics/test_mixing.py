@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 
 import numpy as np
 import pytest
 
+import harmonium as hm
 from harmonium import diagnostics
 from harmonium.units import Spin
 
@@ -75,3 +77,11 @@ def test_chains_that_never_move(spread):
     mixing = diagnostics.mixing(diagnostics.Relaxation(energies, np.zeros((2, 4, 21, 1)), np.arange(21)))
     assert mixing.verdicts[0].ok == (spread == 0)
     assert (mixing.r_hat[0] > 1.05) == (spread > 0)
+
+
+def test_arviz_is_an_extra_and_its_figures_are_not(quick, monkeypatch):
+    monkeypatch.setitem(sys.modules, "arviz_base", None)
+    monkeypatch.setitem(sys.modules, "xarray", None)
+    assert np.isfinite(diagnostics.mixing(quick[2]).r_hat).all()
+    with pytest.raises(hm.InputError, match=r"pip install 'harmonium\[arviz\]'"):
+        diagnostics.to_arviz(quick[2])
