@@ -82,8 +82,7 @@ def expectation(log_p, values):
     return np.exp(log_p - np.logaddexp.reduce(log_p)) @ values
 
 
-@each_kind
-@pytest.mark.slow_except("[binary]", "[mixed]")
+@pytest.mark.parametrize("visible", ["binary", "mixed", pytest.param("drelu", marks=pytest.mark.slow)])
 def test_observed_cells_are_as_likely_as_all_rows_that_have_them(visible):
     rbm = machine_of(visible, "binary")
     v = with_holes(rbm.visible)

@@ -9,13 +9,18 @@ import pytest
 
 from harmonium.random import uniform
 
+KEYS = [jax.random.key(3), jax.random.key(2**31 + 5), jax.random.PRNGKey(7), jax.random.key(3, impl="rbg")]
+SHAPES = [(), (0,), (7, 5), (3, 64, 50)]
 
-@pytest.mark.parametrize("shape", [(), (0,), (1,), (7, 5), (3, 64, 50)])
-@pytest.mark.parametrize("dtype", [np.float32, np.float64, jnp.bfloat16])
+
 @pytest.mark.parametrize(
-    "key", [jax.random.key(3), jax.random.key(2**31 + 5), jax.random.PRNGKey(7), jax.random.key(3, impl="rbg")]
+    ("key", "shape", "dtype"),
+    [
+        *((KEYS[0], shape, np.float32) for shape in SHAPES),
+        *((key, (7, 5), np.float32) for key in KEYS[1:]),
+        *((KEYS[0], (7, 5), dtype) for dtype in (np.float64, jnp.bfloat16)),
+    ],
 )
-@pytest.mark.slow_except("key0-")
 def test_uniform_is_jax_s(key, shape, dtype):
     with jax.enable_x64(True):
         ours = jax.jit(uniform, static_argnums=(1, 2))(key, shape, dtype)

@@ -20,9 +20,16 @@ from harmonium.units import Binary, Spin
 each_pair = pytest.mark.parametrize(("visible", "hidden"), list(itertools.product((Binary, Spin), repeat=2)))
 
 
-@each_pair
-@pytest.mark.parametrize(("shape", "scale"), [((9, 5), 1.0), ((5, 9), 0.3), ((40, 6), 3.0), ((6, 40), 15.0), ((3, 20), 2000.0)])
-@pytest.mark.slow_except("Binary-Spin")
+@pytest.mark.parametrize(
+    ("visible", "hidden", "shape", "scale"),
+    [
+        (Binary, Spin, (9, 5), 1.0),
+        (Spin, Binary, (5, 9), 0.3),
+        (Binary, Binary, (40, 6), 3.0),
+        (Spin, Spin, (6, 40), 15.0),
+        (Binary, Spin, (3, 20), 2000.0),
+    ],
+)
 def test_factorized_sums_in_several_threads_agree_with_plain_ones_in_one(visible, hidden, shape, scale, request):
     """From sums of a few nats, sixteen factors a group, up to those that leave factors no room at all."""
     rbm = random_machine(visible, hidden, shape, seed=6, scale=scale)
@@ -33,8 +40,7 @@ def test_factorized_sums_in_several_threads_agree_with_plain_ones_in_one(visible
     assert exact.log_partition(rbm) == pytest.approx(expected, rel=1e-13)
 
 
-@each_pair
-@pytest.mark.slow_except("Binary-Spin")
+@pytest.mark.parametrize(("visible", "hidden"), [(Binary, Spin), pytest.param(Spin, Binary, marks=pytest.mark.slow)])
 def test_factorized_moments_leave_out_only_what_is_negligible(small_blocks, visible, hidden):
     """Weights so large that most states have no probability to speak of."""
     rbm = random_machine(visible, hidden, (8, 30), seed=8, scale=4.0)
@@ -48,8 +54,7 @@ def test_factorized_moments_leave_out_only_what_is_negligible(small_blocks, visi
         np.testing.assert_allclose(part, expected, rtol=1e-12, atol=1e-14)
 
 
-@pytest.mark.parametrize("weight", [10.0, 340.0, 360.0, 690.0, 710.0])
-@pytest.mark.slow_except("340.0")
+@pytest.mark.parametrize("weight", [340.0, 710.0])
 def test_factors_stop_before_they_overflow(monkeypatch, weight):
     """One unit sends +weight and another -weight, so that a half's factor is far larger than any sum."""
     rbm = hm.RBM(Spin([0.0, 0.0]), Spin([0.0, 0.0, 0.0]), [[weight, 0.1, 0.0], [-weight, 0.2, weight / 2]])
@@ -83,9 +88,6 @@ def six_of_three(bias):
 
 SPLIT = [
     (Binary, Binary, (9, 20)),
-    (Binary, Spin, (9, 20)),
-    (Spin, Spin, (9, 20)),
-    (Spin, Binary, (9, 20)),
     (six_of_three, Spin, (18, 20)),
 ]
 

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pandas as pd
 import pytest
-from kinds import LAYERS, machine_of
+from kinds import machine_of
 
 import harmonium as hm
 from harmonium import tabular
@@ -110,8 +110,7 @@ def test_a_model_file_holds_the_schema_and_old_files_have_none(rbm, schema, tmp_
     np.testing.assert_array_equal(tabular.encode(old, {"c": [1], "b": [None], "a": [0]}), [[0, np.nan, 1]])
 
 
-@pytest.mark.parametrize("kind", LAYERS)
-@pytest.mark.slow_except("[mixed]")
+@pytest.mark.parametrize("kind", ["mixed", pytest.param("drelu", marks=pytest.mark.slow)])
 def test_models_of_every_kind_have_tables_without_a_schema(kind):
     rbm = machine_of(kind, "binary")
     with jax.enable_x64(True):
