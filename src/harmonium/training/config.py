@@ -13,7 +13,6 @@ import optax
 
 from harmonium import _checks, gradients
 from harmonium import exact as enumeration
-from harmonium._checks import MAX_COUNT
 from harmonium._numerics import bfloat16_is_native
 from harmonium.errors import InputError
 from harmonium.gradients import Estimator
@@ -141,9 +140,9 @@ class TrainConfig:
                 raise InputError("total_updates goes with updates or epochs; leave it out with minutes")
         if self.early_decay is not None:
             try:
-                first, last = self.early_decay
-                sound = 0 <= first < last <= MAX_COUNT
-            except (TypeError, ValueError):
+                first, last = (_checks.integer(update, "early_decay", least=0) for update in self.early_decay)
+                sound = first < last
+            except (TypeError, ValueError):  # among them InputError
                 sound = False
             if not sound:
                 raise InputError(
