@@ -7,7 +7,7 @@ from pathlib import Path
 
 import harmonium
 
-MAX_FRACTION = 0.065
+MAX_FRACTION = 0.05
 """`Any` is right for a pytree's leaves, a loop's carry, and what a check takes in order to refuse it."""
 
 

@@ -12,6 +12,7 @@ from jax.typing import DTypeLike
 from jaxtyping import Float, UInt32
 
 from harmonium import _checks
+from harmonium._numerics import float64
 from harmonium._types import Key
 
 ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
@@ -19,8 +20,8 @@ PARITY = 0x1BD11BDA
 
 
 def key_of(seed: int) -> Key:
-    """The key of a seed, an integer from 0 to 2^63 - 1; outside `enable_x64` JAX would drop its upper half."""
-    with jax.enable_x64(True):
+    """The key of a seed, an integer from 0 to 2^63 - 1; outside `float64()` JAX would drop its upper half."""
+    with float64():
         return jax.random.key(_checks.seed(seed))
 
 

@@ -15,6 +15,7 @@ import jax
 import numpy as np
 
 from harmonium import model
+from harmonium._numerics import float64
 from harmonium._types import ArrayLike
 from harmonium.diagnostics.common import Verdict
 from harmonium.model import RBM, in_float64
@@ -68,7 +69,7 @@ def free_energy_gap(rbm: RBM, train: ArrayLike, held_out: ArrayLike) -> FreeEner
 
 def _free_energies(rbm: RBM, rows: np.ndarray) -> np.ndarray:
     rbm = in_float64(rbm)
-    with jax.enable_x64(True):
+    with float64():
         blocks = (rows[i : i + BLOCK_ROWS].astype(np.float64) for i in range(0, len(rows), BLOCK_ROWS))
         return np.concatenate([np.asarray(_free_energy(rbm, block)) for block in blocks])
 

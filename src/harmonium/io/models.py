@@ -20,6 +20,7 @@ import msgspec
 import numpy as np
 
 from harmonium import _checks, model
+from harmonium._numerics import float64
 from harmonium._pytree import is_static, named_leaves
 from harmonium._types import PathLike
 from harmonium.errors import InputError, reason
@@ -165,7 +166,7 @@ def load_state(path: PathLike, template: State) -> State:
                 f"{source}: {name} has shape {list(arrays[name].shape)} and type {arrays[name].dtype}, "
                 f"but {shape} and {dtype} are expected: it belongs to another model or sampler"
             )
-    with jax.enable_x64(True):  # or float64 arrays would be narrowed
+    with float64():  # or float64 arrays would be narrowed
         return jax.tree.unflatten(jax.tree.structure(template), [jnp.asarray(arrays[name]) for name in expected])
 
 
