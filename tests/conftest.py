@@ -1,4 +1,4 @@
-"""Machines and reference figures that many tests share."""
+"""Models and reference figures that many tests use."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ import harmonium as hm  # noqa: E402
 
 REFERENCE = Path(__file__).parent / "reference"
 LECTURE = json.loads((REFERENCE / "two_by_two.json").read_text())
-SMALL = json.loads((REFERENCE / "small_machines.json").read_text())["cases"]
+SMALL = json.loads((REFERENCE / "small_models.json").read_text())["cases"]
 
 # The commands under test leave no compiled code in the user's folder.
 os.environ["HARMONIUM_CACHE"] = "off"
 
 
-def machine(case: dict[str, Any]) -> hm.RBM:
-    """The machine of a reference case, at its own parameters (not divided by the temperature)."""
+def reference_rbm(case: dict[str, Any]) -> hm.RBM:
+    """The model of a reference case, at its own parameters (not divided by the temperature)."""
     return hm.RBM(hm.Binary(case["visible_bias"]), hm.Binary(case["hidden_bias"]), case["weights"])
 
 
-def random_machine(visible: type, hidden: type, shape: tuple[int, int], seed: int = 0, scale: float = 1.0) -> hm.RBM:
-    """A machine with normal parameters in float64."""
+def random_rbm(visible: type, hidden: type, shape: tuple[int, int], seed: int = 0, scale: float = 1.0) -> hm.RBM:
+    """A model with normal parameters in float64."""
     random = np.random.default_rng(seed)
     layers = [kind(scale * random.standard_normal(n)) for kind, n in zip((visible, hidden), shape, strict=True)]
     return hm.RBM(*layers, scale * random.standard_normal(shape))
@@ -80,8 +80,8 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 @pytest.fixture
 def two_by_two() -> hm.RBM:
-    """The lecture's machine."""
-    return machine(LECTURE)
+    """The model of the lecture."""
+    return reference_rbm(LECTURE)
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -28,7 +28,7 @@ PROPER = 0.3
 """The scale of weights at which every pair of the layers above has a finite Z."""
 
 
-def machine_of(visible: str, hidden: str, seed: int = 0, scale: float = PROPER) -> hm.RBM:
+def rbm_of(visible: str, hidden: str, seed: int = 0, scale: float = PROPER) -> hm.RBM:
     """The two layers with normal weights in float64."""
     v, h = LAYERS[visible], LAYERS[hidden]
     return hm.RBM(v, h, scale * np.random.default_rng(seed).standard_normal((v.size, h.size)))

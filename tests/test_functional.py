@@ -8,7 +8,7 @@ import sys
 import jax
 import numpy as np
 import pytest
-from conftest import LECTURE, random_machine
+from conftest import LECTURE, random_rbm
 from statistics_of_tests import FALSE_ALARM, counts_agree, draws_for_counts, largest_z, z_limit
 
 import harmonium as hm
@@ -50,7 +50,7 @@ def test_the_lectures_conditionals(two_by_two):
 
 @pytest.mark.parametrize(("visible", "hidden"), [(Binary, Binary), (Spin, Binary)])
 def test_samples_follow_p_of_v(visible, hidden):
-    rbm = random_machine(visible, hidden, (3, 3), seed=1)
+    rbm = random_rbm(visible, hidden, (3, 3), seed=1)
     n = draws_for_counts(8, 0.005)
     v = hm.sample(rbm, n, seed=2, sweeps=60)
     p = np.exp(exact.log_likelihood(rbm, exact.all_states(rbm.visible)))
@@ -58,7 +58,7 @@ def test_samples_follow_p_of_v(visible, hidden):
 
 
 def test_samples_at_a_temperature_follow_that_temperature():
-    rbm = random_machine(Binary, Binary, (3, 3), seed=1)
+    rbm = random_rbm(Binary, Binary, (3, 3), seed=1)
     hot = hm.at_temperature(rbm, 2.0)
     v = hm.sample(hot, draws_for_counts(8, 0.005), sweeps=60)
     states = exact.all_states(rbm.visible)
@@ -68,7 +68,7 @@ def test_samples_at_a_temperature_follow_that_temperature():
 
 @pytest.mark.parametrize("clamp", [{1: 1}, [np.nan, 1, np.nan]])
 def test_clamped_samples_follow_the_conditional_law(clamp):
-    rbm = random_machine(Binary, Binary, (3, 3), seed=1)
+    rbm = random_rbm(Binary, Binary, (3, 3), seed=1)
     v = hm.sample(rbm, draws_for_counts(4, 0.005), clamp=clamp, sweeps=60)
     assert (v[:, 1] == 1).all()
     states = exact.all_states(rbm.visible)
@@ -77,7 +77,7 @@ def test_clamped_samples_follow_the_conditional_law(clamp):
 
 
 def test_a_clamp_of_its_own_for_each_sample():
-    rbm = random_machine(Spin, Binary, (3, 3))
+    rbm = random_rbm(Spin, Binary, (3, 3))
     clamp = np.full((4, 3), np.nan)
     clamp[:, 0] = [-1, 1, 1, -1]
     np.testing.assert_array_equal(hm.sample(rbm, 4, clamp=clamp, sweeps=3)[:, 0], clamp[:, 0])
@@ -133,7 +133,7 @@ def test_evaluation_is_exact_and_says_so(two_by_two):
         (lambda rbm: hm.reconstruct(rbm, [[0, 1]], draws=0), "draws must be a whole number"),
         (lambda rbm: hm.evaluate(rbm, [0, 1]), r"data must have shape \[n, 2\]"),
         (
-            lambda rbm: hm.evaluate(random_machine(Binary, Binary, (50, 60)), np.ones((1, 50)), method="exact"),
+            lambda rbm: hm.evaluate(random_rbm(Binary, Binary, (50, 60)), np.ones((1, 50)), method="exact"),
             "too large to be exact",
         ),
     ],
@@ -145,7 +145,7 @@ def test_bad_input_is_refused(two_by_two, call, message):
 
 @pytest.mark.slow
 def test_run_goes_on_where_it_stopped_and_follows_the_law():
-    rbm = random_machine(hm.Binary, hm.Binary, (4, 3), seed=3)
+    rbm = random_rbm(hm.Binary, hm.Binary, (4, 3), seed=3)
     sampler = hm.parallel_tempering(4000, rungs=3)
     v, state = hm.sample_chains(rbm, sampler, 30, seed=1)
     assert v.shape == (4000, 4)
@@ -166,7 +166,7 @@ def test_run_goes_on_where_it_stopped_and_follows_the_law():
 
 
 def test_seeds_that_differ_in_their_upper_half_give_other_draws():
-    rbm = random_machine(hm.Binary, hm.Binary, (8, 3), seed=3)
+    rbm = random_rbm(hm.Binary, hm.Binary, (8, 3), seed=3)
     single = jax.tree.map(np.float32, rbm)
     draws = [hm.sample(single, 50, seed=seed, sweeps=2) for seed in (1, 2**32 + 1, 2**62 + 1)]
     assert not np.array_equal(draws[0], draws[1])

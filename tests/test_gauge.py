@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax
 import numpy as np
 import pytest
-from kinds import LAYERS, cells, machine_of
+from kinds import LAYERS, cells, rbm_of
 
 import harmonium as hm
 from harmonium import exact
@@ -34,7 +34,7 @@ CATEGORICAL = ["categorical", "ragged", "mixed", "mixed, listed"]
 @pytest.mark.parametrize("hidden", ["binary", "ragged", "mixed"])
 @pytest.mark.slow_except("ragged-mixed", "mixed-ragged")
 def test_the_zero_sum_gauge_changes_no_difference_of_free_energies(visible, hidden):
-    rbm = machine_of(visible, hidden, seed=3)
+    rbm = rbm_of(visible, hidden, seed=3)
     fixed = hm.gauge.zero_sum(rbm)
     assert fixed.weights.dtype == np.float64
     v = rows(visible)
@@ -53,7 +53,7 @@ def test_the_zero_sum_gauge_changes_no_difference_of_free_energies(visible, hidd
 
 
 def test_a_constant_on_all_columns_of_a_unit_is_no_change_of_the_distribution():
-    rbm = machine_of("ragged", "binary", seed=1)
+    rbm = rbm_of("ragged", "binary", seed=1)
     moved = np.array(rbm.weights)
     moved[2:5] += [0.7, -0.3, 2.0]
     other = hm.RBM(rbm.visible, rbm.hidden.add_field(-np.array([0.7, -0.3, 2.0])), moved)
@@ -63,7 +63,7 @@ def test_a_constant_on_all_columns_of_a_unit_is_no_change_of_the_distribution():
 
 @pytest.mark.parametrize(("visible", "hidden"), [("binary", "binary"), ("binary", "gaussian"), ("mixed, listed", "spin")])
 def test_binary_units_as_spins_and_back(visible, hidden):
-    rbm = machine_of(visible, hidden, seed=4)
+    rbm = rbm_of(visible, hidden, seed=4)
     spins = hm.gauge.to_spin(rbm)
     v = rows(visible)
     y = v.copy()
@@ -78,7 +78,7 @@ def test_binary_units_as_spins_and_back(visible, hidden):
 
 
 def test_a_model_of_real_values_in_other_units():
-    rbm = machine_of("gaussian", "binary", seed=5)
+    rbm = rbm_of("gaussian", "binary", seed=5)
     center, scale = np.array([3.0, -20.0]), np.array([0.1, 40.0])
     moved = hm.gauge.rescaled(rbm, center, scale)
     v = rows("gaussian")
@@ -92,7 +92,7 @@ def test_a_model_of_real_values_in_other_units():
 
 @pytest.mark.parametrize("kind", ["relu", "drelu"])
 def test_units_that_change_at_zero_can_only_be_scaled(kind):
-    rbm = machine_of(kind, "binary", seed=6)
+    rbm = rbm_of(kind, "binary", seed=6)
     v = np.abs(rows(kind))
     scaled = hm.gauge.rescaled(rbm, np.zeros(2), np.array([0.5, 3.0]))
     np.testing.assert_allclose(differences(scaled, v / [0.5, 3.0]), differences(rbm, v), atol=1e-10)
@@ -101,7 +101,7 @@ def test_units_that_change_at_zero_can_only_be_scaled(kind):
 
 
 def test_what_cannot_be_rescaled_is_refused():
-    mixed = machine_of("mixed", "binary")
+    mixed = rbm_of("mixed", "binary")
     moved = hm.gauge.rescaled(mixed, [0, 0, 0, 0, 2.0], [1, 1, 1, 1, 3.0])
     v = rows("mixed")
     y = v.copy()

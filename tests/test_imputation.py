@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from kinds import LAYERS, machine_of
+from kinds import LAYERS, rbm_of
 from statistics_of_tests import largest_z, z_limit
 
 import harmonium as hm
@@ -84,7 +84,7 @@ def expectation(log_p, values):
 
 @pytest.mark.parametrize("visible", ["binary", "mixed", pytest.param("drelu", marks=pytest.mark.slow)])
 def test_observed_cells_are_as_likely_as_all_rows_that_have_them(visible):
-    rbm = machine_of(visible, "binary")
+    rbm = rbm_of(visible, "binary")
     v = with_holes(rbm.visible)
     found = exactly(rbm, v)
     for row, log_weight, mean, square in zip(v, *found, strict=True):
@@ -96,7 +96,7 @@ def test_observed_cells_are_as_likely_as_all_rows_that_have_them(visible):
 
 def test_the_gradient_with_missing_cells_is_the_mean_statistics_of_exact_completions():
     """The slope of ln p(v_o) Z is what averaging complete rows over p(v_m | v_o) gives, which training does by chains."""
-    rbm = machine_of("mixed", "binary")
+    rbm = rbm_of("mixed", "binary")
     v = with_holes(rbm.visible)
     h = rbm.hidden.states(np.arange(rbm.hidden.state_count))
 
@@ -117,7 +117,7 @@ def test_the_gradient_with_missing_cells_is_the_mean_statistics_of_exact_complet
 
 def test_clamped_chains_leave_the_law_of_the_missing_cells():
     """Stationarity: from exact draws sweeps lead to exact draws. z tests at a false-alarm rate of 1e-6 over all means."""
-    rbm = machine_of("mixed", "binary", scale=1.0)
+    rbm = rbm_of("mixed", "binary", scale=1.0)
     v = with_holes(rbm.visible)[2:3]
     exact = exactly(rbm, v)
     start = hm.impute(rbm, v, 20_000, method="exact", seed=1).draws[:, 0]
@@ -132,7 +132,7 @@ def test_clamped_chains_leave_the_law_of_the_missing_cells():
 
 
 def test_sweeps_without_the_clamp_are_caught():
-    rbm = machine_of("mixed", "binary", scale=1.0)
+    rbm = rbm_of("mixed", "binary", scale=1.0)
     v = np.array([[np.nan, np.nan, np.nan, np.nan, 4.0]])  # a real cell so far out that it matters whether it is held
     exact = exactly(rbm, v)
     start = hm.impute(rbm, v, 20_000, method="exact", seed=1).draws[:, 0]
@@ -144,7 +144,7 @@ def test_sweeps_without_the_clamp_are_caught():
 @pytest.mark.slow
 def test_annealed_weights_are_unbiased():
     """The mean weight over that of the enumeration is 1; z tests at a false-alarm rate of 1e-6. Few temperatures on purpose."""
-    rbm = machine_of("mixed", "binary", scale=1.0)
+    rbm = rbm_of("mixed", "binary", scale=1.0)
     v = with_holes(rbm.visible)[1:]
     exact = exactly(rbm, v).log_weight
     start, gained = annealed._anneal_rows(key_of(3), rbm, v, runs=20_000, steps=np.asarray(4))
@@ -160,7 +160,7 @@ def test_completion_by_chains_agrees_with_enumeration():
 
     The draws are the ends of chains that forget within 100 sweeps; z tests at a false-alarm rate of 1e-6.
     """
-    rbm = machine_of("mixed", "binary", scale=1.0)
+    rbm = rbm_of("mixed", "binary", scale=1.0)
     v = with_holes(rbm.visible, rows=5)
     exact = hm.impute(rbm, v, method="exact")
     chains = hm.impute(rbm, v, 4000, method="gibbs", sweeps=100)
@@ -178,7 +178,7 @@ def test_completion_by_chains_agrees_with_enumeration():
 @pytest.mark.parametrize("visible", ["mixed", "relu"])
 @pytest.mark.slow_except("mixed")
 def test_surprise_is_what_the_sum_over_the_units_own_values_says(visible):
-    rbm = machine_of(visible, "binary")
+    rbm = rbm_of(visible, "binary")
     v = with_holes(rbm.visible, rows=1)
     nats, expected = hm.surprisal(rbm, v)
     for unit, (first, end) in enumerate(pairwise(rbm.visible.boundaries)):
@@ -192,7 +192,7 @@ def test_surprise_is_what_the_sum_over_the_units_own_values_says(visible):
 
 def test_surprise_beside_missing_cells_averages_over_them():
     """Against ln p(v_o) - ln p(v_o without the cell) of the enumeration, which 20,000 draws meet within 0.02 nats."""
-    rbm = machine_of("mixed", "binary", scale=1.0)
+    rbm = rbm_of("mixed", "binary", scale=1.0)
     v = with_holes(rbm.visible, rows=2)[1:]
     nats = hm.surprisal(rbm, v, draws=20_000).nats[0]
     whole = exactly(rbm, v).log_weight[0]
@@ -206,7 +206,7 @@ def test_surprise_beside_missing_cells_averages_over_them():
 
 
 def test_scores_are_log_probabilities():
-    rbm = machine_of("binary", "binary")
+    rbm = rbm_of("binary", "binary")
     v = with_holes(rbm.visible, rows=5)
     found = hm.log_prob(rbm, v)
     log_z = hm.exact.log_partition(rbm)
@@ -217,7 +217,7 @@ def test_scores_are_log_probabilities():
 
 
 def test_most_probable_values_are_those_of_single_cells():
-    rbm = machine_of("mixed, listed", "binary", scale=2.0)
+    rbm = rbm_of("mixed, listed", "binary", scale=2.0)
     v = with_holes(rbm.visible, rows=5)
     found = hm.impute(rbm, v)
     for row, values in zip(v, found.values, strict=True):
@@ -242,17 +242,17 @@ def test_most_probable_values_are_those_of_single_cells():
     ],
 )
 def test_bad_input(arguments, said):
-    rbm = machine_of("binary", "binary")
+    rbm = rbm_of("binary", "binary")
     with pytest.raises(InputError, match=said):
         hm.impute(rbm, **{"v": [[np.nan, 0.0, 1.0]], **arguments})
 
 
 def test_a_unit_is_missing_as_a_whole():
-    rbm = machine_of("categorical", "binary")
+    rbm = rbm_of("categorical", "binary")
     with pytest.raises(InputError, match="nan in row 1, column 2, but a unit of several columns is missing as a whole"):
         hm.impute(rbm, [[0.0, np.nan, 1.0, 1.0, 0.0, 0.0]])
 
 
 def test_enumeration_is_refused_where_it_cannot_be():
     with pytest.raises(InputError, match="cannot be enumerated"):
-        hm.impute(machine_of("binary", "gaussian"), [[np.nan, 0.0, 1.0]], method="exact")
+        hm.impute(rbm_of("binary", "gaussian"), [[np.nan, 0.0, 1.0]], method="exact")

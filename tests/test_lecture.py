@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from conftest import LECTURE, SMALL, machine, random_machine
+from conftest import LECTURE, SMALL, random_rbm, reference_rbm
 from scipy import stats
 from statistics_of_tests import FALSE_ALARM
 
@@ -18,7 +18,7 @@ from harmonium.units import Binary, Spin
 @pytest.mark.parametrize("case", SMALL, ids=lambda case: f"{case['n_visible']}x{case['n_hidden']}")
 @pytest.mark.slow_except("3x2")
 def test_table_and_marginals_add_up(case):
-    rbm = machine(case)
+    rbm = reference_rbm(case)
     table = lecture.table(rbm, case["temperature"])
     assert table.complete == (2 ** (case["n_visible"] + case["n_hidden"]) <= lecture.MAX_ROWS)
     assert table.joint.log_partition == pytest.approx(case["log_partition"], abs=1e-9)
@@ -29,7 +29,7 @@ def test_table_and_marginals_add_up(case):
 
 
 def test_a_table_too_long_shows_the_most_probable_rows_with_their_own_marginals():
-    rbm = random_machine(Binary, Binary, (8, 5), seed=1)
+    rbm = random_rbm(Binary, Binary, (8, 5), seed=1)
     table = lecture.table(rbm)
     whole = exact.joint_table(rbm)
     assert not table.complete
@@ -43,7 +43,7 @@ def test_a_table_too_long_shows_the_most_probable_rows_with_their_own_marginals(
 @pytest.mark.parametrize("temperature", [1.0, 0.5, 2.0])
 @pytest.mark.parametrize("kinds", [(Binary, Binary), (Spin, Binary), (Spin, Spin)])
 def test_both_roads_lead_to_the_same_probabilities(kinds, temperature):
-    rbm = random_machine(*kinds, (3, 2), seed=1)
+    rbm = random_rbm(*kinds, (3, 2), seed=1)
     for forward in (True, False):
         layer = rbm.visible if forward else rbm.hidden
         for given in exact.all_states(layer):
@@ -82,7 +82,7 @@ def test_the_lectures_steps(two_by_two, expected):
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
 def test_a_step_goes_up_the_slope_at_its_temperature(temperature):
     """The slope of ln p(v) at temperature T by the model's own parameters, by central differences."""
-    rbm = random_machine(Binary, Binary, (3, 2), seed=2)
+    rbm = random_rbm(Binary, Binary, (3, 2), seed=2)
     v = np.array([[1.0, 0.0, 1.0], [1.0, 1.0, 1.0]])
     (step,) = lecture.steps(rbm, v, gradients.exact(), 0.25, temperature=temperature)
     for i, j in np.ndindex(3, 2):
@@ -139,7 +139,7 @@ def test_standard_errors_allow_for_autocorrelation():
 
 
 def test_a_chain_on_a_large_model_counts_what_it_saw():
-    rbm = random_machine(Binary, Binary, (20, 8), seed=0, scale=0.5)
+    rbm = random_rbm(Binary, Binary, (20, 8), seed=0, scale=0.5)
     visits = lecture.chain(rbm, np.zeros(20), 500, seed=1)
     assert not visits.complete
     assert len(visits.frequency) == lecture.CUT_ROWS

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from conftest import LECTURE, random_machine
+from conftest import LECTURE, random_rbm
 
 import harmonium as hm
 from harmonium import exact, model
@@ -37,7 +37,7 @@ def test_energies_of_the_lecture(two_by_two):
 
 @each_pair
 def test_energy_is_the_written_sum(visible, hidden):
-    rbm = random_machine(visible, hidden, (3, 2))
+    rbm = random_rbm(visible, hidden, (3, 2))
     for v, h in itertools.product(*states(rbm)):
         expected = -sum(rbm.weights[i, j] * v[i] * h[j] for i in range(3) for j in range(2))
         expected -= np.dot(rbm.visible.bias, v) + np.dot(rbm.hidden.bias, h)
@@ -46,7 +46,7 @@ def test_energy_is_the_written_sum(visible, hidden):
 
 @each_pair
 def test_free_energy_sums_the_hidden_states(visible, hidden):
-    rbm = random_machine(visible, hidden, (3, 4))
+    rbm = random_rbm(visible, hidden, (3, 4))
     v, h = states(rbm)
     energies = np.asarray(model.energy(rbm, v[:, None], h[None]))
     np.testing.assert_allclose(model.free_energy(rbm, v), -np.logaddexp.reduce(-energies, axis=1), atol=1e-12)
@@ -54,7 +54,7 @@ def test_free_energy_sums_the_hidden_states(visible, hidden):
 
 @each_pair
 def test_conditionals_are_ratios_of_the_joint(visible, hidden):
-    rbm = random_machine(visible, hidden, (3, 4))
+    rbm = random_rbm(visible, hidden, (3, 4))
     v, h = states(rbm)
     joint = hm.exact.joint_table(rbm).probability.reshape(len(v), len(h))
     h_given_v = np.exp(rbm.hidden.log_probability(h[None], model.hidden_inputs(rbm, v)[:, None]))
@@ -67,7 +67,7 @@ def test_conditionals_are_ratios_of_the_joint(visible, hidden):
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
 @pytest.mark.slow_except("0.5-Binary-Spin", "3.0-Spin-Binary")
 def test_temperature_divides_the_energy_everywhere(visible, hidden, temperature):
-    rbm = random_machine(visible, hidden, (3, 4))
+    rbm = random_rbm(visible, hidden, (3, 4))
     cold = hm.at_temperature(rbm, temperature)
     v, h = states(rbm)
     energies = np.asarray(model.energy(rbm, v[:, None], h[None])) / temperature
@@ -85,7 +85,7 @@ def test_temperature_divides_the_energy_everywhere(visible, hidden, temperature)
 
 @each_pair
 def test_statistics_are_the_gradient_of_minus_the_free_energy(visible, hidden):
-    rbm = random_machine(visible, hidden, (3, 4))
+    rbm = random_rbm(visible, hidden, (3, 4))
     v = states(rbm)[0][1:6]
     gradient = jax.jit(jax.grad(lambda r, v: -model.free_energy(r, v).mean()))(rbm, v)
     found = model.statistics(rbm, v, model.hidden_inputs(rbm, v))
@@ -94,7 +94,7 @@ def test_statistics_are_the_gradient_of_minus_the_free_energy(visible, hidden):
 
 @each_pair
 def test_exchanging_the_layers_changes_nothing(visible, hidden):
-    rbm = random_machine(visible, hidden, (3, 4))
+    rbm = random_rbm(visible, hidden, (3, 4))
     v, h = states(rbm)
     swapped = model.transpose(rbm)
     np.testing.assert_allclose(model.energy(swapped, h[:8], v[:8]), model.energy(rbm, v[:8], h[:8]), atol=1e-12)
@@ -102,7 +102,7 @@ def test_exchanging_the_layers_changes_nothing(visible, hidden):
 
 @each_pair
 def test_permuting_units_permutes_and_nothing_more(visible, hidden):
-    rbm = random_machine(visible, hidden, (4, 5))
+    rbm = random_rbm(visible, hidden, (4, 5))
     random = np.random.default_rng(0)
     p, q = random.permutation(4), random.permutation(5)
     permuted = hm.RBM(visible(rbm.visible.bias[p]), hidden(rbm.hidden.bias[q]), rbm.weights[p][:, q])
@@ -111,7 +111,7 @@ def test_permuting_units_permutes_and_nothing_more(visible, hidden):
 
 
 def test_flipping_a_spin_flips_its_parameters_and_nothing_more():
-    rbm = random_machine(Spin, Spin, (4, 3))
+    rbm = random_rbm(Spin, Spin, (4, 3))
     sign = np.array([1, -1, -1, 1])
     flipped = hm.RBM(Spin(sign * rbm.visible.bias), rbm.hidden, sign[:, None] * rbm.weights)
     v, _ = states(rbm)
@@ -120,7 +120,7 @@ def test_flipping_a_spin_flips_its_parameters_and_nothing_more():
 
 def test_flipping_a_binary_unit_moves_its_weights_into_the_biases():
     """v -> 1 - v: a -> -a, w -> -w, b -> b + w; free energies change by one constant."""
-    rbm = random_machine(Binary, Binary, (4, 3))
+    rbm = random_rbm(Binary, Binary, (4, 3))
     bias, weights = np.array(rbm.visible.bias), np.array(rbm.weights)
     hidden = Binary(rbm.hidden.bias + weights[1])
     bias[1], weights[1] = -bias[1], -weights[1]
@@ -144,7 +144,7 @@ def test_lists_become_float64_on_the_host(two_by_two):
 
 
 def test_replicas_run_under_vmap():
-    machines = [random_machine(Binary, Binary, (3, 2), seed) for seed in range(4)]
+    machines = [random_rbm(Binary, Binary, (3, 2), seed) for seed in range(4)]
     stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *machines)
     v = np.array([[0.0, 1.0, 1.0], [1.0, 1.0, 0.0]])
     together = jax.vmap(model.free_energy, in_axes=(0, None))(stacked, v)
@@ -195,7 +195,7 @@ def test_products_in_bfloat16_round_the_factors_and_sum_in_float32():
 
 
 def test_a_model_of_rounded_weights_keeps_all_else_in_float32():
-    rbm = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), random_machine(Binary, Binary, (5, 4)))
+    rbm = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), random_rbm(Binary, Binary, (5, 4)))
     narrow = RBM(rbm.visible, rbm.hidden, rbm.weights.astype(jnp.bfloat16))
     v = exact.all_states(rbm.visible).astype(np.float32)
     inputs = model.hidden_inputs(narrow, v)

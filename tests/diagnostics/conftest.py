@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from conftest import random_machine
+from conftest import random_rbm
 
 import harmonium as hm
 from harmonium import diagnostics, exact
@@ -24,7 +24,7 @@ def two_modes(kind: type = Binary) -> hm.RBM:
 @pytest.fixture(scope="session")
 def quick():
     """A machine that mixes within a few sweeps, exact draws of it, and its diagnoses."""
-    rbm = random_machine(Binary, Binary, (6, 4), seed=3, scale=0.7)
+    rbm = random_rbm(Binary, Binary, (6, 4), seed=3, scale=0.7)
     data = exact.sample(rbm, 400, seed=5)
     return rbm, data, diagnostics.relaxation(rbm, data, chains=100, sweeps=300, seed=1)
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-from conftest import LECTURE, SMALL, machine, random_machine
-from kinds import LISTED, cells, machine_of
+from conftest import LECTURE, SMALL, random_rbm, reference_rbm
+from kinds import LISTED, cells, rbm_of
 from statistics_of_tests import FALSE_ALARM, counts_agree, draws_for_counts
 
 import harmonium as hm
@@ -29,7 +29,7 @@ each_pair = pytest.mark.parametrize(("visible", "hidden"), list(itertools.produc
 @each_case
 @pytest.mark.slow_except("3x2", "5x7")
 def test_reference_models(case):
-    rbm = hm.at_temperature(machine(case), case["temperature"])
+    rbm = hm.at_temperature(reference_rbm(case), case["temperature"])
     found = exact.moments(rbm)
     assert exact.log_partition(rbm) == pytest.approx(case["log_partition"], abs=1e-9)
     np.testing.assert_allclose(found.v, case["mean_v"], atol=1e-9)
@@ -44,7 +44,7 @@ def test_reference_models(case):
     [(Binary, Spin, (3, 5)), (Spin, Binary, (5, 3)), (Binary, Binary, (6, 1)), (Spin, Spin, (1, 1))],
 )
 def test_every_function_agrees_with_brute_force(visible, hidden, shape):
-    rbm = random_machine(visible, hidden, shape, seed=3, scale=2.0)
+    rbm = random_rbm(visible, hidden, shape, seed=3, scale=2.0)
     v, h, joint, log_z = brute_force(rbm)
     found = exact.moments(rbm)
     assert exact.log_partition(rbm) == pytest.approx(log_z, rel=1e-10)
@@ -77,7 +77,7 @@ SUMMABLE = [  # every kind on each side
 @pytest.mark.slow_except("mixed-binary", "ragged-gaussian", "relu-ragged")
 def test_every_kind_agrees_with_quadrature(visible, hidden):
     """Sums over every state, integrals by Gauss-Legendre nodes on both sides of zero."""
-    rbm = machine_of(visible, hidden, seed=2, scale=0.8)
+    rbm = rbm_of(visible, hidden, seed=2, scale=0.8)
     (v, v_volumes), (h, h_volumes) = cells(rbm.visible), cells(rbm.hidden)
     with jax.enable_x64(True):
         energy = (np.asarray(rbm.visible.energy(v)) - v_volumes)[:, None] + np.asarray(rbm.hidden.energy(h)) - h_volumes
@@ -101,7 +101,7 @@ def test_every_kind_agrees_with_quadrature(visible, hidden):
 @pytest.mark.slow_except("shape1")
 def test_sums_over_many_blocks_agree_with_one(monkeypatch, shape):
     """The last block is cut short, and states beyond the last one must count for nothing."""
-    rbm = random_machine(Spin, Binary, shape, seed=5)
+    rbm = random_rbm(Spin, Binary, shape, seed=5)
     whole = exact.log_partition(rbm), exact.moments(rbm), exact.log_reconstruction(rbm, exact.all_states(rbm.visible)[:3])
     monkeypatch.setattr(plain, "BLOCK_ELEMENTS", 3)
     jax.clear_caches()
@@ -112,19 +112,19 @@ def test_sums_over_many_blocks_agree_with_one(monkeypatch, shape):
 
 @pytest.mark.parametrize("shape", [(3, 8), (20, 2), (1, 1)])
 def test_states_by_powers_are_the_units_own(shape):
-    rbm = random_machine(Spin, Binary, shape)
+    rbm = random_rbm(Spin, Binary, shape)
     numbers = np.arange(min(rbm.visible.state_count, 256))
     np.testing.assert_array_equal(plain.states(rbm, numbers), rbm.visible.states(numbers))
 
 
 def test_estimated_seconds_grow_with_the_states_and_are_infinite_where_nothing_can_be_listed():
-    small, large, huge = (random_machine(Binary, Binary, (n, 50)) for n in (13, 20, 40))
+    small, large, huge = (random_rbm(Binary, Binary, (n, 50)) for n in (13, 20, 40))
     assert exact.estimate_seconds(small) < exact.estimate_seconds(large) < 1
     assert exact.estimate_seconds(huge) == math.inf
 
 
 def test_huge_weights_do_not_overflow():
-    rbm = random_machine(Binary, Binary, (4, 3), scale=500.0)
+    rbm = random_rbm(Binary, Binary, (4, 3), scale=500.0)
     _, _, joint, log_z = brute_force(rbm)
     assert exact.log_partition(rbm) == pytest.approx(log_z, rel=1e-12)
     assert np.isfinite(exact.moments(rbm).vh).all()
@@ -136,7 +136,7 @@ def test_huge_weights_do_not_overflow():
 def test_samples_follow_the_joint_distribution(monkeypatch, visible, hidden, shape, fewest):
     monkeypatch.setattr(factorized, "MIN_HOST_STATES", fewest)
     monkeypatch.setattr(factorized, "HOST_BLOCK", (2, 64))
-    rbm = random_machine(visible, hidden, shape, seed=2)
+    rbm = random_rbm(visible, hidden, shape, seed=2)
     n = draws_for_counts(32, 0.01)
     v, h = exact.sample_joint(rbm, n, seed=4)
     numbers = rbm.visible.indices(v) * rbm.hidden.state_count + rbm.hidden.indices(h)
@@ -182,8 +182,8 @@ print(next(line for line in open("/proc/self/status") if line.startswith("VmHWM"
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda rbm: exact.log_partition(random_machine(Binary, Binary, (40, 50))), "too large to be exact"),
-        (lambda rbm: exact.joint_table(random_machine(Binary, Binary, (20, 20))), "most_probable"),
+        (lambda rbm: exact.log_partition(random_rbm(Binary, Binary, (40, 50))), "too large to be exact"),
+        (lambda rbm: exact.joint_table(random_rbm(Binary, Binary, (20, 20))), "most_probable"),
         (lambda rbm: exact.joint_table(rbm, 0.0), "temperature must be a positive"),
         (lambda rbm: exact.joint_table(rbm, -1.0), "temperature must be a positive"),
         (lambda rbm: exact.joint_table(rbm, math.nan), "temperature must be a positive"),

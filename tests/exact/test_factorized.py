@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from conftest import random_machine
+from conftest import random_rbm
 
 import harmonium as hm
 from exact.brute_force import brute_force
@@ -32,7 +32,7 @@ each_pair = pytest.mark.parametrize(("visible", "hidden"), list(itertools.produc
 )
 def test_factorized_sums_in_several_threads_agree_with_plain_ones_in_one(visible, hidden, shape, scale, request):
     """From sums of a few nats, sixteen factors a group, up to those that leave factors no room at all."""
-    rbm = random_machine(visible, hidden, shape, seed=6, scale=scale)
+    rbm = random_rbm(visible, hidden, shape, seed=6, scale=scale)
     expected = exact.log_partition(rbm)
     request.getfixturevalue("small_blocks")
     blocks = host.split_into_blocks(plain.smaller_first(rbm))
@@ -43,7 +43,7 @@ def test_factorized_sums_in_several_threads_agree_with_plain_ones_in_one(visible
 @pytest.mark.parametrize(("visible", "hidden"), [(Binary, Spin), pytest.param(Spin, Binary, marks=pytest.mark.slow)])
 def test_factorized_moments_leave_out_only_what_is_negligible(small_blocks, visible, hidden):
     """Weights so large that most states have no probability to speak of."""
-    rbm = random_machine(visible, hidden, (8, 30), seed=8, scale=4.0)
+    rbm = random_rbm(visible, hidden, (8, 30), seed=8, scale=4.0)
     used = []
     moments_of = distribution._moments_of
     small_blocks.setattr(distribution, "_moments_of", lambda *of: used.append(of[3]) or moments_of(*of))
@@ -74,7 +74,7 @@ def _float64():
 @pytest.mark.usefixtures("_float64")
 @each_pair
 def test_log_partition_and_statistics_agree_with_autodiff(visible, hidden):
-    rbm = random_machine(visible, hidden, (3, 4))
+    rbm = random_rbm(visible, hidden, (3, 4))
     states = exact.all_states(rbm.visible)
     log_z, found = exact.log_partition_and_statistics(rbm)
     expected = jax.grad(lambda r: jax.nn.logsumexp(-model.free_energy(r, states)))(rbm)
@@ -98,7 +98,7 @@ SPLIT = [
 )
 def test_factorized_statistics_agree_with_autodiff(visible, hidden, shape):
     """Enough states to be factorized, and not a multiple of the other layer's groups."""
-    rbm = random_machine(visible, hidden, shape)
+    rbm = random_rbm(visible, hidden, shape)
     states = exact.all_states(rbm.visible)
     expected = jax.grad(lambda r: jax.nn.logsumexp(-model.free_energy(r, states)))(rbm)
     log_z, found = exact.log_partition_and_statistics(rbm)
@@ -108,7 +108,7 @@ def test_factorized_statistics_agree_with_autodiff(visible, hidden, shape):
 
 @pytest.mark.usefixtures("_float64")
 def test_statistics_are_plain_where_factors_would_overflow(monkeypatch):
-    rbm = random_machine(Binary, Binary, (20, 9))
+    rbm = random_rbm(Binary, Binary, (20, 9))
     beyond = jax.tree.map(lambda leaf: 500 * leaf, rbm)
     assert float(exact.log_partition_and_statistics(beyond)[0]) == pytest.approx(exact.log_partition(beyond), rel=1e-12)
     # Where the plain engine gives nothing, the factorized one is left.

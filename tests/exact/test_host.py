@@ -9,7 +9,7 @@ import threading
 import jax
 import numpy as np
 import pytest
-from conftest import random_machine
+from conftest import random_rbm
 
 from harmonium import exact
 from harmonium.exact import enumerate as plain
@@ -22,7 +22,7 @@ each_sum = pytest.mark.parametrize("fewest", [1, 1 << 40], ids=["factorized", "p
 @each_sum
 def test_progress_rises_to_one_in_the_calling_thread(small_blocks, fewest):
     small_blocks.setattr(factorized, "MIN_HOST_STATES", fewest)
-    rbm = random_machine(Binary, Binary, (9, 12))
+    rbm = random_rbm(Binary, Binary, (9, 12))
     reported = []
     value = exact.log_partition(rbm, lambda fraction: reported.append((fraction, threading.get_ident())))
     fractions = [fraction for fraction, _ in reported]
@@ -45,7 +45,7 @@ def test_a_sum_in_one_call_reports_progress_once(two_by_two):
 @pytest.mark.parametrize("after", [1, 3])
 def test_what_progress_raises_stops_the_sum_and_leaves_nothing_running(small_blocks, fewest, after):
     small_blocks.setattr(factorized, "MIN_HOST_STATES", fewest)
-    rbm = random_machine(Binary, Binary, (9, 12))
+    rbm = random_rbm(Binary, Binary, (9, 12))
     threads = threading.active_count()
     reported = []
 

@@ -7,8 +7,8 @@ import math
 
 import numpy as np
 import pytest
-from conftest import LECTURE, random_machine
-from kinds import machine_of
+from conftest import LECTURE, random_rbm
+from kinds import rbm_of
 
 import harmonium as hm
 from harmonium import exact
@@ -27,7 +27,7 @@ def test_the_lecture_table(two_by_two):
 
 @pytest.mark.parametrize(("visible", "hidden"), [("ragged", "binary"), ("mixed, listed", "ragged"), ("spin", "mixed, listed")])
 def test_the_most_probable_configurations_of_units_of_several_states(visible, hidden):
-    rbm = machine_of(visible, hidden, seed=3, scale=1.5)
+    rbm = rbm_of(visible, hidden, seed=3, scale=1.5)
     table = exact.joint_table(rbm)
     best = np.argsort(-table.probability, kind="stable")[:7]
     found = exact.most_probable(rbm, 7)
@@ -40,14 +40,14 @@ def test_the_most_probable_configurations_of_units_of_several_states(visible, hi
 def test_no_table_of_a_continuum():
     for call in (exact.joint_table, lambda rbm: exact.most_probable(rbm, 3)):
         with pytest.raises(hm.InputError, match="continuum"):
-            call(machine_of("binary", "gaussian"))
+            call(rbm_of("binary", "gaussian"))
     with pytest.raises(hm.InputError, match="infinitely many states"):
-        exact.log_partition(machine_of("gaussian", "relu"))
+        exact.log_partition(rbm_of("gaussian", "relu"))
 
 
 @pytest.mark.parametrize(("shape", "rows"), [((3, 6), 7), ((6, 3), 1), ((6, 3), 100)])
 def test_most_probable_rows_are_the_head_of_the_sorted_table(shape, rows):
-    rbm = random_machine(Binary, Spin, shape, seed=11)
+    rbm = random_rbm(Binary, Spin, shape, seed=11)
     for temperature in (1.0, 2.5):
         best = exact.most_probable(rbm, rows, temperature)
         table = exact.joint_table(rbm, temperature)

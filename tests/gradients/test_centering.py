@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from conftest import random_machine
+from conftest import random_rbm
 
 import harmonium as hm
 from harmonium import exact, gradients
@@ -46,7 +46,7 @@ def flipped(rbm, visible, hidden):
 
 def test_a_centered_step_does_not_depend_on_which_state_is_called_one():
     """Flip some units, take a step, flip them back: the same model. The plain gradient gives another one."""
-    rbm = random_machine(Binary, Binary, (4, 3), seed=3)
+    rbm = random_rbm(Binary, Binary, (4, 3), seed=3)
     v = data_for(rbm, 8)
     f, g = np.array([1, 0, 1, 0]), np.array([0, 1, 1])
     every = exact.all_states(rbm.visible)
@@ -77,7 +77,7 @@ def test_a_centered_step_does_not_depend_on_which_state_is_called_one():
 
 @each_pair
 def test_a_centered_step_goes_uphill(visible, hidden):
-    rbm = random_machine(visible, hidden, (4, 3), seed=2)
+    rbm = random_rbm(visible, hidden, (4, 3), seed=2)
     v = data_for(rbm)
     slope = exact_gradient(rbm, v)
     centered = gradients.centered(gradients.exact())
@@ -89,7 +89,7 @@ def test_a_centered_step_goes_uphill(visible, hidden):
 @pytest.mark.parametrize("rows", [2, 40])
 def test_products_with_offsets_are_the_same_through_the_rows_of_the_terms(rows):
     """Two rows and their reconstructions are fewer numbers than the weights, forty are more."""
-    rbm = jax.tree.map(jnp.asarray, random_machine(Binary, Binary, (12, 15), scale=0.3))
+    rbm = jax.tree.map(jnp.asarray, random_rbm(Binary, Binary, (12, 15), scale=0.3))
     v = np.random.default_rng(0).integers(0, 2, size=(rows, 12)).astype(float)
     slope, _, terms = gradients.cd(1).gradient(jax.random.key(0), rbm, (), v)
     m, n = np.random.default_rng(1).random(12), np.random.default_rng(2).random(15)

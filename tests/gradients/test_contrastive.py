@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from conftest import LECTURE, random_machine
+from conftest import LECTURE, random_rbm
 from statistics_of_tests import largest_z, z_limit
 
 import harmonium as hm
@@ -37,7 +37,7 @@ def exact_gradient(rbm, v):
 @pytest.mark.parametrize("shape", [(3, 4), (4, 3)])
 def test_exact_gradient_is_the_slope_of_the_exact_log_likelihood(visible, hidden, shape):
     """Central differences of the enumerated log likelihood: their error is about step^2, far below 1e-7."""
-    rbm = random_machine(visible, hidden, shape, seed=1)
+    rbm = random_rbm(visible, hidden, shape, seed=1)
     v = data_for(rbm)
     slope = exact_gradient(rbm, v)
     leaves, structure = jax.tree.flatten(rbm)
@@ -70,7 +70,7 @@ def mean_slopes(estimator, rbm, v, draws, seed=0):
 @pytest.mark.slow
 def test_the_bias_of_cd_is_seen_and_shrinks_with_k():
     """With 4,000 gradients a bias of CD-1 is seen beyond doubt; its size falls with k, and CD-100's cannot be seen."""
-    rbm = random_machine(Binary, Binary, (3, 3), seed=4, scale=1.5)
+    rbm = random_rbm(Binary, Binary, (3, 3), seed=4, scale=1.5)
     v = data_for(rbm, 20)
     truth = np.asarray(exact_gradient(rbm, v).weights).ravel()
     z, bias = {}, {}
@@ -85,7 +85,7 @@ def test_the_bias_of_cd_is_seen_and_shrinks_with_k():
 
 def test_cd_bias_agrees_with_the_exact_expectation_of_cd_1():
     """CD-1's expectation by enumeration: v' follows sum_h p(v'|h) p(h|v), the reconstruction probability."""
-    rbm = random_machine(Binary, Binary, (3, 3), seed=4, scale=1.5)
+    rbm = random_rbm(Binary, Binary, (3, 3), seed=4, scale=1.5)
     v = data_for(rbm, 4)
     every = exact.all_states(rbm.visible)
     negative = 0.0
@@ -101,7 +101,7 @@ def test_cd_bias_agrees_with_the_exact_expectation_of_cd_1():
 
 
 def test_persistent_chains_estimate_the_gradient_without_bias_when_the_model_stands_still():
-    rbm = random_machine(Binary, Binary, (3, 3), seed=4)
+    rbm = random_rbm(Binary, Binary, (3, 3), seed=4)
     v = data_for(rbm, 20)
     truth = np.asarray(exact_gradient(rbm, v).weights).ravel()
     # Independent runs, 60 sweeps from the start each, so that the draws compared are independent.
@@ -116,7 +116,7 @@ def test_persistent_chains_estimate_the_gradient_without_bias_when_the_model_sta
 
 
 def test_persistent_chains_persist():
-    rbm = random_machine(Binary, Binary, (3, 3))
+    rbm = random_rbm(Binary, Binary, (3, 3))
     estimator = gradients.pcd(1, chains=5)
     first = estimator.init(jax.random.key(0), rbm)
     _, second, _ = estimator.gradient(jax.random.key(1), rbm, first, data_for(rbm))
@@ -126,7 +126,7 @@ def test_persistent_chains_persist():
 
 
 def test_cd_shows_the_states_it_sampled():
-    rbm = jax.tree.map(jnp.asarray, random_machine(Binary, Binary, (3, 4)))
+    rbm = jax.tree.map(jnp.asarray, random_rbm(Binary, Binary, (3, 4)))
     v = data_for(rbm)
     _, _, terms = gradients.cd(1, sampled=True).gradient(jax.random.key(3), rbm, (), v)
     start, h, end, h_end = (np.asarray(part) for part in terms.trace)

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from conftest import random_machine
+from conftest import random_rbm
 
 import harmonium as hm
 from harmonium import exact, gradients
@@ -44,7 +44,7 @@ def data_for(rbm, n=6):
 
 @each_estimator
 def test_a_gradient_is_shaped_like_its_model_and_is_the_difference_of_its_terms(estimator):
-    rbm = random_machine(Spin, Binary, (3, 4))
+    rbm = random_rbm(Spin, Binary, (3, 4))
     state = estimator.init(jax.random.key(0), rbm)
     slope, _, terms = jax.jit(estimator.gradient)(jax.random.key(1), rbm, state, data_for(rbm))
     assert jax.tree.structure(slope) == jax.tree.structure(rbm)
@@ -71,7 +71,7 @@ def in_centered_variables(rbm, difference, state, terms):
 @pytest.mark.parametrize("name", ["exact", "pcd-1"])
 def test_a_gradient_does_not_depend_on_how_often_the_same_rows_are_given(name):
     """The positive term is a mean over rows, whatever their number."""
-    rbm = random_machine(Binary, Binary, (3, 4))
+    rbm = random_rbm(Binary, Binary, (3, 4))
     v = data_for(rbm)
     estimator = ESTIMATORS[name]
     state = estimator.init(jax.random.key(0), rbm)
@@ -82,7 +82,7 @@ def test_a_gradient_does_not_depend_on_how_often_the_same_rows_are_given(name):
 
 
 def test_the_chains_of_a_state_are_those_of_the_model_itself():
-    rbm = random_machine(Binary, Binary, (3, 4))
+    rbm = random_rbm(Binary, Binary, (3, 4))
     key = jax.random.key(0)
     for sampler in (hm.gibbs(5), hm.parallel_tempering(5, rungs=3), hm.trajectory_tempering(chains=5, rungs=3)):
         estimator = gradients.centered(hm.from_sampler(sampler))
@@ -92,7 +92,7 @@ def test_the_chains_of_a_state_are_those_of_the_model_itself():
 
 
 def test_states_name_the_axes_of_their_arrays():
-    rbm = jax.tree.map(jnp.float32, random_machine(Binary, Binary, (3, 4)))
+    rbm = jax.tree.map(jnp.float32, random_rbm(Binary, Binary, (3, 4)))
     samplers = (hm.gibbs(5), hm.parallel_tempering(5, rungs=3), hm.trajectory_tempering(chains=5, rungs=3))
     for estimator in (gradients.cd(1), *(gradients.centered(hm.from_sampler(sampler)) for sampler in samplers)):
         state = jax.eval_shape(estimator.init, jax.random.key(0), rbm)

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from conftest import REFERENCE, random_machine
+from conftest import REFERENCE, random_rbm
 from safetensors.numpy import save as serialize
 
 import harmonium as hm
@@ -369,7 +369,7 @@ def test_two_hundred_random_damages_raise_nothing_else():
 @pytest.mark.parametrize("name", ["gibbs", "tempering", "trajectory"])
 @pytest.mark.slow_except("tempering")
 def test_a_samplers_state_comes_back_and_goes_on_as_if_it_had_never_left(tmp_path, name):
-    rbm = jax.tree.map(jnp.float32, random_machine(hm.Binary, hm.Binary, (4, 3)))
+    rbm = jax.tree.map(jnp.float32, random_rbm(hm.Binary, hm.Binary, (4, 3)))
     sampler = {
         "gibbs": hm.gibbs(5),
         "tempering": hm.parallel_tempering(5, rungs=3),
@@ -395,7 +395,7 @@ def test_state_files_with_earlier_names_of_arrays_still_load(name):
 
 
 def test_state_files_that_do_not_fit_are_refused(tmp_path):
-    rbm = jax.tree.map(jnp.float32, random_machine(hm.Binary, hm.Binary, (4, 3)))
+    rbm = jax.tree.map(jnp.float32, random_rbm(hm.Binary, hm.Binary, (4, 3)))
     state = hm.gibbs(5).init(jax.random.key(0), rbm)
     path = io.save_state(state, tmp_path / "chains.safetensors")
     with pytest.raises(FileExistsError, match="exists already"):

@@ -8,7 +8,7 @@ import shlex
 import jax
 import numpy as np
 import pytest
-from conftest import random_machine
+from conftest import random_rbm
 from scipy import stats
 from statistics_of_tests import FALSE_ALARM, counts_agree, draws_for_counts
 
@@ -29,7 +29,7 @@ def asked(name: str, **params):
 
 
 def setting(shape, seed=0, scale=1.2, temperature=0.8):
-    rbm = random_machine(Binary, Binary, shape, seed, scale)
+    rbm = random_rbm(Binary, Binary, shape, seed, scale)
     machine = {"weights": rbm.weights.tolist(), "a": rbm.visible.bias.tolist(), "b": rbm.hidden.bias.tolist()}
     return rbm, {"machine": machine, "temperature": temperature}
 
@@ -78,7 +78,7 @@ def test_the_law_is_the_table_s(shape):
 
 @pytest.mark.parametrize("shape", [(2, 4)])
 def test_a_law_is_carried_by_the_sweeps_transition_matrix(shape):
-    rbm = exact.at_temperature(random_machine(Binary, Binary, shape, seed=4, scale=1.5), 0.7)
+    rbm = exact.at_temperature(random_rbm(Binary, Binary, shape, seed=4, scale=1.5), 0.7)
     found, matrix = chain_law.law(rbm), transition(rbm)
     np.testing.assert_allclose(found.probability @ matrix, found.probability, atol=1e-14)
     law = found.after(1, 0)
@@ -92,7 +92,7 @@ def test_a_law_is_carried_by_the_sweeps_transition_matrix(shape):
 @pytest.mark.parametrize("temperature", [0.05, 0.8])
 @pytest.mark.parametrize("sweeps", [1, 7])
 def test_standard_errors_are_those_of_brute_force(shape, temperature, sweeps):
-    rbm = exact.at_temperature(random_machine(Binary, Binary, shape, seed=4), temperature)
+    rbm = exact.at_temperature(random_rbm(Binary, Binary, shape, seed=4), temperature)
     found, matrix = chain_law.law(rbm), transition(rbm)
     p, power = found.probability, np.eye(len(matrix))
     variance = p * (1 - p)
@@ -196,7 +196,7 @@ def test_a_run_tells_the_coins_of_its_last_sweep():
 
 
 def test_one_sweep_keeps_to_the_transition_matrix():
-    rbm = exact.at_temperature(random_machine(Binary, Binary, (3, 2), seed=1, scale=1.5), 0.8)
+    rbm = exact.at_temperature(random_rbm(Binary, Binary, (3, 2), seed=1, scale=1.5), 0.8)
     n = draws_for_counts(32, 0.005)
     for h in (0, 2, 3):
         visits = chain_kernels.run(rbm, np.full(n, h), 17, 1, np.arange(n))[0]
@@ -206,7 +206,7 @@ def test_one_sweep_keeps_to_the_transition_matrix():
 
 @pytest.mark.slow
 def test_exact_draws_stay_exact():
-    rbm = exact.at_temperature(random_machine(Binary, Binary, (3, 3), seed=1, scale=1.5), 0.8)
+    rbm = exact.at_temperature(random_rbm(Binary, Binary, (3, 3), seed=1, scale=1.5), 0.8)
     n = draws_for_counts(64, 0.005)
     _, h = exact.sample_joint(rbm, n, seed=7)
     last = chain_kernels.run(rbm, rbm.hidden.indices(h), 0, 3, np.arange(n))[-1]
@@ -305,7 +305,7 @@ def test_gibbs_never_crosses_between_two_cold_modes_and_tempering_finds_their_we
 
 @pytest.mark.slow
 def test_exact_ladders_stay_exact():
-    rbm = exact.at_temperature(random_machine(Binary, Binary, (2, 3), seed=1, scale=1.5), 0.5)
+    rbm = exact.at_temperature(random_rbm(Binary, Binary, (2, 3), seed=1, scale=1.5), 0.5)
     n, rungs = draws_for_counts(32, 0.005), 4
     at = [exact.sample(hm.at_temperature(rbm, 1 / beta), n, seed=i) for i, beta in enumerate(np.linspace(0, 1, rungs)[1:])]
     zero = np.random.default_rng(0).integers(4, size=n)

@@ -12,7 +12,7 @@ from contextlib import redirect_stdout
 
 import numpy as np
 import pytest
-from conftest import LECTURE, SMALL, machine, random_machine
+from conftest import LECTURE, SMALL, random_rbm, reference_rbm
 
 import harmonium as hm
 from harmonium import exact, lecture
@@ -45,7 +45,7 @@ def close(found, expected, tolerance=1e-12):
 
 
 def test_the_lecture_s_table():
-    found = asked("table", message(machine(LECTURE)))
+    found = asked("table", message(reference_rbm(LECTURE)))
     close(found["energy"], LECTURE["energies"])
     close(found["weight"], LECTURE["boltzmann_factors"])
     close(found["probability"], LECTURE["joint_probabilities"])
@@ -58,7 +58,7 @@ def test_the_lecture_s_table():
 
 @pytest.mark.parametrize("case", BINARY, ids=lambda case: f"{len(case['visible_bias'])}x{len(case['hidden_bias'])}")
 def test_small_machines_against_brute_force(case):
-    found = asked("table", message(machine(case), case["temperature"]))
+    found = asked("table", message(reference_rbm(case), case["temperature"]))
     close(found["log_partition"], case["log_partition"])
     close(found["mean"]["v"], case["mean_v"])
     close(found["mean"]["h"], case["mean_h"])
@@ -68,7 +68,7 @@ def test_small_machines_against_brute_force(case):
 
 @pytest.mark.parametrize("shape", SIZES, ids=str)
 def test_every_size_is_the_library_s_table(shape):
-    rbm = random_machine(hm.Binary, hm.Binary, shape, seed=10 * shape[0] + shape[1], scale=2.0)
+    rbm = random_rbm(hm.Binary, hm.Binary, shape, seed=10 * shape[0] + shape[1], scale=2.0)
     for temperature in (1.0, 0.3, 7.5):
         found = asked("table", message(rbm, temperature, clamp={"v": [None] * shape[0], "h": [None] * shape[1]}))
         table = lecture.table(rbm, temperature)
@@ -91,7 +91,7 @@ def test_every_size_is_the_library_s_table(shape):
 
 
 def test_held_units_condition_the_table():
-    rbm = random_machine(hm.Binary, hm.Binary, (3, 2), seed=1)
+    rbm = random_rbm(hm.Binary, hm.Binary, (3, 2), seed=1)
     found = asked("table", message(rbm, 0.7, clamp={"v": [None, 1, None], "h": [0, None]}))
     joint = exact.joint_table(rbm, 0.7)
     agree = (joint.v[:, 1] == 1) & (joint.h[:, 0] == 0)
@@ -116,7 +116,7 @@ def test_the_first_table_does_not_wait_for_jax():
     code = f"""
 import sys
 from harmonium.lab import connection, server
-text = connection.answer({{"id": 1, "ask": "machine.table", **{message(machine(LECTURE))!r}}}, None)
+text = connection.answer({{"id": 1, "ask": "machine.table", **{message(reference_rbm(LECTURE))!r}}}, None)
 assert '"answer"' in text, text
 assert "jax" not in sys.modules
 """
@@ -125,7 +125,7 @@ assert "jax" not in sys.modules
 
 @pytest.mark.parametrize(("shape", "temperature"), [((2, 2), 1.0), ((3, 2), 1 / 3)], ids=str)
 def test_python_and_command_make_the_same_machine(shape, temperature):
-    rbm = random_machine(hm.Binary, hm.Binary, shape, seed=4)
+    rbm = random_rbm(hm.Binary, hm.Binary, shape, seed=4)
     rbm = hm.RBM(hm.Binary(rbm.visible.bias), hm.Binary(np.zeros(shape[1])), rbm.weights)
     rbm.weights[0, 0] = -1.0  # a whole number, and a minus where an option's value begins
     params = message(rbm, temperature)
@@ -148,7 +148,7 @@ def test_python_and_command_make_the_same_machine(shape, temperature):
     close([row["probability"] for row in table["rows"]], expected.probability)
 
 
-GOOD = message(machine(LECTURE))
+GOOD = message(reference_rbm(LECTURE))
 
 
 @pytest.mark.parametrize(
@@ -225,7 +225,7 @@ def test_getters(getter, value, result):
 
 
 def test_a_larger_machine_where_an_answer_allows_it():
-    rbm = random_machine(hm.Binary, hm.Binary, (6, 7), seed=2)
+    rbm = random_rbm(hm.Binary, hm.Binary, (6, 7), seed=2)
     found = Ask(message(rbm), None).machine(most=(8, 8))
     np.testing.assert_array_equal(found.weights, rbm.weights)
     assert found.weights.dtype == np.float64

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from conftest import random_machine
+from conftest import random_rbm
 from statistics_of_tests import largest_z, z_limit
 
 import harmonium as hm
@@ -27,7 +27,7 @@ def wide():
 
 
 def setting(visible, hidden, schedule="even", scale=1.2):
-    rbm = jax.tree.map(jnp.asarray, random_machine(visible, hidden, (4, 3), seed=4, scale=scale))
+    rbm = jax.tree.map(jnp.asarray, random_rbm(visible, hidden, (4, 3), seed=4, scale=scale))
     base = fit_base(jax.random.key(9), rbm, exact.sample(rbm, 50, seed=1))
     log_ratio = exact.log_partition(rbm) - float(model.independent_log_partition(base))
     betas = annealing.even_schedule() if schedule == "even" else annealing.even_schedule() ** 2
@@ -111,7 +111,7 @@ def test_float32_machines_keep_their_type_and_lose_nothing_to_cancellation():
 
 @pytest.mark.slow
 def test_a_spread_schedule_evens_out_the_variance():
-    rbm = jax.tree.map(jnp.asarray, random_machine(Binary, Binary, (30, 10), seed=4, scale=1.0))
+    rbm = jax.tree.map(jnp.asarray, random_rbm(Binary, Binary, (30, 10), seed=4, scale=1.0))
     base = fit_base(jax.random.key(9), rbm, exact.sample(rbm, 50, seed=1))
     schedule = annealing.even_schedule() ** 3
     unevenness = []
@@ -144,6 +144,6 @@ def test_the_difference_of_free_energies_is_that():
 
 
 def test_a_machine_without_weights_has_the_sum_of_its_layers_ln_z():
-    rbm = random_machine(Binary, Spin, (3, 2), seed=2)
+    rbm = random_rbm(Binary, Spin, (3, 2), seed=2)
     lone = hm.RBM(rbm.visible, rbm.hidden, np.zeros((3, 2)))
     assert float(model.independent_log_partition(rbm)) == pytest.approx(exact.log_partition(lone), rel=1e-14)

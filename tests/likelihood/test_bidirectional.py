@@ -8,7 +8,7 @@ import json
 import jax
 import numpy as np
 import pytest
-from conftest import random_machine
+from conftest import random_rbm
 
 import harmonium as hm
 from harmonium import exact, model
@@ -44,7 +44,7 @@ def two_modes(size: int = 24, strength: float = 3.0, tilt: float = 0.02) -> hm.R
     ],
 )
 def test_the_bracket_contains_the_exact_value_and_is_narrow(visible, hidden, scale, exact_start):
-    rbm = random_machine(visible, hidden, (12, 9), seed=11, scale=scale)
+    rbm = random_rbm(visible, hidden, (12, 9), seed=11, scale=scale)
     rows = exact.sample(rbm, 100, seed=1)
     found = bidirectional_ais(rbm, rows, temperatures=4096, steps=300, rungs=12, exact_start=exact_start, seed=3)
     truth = exact.log_partition(rbm)
@@ -58,7 +58,7 @@ def test_the_bracket_contains_the_exact_value_and_is_narrow(visible, hidden, sca
 
 
 def test_an_estimate_reports_in_one_line_and_in_plain_numbers():
-    rbm = random_machine(Binary, Binary, (12, 9), seed=11)
+    rbm = random_rbm(Binary, Binary, (12, 9), seed=11)
     rows = exact.sample(rbm, 100, seed=1)
     stages: dict[str, float] = {}
     found = evaluate(rbm, rows, method="estimate", seconds=1, progress=lambda s, x: stages.update({s: x}))
@@ -75,7 +75,7 @@ def test_an_estimate_reports_in_one_line_and_in_plain_numbers():
 
 @pytest.mark.parametrize("missing_cells", [False, True])
 def test_the_arguments_of_a_result_repeat_it_bit_for_bit(missing_cells):
-    rbm = random_machine(Binary, Binary, (12, 9), seed=11)
+    rbm = random_rbm(Binary, Binary, (12, 9), seed=11)
     rows = exact.sample(rbm, 100, seed=1)
     rows = np.where(np.random.default_rng(0).random(rows.shape) < 0.1, np.nan, rows) if missing_cells else rows
     first = evaluate(rbm, rows, method="estimate", seconds=0.5, seed=3)
@@ -100,7 +100,7 @@ def test_a_result_that_is_not_finite_is_no_result(field):
 
 
 def test_exact_and_estimated_agree_on_what_is_asked():
-    rbm = random_machine(Binary, Binary, (12, 9), seed=11)
+    rbm = random_rbm(Binary, Binary, (12, 9), seed=11)
     rows = exact.sample(rbm, 100, seed=1)
     found = evaluate(rbm, rows, method="exact")
     assert found.lower == found.mean == found.upper == pytest.approx(exact.log_likelihood(rbm, rows).mean(), rel=1e-12)
@@ -110,7 +110,7 @@ def test_exact_and_estimated_agree_on_what_is_asked():
 
 @pytest.mark.slow
 def test_an_interval_too_wide_is_called_so_and_a_conservative_figure_is_given():
-    rbm = random_machine(Binary, Binary, (200, 150), seed=1, scale=1.0)
+    rbm = random_rbm(Binary, Binary, (200, 150), seed=1, scale=1.0)
     rows = hm.sample(rbm, 60, seed=2, sweeps=200)
     found = evaluate(rbm, rows, method="estimate", seconds=0.01, runs=20)
     assert found.upper - found.lower > 1
@@ -145,7 +145,7 @@ def test_a_base_at_one_mode_of_two_raises_a_doubt_and_the_interval_still_holds()
 
 @pytest.mark.slow
 def test_the_conservative_figure_is_low_and_more_runs_tighten_it():
-    rbm = random_machine(Binary, Binary, (12, 9), seed=11, scale=1.5)
+    rbm = random_rbm(Binary, Binary, (12, 9), seed=11, scale=1.5)
     rows = exact.sample(rbm, 200, seed=1)
     truth = exact.log_likelihood(rbm, rows)
     found = bidirectional_ais(rbm, rows, seconds=0.01)
@@ -157,7 +157,7 @@ def test_the_conservative_figure_is_low_and_more_runs_tighten_it():
 
 
 def test_other_rows_share_ln_z_and_not_what_was_said_of_these():
-    rbm = random_machine(Binary, Binary, (12, 9), seed=11)
+    rbm = random_rbm(Binary, Binary, (12, 9), seed=11)
     rows = exact.sample(rbm, 100, seed=1)
     found = evaluate(rbm, rows[:50], method="estimate", temperatures=512, steps=100, rungs=12)
     doubtful = dataclasses.replace(
@@ -182,7 +182,7 @@ def ladder_state(sampler, rbm, steps=300):
 @pytest.mark.parametrize("kind", ["tempering", "trajectory"])
 @pytest.mark.slow
 def test_bennett_between_the_rungs_contains_the_exact_value(kind):
-    rbm = random_machine(Binary, Binary, (12, 9), seed=11)
+    rbm = random_rbm(Binary, Binary, (12, 9), seed=11)
     bottom = model.independent(rbm.visible, rbm.hidden)
     middle = [model.interpolate(bottom, rbm, beta) for beta in (0.3, 0.6, 0.8)]
     sampler = (
@@ -207,7 +207,7 @@ def test_bennett_between_the_rungs_contains_the_exact_value(kind):
 @pytest.mark.slow
 def test_the_errors_of_a_ladder_are_those_seen_when_it_is_run_again():
     """The stated interval against the scatter of 40 independent repetitions."""
-    rbm = random_machine(Binary, Binary, (8, 6), seed=5)
+    rbm = random_rbm(Binary, Binary, (8, 6), seed=5)
     sampler = parallel_tempering(20, rungs=4, adapt=0)
     state = ladder_state(sampler, rbm)
     truth = exact.log_partition(rbm)
@@ -248,14 +248,14 @@ def test_the_errors_of_a_ladder_are_those_seen_when_it_is_run_again():
     ],
 )
 def test_bad_input_is_refused(change, complaint):
-    given = dict(rbm=random_machine(Binary, Binary, (3, 2)), data=np.zeros((2, 3)), method="estimate") | change
+    given = dict(rbm=random_rbm(Binary, Binary, (3, 2)), data=np.zeros((2, 3)), method="estimate") | change
     with pytest.raises(hm.InputError, match=complaint):
         evaluate(given.pop("rbm"), given.pop("data"), **given)
 
 
 @pytest.mark.slow
 def test_other_rows_that_are_annealed_bring_their_own_error(monkeypatch):
-    rbm = random_machine(Binary, Binary, (6, 3), scale=2.0)
+    rbm = random_rbm(Binary, Binary, (6, 3), scale=2.0)
     rows = exact.sample(rbm, 20, seed=1)
     found = evaluate(rbm, rows)
     assert found.lower == found.upper
@@ -270,7 +270,7 @@ def test_other_rows_that_are_annealed_bring_their_own_error(monkeypatch):
 
 @pytest.mark.slow
 def test_a_ladder_that_has_not_traveled_is_called_so():
-    rbm = random_machine(Binary, Binary, (30, 20), seed=5, scale=2.0)
+    rbm = random_rbm(Binary, Binary, (30, 20), seed=5, scale=2.0)
     report = replica_log_likelihood(
         rbm, np.ones((3, 30)), ladder_state(parallel_tempering(20, rungs=2, adapt=0), rbm, 1), steps=5
     )
@@ -280,12 +280,12 @@ def test_a_ladder_that_has_not_traveled_is_called_so():
 
 @pytest.mark.slow
 def test_a_ladder_with_weights_at_the_bottom_or_too_few_chains_is_refused():
-    rbm = random_machine(Binary, Binary, (4, 3))
+    rbm = random_rbm(Binary, Binary, (4, 3))
     state = ladder_state(trajectory_tempering([rbm], 20, threshold=0), rbm, 1)
     with pytest.raises(hm.InputError, match="lowest rung must have no weights"):
         replica_log_partition(rbm, state)
     with pytest.raises(hm.InputError, match="its chains have other columns"):
-        replica_log_partition(random_machine(Binary, Binary, (5, 3)), state)
+        replica_log_partition(random_rbm(Binary, Binary, (5, 3)), state)
     with pytest.raises(hm.InputError, match="must be a state of parallel_tempering"):
         replica_log_partition(rbm, hm.gibbs(20).init(jax.random.key(0), jax.tree.map(np.float32, rbm)))
     with pytest.raises(hm.InputError, match="at least 10 ladders"):

@@ -6,8 +6,8 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from conftest import random_machine
-from kinds import LISTED, machine_of
+from conftest import random_rbm
+from kinds import LISTED, rbm_of
 from scipy.special import logsumexp
 from sklearn.neural_network import BernoulliRBM
 from statistics_of_tests import largest_z, z_limit
@@ -38,13 +38,13 @@ def by_brute_force(rbm: hm.RBM, v: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("kind", LISTED)
 @pytest.mark.slow_except("[mixed, listed]", "[binary]")
 def test_every_kind_agrees_with_brute_force(kind):
-    rbm = machine_of(kind, "binary", seed=1, scale=1.5)
+    rbm = rbm_of(kind, "binary", seed=1, scale=1.5)
     v = exact.all_states(rbm.visible)
     np.testing.assert_allclose(pseudo_log_likelihood(rbm, v), by_brute_force(rbm, v), atol=1e-9)
 
 
 def test_blocks_change_nothing(monkeypatch):
-    rbm = random_machine(Spin, Binary, (6, HIDDEN), seed=1, scale=1.5)
+    rbm = random_rbm(Spin, Binary, (6, HIDDEN), seed=1, scale=1.5)
     v = exact.all_states(rbm.visible)
     whole, one = pseudo_log_likelihood(rbm, v), stochastic_pseudo_log_likelihood(rbm, v)
     monkeypatch.setattr(pseudo, "BLOCK_ELEMENTS", 7 * HIDDEN)
@@ -54,7 +54,7 @@ def test_blocks_change_nothing(monkeypatch):
 
 @pytest.mark.parametrize("kind", ["mixed, listed", pytest.param("ragged", marks=pytest.mark.slow)])
 def test_the_mean_of_the_stochastic_one_is_the_exact_one(kind):
-    rbm = machine_of(kind, "binary", seed=1, scale=1.5)
+    rbm = rbm_of(kind, "binary", seed=1, scale=1.5)
     v = exact.sample(rbm, 5, seed=3)
     draws = stochastic_pseudo_log_likelihood(rbm, np.repeat(v, 2000, axis=0), seed=8).reshape(5, 2000).T
     assert largest_z(draws, pseudo_log_likelihood(rbm, v)) < z_limit(5)
@@ -62,7 +62,7 @@ def test_the_mean_of_the_stochastic_one_is_the_exact_one(kind):
 
 def test_the_stochastic_one_is_scikit_learns():
     """The same unit chosen for each row, scikit-learn's own code for the rest."""
-    rbm = random_machine(Binary, Binary, (6, 4), seed=2)
+    rbm = random_rbm(Binary, Binary, (6, 4), seed=2)
     v = exact.sample(rbm, 40, seed=1)
 
     class Chosen(np.random.RandomState):

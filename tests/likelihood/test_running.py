@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import random_machine
+from conftest import random_rbm
 
 from harmonium import exact
 from harmonium.likelihood.running import RunningEstimate
@@ -14,7 +14,7 @@ from harmonium.units import Binary, Spin
 def test_it_agrees_with_the_exact_value_within_its_error(visible, hidden):
     """Three machines in a row, each within 5 of its standard errors: a false alarm in about a million."""
     rows = exact.all_states(visible.zeros(8))[::3]
-    machines = [random_machine(visible, hidden, (8, 5), seed=seed, scale=0.7) for seed in range(3)]
+    machines = [random_rbm(visible, hidden, (8, 5), seed=seed, scale=0.7) for seed in range(3)]
     running = RunningEstimate(machines[0], rows)
     for rbm in machines:
         value, error = running.log_partition(rbm)

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from conftest import random_machine
+from conftest import random_rbm
 
 import harmonium as hm
 from harmonium import exact, model
@@ -22,7 +22,7 @@ def single(rbm: hm.RBM) -> hm.RBM:
 
 @pytest.mark.slow
 def test_the_betas_go_to_where_all_neighbors_exchange_equally_often():
-    rbm = random_machine(Binary, Binary, (12, 8), seed=2, scale=1.5)
+    rbm = random_rbm(Binary, Binary, (12, 8), seed=2, scale=1.5)
     uneven = np.array([0, 0.01, 0.02, 0.03, 0.5, 1.0])
     sampler = parallel_tempering(2000, betas=uneven)
     state = sampler.init(jax.random.key(0), single(rbm))
@@ -40,7 +40,7 @@ def test_the_betas_go_to_where_all_neighbors_exchange_equally_often():
 
 def test_round_trips_are_those_of_the_states():
     """Two rungs that are the same model exchange always: a state climbs in one step, and is back two steps later."""
-    rbm = random_machine(Binary, Binary, SHAPE, seed=1)
+    rbm = random_rbm(Binary, Binary, SHAPE, seed=1)
     same = [model.independent(rbm.visible, rbm.hidden)] * 2
     sampler = trajectory_tempering(same[:1], chains=7, threshold=0)
     state = sampler.init(jax.random.key(0), single(same[0]))
@@ -55,8 +55,8 @@ def test_round_trips_are_those_of_the_states():
 
 @pytest.mark.slow
 def test_a_trajectory_grows_as_its_model_moves_and_stops_when_full():
-    rbm = single(random_machine(Binary, Binary, (8, 6), seed=3, scale=0.01))
-    target = single(random_machine(Binary, Binary, (8, 6), seed=3, scale=3.0))
+    rbm = single(random_rbm(Binary, Binary, (8, 6), seed=3, scale=0.01))
+    target = single(random_rbm(Binary, Binary, (8, 6), seed=3, scale=3.0))
     sampler = trajectory_tempering(chains=500, rungs=4, threshold=0.8)
     state = sampler.init(jax.random.key(0), rbm)
     assert int(state.count) == 1
@@ -114,19 +114,17 @@ def test_a_ladder_estimates_the_gradient_and_trains(name):
         (lambda: trajectory_tempering(threshold=1.5), "threshold must be a number from 0 to 1"),
         (lambda: trajectory_tempering(threshold=1), "threshold must be below 1"),
         (
-            lambda: parallel_tempering(5, base=random_machine(Binary, Binary, (2, 2))).init(
-                None, random_machine(Binary, Binary, (3, 2))
+            lambda: parallel_tempering(5, base=random_rbm(Binary, Binary, (2, 2))).init(
+                None, random_rbm(Binary, Binary, (3, 2))
             ),
             "base",
         ),
         (
-            lambda: trajectory_tempering([random_machine(Binary, Binary, (2, 2))]).init(
-                None, random_machine(Spin, Binary, (2, 2))
-            ),
+            lambda: trajectory_tempering([random_rbm(Binary, Binary, (2, 2))]).init(None, random_rbm(Spin, Binary, (2, 2))),
             "layers of",
         ),
         (
-            lambda: trajectory_tempering([random_machine(Binary, Binary, s) for s in ((2, 2), (3, 2))]),
+            lambda: trajectory_tempering([random_rbm(Binary, Binary, s) for s in ((2, 2), (3, 2))]),
             "must have the same layers",
         ),
     ],

@@ -13,8 +13,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from conftest import random_machine
-from kinds import LAYERS, machine_of, single
+from conftest import random_rbm
+from kinds import LAYERS, rbm_of, single
 from statistics_of_tests import FALSE_ALARM, counts_agree, draws_for_counts, largest_z, z_limit
 
 import harmonium as hm
@@ -32,7 +32,7 @@ BETAS = (0.0, 0.35, 0.7, 1.0)
 def path(rbm: hm.RBM) -> list[hm.RBM]:
     """Models as if training had passed through them: each has other parameters, the first no weights."""
     kinds, shape = (type(rbm.visible), type(rbm.hidden)), rbm.weights.shape
-    others = [random_machine(*kinds, shape, seed=seed, scale=0.7) for seed in (5, 6)]
+    others = [random_rbm(*kinds, shape, seed=seed, scale=0.7) for seed in (5, 6)]
     return [model.independent(rbm.visible, rbm.hidden), *others]
 
 
@@ -52,8 +52,8 @@ SAMPLERS: dict[str, Callable[[int, hm.RBM], Sampler]] = {
 }
 
 
-def sharp_machine(visible: type = Binary, hidden: type = Binary, shape: tuple[int, int] = SHAPE) -> hm.RBM:
-    return random_machine(visible, hidden, shape, seed=1, scale=1.5)
+def sharp_model(visible: type = Binary, hidden: type = Binary, shape: tuple[int, int] = SHAPE) -> hm.RBM:
+    return random_rbm(visible, hidden, shape, seed=1, scale=1.5)
 
 
 def exact_draws(rbm: hm.RBM) -> Draw:
@@ -96,19 +96,19 @@ def p_values(rbm: hm.RBM, sampler: Sampler, draw: Draw | None = None, steps: int
 )
 @pytest.mark.slow_except("gibbs-", "base-", "trajectory tempering-")
 def test_exact_draws_stay_exact(name, visible, hidden):
-    rbm = sharp_machine(visible, hidden)
+    rbm = sharp_model(visible, hidden)
     found = p_values(rbm, SAMPLERS[name](CHAINS, rbm))
     assert min(found.values()) > FALSE_ALARM, found
 
 
 def test_exact_draws_stay_exact_at_another_temperature():
-    rbm = hm.at_temperature(sharp_machine(), 0.5)
+    rbm = hm.at_temperature(sharp_model(), 0.5)
     assert min(p_values(rbm, gibbs(CHAINS)).values()) > FALSE_ALARM
 
 
 def test_chains_from_one_state_reach_the_distribution():
     """Not only do exact draws stay: chains started at one state forget it."""
-    rbm = sharp_machine()
+    rbm = sharp_model()
     start = p_values(rbm, gibbs(CHAINS, 60), lambda key, rbm, count: jnp.zeros((count, SHAPE[0])), steps=1)
     assert min(start.values()) > FALSE_ALARM
 
@@ -155,12 +155,12 @@ MISTAKES = [
 
 
 def test_the_imitation_without_a_mistake_passes():
-    assert min(p_values(sharp_machine(), broken("none"), steps=1).values()) > FALSE_ALARM
+    assert min(p_values(sharp_model(), broken("none"), steps=1).values()) > FALSE_ALARM
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_kernel_broken_on_purpose_is_caught(mistake):
-    assert min(p_values(sharp_machine(), broken(mistake), steps=1).values()) < FALSE_ALARM
+    assert min(p_values(sharp_model(), broken(mistake), steps=1).values()) < FALSE_ALARM
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_a_kernel_broken_on_purpose_is_caught(mistake):
     ],
 )
 def test_a_broken_exchange_is_caught(name, mistake, monkeypatch):
-    rbm = sharp_machine(shape=(3, 6))  # in a smaller one the first mistake is hardly seen
+    rbm = sharp_model(shape=(3, 6))  # in a smaller one the first mistake is hardly seen
     right = replicas.exchange_log_ratio
 
     def exchange_log_ratio(a, b, v_a, v_b, a_at_a, a_at_b, b_at_a, b_at_b):
@@ -217,7 +217,7 @@ N = 40_000
 )
 def test_exact_draws_of_every_kind_stay_exact(visible, hidden):
     """By the means of all sufficient statistics, whose exact values are enumerated."""
-    rbm = machine_of(visible, hidden, seed=1, scale=0.8)
+    rbm = rbm_of(visible, hidden, seed=1, scale=0.8)
     v = jnp.asarray(exact.sample(rbm, N, seed=7), jnp.float32)
     with jax.enable_x64(True):
         expected = np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(exact.log_partition_and_statistics(rbm)[1])])
@@ -259,7 +259,7 @@ def test_two_gaussian_layers_keep_their_joint_normal_distribution(name):
 
 
 def test_clamped_units_stay_and_the_others_follow_the_conditional_distribution():
-    rbm = sharp_machine()
+    rbm = sharp_model()
     clamp = np.array([np.nan, 1.0, np.nan])
     n = draws_for_counts(32, EFFECT)
     sampler = gibbs(n, 60, clamp)
@@ -277,7 +277,7 @@ def test_clamped_units_stay_and_the_others_follow_the_conditional_distribution()
 
 @pytest.mark.parametrize("name", ["gibbs", "parallel tempering"])
 def test_init_draws_from_the_visible_units_alone(name):
-    rbm = jax.tree.map(jnp.float32, sharp_machine())
+    rbm = jax.tree.map(jnp.float32, sharp_model())
     n = draws_for_counts(8, EFFECT)
     state = SAMPLERS[name](n, rbm).init(jax.random.key(5), rbm)
     v = state.v if name == "gibbs" else state.v[-1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax
 import numpy as np
 import pytest
-from conftest import random_machine
+from conftest import random_rbm
 from sklearn.neural_network import BernoulliRBM
 
 import harmonium as hm
@@ -26,13 +26,13 @@ def test_a_fitted_estimator_and_its_machine_agree(fitted):
 
 
 def test_there_and_back_nothing_changes(fitted):
-    rbm = random_machine(hm.Binary, hm.Binary, (5, 3))
+    rbm = random_rbm(hm.Binary, hm.Binary, (5, 3))
     back = from_bernoulli_rbm(to_bernoulli_rbm(rbm))
     assert jax.tree.all(jax.tree.map(np.array_equal, rbm, back))
 
 
 def test_what_was_made_of_a_machine_can_be_used_and_trained_on():
-    rbm = random_machine(hm.Binary, hm.Binary, (5, 3))
+    rbm = random_rbm(hm.Binary, hm.Binary, (5, 3))
     estimator = to_bernoulli_rbm(rbm, learning_rate=0.05, batch_size=7, random_state=0)
     v = hm.exact.all_states(rbm.visible).astype(float)
     np.testing.assert_allclose(estimator.transform(v), hm.hidden_given_visible(rbm, v), atol=1e-12)
@@ -48,8 +48,8 @@ def test_what_was_made_of_a_machine_can_be_used_and_trained_on():
     [
         (lambda: from_bernoulli_rbm(3), "must be a sklearn.neural_network.BernoulliRBM, but is a int"),
         (lambda: from_bernoulli_rbm(BernoulliRBM(2)), "must be fitted first"),
-        (lambda: to_bernoulli_rbm(random_machine(hm.Spin, hm.Binary, (3, 2))), "has binary units"),
-        (lambda: to_bernoulli_rbm(random_machine(hm.Binary, hm.Binary, (3, 2)), n_components=4), "cannot be given"),
+        (lambda: to_bernoulli_rbm(random_rbm(hm.Spin, hm.Binary, (3, 2))), "has binary units"),
+        (lambda: to_bernoulli_rbm(random_rbm(hm.Binary, hm.Binary, (3, 2)), n_components=4), "cannot be given"),
     ],
 )
 def test_bad_input_is_refused(call, message):

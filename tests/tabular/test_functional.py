@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pandas as pd
 import pytest
-from kinds import machine_of
+from kinds import rbm_of
 
 import harmonium as hm
 from harmonium import tabular
@@ -112,7 +112,7 @@ def test_a_model_file_holds_the_schema_and_old_files_have_none(rbm, schema, tmp_
 
 @pytest.mark.parametrize("kind", ["mixed", pytest.param("drelu", marks=pytest.mark.slow)])
 def test_models_of_every_kind_have_tables_without_a_schema(kind):
-    rbm = machine_of(kind, "binary")
+    rbm = rbm_of(kind, "binary")
     with jax.enable_x64(True):
         v = np.array(rbm.visible.sample(jax.random.key(0), np.zeros((5, rbm.visible.size))))
     starts = rbm.visible.boundaries
@@ -124,7 +124,7 @@ def test_models_of_every_kind_have_tables_without_a_schema(kind):
 
 
 def test_the_cells_of_models_that_were_trained_on_no_table():
-    rbm = machine_of("mixed", "binary")
+    rbm = rbm_of("mixed", "binary")
     schema = tabular.schema_of(rbm, {"notes": {"columns": ["spin", "level", "real"]}})
     frame = {"spin": [-1, 1, None], "level": [0, None, 2], "real": [None, 0.5, 0.25]}
     rows = [[-1, 1, 0, 0, np.nan], [1, np.nan, np.nan, np.nan, 0.5], [np.nan, 0, 0, 1, 0.25]]

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from conftest import random_machine
+from conftest import random_rbm
 
 import harmonium as hm
 from harmonium import _numerics, gradients
@@ -53,7 +53,7 @@ def test_chosen_settings_train_every_estimator(estimator):
 
 
 def test_the_penalty_is_the_slope_of_the_sum_of_absolute_weights():
-    rbm = random_machine(Binary, Binary, (4, 3))
+    rbm = random_rbm(Binary, Binary, (4, 3))
     penalized = optax.chain(optimizer.l1(0.3), optax.sgd(1.0))
     nothing = jax.tree.map(np.zeros_like, rbm)
     step, _ = penalized.update(nothing, penalized.init(rbm), rbm)
@@ -103,7 +103,7 @@ def test_where_products_are_rounded(device, flags, native, monkeypatch):
 
 def test_centering_can_be_left_out():
     centered = TrainConfig.derive(14, zeros(9, 4), estimator="cd-1")
-    rbm = jax.tree.map(jnp.float32, random_machine(Spin, Binary, (9, 4)))
+    rbm = jax.tree.map(jnp.float32, random_rbm(Spin, Binary, (9, 4)))
     for settings, kind in ((centered, gradients.Centered), (replace(centered, centered=False), tuple)):
         assert type(settings.make_estimator().init(jax.random.key(0), rbm)) is kind
 

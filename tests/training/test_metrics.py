@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from conftest import random_machine
+from conftest import random_rbm
 
 import harmonium as hm
 from harmonium import exact
@@ -24,11 +24,11 @@ def measured(rbm, state=(), rows=ROWS, valid=ROWS[:20], exact_seconds=1.0, estim
 
 @pytest.fixture
 def rbm():
-    return random_machine(Binary, Binary, (10, 6))
+    return random_rbm(Binary, Binary, (10, 6))
 
 
 def test_means_of_thousands_of_large_free_energies_lose_no_digits():
-    wide = random_machine(Binary, Binary, (400, 6), scale=3.0)
+    wide = random_rbm(Binary, Binary, (400, 6), scale=3.0)
     rows = np.random.default_rng(1).integers(0, 2, size=(5000, 400), dtype=np.int8)
     shown = metrics._mean_free_energy(wide, rows)
     assert shown == pytest.approx(hm.free_energy(wide, rows).mean(), rel=1e-7)

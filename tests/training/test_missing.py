@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from kinds import machine_of
+from kinds import rbm_of
 
 import harmonium as hm
 from harmonium import model, tabular
@@ -99,7 +99,7 @@ def test_rows_that_are_read_must_be_complete(tmp_path):
 @pytest.mark.slow
 def test_evaluation_is_of_the_observed_cells(rows, monkeypatch):
     """Exact, and with annealed rows: the latter's interval of 95 %, made three times as wide, contains the exact figure."""
-    rbm = machine_of("mixed", "binary", scale=1.0)
+    rbm = rbm_of("mixed", "binary", scale=1.0)
     v = hm.exact.sample(rbm, 40).copy()
     v[::2, :1] = np.nan
     v[1::2, -1:] = np.nan

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from conftest import random_machine
+from conftest import random_rbm
 
 import harmonium as hm
 from harmonium import data, exact, gradients
@@ -261,4 +261,4 @@ def test_initial_visible_biases_are_the_data_means(patterns):
 def test_bad_input_is_refused_at_the_call(patterns, change, message):
     arguments = dict(data=patterns, updates=1) | change
     with pytest.raises(hm.InputError, match=message):
-        hm.train(random_machine(Binary, Binary, (9, 3)), arguments.pop("data"), **arguments)
+        hm.train(random_rbm(Binary, Binary, (9, 3)), arguments.pop("data"), **arguments)
