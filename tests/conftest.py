@@ -23,7 +23,7 @@ import numpy as np
 import pytest
 
 # The shapes in these packages' signatures are checked at every call.
-SHAPED = ("units", "model", "exact", "gauge", "lecture")
+SHAPED = ("units", "model", "exact", "gauge", "lecture", "samplers", "gradients", "random")
 jaxtyping.install_import_hook([f"harmonium.{module}" for module in SHAPED], "runtime_types.check")
 
 import harmonium as hm  # noqa: E402

@@ -30,7 +30,7 @@ from harmonium.random import uniform
 Rows = Float[Array, "rows visible"]
 
 
-def log_probabilities(rbm: RBM, v: Float[Array, "*rows visible-classes"], classes: int) -> Float[Array, "*rows classes"]:
+def log_probabilities(rbm: RBM, v: Float[Array, "*rows known"], classes: int) -> Float[Array, "*rows classes"]:
     """ln p(y | v) of every class y (nats).
 
     Args:
@@ -39,7 +39,7 @@ def log_probabilities(rbm: RBM, v: Float[Array, "*rows visible-classes"], classe
     return jax.nn.log_softmax(_log_joint(rbm, _inputs(rbm, v, classes), classes))
 
 
-def _inputs(rbm: RBM, v: Float[Array, "*rows visible-classes"], classes: int) -> Float[Array, "*rows classes hidden"]:
+def _inputs(rbm: RBM, v: Float[Array, "*rows known"], classes: int) -> Float[Array, "*rows classes hidden"]:
     """The inputs of the hidden units with each class."""
     return model.product(v, rbm.weights[:-classes])[..., None, :] + rbm.weights[-classes:]
 

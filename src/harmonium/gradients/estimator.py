@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple, Protocol
 
 import jax
-from jaxtyping import Float
+from jaxtyping import Float, Real
 
 from harmonium._types import Array, Key
 from harmonium.errors import InputError
@@ -73,7 +73,7 @@ def state_axes(state: Any) -> Any:
     return state.axes()
 
 
-def chains_of(state: Any) -> Float[Array, "chains visible"] | None:
+def chains_of(state: Any) -> Real[Array, "chains visible"] | None:
     """The visible states of the chains in an estimator's state, of a ladder those of its top; None if there are no chains."""
     while hasattr(state, "inner"):
         state = state.inner

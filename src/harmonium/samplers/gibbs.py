@@ -68,15 +68,15 @@ def sweep_many(key: Key, rbm: RBM, h: Float[Array, "chains hidden"], sweeps: int
     return jax.lax.fori_loop(1, sweeps, another, sweep(jax.random.fold_in(key, 0), rbm, h, clamp))
 
 
-def guess_missing(key: Key, rbm: RBM, v: Float[Array, "rows visible"]) -> Float[jax.Array, "rows visible"]:
+def guess_missing(key: Key, rbm: RBM, v: Float[Array, "*rows visible"]) -> Float[jax.Array, "*rows visible"]:
     """The rows with their missing cells (NaN) drawn given the mean of h under the observed cells alone: a start for chains."""
     inputs = model.visible_inputs(rbm, rbm.hidden.mean(model.hidden_inputs(rbm, jnp.nan_to_num(v))))
     return jnp.where(jnp.isnan(v), rbm.visible.sample(key, inputs), v)
 
 
 def resample_missing(
-    key: Key, rbm: RBM, v: Float[Array, "rows visible"], completed: Float[Array, "rows visible"], sweeps: int
-) -> Float[jax.Array, "rows visible"]:
+    key: Key, rbm: RBM, v: Float[Array, "*rows visible"], completed: Float[Array, "*rows visible"], sweeps: int
+) -> Float[jax.Array, "*rows visible"]:
     """`completed`, the rows `v` with their missing cells (NaN) filled, after `sweeps` Gibbs sweeps of those cells.
 
     The observed cells stay; the missing ones follow p(v_m, h | v_o).

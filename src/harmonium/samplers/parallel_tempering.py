@@ -18,12 +18,11 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Float, Int32
 
 from harmonium import _checks, model
-from harmonium._types import Key
+from harmonium._types import Array, Key
 from harmonium.errors import InputError
 from harmonium.model import RBM
 from harmonium.samplers import replicas
@@ -57,7 +56,7 @@ class Tempered(NamedTuple):
         return self.replicas.v
 
     @property
-    def acceptance(self) -> Float[Array, "rungs-1"]:
+    def acceptance(self) -> Float[Array, " pairs"]:
         """The running acceptance rate of exchanges between neighbors."""
         return self.replicas.acceptance
 
@@ -116,7 +115,7 @@ def parallel_tempering(
     return Sampler(init, step)
 
 
-def _adapt(betas: Float[Array, "rungs"], acceptance: Float[Array, "rungs-1"], fraction: float) -> Float[Array, "rungs"]:
+def _adapt(betas: Float[Array, "rungs"], acceptance: Float[Array, " pairs"], fraction: float) -> Float[Array, "rungs"]:
     """The betas, moved by `fraction` of the way to where every pair would be rejected as often as any other."""
     if fraction == 0:
         return betas
@@ -124,5 +123,5 @@ def _adapt(betas: Float[Array, "rungs"], acceptance: Float[Array, "rungs-1"], fr
     rejection = jnp.concatenate([jnp.zeros(1, betas.dtype), jnp.maximum(1 - acceptance, 1e-3)])
     barrier = jnp.cumsum(rejection)
     even = jnp.interp(jnp.linspace(0, 1, len(betas), dtype=betas.dtype) * barrier[-1], barrier, betas)
-    moved = betas + fraction * (even - betas)
+    moved = jnp.asarray(betas + fraction * (even - betas))
     return moved.at[0].set(0).at[-1].set(1)

@@ -49,8 +49,8 @@ class Replicas(NamedTuple):
 
     v: Float[Array, "rungs chains visible"]
     inputs: Float[Array, "rungs chains hidden"]
-    acceptance: Float[Array, "rungs-1"]
-    latest: Float[Array, "rungs-1"]
+    acceptance: Float[Array, " pairs"]
+    latest: Float[Array, " pairs"]
     label: Int32[Array, "rungs chains"]
     round_trips: Int32[Array, ""]
     steps: Int32[Array, ""]

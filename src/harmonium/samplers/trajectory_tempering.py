@@ -17,11 +17,10 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax import Array
 from jaxtyping import Float, Int32
 
 from harmonium import _checks, model
-from harmonium._types import Key
+from harmonium._types import Array, Key
 from harmonium.errors import InputError
 from harmonium.model import RBM
 from harmonium.samplers import replicas
@@ -68,7 +67,7 @@ class Trajectory(NamedTuple):
         return self.replicas.v
 
     @property
-    def acceptance(self) -> Float[Array, "rungs-1"]:
+    def acceptance(self) -> Float[Array, " pairs"]:
         """The running acceptance rate of exchanges between neighbors, in use up to `count`."""
         return self.replicas.acceptance
 
@@ -121,7 +120,7 @@ def trajectory_tempering(
         return Trajectory(stacked, count, replicas.init(key, model_at, places + 1, chains, draw), last)
 
     def step(key: Key, rbm: RBM, state: Trajectory) -> tuple[Trajectory, Samples]:
-        moved, samples = replicas.step(key, state.model_at(rbm), state.replicas, sweeps, state.in_use)
+        moved, samples = replicas.step(key, state.model_at(rbm), state.replicas, sweeps, jnp.asarray(state.in_use))
         after = state._replace(replicas=moved, last=rbm)
         if threshold:
             far = (moved.latest[state.count - 1] < threshold) & (state.count < places)
