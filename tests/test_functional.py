@@ -67,7 +67,7 @@ def test_samples_at_a_temperature_follow_that_temperature():
 
 
 @pytest.mark.parametrize("clamp", [{1: 1}, [np.nan, 1, np.nan]])
-def test_clamped_samples_follow_the_conditional_law(clamp):
+def test_clamped_samples_follow_the_conditional_distribution(clamp):
     rbm = random_rbm(Binary, Binary, (3, 3), seed=1)
     v = hm.sample(rbm, draws_for_counts(4, 0.005), clamp=clamp, sweeps=60)
     assert (v[:, 1] == 1).all()
@@ -83,7 +83,7 @@ def test_a_clamp_of_its_own_for_each_sample():
     np.testing.assert_array_equal(hm.sample(rbm, 4, clamp=clamp, sweeps=3)[:, 0], clamp[:, 0])
 
 
-def test_chains_start_where_they_are_told():
+def test_chains_start_where_they_should():
     """Weights so strong that one sweep cannot leave the start."""
     rbm = hm.RBM(Binary([-50.0] * 3), Binary([-50.0] * 3), 100 * np.eye(3))
     start = np.array([[1, 0, 1], [0, 0, 0], [1, 1, 1]])
@@ -144,7 +144,7 @@ def test_bad_input_is_refused(two_by_two, call, message):
 
 
 @pytest.mark.slow
-def test_run_goes_on_where_it_stopped_and_follows_the_law():
+def test_run_goes_on_where_it_stopped_and_follows_the_distribution():
     rbm = random_rbm(hm.Binary, hm.Binary, (4, 3), seed=3)
     sampler = hm.parallel_tempering(4000, rungs=3)
     v, state = hm.sample_chains(rbm, sampler, 30, seed=1)
@@ -187,7 +187,7 @@ def test_a_categorical_unit_is_held_by_the_column_that_is_one():
 
 
 def test_real_columns_are_held_at_any_value():
-    """Of two independent layers of one machine, the column that is free keeps its own law."""
+    """Of two independent layers of one model, the column that is free keeps its own distribution."""
     rbm = hm.RBM(hm.Gaussian([0.0, 3.0], [1.0, 4.0]), Binary([0.0]), [[0.5], [0.0]])
     v = hm.sample(rbm, 4000, clamp={0: 2.5}, sweeps=3)
     assert (v[:, 0] == 2.5).all()

@@ -1,4 +1,4 @@
-"""Rows with missing cells against sums over everything: p(v_o), the law of the missing cells, and each cell's surprisal."""
+"""Rows with missing cells against full sums: p(v_o), the distribution of missing cells, and each cell's surprisal."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ renewed = jax.jit(resample_missing)
 
 
 def exactly(rbm, v):
-    """By enumeration, of four rows at a time: so the code for them is compiled once a machine."""
+    """By enumeration, of four rows at a time: so the code for them is compiled once a model."""
     found = missing.observed(rbm, np.resize(v, (4, v.shape[1])))
     return missing.Observed(*(part[: len(v)] for part in found))
 
@@ -115,7 +115,7 @@ def test_the_gradient_with_missing_cells_is_the_mean_statistics_of_exact_complet
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-7), slope, total)
 
 
-def test_clamped_chains_leave_the_law_of_the_missing_cells():
+def test_clamped_chains_leave_the_distribution_of_the_missing_cells():
     """Stationarity: from exact draws sweeps lead to exact draws. z tests at a false-alarm rate of 1e-6 over all means."""
     rbm = rbm_of("mixed", "binary", scale=1.0)
     v = with_holes(rbm.visible)[2:3]

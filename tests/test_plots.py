@@ -128,7 +128,7 @@ def test_hidden_activations_are_sorted_and_units_named():
     assert sorted(shown[:, 1]) in (shown[:, 1].tolist(), shown[::-1, 1].tolist())
 
 
-def test_the_spectrum_shows_both_series_and_what_counts_as_learnt():
+def test_the_spectrum_shows_both_series_and_what_counts_as_learned():
     found = diagnostics.Spectrum(np.array([9.0, 5, 1]), np.array([2.0, 1, 0.5, 1e-17]), 4.0, 2, 1, np.ones(2), 0.1)
     (axes,) = plots.spectrum(found).axes
     np.testing.assert_array_equal(axes.lines[0].get_ydata(), [9, 5, 1])

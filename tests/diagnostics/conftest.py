@@ -23,7 +23,7 @@ def two_modes(kind: type = Binary) -> hm.RBM:
 
 @pytest.fixture(scope="session")
 def quick():
-    """A machine that mixes within a few sweeps, exact draws of it, and its diagnoses."""
+    """A model that mixes within a few sweeps, exact draws of it, and its diagnoses."""
     rbm = random_rbm(Binary, Binary, (6, 4), seed=3, scale=0.7)
     data = exact.sample(rbm, 400, seed=5)
     return rbm, data, diagnostics.relaxation(rbm, data, chains=100, sweeps=300, seed=1)
@@ -31,6 +31,6 @@ def quick():
 
 @pytest.fixture(scope="session")
 def stuck():
-    """A machine that Gibbs sampling cannot cross, with data from the mode where noise does not begin."""
+    """A model that Gibbs sampling cannot cross, with data from the mode where noise does not begin."""
     rbm = two_modes()
     return rbm, diagnostics.relaxation(rbm, np.ones((5, N)), chains=50, sweeps=100)

@@ -49,7 +49,7 @@ def test_copies_and_strangers():
 
 
 @pytest.mark.parametrize("draw", [lambda r, n: r.standard_normal((n, 2)), lambda r, n: r.integers(0, 2, (n, 5))])
-def test_two_samples_of_one_law_have_the_law_that_is_stated(draw):
+def test_two_samples_of_one_distribution_have_the_distribution_that_is_stated(draw):
     """The squares of 200 z are as 200 squares of a normal variable are: neither the mean nor the error is off."""
     random = np.random.default_rng(5)
     found = [diagnostics.adversarial_accuracy(draw(random, 40), draw(random, 40), seed) for seed in range(200)]

@@ -10,7 +10,7 @@ from harmonium.diagnostics import comparison
 
 
 def test_comparison_raises_few_false_alarms_and_not_too_few(monkeypatch):
-    """Groups of one law, with chains as autocorrelated as can be; Bonferroni over independent quantities is nearly exact."""
+    """Groups of one distribution, with strongly autocorrelated chains; Bonferroni over independent quantities is near exact."""
     monkeypatch.setattr(comparison, "FALSE_ALARM", 0.05)
     monkeypatch.setattr(comparison, "NEGLIGIBLE", 0.0)
     random = np.random.default_rng(1)

@@ -40,7 +40,7 @@ def test_the_report_has_a_verdict_on_everything(quick):
     assert "privacy loss" not in names
 
 
-def test_rows_of_a_large_machine_are_drawn_by_chains(quick, monkeypatch):
+def test_rows_of_a_large_model_are_drawn_by_chains(quick, monkeypatch):
     rbm, data, _ = quick
     monkeypatch.setattr(import_module("harmonium.diagnostics.diagnose"), "EXACT_SECONDS", 0)
     report = diagnostics.diagnose(rbm, data, chains=100, sweeps=300, rungs=3)

@@ -20,7 +20,7 @@ def test_the_gap_is_a_difference_of_log_likelihoods(quick):
     assert gap.verdict.ok
 
 
-def test_a_machine_that_knows_its_rows_by_heart_overfits():
+def test_a_model_that_knows_its_rows_by_heart_overfits():
     """Each hidden unit holds one training row."""
     random = np.random.default_rng(0)
     train, held_out = random.integers(0, 2, (2, 20, 12)).astype(float)

@@ -9,7 +9,7 @@ import harmonium as hm
 from harmonium import diagnostics, exact
 
 
-def test_relaxation_begins_where_it_says_and_ends_at_the_machines_law(quick):
+def test_relaxation_begins_where_it_says_and_ends_at_the_models_distribution(quick):
     rbm, data, relaxed = quick
     assert relaxed.free_energy.shape == (2, 100, 151)
     assert relaxed.components.shape == (2, 100, 151, 4)

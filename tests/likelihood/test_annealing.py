@@ -55,7 +55,7 @@ def test_the_mean_reverse_weight_is_the_inverse_ratio(visible, hidden):
 
 
 def test_reverse_runs_that_do_not_start_from_the_model_are_seen_to_be_wrong():
-    """The known mistake: starting the reverse runs elsewhere, here at zeros, in a machine that forgets them slowly."""
+    """The known mistake: starting the reverse runs elsewhere, here at zeros, in a model that forgets them slowly."""
     rbm, base, log_ratio, betas = setting(Binary, Binary, scale=3.0)
     v = jnp.zeros((RUNS, 4))
     annealed = annealing.anneal(jax.random.key(1), base, rbm, v, betas, 64, reverse=True)
@@ -79,7 +79,7 @@ def test_runs_started_at_every_state_give_probabilities_that_add_up_to_one():
     assert (np.abs(np.exp(log_p).mean(axis=1) - counted) / error).max() < z_limit(len(states))
 
 
-def test_the_base_is_all_there_is_when_the_machine_has_no_weights():
+def test_the_base_is_all_there_is_when_the_model_has_no_weights():
     rbm, base, _, betas = setting(Binary, Binary)
     v = annealing.start(jax.random.key(0), base, rbm, 10)
     annealed = annealing.anneal(jax.random.key(1), base, base, v, betas, 64)
@@ -87,7 +87,7 @@ def test_the_base_is_all_there_is_when_the_machine_has_no_weights():
 
 
 @pytest.mark.slow
-def test_float32_machines_keep_their_type_and_lose_nothing_to_cancellation():
+def test_float32_models_keep_their_type_and_lose_nothing_to_cancellation():
     """Thousands of small steps: the sum of differences must not drift from that in float64."""
     rbm, base, _, betas = setting(Binary, Binary)
     narrow, narrow_base = (jax.tree.map(jnp.float32, machine) for machine in (rbm, base))
@@ -128,12 +128,12 @@ def test_a_spread_schedule_evens_out_the_variance():
     assert unevenness[-1] < 0.2
 
 
-def test_progress_is_told_to_the_end():
+def test_progress_reaches_the_end():
     rbm, base, _, betas = setting(Binary, Binary)
-    told: list[float] = []
-    annealing.anneal(jax.random.key(0), base, rbm, jnp.zeros((2, 4)), betas, 64, progress=told.append)
-    assert told == sorted(told)
-    assert told[-1] == 1
+    seen: list[float] = []
+    annealing.anneal(jax.random.key(0), base, rbm, jnp.zeros((2, 4)), betas, 64, progress=seen.append)
+    assert seen == sorted(seen)
+    assert seen[-1] == 1
 
 
 def test_the_difference_of_free_energies_is_that():
@@ -143,7 +143,7 @@ def test_the_difference_of_free_energies_is_that():
     np.testing.assert_allclose(found, model.free_energy(base, v) - model.free_energy(rbm, v), atol=1e-12)
 
 
-def test_a_machine_without_weights_has_the_sum_of_its_layers_ln_z():
+def test_a_model_without_weights_has_the_sum_of_its_layers_ln_z():
     rbm = random_rbm(Binary, Spin, (3, 2), seed=2)
     lone = hm.RBM(rbm.visible, rbm.hidden, np.zeros((3, 2)))
     assert float(model.independent_log_partition(rbm)) == pytest.approx(exact.log_partition(lone), rel=1e-14)

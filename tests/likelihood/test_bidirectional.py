@@ -29,7 +29,7 @@ from harmonium.units import Binary, Spin
 
 
 def two_modes(size: int = 24, strength: float = 3.0, tilt: float = 0.02) -> hm.RBM:
-    """A machine with two modes, all zeros and all ones, that Gibbs sampling cannot cross; `tilt` makes the second likelier."""
+    """A model with two modes, all zeros and all ones, that Gibbs sampling cannot cross; `tilt` makes the second likelier."""
     weights = np.full((size, 4), strength)
     # The field that makes both modes equal: -1/2 of what the other layer sends when it is all on.
     return hm.RBM(Binary(np.full(size, -2 * strength + tilt)), Binary(np.full(4, -strength * size / 2)), weights)
@@ -137,7 +137,7 @@ def test_a_base_at_one_mode_of_two_raises_a_doubt_and_the_interval_still_holds()
     """Such a base leaves the other mode out of both directions; only the chains from noise know of it."""
     rbm = two_modes()
     rows = np.ones((50, 24))
-    # Too short a time, whatever the machine, for a ladder that goes down to infinite temperature.
+    # Too short a time, whatever the model, for a ladder that goes down to infinite temperature.
     found = evaluate(rbm, rows, base_rate=Binary(np.full(24, 4.0)), method="estimate", seconds=2, runs=400)
     assert any("still remember their own start" in warning for warning in found.warnings)
     assert found.lower <= exact.log_likelihood(rbm, rows).mean() <= found.upper

@@ -1,4 +1,4 @@
-"""The pseudo-likelihood against brute force, against the law of its own estimate, and against scikit-learn's."""
+"""The pseudo-likelihood against brute force, against the distribution of its own estimate, and against scikit-learn's."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_the_stochastic_one_is_scikit_learns():
 
 
 def test_independent_units_have_their_log_likelihood():
-    """Without weights every conditional is a marginal: the one machine whose pseudo-likelihood is its likelihood."""
+    """Without weights every conditional is a marginal: the one model whose pseudo-likelihood is its likelihood."""
     rbm = hm.RBM(hm.Binary([0.3, -2.0, 40.0]), hm.Binary([1.0]), [[0.0], [0.0], [0.0]])
     v = np.array([[0.0, 1, 1], [1, 0, 0]])
     np.testing.assert_allclose(pseudo_log_likelihood(rbm, v), exact.log_likelihood(rbm, v), atol=1e-9)

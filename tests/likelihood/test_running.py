@@ -12,7 +12,7 @@ from harmonium.units import Binary, Spin
 
 @pytest.mark.parametrize(("visible", "hidden"), [(Binary, Binary), (Spin, Binary)])
 def test_it_agrees_with_the_exact_value_within_its_error(visible, hidden):
-    """Three machines in a row, each within 5 of its standard errors: a false alarm in about a million."""
+    """Three models in a row, each within 5 of its standard errors: a false alarm in about a million."""
     rows = exact.all_states(visible.zeros(8))[::3]
     machines = [random_rbm(visible, hidden, (8, 5), seed=seed, scale=0.7) for seed in range(3)]
     running = RunningEstimate(machines[0], rows)

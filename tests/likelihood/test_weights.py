@@ -12,7 +12,7 @@ from harmonium.likelihood.weights import bar, effective_sample_size, mean_weight
 
 
 def gaussian_runs(random, n, spread, log_ratio):
-    """Forward and reverse log weights of a path whose work is normal: the reverse law then follows from the forward one."""
+    """Forward and reverse log weights of a path whose work is normal: the reverse one follows from the forward one."""
     forward = log_ratio - spread**2 / 2 + spread * random.standard_normal(n)
     reverse = -log_ratio - spread**2 / 2 + spread * random.standard_normal(n)
     return forward, reverse

@@ -1,4 +1,4 @@
-"""RBMClassifier: labels told rightly, probabilities of its own machine, and its settings."""
+"""RBMClassifier: right labels, probabilities of its own model, and its settings."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def data():
 
 @pytest.mark.parametrize("objective", ["hybrid", "discriminative", "generative"])
 @pytest.mark.slow_except("hybrid")
-def test_labels_are_learnt(data, objective):
+def test_labels_are_learned(data, objective):
     assert small(objective=objective).fit(*data).score(*data) > 0.95
 
 
-def test_probabilities_are_those_of_the_machine(data):
+def test_probabilities_are_those_of_the_model(data):
     rows, labels = data
     model = small().fit(rows, labels)
     pairs = np.stack([np.concatenate([rows, np.tile(label, (len(rows), 1))], axis=1) for label in np.eye(2)], axis=1)
@@ -45,7 +45,7 @@ def test_sparse_rows_and_the_seed(data):
     np.testing.assert_allclose(small().fit(sparse.csr_matrix(rows), labels).components_, model.components_, atol=1e-4)
 
 
-def test_early_stopping_keeps_a_machine_of_fewest_held_out_errors(data, capsys):
+def test_early_stopping_keeps_a_model_of_fewest_held_out_errors(data, capsys):
     rows, labels = data
     model = small(early_stopping=True, verbose=1).fit(rows, labels)
     assert "held out error" in capsys.readouterr().out

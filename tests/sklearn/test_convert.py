@@ -18,7 +18,7 @@ def fitted():
     return BernoulliRBM(3, learning_rate=0.1, batch_size=10, n_iter=5, random_state=0).fit(rows)
 
 
-def test_a_fitted_estimator_and_its_machine_agree(fitted):
+def test_a_fitted_estimator_and_its_model_agree(fitted):
     rbm = from_bernoulli_rbm(fitted)
     v = hm.exact.all_states(rbm.visible)
     np.testing.assert_allclose(hm.free_energy(rbm, v), fitted._free_energy(v), atol=1e-12)
@@ -31,7 +31,7 @@ def test_there_and_back_nothing_changes(fitted):
     assert jax.tree.all(jax.tree.map(np.array_equal, rbm, back))
 
 
-def test_what_was_made_of_a_machine_can_be_used_and_trained_on():
+def test_what_was_made_of_a_model_can_be_used_and_trained_on():
     rbm = random_rbm(hm.Binary, hm.Binary, (5, 3))
     estimator = to_bernoulli_rbm(rbm, learning_rate=0.05, batch_size=7, random_state=0)
     v = hm.exact.all_states(rbm.visible).astype(float)

@@ -50,7 +50,7 @@ def test_the_offset_is_the_quantile_asked_for(fitted):
     assert fitted.predict(states[[fitted.score_samples(states).argmin()]]) == [-1]
 
 
-def test_draws_are_from_the_machine(fitted):
+def test_draws_are_from_the_model(fitted):
     # 2,000 independent draws.
     drawn = fitted.sample(2000, random_state=1)
     states = hm.exact.all_states(fitted.rbm_.visible).astype(float)

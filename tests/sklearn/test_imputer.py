@@ -42,7 +42,7 @@ def test_known_cells_stay_and_missing_ones_follow(fitted, rows, gaps):
     assert np.isnan(gaps).any()  # and X itself is left alone
 
 
-def test_what_is_filled_in_is_the_machines_conditional_law(fitted, gaps):
+def test_what_is_filled_in_is_the_models_conditional_distribution(fitted, gaps):
     expected = fitted.set_params(strategy="expected").transform(gaps)
     fitted.set_params(strategy="most_probable")
     holes = np.flatnonzero(np.isnan(gaps).sum(axis=1) == 1)[:5]

@@ -67,7 +67,7 @@ def test_the_seed_decides(rows, fitted):
     assert not np.array_equal(small(random_state=1).fit(rows).components_, fitted.components_)
 
 
-def test_sparse_rows_and_frames_give_the_same_machine(rows, fitted):
+def test_sparse_rows_and_frames_give_the_same_model(rows, fitted):
     as_sparse = small().fit(sparse.csr_matrix(rows))
     np.testing.assert_allclose(as_sparse.components_, fitted.components_, atol=1e-5)
     np.testing.assert_allclose(as_sparse.transform(sparse.csr_array(rows)), as_sparse.transform(rows), atol=1e-12)

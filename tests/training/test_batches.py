@@ -79,7 +79,7 @@ def test_rows_that_are_quick_to_read_in_their_order_only_are_read_once(rows, tmp
 
 @pytest.mark.parametrize("kind", [sparse.csr_array, "memory-mapped"])
 @pytest.mark.slow_except("memory")
-def test_training_on_rows_that_are_read_gives_the_same_machine(rows, on_disk, kind, monkeypatch):
+def test_training_on_rows_that_are_read_gives_the_same_model(rows, on_disk, kind, monkeypatch):
     monkeypatch.setattr(batches, "MAX_BYTES", 4 * 5 * 6 * 7)
     source = on_disk if kind == "memory-mapped" else kind(rows)
     machines = []

@@ -79,8 +79,8 @@ def test_missing_cells_keep_their_values(tmp_path):
     assert same(last.iterate, whole.iterate)
 
 
-def test_the_best_machine_so_far_is_not_forgotten(rows, tmp_path):
-    """Its log likelihood is made one that no later machine reaches."""
+def test_the_best_model_so_far_is_not_forgotten(rows, tmp_path):
+    """Its log likelihood is made one that no later model reaches."""
     rbm = hm.initialize(rows, 4)
     run = dict(estimator=gradients.exact(), optimizer=optax.sgd(0.5), updates=100, early_stopping=1000.0, valid=rows[:9])
     run |= dict(seconds_between_states=lambda: 0.0)
@@ -223,7 +223,7 @@ def test_chains_that_have_all_come_to_one_state_are_a_divergence(rows, monkeypat
         list(hm.train(rbm, rows, estimator=hm.pcd(1, chains=20), updates=100))
 
 
-def test_dead_chains_are_told_from_live_ones(rows):
+def test_dead_chains_differ_from_live_ones(rows):
     """All in one state is not dead where it is a row's: chains that learn few patterns may move between them together."""
     rows = rows[:, :5][(rows[:, :5] != [0, 1, 0, 1, 1]).any(axis=1)]
     rbm = hm.initialize(rows, 4)

@@ -1,4 +1,4 @@
-"""What is followed while a machine is trained, against the exact values."""
+"""What is followed while a model is trained, against the exact values."""
 
 from __future__ import annotations
 

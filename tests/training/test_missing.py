@@ -19,7 +19,7 @@ from harmonium.likelihood import missing as of_rows
 
 @pytest.fixture(scope="module")
 def rows():
-    """600 rows of a strongly coupled machine of 8 binary units, two cells in five missing."""
+    """600 rows of a strongly coupled model of 8 binary units, two cells in five missing."""
     random = np.random.default_rng(0)
     weights = 3 * random.standard_normal((8, 4))
     rbm = hm.RBM(hm.Binary(random.standard_normal(8)), hm.Binary(random.standard_normal(4)), weights)
