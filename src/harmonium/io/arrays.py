@@ -6,20 +6,19 @@ import io
 import math
 import re
 import zipfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Num, Shaped
 
-from harmonium.errors import InputError, reason
+from harmonium.errors import InputError
 from harmonium.io import csv_files, parquet
 from harmonium.io.frames import Frame, frame_of_cells, from_native, plain_cells, value_text
 from harmonium.io.parquet import FILL
 from harmonium.io.streams import Sparse, Streamed, is_sparse
-from harmonium.io.untrusted import check_file, check_growth, checked_path, read_file
+from harmonium.io.untrusted import check_file, check_growth, checked_path, read_file, reading
 
 IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 """Element types of the IDX format by the third byte of its magic number (Y. LeCun's MNIST page)."""
@@ -71,7 +70,7 @@ def read_table(location: str, missing: bool = False, max_bytes: int | None = Non
     path, key = _split_key(location)
     content = read_file(path, "file", max_bytes)
     name = path.name.lower().removesuffix(".gz")
-    with _damage(path, Path(name).suffix or "data"):
+    with reading(f"{path} cannot be read as {Path(name).suffix or 'data'}"):
         if name.endswith(".npy"):
             table = _from_array(_npy(content, path), path)
         elif name.endswith(".npz"):
@@ -111,7 +110,7 @@ def read_frame(location: str, max_bytes: int | None = None) -> Frame:
     if not is_table_file(str(path)):
         raise InputError(f"{path}: a table of named columns is read from a .csv or .parquet file (each may be gzipped)")
     content = read_file(path, "file", max_bytes)
-    with _damage(path, "a table"):
+    with reading(f"{path} cannot be read as a table"):
         if path.name.lower().removesuffix(".gz").endswith(parquet.SUFFIX):
             return from_native(parquet.read_parquet(content, path, max_bytes), str(path))
         return frame_of_cells(csv_files.read_cells(content.decode("utf-8-sig"), path), path)
@@ -144,40 +143,22 @@ def open_streamed(location: str, max_bytes: int | None = None) -> Streamed | Non
     """
     path, key = _split_key(location)
     suffix = path.suffix.lower()
-    if path.is_dir():
-        files = parquet.files_in(path)
-        return _streamed(parquet.ParquetRows(files), path) if files else None
-    if suffix in (".npy", parquet.SUFFIX) and path.is_file() and check_file(path, "file") >= LARGE_BYTES:
-        if suffix == parquet.SUFFIX:
-            return _streamed(parquet.ParquetRows([path]), path)
-        with _damage(path, suffix):
-            return _streamed(np.load(path, mmap_mode="r", allow_pickle=False), path)
-    if suffix == ".npz" and key is None and path.is_file() and zipfile.is_zipfile(path):
-        with _damage(path, suffix), zipfile.ZipFile(path) as archive:
-            is_matrix = set(archive.namelist()) >= SPARSE_MEMBERS
-        if is_matrix:
-            content = read_file(path, "file")
-            with _damage(path, suffix):
-                return _streamed(_sparse(content, path, max_bytes), path)
-    return None
-
-
-def _streamed(source: np.ndarray | Sparse | parquet.ParquetRows, path: Path) -> Streamed:
+    source: np.ndarray | Sparse | parquet.ParquetRows | None = None
+    with reading(f"{path} cannot be read as {suffix}"):
+        if path.is_dir():
+            files = parquet.files_in(path)
+            source = parquet.ParquetRows(files) if files else None
+        elif suffix in (".npy", parquet.SUFFIX) and path.is_file() and check_file(path, "file") >= LARGE_BYTES:
+            is_npy = suffix == ".npy"
+            source = np.load(path, mmap_mode="r", allow_pickle=False) if is_npy else parquet.ParquetRows([path])
+        elif suffix == ".npz" and key is None and path.is_file() and zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                is_matrix = set(archive.namelist()) >= SPARSE_MEMBERS
+            source = _sparse(read_file(path, "file"), path, max_bytes) if is_matrix else None
     try:
-        return Streamed(source)
+        return None if source is None else Streamed(source)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
-
-
-@contextmanager
-def _damage(path: Path, kind: str) -> Iterator[None]:
-    """Whatever the reader of a damaged file raises, as an `InputError`."""
-    try:
-        yield
-    except InputError:
-        raise
-    except Exception as error:
-        raise InputError(f"{path} cannot be read as {kind}: {reason(error)}") from error
 
 
 def _split_key(location: str) -> tuple[Path, str | None]:
@@ -194,21 +175,20 @@ def _npy(content: bytes, path: Path) -> np.ndarray:
 def _npz_member(content: bytes, key: str | None, path: Path, max_bytes: int | None) -> np.ndarray | Sparse:
     if not content.startswith(b"PK"):
         raise InputError(f"{path} is damaged or no .npz archive: it does not begin as one")
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        sizes = {member.filename: member.file_size for member in archive.infolist()}
-    if key is None and set(sizes) >= SPARSE_MEMBERS:
-        return _sparse(content, path, max_bytes)
-    names = [name.removesuffix(".npy") for name in sizes]
-    if not names:
-        raise InputError(f"{path} holds no arrays")
-    if key is None and len(names) == 1:
-        key = names[0]
-    if key is None or key not in names:
-        asked = f"has no array {key!r}" if key else "holds several arrays"
-        raise InputError(f"{path} {asked}; name one of them: {', '.join(f'{path.name}:{name}' for name in names)}")
-    # An archive gives no more of a member than it says that there is.
-    check_growth(path, len(content), sizes.get(f"{key}.npy", sizes.get(key, 0)), max_bytes)
-    return np.asarray(np.load(io.BytesIO(content), allow_pickle=False)[key])
+    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+        sizes = {member.filename: member.file_size for member in archive.zip.infolist()}
+        if key is None and set(sizes) >= SPARSE_MEMBERS:
+            return _sparse(content, path, max_bytes)
+        if not archive.files:
+            raise InputError(f"{path} holds no arrays")
+        if key is None and len(archive.files) == 1:
+            key = archive.files[0]
+        if key is None or key not in archive.files:
+            asked = f"has no array {key!r}" if key else "holds several arrays"
+            raise InputError(f"{path} {asked}; name one of them: {', '.join(f'{path.name}:{name}' for name in archive.files)}")
+        # An archive gives no more of a member than it says that there is.
+        check_growth(path, len(content), sizes.get(f"{key}.npy", sizes.get(key, 0)), max_bytes)
+        return np.asarray(archive[key])
 
 
 def _sparse(content: bytes, path: Path, max_bytes: int | None) -> Sparse:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import io
 import tempfile
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -18,7 +19,7 @@ import numpy as np
 from jaxtyping import Int, Shaped
 
 from harmonium.errors import InputError, reason
-from harmonium.io.untrusted import check_file, check_growth
+from harmonium.io.untrusted import check_file, check_growth, reading
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -84,12 +85,7 @@ class ParquetRows:
             InputError: a file is damaged or has changed, or a cell is missing.
         """
         rows = np.empty((len(indices), self.shape[1]), self.dtype)
-        wanted = []
-        for group in self._groups:
-            here = indices[slice(*np.searchsorted(indices, [group.first, group.end]))]
-            if len(here):
-                wanted.append((group, int(here[0]), int(here[-1]) + 1))
-        for first, batch in self._batches(wanted):
+        for first, batch in self._batches(indices):
             begin, end = np.searchsorted(indices, [first, first + len(batch)])
             rows[begin:end] = batch[indices[begin:end] - first]
         return rows
@@ -100,11 +96,10 @@ class ParquetRows:
         Raises:
             InputError: as `read`. OSError: there is no room for them.
         """
-        wanted = [(group, max(first, group.first), min(end, group.end)) for group in self._groups]
         try:
             # Written, not mapped for writing: a full disk is then an error rather than the end of the process.
             with tempfile.TemporaryFile(prefix="harmonium-") as file:
-                for _, batch in self._batches([each for each in wanted if each[1] < each[2]]):
+                for _, batch in self._batches(range(first, end)):
                     file.write(batch.data)
                 file.flush()
                 # The mapping keeps the file for as long as it is used.
@@ -115,29 +110,25 @@ class ParquetRows:
             remedy = "the environment variable TMPDIR names another folder"
             raise OSError(error.errno or errno.EIO, f"{words}; {remedy}", tempfile.gettempdir()) from error
 
-    def _batches(self, wanted: list[tuple[Group, int, int]]) -> Iterator[tuple[int, np.ndarray]]:
-        """Of each group the rows from a first to before an end, in batches, each with the index of its first row."""
-        for path, of_file in groupby(wanted, key=lambda each: each[0].path):
+    def _batches(self, indices: Sequence[int] | Int[np.ndarray, " k"]) -> Iterator[tuple[int, np.ndarray]]:
+        """Batches, each with its first index: of every row group the rows from the first to the last of ascending `indices`."""
+        wanted = [(group, bisect_left(indices, group.first), bisect_left(indices, group.end)) for group in self._groups]
+        for path, of_file in groupby((each for each in wanted if each[1] < each[2]), key=lambda each: each[0].path):
             with _open(path) as file:
-                for group, first, end in of_file:
-                    yield from self._of_group(file, group, first, end)
-
-    def _of_group(self, file: ParquetFile, group: Group, first: int, end: int) -> Iterator[tuple[int, np.ndarray]]:
-        about = file.metadata
-        count = about.row_group(group.place).num_rows if group.place < about.num_row_groups else 0
-        if count != group.end - group.first or about.num_columns != self.shape[1]:
-            raise InputError(f"{group.path} has changed since it was opened")
-        place = group.first
-        batches = file.iter_batches(max(1, BATCH_VALUES // self.shape[1]), [group.place])
-        while place < end:
-            try:
-                batch = next(batches)
-            except Exception as error:  # the readers of damaged files raise almost anything
-                raise InputError(f"{group.path} is damaged: {reason(error)}") from error
-            before = max(first - place, 0)
-            if before < len(batch):
-                yield place + before, self._array(batch[before : end - place], group.path)
-            place += len(batch)
+                for group, *bounds in of_file:
+                    about = file.metadata
+                    count = about.row_group(group.place).num_rows if group.place < about.num_row_groups else 0
+                    if count != group.end - group.first or about.num_columns != self.shape[1]:
+                        raise InputError(f"{path} has changed since it was opened")
+                    place, first, end = group.first, int(indices[bounds[0]]), int(indices[bounds[1] - 1]) + 1
+                    batches = file.iter_batches(max(1, BATCH_VALUES // self.shape[1]), [group.place])
+                    while place < end:
+                        with reading(f"{path} is damaged"):
+                            batch = next(batches)
+                        before = max(first - place, 0)
+                        if before < len(batch):
+                            yield place + before, self._array(batch[before : end - place], path)
+                        place += len(batch)
 
     def _array(self, batch: pa.RecordBatch, path: Path) -> np.ndarray:
         rows = np.empty((len(batch), self.shape[1]), self.dtype)
@@ -155,12 +146,10 @@ def read_parquet(content: bytes, path: Path, max_bytes: int | None = None) -> pa
         InputError: it is damaged, or has cells beyond what `check_growth` allows; pyarrow is missing.
     """
     pyarrow = load_pyarrow(f"reading {path}")
-    try:
+    with reading(f"{path} is damaged or no Parquet file"):
         about = pyarrow.parquet.read_metadata(io.BytesIO(content))
         check_growth(path, len(content), about.num_rows * about.num_columns, max_bytes)
         return pyarrow.parquet.read_table(io.BytesIO(content))
-    except (pyarrow.ArrowException, OSError) as error:
-        raise InputError(f"{path} is damaged or no Parquet file: {reason(error)}") from error
 
 
 def parquet_content(columns: Mapping[str, list[Any]]) -> bytes:
@@ -206,10 +195,8 @@ def check_numbers(schema: pa.Schema, path: Path) -> None:
 def _open(path: Path) -> ParquetFile:
     pyarrow = load_pyarrow(f"reading {path}")
     check_file(path, "Parquet file")
-    try:
+    with reading(f"{path} is damaged or no Parquet file"):
         return pyarrow.parquet.ParquetFile(path)
-    except Exception as error:  # the readers of damaged files raise almost anything
-        raise InputError(f"{path} is damaged or no Parquet file: {reason(error)}") from error
 
 
 def _common_type(types: set[np.dtype[Any]]) -> np.dtype[Any]:

@@ -13,8 +13,8 @@ import math
 import os
 import stat
 import tomllib
-import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,6 +31,24 @@ FREE_BYTES, MAX_RATIO = 1 << 30, 100
 """Compressed content may grow to this size in any case, and beyond it to this multiple of its own."""
 
 T = TypeVar("T")
+
+
+@contextmanager
+def reading(failure: str) -> Iterator[None]:
+    """Whatever the reader of a damaged file raises, as an `InputError` of these words and the reason.
+
+    But for the system's errors that name a file: it could not be opened.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except RecursionError as error:
+        raise InputError(f"{failure}: it is nested too deeply") from error
+    except Exception as error:
+        if isinstance(error, OSError) and error.filename is not None:
+            raise
+        raise InputError(f"{failure}: {reason(error)}") from error
 
 
 def checked_path(path: PathLike, name: str = "path") -> Path:
@@ -72,7 +90,12 @@ def read_file(path: Path, what: str, max_bytes: int | None = None) -> bytes:
     check_file(path, what)
     content = path.read_bytes()
     if path.suffix.lower() == ".gz":
-        content = _decompress(content, path, max_bytes)
+        grown = io.BytesIO()
+        with reading(f"{path} cannot be read as .gz"), gzip.open(io.BytesIO(content)) as file:
+            while chunk := file.read(1 << 20):
+                grown.write(chunk)
+                check_growth(path, len(content), grown.tell(), max_bytes)
+        content = grown.getvalue()
     if not content or content.isspace():
         raise InputError(f"{path} is empty")
     return content
@@ -92,18 +115,6 @@ def check_growth(path: Path, compressed: int, size: int, max_bytes: int | None) 
         )
 
 
-def _decompress(content: bytes, path: Path, max_bytes: int | None) -> bytes:
-    grown = io.BytesIO()
-    try:
-        with gzip.open(io.BytesIO(content)) as file:
-            while chunk := file.read(1 << 20):
-                grown.write(chunk)
-                check_growth(path, len(content), grown.tell(), max_bytes)
-    except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{path} cannot be read as .gz: {reason(error)}") from error
-    return grown.getvalue()
-
-
 def parse_json(text: str | bytes, kind: type[T] | Any, what: str, finite: bool = True) -> T:
     """The value of a JSON text, of type `kind` (anything that msgspec takes); see `convert`."""
     return _parse(json.loads, text, kind, what, "JSON", finite)
@@ -115,14 +126,10 @@ def parse_toml(text: str | bytes, kind: type[T] | Any, what: str) -> T:
 
 
 def _parse(read: Callable[[Any], Any], text: str | bytes, kind: Any, what: str, language: str, finite: bool) -> Any:
-    if len(text) > MAX_TEXT_BYTES:
-        raise InputError(f"{what} cannot be read as {language}: it is longer than {MAX_TEXT_BYTES:,} bytes")
-    try:
+    with reading(f"{what} cannot be read as {language}"):
+        if len(text) > MAX_TEXT_BYTES:
+            raise ValueError(f"it is longer than {MAX_TEXT_BYTES:,} bytes")
         value = read(text if isinstance(text, str) else text.decode("utf-8-sig"))
-    except RecursionError as error:
-        raise InputError(f"{what} cannot be read as {language}: it is nested too deeply") from error
-    except ValueError as error:  # damaged encodings and numbers of thousands of digits are such too
-        raise InputError(f"{what} cannot be read as {language}: {reason(error)}") from error
     return convert(value, kind, what, finite)
 
 
