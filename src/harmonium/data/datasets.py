@@ -19,7 +19,7 @@ from harmonium.data import synthetic
 from harmonium.data.binarize import binarize
 from harmonium.errors import InputError, reason
 from harmonium.io.arrays import Table, is_table_file, open_streamed, read_frame, read_table
-from harmonium.io.streams import Streamed
+from harmonium.io.streams import Streamed, sample_rows
 from harmonium.io.untrusted import checked_path
 from harmonium.tabular.inference import Kind, infer
 from harmonium.tabular.schema import Schema
@@ -140,18 +140,14 @@ def load(
             raise InputError(f"{location} has no values to learn from: every cell is missing")
     if binarized is None:
         return dataset
-    parts = (dataset.train, dataset.valid, dataset.test)
-    train, valid, test = (_binarized(part, binarized, (seed + index) % 2**63) for index, part in enumerate(parts))
+    parts = []
+    for index, rows in enumerate((dataset.train, dataset.valid, dataset.test)):
+        absent = np.isnan(rows)
+        parts.append(np.where(absent, np.nan, binarize(np.where(absent, 0, rows), binarized, (seed + index) % 2**63)))
+    train, valid, test = parts
     # The entropy is that of the values as they were.
     entropy = dataset.entropy if np.array_equal(train, dataset.train) else None
     return replace(dataset, binarized=binarized, train=train, valid=valid, test=test, entropy=entropy)
-
-
-def _binarized(rows: np.ndarray, how: str, seed: int) -> np.ndarray:
-    absent = np.isnan(rows)
-    if not absent.any():
-        return binarize(rows, how, seed)
-    return np.where(absent, np.nan, binarize(np.where(absent, 0, rows), how, seed))
 
 
 def needs_schema(location: PathLike) -> bool:
@@ -211,7 +207,7 @@ def _parts(count: int, hold_out: Collection[str], most: int | None = None) -> tu
     At most `most` rows are held out for each. The split depends on the number of rows alone, so that runs with different seeds
     can be compared.
     """
-    size = int(HELD_OUT_FRACTION * count) if most is None else min(int(HELD_OUT_FRACTION * count), most)
+    size = min(int(HELD_OUT_FRACTION * count), most or count)
     if not hold_out or size == 0:
         words = f"{count} rows are too few to hold any out: all serve for training too" if hold_out else "all rows"
         return dict.fromkeys(("train", *sorted(PARTS)), slice(None)), words
@@ -226,7 +222,7 @@ def _split_streamed(name: str, rows: Streamed, hold_out: Collection[str]) -> Dat
     about = f"{len(rows):,} rows of {rows.shape[1]:,} columns, read as they are needed"
     indices, words = _parts(len(rows), hold_out, MAX_HELD_OUT)
     if isinstance(indices["train"], slice):
-        some = rows.take(np.linspace(0, len(rows) - 1, min(len(rows), MAX_HELD_OUT), dtype=np.int64))
+        some = sample_rows(rows, MAX_HELD_OUT, "rows")
         return Dataset(name, rows, some, some, f"none held out; {len(some)} of the training rows are followed", about)
     # All of them at once: each time may be a pass over the whole file.
     taken = rows.take(np.concatenate([indices[part] for part in hold_out]))
@@ -265,27 +261,28 @@ def _mnist(size: str | None) -> Dataset:
 
 
 def _bars_and_stripes(size: str | None) -> Dataset:
-    match = re.fullmatch(r"(\d{1,2})x(\d{1,2})", size or "4x4")
-    height, width = (int(match[1]), int(match[2])) if match else (0, 0)
-    if not (2 <= height <= synthetic.MAX_SIDE and 2 <= width <= synthetic.MAX_SIDE):
-        raise InputError(
-            f"bars-and-stripes:{size} is out of range: write HEIGHTxWIDTH, each from 2 to {synthetic.MAX_SIDE}, as in 3x3"
-        )
-    return _listed(f"bars-and-stripes:{height}x{width}", synthetic.bars_and_stripes(height, width), (height, width))
+    shape = _sizes("bars-and-stripes", size, (4, 4), "HEIGHTxWIDTH, each")
+    return _listed(f"bars-and-stripes:{shape[0]}x{shape[1]}", synthetic.bars_and_stripes(*shape), shape)
 
 
 def _shifter(size: str | None) -> Dataset:
-    bits = int(size or 8) if re.fullmatch(r"\d{1,2}", size or "8") else 0
-    if not 2 <= bits <= synthetic.MAX_SIDE:
-        largest = synthetic.MAX_SIDE
-        raise InputError(f"shifter:{size} is out of range: write the number of bits, from 2 to {largest}, as in shifter:8")
-    return _listed(f"shifter:{bits}", synthetic.shifter(bits), None)
+    (bits,) = _sizes("shifter", size, (8,), "the number of bits,")
+    return _listed(f"shifter:{bits}", synthetic.shifter(bits), ())
 
 
-def _listed(name: str, patterns: np.ndarray, image_shape: tuple[int, int] | None) -> Dataset:
+def _sizes(name: str, size: str | None, default: tuple[int, ...], words: str) -> tuple[int, ...]:
+    usual = "x".join(map(str, default))
+    sizes = tuple(int(text) if re.fullmatch(r"\d{1,2}", text) else 0 for text in (size or usual).split("x"))
+    if len(sizes) != len(default) or not all(2 <= each <= synthetic.MAX_SIDE for each in sizes):
+        raise InputError(f"{name}:{size} is out of range: write {words} from 2 to {synthetic.MAX_SIDE}, as in {name}:{usual}")
+    return sizes
+
+
+def _listed(name: str, patterns: np.ndarray, row_shape: tuple[int, ...]) -> Dataset:
+    table = Table(patterns, row_shape=row_shape)
     words = f"all {len(patterns)} patterns, equally probable, serve for training, validation and test"
-    about = Table(patterns, row_shape=image_shape or ()).description
-    return Dataset(name, patterns, patterns, patterns, words, about, image_shape, entropy=math.log(len(patterns)))
+    entropy = math.log(len(patterns))
+    return Dataset(name, patterns, patterns, patterns, words, table.description, table.image_shape, entropy=entropy)
 
 
 def _no_size(name: str, size: str | None) -> None:

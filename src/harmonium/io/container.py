@@ -203,17 +203,11 @@ def unpack(path: Path, kind: type[H]) -> tuple[dict[str, np.ndarray], H]:
     checksum = texts.pop(CHECKSUM, None)
     if (checksum is not None or int(texts["version"]) != WITHOUT_CHECKSUM) and checksum != _checksum(arrays, texts):
         raise InputError(f"{path} is damaged: its content is not what was written (its checksum differs); use an earlier copy")
-    return arrays, _header(path, texts, kind)
-
-
-def _header(path: Path, texts: dict[str, str], kind: type[H]) -> H:
-    values: dict[str, Any] = {}
+    values: dict[str, Any] = dict(texts)
     for field in msgspec.structs.fields(kind):
-        if field.name in texts:
-            text = texts[field.name]
-            is_text = field.type is str
-            values[field.name] = text if is_text else parse_json(text, Any, f"{path} is damaged: {field.name}", finite=False)
-    return convert(values, kind, f"{path} is damaged", finite=False)
+        if field.name in texts and field.type is not str:
+            values[field.name] = parse_json(texts[field.name], Any, f"{path} is damaged: {field.name}", finite=False)
+    return arrays, convert(values, kind, f"{path} is damaged", finite=False)
 
 
 def _checksum(arrays: Mapping[str, np.ndarray], texts: dict[str, str]) -> str:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from os import PathLike
 from typing import Any, cast
@@ -156,19 +157,18 @@ def from_native(data: object, what: str = "the table") -> Frame:
 
 def _objects(values: list[Any], name: str) -> np.ndarray:
     """Cells of Python's own types as a column of one kind."""
-    cells = [None if _is_absent(value) else str(value) if isinstance(value, str) else value for value in values]
-    kinds = {_kind(cell, name, row) for row, cell in enumerate(cells) if cell is not None}
-    if kinds <= {"number"}:
-        return np.array([math.nan if cell is None else float(cell) for cell in cells], dtype=np.float64)
-    if len(kinds) > 1:
-        first = {
-            kind: next(cell for cell in cells if cell is not None and _kind(cell, name, 0) == kind) for kind in sorted(kinds)
-        }
-        found = ", ".join(f"{cell!r} ({kind})" for kind, cell in first.items())
+    converters: dict[str, Callable[[Any], Value]] = {"truth value": bool, "text": str, "number": float}
+    absent = [_is_absent(value) for value in values]
+    examples: dict[str, Any] = {}
+    for row, value in enumerate(values):
+        if not absent[row]:
+            examples.setdefault(_kind(value, name, row), value)
+    if len(examples) > 1:
+        found = ", ".join(f"{cell!r} ({kind})" for kind, cell in sorted(examples.items()))
         raise InputError(f"column {name!r} mixes kinds: {found}; make it one kind, or ignore it")
-    column = np.empty(len(cells), dtype=object)
-    column[:] = [bool(cell) if kinds == {"truth value"} and cell is not None else cell for cell in cells]
-    return column
+    kind = next(iter(examples), "number")
+    cells = [None if gone else converters[kind](value) for value, gone in zip(values, absent, strict=True)]
+    return np.array(cells, dtype=np.float64 if kind == "number" else object)
 
 
 def _is_absent(value: Any) -> bool:
@@ -217,13 +217,9 @@ def to_native(columns: Mapping[str, np.ndarray], like: object) -> Any:
     except Exception as error:  # a library that is unknown, or not installed
         raise InputError(f"{like!r:.60} is no installed library of frames: use pandas, polars or pyarrow") from error
     frame = nw.from_dict(values, backend=template.implementation)
-    for name in values:
-        if name not in template.columns or frame[name].dtype == template[name].dtype:
-            continue
-        try:
+    for name in set(values) & set(template.columns):
+        with suppress(Exception):  # it cannot hold the values, for example a category that is new to it
             frame = frame.with_columns(frame[name].cast(template[name].dtype))
-        except Exception:  # it cannot hold the values, for example a category that is new to it
-            continue
     return frame.to_native()
 
 

@@ -27,7 +27,7 @@ from harmonium.errors import InputError, reason
 from harmonium.io.container import Header, pack, unpack, write_file
 from harmonium.io.untrusted import checked_path, parse_json
 from harmonium.model import RBM
-from harmonium.units import Units, type_name_to_class
+from harmonium.units import Mixed, Units, type_name_to_class
 
 State = TypeVar("State")
 _RENAMED = {"rungs.": "replicas.", "machines.": "models."}
@@ -182,14 +182,8 @@ def _check_base_rate(rbm: RBM, base_rate: Units) -> None:
 
 
 def _layer(units: Units) -> Layer:
-    values: dict[str, Any] = {}
-    for field in fields(units):  # type: ignore[arg-type]
-        value = getattr(units, field.name)
-        if is_static(field):
-            values[field.name] = value
-        elif isinstance(value, tuple):
-            values[field.name] = tuple(_layer(part) for part in value)
-    return Layer(units.name, **values)
+    parts = tuple(map(_layer, units.parts)) if isinstance(units, Mixed) else None
+    return Layer(units.name, getattr(units, "levels", None), parts)
 
 
 def _layer_text(units: Units) -> str:
