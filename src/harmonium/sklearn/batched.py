@@ -52,10 +52,8 @@ def hidden_mean(rbm: RBM, v: Float[Array, "k V"]) -> Float[Result, "k H"]:
     return rbm.hidden.mean(model.hidden_inputs(rbm, v))
 
 
-@jax.jit
-def free_energy(rbm: RBM, v: Float[Array, "k V"]) -> Float[Result, " k"]:
-    """F(v) in nats, `[k, V] -> [k]`."""
-    return model.free_energy(rbm, v)
+free_energy = jax.jit(model.free_energy)
+"""F(v) in nats, `[k, V] -> [k]`."""
 
 
 @jax.jit

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import KW_ONLY, dataclass, replace
 from functools import lru_cache
 from numbers import Real
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import optax
@@ -21,6 +21,7 @@ from harmonium.gradients import discriminative
 from harmonium.model import RBM
 from harmonium.sklearn import batched, fitting
 from harmonium.sklearn.estimator import RBMEstimator
+from harmonium.training import train
 
 BATCH = 100
 RATE = 0.01
@@ -28,6 +29,7 @@ RATE = 0.01
 (benchmarks/RESULTS.md)."""
 
 
+@dataclass(eq=False, repr=False)
 class RBMClassifier(ClassifierMixin, RBMEstimator):
     """A classifier: an RBM whose visible layer is the columns of X and the label, with p(y | v) exact.
 
@@ -47,47 +49,17 @@ class RBMClassifier(ClassifierMixin, RBMEstimator):
     References: see `harmonium.gradients.discriminative`.
     """
 
-    _parameter_constraints: dict[str, list[Any]] = {
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **RBMEstimator._parameter_constraints,
         "objective": [StrOptions({"generative", "discriminative", "hybrid"})],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "dropout": [Interval(Real, 0, 1, closed="left")],
     }
 
-    def __init__(
-        self,
-        n_components: int = 256,
-        *,
-        objective: str = "hybrid",
-        alpha: float = 0.01,
-        dropout: float = 0.2,
-        learning_rate: float | str = "auto",
-        batch_size: int | str = "auto",
-        n_iter: int | str = "auto",
-        minutes: float | None = None,
-        visible: str = "auto",
-        gradient: str = "auto",
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        verbose: int | bool = 0,
-        random_state: Any = None,
-    ) -> None:
-        super().__init__(
-            n_components,
-            learning_rate=learning_rate,
-            batch_size=batch_size,
-            n_iter=n_iter,
-            minutes=minutes,
-            visible=visible,
-            gradient=gradient,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            verbose=verbose,
-            random_state=random_state,
-        )
-        self.objective = objective
-        self.alpha = alpha
-        self.dropout = dropout
+    _: KW_ONLY
+    objective: str = "hybrid"
+    alpha: float = 0.01
+    dropout: float = 0.2
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: ArrayLike) -> RBMClassifier:
@@ -100,25 +72,6 @@ class RBMClassifier(ClassifierMixin, RBMEstimator):
         if self.early_stopping:
             chosen, rest = fitting.hold_out(v.shape[0], self.validation_fraction, random)
             held_out, v, label = (v[chosen], numbers[chosen]), v[rest], label[rest]
-        self._train_with_label(v, label, held_out, random)
-        return self
-
-    def _numbers(self, X: Any, y: ArrayLike) -> np.ndarray:
-        """Labels as numbers of `classes_`, `[n]`."""
-        if y is None:
-            raise ValueError("RBMClassifier requires y to be passed, but the target y is None")
-        check_classification_targets(y)
-        y = column_or_1d(y, warn=True)
-        check_consistent_length(X, y)
-        self.classes_, numbers = np.unique(y, return_inverse=True)
-        if len(self.classes_) < 2:
-            raise ValueError(f"y must have at least two classes, but has one class: {self.classes_[0]!r}")
-        return numbers
-
-    def _train_with_label(
-        self, v: Any, label: np.ndarray, held_out: tuple[Any, np.ndarray] | None, random: np.random.RandomState
-    ) -> None:
-        """Fit `rbm_` to rows and their one-hot labels `[n, C]`, and keep the model with the fewest held-out errors."""
         rbm, joint, classes = self._start(v, random, label), fitting.beside(v, label), label.shape[1]
         gradient = "cd-1" if self.objective == "hybrid" and self.gradient == "auto" else self.gradient
         config = self._config(joint.shape[0], rbm, gradient=gradient)
@@ -132,13 +85,26 @@ class RBMClassifier(ClassifierMixin, RBMEstimator):
             optimizer = _adam(RATE if self.learning_rate == "auto" else float(self.learning_rate))
             config = replace(config, estimator=estimator, optimizer=optimizer)
         fewest = np.inf
-        for state in fitting.states(rbm, joint, config, fitting.seed_from(random)):
+        for state in train(rbm, joint, config, seed=fitting.seed_from(random), expected=True, measure=False):
             errors = np.inf if held_out is None else np.mean(self._most_probable(state.rbm, held_out[0]) != held_out[1])
             if errors <= fewest:
                 fewest, self.rbm_ = errors, state.rbm
             if self.verbose:
-                self._tell(state.metrics | ({} if held_out is None else {"held_out_error": float(errors)}))
+                self._print(state.metrics | ({} if held_out is None else {"held_out_error": float(errors)}))
         self.rbm_ = to_float64(self.rbm_)
+        return self
+
+    def _numbers(self, X: Any, y: ArrayLike) -> np.ndarray:
+        """Labels as numbers of `classes_`, `[n]`."""
+        if y is None:
+            raise ValueError("RBMClassifier requires y to be passed, but the target y is None")
+        check_classification_targets(y)
+        y = column_or_1d(y, warn=True)
+        check_consistent_length(X, y)
+        self.classes_, numbers = np.unique(y, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise ValueError(f"y must have at least two classes, but has one class: {self.classes_[0]!r}")
+        return numbers
 
     def _most_probable(self, rbm: RBM, v: Any) -> np.ndarray:
         return np.asarray(batched.apply(batched.log_probabilities, rbm, v, len(self.classes_)).argmax(axis=1))

@@ -17,8 +17,22 @@ from harmonium.tabular.schema import Schema
 from harmonium.units import Binary, Gaussian, Mixed, Spin, Units
 
 
+class _Arrays:
+    """Columns of arrays."""
+
+    of_frame = False
+
+    def decode(self, v: np.ndarray) -> np.ndarray:
+        """The model's rows as X."""
+        return v
+
+    def filled(self, X: np.ndarray, v: np.ndarray) -> np.ndarray:
+        """X with its missing cells from the model's rows."""
+        return np.where(np.isnan(X), self.decode(v), X)
+
+
 @dataclass(frozen=True, eq=False)
-class Values:
+class Values(_Arrays):
     """Columns whose values the model takes as they are: of binary or spin units, all of them.
 
     Args:
@@ -27,7 +41,6 @@ class Values:
 
     spin: bool
     count: int
-    of_frame = False
     log_density = 0.0
 
     def units(self) -> Units:
@@ -50,17 +63,9 @@ class Values:
             )
         return X
 
-    def decode(self, v: np.ndarray) -> Any:
-        """The model's rows as X."""
-        return v
-
-    def filled(self, X: np.ndarray, v: np.ndarray) -> Any:
-        """X with its missing cells from the model's rows."""
-        return np.where(np.isnan(X), self.decode(v), X)
-
 
 @dataclass(frozen=True, eq=False)
-class Standardized:
+class Standardized(_Arrays):
     """Real columns in standard deviations from their means, and beside them columns of zeros and ones, which come first in
     the model.
 
@@ -73,7 +78,6 @@ class Standardized:
     scale: np.ndarray
     order: np.ndarray
     binary: int
-    of_frame = False
 
     @property
     def log_density(self) -> float:
@@ -95,15 +99,11 @@ class Standardized:
             raise InputError("X has other values than 0 and 1 in columns that had only those when the model was fitted")
         return v
 
-    def decode(self, v: np.ndarray) -> Any:
+    def decode(self, v: np.ndarray) -> np.ndarray:
         """The model's rows as X."""
         X = np.empty_like(v)
         X[:, self.order] = v
         return X * self.scale + self.mean
-
-    def filled(self, X: np.ndarray, v: np.ndarray) -> Any:
-        """X with its missing cells from the model's rows."""
-        return np.where(np.isnan(X), self.decode(v), X)
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,7 +156,7 @@ class Tabular:
 def is_table(X: Any, visible: str) -> bool:
     """Whether X is a frame that needs a schema: as asked, or because a column holds no numbers.
 
-    Without names that are text, unasked, it is an array to this room, as it is to scikit-learn.
+    Without names that are text, unasked, it is an array here, as it is to scikit-learn.
     """
     if visible not in ("auto", "table") or not hasattr(X, "columns"):
         return False

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import KW_ONLY, dataclass
 from numbers import Real
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import OutlierMixin, _fit_context
@@ -19,6 +20,7 @@ from harmonium.sklearn.estimator import RBMEstimator
 SWEEPS = 1000
 
 
+@dataclass(eq=False, repr=False)
 class RBMDensity(OutlierMixin, RBMEstimator):
     """A restricted Boltzmann model as a density, and as a detector of outliers: rows whose ln p(v) is low.
 
@@ -31,41 +33,14 @@ class RBMDensity(OutlierMixin, RBMEstimator):
             `RBMTransformer`; ln Z is computed in `fit`. offset_: ln p(v) below which a row is an outlier.
     """
 
-    _parameter_constraints: dict[str, list[Any]] = {
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **RBMEstimator._parameter_constraints,
         "contamination": [Interval(Real, 0, 0.5, closed="right")],
     }
 
-    def __init__(
-        self,
-        n_components: int = 64,
-        *,
-        contamination: float = 0.1,
-        learning_rate: float | str = "auto",
-        batch_size: int | str = "auto",
-        n_iter: int | str = "auto",
-        minutes: float | None = None,
-        visible: str = "auto",
-        gradient: str = "auto",
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        verbose: int | bool = 0,
-        random_state: int | np.random.RandomState | None = None,
-    ) -> None:
-        super().__init__(
-            n_components,
-            learning_rate=learning_rate,
-            batch_size=batch_size,
-            n_iter=n_iter,
-            minutes=minutes,
-            visible=visible,
-            gradient=gradient,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            verbose=verbose,
-            random_state=random_state,
-        )
-        self.contamination = contamination
+    n_components: int = 64
+    _: KW_ONLY
+    contamination: float = 0.1
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: object = None) -> RBMDensity:  # noqa: ARG002

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import KW_ONLY, dataclass, field, replace
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import numpy as np
@@ -20,31 +21,37 @@ from harmonium.likelihood import bidirectional_ais, can_be_exact
 from harmonium.model import RBM
 from harmonium.sklearn import batched, fitting
 from harmonium.sklearn.columns import Columns, columns_of, is_table
-from harmonium.training import TrainConfig
+from harmonium.training import TrainConfig, train
+from harmonium.training.config import Settings
 from harmonium.units import Binary, Categorical, Mixed
 
 SCALE = 0.01
 """Standard deviation of the weights that training starts from."""
 EARLY_STOPPING = 0.5
+UPDATES, EPOCHS = 5000, 10
+"""Updates of a fit by default, or epochs if those are more."""
 START_ROWS = 200
 """Training rows that are kept as starts of the chains that bracket ln Z."""
 RUNS, TEMPERATURES, STEPS, RUNGS = 64, 1024, 200, 12
 """The work spent on ln Z where it is not exact: counts and no time, so that scores repeat."""
 
 
+@dataclass(eq=False, repr=False)
 class RBMEstimator(BaseEstimator):
-    """An RBM with scikit-learn's manners. Its fitted attributes are NumPy arrays and dataclasses of such."""
+    """An RBM with scikit-learn's manners: the fields are its parameters, and its fitted attributes are NumPy arrays and
+    dataclasses of such.
+    """
 
-    _finite: bool | str = True
+    _finite: ClassVar[bool | str] = True
     """`ensure_all_finite` of `validate_data`: True refuses NaN."""
-    _sparse: str | bool = "csr"
+    _sparse: ClassVar[str | bool] = "csr"
     """`accept_sparse` of `validate_data`: False refuses sparse matrices."""
     _centered = True
     """Whether the centered gradient is followed, which leads to likelier models, whose hidden units are near one half."""
-    columns_: Columns
-    rbm_: RBM
+    columns_: Columns = field(init=False)
+    rbm_: RBM = field(init=False)
 
-    _parameter_constraints: dict[str, list[Any]] = {
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "learning_rate": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
         "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
@@ -58,32 +65,18 @@ class RBMEstimator(BaseEstimator):
         "random_state": ["random_state"],
     }
 
-    def __init__(
-        self,
-        n_components: int = 256,
-        *,
-        learning_rate: float | str = "auto",
-        batch_size: int | str = "auto",
-        n_iter: int | str = "auto",
-        minutes: float | None = None,
-        visible: str = "auto",
-        gradient: str = "auto",
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        verbose: int | bool = 0,
-        random_state: Any = None,
-    ) -> None:
-        self.n_components = n_components
-        self.learning_rate = learning_rate
-        self.batch_size = batch_size
-        self.n_iter = n_iter
-        self.minutes = minutes
-        self.visible = visible
-        self.gradient = gradient
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.verbose = verbose
-        self.random_state = random_state
+    n_components: int = 256
+    _: KW_ONLY
+    learning_rate: float | str = "auto"
+    batch_size: int | str = "auto"
+    n_iter: int | str = "auto"
+    minutes: float | None = None
+    visible: str = "auto"
+    gradient: str = "auto"
+    early_stopping: bool = False
+    validation_fraction: float = 0.1
+    verbose: int | bool = 0
+    random_state: int | np.random.RandomState | None = None
 
     # ---- what is fitted
 
@@ -159,25 +152,35 @@ class RBMEstimator(BaseEstimator):
         self._forget_log_partition(v)
         config = self._config(v.shape[0], rbm, early_stopping=EARLY_STOPPING if self.early_stopping else 0.0)
         measure = self.early_stopping or bool(self.verbose)
-        for state in fitting.states(rbm, v, config, fitting.seed_from(random), valid=held_out, measure=measure):
+        seed = fitting.seed_from(random)
+        for state in train(rbm, v, config, valid=held_out, seed=seed, expected=True, measure=measure):
             if self.verbose:
-                self._tell(state.metrics)
+                self._print(state.metrics)
         self.rbm_, self._chains = to_float64(state.rbm), state.estimator
 
     def _config(self, rows: int, rbm: RBM, gradient: str | None = None, early_stopping: float = 0.0) -> TrainConfig:
-        return fitting.configure(
-            rows,
-            rbm,
-            gradient=gradient or self.gradient,
-            learning_rate=self.learning_rate,
-            batch_size=self.batch_size,
-            epochs=None if self.n_iter == "auto" else int(self.n_iter),
-            minutes=self.minutes,
-            centered=self._centered,
-            early_stopping=early_stopping,
-        )
+        """The derived settings but for those that the parameters give; a number of updates where no length is given."""
+        gradient, epochs = gradient or self.gradient, None if self.n_iter == "auto" else int(self.n_iter)
+        given: Settings = {
+            "epochs": None if self.minutes else epochs,
+            "minutes": self.minutes,
+            "early_stopping": early_stopping,
+        }
+        # Rows may hold expected values such as gray levels, which bfloat16 would round.
+        given |= {"centered": self._centered, "bfloat16": False}
+        if gradient != "auto":
+            given["estimator"] = gradient
+        if self.learning_rate != "auto":
+            given["learning_rate"] = float(self.learning_rate)
+        if self.batch_size != "auto":
+            given["batch_size"], given["chains"] = min(int(self.batch_size), rows), int(self.batch_size)
+        config = TrainConfig.derive(rows, rbm, **given)
+        if epochs is None and self.minutes is None:
+            config = replace(config, minutes=None, updates=max(UPDATES, EPOCHS * (rows // config.batch_size)))
+        # One digit: penalties of folds whose numbers of rows differ by one are the same, and compiled once.
+        return replace(config, l1=float(f"{config.l1:.0e}"))
 
-    def _tell(self, metrics: dict[str, float]) -> None:
+    def _print(self, metrics: dict[str, float]) -> None:
         known = "".join(
             f", {name.replace('_', ' ')} {metrics[name]:.3f}"
             for name in ("train_log_likelihood", "valid_log_likelihood", "held_out_error")

@@ -1,8 +1,7 @@
-"""How the estimators train a model: the settings that their parameters and the data come to."""
+"""Steps of a fit: one update, the rows that are held out, rows and labels as arrays."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -10,65 +9,18 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from numpy.typing import ArrayLike
 
 from harmonium import model
 from harmonium._numerics import to_float64
 from harmonium._types import Array, Key, Scalar
 from harmonium.errors import InputError
 from harmonium.gradients import Estimator
-from harmonium.io.streams import Streamed, is_sparse
+from harmonium.io.streams import is_sparse
 from harmonium.model import RBM
 from harmonium.random import key_of
-from harmonium.training import TrainConfig, TrainState, train
-from harmonium.training.config import Settings
+from harmonium.training import TrainConfig
 
 SEEDS = 2**31 - 1
-UPDATES = 5000
-"""Updates of a fit by default, or ten epochs if those are more."""
-EPOCHS = 10
-
-
-def configure(
-    rows: int,
-    rbm: RBM,
-    *,
-    gradient: str = "auto",
-    learning_rate: float | str = "auto",
-    batch_size: int | str = "auto",
-    epochs: int | None = None,
-    minutes: float | None = None,
-    centered: bool = True,
-    early_stopping: float = 0.0,
-) -> TrainConfig:
-    """The derived settings but for those that an estimator's parameters give; a number of updates where no length is given."""
-    given: Settings = {"epochs": None if minutes else epochs, "minutes": minutes, "early_stopping": early_stopping}
-    # Rows may hold expected values such as gray levels, which bfloat16 would round.
-    given |= {"centered": centered, "bfloat16": False}
-    if gradient != "auto":
-        given["estimator"] = gradient
-    if learning_rate != "auto":
-        given["learning_rate"] = float(learning_rate)
-    if batch_size != "auto":
-        given["batch_size"], given["chains"] = min(int(batch_size), rows), int(batch_size)
-    config = TrainConfig.derive(rows, rbm, **given)
-    if epochs is minutes is None:
-        config = replace(config, minutes=None, updates=max(UPDATES, EPOCHS * (rows // config.batch_size)))
-    # One digit: penalties of folds whose numbers of rows differ by one are the same, and compiled once.
-    return replace(config, l1=float(f"{config.l1:.0e}"))
-
-
-def states(
-    rbm: RBM,
-    rows: ArrayLike | Streamed,
-    config: TrainConfig,
-    seed: int,
-    *,
-    valid: ArrayLike | None = None,
-    measure: bool = False,
-) -> Iterator[TrainState]:
-    """The states of a run, the last of which holds the model to use."""
-    return train(rbm, rows, config, valid=valid, seed=seed, expected=True, measure=measure)
 
 
 def one_update(rbm: RBM, rows: Any, config: TrainConfig, chains: Any, seed: int) -> tuple[RBM, Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, ClassVar
 
 from sklearn.base import OneToOneFeatureMixin, TransformerMixin, _fit_context
 from sklearn.utils import check_random_state
@@ -13,6 +14,7 @@ from harmonium.sklearn import fitting
 from harmonium.sklearn.estimator import RBMEstimator
 
 
+@dataclass(eq=False, repr=False)
 class RBMImputer(OneToOneFeatureMixin, TransformerMixin, RBMEstimator):
     """Fills missing cells (NaN; in frames whatever counts as missing there) from p(missing cells | the row's other cells).
 
@@ -30,41 +32,14 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, RBMEstimator):
     """
 
     _finite, _sparse = "allow-nan", False
-    _parameter_constraints: dict[str, list[Any]] = {
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **RBMEstimator._parameter_constraints,
         "strategy": [StrOptions({"most_probable", "expected", "draw"})],
     }
 
-    def __init__(
-        self,
-        n_components: int = 64,
-        *,
-        strategy: str = "most_probable",
-        learning_rate: float | str = "auto",
-        batch_size: int | str = "auto",
-        n_iter: int | str = "auto",
-        minutes: float | None = None,
-        visible: str = "auto",
-        gradient: str = "auto",
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        verbose: int | bool = 0,
-        random_state: Any = None,
-    ) -> None:
-        super().__init__(
-            n_components,
-            learning_rate=learning_rate,
-            batch_size=batch_size,
-            n_iter=n_iter,
-            minutes=minutes,
-            visible=visible,
-            gradient=gradient,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            verbose=verbose,
-            random_state=random_state,
-        )
-        self.strategy = strategy
+    n_components: int = 64
+    _: KW_ONLY
+    strategy: str = "most_probable"
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: object = None) -> RBMImputer:  # noqa: ARG002
