@@ -24,16 +24,12 @@ from jaxtyping import Float
 
 from harmonium import _checks
 from harmonium._types import ArrayLike
-from harmonium.diagnostics.common import Verdict
+from harmonium.diagnostics.common import Verdict, judge, least_that_matters
 from harmonium.errors import InputError
 
 PERMUTATIONS = 200
 BLOCK_ELEMENTS = 1 << 21
 """Distances in one block: 16 MiB."""
-CERTAIN = 3.0
-"""Standard errors from what is expected, and"""
-MATTERS = 0.1
-"""from 1/2, from which on an accuracy is not called ideal."""
 
 
 @dataclass(frozen=True)
@@ -56,15 +52,15 @@ class AdversarialAccuracy:
         """Whether the rows are distinguished, or too close."""
         probability = f"{self.accuracy:.3f} +- {self.standard_error:.3f} (ideal: 0.5)"
         figure = f"real and drawn rows are distinguished with probability {probability}"
-        away = self.accuracy - self.expected
-        if abs(away) < max(CERTAIN * self.standard_error, MATTERS):
-            return Verdict("adversarial accuracy", True, figure)
-        if away > 0:
-            advice = "train for longer, or with more hidden units, unless it overfits or its chains do not mix"
-            sentence = f"{figure}: the model draws other rows than these; {advice}"
-        else:
-            sentence = f"{figure}: drawn rows are nearer to these than these to each other: it repeats them, or they are few"
-        return Verdict("adversarial accuracy", False, sentence)
+        away, remedy = self.accuracy - self.expected, None
+        if away >= least_that_matters(self.standard_error):
+            remedy = (
+                "the model draws other rows than these; train for longer, or with more hidden units, unless it overfits or its "
+                "chains do not mix"
+            )
+        elif -away >= least_that_matters(self.standard_error):
+            remedy = "drawn rows are nearer to these than these to each other: it repeats them, or they are few"
+        return judge("adversarial accuracy", figure, remedy)
 
 
 def adversarial_accuracy(real: ArrayLike, synthetic: ArrayLike, seed: int = 0) -> AdversarialAccuracy:
@@ -127,7 +123,5 @@ def privacy_loss(test: AdversarialAccuracy, train: AdversarialAccuracy) -> Verdi
     loss = test.accuracy - train.accuracy
     error = float(np.hypot(test.standard_error, train.standard_error))
     figure = f"adversarial accuracy is {loss:+.3f} +- {error:.3f} higher on held-out than on training rows (ideal: 0)"
-    if loss < max(CERTAIN * error, MATTERS):
-        return Verdict("privacy loss", True, figure)
-    advice = "drawn rows repeat training rows; train for fewer updates, or with fewer hidden units"
-    return Verdict("privacy loss", False, f"{figure}: {advice}")
+    remedy = "drawn rows repeat training rows; train for fewer updates, or with fewer hidden units"
+    return judge("privacy loss", figure, remedy if loss >= least_that_matters(error) else None)

@@ -20,6 +20,16 @@ class Verdict:
     sentence: str
 
 
+def judge(name: str, figures: str, remedy: str | None = None) -> Verdict:
+    """The verdict on these figures: all is well unless a remedy is named."""
+    return Verdict(name, remedy is None, figures if remedy is None else f"{figures}: {remedy}")
+
+
+def least_that_matters(standard_error: float) -> float:
+    """The smallest difference, in nats or of probabilities, that is both certain and worth a verdict."""
+    return max(3 * standard_error, 0.1)
+
+
 def single(rbm: RBM) -> RBM:
     """The model in float32, in which chains run."""
     return jax.tree.map(lambda leaf: np.asarray(leaf, dtype=np.float32), rbm)

@@ -16,7 +16,7 @@ from jaxtyping import Float
 
 from harmonium import model
 from harmonium._types import ArrayLike
-from harmonium.diagnostics.common import Verdict, names, single
+from harmonium.diagnostics.common import Verdict, judge, names, single
 from harmonium.model import RBM
 
 RARE = 0.01
@@ -57,8 +57,8 @@ class HiddenUnits:
         if self.doubles:
             parts.append(f"{len(self.doubles)} pairs of doubles ({names([second for _, second in self.doubles])})")
         figure = f"{total - len(self.idle)} of {total} take part" + "".join(f", {part}" for part in parts)
-        ok = len(self.idle) <= MAX_IDLE_FRACTION * total
-        return Verdict("hidden units", ok, figure if ok else f"{figure}: train with fewer hidden units, or at a lower rate")
+        too_many = len(self.idle) > MAX_IDLE_FRACTION * total
+        return judge("hidden units", figure, "train with fewer hidden units, or at a lower rate" if too_many else None)
 
 
 def hidden_units(rbm: RBM, data: ArrayLike) -> HiddenUnits:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
-from harmonium.diagnostics.common import Verdict
+from harmonium.diagnostics.common import Verdict, judge
 from harmonium.diagnostics.comparison import Comparison, compare
 from harmonium.diagnostics.relaxation import STARTS, Relaxation, quantities
 from harmonium.errors import InputError
@@ -57,14 +57,15 @@ class Mixing:
     def _meeting(self) -> Verdict:
         name, after = "relaxation", f"after {self.sweeps:,} sweeps"
         if self.starts.differ.any():
-            advice = "the chains still remember their start; make more sweeps, or sample by tempering"
-            return Verdict(name, False, f"chains from noise and from data differ in {self.starts.largest()} {after}: {advice}")
+            figures = f"chains from noise and from data differ in {self.starts.largest()} {after}"
+            remedy = "the chains still remember their start; make more sweeps, or sample by tempering"
+            return judge(name, figures, remedy)
         if not self.starts.decided:
-            error = self.starts.standard_error.max()
-            sentence = f"means are known to {error:.2f} standard deviations only: too few chains to tell if the starts meet"
-            return Verdict(name, False, sentence)
-        sentence = f"chains from noise and from data meet {after}; the largest difference is in {self.starts.largest()}"
-        return Verdict(name, True, sentence)
+            figures = f"means are known to {self.starts.standard_error.max():.2f} standard deviations only"
+            return judge(name, figures, "too few chains to tell if the starts meet")
+        return judge(
+            name, f"chains from noise and from data meet {after}; the largest difference is in {self.starts.largest()}"
+        )
 
     def _mixing(self) -> Verdict:
         slow, few = int(np.argmax(self.r_hat)), int(np.argmin(self.ess))
@@ -74,9 +75,9 @@ class Mixing:
             f"{self.ess[few]:,.0f} of {self.draws:,}"
         )
         if self.r_hat[slow] <= LARGE_R_HAT and self.ess[few] >= SMALL_ESS:
-            return Verdict("mixing", True, f"{figures}, autocorrelation time at most {time}")
-        advice = "single chains see only a part; make more sweeps, or sample by tempering"
-        return Verdict("mixing", False, f"{figures}, autocorrelation time {time} or more: {advice}")
+            return judge("mixing", f"{figures}, autocorrelation time at most {time}")
+        remedy = "single chains see only a part; make more sweeps, or sample by tempering"
+        return judge("mixing", f"{figures}, autocorrelation time {time} or more", remedy)
 
 
 def mixing(relaxation: Relaxation) -> Mixing:

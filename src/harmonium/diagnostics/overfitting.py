@@ -11,20 +11,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import jax
 import numpy as np
 
-from harmonium import model
-from harmonium._numerics import float64
+from harmonium import exact, model
 from harmonium._types import ArrayLike
-from harmonium.diagnostics.common import Verdict
-from harmonium.model import RBM, in_float64
-
-CERTAIN = 3.0
-"""Standard errors above zero, and"""
-MATTERS = 0.1
-"""nats above zero, from which on a gap is called overfitting."""
-BLOCK_ROWS = 4096
+from harmonium.diagnostics.common import Verdict, judge, least_that_matters
+from harmonium.model import RBM
 
 
 @dataclass(frozen=True)
@@ -39,19 +31,17 @@ class FreeEnergyGap:
     @property
     def overfits(self) -> bool:
         """Whether the gap is 3 standard errors and 0.1 nats above zero."""
-        return self.gap > max(CERTAIN * self.standard_error, MATTERS)
+        return self.gap > least_that_matters(self.standard_error)
 
     @property
     def verdict(self) -> Verdict:
         """Whether the model overfits."""
         figure = f"held-out rows are {self.gap:.2f} +- {self.standard_error:.2f} nats less probable than training rows"
         if self.overfits:
-            advice = "the model overfits; train for fewer updates, with fewer hidden units, or on more rows"
-            return Verdict("overfitting", False, f"{figure}: {advice}")
-        seen = max(CERTAIN * self.standard_error, MATTERS)
-        return Verdict(
-            "overfitting", True, f"{figure}: no sign of overfitting (these rows show a gap of {seen:.2f} nats or more)"
-        )
+            remedy = "the model overfits; train for fewer updates, with fewer hidden units, or on more rows"
+            return judge("overfitting", figure, remedy)
+        least = least_that_matters(self.standard_error)
+        return judge("overfitting", f"{figure}: no sign of overfitting (these rows show a gap of {least:.2f} nats or more)")
 
 
 def free_energy_gap(rbm: RBM, train: ArrayLike, held_out: ArrayLike) -> FreeEnergyGap:
@@ -61,17 +51,8 @@ def free_energy_gap(rbm: RBM, train: ArrayLike, held_out: ArrayLike) -> FreeEner
         InputError: a malformed model, rows outside the units' domain, or fewer than 2 of either.
     """
     parts = [
-        _free_energies(rbm, model.check_rows(rbm, rows, what, 2)) for rows, what in ((held_out, "held_out"), (train, "train"))
+        -np.asarray(exact.log_likelihood(rbm, model.check_rows(rbm, rows, name, 2), 0.0))
+        for rows, name in ((held_out, "held_out"), (train, "train"))
     ]
     error = math.sqrt(sum(float(part.var(ddof=1)) / len(part) for part in parts))
     return FreeEnergyGap(float(parts[0].mean() - parts[1].mean()), error, len(parts[1]), len(parts[0]))
-
-
-def _free_energies(rbm: RBM, rows: np.ndarray) -> np.ndarray:
-    rbm = in_float64(rbm)
-    with float64():
-        blocks = (rows[i : i + BLOCK_ROWS].astype(np.float64) for i in range(0, len(rows), BLOCK_ROWS))
-        return np.concatenate([np.asarray(_free_energy(rbm, block)) for block in blocks])
-
-
-_free_energy = jax.jit(model.free_energy)

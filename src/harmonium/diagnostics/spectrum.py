@@ -21,7 +21,7 @@ import numpy as np
 
 from harmonium import model
 from harmonium._types import ArrayLike
-from harmonium.diagnostics.common import Verdict
+from harmonium.diagnostics.common import Verdict, judge
 from harmonium.model import RBM
 from harmonium.units import Units
 
@@ -56,10 +56,8 @@ class Spectrum:
         )
         if self.learned:
             figure += f"; the learned lie to {self.alignment.mean():.0%} among these (by chance: {self.chance:.0%})"
-        if self.in_data and not self.learned:
-            advice = "nothing beyond independent units is learned; train for longer, or at a higher rate"
-            return Verdict("spectrum", False, f"{figure}: {advice}")
-        return Verdict("spectrum", True, figure)
+        remedy = "nothing beyond independent units is learned; train for longer, or at a higher rate"
+        return judge("spectrum", figure, remedy if self.in_data and not self.learned else None)
 
 
 def spectrum(rbm: RBM, data: ArrayLike) -> Spectrum:

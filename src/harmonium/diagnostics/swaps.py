@@ -19,7 +19,7 @@ from jaxtyping import Float
 
 from harmonium import _checks, model
 from harmonium._types import Array, Key
-from harmonium.diagnostics.common import Verdict, single
+from harmonium.diagnostics.common import Verdict, judge, single
 from harmonium.diagnostics.comparison import Comparison, compare
 from harmonium.diagnostics.mixing import second_half
 from harmonium.diagnostics.relaxation import STARTS, Directions, Relaxation, directions, project, quantities
@@ -58,8 +58,8 @@ class Swaps:
             f"{len(self.betas)} rungs exchange with probability {self.acceptance.min():.2f} to {self.acceptance.max():.2f}; "
             f"{self.round_trips:,} round trips of {len(self.values):,} ladders in {self.steps:,} steps"
         )
-        advice = "" if self.travels else ": too few to trust the ladder; add rungs, or make more steps"
-        return Verdict("tempering", self.travels, figures + advice)
+        remedy = "too few to trust the ladder; add rungs, or make more steps"
+        return judge("tempering", figures, None if self.travels else remedy)
 
 
 def swaps(rbm: RBM, chains: int = 100, steps: int = 400, rungs: int | None = None, seed: int = 0) -> Swaps:
@@ -79,7 +79,10 @@ def swaps(rbm: RBM, chains: int = 100, steps: int = 400, rungs: int | None = Non
     along = directions(rbm)
     if rungs is None:
         rungs = MIN_RUNGS
-        while rungs < MAX_RUNGS and _rate(key, rbm, along, chains, rungs) < TARGET_RATE:
+        while rungs < MAX_RUNGS:
+            trial, _ = _run(key, rbm, along, chains=min(chains, 20), rungs=rungs, steps=TRIAL_STEPS)
+            if float(jnp.mean(trial.acceptance)) >= TARGET_RATE:
+                break
             rungs *= 2
     state, values = _run(key, rbm, along, chains=chains, rungs=_checks.integer(rungs, "rungs", 2), steps=steps)
     return Swaps(
@@ -89,12 +92,6 @@ def swaps(rbm: RBM, chains: int = 100, steps: int = 400, rungs: int | None = Non
         steps,
         np.moveaxis(np.asarray(values), 0, 1),
     )
-
-
-def _rate(key: Key, rbm: RBM, along: Directions, chains: int, rungs: int) -> float:
-    """The mean rate of exchange after a short trial."""
-    state, _ = _run(key, rbm, along, chains=min(chains, 20), rungs=rungs, steps=TRIAL_STEPS)
-    return float(jnp.mean(state.acceptance))
 
 
 @partial(jax.jit, static_argnames=("chains", "rungs", "steps"))
@@ -113,8 +110,7 @@ def _run(
 
 def compare_with_gibbs(swaps: Swaps, relaxation: Relaxation) -> list[Comparison]:
     """The second halves of Gibbs chains from noise [0] and from data [1], minus those of tempering."""
-    names = quantities(swaps.values.shape[-1] - 1)
-    tempered = swaps.values[:, swaps.steps // 2 :]
+    tempered, names = swaps.values[:, swaps.steps // 2 :], quantities(swaps.values.shape[-1] - 1)
     return [compare(chains, tempered, names) for chains in second_half(relaxation)]
 
 
@@ -126,10 +122,8 @@ def agreement(swaps: Swaps, relaxation: Relaxation) -> Verdict:
     comparisons = dict(zip(STARTS, compare_with_gibbs(swaps, relaxation), strict=True))
     missed = [f"from {start} in {comparison.largest()}" for start, comparison in comparisons.items() if comparison.differ.any()]
     if missed:
-        sentence = (
-            f"Gibbs chains differ {' and '.join(missed)} from tempering's: they miss part of the distribution; use tempering"
-        )
-        return Verdict(name, False, sentence)
+        figures = f"Gibbs chains differ {' and '.join(missed)} from tempering's"
+        return judge(name, figures, "they miss part of the distribution; use tempering")
     if not all(comparison.agree for comparison in comparisons.values()):
         return Verdict(name, False, "too few chains to tell whether tempering sees what Gibbs chains do not")
-    return Verdict(name, True, "tempering sees nothing that Gibbs chains do not: all means agree")
+    return judge(name, "tempering sees nothing that Gibbs chains do not: all means agree")
