@@ -97,7 +97,7 @@ def test_every_term_is_the_sum_that_the_page_writes_out():
 def test_steps_in_a_row_are_the_steps_one_by_one():
     rbm, target, params = setting((3, 3), seed=1, temperature=1.5, parts="all")
     found = asked("learn", **params, rate=0.5, steps=7)
-    taken = lecture.steps(rbm, target[None], gradients.exact(), 0.5, temperature=1.5, number=7)
+    taken = lecture.steps(rbm, target[None], gradients.exact(), 0.5, temperature=1.5, steps=7)
     same(found["machine"], taken[-1].after)
     np.testing.assert_allclose(found["log_probability"][1:], [step.log_probability for step in taken], atol=1e-10)
     assert (found["taken"], found["stopped"]) == (7, False)
