@@ -18,7 +18,7 @@ from harmonium.io import csv_files, parquet
 from harmonium.io.frames import Frame, frame_of_cells, from_native, plain_cells, value_text
 from harmonium.io.parquet import FILL
 from harmonium.io.streams import Sparse, Streamed, is_sparse
-from harmonium.io.untrusted import check_file, check_growth, checked_path, read_file, reading
+from harmonium.io.untrusted import check_file, check_growth, checked_path, read_file, translate_errors
 
 IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 """Element types of the IDX format by the third byte of its magic number (Y. LeCun's MNIST page)."""
@@ -70,7 +70,7 @@ def read_table(location: str, missing: bool = False, max_bytes: int | None = Non
     path, key = _split_key(location)
     content = read_file(path, "file", max_bytes)
     name = path.name.lower().removesuffix(".gz")
-    with reading(f"{path} cannot be read as {Path(name).suffix or 'data'}"):
+    with translate_errors(f"{path} cannot be read as {Path(name).suffix or 'data'}"):
         if name.endswith(".npy"):
             table = _from_array(_npy(content, path), path)
         elif name.endswith(".npz"):
@@ -110,7 +110,7 @@ def read_frame(location: str, max_bytes: int | None = None) -> Frame:
     if not is_table_file(str(path)):
         raise InputError(f"{path}: a table of named columns is read from a .csv or .parquet file (each may be gzipped)")
     content = read_file(path, "file", max_bytes)
-    with reading(f"{path} cannot be read as a table"):
+    with translate_errors(f"{path} cannot be read as a table"):
         if path.name.lower().removesuffix(".gz").endswith(parquet.SUFFIX):
             return from_native(parquet.read_parquet(content, path, max_bytes), str(path))
         return frame_of_cells(csv_files.read_cells(content.decode("utf-8-sig"), path), path)
@@ -144,7 +144,7 @@ def open_streamed(location: str, max_bytes: int | None = None) -> Streamed | Non
     path, key = _split_key(location)
     suffix = path.suffix.lower()
     source: np.ndarray | Sparse | parquet.ParquetRows | None = None
-    with reading(f"{path} cannot be read as {suffix}"):
+    with translate_errors(f"{path} cannot be read as {suffix}"):
         if path.is_dir():
             files = parquet.files_in(path)
             source = parquet.ParquetRows(files) if files else None

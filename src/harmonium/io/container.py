@@ -26,7 +26,7 @@ from numpy.typing import ArrayLike
 
 from harmonium._types import PathLike
 from harmonium.errors import InputError, reason
-from harmonium.io.untrusted import MAX_TEXT_BYTES, check_file, checked_path, convert, parse_json
+from harmonium.io.untrusted import MAX_TEXT_BYTES, check_file, checked_path, convert, parse_json, translate_errors
 
 try:
     import fcntl
@@ -162,10 +162,8 @@ def pack(arrays: Mapping[str, ArrayLike], header: Header) -> bytes:
 
 
 def _json_text(value: Any, name: str) -> str:
-    try:
+    with translate_errors(f"{name} cannot be written as JSON"):
         text = json.dumps(value, default=msgspec.to_builtins)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise InputError(f"{name} cannot be written as JSON: {reason(error)}") from error
     if len(text) > MAX_TEXT_BYTES:
         raise InputError(f"{name} cannot be written: as JSON it is longer than {MAX_TEXT_BYTES:,} bytes")
     convert(json.loads(text), Any, f"{name} cannot be written", finite=False)  # for its depth

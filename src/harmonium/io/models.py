@@ -25,7 +25,7 @@ from harmonium._pytree import is_static, named_leaves
 from harmonium._types import PathLike
 from harmonium.errors import InputError, reason
 from harmonium.io.container import Header, pack, unpack, write_file
-from harmonium.io.untrusted import checked_path, parse_json
+from harmonium.io.untrusted import checked_path, parse_json, translate_errors
 from harmonium.model import RBM
 from harmonium.units import Mixed, Units, type_name_to_class
 
@@ -87,10 +87,8 @@ def save(
         arrays |= named_leaves(base_rate, "base_rate.")
     notes = {} if notes is None else dict(_checks.instance(notes, Mapping, "notes", "a dict"))
     overwrite = _checks.boolean(overwrite, "overwrite")
-    try:
+    with translate_errors("notes cannot be written as JSON"):
         json.dumps(notes, allow_nan=False)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise InputError(f"notes cannot be written as JSON: {reason(error)}") from error
     header = ModelHeader(visible=_layer_text(rbm.visible), hidden=_layer_text(rbm.hidden), notes=notes)
     return write_file(path, pack(arrays, header), overwrite)
 
@@ -134,11 +132,10 @@ def save_state(state: object, path: PathLike, *, overwrite: bool = False) -> Pat
         InputError: a leaf is no array of numbers.
         OSError: the file exists and `overwrite` is false, or it cannot be written.
     """
-    arrays = {}
-    for name, leaf in named_leaves(state).items():
-        arrays[name] = np.ascontiguousarray(np.asarray(leaf)).reshape(np.shape(leaf))
-        if arrays[name].dtype.kind not in "fiub":
-            raise InputError(f"{name} cannot be stored: it holds {arrays[name].dtype.name} values, not numbers")
+    arrays = {name: np.asarray(leaf) for name, leaf in named_leaves(state).items()}
+    for name, array in arrays.items():
+        if array.dtype.kind not in "fiub":
+            raise InputError(f"{name} cannot be stored: it holds {array.dtype.name} values, not numbers")
     return write_file(path, pack(arrays, StateHeader(kind=type(state).__name__)), overwrite)
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from jaxtyping import Int, Shaped
 
 from harmonium.errors import InputError, reason
-from harmonium.io.untrusted import check_file, check_growth, reading
+from harmonium.io.untrusted import check_file, check_growth, translate_errors
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -123,7 +123,7 @@ class ParquetRows:
                     place, first, end = group.first, int(indices[bounds[0]]), int(indices[bounds[1] - 1]) + 1
                     batches = file.iter_batches(max(1, BATCH_VALUES // self.shape[1]), [group.place])
                     while place < end:
-                        with reading(f"{path} is damaged"):
+                        with translate_errors(f"{path} is damaged"):
                             batch = next(batches)
                         before = max(first - place, 0)
                         if before < len(batch):
@@ -146,7 +146,7 @@ def read_parquet(content: bytes, path: Path, max_bytes: int | None = None) -> pa
         InputError: it is damaged, or has cells beyond what `check_growth` allows; pyarrow is missing.
     """
     pyarrow = load_pyarrow(f"reading {path}")
-    with reading(f"{path} is damaged or no Parquet file"):
+    with translate_errors(f"{path} is damaged or no Parquet file"):
         about = pyarrow.parquet.read_metadata(io.BytesIO(content))
         check_growth(path, len(content), about.num_rows * about.num_columns, max_bytes)
         return pyarrow.parquet.read_table(io.BytesIO(content))
@@ -195,7 +195,7 @@ def check_numbers(schema: pa.Schema, path: Path) -> None:
 def _open(path: Path) -> ParquetFile:
     pyarrow = load_pyarrow(f"reading {path}")
     check_file(path, "Parquet file")
-    with reading(f"{path} is damaged or no Parquet file"):
+    with translate_errors(f"{path} is damaged or no Parquet file"):
         return pyarrow.parquet.ParquetFile(path)
 
 

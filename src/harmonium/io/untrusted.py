@@ -34,10 +34,10 @@ T = TypeVar("T")
 
 
 @contextmanager
-def reading(failure: str) -> Iterator[None]:
-    """Whatever the reader of a damaged file raises, as an `InputError` of these words and the reason.
+def translate_errors(failure: str) -> Iterator[None]:
+    """Raise any exception as an `InputError` of these words and the reason: the readers of damaged files raise almost anything.
 
-    But for the system's errors that name a file: it could not be opened.
+    An `OSError` with the name of a file passes: the system could not open it.
     """
     try:
         yield
@@ -91,7 +91,7 @@ def read_file(path: Path, what: str, max_bytes: int | None = None) -> bytes:
     content = path.read_bytes()
     if path.suffix.lower() == ".gz":
         grown = io.BytesIO()
-        with reading(f"{path} cannot be read as .gz"), gzip.open(io.BytesIO(content)) as file:
+        with translate_errors(f"{path} cannot be read as .gz"), gzip.open(io.BytesIO(content)) as file:
             while chunk := file.read(1 << 20):
                 grown.write(chunk)
                 check_growth(path, len(content), grown.tell(), max_bytes)
@@ -126,7 +126,7 @@ def parse_toml(text: str | bytes, kind: type[T] | Any, what: str) -> T:
 
 
 def _parse(read: Callable[[Any], Any], text: str | bytes, kind: Any, what: str, language: str, finite: bool) -> Any:
-    with reading(f"{what} cannot be read as {language}"):
+    with translate_errors(f"{what} cannot be read as {language}"):
         if len(text) > MAX_TEXT_BYTES:
             raise ValueError(f"it is longer than {MAX_TEXT_BYTES:,} bytes")
         value = read(text if isinstance(text, str) else text.decode("utf-8-sig"))

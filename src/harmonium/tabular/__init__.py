@@ -8,11 +8,10 @@ from harmonium.tabular.functional import (
     encode,
     given_row,
     impute,
-    infer,
     log_prob,
     sample,
 )
-from harmonium.tabular.inference import read_schema_file
+from harmonium.tabular.inference import infer, read_schema_file
 from harmonium.tabular.layers import load, read_by_position, schema_of, units_of
 from harmonium.tabular.schema import SCHEMA, Column, ColumnSpec, Schema
 

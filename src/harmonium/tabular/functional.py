@@ -11,7 +11,7 @@ Tables are returned in the library that came in, in the table's own columns, ord
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,8 +23,6 @@ from harmonium.errors import InputError
 from harmonium.imputation import LogProbs
 from harmonium.io.frames import Frame, Value, as_numbers, from_native, missing, to_native
 from harmonium.model import RBM
-from harmonium.tabular import inference
-from harmonium.tabular.inference import Kind
 from harmonium.tabular.schema import SPIN, Schema
 
 
@@ -62,11 +60,6 @@ class TableLogProbs(NamedTuple):
         """The columns of a row's observed cells, the most surprising first."""
         observed = {name: nats[row] for name, nats in self.surprisal.items() if not np.isnan(nats[row])}
         return sorted(observed, key=lambda name: -observed[name])
-
-
-def infer(table: object, kinds: Mapping[str, Kind] | None = None, ignore: Collection[str] = ()) -> Schema:
-    """The schema of a table, see `harmonium.tabular.inference.infer`: kinds that are not given follow from the values."""
-    return inference.infer(from_native(table), kinds, ignore)
 
 
 def encode(schema: Schema, table: object) -> Float[np.ndarray, "rows visible"]:

@@ -7,15 +7,15 @@ from typing import Any, TypeAlias
 
 import msgspec
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Float
 
 from harmonium import _checks
 from harmonium._types import PathLike
 from harmonium.errors import InputError
 from harmonium.io.csv_files import parse_number
-from harmonium.io.frames import Frame, Value, as_numbers, missing, value_text
+from harmonium.io.frames import Value, as_numbers, from_native, missing, value_text
 from harmonium.io.untrusted import checked_path, convert, parse_json, parse_toml, read_file
-from harmonium.tabular.schema import KINDS, Column, ColumnSpec, Schema
+from harmonium.tabular.schema import GROUPS, Column, ColumnSpec, Schema
 
 Kind: TypeAlias = str | ColumnSpec | Mapping[str, Any]
 """What a caller says of a column: its kind, or a mapping with `kind`, and `levels` or `mean`, `scale`, `decimals`."""
@@ -52,7 +52,7 @@ def read_schema_file(path: PathLike) -> tuple[dict[str, ColumnSpec], list[str]]:
 
 
 def infer(
-    data: Frame,
+    table: object,
     kinds: Mapping[str, Kind] | None = None,
     ignore: Collection[str] = (),
     fit_on: np.ndarray | slice | None = None,
@@ -64,12 +64,14 @@ def infer(
     four rows on average; all other numbers are real. Columns without any value, and with a single one, are left out.
 
     Args:
+        table: any frame that narwhals knows, or a dict of columns.
         kinds: for some columns the kind, or a dict with `kind`, and `levels` or `mean`, `scale`, `decimals`.
         ignore: columns to leave out. fit_on: indices of the rows that give mean and scale; by default all.
 
     Raises:
         InputError: a name or kind is unknown, a column cannot be of the kind that is asked for or of any, or none is left.
     """
+    data = from_native(table)
     kinds = _checks.instance({} if kinds is None else kinds, Mapping, "kinds", "a mapping of names to kinds")
     _checks.instance(ignore, Collection, "ignore", "a list of names")
     if not len(data):
@@ -101,7 +103,7 @@ def _spec(what: str, kind: Kind | None) -> ColumnSpec:
         return kind
     values = {} if kind is None else dict(kind) if isinstance(kind, Mapping) else {"kind": kind}
     if values.get("kind") is not None:
-        _checks.choice(values["kind"], KINDS, f"the kind of {what}")
+        _checks.choice(values["kind"], GROUPS, f"the kind of {what}")
     spec: ColumnSpec = convert({key: _plain(value) for key, value in values.items()}, ColumnSpec, what)
     for key in ("levels",) if spec.kind == "real" else ("mean", "scale", "decimals"):
         if getattr(spec, key) is not None:
@@ -184,10 +186,8 @@ def _real(name: str, values: Float[np.ndarray, " rows"], spec: ColumnSpec, fit_o
         raise InputError(f"column {name!r}: its values are too large for a mean and a scale: scale them down")
     if not scale > 0:
         raise InputError(f"column {name!r}: its scale must be above zero, but is {scale!r}; if all values are equal, ignore it")
-    decimals = _decimals(values[~np.isnan(values)]) if spec.decimals is None else spec.decimals
+    decimals = spec.decimals
+    if decimals is None:  # the fewest that write all values
+        tries = range(MAX_DECIMALS + 1)
+        decimals = next((d for d in tries if np.array_equal(np.round(values, d), values, equal_nan=True)), None)
     return Column(name, "real", mean=mean, scale=scale, decimals=decimals)
-
-
-def _decimals(values: Shaped[np.ndarray, " rows"]) -> int | None:
-    """The fewest decimals that write all values, None if more than six."""
-    return next((d for d in range(MAX_DECIMALS + 1) if np.array_equal(np.round(values, d), values)), None)

@@ -19,14 +19,15 @@ from harmonium.units import Binary, Categorical, Gaussian, Mixed, Spin, Units
 
 def units_of(schema: Schema) -> Units:
     """The visible units of a schema's columns, with biases of zero: binary, categorical and Gaussian, mixed where need be."""
-    binary, levels, real = _checks.instance(schema, Schema, "schema").grouped
+    columns = _checks.instance(schema, Schema, "schema").columns
+    kinds = [column.kind for column in columns]
     parts: list[Units] = []
-    if binary:
-        parts.append(Binary.zeros(len(binary)))
-    if levels:
-        parts.append(Categorical.zeros(tuple(column.width for column in levels)))
-    if real:
-        parts.append(Gaussian.zeros(len(real)))
+    if "binary" in kinds:
+        parts.append(Binary.zeros(kinds.count("binary")))
+    if levels := tuple(column.width for column in columns if column.one_hot):
+        parts.append(Categorical.zeros(levels))
+    if "real" in kinds:
+        parts.append(Gaussian.zeros(kinds.count("real")))
     return parts[0] if len(parts) == 1 else Mixed(tuple(parts))
 
 

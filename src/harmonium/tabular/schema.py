@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -22,8 +23,8 @@ from harmonium.errors import InputError
 from harmonium.io.frames import Frame, Value, as_numbers, missing, value_text
 from harmonium.io.untrusted import convert
 
-KINDS = ("binary", "categorical", "ordered", "real")
-GROUPS = (("binary",), ("categorical", "ordered"), ("real",))
+GROUPS = {"binary": 0, "categorical": 1, "ordered": 1, "real": 2}
+"""The kinds of columns, with the place of each kind's group in the model."""
 SCHEMA = "schema"
 """Where a model file's notes hold the schema."""
 SPIN = "spin"
@@ -138,18 +139,15 @@ class Schema:
     in_order: bool = False
 
     @property
-    def grouped(self) -> tuple[tuple[Column, ...], ...]:
-        """The columns in the model's order: binary, categorical and ordered, real."""
-        return tuple(tuple(c for c in self.columns if c.kind in kinds) for kinds in GROUPS)
+    def model_columns(self) -> tuple[Column, ...]:
+        """The columns in the model's order."""
+        return self.columns if self.in_order else tuple(sorted(self.columns, key=lambda column: GROUPS[column.kind]))
 
     @property
     def column_slices(self) -> dict[str, slice]:
         """The model's columns that belong to each column of the table, in the model's order."""
-        slices, first = {}, 0
-        for column in self.columns if self.in_order else (c for group in self.grouped for c in group):
-            slices[column.name] = slice(first, first + column.width)
-            first += column.width
-        return slices
+        ends = accumulate(column.width for column in self.model_columns)
+        return {column.name: slice(end - column.width, end) for column, end in zip(self.model_columns, ends, strict=True)}
 
     @property
     def width(self) -> int:
@@ -159,11 +157,9 @@ class Schema:
     @property
     def column_names(self) -> list[str]:
         """Names of the model's columns: `age`, `region=north`."""
-        by_name = {column.name: column for column in self.columns}
         names = []
-        for name in self.column_slices:
-            levels = by_name[name].levels
-            names += [f"{name}={value_text(level)}" for level in levels] if by_name[name].one_hot else [name]
+        for column in self.model_columns:
+            names += [f"{column.name}={value_text(level)}" for level in column.levels] if column.one_hot else [column.name]
         return names
 
     def encode(self, data: Frame) -> Float[np.ndarray, "rows visible"]:
@@ -180,11 +176,7 @@ class Schema:
             )
         if not len(data):
             raise InputError("the table has no rows")
-        rows = np.empty((len(data), self.width))
-        slices = self.column_slices
-        for column in self.columns:
-            rows[:, slices[column.name]] = column.encode(data.columns[column.name])
-        return rows
+        return np.concatenate([column.encode(data.columns[column.name]) for column in self.model_columns], axis=1)
 
     def decode(self, rows: Shaped[np.ndarray, "rows visible"]) -> dict[str, Shaped[np.ndarray, " rows"]]:
         """Rows of the model as the table's columns, in the table's order, categories and units."""
