@@ -80,12 +80,15 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Source:
-    """A named source: `make(size)` gets what stands after the colon in NAME:SIZE, or None."""
+    """A named source: `make(size)` gets what stands after the colon in NAME:SIZE, or None; its docstring is for users."""
 
     name: str
-    about: str
     make: Callable[[str | None], Dataset]
     binarize: str | None = None
+
+    @property
+    def about(self) -> str:
+        return self.make.__doc__ or ""
 
 
 def load(
@@ -234,6 +237,7 @@ def _split_streamed(name: str, rows: Streamed, hold_out: Collection[str]) -> Dat
 
 
 def _digits(size: str | None) -> Dataset:
+    """1,797 handwritten digits of 8x8 pixels that come with scikit-learn (UCI Optical Recognition)"""
     from sklearn.datasets import load_digits
 
     _no_size("digits", size)
@@ -241,6 +245,7 @@ def _digits(size: str | None) -> Dataset:
 
 
 def _mnist(size: str | None) -> Dataset:
+    """70,000 handwritten digits of 28x28 pixels, fetched from openml.org through scikit-learn when named"""
     import warnings
 
     from sklearn.datasets import fetch_openml
@@ -261,11 +266,13 @@ def _mnist(size: str | None) -> Dataset:
 
 
 def _bars_and_stripes(size: str | None) -> Dataset:
+    """images of full rows or full columns, all equally probable; bars-and-stripes:3x3 sets the size (4x4 by default)"""
     shape = _sizes("bars-and-stripes", size, (4, 4), "HEIGHTxWIDTH, each")
     return _listed(f"bars-and-stripes:{shape[0]}x{shape[1]}", synthetic.bars_and_stripes(*shape), shape)
 
 
 def _shifter(size: str | None) -> Dataset:
+    """a pattern, the same pattern shifted by -1, 0 or +1, and which; shifter:4 sets the bits (8 by default)"""
     (bits,) = _sizes("shifter", size, (8,), "the number of bits,")
     return _listed(f"shifter:{bits}", synthetic.shifter(bits), ())
 
@@ -293,28 +300,10 @@ def _no_size(name: str, size: str | None) -> None:
 SOURCES = {
     source.name: source
     for source in (
-        Source(
-            "digits",
-            "1,797 handwritten digits of 8x8 pixels that come with scikit-learn (UCI Optical Recognition)",
-            _digits,
-            "threshold=0.5",
-        ),
-        Source(
-            "bars-and-stripes",
-            "images of full rows or full columns, all equally probable; bars-and-stripes:3x3 sets the size (4x4 by default)",
-            _bars_and_stripes,
-        ),
-        Source(
-            "shifter",
-            "a pattern, the same pattern shifted by -1, 0 or +1, and which; shifter:4 sets the bits (8 by default)",
-            _shifter,
-        ),
-        Source(
-            "mnist",
-            "70,000 handwritten digits of 28x28 pixels, fetched from openml.org through scikit-learn when named",
-            _mnist,
-            "threshold=0.5",
-        ),
+        Source("digits", _digits, "threshold=0.5"),
+        Source("bars-and-stripes", _bars_and_stripes),
+        Source("shifter", _shifter),
+        Source("mnist", _mnist, "threshold=0.5"),
     )
 }
 """The named sources, by name."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import math
 import re
@@ -124,10 +125,15 @@ def table_content(columns: Mapping[str, np.ndarray], suffix: str) -> bytes:
     """
     cells = {name: plain_cells(column) for name, column in columns.items()}
     if suffix == parquet.SUFFIX:
-        return parquet.parquet_content(cells)
-    return csv_files.csv_content(
-        {name: ["" if cell is None else value_text(cell) for cell in column] for name, column in cells.items()}
-    )
+        pyarrow, buffer = parquet.load_pyarrow("writing Parquet"), io.BytesIO()
+        pyarrow.parquet.write_table(pyarrow.table(cells), buffer)
+        return buffer.getvalue()
+    lines = io.StringIO(newline="")
+    writer = csv.writer(lines, lineterminator="\n")
+    writer.writerow(cells)
+    for row in zip(*cells.values(), strict=True):
+        writer.writerow(["" if cell is None else value_text(cell) for cell in row])
+    return lines.getvalue().encode()
 
 
 def open_streamed(location: str, max_bytes: int | None = None) -> Streamed | None:
@@ -146,7 +152,8 @@ def open_streamed(location: str, max_bytes: int | None = None) -> Streamed | Non
     source: np.ndarray | Sparse | parquet.ParquetRows | None = None
     with translate_errors(f"{path} cannot be read as {suffix}"):
         if path.is_dir():
-            files = parquet.files_in(path)
+            named = (file for file in path.iterdir() if file.suffix.lower() == parquet.SUFFIX and file.name[0] not in "._")
+            files = sorted(file for file in named if file.is_file())
             source = parquet.ParquetRows(files) if files else None
         elif suffix in (".npy", parquet.SUFFIX) and path.is_file() and check_file(path, "file") >= LARGE_BYTES:
             is_npy = suffix == ".npy"

@@ -91,7 +91,13 @@ def write_file(path: PathLike, content: bytes, overwrite: bool = False) -> Path:
     except OSError as error:
         words = error.strerror if error.errno == errno.EEXIST else f"cannot be written: {reason(error)}"
         raise OSError(error.errno or errno.EIO, words, str(target)) from error
-    _flush_folder(target.parent)
+    # The new name itself survives a failure of power, where the system can do that; the file is complete either way.
+    with contextlib.suppress(OSError, AttributeError):
+        handle = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
     return target
 
 
@@ -129,16 +135,6 @@ def _remove_stale(target: Path) -> None:
                     os.unlink(entry.path)
                 finally:
                     os.close(handle)
-
-
-def _flush_folder(folder: Path) -> None:
-    """Have the new name itself survive a failure of power, where the system can do that; the file is complete either way."""
-    with contextlib.suppress(OSError, AttributeError):
-        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 # ---- containers

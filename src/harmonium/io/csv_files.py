@@ -1,4 +1,4 @@
-"""CSV files: cells with the line each stands in, and back.
+"""CSV files: cells with the line each stands in.
 
 Python's `csv` reads them, not pyarrow's reader: that one neither knows the lines of cells nor the many forms that are read here
 (delimiters of any kind, decimal commas refused, line breaks in quotes), and it would be needed by every user.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -99,12 +98,3 @@ def numbers_of(cells: Cells, path: str | Path, missing: bool) -> Float[np.ndarra
             raise InputError(f"{path}, line {line}, column {column + 1}: {texts[column]!r} is not a number{hint}")
         rows.append(row)
     return np.array(rows, dtype=np.float64)
-
-
-def csv_content(columns: Mapping[str, Iterable[str]]) -> bytes:
-    """Columns of texts as the content of a CSV file with a line of names."""
-    out = io.StringIO(newline="")
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(zip(*columns.values(), strict=True))
-    return out.getvalue().encode()

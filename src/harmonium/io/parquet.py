@@ -9,7 +9,7 @@ import errno
 import io
 import tempfile
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from types import ModuleType
@@ -150,24 +150,6 @@ def read_parquet(content: bytes, path: Path, max_bytes: int | None = None) -> pa
         about = pyarrow.parquet.read_metadata(io.BytesIO(content))
         check_growth(path, len(content), about.num_rows * about.num_columns, max_bytes)
         return pyarrow.parquet.read_table(io.BytesIO(content))
-
-
-def parquet_content(columns: Mapping[str, list[Any]]) -> bytes:
-    """Columns, None where cells are missing, as the content of a Parquet file.
-
-    Raises:
-        InputError: pyarrow is not installed.
-    """
-    pyarrow = load_pyarrow("writing Parquet")
-    buffer = io.BytesIO()
-    pyarrow.parquet.write_table(pyarrow.table(dict(columns)), buffer)
-    return buffer.getvalue()
-
-
-def files_in(folder: Path) -> list[Path]:
-    """The Parquet files in a folder by their names, without hidden ones and those that begin with an underscore."""
-    files = (path for path in folder.iterdir() if path.name.lower().endswith(SUFFIX) and path.name[0] not in "._")
-    return sorted(path for path in files if path.is_file())
 
 
 def load_pyarrow(what: str) -> ModuleType:
