@@ -116,12 +116,9 @@ def load_described(path: PathLike) -> tuple[RBM, Units | None, dict[str, Any]]:
         base_rate = _units(arrays, "base_rate", header.visible) if has_base_rate else None
         if base_rate is not None:
             _check_base_rate(rbm, base_rate)
-    except KeyError as error:
-        raise InputError(f"{source} is damaged: {error.args[0]!r} is missing or unknown") from error
-    except InputError as error:
-        raise InputError(f"{source} is damaged: {error}") from error
-    except (ValueError, TypeError, AttributeError, OverflowError, MemoryError) as error:
-        raise InputError(f"{source} is damaged: a layer's description cannot be read: {reason(error)}") from error
+    except (KeyError, ValueError, TypeError, AttributeError, OverflowError, MemoryError) as error:
+        words = f"{error.args[0]!r} is missing or unknown" if isinstance(error, KeyError) else reason(error)
+        raise InputError(f"{source} is damaged: {words}") from error
     return rbm, base_rate, {"format": header.FORMAT, **msgspec.structs.asdict(header)}
 
 
@@ -188,13 +185,10 @@ def _layer_text(units: Units) -> str:
     return layer.kind if layer == Layer(layer.kind) else json.dumps(msgspec.to_builtins(layer))
 
 
-def _units(arrays: dict[str, np.ndarray], prefix: str, text: str) -> Units:
+def _units(arrays: dict[str, np.ndarray], prefix: str, layer: Layer | str) -> Units:
     """The layer of these arrays, as `_layer_text` describes it."""
-    layer = parse_json(text, Layer, f"the description of {prefix}") if text.startswith("{") else Layer(text)
-    return _units_of(arrays, prefix, layer)
-
-
-def _units_of(arrays: dict[str, np.ndarray], prefix: str, layer: Layer) -> Units:
+    if isinstance(layer, str):
+        layer = parse_json(layer, Layer, f"the description of {prefix}") if layer.startswith("{") else Layer(layer)
     kind = type_name_to_class[layer.kind]
     values: dict[str, Any] = {}
     for field in fields(kind):  # type: ignore[arg-type]
@@ -204,5 +198,5 @@ def _units_of(arrays: dict[str, np.ndarray], prefix: str, layer: Layer) -> Units
         elif is_static(field):
             values[field.name] = given
         else:
-            values[field.name] = tuple(_units_of(arrays, f"{prefix}.{field.name}.{i}", part) for i, part in enumerate(given))
+            values[field.name] = tuple(_units(arrays, f"{prefix}.{field.name}.{i}", part) for i, part in enumerate(given))
     return kind(**values)

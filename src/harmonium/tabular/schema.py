@@ -91,9 +91,9 @@ class Column:
             return ((as_numbers(cells, self.name) - self.mean) / self.scale)[:, None]
         values = as_numbers(cells, self.name) if self.numeric else cells
         absent = missing(values)
-        indices = {level if self.numeric else value_text(level): index for index, level in enumerate(self.levels)}
-        keys = (float(value) if self.numeric else value_text(value) for value in values[~absent])
-        codes = np.array([indices.get(key, -1) for key in keys], dtype=np.int64)
+        key = float if self.numeric else value_text
+        indices = {key(level): index for index, level in enumerate(self.levels)}
+        codes = np.array([indices.get(key(value), -1) for value in values[~absent]], dtype=np.int64)
         if (codes < 0).any():
             row = np.flatnonzero(~absent)[np.flatnonzero(codes < 0)[0]]
             known = ", ".join(map(value_text, self.levels[:8])) + (", ..." if len(self.levels) > 8 else "")
