@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 
 from harmonium import _checks
 from harmonium.errors import InputError
+from harmonium.io.csv_files import parse_number
 
 HELP = "threshold=X (1 above X, else 0) or stochastic (1 with the value as its probability, drawn once)"
 
@@ -33,11 +32,7 @@ def binarize(values: np.ndarray, how: str, seed: int = 0) -> np.ndarray:
                 f"stochastic binarization takes values from 0 to 1, but they run from {values.min():g} to {values.max():g}"
             )
         return (np.random.default_rng(_checks.seed(seed)).random(values.shape) < values).astype(np.float64)
-    match = re.fullmatch(r"threshold=([-+0-9.eE]+)", how)
-    try:
-        threshold = float(match[1]) if match else None
-    except ValueError:
-        threshold = None
-    if threshold is None:
+    threshold = parse_number(how.removeprefix("threshold=")) if how.startswith("threshold=") else None
+    if threshold is None or not np.isfinite(threshold):
         raise InputError(f"binarize {how!r} is unknown: use {HELP}")
     return (values > threshold).astype(np.float64)
