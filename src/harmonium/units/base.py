@@ -111,12 +111,12 @@ class Units(Codec):
     def add_field(self, by: Real[Array, "*batch N"]) -> Self:
         """The layer with `by` added to what multiplies x: as if the other layer always sent `by` besides."""
 
-    @abc.abstractmethod
     def infinite_temperature(self) -> Self:
         """The layer in which all values are equally likely, where tempering begins.
 
         A continuum has no such distribution: its units are left as they are.
         """
+        return self
 
     @abc.abstractmethod
     def fit_base_rate(self, data: Real[Array, "n N"]) -> Self:
@@ -140,7 +140,7 @@ class Units(Codec):
     @property
     def bounded(self) -> bool:
         """Whether no column takes arbitrarily large values."""
-        return True
+        return all(table is not None for table in self.unit_tables)
 
     def apply_update(self, by: Self, hold_scale: bool = False) -> Self:  # noqa: ARG002
         """The layer after a step `by` of its parameters; kinds with bounds go less far where the step would leave them.

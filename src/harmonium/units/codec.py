@@ -253,17 +253,17 @@ class Codec(abc.ABC):
         """The layer of one kind to which a column belongs."""
         return self
 
-    @abc.abstractmethod
     def _outside_domain(self, x: np.ndarray) -> np.ndarray:
-        """Where `x` is not a value these units can take."""
+        """Where `x`, which is finite, is not a value these units can take; by default, nowhere."""
+        return np.zeros(x.shape, dtype=bool)
 
     def _outside_expected(self, x: np.ndarray) -> np.ndarray:
         """Where `x` is not an expected value of these units; by default, where it is none of their values."""
         return self._outside_domain(x)
 
-    @abc.abstractmethod
     def _domain(self) -> str:
         """The domain in words, to follow 'a ... unit'."""
+        return "is any finite number"
 
 
 def _first(array: np.ndarray, where: np.ndarray) -> str:

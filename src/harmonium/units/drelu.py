@@ -81,16 +81,9 @@ class DReLU(Units):
         biases = self.bias_positive + by, self.bias_negative + by
         return DReLU(*biases, self.precision_positive, self.precision_negative)
 
-    def infinite_temperature(self) -> DReLU:
-        return self
-
     @property
     def curvature(self) -> Float[Result, " N"]:
         return jnp.minimum(self.precision_positive, self.precision_negative)
-
-    @property
-    def bounded(self) -> bool:
-        return False
 
     def apply_update(self, by: DReLU, hold_scale: bool = False) -> DReLU:
         own = self.precision_positive, self.precision_negative
@@ -143,12 +136,6 @@ class DReLU(Units):
     def _probability_above(self, inputs: Real[Array, "*batch N"]) -> Float[Result, "*batch N"]:
         above, below = self._halves(inputs)
         return jax.nn.sigmoid(above - below)
-
-    def _outside_domain(self, x: np.ndarray) -> np.ndarray:
-        return np.zeros(x.shape, dtype=bool)
-
-    def _domain(self) -> str:
-        return "is any finite number"
 
 
 NEWTON_STEPS = 40

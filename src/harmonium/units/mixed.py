@@ -96,10 +96,6 @@ class Mixed(Units):
     def curvature(self) -> Float[Result, " N"]:
         return jnp.concatenate([part.curvature for part in self.parts])
 
-    @property
-    def bounded(self) -> bool:
-        return all(part.bounded for part in self.parts)
-
     def apply_update(self, by: Mixed, hold_scale: bool = False) -> Mixed:
         return Mixed(tuple(part.apply_update(step, hold_scale) for part, step in zip(self.parts, by.parts, strict=True)))
 
