@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import jax
 import numpy as np
@@ -50,9 +51,7 @@ def tiles(
     if columns is None:
         columns = max(1, math.ceil(math.sqrt(len(rows) * shape[0] / shape[1])))
     columns = _checks.integer(columns, "columns")
-    figure = _figure(title, columns * shape[1], math.ceil(len(rows) / columns) * shape[0])
-    _draw_sheet(figure.add_subplot(), rows, shape, columns, signed)
-    return figure
+    return _sheets({"": rows}, shape, columns, title, signed)
 
 
 def side_by_side(
@@ -62,13 +61,7 @@ def side_by_side(
     sheets = {name: _pictures(images, name, image_shape) for name, images in groups.items()}
     shape = next(iter(sheets.values()))[1]
     columns = _pictures_a_line(shape, columns)
-    lines = max(math.ceil(len(rows) / columns) for rows, _ in sheets.values())
-    figure = _figure(title, len(sheets) * columns * shape[1], lines * shape[0])
-    for index, (name, (rows, _)) in enumerate(sheets.items()):
-        axes = figure.add_subplot(1, len(sheets), index + 1)
-        axes.set_title(name, fontsize=10, color=INK)
-        _draw_sheet(axes, rows, shape, columns, signed=False)
-    return figure
+    return _sheets({name: rows for name, (rows, _) in sheets.items()}, shape, columns, title)
 
 
 def filters(weights: ArrayLike, image_shape: tuple[int, int] | None = None) -> Figure:
@@ -98,15 +91,16 @@ def learning_curves(
     Args:
         metrics: of the states of a run. baseline: of independent units. bound: the best possible, -entropy of the source.
     """
-    figure = Figure(figsize=(7, 6), facecolor=PAPER, layout="constrained")
-    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(2, 1))
-    for key, name, color in (
-        ("train_log_likelihood", "training rows", DATA),
-        ("valid_log_likelihood", "held-out rows", MODEL),
-    ):
+    figure, (upper, lower) = _panels(2, 1, (7, 6), sharex=True, height_ratios=(2, 1))
+    series = (
+        (upper, "train_log_likelihood", "training rows", DATA),
+        (upper, "valid_log_likelihood", "held-out rows", MODEL),
+        (lower, "free_energy_gap", "", INK),
+    )
+    for axes, key, name, color in series:
         points = [(m["step"], m[key]) for m in metrics if key in m]
         if points:
-            upper.plot(*zip(*points, strict=True), color=color, label=name, marker=".", markersize=4)
+            axes.plot(*zip(*points, strict=True), color=color, label=name, marker=".", markersize=4)
     for value, name, style in ((baseline, "independent units (test rows)", ":"), (bound, "best possible", "--")):
         if value is not None:
             upper.axhline(value, color=INK, linestyle=style, linewidth=1, label=name)
@@ -115,21 +109,15 @@ def learning_curves(
     else:
         upper.text(0.5, 0.5, "not measured: this model is too large to be exact", ha="center", transform=upper.transAxes)
     upper.set_ylabel("log likelihood (nats/example)")
-    gaps = [(m["step"], m["free_energy_gap"]) for m in metrics if "free_energy_gap" in m]
-    if gaps:
-        lower.plot(*zip(*gaps, strict=True), color=INK, marker=".", markersize=4)
     lower.axhline(0, color=INK, linewidth=0.5)
     lower.set(xlabel="updates", ylabel="free-energy gap (nats)\nheld-out minus training")
-    for axes in (upper, lower):
-        axes.set_facecolor(PAPER)
-        axes.spines[["top", "right"]].set_visible(False)
     return figure
 
 
 def energies(relaxation: Relaxation, mixing: Mixing) -> Figure:
     """Free energy, and the component that differs most, of chains from both starts over time; their autocorrelation below."""
     worst = 1 + int(np.argmax(np.abs(mixing.starts.difference[1:])))
-    figure, (energy, component, correlation) = _panels(3, (8, 8.5))
+    figure, (energy, component, correlation) = _panels(3, 1, (8, 8.5))
     _bands(energy, relaxation, relaxation.free_energy)
     energy.set_ylabel("free energy (nats)")
     energy.legend(frameon=False, title="median, 5 to 95 % of chains", fontsize=9, title_fontsize=9)
@@ -158,7 +146,7 @@ def _bands(axes: Axes, relaxation: Relaxation, values: np.ndarray) -> None:
 
 def swap_rates(swaps: Swaps) -> Figure:
     """How often neighboring rungs of tempering exchange their states, between the betas they are at."""
-    figure, (axes,) = _panels(1, (8, 4))
+    figure, (axes,) = _panels(1, 1, (8, 4))
     axes.stairs(swaps.acceptance, swaps.betas, fill=True, color=MODEL, alpha=0.35)
     axes.stairs(swaps.acceptance, swaps.betas, baseline=None, color=MODEL, linewidth=1.5)
     axes.vlines(swaps.betas, 0, 0.02, color=INK, linewidth=1)
@@ -177,14 +165,16 @@ def weight_histograms(rbm: RBM) -> Figure:
         for path, leaf in jax.tree_util.tree_leaves_with_path(getattr(rbm, layer)):
             values[f"{layer} {jax.tree_util.keystr(path, simple=True, separator=' ')}"] = leaf
     columns = min(3, len(values))
-    figure = Figure(figsize=(9, 3 * math.ceil(len(values) / columns)), facecolor=PAPER, layout="constrained")
-    for place, (name, value) in enumerate(values.items(), start=1):
-        axes = _plain(figure.add_subplot(math.ceil(len(values) / columns), columns, place))
+    lines = math.ceil(len(values) / columns)
+    figure, panels = _panels(lines, columns, (9, 3 * lines))
+    for axes, (name, value) in zip(panels, values.items(), strict=False):
         numbers = np.asarray(value, dtype=float).ravel()
         axes.hist(numbers, bins=min(60, 5 + int(math.sqrt(len(numbers)))), color=MODEL)
         axes.axvline(0, color=INK, linewidth=0.5)
-        axes.set(xlabel=name, ylabel="how many" if place % columns == 1 or columns == 1 else "")
+        axes.set(xlabel=name, ylabel="count")
         axes.set_title(f"{len(numbers):,} values, mean {numbers.mean():.3g}, sd {numbers.std():.3g}", fontsize=9)
+    for axes in panels[len(values) :]:
+        axes.remove()
     return figure
 
 
@@ -196,8 +186,7 @@ def hidden_activations(hidden: HiddenUnits) -> Figure:
     centered = activity - activity.mean(axis=0)
     leading = np.linalg.svd(centered, full_matrices=False)[0][:, 0]
     units = np.argsort(-hidden.activity.mean(axis=0), kind="stable")
-    figure = Figure(figsize=(8, 6), facecolor=PAPER, layout="constrained")
-    axes = figure.add_subplot()
+    figure, (axes,) = _panels(1, 1, (8, 6))
     image = axes.imshow(activity[np.argsort(leading)][:, units], aspect="auto", cmap="gray_r", interpolation="nearest")
     figure.colorbar(image, ax=axes, label="E[h | v]", shrink=0.8)
     total = activity.shape[1]
@@ -211,7 +200,7 @@ def hidden_activations(hidden: HiddenUnits) -> Figure:
 
 def spectrum(spectrum: Spectrum) -> Figure:
     """Singular values of the weights beside the spread of the data along their principal components, on a log scale."""
-    figure, (axes,) = _panels(1, (8, 5))
+    figure, (axes,) = _panels(1, 1, (8, 5))
     series = (
         ("weights: singular values", spectrum.weights, MODEL, "o"),
         ("data: standard deviations", spectrum.data, DATA, "s"),
@@ -229,15 +218,14 @@ def spectrum(spectrum: Spectrum) -> Figure:
     return figure
 
 
-def _panels(count: int, size: tuple[float, float]) -> tuple[Figure, list[Axes]]:
+def _panels(lines: int, columns: int, size: tuple[float, float], **settings: Any) -> tuple[Figure, list[Axes]]:
+    """A figure and its empty panels."""
     figure = Figure(figsize=size, facecolor=PAPER, layout="constrained")
-    return figure, [_plain(figure.add_subplot(count, 1, number)) for number in range(1, count + 1)]
-
-
-def _plain(axes: Axes) -> Axes:
-    axes.set_facecolor(PAPER)
-    axes.spines[["top", "right"]].set_visible(False)
-    return axes
+    panels = list(figure.subplots(lines, columns, squeeze=False, **settings).flat)
+    for axes in panels:
+        axes.set_facecolor(PAPER)
+        axes.spines[["top", "right"]].set_visible(False)
+    return figure, panels
 
 
 def square(size: int) -> tuple[int, int]:
@@ -265,34 +253,25 @@ def _pictures_a_line(shape: tuple[int, int], columns: int) -> int:
     return columns if shape[0] > 1 else max(1, min(columns, 32 // shape[1]))
 
 
-def _figure(title: str, width: int, height: int) -> Figure:
-    figure_width = 9.0
-    figure_height = min(14.0, max(1.5, figure_width * height / max(width, 1) + 0.5))
-    figure = Figure(figsize=(figure_width, figure_height), facecolor=PAPER, layout="constrained")
+def _sheets(groups: Mapping[str, np.ndarray], shape: tuple[int, int], columns: int, title: str, signed: bool = False) -> Figure:
+    """Sheets of pictures beside each other, each under its name."""
+    height, width = shape
+    lines = math.ceil(max(map(len, groups.values())) / columns)
+    figure_height = min(14.0, max(1.5, 9 * lines * height / (len(groups) * columns * width) + 0.5))
+    figure, panels = _panels(1, len(groups), (9, figure_height))
     if title:
         figure.suptitle(title, fontsize=11, color=INK)
+    for axes, (name, images) in zip(panels, groups.items(), strict=True):
+        axes.set_title(name, fontsize=10, color=INK)
+        sheet = np.full((math.ceil(len(images) / columns) * (height + 1) + 1, columns * (width + 1) + 1), np.nan)
+        for index, image in enumerate(images):
+            top, left = index // columns * (height + 1) + 1, index % columns * (width + 1) + 1
+            sheet[top : top + height, left : left + width] = image.reshape(shape)
+        limit = np.nanmax(np.abs(sheet), initial=0.0) or 1.0
+        low, high = (-limit, limit) if signed else (np.nanmin(sheet, initial=0.0), np.nanmax(sheet, initial=1.0))
+        axes.imshow(sheet, cmap="PuOr_r" if signed else "gray_r", vmin=low, vmax=high, interpolation="nearest")
+        axes.set_axis_off()
     return figure
-
-
-def _draw_sheet(axes: Axes, images: np.ndarray, shape: tuple[int, int], columns: int, signed: bool) -> None:
-    height, width = shape
-    lines = math.ceil(len(images) / columns)
-    sheet = np.full((lines * (height + 1) + 1, columns * (width + 1) + 1), np.nan)
-    for index, image in enumerate(images):
-        top, left = index // columns * (height + 1) + 1, index % columns * (width + 1) + 1
-        sheet[top : top + height, left : left + width] = image.reshape(shape)
-    if signed:
-        limit = np.nanmax(np.abs(sheet)) or 1.0
-        axes.imshow(sheet, cmap="PuOr_r", vmin=-limit, vmax=limit, interpolation="nearest")
-    else:
-        axes.imshow(
-            sheet,
-            cmap="gray_r",
-            vmin=np.nanmin(sheet, initial=0.0),
-            vmax=np.nanmax(sheet, initial=1.0),
-            interpolation="nearest",
-        )
-    axes.set_axis_off()
 
 
 def diagnosis(rbm: RBM, found: Diagnosis) -> dict[str, Figure]:
