@@ -201,22 +201,18 @@ def _run_chains(
     rbm: RBM, v: Float[np.ndarray, "rows visible"], draws: int, chains: int, sweeps: int, key: Key
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     rows = max(1, min(len(v), BLOCK_ELEMENTS // (chains * max(rbm.weights.shape))))
-    wide = to_float64(rbm)
-
-    def run(first: int, some: np.ndarray) -> tuple[Array, Array, Array]:
-        return _chains(jax.random.fold_in(key, first), wide, some, jnp.asarray(sweeps), chains=chains)
-
     with float64():
+        run = partial(_chains, key, to_float64(rbm), jnp.asarray(sweeps), chains=chains)
         mean, square, ends = enumerated.in_batches(run, v, rows)
     return mean, square, np.moveaxis(ends, 1, 0)[:draws]
 
 
 @partial(jax.jit, static_argnames="chains")
 def _chains(
-    key: Key, rbm: RBM, v: Float[Array, "rows visible"], sweeps: Array, *, chains: int
+    key: Key, rbm: RBM, sweeps: Array, first: Array, v: Float[Array, "rows visible"], *, chains: int
 ) -> tuple[Float[Array, "rows visible"], Float[Array, "rows visible"], Float[Array, "rows chains visible"]]:
     """E[v | v_o] and E[v^2 | v_o] over the second half of the chains, and their last states."""
-    observed = jnp.repeat(v[None], chains, axis=0)
+    key, observed = jax.random.fold_in(key, first), jnp.repeat(v[None], chains, axis=0)
     start = guess_missing(jax.random.fold_in(key, 0), rbm, observed)
 
     def step(i: Array, carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
@@ -251,15 +247,7 @@ def _conditionals(
             points, log_weights = grids[int(first)] if table is None else (table, np.zeros(len(table)))
             layer = np.zeros((len(points), units.size))
             layer[:, first:end] = points
-            arguments = points, layer, rbm.weights[first:end], first, log_weights
-
-            def conditional(
-                _: int,
-                some: np.ndarray,
-                arguments: tuple[Array, ...] = arguments,  # type: ignore[assignment]
-            ) -> tuple[Array, Array]:
-                return _conditional(rbm, some, *arguments)
-
+            conditional = partial(_conditional, rbm, points, layer, rbm.weights[first:end], first, log_weights)
             most = max(1, BLOCK_ELEMENTS // (len(points) * max(rbm.weights.shape)))
             # A power of two, so that code compiled for some rows serves as many others.
             rows = min(most, 1 << (len(v) - 1).bit_length())
@@ -270,12 +258,13 @@ def _conditionals(
 @jax.jit
 def _conditional(
     rbm: RBM,
-    v: Float[Array, "rows visible"],
     points: Float[Array, "points columns"],
     layer: Float[Array, "points visible"],
     weights: Float[Array, "columns hidden"],
     first: Array,
     log_weights: Float[Array, "points"],
+    _: Array,
+    v: Float[Array, "rows visible"],
 ) -> tuple[Float[Array, "rows"], Float[Array, "rows columns"]]:
     """-ln p and E of the unit in the columns from `first` on, which takes these values, given all others."""
     own = jax.lax.dynamic_slice_in_dim(v, first, points.shape[1], axis=1)

@@ -238,14 +238,11 @@ def _anneal_both_ways(
 ) -> BidirectionalAIS:
     start_key, forward_key, reverse_key = jax.random.split(key, 3)
 
-    def anneal(key: Key, v: Array, reverse: bool) -> np.ndarray:
-        report = partial(progress, "annealing in reverse" if reverse else "annealing forward")
-        return annealing.anneal(
-            key, path.base, rbm, v, path.schedule, count, reverse=reverse, progress=report, mesh=mesh
-        ).log_weights
-
-    forward = anneal(forward_key, annealing.start(start_key, path.base, rbm, len(samples.v)), False)
-    reverse = anneal(reverse_key, samples.v, True)
+    anneal = partial(annealing.anneal, base=path.base, rbm=rbm, schedule=path.schedule, steps=count, mesh=mesh)
+    starts = annealing.start(start_key, path.base, rbm, len(samples.v))
+    forward = anneal(forward_key, v=starts, progress=partial(progress, "annealing forward")).log_weights
+    in_reverse = partial(progress, "annealing in reverse")
+    reverse = anneal(reverse_key, v=samples.v, reverse=True, progress=in_reverse).log_weights
     base_log_z = float(model.independent_log_partition(path.base))
     below = weights.mean_weight(forward).shift(base_log_z)
     above = weights.mean_weight(reverse).negate().shift(base_log_z)
@@ -255,17 +252,6 @@ def _anneal_both_ways(
         # What the chains remember of their start is no noise: each half's own estimate belongs into the interval.
         halves = (samples.from_data, ~samples.from_data)
         estimates += [weights.mean_weight(reverse[half]).negate().shift(base_log_z) for half in halves]
-    return BidirectionalAIS(
-        below,
-        above,
-        bar,
-        min(estimate.lower for estimate in estimates),
-        max(estimate.upper for estimate in estimates),
-        forward,
-        reverse,
-        count,
-        samples,
-        path.base,
-        path.schedule,
-        base_log_z,
-    )
+    lower, upper = min(estimate.lower for estimate in estimates), max(estimate.upper for estimate in estimates)
+    ends = (below, above, bar, lower, upper)
+    return BidirectionalAIS(*ends, forward, reverse, count, samples, path.base, path.schedule, base_log_z)

@@ -76,66 +76,43 @@ def evaluate(
     begun = time.monotonic()
     rows = model.check_rows(rbm, data, missing=True)
     _checks.choice(method, ("auto", "exact", "estimate"), "method")
-    check_settings(rbm, base_rate, seconds, precision, runs, temperatures, steps, rungs, seed)
-    if method == "exact" or (method == "auto" and can_be_exact(rbm)):
+    settings: dict[str, Any] = {"base_rate": base_rate, "seconds": seconds, "precision": precision, "runs": runs, "seed": seed}
+    settings |= {"temperatures": temperatures, "steps": steps, "rungs": rungs}
+    check_settings(rbm, **settings)
+    details: dict[str, Any] = {}
+    if is_exact := method == "exact" or (method == "auto" and can_be_exact(rbm)):
         with np.errstate(invalid="ignore"):  # LogLikelihood refuses a ln Z that is not finite
-            log_z = exact.log_partition(rbm, progress=partial(progress, "enumerating"))
-        of_rows = log_weights(rbm, rows, seed)
-        mean, margin = float(of_rows.value.mean()) - log_z, STANDARD_ERRORS * of_rows.mean_error
-        return LogLikelihood(
-            mean,
-            mean - margin,
-            mean + margin,
-            _exact_method(rbm) if of_rows.method == "exact" else f"ln Z {_exact_method(rbm)}, {of_rows.method}",
-            len(rows),
-            log_z,
-            time.monotonic() - begun,
-            arguments={"method": "exact", "seed": seed},
-        )
-    bracket = bidirectional_ais(
-        rbm,
-        complete_rows(rbm, rows, seed),
-        base_rate=base_rate,
-        seconds=seconds,
-        precision=precision,
-        runs=runs,
-        temperatures=temperatures,
-        steps=steps,
-        rungs=rungs,
-        seed=seed,
-        progress=progress,
-        mesh=mesh,
-    )
+            log_z = lower = upper = exact.log_partition(rbm, progress=partial(progress, "enumerating"))
+        method, effective, arguments = _exact_method(rbm), None, {"method": "exact", "seed": seed}
+    else:
+        bracket = bidirectional_ais(rbm, complete_rows(rbm, rows, seed), **settings, progress=progress, mesh=mesh)
+        log_z, lower, upper, method = bracket.log_partition, bracket.lower, bracket.upper, bracket.method
+        effective, details = min(bracket.ess_forward, bracket.ess_reverse), _details(bracket)
+        arguments = {"method": "estimate", "seconds": seconds, "runs": bracket.runs, "temperatures": bracket.temperatures}
+        arguments |= {"steps": bracket.samples.steps, "rungs": bracket.samples.rungs, "seed": seed}
     of_rows = log_weights(rbm, rows, seed)
     # The log likelihood if ln Z were 0: the mean of -F.
     unnormalized, margin = float(of_rows.value.mean()), STANDARD_ERRORS * of_rows.mean_error
-    details = _details(bracket)
     complete = np.flatnonzero(~np.isnan(rows).any(axis=1))
-    if bracket.upper - bracket.lower > MAX_WIDTH and len(complete):
+    if upper - lower > MAX_WIDTH and len(complete):
         some = np.random.default_rng(seed).permutation(complete)[: bracket.runs]
         bound = raise_bound(rbm, rows[some], bracket, seed=seed, progress=partial(progress, "annealing from the data"))
         details[RAISE_KEY] = unnormalized + float((bound - of_rows.value[some]).mean())
+    if of_rows.method != "exact":
+        method = f"{'ln Z ' if is_exact else ''}{method}, {of_rows.method}"
     result = LogLikelihood(
-        mean=unnormalized - bracket.log_partition,
-        lower=unnormalized - margin - bracket.upper,
-        upper=unnormalized + margin - bracket.lower,
-        method=bracket.method if of_rows.method == "exact" else f"{bracket.method}, {of_rows.method}",
+        mean=unnormalized - log_z,
+        lower=unnormalized - margin - upper,
+        upper=unnormalized + margin - lower,
+        method=method,
         rows=len(rows),
-        log_partition=bracket.log_partition,
+        log_partition=log_z,
         seconds=time.monotonic() - begun,
-        effective_sample_size=min(bracket.ess_forward, bracket.ess_reverse),
-        arguments={
-            "method": "estimate",
-            "seconds": seconds,
-            "runs": bracket.runs,
-            "temperatures": bracket.temperatures,
-            "steps": bracket.samples.steps,
-            "rungs": bracket.samples.rungs,
-            "seed": seed,
-        },
+        effective_sample_size=effective,
+        arguments=arguments,
         details=details,
     )
-    return replace(result, warnings=find_warnings(result))
+    return result if is_exact else replace(result, warnings=find_warnings(result))
 
 
 def evaluate_with(result: LogLikelihood, rbm: RBM, data: ArrayLike) -> LogLikelihood:
@@ -186,9 +163,7 @@ def base_rate_log_likelihood(base_rate: Units, data: ArrayLike) -> float:
 def _details(bracket: BidirectionalAIS) -> dict[str, Any]:
     samples = bracket.samples
     return {
-        "log_partition_forward": bracket.forward._asdict(),
-        "log_partition_reverse": bracket.reverse._asdict(),
-        "log_partition_bar": bracket.bar._asdict(),
+        **{f"log_partition_{name}": getattr(bracket, name)._asdict() for name in ("forward", "reverse", "bar")},
         "effective_sample_size_forward": bracket.ess_forward,
         "effective_sample_size_reverse": bracket.ess_reverse,
         "runs": bracket.runs,

@@ -110,9 +110,7 @@ def replica_log_likelihood(
         log_partition=estimates.bar.value,
         seconds=time.monotonic() - begun,
         details={
-            "log_partition_forward": estimates.forward._asdict(),
-            "log_partition_reverse": estimates.reverse._asdict(),
-            "log_partition_bar": estimates.bar._asdict(),
+            **{f"log_partition_{name}": getattr(estimates, name)._asdict() for name in ("forward", "reverse", "bar")},
             "runs": ladders,
             "tempering_rungs": rungs,
             "tempering_round_trips": int(state.round_trips),
