@@ -26,7 +26,7 @@ from numpy.typing import ArrayLike
 
 from harmonium._types import PathLike
 from harmonium.errors import InputError, reason
-from harmonium.io.untrusted import MAX_TEXT_BYTES, check_file, checked_path, convert, parse_json, translate_errors
+from harmonium.io.untrusted import check_file, checked_path, convert, parse_json, translate_errors
 
 try:
     import fcntl
@@ -150,20 +150,15 @@ def pack(arrays: Mapping[str, ArrayLike], header: Header) -> bytes:
 
     texts = {"format": header.FORMAT, "version": str(header.VERSIONS[-1])}
     for field in msgspec.structs.fields(header):
-        if field.name != "version":
-            value = getattr(header, field.name)
-            texts[field.name] = value if field.type is str else _json_text(value, field.name)
+        if field.name == "version":
+            continue
+        value = texts[field.name] = getattr(header, field.name)
+        if field.type is not str:
+            with translate_errors(f"{field.name} cannot be written as JSON"):
+                text = texts[field.name] = json.dumps(value, default=msgspec.to_builtins)
+            parse_json(text, Any, f"header field {field.name!r}", finite=False)  # as it will be read
     stored = {name: _little_endian(value) for name, value in arrays.items()}
     return save(stored, texts | {CHECKSUM: _checksum(stored, texts)})
-
-
-def _json_text(value: Any, name: str) -> str:
-    with translate_errors(f"{name} cannot be written as JSON"):
-        text = json.dumps(value, default=msgspec.to_builtins)
-    if len(text) > MAX_TEXT_BYTES:
-        raise InputError(f"{name} cannot be written: as JSON it is longer than {MAX_TEXT_BYTES:,} bytes")
-    convert(json.loads(text), Any, f"{name} cannot be written", finite=False)  # for its depth
-    return text
 
 
 def unpack(path: Path, kind: type[H]) -> tuple[dict[str, np.ndarray], H]:

@@ -44,19 +44,14 @@ def read_cells(text: str, path: str | Path) -> Cells:
     delimiter = next((mark for mark in "\t;," if mark in first), None)
     rows: list[list[str]] = []
     numbers: list[int] = []
-    if delimiter is None:
-        for place, line in enumerate(lines, start=1):
-            if line.strip():
-                rows.append([cell.strip('"') for cell in line.split()])
-                numbers.append(place)
-    else:
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
-        before = 0
-        for row in reader:
-            if len(row) > 1 or (row and row[0].strip()):
-                rows.append([cell.strip() for cell in row])
-                numbers.append(before + 1)
-            before = reader.line_num
+    source = io.StringIO(text, newline="") if delimiter else (" ".join(line.split()) for line in lines)
+    reader = csv.reader(source, delimiter=delimiter or " ", skipinitialspace=True)
+    before = 0
+    for row in reader:
+        if len(row) > 1 or (row and row[0].strip()):
+            rows.append([cell.strip() for cell in row])
+            numbers.append(before + 1)
+        before = reader.line_num
     for place, row in zip(numbers, rows, strict=True):
         if len(row) != len(rows[0]):
             raise InputError(f"{path}, line {place}: {len(row)} columns, but the first line has {len(rows[0])}")

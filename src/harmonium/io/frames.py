@@ -102,11 +102,8 @@ def check_names(names: Sequence[object], what: str) -> list[str]:
 def frame_of_cells(cells: Cells, path: str | PathLike[str]) -> Frame:
     """The cells of a CSV file as columns of texts; without names they are called c1, c2, ..."""
     names = check_names(cells.names or [f"c{place + 1}" for place in range(len(cells.rows[0]))], str(path))
-    columns = {}
-    for name, texts in zip(names, zip(*cells.rows, strict=True), strict=True):
-        columns[name] = np.empty(len(texts), dtype=object)
-        columns[name][:] = [None if is_missing(text) else text for text in texts]
-    return Frame(columns)
+    columns = ([None if is_missing(text) else text for text in texts] for texts in zip(*cells.rows, strict=True))
+    return Frame({name: np.array(column, dtype=object) for name, column in zip(names, columns, strict=True)})
 
 
 # ---- frames of other libraries

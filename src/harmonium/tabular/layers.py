@@ -14,7 +14,7 @@ from harmonium.errors import InputError
 from harmonium.io.frames import Frame, as_numbers
 from harmonium.model import RBM
 from harmonium.tabular.schema import SCHEMA, SPIN, Column, Schema, from_description
-from harmonium.units import Binary, Categorical, Gaussian, Mixed, Spin, Units
+from harmonium.units import Binary, Categorical, Gaussian, Mixed, Units
 
 
 def units_of(schema: Schema) -> Units:
@@ -59,12 +59,8 @@ def _columns_of(units: Units) -> list[Column]:
         return [column for part in units.parts for column in _columns_of(part)]
     if isinstance(units, Categorical):
         return [Column("", "categorical", tuple(map(float, range(count)))) for count in units.levels]
-    column = Column("", "real")
-    if isinstance(units, Binary):
-        column = Column("", "binary", (0.0, 1.0))
-    if isinstance(units, Spin):
-        column = Column("", SPIN, (-1.0, 1.0))
-    return [column] * units.size
+    levels = {"binary": (0.0, 1.0), SPIN: (-1.0, 1.0)}.get(units.name)
+    return [Column("", units.name if levels else "real", levels or ())] * units.size
 
 
 def load(path: PathLike) -> tuple[RBM, Schema]:
