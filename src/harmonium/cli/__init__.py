@@ -41,16 +41,6 @@ class Parser(argparse.ArgumentParser):
         (file or sys.stderr).write(message)  # argparse's own does not say when help cannot be written
 
 
-class Options(argparse.Namespace):
-    """What the command line asks for, which nothing changes once it is parsed."""
-
-    def __init__(self, parsed: argparse.Namespace) -> None:
-        vars(self).update(vars(parsed))
-
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"options are frozen, so {name} cannot become {value!r}")
-
-
 def parser() -> argparse.ArgumentParser:
     """The parser of every command."""
     from harmonium import __version__
@@ -98,55 +88,50 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run the command line; the exit status."""
+    """Run the command line and say in one line what goes wrong; the exit status."""
     from harmonium.cli import process
-    from harmonium.errors import printable
+    from harmonium.errors import DivergenceError, InputError, describe, printable, reason
 
-    status, message = _outcome(arguments)
+    status = BAD_INPUT
     try:
-        sys.stdout.flush()
+        return _run(arguments)
+    except KeyboardInterrupt:
+        status, message = process.interruption()
+    except (InputError, DivergenceError) as error:
+        message = f"error: {error}"
     except BrokenPipeError:  # the reader went away, as `head` does, and needs no word
-        process.discard(sys.stdout)
-        status = status or process.BROKEN_PIPE
+        return process.BROKEN_PIPE
     except OSError as error:
-        process.discard(sys.stdout)
-        message = message or f"error: the output is not complete: {error.strerror}"
-        status = status or BAD_INPUT
-    if message is not None:
-        print(f"harmonium: {printable(message)}", file=sys.stderr)
+        message = f"error: {describe(error)}"
+    except Exception as error:
+        if process.received:
+            status, message = process.interruption()
+        # XLA's own name for want of memory.
+        elif isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
+            message = f"error: out of memory: {reason(error).removeprefix('RESOURCE_EXHAUSTED: ')}"
+        else:
+            raise
+    print(f"harmonium: {printable(message)}", file=sys.stderr)
     return status
 
 
-def _outcome(arguments: Sequence[str]) -> tuple[int, str | None]:
-    """The exit status, and what there is to say about it."""
-    from harmonium.cli import process
+def _run(arguments: Sequence[str]) -> int:
     from harmonium.cli.output import Answer, console, print_json, print_text
-    from harmonium.errors import DivergenceError, InputError, describe, reason
 
     try:
-        options = Options(parser().parse_args(_joined(arguments) or ["--help"]))
+        options = parser().parse_args(_joined(arguments) or ["--help"])
         answer = options.run(options)
         if isinstance(answer, Answer):
             print_json(answer.result) if options.json else print_text(answer.text, console())
-        return answer if isinstance(answer, int) else 0, None
+        status = answer if isinstance(answer, int) else 0
     except SystemExit as end:  # argparse has printed its message
-        return int(end.code or 0), None
-    except KeyboardInterrupt:
-        return process.interrupted_status(), process.interruption()
-    except (InputError, DivergenceError) as error:
-        return BAD_INPUT, f"error: {error}"
-    except BrokenPipeError:
-        process.discard(sys.stdout)
-        return process.BROKEN_PIPE, None
+        status = int(end.code or 0)
+    try:
+        sys.stdout.flush()
     except OSError as error:
-        return BAD_INPUT, f"error: {describe(error)}"
-    except Exception as error:
-        if process.was_interrupted():
-            return process.interrupted_status(), process.interruption()
-        # XLA's own name for want of memory.
-        if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
-            return BAD_INPUT, f"error: out of memory: {reason(error).removeprefix('RESOURCE_EXHAUSTED: ')}"
+        error.filename = "the output is not complete"
         raise
+    return status
 
 
 _MAY_BEGIN_WITH_A_MINUS = re.compile(

@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from harmonium.cli.inputs import add_count, add_seed
+from harmonium.cli.inputs import add, add_count
 from harmonium.cli.output import Answer, Table, records, units_text
 from harmonium.cli.small_model import add_small_model, small_model
 
@@ -21,7 +21,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     add_small_model(command)
     command.add_argument("--start", metavar="V", help="visible state to start from, such as 01 (default: the first one)")
     add_count(command, "sweeps", 100_000, "number of sweeps")
-    add_seed(command)
+    add(command, "--seed")
 
 
 def run(options: argparse.Namespace) -> Answer:
@@ -32,13 +32,8 @@ def run(options: argparse.Namespace) -> Answer:
     rbm = small_model(options)
     start = rbm.visible.zero_state if options.start is None else rbm.visible.read(options.start, "--start")
     visits = lecture.chain(rbm, start, options.sweeps, options.seed, options.temperature)
-    columns: dict[str, Any] = {
-        "v": units_text(rbm.visible, visits.v),
-        "h": units_text(rbm.hidden, visits.h),
-        "probability": visits.probability,
-        "frequency": visits.frequency,
-        "standard_error": visits.standard_error,
-    }
+    columns: dict[str, Any] = {"v": units_text(rbm.visible, visits.v), "h": units_text(rbm.hidden, visits.h)}
+    columns |= {name: getattr(visits, name) for name in ("probability", "frequency", "standard_error")}
     result = {"sweeps": visits.sweeps, "visited": visits.visited, "complete": visits.complete, "rows": records(columns)}
     title = f"Visits in {visits.sweeps:,} sweeps from v = {rbm.visible.write(start)}"
     if not visits.complete:

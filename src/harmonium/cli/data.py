@@ -15,7 +15,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from harmonium.cli.inputs import add_binarize, add_columns, add_seed, column_choices, count_text, schema_text
+from harmonium.cli.inputs import add, column_choices, count_text, schema_text
 from harmonium.cli.output import Answer, Table
 from harmonium.errors import InputError
 
@@ -24,10 +24,8 @@ if TYPE_CHECKING:
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    command.add_argument("data", metavar="DATA", nargs="?", help="a named source or a file to describe")
-    add_binarize(command)
-    add_columns(command)
-    add_seed(command)
+    add(command, "data", nargs="?", help="a named source or a file to describe")
+    add(command, "--binarize", "--as", "--ignore", "--schema", "--seed")
 
 
 def run(options: argparse.Namespace) -> Answer:
@@ -41,7 +39,7 @@ def run(options: argparse.Namespace) -> Answer:
         return Answer({"sources": sources}, [*(f"{source['name']}: {source['about']}" for source in sources), "", files])
     if options.binarize is not None or not data.needs_schema(options.data):
         return _describe(data.load(options.data, options.binarize, options.seed, missing=True))
-    dataset = data.load_columns(options.data, *column_choices(options.kinds, options.ignore, options.schema))
+    dataset = data.load_columns(options.data, *column_choices(options))
     assert dataset.schema is not None
     rows = {part: len(getattr(dataset, part)) for part in ("train", "valid", "test")}
     result = {"name": dataset.name, "rows": rows, "held_out": dataset.held_out, "schema": dataset.schema.description()}
@@ -55,11 +53,9 @@ def _describe(dataset: Dataset) -> Answer:
     rows = list(zip(result["rows"], counts, result["means"].values(), strict=True))
     spread = f"from {result['smallest']:g} to {result['largest']:g}, so not binary as they are"
     kind = "zeros and ones" if result["binary"] else spread
-    text: list[str | Table] = [
-        f"{dataset.name}: {dataset.description}; {dataset.held_out}",
-        Table("", ["part", "contains", "mean value"], rows, decimals=4),
-        f"values: {kind}" + (f" (by {dataset.binarized})" if dataset.binarized else ""),
-    ]
+    text: list[str | Table] = [f"{dataset.name}: {dataset.description}; {dataset.held_out}"]
+    text.append(Table("", ["part", "contains", "mean value"], rows, decimals=4))
+    text.append(f"values: {kind}" + (f" (by {dataset.binarized})" if dataset.binarized else ""))
     if result["missing"]:
         text.append(f"{result['missing']:,} cells are missing")
     if dataset.entropy is not None:

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harmonium.cli import runs
-from harmonium.cli.inputs import ModelFile, add_count, add_model_and_data, add_seed, load_model, load_rows
-from harmonium.cli.output import Answer, Table, staged_progress
+from harmonium.cli.inputs import ModelFile, add, add_count, load_model, load_rows
+from harmonium.cli.output import Answer, Table, staged_progress, write
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,16 +29,14 @@ if TYPE_CHECKING:
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    add_model_and_data(command)
+    add(command, "model", "data", "--binarize", "--seed", "--overwrite")
     train = "the rows that the model was trained on (default: those of DATA, if it is a named source)"
     command.add_argument("--train", metavar="FILE", help=train)
     add_count(command, "chains", 100, "chains from each start")
     add_count(command, "sweeps", 1000, "sweeps of each chain")
     command.add_argument("--rungs", metavar="N", type=int, help="temperatures of tempering (default: 12 to 48, as needed)")
-    add_seed(command)
     out = "folder for the pictures (default: diagnosis in the run folder, or MODEL-diagnosis)"
-    command.add_argument("--out", metavar="DIR", help=out)
-    command.add_argument("--overwrite", action="store_true", help="write into --out even if it is not empty")
+    add(command, "--out", metavar="DIR", help=out)
 
 
 def run(options: argparse.Namespace) -> Answer:
@@ -78,7 +76,7 @@ def _diagnose(
     return found.to_dict() | {
         "pseudo_log_likelihood": pseudo and pseudo._asdict(),
         "rows": {"held_out": len(held_out), "train": None if train is None else len(train)},
-        "pictures": {name: str(runs.write_picture(folder / f"{name}.png", figure, True)) for name, figure in figures},
+        "pictures": {name: write(folder / f"{name}.png", figure, True) for name, figure in figures},
     }
 
 

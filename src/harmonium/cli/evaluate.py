@@ -22,24 +22,21 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harmonium.cli.inputs import add_count, add_model_and_data, add_seed, count_text, load_model, load_rows, number
+from harmonium.cli.inputs import add, add_count, count_text, load_model, load_rows, number
 from harmonium.cli.output import Answer, Styled, staged_progress
 
 if TYPE_CHECKING:
     import numpy as np
-    from rich.console import Console
 
     from harmonium.likelihood import LogLikelihood
     from harmonium.model import RBM
     from harmonium.units import Units
 
-
 LIMITS = ("seconds", "precision", "runs", "temperatures", "steps", "rungs", "seed")
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    add_model_and_data(command)
-    add_seed(command)
+    add(command, "model", "data", "--binarize", "--seed")
     how = command.add_mutually_exclusive_group()
     how.add_argument("--exact", action="store_true", help="enumerate, however long it takes")
     how.add_argument("--estimate", action="store_true", help="estimate, even if the model can be enumerated")
@@ -51,8 +48,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     group.add_argument("--temperatures", metavar="N", type=int, help="temperatures of a run (default: as the time allows)")
     group.add_argument("--steps", metavar="N", type=int, help="steps of tempering (default: as the time allows)")
     group.add_argument("--rungs", metavar="N", type=int, help="temperatures of tempering (default: as needed)")
-    distributed = "share the work among the processes that srun, mpirun or an indexed job has started"
-    group.add_argument("--distributed", action="store_true", help=distributed)
+    add(group, "--distributed")
 
 
 def run(options: argparse.Namespace) -> Answer | None:
@@ -66,9 +62,7 @@ def run(options: argparse.Namespace) -> Answer | None:
     model = load_model(options.model)
     dataset = load_rows(options.data, options, model, missing=True)
     method = "exact" if options.exact else "estimate" if options.estimate else "auto"
-    limits = {
-        name: getattr(options, name) for name in ("seconds", "precision", "runs", "temperatures", "steps", "rungs", "seed")
-    }
+    limits = {name: getattr(options, name) for name in LIMITS}
     found = evaluated(model.rbm, dataset.test, model.base_rate, method, **limits, mesh=mesh)
     baseline = None if model.base_rate is None else likelihood.base_rate_log_likelihood(model.base_rate, dataset.test)
     if mesh is not None and not distributed.is_primary():
@@ -83,11 +77,7 @@ def run(options: argparse.Namespace) -> Answer | None:
     }
     compared = "" if baseline is None else f"; independent units reach {baseline:.3f}"
     rows = count_text(found.rows, dataset.image_shape)
-    text: list[str | Styled] = [
-        Styled(f"log likelihood {found}"),
-        *(Styled(f"warning: {warning}", "yellow") for warning in found.warnings),
-        f"mean of {rows}, ln Z = {found.log_partition:.6f}{compared}",
-    ]
+    text = [*likelihood_text("", found), f"mean of {rows}, ln Z = {found.log_partition:.6f}{compared}"]
     if found.arguments.get("method") == "estimate":
         counts = " ".join(f"--{name} {value}" for name, value in found.arguments.items() if name != "method")
         text.append(f"the same estimate again: --estimate {counts}")
@@ -104,7 +94,7 @@ def evaluated(rbm: RBM, rows: np.ndarray, base_rate: Units | None, method: str =
         return likelihood.evaluate(rbm, rows, method=method, base_rate=base_rate, progress=progress, **limits)
 
 
-def print_warnings(found: LogLikelihood, out: Console) -> None:
-    """Why not to believe the figure, a line each."""
-    for warning in found.warnings:
-        out.print(f"warning: {warning}", style="yellow")
+def likelihood_text(of: str, found: LogLikelihood) -> list[str | Styled]:
+    """The figure, and why not to believe it, a line each."""
+    warnings = [Styled(f"warning: {warning}", "yellow") for warning in found.warnings]
+    return [Styled(f"{of}log likelihood {found}"), *warnings]

@@ -13,17 +13,16 @@ from __future__ import annotations
 
 import argparse
 
-from harmonium.cli.inputs import add_count, add_model_and_table, add_seed, load_model
+from harmonium.cli.inputs import add, add_count, load_model
 from harmonium.cli.output import Answer, Styled, cell_text
 from harmonium.errors import InputError
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    add_model_and_table(command)
+    add(command, "model", "table", "--seed")
     command.add_argument("--row", metavar="N", type=int, required=True, help="number of the row; the first is 1")
     add_count(command, "units", 5, "hidden units to name")
     add_count(command, "cells", 3, "cells to name for each")
-    add_seed(command)
 
 
 def run(options: argparse.Namespace) -> Answer:

@@ -16,9 +16,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from harmonium.cli import runs
-from harmonium.cli.inputs import add_count, add_model_and_table, add_seed, load_model
-from harmonium.cli.output import TABLES, Answer, Table, add_out, cell_text, check_out, records, write_table, written
+from harmonium.cli.inputs import add, add_count, load_model
+from harmonium.cli.output import TABLES, Answer, Table, cell_text, check_out, records, write, written
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,13 +27,12 @@ MAX_CELLS = 30
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    add_model_and_table(command)
+    add(command, "model", "table", "--seed", "--overwrite")
     add_count(command, "draws", 0, "draw the missing cells, N times")
     method = "enumerate the hidden units, or average over clamped Gibbs chains (default: exact where that takes seconds)"
     command.add_argument("--method", choices=("auto", "exact", "gibbs"), default="auto", help=method)
     add_count(command, "sweeps", 200, "sweeps of each Gibbs chain")
-    add_seed(command)
-    add_out(command, ".csv or .parquet; of an array also .npy")
+    add(command, "--out", help="file for the table: .csv or .parquet; of an array also .npy")
 
 
 def run(options: argparse.Namespace) -> Answer:
@@ -51,20 +49,15 @@ def run(options: argparse.Namespace) -> Answer:
     found = tabular.impute(model.rbm, model.schema, frame, options.draws, **settings)
     columns = _stack([drawn.columns for drawn in found.draws]) if found.draws else found.table.columns
     cells = records({**found.cells, "row": [row + 1 for row in found.cells["row"]]})
-    result: dict[str, Any] = {
-        "rows": len(frame),
-        "method": found.method,
-        "cells": cells,
-        "draws": options.draws,
-        "seed": options.seed,
-    }
+    result: dict[str, Any] = {"rows": len(frame), "method": found.method, "cells": cells}
+    result |= {"draws": options.draws, "seed": options.seed}
     if options.out is None:
         result["table"] = {name: plain_cells(column) for name, column in columns.items()}
     elif options.out.endswith(".npy"):
         rows = [model.schema.encode(table) for table in found.draws or [found.table]]
-        result["file"] = str(runs.write_array(options.out, np.stack(rows) if found.draws else rows[0], options.overwrite))
+        result["file"] = write(options.out, np.stack(rows) if found.draws else rows[0], options.overwrite)
     else:
-        result["file"] = write_table(options, columns)
+        result["file"] = write(options.out, columns, options.overwrite)
     text: list[str | Table] = [f"{len(cells)} missing cells in {len(frame)} rows; {found.method}"]
     if cells:
         lines = [[cell["row"], cell["column"], cell_text(cell["value"]), _certainty(cell)] for cell in cells[:MAX_CELLS]]

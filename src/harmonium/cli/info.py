@@ -9,15 +9,14 @@ example:
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from typing import Any
 
-from harmonium.cli.inputs import add_model, load_model
+from harmonium.cli.inputs import add, load_model
 from harmonium.cli.output import Answer, Table, plain
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    add_model(command)
+    add(command, "model")
 
 
 def run(options: argparse.Namespace) -> Answer:
@@ -32,12 +31,7 @@ def run(options: argparse.Namespace) -> Answer:
     for layer in ("visible", "hidden"):
         for path, value in jax.tree.leaves_with_path(getattr(rbm, layer)):
             arrays[f"{layer} {jax.tree_util.keystr(path, simple=True, separator=' ')}"] = value
-    statistics: dict[str, Callable[[Any], Any]] = {
-        "mean": np.mean,
-        "standard_deviation": np.std,
-        "smallest": np.min,
-        "largest": np.max,
-    }
+    statistics: dict[str, Any] = {"mean": np.mean, "standard_deviation": np.std, "smallest": np.min, "largest": np.max}
     layers = {
         name: {"kind": units.name, "units": len(units.unit_tables), "columns": units.size}
         for name, units in (("visible", rbm.visible), ("hidden", rbm.hidden))

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from harmonium.cli.output import Styled, Table, cell_text, console, print_text
+from harmonium.cli.output import Styled, Table, cell_text
 from harmonium.errors import InputError
 
 if TYPE_CHECKING:
+    from harmonium.cli.options import RunOptions
     from harmonium.data import Dataset
     from harmonium.io import Frame
     from harmonium.model import RBM
@@ -24,48 +24,31 @@ def number(text: str) -> float:
     return float(text)
 
 
-def add_seed(command: argparse._ActionsContainer) -> None:
-    """`--seed`."""
-    command.add_argument("--seed", metavar="N", type=int, default=0, help="seed of every random number (default: 0)")
+SHARED: dict[str, dict[str, Any]] = {
+    "model": {"metavar": "MODEL", "help": "a model file, or the run folder it is in"},
+    "data": {"metavar": "DATA", "help": "a named source (its test rows) or a file (all its rows)"},
+    "table": {"metavar": "TABLE", "help": "a .csv or .parquet file with the model's columns, or an array if it has none"},
+    "--binarize": {"metavar": "HOW", "help": "zeros and ones from gray levels: threshold=X or stochastic"},
+    "--as": {"metavar": "NAME=KIND", "dest": "kinds", "action": "append", "help": "binary, categorical, ordered or real"},
+    "--ignore": {"metavar": "NAME", "action": "append", "help": "leave out a column"},
+    "--schema": {"metavar": "FILE", "help": "kinds of columns, and which to ignore, in a .toml or .json file"},
+    "--seed": {"metavar": "N", "type": int, "default": 0, "help": "seed of every random number (default: 0)"},
+    "--out": {"metavar": "FILE"},
+    "--overwrite": {"action": "store_true", "help": "write --out even if it exists"},
+    "--distributed": {"action": "store_true", "help": "share the work among the processes of srun, mpirun or an indexed job"},
+}
+"""Arguments of several commands."""
+
+
+def add(command: argparse._ActionsContainer, *names: str, **settings: Any) -> None:
+    """Add shared arguments, with settings that differ from those in `SHARED`."""
+    for name in names:
+        command.add_argument(name, **SHARED[name] | settings)
 
 
 def add_count(command: argparse._ActionsContainer, name: str, default: int, what: str) -> None:
     """A whole number with a default."""
     command.add_argument(f"--{name}", metavar="N", type=int, default=default, help=f"{what} (default: {default})")
-
-
-def add_model(command: argparse.ArgumentParser, optional: bool = False) -> None:
-    """MODEL."""
-    nargs = "?" if optional else None
-    command.add_argument("model", metavar="MODEL", nargs=nargs, help="a model file, or the run folder it is in")
-
-
-def add_binarize(command: argparse._ActionsContainer) -> None:
-    """`--binarize`."""
-    command.add_argument("--binarize", metavar="HOW", help="zeros and ones from gray levels: threshold=X or stochastic")
-
-
-def add_model_and_data(command: argparse.ArgumentParser) -> None:
-    """MODEL, DATA and how its values are read."""
-    add_model(command)
-    command.add_argument("data", metavar="DATA", help="a named source (its test rows) or a file (all its rows)")
-    add_binarize(command)
-
-
-def add_model_and_table(command: argparse.ArgumentParser) -> None:
-    """MODEL and TABLE."""
-    add_model(command)
-    command.add_argument(
-        "table", metavar="TABLE", help="a .csv or .parquet file with the model's columns, or an array if it has none"
-    )
-
-
-def add_columns(command: argparse._ActionsContainer) -> None:
-    """`--as`, `--ignore` and `--schema`: how a table's columns are read."""
-    kinds = "kind of a column: binary, categorical, ordered or real"
-    command.add_argument("--as", metavar="NAME=KIND", dest="kinds", action="append", help=kinds)
-    command.add_argument("--ignore", metavar="NAME", action="append", help="leave out a column")
-    command.add_argument("--schema", metavar="FILE", help="kinds of columns, and which to ignore, in a .toml or .json file")
 
 
 # ---- models and their data
@@ -109,22 +92,14 @@ class ModelFile:
 
 
 def load_model(location: str) -> ModelFile:
-    """The model file, or the one in a run folder.
-
-    Raises:
-        InputError: it cannot be used.
-    """
+    """The model file, or the one in a run folder."""
     from harmonium import io
 
     return ModelFile(*io.load_described(location))
 
 
 def load_rows(location: str, options: argparse.Namespace, model: ModelFile, missing: bool = False) -> Dataset:
-    """The rows of `location`, all rows of a file as training and as test rows, read by the model's schema if it has one.
-
-    Raises:
-        InputError: they cannot be read so, or cells are missing where none may be.
-    """
+    """The rows of `location`, all rows of a file as training and as test rows, read by the model's schema if it has one."""
     import numpy as np
 
     from harmonium import data, io
@@ -147,20 +122,18 @@ def count_text(count: int, image_shape: tuple[int, int] | None) -> str:
     return f"{count:,} rows" if image_shape is None else f"{count:,} images of {image_shape[0]} x {image_shape[1]}"
 
 
-def column_choices(
-    as_kinds: Sequence[str] | None, ignore_names: Sequence[str] | None, schema: str | None
-) -> tuple[dict[str, Any], list[str]]:
+def column_choices(run: argparse.Namespace | RunOptions) -> tuple[dict[str, Any], list[str]]:
     """The kinds by name, and the names to ignore, that --as, --ignore and --schema give, as `tabular.infer` takes them."""
     from harmonium import tabular
 
     kinds: dict[str, Any] = {}
-    ignore = list(ignore_names or [])
-    if schema is not None:
-        kinds, more = tabular.read_schema_file(schema)
+    ignore = list(run.ignore or [])
+    if run.schema is not None:
+        kinds, more = tabular.read_schema_file(run.schema)
         ignore += more
-    for text in as_kinds or []:
-        name, separator, kind = text.rpartition("=")
-        if not separator or not name:
+    for text in run.kinds or []:
+        name, _, kind = text.rpartition("=")
+        if not name:
             raise InputError(f"--as {text!r}: write NAME=KIND, as in income=real")
         kinds[name] = kind
     return {name: kind for name, kind in kinds.items() if name not in ignore}, ignore
@@ -172,11 +145,6 @@ def schema_text(schema: Schema) -> list[str | Styled | Table]:
     rows += [[name, "ignored", reason] for name, reason in schema.ignored.items()]
     remedy = "(to change this: --as NAME=KIND, --ignore NAME, or --schema FILE)"
     return [Table("", ["column", "read as", "values"], rows), remedy]
-
-
-def print_schema(schema: Schema, stderr: bool = False) -> None:
-    """Print the columns, how they are read, and which are left out."""
-    print_text(schema_text(schema), console(stderr))
 
 
 def _values(column: Column) -> str:

@@ -14,12 +14,12 @@ import argparse
 import os
 import sys
 
-from harmonium.cli.inputs import add_model
+from harmonium.cli.inputs import add
 from harmonium.errors import InputError
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    add_model(command, optional=True)
+    add(command, "model", nargs="?")
     command.add_argument("--port", metavar="N", type=int, help="port to serve on (default: 8765, or a free one)")
     command.add_argument("--no-browser", action="store_true", help="print the address and open no browser")
 

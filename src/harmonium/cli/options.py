@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from harmonium.cli.inputs import add_binarize, add_columns, column_choices, number
+from harmonium.cli.inputs import add, column_choices, number
 from harmonium.errors import InputError
 
 if TYPE_CHECKING:
@@ -78,29 +78,23 @@ class TrainOptions:
         return cls(**own | {"hidden_shards": given.get("hidden_shards", 1)})
 
     def of_new_run(self) -> RunOptions:
-        """The options of a new run, with their defaults.
-
-        Raises:
-            InputError: the data is missing.
-        """
+        """The options of a new run, with their defaults."""
         if "data" not in self.run:
             raise InputError("DATA is missing: give a named source or a file, or --resume RUN")
         return RunOptions(**self.run)
 
     def of_resumed_run(self, earlier: RunOptions) -> RunOptions:
-        """The options of a run that is resumed.
-
-        Raises:
-            InputError: an option is given that belongs to the run.
-        """
-        given = [name for name in self.run if name not in FREE] + list(self.settings)
-        given += [name for name in ("out", "overwrite") if getattr(self, name)]
-        for name in given:
-            option = {"data": "DATA", "kinds": "--as"}.get(name, f"--{name.replace('_', '-')}")
-            if name in self.settings and name not in SETTINGS:
-                option = f"--set {name}"
+        """The options of a run that is resumed, which is refused where an option is given that belongs to the run."""
+        own = [name for name in ("out", "overwrite") if getattr(self, name)]
+        for name in [*(name for name in self.run if name not in FREE), *self.settings, *own]:
+            option = f"--set {name}" if name in self.settings and name not in SETTINGS else option_name(name)
             raise InputError(f"--resume {self.resume} goes on with the run's own settings: leave out {option}")
         return replace(earlier, **{name: self.run[name] for name in FREE if name in self.run})
+
+
+def option_name(name: str) -> str:
+    """The option that gives this field of `RunOptions` or `TrainOptions`."""
+    return {"data": "DATA", "kinds": "--as"}.get(name, f"--{name.replace('_', '-')}")
 
 
 def _setting(text: str) -> tuple[str, Any]:
@@ -118,12 +112,11 @@ def _setting(text: str) -> tuple[str, Any]:
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    command.add_argument("data", metavar="DATA", nargs="?", help="a named source, a file or a folder of Parquet files")
+    add(command, "data", nargs="?", help="a named source, a file or a folder of Parquet files")
     group = command.add_argument_group("the data")
-    group.add_argument("--valid", metavar="FILE", help="rows for validation (default: a tenth of DATA is held out)")
-    group.add_argument("--test", metavar="FILE", help="rows for the test (default: a tenth of DATA is held out)")
-    add_binarize(group)
-    add_columns(group)
+    for part, use in (("valid", "validation"), ("test", "the test")):
+        group.add_argument(f"--{part}", metavar="FILE", help=f"rows for {use} (default: a tenth of DATA is held out)")
+    add(group, "--binarize", "--as", "--ignore", "--schema")
     group = command.add_argument_group("the model")
     group.add_argument("--hidden", metavar="N", type=int, help=f"number of hidden units (default: {RunOptions.hidden})")
     group.add_argument("--visible-units", metavar="KIND", help=f"{EVERY_KIND} (default: binary, or those of columns)")
@@ -138,21 +131,19 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("how to train")
     group.add_argument("--estimator", metavar="E", help="of the gradient: pcd-K, cd-K, pt-K, ptt-K or exact")
     group.add_argument("--learning-rate", metavar="R", type=number, help="of gradient ascent")
-    setting = "any other setting that --show-config lists: batch_size, chains, momentum, l1, average, ..."
-    group.add_argument("--set", metavar="NAME=VALUE", action="append", help=setting)
-    group.add_argument("--seed", metavar="N", type=int, help="seed of every random number (default: 0)")
+    group.add_argument("--set", metavar="NAME=VALUE", action="append", help="any setting that --show-config lists")
+    add(group, "--seed", default=None)
     group.add_argument("--show-config", action="store_true", help="print the settings of the run, and do not train")
     group = command.add_argument_group("the run folder")
-    group.add_argument("--out", metavar="DIR", help="the run folder (default: runs/NAME, or the next free runs/NAME-2, ...)")
-    group.add_argument("--overwrite", action="store_true", help="write into --out even if it is not empty")
+    add(group, "--out", metavar="DIR", help="the run folder (default: runs/NAME, or the next free runs/NAME-2, ...)")
+    add(group, "--overwrite")
     group.add_argument("--resume", metavar="RUN", help="go on with the run of that folder, with its own settings")
     every = f"minutes between checkpoints (default: {RunOptions.checkpoint_every:g}; 0: only when stopped)"
     group.add_argument("--checkpoint-every", metavar="MINUTES", type=number, help=every)
     seconds = f"time for the log likelihood at the end, if it is not exact (default: {RunOptions.evaluation_seconds:g})"
     group.add_argument("--evaluation-seconds", metavar="X", type=number, help=seconds)
     group = command.add_argument_group("several devices")
-    processes = "share the work among the processes that srun, mpirun or an indexed job has started"
-    group.add_argument("--distributed", action="store_true", help=processes)
+    add(group, "--distributed")
     shards = "devices that share the hidden units, where the weights are too wide for one (default: 1)"
     group.add_argument("--hidden-shards", metavar="N", type=int, help=shards)
 
@@ -166,7 +157,7 @@ def load_dataset(run: RunOptions) -> Dataset:
 
     missing = [part for part in data.PARTS if getattr(run, part) is None]
     if _has_columns(run):
-        dataset = data.load_columns(run.data, *column_choices(run.kinds, run.ignore, run.schema), missing)
+        dataset = data.load_columns(run.data, *column_choices(run), missing)
     else:
         dataset = data.load(run.data, run.binarize, run.seed, missing, stream=True, missing=True)
     for part in ("valid", "test"):
@@ -195,11 +186,10 @@ def _has_columns(run: RunOptions) -> bool:
     refuses = next((name for name in ("binarize", "visible_units") if getattr(run, name) is not None), None)
     if asks is None:
         return refuses is None and data.needs_schema(run.data)
-    asks = "as" if asks == "kinds" else asks
     if refuses is not None:
-        raise InputError(f"--{asks} goes with columns as they are; leave out --{refuses.replace('_', '-')}")
+        raise InputError(f"{option_name(asks)} goes with columns as they are; leave out {option_name(refuses)}")
     if run.data in data.SOURCES or not io.is_table_file(run.data):
-        raise InputError(f"--{asks} is for the columns of a .csv or .parquet file, but DATA is {run.data}")
+        raise InputError(f"{option_name(asks)} is for the columns of a .csv or .parquet file, but DATA is {run.data}")
     return True
 
 
@@ -219,7 +209,7 @@ def start_model(run: RunOptions, dataset: Dataset) -> RBM:
 
 
 def derive_config(options: TrainOptions, dataset: Dataset, rbm: RBM, devices: int) -> TrainConfig:
-    """The settings that are given, and for the others those that suit the data and the model."""
+    """The settings that are given, and others that suit the data and the model."""
     from harmonium.training import TrainConfig
 
     settings = dict(options.settings)
@@ -231,11 +221,7 @@ def derive_config(options: TrainOptions, dataset: Dataset, rbm: RBM, devices: in
 def layer(text: str, count: int, what: str, visible: bool) -> Units:
     """A layer to start from, by the name of its kind; `categorical:3` or `categorical:3,2,4` says how many categories.
 
-    Args:
-        count: of a visible layer its columns, of a hidden one its units.
-
-    Raises:
-        InputError: an unknown kind, or categories that do not fit the count.
+    `count`: of a visible layer its columns, of a hidden one its units.
     """
     from harmonium.units import Categorical, Mixed, type_name_to_class
 

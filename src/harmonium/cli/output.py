@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import math
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from matplotlib.figure import Figure
     from rich.console import Console
+    from rich.progress import Progress
 
     from harmonium.units import Units
 
@@ -27,13 +29,16 @@ ARRAYS, TABLES = (".npy", ".png"), (".csv", ".parquet")
 
 
 class Table(NamedTuple):
-    """A table for people, see `print_table`."""
+    """A table for people: numbers to the right, text to the left.
+
+    `breaks`: indices of rows with a line after them. `bold`: of rows that stand out. `decimals`: of every number.
+    """
 
     title: str
     columns: Sequence[str]
     rows: Iterable[Sequence[Any]]
-    breaks: Iterable[int] = ()
-    bold: Iterable[int] = ()
+    breaks: Collection[int] = ()
+    bold: Collection[int] = ()
     decimals: int = 9
 
 
@@ -55,7 +60,7 @@ def print_text(parts: Sequence[str | Styled | Table], out: Console) -> None:
     """Lines and tables for people."""
     for part in parts:
         if isinstance(part, Table):
-            print_table(**part._asdict(), out=out)
+            _print_table(part, out)
         elif isinstance(part, Styled):
             out.print(part.text, style=part.style)
         else:
@@ -107,13 +112,18 @@ def console(stderr: bool = False) -> Console:
     return Escaping(stderr=stderr, width=width, highlight=False, markup=False)
 
 
+def progress_bar(**settings: bool) -> Progress:
+    """A bar on stderr with what is done, in words, and the time left."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (BarColumn(bar_width=16), TextColumn("{task.description}"), TimeRemainingColumn(compact=True), TextColumn("left"))
+    return Progress(*columns, console=console(stderr=True), **settings)  # type: ignore[arg-type]
+
+
 @contextmanager
 def staged_progress() -> Iterator[Callable[[str, float], None]]:
     """A progress bar on stderr, where that is a terminal: a function that takes the stage and the fraction of it done."""
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (BarColumn(bar_width=24), TextColumn("{task.description}"), TimeRemainingColumn(compact=True), TextColumn("left"))
-    with Progress(*columns, console=console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as progress:
+    with progress_bar(disable=not sys.stderr.isatty(), transient=True) as progress:
         task, current = progress.add_task("", total=1.0), ""
 
         def report(stage: str, fraction: float) -> None:
@@ -126,38 +136,22 @@ def staged_progress() -> Iterator[Callable[[str, float], None]]:
         yield report
 
 
-def print_table(
-    title: str,
-    columns: Sequence[str],
-    rows: Iterable[Sequence[Any]],
-    *,
-    breaks: Iterable[int] = (),
-    decimals: int = 9,
-    bold: Iterable[int] = (),
-    out: Console | None = None,
-) -> None:
-    """An aligned table; numbers to the right, text to the left.
-
-    Args:
-        breaks: indices of rows with a line after them. decimals: of every number. bold: indices of rows that stand out.
-    """
+def _print_table(table: Table, out: Console) -> None:
     from rich import box
-    from rich.table import Table
+    from rich import table as rich_table
 
-    cells = [_column(list(column), decimals) for column in zip(*rows, strict=True)]
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    cells = [_column(list(column), table.decimals) for column in zip(*table.rows, strict=True)]
+    grid = rich_table.Table(box=box.SIMPLE_HEAD, pad_edge=False)
     widths = [min(max(map(len, texts), default=1), 24 if justify == "left" else PIPED_WIDTH) for texts, justify in cells]
-    for column, (_, justify), width in zip(columns, cells, widths, strict=True):
-        table.add_column(column, justify=justify, min_width=width, overflow="fold")
-    ends, heavy = set(breaks), set(bold)
+    for column, (_, justify), width in zip(table.columns, cells, widths, strict=True):
+        grid.add_column(column, justify=justify, min_width=width, overflow="fold")
     for index, row in enumerate(zip(*(texts for texts, _ in cells), strict=True)):
-        table.add_row(*row, end_section=index in ends, style="bold" if index in heavy else None)
-    out = out or console()
-    if title:
-        out.print(title, style="bold")
+        grid.add_row(*row, end_section=index in table.breaks, style="bold" if index in table.bold else None)
+    if table.title:
+        out.print(table.title, style="bold")
     # Headings fold in a narrow terminal; numbers are never cut, even if the terminal itself must then break the line.
     usual, out.width = out.width, max(out.width, sum(widths) + 3 * len(widths))
-    out.print(table, crop=False)
+    out.print(grid, crop=False)
     out.width = usual
 
 
@@ -165,16 +159,13 @@ def _column(cells: list[Any], decimals: int) -> tuple[list[str], Literal["left",
     """A column's cells as text: numbers to as many decimals, short ones (E = -0.5, say) plainly if all of them are short."""
     if any(isinstance(cell, str) for cell in cells):
         return [printable(str(cell)) for cell in cells], "left"
-    short = all(_short(cell) for cell in cells)
-    return [text(cell, short, decimals) for cell in cells], "right"
+    finite = [cell for cell in cells if cell is not None and math.isfinite(cell)]
+    short = all(abs(cell) < 1e7 and abs(cell - round(cell, 6)) <= 1e-14 * abs(cell) for cell in finite)
+    return [_number(cell, short, decimals) for cell in cells], "right"
 
 
-def _short(cell: Any) -> bool:
-    return cell is None or not math.isfinite(cell) or (abs(cell) < 1e7 and abs(cell - round(cell, 6)) <= 1e-14 * abs(cell))
-
-
-def text(cell: Any, short: bool = False, decimals: int = 9) -> str:
-    """A number with that many decimals (in powers of ten where that hides digits), or as short as it is; None as a dash."""
+def _number(cell: Any, short: bool, decimals: int) -> str:
+    """With that many decimals (in powers of ten where that hides digits), or as short as it is; None as a dash."""
     if cell is None or not math.isfinite(cell):
         return "-"
     if isinstance(cell, int):
@@ -200,17 +191,10 @@ def units_text(units: Units, states: np.ndarray) -> list[str]:
     """Each of `states [n, N]` as text: a character a unit, or numbers where units are a continuum."""
     if None in units.unit_symbols:
         return [" ".join(f"{value:.6g}" for value in state.tolist()) for state in states]
-    texts: list[str] = units.write_all(states)
-    return texts
+    return list(units.write_all(states))
 
 
 # ---- files
-
-
-def add_out(command: argparse.ArgumentParser, endings: str) -> None:
-    """`--out FILE` and `--overwrite`."""
-    command.add_argument("--out", metavar="FILE", help=f"write to FILE, {endings}")
-    command.add_argument("--overwrite", action="store_true", help="replace FILE if it exists")
 
 
 def check_out(options: argparse.Namespace, endings: Sequence[str]) -> None:
@@ -233,21 +217,20 @@ def check_out(options: argparse.Namespace, endings: Sequence[str]) -> None:
     container.check_target(path, options.overwrite)
 
 
-def write_table(options: argparse.Namespace, columns: Mapping[str, np.ndarray]) -> str:
-    """Write the columns of a table to --out; the file's name."""
-    from harmonium import io
-    from harmonium.io import container
+def write(path: str | Path, content: Figure | np.ndarray | Mapping[str, np.ndarray], overwrite: bool = False) -> str:
+    """Write a picture, an array or the columns of a table, completely or not at all; the file's name."""
+    import numpy as np
 
-    return str(container.write_file(options.out, io.table_content(columns, Path(options.out).suffix), options.overwrite))
+    from harmonium.io import container, table_content
 
-
-def write_array_or_picture(options: argparse.Namespace, array: np.ndarray, draw: Callable[[], Figure]) -> str:
-    """Write an array, or the picture of it, to --out; the file's name."""
-    from harmonium.cli import runs
-
-    if options.out.endswith(".npy"):
-        return str(runs.write_array(options.out, array, options.overwrite))
-    return str(runs.write_picture(options.out, draw(), options.overwrite))
+    buffer = io.BytesIO()
+    if isinstance(content, Mapping):
+        buffer.write(table_content(content, Path(path).suffix))
+    elif isinstance(content, np.ndarray):
+        np.save(buffer, content, allow_pickle=False)
+    else:
+        content.savefig(buffer, format="png", dpi=120)
+    return str(container.write_file(path, buffer.getvalue(), overwrite))
 
 
 def written(result: dict[str, Any]) -> list[str]:

@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import signal
 import sys
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn, TextIO
+from typing import Any, NoReturn
 
 _NAMES = {"SIGINT": "interrupted", "SIGTERM": "terminated", "SIGHUP": "hung up"}
 WORDS = {getattr(signal, name): word for name, word in _NAMES.items() if hasattr(signal, name)}
 BROKEN_PIPE = 141
 """The exit status of a process whose reader went away, as shells count it."""
 
-_received: list[int] = []
+received: list[int] = []
+"""The signal that has asked for the end, whatever became of its exception."""
+_shutdowns: list[GracefulShutdown] = []
+
+
+class GracefulShutdown:
+    """While in force, the first signal is noted in `requested`, and a second one interrupts at once."""
+
+    requested: int | None = None
+
+    def __enter__(self) -> GracefulShutdown:
+        _shutdowns.append(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _shutdowns.remove(self)
 
 
 def handle_signals() -> None:
@@ -30,8 +46,12 @@ def handle_signals() -> None:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    at_once = bool(_received)
-    _received[:] = [number]
+    for shutdown in _shutdowns:
+        if shutdown.requested is None:
+            shutdown.requested = number
+            return
+    at_once = bool(received)
+    received[:] = [number]
     while frame is not None and not at_once:
         at_once = frame.f_code.co_filename.startswith("<frozen importlib")
         frame = frame.f_back
@@ -42,50 +62,18 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
+def interruption() -> tuple[int, str]:
+    """The exit status of a process that a signal ended, as shells count it, and the word for that."""
+    number = received[0] if received else signal.SIGINT
+    return 128 + number, WORDS[signal.Signals(number)]
+
+
 def end_at_once() -> NoReturn:
     """End the process with one line that says which signal asked for it."""
+    status, word = interruption()
     with contextlib.suppress(OSError):
-        os.write(2, f"harmonium: {interruption()}\n".encode())
-    os._exit(interrupted_status())
-
-
-def interruption() -> str:
-    """What has happened to the process."""
-    return WORDS[signal.Signals(_received[0])] if _received else "interrupted"
-
-
-def interrupted_status() -> int:
-    """The exit status of a process that a signal ended, as shells count it."""
-    return 128 + (_received[0] if _received else signal.SIGINT)
-
-
-def was_interrupted() -> bool:
-    """Whether a signal has asked for the end, whatever became of the exception."""
-    return bool(_received)
-
-
-class GracefulShutdown:
-    """While in force, the first signal is noted in `requested`, and a second one interrupts at once."""
-
-    def __init__(self) -> None:
-        self.requested: int | None = None
-        self._before: dict[int, Any] = {}
-
-    def __enter__(self) -> GracefulShutdown:
-        for number in WORDS:
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                with contextlib.suppress(ValueError):  # outside the main thread, where no signal arrives
-                    self._before[number] = signal.signal(number, self._note)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        if self.requested is not None:
-            _interrupt(number, frame)
-        self.requested = number
+        os.write(2, f"harmonium: {word}\n".encode())
+    os._exit(status)
 
 
 def keep_compiled_code() -> None:
@@ -93,7 +81,9 @@ def keep_compiled_code() -> None:
     asked = os.environ.get("HARMONIUM_CACHE")
     if asked == "off" or "JAX_COMPILATION_CACHE_DIR" in os.environ:
         return
-    folder = Path(asked) if asked else _cache_folder() / "harmonium" / "compiled"
+    caches = {"darwin": Path.home() / "Library" / "Caches", "win32": os.environ.get("LOCALAPPDATA")}
+    cache = caches.get(sys.platform) or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    folder = Path(asked or Path(cache) / "harmonium" / "compiled")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:
@@ -103,14 +93,6 @@ def keep_compiled_code() -> None:
     jax.config.update("jax_compilation_cache_dir", str(folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
-
-
-def _cache_folder() -> Path:
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches"
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 
 
 def open_streams() -> None:
@@ -129,38 +111,19 @@ def open_streams() -> None:
     encoding = sys.stdout.encoding if sys.stdout else "utf-8"
     buffering = 1 if os.isatty(output) else -1
     sys.stdout = open(output, "w", buffering, encoding=encoding, errors="backslashreplace")  # noqa: SIM115
-    sys.stderr = _Messages(sys.stderr or open(2, "w", encoding="utf-8", closefd=False))  # noqa: SIM115
+    messages = io.BufferedWriter(_Messages(2, "w", closefd=False))
+    encoding = sys.stderr.encoding if sys.stderr else "utf-8"
+    sys.stderr = io.TextIOWrapper(messages, encoding, errors="backslashreplace", line_buffering=True)
 
 
-class _Messages:
+class _Messages(io.FileIO):
     """Standard error whose reader may be gone or whose disk may be full: what cannot be written is dropped."""
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._stream, name)
-
-    def write(self, text: str) -> int:
+    def write(self, content: Any) -> int:
         try:
-            return self._stream.write(text)
+            return super().write(content) or 0
         except OSError:
-            discard(self._stream)
-            return len(text)
-
-    def flush(self) -> None:
-        try:
-            self._stream.flush()
-        except OSError:
-            discard(self._stream)
-
-
-def discard(stream: TextIO) -> None:
-    """Send what a stream still holds, and what is written to it later, nowhere."""
-    with contextlib.suppress(OSError, AttributeError):
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, stream.fileno())
-        os.close(null)
+            return len(content)
 
 
 def finish(status: int) -> NoReturn:

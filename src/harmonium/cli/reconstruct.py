@@ -14,18 +14,17 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from harmonium.cli.inputs import add_count, add_model_and_data, add_seed, load_model, load_rows
-from harmonium.cli.output import ARRAYS, TABLES, Answer, add_out, check_out, write_array_or_picture, write_table, written
+from harmonium.cli.inputs import add, add_count, load_model, load_rows
+from harmonium.cli.output import ARRAYS, TABLES, Answer, check_out, write, written
 
 MAX_PICTURES = 64
 """Rows in a picture."""
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    add_model_and_data(command)
+    add(command, "model", "data", "--binarize", "--seed", "--overwrite")
     add_count(command, "draws", 100, "draws of h for each row")
-    add_seed(command)
-    add_out(command, ".npy or .png; of a table .csv or .parquet")
+    add(command, "--out", help="file for E[v'|v]: .npy or .png; of a table .csv or .parquet")
 
 
 def run(options: argparse.Namespace) -> Answer:
@@ -46,11 +45,11 @@ def run(options: argparse.Namespace) -> Answer:
         "draws": options.draws,
         "seed": options.seed,
     }
-    if options.out is not None and model.is_of_table:
-        result["file"] = write_table(options, model.schema.decode(reconstructed))
-    elif options.out is not None:
-        some = rows[:MAX_PICTURES], reconstructed[:MAX_PICTURES]
-        result["file"] = write_array_or_picture(options, reconstructed, lambda: plots.reconstructions(*some, model.image_shape))
+    if options.out is not None:
+        content: Any = model.schema.decode(reconstructed) if model.is_of_table else reconstructed
+        if options.out.endswith(".png"):
+            content = plots.reconstructions(rows[:MAX_PICTURES], reconstructed[:MAX_PICTURES], model.image_shape)
+        result["file"] = write(options.out, content, options.overwrite)
     if np.isnan(result["log_reconstruction"]):
         text = [f"ln Pr{{v'=v|v}}: not available, the {rbm.hidden.size} hidden units have too many states to sum over"]
     else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import itertools
 import json
 import tempfile
@@ -16,8 +15,6 @@ from harmonium.cli.output import plain
 from harmonium.errors import InputError, describe
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from harmonium.training import Checkpoint, TrainState
 
 MODEL, METRICS, CONFIG, SCHEMA = "model.safetensors", "metrics.jsonl", "config.json", "schema.json"
@@ -179,6 +176,8 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 def trim_metrics(folder: Path, step: int) -> list[dict[str, float]]:
     """The metrics before that update; its own and later ones, which will come again, are removed from the file."""
+    from harmonium.io import container
+
     path = folder / METRICS
     kept = []
     with contextlib.suppress(OSError, UnicodeDecodeError):
@@ -187,7 +186,8 @@ def trim_metrics(folder: Path, step: int) -> list[dict[str, float]]:
                 metrics = json.loads(line)
                 if metrics["step"] < step:
                     kept.append(metrics)
-    write_lines(path, kept)
+    text = "".join(json.dumps(plain(metrics), allow_nan=False) + "\n" for metrics in kept)
+    container.write_file(path, text.encode(), overwrite=True)
     return kept
 
 
@@ -198,35 +198,7 @@ def write_json(path: Path, value: Any) -> None:
     container.write_file(path, (json.dumps(plain(value), indent=2, allow_nan=False) + "\n").encode(), overwrite=True)
 
 
-def write_lines(path: Path, values: Iterable[Any]) -> None:
-    """Each value as a line of JSON, written completely or not at all, in place of any earlier one."""
-    from harmonium.io import container
-
-    text = "".join(json.dumps(plain(value), allow_nan=False) + "\n" for value in values)
-    container.write_file(path, text.encode(), overwrite=True)
-
-
 def append_line(path: Path, value: Any) -> None:
     """`value` as one more line of JSON."""
     with path.open("a", encoding="utf-8") as file:
         file.write(json.dumps(plain(value), allow_nan=False) + "\n")
-
-
-def write_picture(path: str | Path, figure: Figure, overwrite: bool = False) -> Path:
-    """`figure` as a PNG, written completely or not at all."""
-    from harmonium.io import container
-
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=120)
-    return container.write_file(path, buffer.getvalue(), overwrite)
-
-
-def write_array(path: str | Path, array: Any, overwrite: bool = False) -> Path:
-    """`array` as .npy, written completely or not at all."""
-    import numpy as np
-
-    from harmonium.io import container
-
-    buffer = io.BytesIO()
-    np.save(buffer, array, allow_pickle=False)
-    return container.write_file(path, buffer.getvalue(), overwrite)

@@ -16,20 +16,19 @@ import argparse
 import sys
 from typing import Any
 
-from harmonium.cli.inputs import ModelFile, add_count, add_model, add_seed, load_model
-from harmonium.cli.output import ARRAYS, TABLES, add_out, check_out, print_json, units_text, write_array_or_picture, write_table
+from harmonium.cli.inputs import ModelFile, add, add_count, load_model
+from harmonium.cli.output import ARRAYS, TABLES, check_out, print_json, units_text, write
 from harmonium.errors import InputError, printable
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    add_model(command)
+    add(command, "model", "--seed", "--overwrite")
     add_count(command, "count", 16, "number of draws")
     add_count(command, "sweeps", 1000, "Gibbs sweeps of each chain")
     clamp = "values to hold: v1=1,v3=0 or v1..v8=0, or a pattern 1??0; or columns by name"
     command.add_argument("--clamp", metavar="C", help=clamp)
     command.add_argument("--exact", action="store_true", help="draw by enumeration instead (models with a small layer)")
-    add_seed(command)
-    add_out(command, ".npy or .png; of a table .csv or .parquet")
+    add(command, "--out", help="file for the draws: .npy or .png; of a table .csv or .parquet")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -61,7 +60,8 @@ def _draw_array(options: argparse.Namespace, model: ModelFile, method: str) -> t
     if options.out is None:
         lines = units_text(visible, v)
         return {"samples": v if None in visible.unit_symbols else lines}, lines
-    return {"file": write_array_or_picture(options, v, lambda: plots.tiles(v, model.image_shape, f"Samples ({method})"))}, []
+    content = v if options.out.endswith(".npy") else plots.tiles(v, model.image_shape, f"Samples ({method})")
+    return {"file": write(options.out, content, options.overwrite)}, []
 
 
 def _draw_table(options: argparse.Namespace, model: ModelFile, _method: str) -> tuple[dict[str, Any], list[str]]:
@@ -78,6 +78,6 @@ def _draw_table(options: argparse.Namespace, model: ModelFile, _method: str) -> 
     settings = {"method": "exact" if options.exact else "gibbs", "sweeps": options.sweeps, "seed": options.seed}
     drawn = tabular.sample(model.rbm, model.schema, options.count, given=given, like=Frame({}), **settings)
     if options.out is not None:
-        return {"given": given, "file": write_table(options, drawn.columns)}, []
+        return {"given": given, "file": write(options.out, drawn.columns, options.overwrite)}, []
     samples = {name: plain_cells(cells) for name, cells in drawn.columns.items()}
     return {"given": given, "samples": samples}, io.table_content(drawn.columns, ".csv").decode().splitlines()

@@ -15,16 +15,15 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from harmonium.cli.inputs import add_count, add_model_and_table, add_seed, load_model
-from harmonium.cli.output import TABLES, Answer, Table, add_out, cell_text, check_out, write_table, written
+from harmonium.cli.inputs import add, add_count, load_model
+from harmonium.cli.output import TABLES, Answer, Table, cell_text, check_out, write, written
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    add_model_and_table(command)
+    add(command, "model", "table", "--seed", "--overwrite")
     add_count(command, "top", 10, "number of rows to print, the unlikeliest first")
     add_count(command, "cells", 3, "cells to name in each of them")
-    add_seed(command)
-    add_out(command, ".csv or .parquet")
+    add(command, "--out", help="file for the scores of all rows, .csv or .parquet")
 
 
 def run(options: argparse.Namespace) -> Answer:
@@ -39,15 +38,8 @@ def run(options: argparse.Namespace) -> Answer:
     rows: list[dict[str, Any]] = []
     for row in found.unlikeliest(top):
         observed = found.surprising(row)
-        cells = [
-            {
-                "column": name,
-                "value": frame.columns[name][row],
-                "surprisal": found.surprisal[name][row],
-                "expected": found.expected[name][row],
-            }
-            for name in observed[:most]
-        ]
+        parts = {"value": frame.columns, "surprisal": found.surprisal, "expected": found.expected}
+        cells = [{"column": name, **{part: of[name][row] for part, of in parts.items()}} for name in observed[:most]]
         value, error = float(scores.value[row]), float(scores.error[row])
         missing = len(found.surprisal) - len(observed)
         rows.append({"row": row + 1, "score": value, "standard_error": error, "missing": missing, "cells": cells})
@@ -62,7 +54,7 @@ def run(options: argparse.Namespace) -> Answer:
     if options.out is not None:
         columns = {"score": scores.value, "standard error": scores.error}
         columns |= {f"surprisal {name}": nats for name, nats in found.surprisal.items()}
-        result["file"] = write_table(options, columns)
+        result["file"] = write(options.out, columns, options.overwrite)
     what = "ln p(row)" if result["score"] == "ln p" else "ln p(row) + ln Z (ln Z is not known, and the same for all rows)"
     text: list[str | Table] = [f"{len(frame)} rows, mean {what} {result['mean']:.3f} nats; {scores.method}"]
     if rows:

@@ -16,8 +16,8 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from harmonium.cli import table as table_command
-from harmonium.cli.inputs import add_binarize, add_count, add_seed, number
-from harmonium.cli.output import Answer, Table, units_text
+from harmonium.cli.inputs import add, add_count, number
+from harmonium.cli.output import Answer, Table, records, units_text
 from harmonium.cli.small_model import add_small_model, small_model
 from harmonium.errors import InputError
 
@@ -43,8 +43,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--estimator", metavar="E", default="exact", help="exact (default), cd-K, pcd-K, pt-K or ptt-K")
     add_count(command, "chains", 100, "number of pcd chains")
     command.add_argument("--freeze-biases", action="store_true", help="change the weights only")
-    add_binarize(command)
-    add_seed(command)
+    add(command, "--binarize", "--seed")
 
 
 def run(options: argparse.Namespace) -> Answer:
@@ -67,16 +66,8 @@ def run(options: argparse.Namespace) -> Answer:
     estimator = gradients.by_name(options.estimator, _checks.integer(options.chains, "--chains"), sampled=True)
     before = lecture.log_probabilities(rbm, rows, temperature)
     with np.errstate(over="ignore", invalid="ignore"):  # the result is checked
-        steps = lecture.steps(
-            rbm,
-            rows,
-            estimator,
-            options.rate,
-            temperature=temperature,
-            steps=options.steps,
-            freeze_biases=options.freeze_biases,
-            seed=options.seed,
-        )
+        settings = {name: getattr(options, name) for name in ("temperature", "steps", "freeze_biases", "seed")}
+        steps = lecture.steps(rbm, rows, estimator, options.rate, **settings)
     result = _to_dict(rbm, steps, before, temperature)
     text = _terms(result, steps[-1].after)
     if steps[-1].delta.weights.size <= MAX_WEIGHTS and result["before"]["complete"]:
@@ -95,6 +86,7 @@ def _to_dict(rbm: RBM, steps: list[Step], before: tuple[float, float], temperatu
     from harmonium import lecture
 
     last = steps[-1]
+    logs = np.exp([(step.log_probability, step.log_reconstruction) for step in steps])
     result: dict[str, Any] = {
         "positive": _parameters(last.positive),
         "negative": _parameters(last.negative),
@@ -105,18 +97,13 @@ def _to_dict(rbm: RBM, steps: list[Step], before: tuple[float, float], temperatu
         "reconstruction_after": np.exp(last.log_reconstruction),
         "log_likelihood_before": before[0],
         "log_likelihood_after": last.log_probability,
-        "steps": [
-            {"probability": np.exp(step.log_probability), "reconstruction": np.exp(step.log_reconstruction)} for step in steps
-        ],
+        "steps": records({"probability": logs[:, 0], "reconstruction": logs[:, 1]}),
         "before": table_command.to_dict(rbm, lecture.table(rbm, temperature)),
         "after": table_command.to_dict(last.after, lecture.table(last.after, temperature)),
     }
     if last.trace is not None:
-        layers = (rbm.visible, rbm.hidden, rbm.visible, rbm.hidden)
-        names = ("v", "h", "v_reconstructed", "h_reconstructed")
-        result["trace"] = {
-            name: units_text(units, states) for name, units, states in zip(names, layers, last.trace, strict=True)
-        }
+        names, layers = ("v", "h", "v_reconstructed", "h_reconstructed"), (rbm.visible, rbm.hidden) * 2
+        result["trace"] = dict(zip(names, map(units_text, layers, last.trace), strict=True))
     return result
 
 
@@ -147,10 +134,8 @@ def _terms(result: dict[str, Any], after: RBM) -> list[str | Table]:
 
 
 def _tables(before: dict[str, Any], after: dict[str, Any]) -> list[str | Table]:
-    rows = [
-        [old["v"], old["h"], old["energy"], old["probability"], new["energy"], new["probability"]]
-        for old, new in zip(before["rows"], after["rows"], strict=True)
-    ]
+    both = zip(before["rows"], after["rows"], strict=True)
+    rows = [[old["v"], old["h"], *(row[name] for row in (old, new) for name in ("energy", "probability"))] for old, new in both]
     header = ["v", "h", "E before", "probability before", "E after", "probability after"]
     return [
         Table(f"All {before['configurations']:,} configurations", header, rows),

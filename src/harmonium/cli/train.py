@@ -27,7 +27,6 @@ import argparse
 import contextlib
 import dataclasses
 import hashlib
-import os
 import platform
 import re
 import shlex
@@ -37,14 +36,14 @@ import time
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harmonium.cli import options as train_options
 from harmonium.cli import runs
-from harmonium.cli.evaluate import evaluated, print_warnings
-from harmonium.cli.inputs import print_schema
-from harmonium.cli.options import RunOptions, TrainOptions, derive_config, load_dataset, start_model
-from harmonium.cli.output import console, plain, print_json, print_table
+from harmonium.cli.evaluate import evaluated, likelihood_text
+from harmonium.cli.inputs import schema_text
+from harmonium.cli.options import RunOptions, TrainOptions, derive_config, load_dataset, option_name, start_model
+from harmonium.cli.output import Answer, Styled, Table, console, plain, print_text, progress_bar, write
 from harmonium.cli.process import WORDS, GracefulShutdown, keep_compiled_code
 from harmonium.errors import DivergenceError, InputError, describe
 
@@ -65,60 +64,62 @@ MAX_TRAINING_ROWS = 100_000
 """Rows of streamed data over which the training log likelihood is taken."""
 
 
-def run(arguments: argparse.Namespace) -> int | None:
+def run(arguments: argparse.Namespace) -> Answer | int | None:
     """Load, configure, train, save, evaluate."""
     started = time.monotonic()
     options = TrainOptions.of(arguments)
     keep_compiled_code()
+    import jax
+
     from harmonium import distributed, training
 
-    mesh = _start_devices(options)
+    if options.distributed:
+        distributed.initialize()
+    is_single = jax.device_count() == 1 and options.hidden_shards == 1
+    mesh = None if is_single else distributed.make_mesh(options.hidden_shards)
+    is_primary = distributed.is_primary()
     with contextlib.ExitStack() as stack:
         # Load. Everything is checked before a folder is made, so that a mistake leaves nothing behind.
-        earlier = None if options.resume is None else _Earlier.read(Path(options.resume), stack)
-        run = options.of_new_run() if earlier is None else options.of_resumed_run(earlier.options)
+        start = _Start(options.of_new_run()) if options.resume is None else _earlier(options, Path(options.resume), stack)
+        run = start.run
         dataset = _in_memory(load_dataset(run), mesh)
         rbm = start_model(run, dataset)
 
         # Configure.
-        devices = 1 if mesh is None else mesh.shape["data"]
-        config = derive_config(options, dataset, rbm, devices) if earlier is None else earlier.config
+        config = start.config or derive_config(options, dataset, rbm, 1 if mesh is None else mesh.shape["data"])
         if options.show_config:
-            _show_config(run, config, options.json)
-            return None
-        checkpoint = None if earlier is None else earlier.checkpoint
-        states = training.train(rbm, dataset.train, config, valid=dataset.valid, seed=run.seed, resume=checkpoint, mesh=mesh)
+            return _config_answer(run, config) if is_primary else None
+        states = training.train(
+            rbm, dataset.train, config, valid=dataset.valid, seed=run.seed, resume=start.checkpoint, mesh=mesh
+        )
         _check_gradient(rbm, config, dataset)
         record = _record(run, config, dataset, mesh)
+        if start.record is not None:
+            _check_unchanged(start.record, record)
+        folder = start.folder or _new_folder(options, dataset, stack)
         history: list[dict[str, float]] = []
-        if earlier is None:
-            folder = _new_folder(options, dataset, stack)
-        else:
-            folder = earlier.folder
-            _check_unchanged(earlier.record, record)
-            if distributed.is_primary():
-                history = runs.trim_metrics(folder, 0 if checkpoint is None else checkpoint.step)
-        if distributed.is_primary():
+        if is_primary:
+            history = runs.trim_metrics(folder, 0 if start.checkpoint is None else start.checkpoint.step)
             runs.write_json(folder / runs.CONFIG, record)
             if dataset.schema is not None:
                 runs.write_json(folder / runs.SCHEMA, dataset.schema.description())
-                print_schema(dataset.schema, stderr=True)
+                print_text(schema_text(dataset.schema), console(stderr=True))
 
         # Train.
-        checkpoints = runs.CheckpointManager(folder, run.checkpoint_every, None if earlier is None else earlier.file)
+        checkpoints = runs.CheckpointManager(folder, run.checkpoint_every, start.file)
         with GracefulShutdown() as shutdown:
             state, stopped = _follow(states, folder, config, checkpoints, shutdown, history)
 
         # Save.
         record |= {"updates": int(state.metrics.get("best_step", state.step)), "finished": stopped is None}
         record["repeat"] = _repeat(run, config, record["updates"], state.metrics)
-        if distributed.is_primary():
+        if is_primary:
             _save(state.rbm, rbm.visible, folder, dataset, record, checkpoints)
         if stopped is not None:
             resuming = f"; resume with: {_resume_command(folder)}" if shutdown.requested and not checkpoints.trouble else ""
             _say(f"{stopped}; the model after {state.step:,} updates is in {folder}{resuming}")
             return 128 + shutdown.requested if shutdown.requested else 2
-        if distributed.is_primary():
+        if is_primary:
             checkpoints.remove_all()
 
         # Evaluate.
@@ -127,34 +128,48 @@ def run(arguments: argparse.Namespace) -> int | None:
         except KeyboardInterrupt:
             _say(f"no report; the trained model is in {folder}")
             raise
-        if distributed.is_primary():
+        if is_primary:
             _draw(state.rbm, dataset, history, report, folder, run.seed)
-            report |= {"updates": record["updates"], "seconds": time.monotonic() - started, "run": str(folder)}
-            if options.json:
-                print_json(report | {part: report[part].as_dict() for part in ("log_likelihood", "train")})
-            else:
-                _print_report(report, dataset)
         if options.distributed:
             distributed.shutdown()
-    return None
+        report |= {"updates": record["updates"], "seconds": time.monotonic() - started, "run": str(folder)}
+        return _answer(report, dataset) if is_primary else None
 
 
 # ---- load and configure
 
 
-def _start_devices(options: TrainOptions) -> Mesh | None:
-    """The devices that share the work; None if there is one. Of several processes only the first one speaks."""
-    import jax
+class _Start(NamedTuple):
+    """What a run starts from; of one that is resumed also its folder, its config.json, and its last checkpoint and the file."""
 
+    run: RunOptions
+    folder: Path | None = None
+    record: dict[str, Any] | None = None
+    config: TrainConfig | None = None
+    checkpoint: Checkpoint | None = None
+    file: Path | None = None
+
+
+def _earlier(options: TrainOptions, folder: Path, stack: contextlib.ExitStack) -> _Start:
+    """The run in that folder, which stays locked until the stack is closed."""
     from harmonium import distributed
+    from harmonium.io.untrusted import convert
+    from harmonium.training import Checkpoint, TrainConfig
 
-    if options.distributed:
-        distributed.initialize()
-        if not distributed.is_primary():
-            sys.stdout = open(os.devnull, "w")  # noqa: SIM115
-    if jax.device_count() == 1 and options.hidden_shards == 1:
-        return None
-    return distributed.make_mesh(options.hidden_shards)
+    record = runs.read_config(folder)
+    run: RunOptions = convert(record["options"], RunOptions, f"{folder / runs.CONFIG} is damaged: options")
+    config = TrainConfig.from_dict(record["settings"])
+    checkpoint, file = None, None
+    if distributed.is_primary():
+        stack.enter_context(runs.lock(folder))
+        checkpoint, file, wrong = runs.latest_checkpoint(folder)
+        then = "the run begins again" if checkpoint is None else f"resuming from update {checkpoint.step:,}"
+        for each in wrong:
+            _say(f"{each}; {then}")
+    name = distributed.broadcast(None if file is None else str(file))
+    if checkpoint is None and name is not None:
+        checkpoint, file = Checkpoint.load(name), Path(name)
+    return _Start(options.of_resumed_run(run), folder, record, config, checkpoint, file)
 
 
 def _in_memory(dataset: Dataset, mesh: Mesh | None) -> Dataset:
@@ -166,41 +181,6 @@ def _in_memory(dataset: Dataset, mesh: Mesh | None) -> Dataset:
     if isinstance(dataset.train, Streamed) and (mesh is None or jax.process_count() == 1):
         return dataclasses.replace(dataset, train=dataset.train.part(0, 1))
     return dataset
-
-
-@dataclasses.dataclass(frozen=True)
-class _Earlier:
-    """A run that was begun: `record` is its config.json, `file` the file of its checkpoint."""
-
-    folder: Path
-    record: dict[str, Any]
-    options: RunOptions
-    config: TrainConfig
-    checkpoint: Checkpoint | None
-    file: Path | None
-
-    @classmethod
-    def read(cls, folder: Path, stack: contextlib.ExitStack) -> _Earlier:
-        """The run in that folder, which stays locked until the stack is closed."""
-        from harmonium import distributed
-        from harmonium.io.untrusted import convert
-        from harmonium.training import Checkpoint, TrainConfig
-
-        record = runs.read_config(folder)
-        what = f"{folder / runs.CONFIG} is damaged: options"
-        options: RunOptions = convert(record["options"], RunOptions, what)
-        config = TrainConfig.from_dict(record["settings"])
-        checkpoint, file = None, None
-        if distributed.is_primary():
-            stack.enter_context(runs.lock(folder))
-            checkpoint, file, wrong = runs.latest_checkpoint(folder)
-            then = "the run begins again" if checkpoint is None else f"resuming from update {checkpoint.step:,}"
-            for each in wrong:
-                _say(f"{each}; {then}")
-        name = distributed.broadcast(None if file is None else str(file))
-        if checkpoint is None and name is not None:
-            checkpoint, file = Checkpoint.load(name), Path(name)
-        return cls(folder, record, options, config, checkpoint, file)
 
 
 def _check_gradient(rbm: RBM, config: TrainConfig, dataset: Dataset) -> None:
@@ -215,13 +195,12 @@ def _check_gradient(rbm: RBM, config: TrainConfig, dataset: Dataset) -> None:
     jax.eval_shape(estimator.gradient, key, rbm, state, v)
 
 
-def _show_config(run: RunOptions, config: TrainConfig, as_json: bool) -> None:
+def _config_answer(run: RunOptions, config: TrainConfig) -> Answer:
     parts = {"options": dataclasses.asdict(run), "settings": config.to_dict()}
-    if as_json:
-        print_json(parts)
-        return
-    for title, part in parts.items():
-        print_table("", [title, "value"], [[name, "-" if value is None else str(value)] for name, value in part.items()])
+    rows = {
+        title: [[name, "-" if value is None else str(value)] for name, value in part.items()] for title, part in parts.items()
+    }
+    return Answer(parts, [Table("", [title, "value"], of) for title, of in rows.items()])
 
 
 def _new_folder(options: TrainOptions, dataset: Dataset, stack: contextlib.ExitStack) -> Path:
@@ -235,8 +214,7 @@ def _new_folder(options: TrainOptions, dataset: Dataset, stack: contextlib.ExitS
         folder = runs.new_folder(name, options.out, options.overwrite)
         stack.enter_context(runs.lock(folder))
         runs.CheckpointManager(folder, 0).remove_all()
-        (folder / runs.METRICS).unlink(missing_ok=True)
-    return Path(distributed.broadcast("" if folder is None else str(folder)))
+    return Path(distributed.broadcast(str(folder)))
 
 
 def _record(run: RunOptions, config: TrainConfig, dataset: Dataset, mesh: Mesh | None) -> dict[str, Any]:
@@ -250,11 +228,8 @@ def _record(run: RunOptions, config: TrainConfig, dataset: Dataset, mesh: Mesh |
         "settings": config.to_dict(),
         "updates": None,
         "finished": False,
-        "data": {
-            "name": dataset.name,
-            "held_out": dataset.held_out,
-            "binarized": dataset.binarized,
-            "image_shape": dataset.image_shape,
+        "data": {name: getattr(dataset, name) for name in ("name", "held_out", "binarized", "image_shape")}
+        | {
             "rows": {part: len(rows) for part, rows in parts.items()},
             "columns": dataset.train.shape[1],
             "schema": None if dataset.schema is None else dataset.schema.description(),
@@ -285,10 +260,9 @@ def _check_unchanged(earlier: dict[str, Any], record: dict[str, Any]) -> None:
         raise InputError(f"{record['data']['name']} holds other rows than when the run began; restore its rows")
     changed = []
     for part in ("versions", "computer"):
-        before, now = earlier.get(part), record[part]
-        if not isinstance(before, dict):
-            continue
-        changed += [f"{name} {before.get(name)} then, {now[name]} now" for name in now if before.get(name) != now[name]]
+        if isinstance(before := earlier.get(part), dict):
+            now = record[part]
+            changed += [f"{name} {before.get(name)} then, {now[name]} now" for name in now if before.get(name) != now[name]]
     if changed:
         _say(f"not every bit need come out as before: {', '.join(changed)}")
 
@@ -308,19 +282,11 @@ def _follow(
 
     A run that is asked to stop does so at the next state, which becomes a checkpoint. Trouble in writing stops no run.
     """
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
     from harmonium import distributed
 
     primary, state, stopped = distributed.is_primary(), None, None
     printed: set[str] = set()
-    columns = (
-        BarColumn(bar_width=16),
-        TextColumn("{task.fields[text]}"),
-        TimeRemainingColumn(compact=True),
-        TextColumn("left"),
-    )
-    bar = Progress(*columns, console=console(stderr=True), disable=not primary)
+    bar = progress_bar(disable=not primary)
 
     def say(text: str) -> None:
         if primary and text not in printed:
@@ -328,7 +294,7 @@ def _follow(
             bar.console.print(f"harmonium: {text}", highlight=False, markup=False, soft_wrap=True)
 
     with bar, contextlib.closing(states):  # type: ignore[type-var]
-        task = bar.add_task("training", total=1.0, text="compiling")
+        task = bar.add_task("compiling", total=1.0)
         try:
             for state in states:
                 history.append(state.metrics)
@@ -337,12 +303,11 @@ def _follow(
                         runs.append_line(folder / runs.METRICS, state.metrics)
                     except OSError as error:
                         say(f"{folder / runs.METRICS} cannot be written: {error.strerror}; training goes on")
-                bar.update(task, completed=_fraction(state, config), text=progress_text(history))
+                bar.update(task, completed=_fraction(state, config), description=progress_text(history))
                 if "diverged_at" in state.metrics:
                     at, rate = state.metrics["diverged_at"], state.metrics["lr_reduction"]
-                    say(
-                        f"diverged before update {at:,.0f}: back at update {state.step:,}, now at {rate:g} of the learning rate"
-                    )
+                    back = f"back at update {state.step:,}, now at {rate:g} of the learning rate"
+                    say(f"diverged before update {at:,.0f}: {back}")
                 requested = distributed.broadcast(shutdown.requested)
                 if requested is not None:
                     shutdown.requested, stopped = requested, WORDS[requested]
@@ -395,12 +360,7 @@ def _fraction(state: TrainState, config: TrainConfig) -> float:
 
 
 def _save(
-    rbm: RBM,
-    base_rate: Units,
-    folder: Path,
-    dataset: Dataset,
-    record: dict[str, Any],
-    checkpoints: runs.CheckpointManager,
+    rbm: RBM, base_rate: Units, folder: Path, dataset: Dataset, record: dict[str, Any], checkpoints: runs.CheckpointManager
 ) -> None:
     """Write the model, then config.json. A model that the run folder does not take is saved in a folder for temporary files.
 
@@ -409,15 +369,9 @@ def _save(
     """
     from harmonium import io
 
-    notes = {
-        "trained_on": dataset.name,
-        "updates": record["updates"],
-        "image_shape": dataset.image_shape,
-        "columns": dataset.columns,
-        "binarized": dataset.binarized,
-        "schema": None if dataset.schema is None else dataset.schema.description(),
-        "settings": record["options"] | record["settings"],
-    }
+    notes = {name: getattr(dataset, name) for name in ("image_shape", "columns", "binarized")}
+    notes |= {"trained_on": dataset.name, "updates": record["updates"], "schema": record["data"]["schema"]}
+    notes["settings"] = record["options"] | record["settings"]
     try:
         io.save(rbm, folder / runs.MODEL, overwrite=True, base_rate=base_rate, notes=plain(notes))
         runs.write_json(folder / runs.CONFIG, record)
@@ -452,9 +406,8 @@ def _repeat(run: RunOptions, config: TrainConfig, updates: int, metrics: dict[st
         value = getattr(run, field.name)
         if field.name in ("data", "checkpoint_every") or value == field.default:
             continue
-        option = "--as" if field.name == "kinds" else f"--{field.name.replace('_', '-')}"
         for each in value if isinstance(value, list) else [value]:
-            words += [option, str(each)]
+            words += [option_name(field.name), str(each)]
     for name, value in settings.items():
         if value is not None and name != "updates":
             text = str(value).lower() if isinstance(value, bool) else str(value).strip("[]").replace(" ", "")
@@ -506,19 +459,18 @@ def _draw(rbm: RBM, dataset: Dataset, history: list[dict[str, float]], report: d
             "reconstructions": plots.reconstructions(some, hm.reconstruct(rbm, filled, seed=seed), shape),
         }
     for name, figure in figures.items():
-        runs.write_picture(folder / f"{name}.png", figure, overwrite=True)
+        write(folder / f"{name}.png", figure, overwrite=True)
 
 
-def _print_report(report: dict[str, Any], dataset: Dataset) -> None:
-    out = console()
-    test = report["log_likelihood"]
-    out.print(f"{dataset.name}: {len(dataset.train):,} training rows; {dataset.held_out}")
-    out.print(f"test log likelihood {test}", style="bold")
-    print_warnings(test, out)
-    rows = [["this model", test.mean, report["train"].mean]]
-    rows.append(["independent units (the baseline)", report["baseline"], None])
-    if report["bound"] is not None:
-        rows.append(["best possible: minus the source's entropy", report["bound"], report["bound"]])
-    print_table("", ["nats per example", "test", "training"], rows, decimals=3, out=out)
-    seconds = f"{report['seconds']:.1f} s from command to report"
-    out.print(f"{report['updates']:,} updates, {seconds}; all of it in {report['run']}")
+def _answer(report: dict[str, Any], dataset: Dataset) -> Answer:
+    test, bound = report["log_likelihood"], report["bound"]
+    rows = [["this model", test.mean, report["train"].mean], ["independent units (the baseline)", report["baseline"], None]]
+    if bound is not None:
+        rows.append(["best possible: minus the source's entropy", bound, bound])
+    text: list[str | Styled | Table] = [
+        f"{dataset.name}: {len(dataset.train):,} training rows; {dataset.held_out}",
+        *likelihood_text("test ", test),
+        Table("", ["nats per example", "test", "training"], rows, decimals=3),
+        f"{report['updates']:,} updates, {report['seconds']:.1f} s from command to report; all of it in {report['run']}",
+    ]
+    return Answer(report | {part: report[part].as_dict() for part in ("log_likelihood", "train")}, text)
