@@ -24,59 +24,44 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> Answer:
+    import numpy as np
+
     from harmonium import lecture
 
     rbm = small_model(options)
-    layer, separator, text = options.given.partition("=")
-    if layer not in ("v", "h") or not separator:
+    layer, _, state = options.given.partition("=")
+    if layer not in ("v", "h") or not state:
         raise InputError(f"--given {options.given!r}: write v=STATE or h=STATE, as in v=01")
     other, units, others = ("h", rbm.visible, rbm.hidden) if layer == "v" else ("v", rbm.hidden, rbm.visible)
-    given = units.read(text, "--given")
-    found = lecture.conditional(rbm, given, layer == "v", options.temperature)
-    result: dict[str, Any] = {
-        "given": {layer: units.write(given)},
-        "temperature": found.temperature,
-        "units": records(
-            {
-                "unit": [f"{other}{j + 1}" for j in range(others.size)],
-                "total_input": found.total_input,
-                "probability": found.unit_probability,
-            }
-        ),
-        "marginal": found.marginal,
-        "rows": None,
-        "reconstruction": None,
-    }
-    if found.states is not None:
-        columns: dict[str, Any] = {other: units_text(others, found.states), "conditional": found.conditional}
-        result["rows"] = records(columns | {"probability": found.joint, "probability_from_energy": found.from_energy})
-    if found.reconstruction is not None:
-        states = units_text(units, found.reconstruction.states)
-        result["reconstruction"] = records({layer: states, "probability": found.reconstruction.probability})
-    return Answer(result, _text(result, layer, other, (others.symbols or "01")[-1], 1 if others.name == "binary" else 2))
+    found = lecture.conditional(rbm, units.read(state, "--given"), layer == "v", options.temperature)
+    t, state = found.temperature, units.write(found.given)
+    result: dict[str, Any] = {"given": {layer: state}, "temperature": t, "marginal": found.marginal}
+    result |= {"units": None, "rows": None, "reconstruction": None}
+    text: list[str | Table] = []
 
+    def show(key: str, title: str, header: list[str], columns: dict[str, Any], *more: Any) -> None:
+        result[key] = records(columns)
+        text.append(Table(title, header, list(zip(*columns.values(), *more, strict=True))))
 
-def _text(result: dict[str, Any], layer: str, other: str, upper: str, scale: int) -> list[str | Table]:
-    import numpy as np
-
-    t, state = result["temperature"], result["given"][layer]
-    total = ("" if scale == 1 else "2") + ("S" if t == 1 else f"S/{t:g}")
+    upper, total = (others.symbols or "01")[-1], ("S" if others.name == "binary" else "2S") + ("" if t == 1 else f"/{t:g}")
     header = ["unit", "S", f"Pr{{{other}_j={upper}|{layer}}} = 1/(1+e^(-{total}))"]
+    names = [f"{other}{j + 1}" for j in range(others.size)]
     title = f"Given {layer} = {state}: each unit's total input S"
-    text: list[str | Table] = [
-        Table(title, header, [unit.values() for unit in result["units"]]),
-        f"Pr{{{layer}={state}}} = {result['marginal']:.9g}    T = {t:g}\n",
-    ]
-    if result["rows"] is None:
-        return [*text, f"The other layer's {len(result['units'])} units have too many states to print."]
+    columns: dict[str, Any] = {"unit": names, "total_input": found.total_input, "probability": found.unit_probability}
+    show("units", title, header, columns)
+    text.append(f"Pr{{{layer}={state}}} = {found.marginal:.9g}    T = {t:g}\n")
+    if found.states is None:
+        return Answer(result, [*text, f"The other layer's {len(names)} units have too many states to print."])
     every, own = f"Pr{{{other}|{layer}}}", f"Pr{{{layer}}}"
-    header = [other, every, f"{every} {own}", "Pr{v,h} = e^(-E/T)/Z", f"their {own} = Pr{{v,h}}/{every}"]
-    rows = [list(row.values()) for row in result["rows"]]
     with np.errstate(invalid="ignore"):  # a dash where both are 0
-        rows = [[*row, np.float64(row[3]) / row[1]] for row in rows]
-    text.append(Table("The joint probability from the conditionals, and from the energies", header, rows))
-    if result["reconstruction"] is not None:
+        ratio = np.divide(found.from_energy, found.conditional)  # type: ignore[arg-type]
+    columns = {other: units_text(others, found.states), "conditional": found.conditional, "probability": found.joint}
+    columns |= {"probability_from_energy": found.from_energy}
+    header = [other, every, f"{every} {own}", "Pr{v,h} = e^(-E/T)/Z", f"their {own} = Pr{{v,h}}/{every}"]
+    title = "The joint probability from the conditionals, and from the energies"
+    show("rows", title, header, columns, ratio)
+    if found.reconstruction is not None:
         title = f"Reconstruction: Pr{{{layer}'|{layer}}} = sum over {other} of Pr{{{layer}'|{other}}} Pr{{{other}|{layer}}}"
-        header = [f"{layer}'", f"Pr{{{layer}'|{layer}={state}}}"]
-        text.append(Table(title, header, [row.values() for row in result["reconstruction"]]))
-    return text
+        columns = {layer: units_text(units, found.reconstruction.states), "probability": found.reconstruction.probability}
+        show("reconstruction", title, [f"{layer}'", f"Pr{{{layer}'|{layer}={state}}}"], columns)
+    return Answer(result, text)

@@ -32,11 +32,7 @@ def add_small_model(command: argparse.ArgumentParser) -> None:
 
 
 def small_model(options: argparse.Namespace) -> RBM:
-    """The model that the options describe.
-
-    Raises:
-        InputError: numbers that do not parse or fit together, or a model file that cannot be used.
-    """
+    """The model that the options describe."""
     import numpy as np
 
     from harmonium import _checks, io, model
@@ -47,21 +43,19 @@ def small_model(options: argparse.Namespace) -> RBM:
         for name in ("visible_bias", "hidden_bias", "visible_units", "hidden_units"):
             if getattr(options, name) is not None:
                 raise InputError(f"--{name.replace('_', '-')} goes with --weights; a model file brings its own")
-        rbm = io.load(options.model)
-    else:
-        weights = matrix(options.weights, "--weights")
-        layers: list[Units] = []
-        for layer, size in zip(("visible", "hidden"), weights.shape, strict=True):
-            text = getattr(options, f"{layer}_bias")
-            bias = np.zeros(size) if text is None else matrix(text, f"--{layer}-bias").ravel()
-            if len(bias) != size:
-                shape = f"{weights.shape[0]}x{weights.shape[1]}"
-                raise InputError(f"--{layer}-bias has {len(bias)} numbers, but the weights, {shape}, have {size} {layer} units")
-            kind = type_name_to_class[getattr(options, f"{layer}_units") or "binary"]
-            layers.append(kind(bias))  # type: ignore[call-arg]
-        visible, hidden = layers
-        rbm = model.validate(model.RBM(visible, hidden, weights))
-    return rbm
+        return io.load(options.model)
+    weights = matrix(options.weights, "--weights")
+    layers: list[Units] = []
+    for layer, size in zip(("visible", "hidden"), weights.shape, strict=True):
+        text = getattr(options, f"{layer}_bias")
+        bias = np.zeros(size) if text is None else matrix(text, f"--{layer}-bias").ravel()
+        if len(bias) != size:
+            shape = "x".join(map(str, weights.shape))
+            raise InputError(f"--{layer}-bias has {len(bias)} numbers, but the weights, {shape}, have {size} {layer} units")
+        kind = type_name_to_class[getattr(options, f"{layer}_units") or "binary"]
+        layers.append(kind(bias))  # type: ignore[call-arg]
+    visible, hidden = layers
+    return model.validate(model.RBM(visible, hidden, weights))
 
 
 def matrix(text: str, what: str) -> np.ndarray:
@@ -75,7 +69,7 @@ def matrix(text: str, what: str) -> np.ndarray:
         lengths = ", ".join(str(len(row)) for row in rows)
         raise InputError(f"{what} must have as many numbers in every row, but its rows have {lengths}")
     try:
-        values = np.array([[float(cell) for cell in row] for row in rows])
+        values = np.array([list(map(float, row)) for row in rows])
     except ValueError as error:
         raise InputError(f"{what}: {str(error).split(': ')[-1]} is not a number") from error
     if not np.isfinite(values).all():

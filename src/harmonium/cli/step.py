@@ -64,16 +64,16 @@ def run(options: argparse.Namespace) -> Answer:
         rows = data.load(options.data, options.binarize, options.seed, hold_out=()).train
         rbm.visible.check(rows, options.data)
     estimator = gradients.by_name(options.estimator, _checks.integer(options.chains, "--chains"), sampled=True)
+    settings = {name: getattr(options, name) for name in ("temperature", "steps", "freeze_biases", "seed")}
     before = lecture.log_probabilities(rbm, rows, temperature)
     with np.errstate(over="ignore", invalid="ignore"):  # the result is checked
-        settings = {name: getattr(options, name) for name in ("temperature", "steps", "freeze_biases", "seed")}
         steps = lecture.steps(rbm, rows, estimator, options.rate, **settings)
+    last = steps[-1]
     result = _to_dict(rbm, steps, before, temperature)
-    text = _terms(result, steps[-1].after)
-    if steps[-1].delta.weights.size <= MAX_WEIGHTS and result["before"]["complete"]:
+    text = _terms(result, last.after)
+    if last.delta.weights.size <= MAX_WEIGHTS and result["before"]["complete"]:
         text += _tables(result["before"], result["after"])
-    what = f"v={options.target}" if options.target else f"v, geometric mean over {len(rows):,} rows"
-    which = "it" if options.target else "each"
+    what, which = (f"v={options.target}", "it") if options.target else (f"v, geometric mean over {len(rows):,} rows", "each")
     names = {"probability": f"Pr{{{what}}}", "reconstruction": f"Pr{{v'=v|v}}, reconstructing {which}"}
     changes = [[text, result[f"{name}_before"], result[f"{name}_after"]] for name, text in names.items()]
     return Answer(result, [*text, Table("What the steps achieved", ["", "before", "after"], changes)])
@@ -86,21 +86,15 @@ def _to_dict(rbm: RBM, steps: list[Step], before: tuple[float, float], temperatu
     from harmonium import lecture
 
     last = steps[-1]
-    logs = np.exp([(step.log_probability, step.log_reconstruction) for step in steps])
-    result: dict[str, Any] = {
-        "positive": _parameters(last.positive),
-        "negative": _parameters(last.negative),
-        "delta": _parameters(jax.tree.map(lambda *parts: sum(parts), *(step.delta for step in steps))),
-        "probability_before": np.exp(before[0]),
-        "probability_after": np.exp(last.log_probability),
-        "reconstruction_before": np.exp(before[1]),
-        "reconstruction_after": np.exp(last.log_reconstruction),
-        "log_likelihood_before": before[0],
-        "log_likelihood_after": last.log_probability,
-        "steps": records({"probability": logs[:, 0], "reconstruction": logs[:, 1]}),
-        "before": table_command.to_dict(rbm, lecture.table(rbm, temperature)),
-        "after": table_command.to_dict(last.after, lecture.table(last.after, temperature)),
-    }
+    logs = [before, *((step.log_probability, step.log_reconstruction) for step in steps)]
+    progress = records(dict(zip(("probability", "reconstruction"), np.exp(logs).T, strict=True)))
+    total = jax.tree.map(lambda *parts: sum(parts), *(step.delta for step in steps))
+    terms = {"positive": last.positive, "negative": last.negative, "delta": total}
+    result: dict[str, Any] = {name: _parameters(term) for name, term in terms.items()} | {"steps": progress[1:]}
+    for when, model, at in (("before", rbm, 0), ("after", last.after, -1)):
+        result |= {f"{name}_{when}": value for name, value in progress[at].items()}
+        result[f"log_likelihood_{when}"] = logs[at][0]
+        result[when] = table_command.to_dict(model, lecture.table(model, temperature))
     if last.trace is not None:
         names, layers = ("v", "h", "v_reconstructed", "h_reconstructed"), (rbm.visible, rbm.hidden) * 2
         result["trace"] = dict(zip(names, map(units_text, layers, last.trace), strict=True))

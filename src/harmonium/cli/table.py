@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from harmonium.model import RBM
 
 
-def add_arguments(command: argparse.ArgumentParser) -> None:
-    add_small_model(command)
+add_arguments = add_small_model
 
 
 def run(options: argparse.Namespace) -> Answer:
@@ -30,8 +29,27 @@ def run(options: argparse.Namespace) -> Answer:
 
     rbm = small_model(options)
     table = lecture.table(rbm, options.temperature)
-    result = to_dict(rbm, table)
-    return Answer(result, _text(result, table))
+    result, joint = to_dict(rbm, table), table.joint
+    rows, count, z, t = result["rows"], joint.configurations, result["partition_function"], joint.temperature
+    breaks: list[int] = []
+    if table.complete:
+        title = f"All {count:,} configurations"
+        if len(rows) <= 512:
+            breaks = [i for i in range(len(rows) - 1) if rows[i]["v"] != rows[i + 1]["v"]]
+    else:
+        number = f"{count:,}" if count < 10**9 else f"2^{count.bit_length() - 1}"
+        best = f"the {len(rows)} most probable ones, {joint.probability.sum():.3g} of the probability"
+        title = f"{number} configurations are too many to print: {best}"
+    header = ["v", "h", "E", "e^-E" if t == 1 else f"e^(-E/{t:g})", "probability"]
+    z_text = f"{z:.9f}" if z < 1e9 else f"{z:.6e}"
+    marginals = f"Marginal probabilities{'' if table.complete else ' of the states in these rows'}"
+    text: list[str | Table] = [
+        Table(title, header, [row.values() for row in rows], breaks),
+        f"Z = {z_text}    ln Z = {joint.log_partition:.9f}    T = {t:g}\n",
+        Table(marginals, ["v", "Pr{v}"], [row.values() for row in result["visible"]]),
+        Table(marginals, ["h", "Pr{h}"], [row.values() for row in result["hidden"]]),
+    ]
+    return Answer(result, text)
 
 
 def to_dict(rbm: RBM, table: lecture.Table) -> dict[str, Any]:
@@ -39,49 +57,14 @@ def to_dict(rbm: RBM, table: lecture.Table) -> dict[str, Any]:
     import numpy as np
 
     joint = table.joint
-    v, h = units_text(rbm.visible, joint.v), units_text(rbm.hidden, joint.h)
-    columns = {"energy": joint.energy, "boltzmann_factor": joint.boltzmann_factor, "probability": joint.probability}
-    visible, hidden = (
-        records({letter: units_text(units, marginal.states), "probability": marginal.probability})
-        for letter, units, marginal in (("v", rbm.visible, table.visible), ("h", rbm.hidden, table.hidden))
-    )
+    columns: dict[str, Any] = {"v": units_text(rbm.visible, joint.v), "h": units_text(rbm.hidden, joint.h)}
+    columns |= {name: getattr(joint, name) for name in ("energy", "boltzmann_factor", "probability")}
     with np.errstate(over="ignore"):
-        partition_function = float(np.exp(joint.log_partition))
-    return {
-        "partition_function": partition_function,
-        "log_partition": joint.log_partition,
-        "temperature": joint.temperature,
-        "configurations": joint.configurations,
-        "complete": table.complete,
-        "rows": records({"v": v, "h": h, **columns}),
-        "visible": visible,
-        "hidden": hidden,
-    }
-
-
-def _text(result: dict[str, Any], table: lecture.Table) -> list[str | Table]:
-    rows, joint = result["rows"], table.joint
-    breaks: list[int] = []
-    if table.complete:
-        title = f"All {joint.configurations:,} configurations"
-        if len(rows) <= 512:
-            breaks = [i for i in range(len(rows) - 1) if rows[i]["v"] != rows[i + 1]["v"]]
-    else:
-        count = joint.configurations
-        number = f"{count:,}" if count < 10**9 else f"2^{count.bit_length() - 1}"
-        title = (
-            f"{number} configurations are too many to print: "
-            f"the {len(rows)} most probable ones, {joint.probability.sum():.3g} of the probability"
-        )
-    factor = "e^-E" if joint.temperature == 1 else f"e^(-E/{joint.temperature:g})"
-    z = result["partition_function"]
-    z_text = f"{z:.9f}" if z < 1e9 else f"{z:.6e}"
-    marginals = f"Marginal probabilities{'' if table.complete else ' of the states in these rows'}"
-    return [
-        Table(title, ["v", "h", "E", factor, "probability"], [row.values() for row in rows], breaks),
-        f"Z = {z_text}    ln Z = {joint.log_partition:.9f}    T = {joint.temperature:g}\n",
-        *(
-            Table(marginals, [letter, f"Pr{{{letter}}}"], [row.values() for row in result[layer]])
-            for letter, layer in (("v", "visible"), ("h", "hidden"))
-        ),
-    ]
+        result: dict[str, Any] = {"partition_function": float(np.exp(joint.log_partition)), "complete": table.complete}
+    result |= {name: getattr(joint, name) for name in ("log_partition", "temperature", "configurations")}
+    result["rows"] = records(columns)
+    for letter, layer in (("v", "visible"), ("h", "hidden")):
+        marginal = getattr(table, layer)
+        states = units_text(getattr(rbm, layer), marginal.states)
+        result[layer] = records({letter: states, "probability": marginal.probability})
+    return result
