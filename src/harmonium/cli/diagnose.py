@@ -1,9 +1,7 @@
 """report whether a model is mixed, in equilibrium, overfitted or idle, in words and pictures
 
 DATA's training and test rows are used if it is a named source; all rows of a file count as held out, and what needs training
-rows too is left out unless --train names them. A model that was trained on a table takes tables with those columns, without
-missing cells. Chains from noise and from data must agree, tempering must find nothing that Gibbs chains do not, and so on: a
-line for each verdict, "ok" or "warning", with the figure and what to do.
+rows too is left out unless --train names them. Each verdict is a line, "ok" or "warning", with the figure and the remedy.
 
 example:
   harmonium diagnose runs/digits digits
@@ -25,8 +23,6 @@ from harmonium.cli.output import Answer, Table, staged_progress, write
 if TYPE_CHECKING:
     import numpy as np
 
-    from harmonium.model import RBM
-
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     add(command, "model", "data", "--binarize", "--seed", "--overwrite")
@@ -41,7 +37,9 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> Answer:
     begun = time.monotonic()
+    from harmonium import diagnostics, plots
     from harmonium.diagnostics.diagnose import check_settings
+    from harmonium.likelihood.pseudo import mean_pseudo_log_likelihood
 
     # Everything is checked before the folder is made, so that a mistake leaves nothing behind.
     model = load_model(options.model)
@@ -52,32 +50,23 @@ def run(options: argparse.Namespace) -> Answer:
     default = file / "diagnosis" if file.is_dir() else file.with_name(f"{file.stem}-diagnosis")
     folder = runs.new_folder("diagnosis", options.out or str(default), options.overwrite)
     try:
-        result = _diagnose(model.rbm, held_out, train, settings, folder)
+        with staged_progress() as progress:
+            found = diagnostics.diagnose(model.rbm, held_out, train, **settings, progress=progress)
+        figures = plots.diagnosis(model.rbm, found).items()
+        pictures = {name: write(folder / f"{name}.png", figure, True) for name, figure in figures}
     except BaseException:
         with contextlib.suppress(OSError):  # it is not empty
             folder.rmdir()
         raise
-    result["seconds"] = time.monotonic() - begun
-    runs.write_json(folder / "diagnosis.json", result)
-    return Answer(result, _text(result, folder))
-
-
-def _diagnose(
-    rbm: RBM, held_out: np.ndarray, train: np.ndarray | None, settings: dict[str, Any], folder: Path
-) -> dict[str, Any]:
-    """The result, with its pictures in the folder."""
-    from harmonium import diagnostics, plots
-    from harmonium.likelihood.pseudo import mean_pseudo_log_likelihood
-
-    with staged_progress() as progress:
-        found = diagnostics.diagnose(rbm, held_out, train, **settings, progress=progress)
-    pseudo = mean_pseudo_log_likelihood(rbm, held_out, settings["seed"])
-    figures = plots.diagnosis(rbm, found).items()
-    return found.to_dict() | {
+    pseudo = mean_pseudo_log_likelihood(model.rbm, held_out, options.seed)
+    result = found.to_dict() | {
         "pseudo_log_likelihood": pseudo and pseudo._asdict(),
         "rows": {"held_out": len(held_out), "train": None if train is None else len(train)},
-        "pictures": {name: write(folder / f"{name}.png", figure, True) for name, figure in figures},
+        "pictures": pictures,
+        "seconds": time.monotonic() - begun,
     }
+    runs.write_json(folder / "diagnosis.json", result)
+    return Answer(result, _text(result, folder))
 
 
 def _rows(options: argparse.Namespace, model: ModelFile) -> tuple[np.ndarray, np.ndarray | None]:
@@ -100,8 +89,8 @@ def _text(result: dict[str, Any], folder: Path) -> list[str | Table]:
     text: list[str | Table] = [Table("", ["", "diagnosis", "figures"], rows, bold=warnings)]
     pseudo = result["pseudo_log_likelihood"]
     if pseudo is not None:
-        caveat = "no log likelihood, and no bound on one"
-        text.append(f"pseudo-log-likelihood {pseudo['mean']:.3f} nats/example ({pseudo['method']}; {caveat})")
+        about = f"{pseudo['method']}; no log likelihood, and no bound on one"
+        text.append(f"pseudo-log-likelihood {pseudo['mean']:.3f} nats/example ({about})")
     if result["free_energy_gap"] is None:
         text.append("no training rows apart from the held-out ones: overfitting is not judged (--train names a file of them)")
     pictures = ", ".join(Path(file).name for file in result["pictures"].values())

@@ -1,12 +1,10 @@
 """report how likely data is under a model, in nats per example
 
-DATA's own test rows are used if it is a named source, all rows of a file otherwise. The baseline, independent units
-fitted to the training data, is in the model file of `harmonium train`. Of rows with missing cells (NaN in an array) the
-observed cells count.
+DATA's own test rows are used if it is a named source, all rows of a file otherwise. The baseline, independent units fitted to
+the training data, is in the model file. Of rows with missing cells (NaN in an array) the observed cells count.
 
 ln Z is enumerated where that takes some ten seconds, and otherwise bracketed by annealed importance sampling (AIS) forwards
-and in reverse: the interval printed is the 95 % interval of the mean, and contains both estimates with their errors. The
-time decides how much work is done; the counts printed (--runs, --temperatures, --steps, --rungs) repeat it exactly.
+and in reverse: the interval is the 95 % interval of the mean. The counts that are printed repeat an estimate exactly.
 
 example:
   harmonium evaluate runs/digits digits

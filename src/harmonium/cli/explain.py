@@ -1,8 +1,8 @@
 """show which hidden units contribute to the probability of a table's row, and why
 
-A row is the likelier the lower its free energy F, and -F is a sum: a part of the visible cells by themselves, and a term of
-each hidden unit, ln(1 + e^S) of its total input S if it is binary. A unit's contribution is its term minus that at an average
-row; a cell's part in it is by how much its value moves S. Missing cells are first filled with their most probable values.
+The free energy of a row is a part of the visible cells by themselves and a term of each hidden unit. A unit's contribution is
+its term minus that at an average row; a cell's part in it is by how much its value moves the unit's total input. Missing cells
+are first filled with their most probable values.
 
 example:
   harmonium explain runs/survey survey.csv --row 12

@@ -1,9 +1,8 @@
 """fill the missing cells of a table
 
 Each missing cell gets its most probable value given the row's observed cells (real columns their mean), and the probability
-of that value (real columns a standard deviation). With --draws N it is drawn instead, N times: N tables one after the other,
-numbered by a first column `draw`, whose differences say how uncertain the cells are (multiple imputation). Of an array
---out may write one too, .npy: [rows, columns], of draws [draws, rows, columns].
+of that value (real columns a standard deviation). --draws N draws it instead, N times: N tables one after the other, numbered
+by a first column `draw` (multiple imputation). Of an array --out may write .npy: [rows, columns] or [draws, rows, columns].
 
 example:
   harmonium impute runs/survey survey.csv --out completed.csv

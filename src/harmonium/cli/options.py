@@ -55,27 +55,20 @@ class RunOptions:
 class TrainOptions:
     """What the command line gives, and only that.
 
-    `run`: of `RunOptions`, by name. `settings`: of `TrainConfig`, by name. The others belong to this command alone.
+    `run`: of `RunOptions`, by name. `settings`: of `TrainConfig`, by name. `parsed`: all options, None where not given.
     """
 
     run: Mapping[str, Any]
     settings: Mapping[str, Any]
-    out: str | None
-    overwrite: bool
-    resume: str | None
-    show_config: bool
-    distributed: bool
-    hidden_shards: int
-    json: bool
+    parsed: argparse.Namespace
 
     @classmethod
     def of(cls, options: argparse.Namespace) -> TrainOptions:
-        """The parsed options; None is not given."""
+        """The parsed options."""
         given = {name: value for name, value in vars(options).items() if value is not None}
         run = {field.name: given[field.name] for field in fields(RunOptions) if field.name in given}
         settings = {name: given[name] for name in SETTINGS if name in given} | dict(map(_setting, given.get("set", ())))
-        own = {field.name: given.get(field.name) for field in fields(cls)} | {"run": run, "settings": settings}
-        return cls(**own | {"hidden_shards": given.get("hidden_shards", 1)})
+        return cls(run, settings, options)
 
     def of_new_run(self) -> RunOptions:
         """The options of a new run, with their defaults."""
@@ -85,10 +78,10 @@ class TrainOptions:
 
     def of_resumed_run(self, earlier: RunOptions) -> RunOptions:
         """The options of a run that is resumed, which is refused where an option is given that belongs to the run."""
-        own = [name for name in ("out", "overwrite") if getattr(self, name)]
+        own = [name for name in ("out", "overwrite") if getattr(self.parsed, name)]
         for name in [*(name for name in self.run if name not in FREE), *self.settings, *own]:
             option = f"--set {name}" if name in self.settings and name not in SETTINGS else option_name(name)
-            raise InputError(f"--resume {self.resume} goes on with the run's own settings: leave out {option}")
+            raise InputError(f"--resume {self.parsed.resume} goes on with the run's own settings: leave out {option}")
         return replace(earlier, **{name: self.run[name] for name in FREE if name in self.run})
 
 

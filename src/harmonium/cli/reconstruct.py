@@ -1,9 +1,8 @@
 """send data through the hidden units and back
 
 Prints the probability of reconstructing each row, ln Pr{v'=v|v} = ln sum_h Pr{v|h} Pr{h|v}, where the hidden layer can
-be summed over; --out writes E[v'|v], the mean over --draws draws of h, as .npy or as a picture beside the data (.png).
-A model that was trained on a table takes tables with those columns, without missing cells, and --out writes them, .csv or
-.parquet: the most probable value of each cell, of real columns the mean.
+be summed over; --out writes E[v'|v], the mean over --draws draws of h, as .npy or as a picture beside the data (.png), and of a
+table, which may have no missing cells, the most probable values as .csv or .parquet.
 
 example:
   harmonium reconstruct runs/digits digits --out reconstructions.png

@@ -24,15 +24,15 @@ MAX_CHECKPOINTS = 2
 
 
 def new_folder(name: str, out: str | None, overwrite: bool) -> Path:
-    """`out`, or runs/NAME, runs/NAME-2, ...: an empty folder of this run's own.
-
-    Raises:
-        InputError: `out` is not empty (unless `overwrite`), or holds something that is no file under a file's name.
-        OSError: the folder cannot be made or written to.
-    """
+    """`out`, which must be empty unless `overwrite`, or runs/NAME, runs/NAME-2, ...: a folder of this run's own."""
     if out is None:
-        return _first_free(Path("runs"), name)
-    folder = Path(out)
+        Path("runs").mkdir(exist_ok=True)
+        for index in itertools.count(1):
+            folder = Path("runs", name if index == 1 else f"{name}-{index}")
+            with contextlib.suppress(FileExistsError):
+                folder.mkdir()
+                return folder
+    folder = Path(out or "")
     folder.mkdir(parents=True, exist_ok=True)
     if set(folder.iterdir()) - {folder / LOCK, *_temporary_files(folder)} and not overwrite:
         raise InputError(f"{folder} exists and is not empty; choose another --out, or add --overwrite")
@@ -43,23 +43,9 @@ def new_folder(name: str, out: str | None, overwrite: bool) -> Path:
         return folder
 
 
-def _first_free(parent: Path, name: str) -> Path:
-    parent.mkdir(parents=True, exist_ok=True)
-    for index in itertools.count(1):
-        folder = parent / (name if index == 1 else f"{name}-{index}")
-        with contextlib.suppress(FileExistsError):
-            folder.mkdir()
-            return folder
-    raise AssertionError("itertools.count does not end")
-
-
 @contextlib.contextmanager
 def lock(folder: Path) -> Iterator[None]:
-    """Keep other runs out of the folder. The system lifts the lock of a process that dies.
-
-    Raises:
-        InputError: another run writes there. OSError: the folder cannot be written to.
-    """
+    """Keep other runs out of the folder. The system lifts the lock of a process that dies."""
     from filelock import FileLock, Timeout
 
     path = folder / LOCK
@@ -108,8 +94,7 @@ def latest_checkpoint(folder: Path) -> tuple[Checkpoint | None, Path | None, lis
 class CheckpointManager:
     """Writes a checkpoint every so many minutes (0: only when asked to), and keeps the last two that are sound.
 
-    Args:
-        sound: the checkpoint that the run was resumed from. Others in the folder may be damaged, and do not count.
+    `sound`: the checkpoint that the run was resumed from. Others in the folder may be damaged, and do not count.
     """
 
     def __init__(self, folder: Path, minutes: float, sound: Path | None = None) -> None:
@@ -150,11 +135,7 @@ class CheckpointManager:
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """The config.json of a run that can be resumed.
-
-    Raises:
-        InputError: there is none, it is damaged or of an earlier harmonium, or the run is complete.
-    """
+    """The config.json of a run that can be resumed."""
     from harmonium.io.untrusted import parse_json
 
     path = folder / CONFIG

@@ -1,8 +1,7 @@
 """rank the rows of a table by how unlikely they are, and name the cells that make them so
 
-A row's score is ln p of its observed cells, in nats (real columns counted in standard deviations); where ln Z cannot be
-enumerated it is ln p + ln Z, which ranks rows alike. A cell's surprisal is -ln p(cell | the row's other cells): large where a
-value does not go with the rest of its row. Rows with missing cells say less, and so tend to be likelier.
+A row's score is ln p of its observed cells, in nats (real columns in standard deviations), or ln p + ln Z where ln Z cannot be
+enumerated. A cell's surprisal is -ln p(cell | the row's other cells). Rows with missing cells tend to be likelier.
 --out writes all rows in the table's order: score, standard error, and the surprisal of each cell.
 
 example:

@@ -1,16 +1,12 @@
 """train a model on a data set and report how likely the test data is
 
-DATA is a named source (`harmonium data` lists them) or a file: .npy, .npz (file.npz:key), .csv, .parquet, IDX, gzipped or not;
-or a folder of .parquet files with the same columns, all numbers. Such a folder, a sparse matrix and very large .npy and
-.parquet files are read as they are needed, and their values are taken as they are.
-A .csv or .parquet file may have columns of any kinds, and missing cells (empty, NA, NaN, null, ?): the kinds that were inferred
-are shown, and --as, --ignore and --schema change them. A file of zeros and ones alone is taken as it is; NaN in an array is a
-missing cell.
-The run folder gets the model, metrics.jsonl, config.json (enough to repeat the run exactly) and pictures. Log likelihoods are
-in nats per example. With 20 hidden units, the default, they are exact; of larger models they are bracketed.
-The saved model is the one whose held-out log likelihood is best.
-A run that stops, by Ctrl-C, a signal or a failure, resumes with --resume RUN from its last checkpoint, bit for bit as if it had
-not stopped.
+DATA is a named source (`harmonium data` lists them), a file (.npy, .npz or file.npz:key, .csv, .parquet, IDX; gzipped or not),
+or a folder of .parquet files. The columns of a .csv or .parquet file may be of any kinds, with missing cells (empty, NA, NaN,
+null, ?): the inferred kinds are printed, and --as, --ignore and --schema change them. NaN in an array is a missing cell.
+Folders, sparse matrices and very large arrays are read as they are needed, and their values are taken as they are.
+The run folder gets the model, metrics.jsonl, config.json (enough to repeat the run exactly) and pictures. The saved model has
+the best held-out log likelihood, in nats per example: exact up to some 20 hidden units, the default, bracketed above.
+A run that stops, by Ctrl-C, a signal or a failure, resumes bit for bit from its last checkpoint with --resume RUN.
 
 example:
   harmonium train digits
@@ -73,21 +69,21 @@ def run(arguments: argparse.Namespace) -> Answer | int | None:
 
     from harmonium import distributed, training
 
-    if options.distributed:
+    if arguments.distributed:
         distributed.initialize()
-    is_single = jax.device_count() == 1 and options.hidden_shards == 1
-    mesh = None if is_single else distributed.make_mesh(options.hidden_shards)
+    shards = 1 if arguments.hidden_shards is None else arguments.hidden_shards
+    mesh = None if jax.device_count() == shards == 1 else distributed.make_mesh(shards)
     is_primary = distributed.is_primary()
     with contextlib.ExitStack() as stack:
         # Load. Everything is checked before a folder is made, so that a mistake leaves nothing behind.
-        start = _Start(options.of_new_run()) if options.resume is None else _earlier(options, Path(options.resume), stack)
+        start = _Start(options.of_new_run()) if arguments.resume is None else _earlier(options, Path(arguments.resume), stack)
         run = start.run
         dataset = _in_memory(load_dataset(run), mesh)
         rbm = start_model(run, dataset)
 
         # Configure.
         config = start.config or derive_config(options, dataset, rbm, 1 if mesh is None else mesh.shape["data"])
-        if options.show_config:
+        if arguments.show_config:
             return _config_answer(run, config) if is_primary else None
         states = training.train(
             rbm, dataset.train, config, valid=dataset.valid, seed=run.seed, resume=start.checkpoint, mesh=mesh
@@ -96,7 +92,7 @@ def run(arguments: argparse.Namespace) -> Answer | int | None:
         record = _record(run, config, dataset, mesh)
         if start.record is not None:
             _check_unchanged(start.record, record)
-        folder = start.folder or _new_folder(options, dataset, stack)
+        folder = start.folder or _new_folder(arguments, dataset, stack)
         history: list[dict[str, float]] = []
         if is_primary:
             history = runs.trim_metrics(folder, 0 if start.checkpoint is None else start.checkpoint.step)
@@ -130,7 +126,7 @@ def run(arguments: argparse.Namespace) -> Answer | int | None:
             raise
         if is_primary:
             _draw(state.rbm, dataset, history, report, folder, run.seed)
-        if options.distributed:
+        if arguments.distributed:
             distributed.shutdown()
         report |= {"updates": record["updates"], "seconds": time.monotonic() - started, "run": str(folder)}
         return _answer(report, dataset) if is_primary else None
@@ -203,7 +199,7 @@ def _config_answer(run: RunOptions, config: TrainConfig) -> Answer:
     return Answer(parts, [Table("", [title, "value"], of) for title, of in rows.items()])
 
 
-def _new_folder(options: TrainOptions, dataset: Dataset, stack: contextlib.ExitStack) -> Path:
+def _new_folder(options: argparse.Namespace, dataset: Dataset, stack: contextlib.ExitStack) -> Path:
     """The run folder, empty but for what is not the run's, and locked until the stack is closed."""
     from harmonium import distributed
 
