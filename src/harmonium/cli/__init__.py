@@ -32,6 +32,9 @@ BAD_INPUT = 2
 class Parser(argparse.ArgumentParser):
     """An argument parser that reports a mistake in one line."""
 
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **settings)
+
     def error(self, message: str) -> None:  # type: ignore[override]
         from harmonium.errors import printable
 
@@ -49,22 +52,14 @@ def parser() -> argparse.ArgumentParser:
         prog="harmonium",
         description="Restricted Boltzmann machines: exact where they are small, fast where they are large.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     top.add_argument("--version", action="version", version=f"harmonium {__version__}")
     commands = top.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
     for name in COMMANDS:
         module = import_module(f"harmonium.cli.{name}")
         text, _, example = (module.__doc__ or "").partition("\nexample:\n")
-        command = commands.add_parser(
-            name,
-            help=text.splitlines()[0],
-            description=text,
-            epilog=f"example:\n{example}",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            allow_abbrev=False,
-        )
+        epilog = f"example:\n{example}"
+        command = commands.add_parser(name, help=text.splitlines()[0], description=text, epilog=epilog)
         module.add_arguments(command)
         command.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
         command.set_defaults(run=module.run)

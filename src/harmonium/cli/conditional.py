@@ -29,8 +29,8 @@ def run(options: argparse.Namespace) -> Answer:
     from harmonium import lecture
 
     rbm = small_model(options)
-    layer, _, state = options.given.partition("=")
-    if layer not in ("v", "h") or not state:
+    layer, separator, state = options.given.partition("=")
+    if layer not in ("v", "h") or not separator:
         raise InputError(f"--given {options.given!r}: write v=STATE or h=STATE, as in v=01")
     other, units, others = ("h", rbm.visible, rbm.hidden) if layer == "v" else ("v", rbm.hidden, rbm.visible)
     found = lecture.conditional(rbm, units.read(state, "--given"), layer == "v", options.temperature)

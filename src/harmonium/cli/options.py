@@ -14,7 +14,6 @@ from harmonium.errors import InputError
 if TYPE_CHECKING:
     from harmonium.data import Dataset
     from harmonium.model import RBM
-    from harmonium.training import TrainConfig
     from harmonium.units import Units
 
 EVERY_KIND = "binary, spin, gaussian, relu, drelu, or categorical:K for units of K categories"
@@ -199,16 +198,6 @@ def start_model(run: RunOptions, dataset: Dataset) -> RBM:
     for part in ("valid", "test"):
         rbm.visible.check(getattr(dataset, part), f"{part} data", missing=True)
     return rbm
-
-
-def derive_config(options: TrainOptions, dataset: Dataset, rbm: RBM, devices: int) -> TrainConfig:
-    """The settings that are given, and others that suit the data and the model."""
-    from harmonium.training import TrainConfig
-
-    settings = dict(options.settings)
-    if dataset.entropy is not None:
-        settings.setdefault("l1", 0.0)  # the rows are the distribution itself: there is nothing to overfit
-    return TrainConfig.derive(len(dataset.train), rbm, devices=devices, held_out=True, **settings)
 
 
 def layer(text: str, count: int, what: str, visible: bool) -> Units:

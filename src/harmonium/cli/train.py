@@ -22,6 +22,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import functools
 import hashlib
 import platform
 import re
@@ -38,17 +39,15 @@ from harmonium.cli import options as train_options
 from harmonium.cli import runs
 from harmonium.cli.evaluate import evaluated, likelihood_text
 from harmonium.cli.inputs import schema_text
-from harmonium.cli.options import RunOptions, TrainOptions, derive_config, load_dataset, option_name, start_model
+from harmonium.cli.options import RunOptions, TrainOptions, load_dataset, option_name, start_model
 from harmonium.cli.output import Answer, Styled, Table, console, plain, print_text, progress_bar, write
 from harmonium.cli.process import WORDS, GracefulShutdown, keep_compiled_code
 from harmonium.errors import DivergenceError, InputError, describe
 
 if TYPE_CHECKING:
-    import numpy as np
     from jax.sharding import Mesh
 
     from harmonium.data import Dataset
-    from harmonium.io import Streamed
     from harmonium.model import RBM
     from harmonium.training import Checkpoint, TrainConfig, TrainState
     from harmonium.units import Units
@@ -68,6 +67,7 @@ def run(arguments: argparse.Namespace) -> Answer | int | None:
     import jax
 
     from harmonium import distributed, training
+    from harmonium.io import Streamed
 
     if arguments.distributed:
         distributed.initialize()
@@ -78,13 +78,21 @@ def run(arguments: argparse.Namespace) -> Answer | int | None:
         # Load. Everything is checked before a folder is made, so that a mistake leaves nothing behind.
         start = _Start(options.of_new_run()) if arguments.resume is None else _earlier(options, Path(arguments.resume), stack)
         run = start.run
-        dataset = _in_memory(load_dataset(run), mesh)
+        dataset = load_dataset(run)
+        if isinstance(dataset.train, Streamed) and jax.process_count() == 1:
+            # It needs all rows: where they can only be read from front to back, it reads them once.
+            dataset = dataclasses.replace(dataset, train=dataset.train.part(0, 1))
         rbm = start_model(run, dataset)
 
         # Configure.
-        config = start.config or derive_config(options, dataset, rbm, 1 if mesh is None else mesh.shape["data"])
+        # Rows that are the distribution itself cannot be overfitted.
+        settings = ({} if dataset.entropy is None else {"l1": 0.0}) | dict(options.settings)
+        devices = 1 if mesh is None else mesh.shape["data"]
+        size = len(dataset.train)
+        config = start.config or training.TrainConfig.derive(size, rbm, devices=devices, held_out=True, **settings)
         if arguments.show_config:
-            return _config_answer(run, config) if is_primary else None
+            parts = {"options": dataclasses.asdict(run), "settings": config.to_dict()}
+            return Answer(parts, [_table(*part) for part in parts.items()]) if is_primary else None
         states = training.train(
             rbm, dataset.train, config, valid=dataset.valid, seed=run.seed, resume=start.checkpoint, mesh=mesh
         )
@@ -168,17 +176,6 @@ def _earlier(options: TrainOptions, folder: Path, stack: contextlib.ExitStack) -
     return _Start(options.of_resumed_run(run), folder, record, config, checkpoint, file)
 
 
-def _in_memory(dataset: Dataset, mesh: Mesh | None) -> Dataset:
-    """A single process needs all streamed rows: where they can only be read from front to back, it reads them once."""
-    import jax
-
-    from harmonium.io import Streamed
-
-    if isinstance(dataset.train, Streamed) and (mesh is None or jax.process_count() == 1):
-        return dataclasses.replace(dataset, train=dataset.train.part(0, 1))
-    return dataset
-
-
 def _check_gradient(rbm: RBM, config: TrainConfig, dataset: Dataset) -> None:
     """Trace an update's gradient without computing it: a model too large to be exact is found out here."""
     import jax
@@ -191,12 +188,8 @@ def _check_gradient(rbm: RBM, config: TrainConfig, dataset: Dataset) -> None:
     jax.eval_shape(estimator.gradient, key, rbm, state, v)
 
 
-def _config_answer(run: RunOptions, config: TrainConfig) -> Answer:
-    parts = {"options": dataclasses.asdict(run), "settings": config.to_dict()}
-    rows = {
-        title: [[name, "-" if value is None else str(value)] for name, value in part.items()] for title, part in parts.items()
-    }
-    return Answer(parts, [Table("", [title, "value"], of) for title, of in rows.items()])
+def _table(title: str, values: dict[str, Any]) -> Table:
+    return Table("", [title, "value"], [[name, "-" if value is None else str(value)] for name, value in values.items()])
 
 
 def _new_folder(options: argparse.Namespace, dataset: Dataset, stack: contextlib.ExitStack) -> Path:
@@ -216,38 +209,24 @@ def _new_folder(options: argparse.Namespace, dataset: Dataset, stack: contextlib
 def _record(run: RunOptions, config: TrainConfig, dataset: Dataset, mesh: Mesh | None) -> dict[str, Any]:
     """What config.json holds of a run that begins."""
     import jax
-
-    packages = ("harmonium", "jax", "jaxlib", "numpy", "optax", "scikit-learn")
-    parts = {part: getattr(dataset, part) for part in ("train", "valid", "test")}
-    return {
-        "options": dataclasses.asdict(run),
-        "settings": config.to_dict(),
-        "updates": None,
-        "finished": False,
-        "data": {name: getattr(dataset, name) for name in ("name", "held_out", "binarized", "image_shape")}
-        | {
-            "rows": {part: len(rows) for part, rows in parts.items()},
-            "columns": dataset.train.shape[1],
-            "schema": None if dataset.schema is None else dataset.schema.description(),
-            "sha256": {part: _digest(rows) for part, rows in parts.items()},
-        },
-        "versions": {"python": platform.python_version(), **{package: version(package) for package in packages}},
-        "computer": {
-            "system": platform.system(),
-            "architecture": platform.machine(),
-            "device": jax.devices()[0].device_kind,
-            "devices": [1, 1] if mesh is None else list(mesh.devices.shape),
-        },
-    }
-
-
-def _digest(rows: np.ndarray | Streamed) -> str | None:
-    """None of streamed rows: reading all of them once more would take too long."""
     import numpy as np
 
-    if not isinstance(rows, np.ndarray):
-        return None
-    return hashlib.sha256(np.ascontiguousarray(rows, dtype="<f8").data).hexdigest()
+    parts = {part: getattr(dataset, part) for part in ("train", "valid", "test")}
+    # Reading all streamed rows once more would take too long.
+    arrays = {part: rows for part, rows in parts.items() if isinstance(rows, np.ndarray)}
+    digests = {part: hashlib.sha256(np.ascontiguousarray(rows, "<f8").data).hexdigest() for part, rows in arrays.items()}
+    data = {name: getattr(dataset, name) for name in ("name", "held_out", "binarized", "image_shape")} | {
+        "rows": {part: len(rows) for part, rows in parts.items()},
+        "columns": dataset.train.shape[1],
+        "schema": None if dataset.schema is None else dataset.schema.description(),
+        "sha256": {part: digests.get(part) for part in parts},
+    }
+    computer: dict[str, Any] = {"system": platform.system(), "architecture": platform.machine()}
+    computer |= {"device": jax.devices()[0].device_kind, "devices": [1, 1] if mesh is None else list(mesh.devices.shape)}
+    versions = {name: version(name) for name in ("harmonium", "jax", "jaxlib", "numpy", "optax", "scikit-learn")}
+    versions["python"] = platform.python_version()
+    record = {"options": dataclasses.asdict(run), "settings": config.to_dict(), "updates": None, "finished": False}
+    return record | {"data": data, "versions": versions, "computer": computer}
 
 
 def _check_unchanged(earlier: dict[str, Any], record: dict[str, Any]) -> None:
@@ -281,13 +260,12 @@ def _follow(
     from harmonium import distributed
 
     primary, state, stopped = distributed.is_primary(), None, None
-    printed: set[str] = set()
     bar = progress_bar(disable=not primary)
 
+    @functools.cache  # each line once
     def say(text: str) -> None:
-        if primary and text not in printed:
-            printed.add(text)
-            bar.console.print(f"harmonium: {text}", highlight=False, markup=False, soft_wrap=True)
+        if primary:
+            bar.console.print(f"harmonium: {text}", soft_wrap=True)
 
     with bar, contextlib.closing(states):  # type: ignore[type-var]
         task = bar.add_task("compiling", total=1.0)
@@ -328,18 +306,15 @@ def progress_text(history: list[dict[str, float]]) -> str:
     latest = {name: value for metrics in history for name, value in metrics.items()}
     parts = [f"update {now['step']:,.0f}", f"{now['updates_per_second']:,.0f}/s"]
     if "valid_log_likelihood" in latest:
-        error = latest.get("log_partition_error")
-        value = latest["valid_log_likelihood"]
+        value, error = latest["valid_log_likelihood"], latest.get("log_partition_error")
         about = f"{value:.3f}" if error is None else f"about {value:.2f} +- {error:.2f}"
         parts.append(f"held-out log likelihood {about}")
     if "free_energy_gap" in latest:
         parts.append(f"gap {latest['free_energy_gap']:+.2f}")
     if "chain_spread" in latest:
         spread, gap = latest["chain_spread"], latest["chain_gap"]
-        if NARROW <= spread <= 1 / NARROW:
-            parts.append(f"chains {gap:+.1f}")
-        else:
-            parts.append(f"chains: {'only ' if spread < 1 else ''}{spread:.0%} of the data's spread")
+        unusual = f"chains: {'only ' if spread < 1 else ''}{spread:.0%} of the data's spread"
+        parts.append(f"chains {gap:+.1f}" if NARROW <= spread <= 1 / NARROW else unusual)
     return "  ".join(parts)
 
 
