@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from harmonium.model import RBM
     from harmonium.units import Units
 
-LIMITS = ("seconds", "precision", "runs", "temperatures", "steps", "rungs", "seed")
-
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     add(command, "model", "data", "--binarize", "--seed")
@@ -43,9 +41,12 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     precision = "half the width of an interval, in nats, that is narrow enough (default: 0.1)"
     group.add_argument("--precision", metavar="X", type=number, default=0.1, help=precision)
     add_count(group, "runs", 100, "AIS runs in each direction")
-    group.add_argument("--temperatures", metavar="N", type=int, help="temperatures of a run (default: as the time allows)")
-    group.add_argument("--steps", metavar="N", type=int, help="steps of tempering (default: as the time allows)")
-    group.add_argument("--rungs", metavar="N", type=int, help="temperatures of tempering (default: as needed)")
+    for name, what in (
+        ("temperatures", "temperatures of a run"),
+        ("steps", "steps of tempering"),
+        ("rungs", "its temperatures"),
+    ):
+        group.add_argument(f"--{name}", metavar="N", type=int, help=f"{what} (default: as the time allows)")
     add(group, "--distributed")
 
 
@@ -60,7 +61,8 @@ def run(options: argparse.Namespace) -> Answer | None:
     model = load_model(options.model)
     dataset = load_rows(options.data, options, model, missing=True)
     method = "exact" if options.exact else "estimate" if options.estimate else "auto"
-    limits = {name: getattr(options, name) for name in LIMITS}
+    names = ("seconds", "precision", "runs", "temperatures", "steps", "rungs", "seed")
+    limits = {name: getattr(options, name) for name in names}
     found = evaluated(model.rbm, dataset.test, model.base_rate, method, **limits, mesh=mesh)
     baseline = None if model.base_rate is None else likelihood.base_rate_log_likelihood(model.base_rate, dataset.test)
     if mesh is not None and not distributed.is_primary():

@@ -32,6 +32,7 @@ def run(options: argparse.Namespace) -> Answer:
         for path, value in jax.tree.leaves_with_path(getattr(rbm, layer)):
             arrays[f"{layer} {jax.tree_util.keystr(path, simple=True, separator=' ')}"] = value
     statistics: dict[str, Any] = {"mean": np.mean, "standard_deviation": np.std, "smallest": np.min, "largest": np.max}
+    figures = {name: [float(of(value)) for of in statistics.values()] for name, value in arrays.items()}
     layers = {
         name: {"kind": units.name, "units": len(units.unit_tables), "columns": units.size}
         for name, units in (("visible", rbm.visible), ("hidden", rbm.hidden))
@@ -44,16 +45,14 @@ def run(options: argparse.Namespace) -> Answer:
         "enumerable_states": exact.enumerable_states(rbm),
         "exact": likelihood.can_be_exact(rbm),
         "arrays": {
-            name: {"shape": list(value.shape), **{key: float(of(value)) for key, of in statistics.items()}}
+            name: {"shape": list(value.shape), **dict(zip(statistics, figures[name], strict=True))}
             for name, value in arrays.items()
         },
         "notes": notes,
     }
     counts = " and ".join(f"{layer['units']} {layer['kind']} {name}" for name, layer in layers.items())
     header = ["", "shape", *(name.replace("_", " ") for name in statistics)]
-    rows = [
-        [name, " x ".join(map(str, of["shape"])), *(of[key] for key in statistics)] for name, of in result["arrays"].items()
-    ]
+    rows = [[name, " x ".join(map(str, value.shape)), *figures[name]] for name, value in arrays.items()]
     text: list[str | Table] = [
         f"{counts} units, {result['parameters']:,} parameters in {result['precision']}, file format {result['format_version']}",
         f"small enough to be exact: {result['enumerable_states']:,} states of the smaller layer"

@@ -50,12 +50,10 @@ def lock(folder: Path) -> Iterator[None]:
 
     path = folder / LOCK
     try:
-        with FileLock(path, timeout=0):
+        with FileLock(path, timeout=0), contextlib.ExitStack() as stack:
+            stack.callback(_remove, [path])
             _remove(_temporary_files(folder))  # a killed run's: nobody else writes here now
-            try:
-                yield
-            finally:
-                _remove([path])
+            yield
     except Timeout:
         raise InputError(f"another run is writing to {folder}: wait for its end, or choose another folder") from None
 
@@ -100,7 +98,7 @@ class CheckpointManager:
     def __init__(self, folder: Path, minutes: float, sound: Path | None = None) -> None:
         self._folder, self._seconds = folder, 60 * minutes
         self._due = time.monotonic() + self._seconds
-        self._sound = [] if sound is None else [sound]
+        self.sound = [] if sound is None else [sound]
         self.trouble: str | None = None
 
     def save_if_due(self, state: TrainState) -> None:
@@ -118,17 +116,12 @@ class CheckpointManager:
             self.trouble = describe(error)
             return
         self.trouble = None
-        self._sound = [*(other for other in self._sound if other != path), path][-MAX_CHECKPOINTS:]
-        _remove(other for other in checkpoint_files(self._folder) if other not in self._sound)
+        self.sound = [*(other for other in self.sound if other != path), path][-MAX_CHECKPOINTS:]
+        _remove(other for other in checkpoint_files(self._folder) if other not in self.sound)
 
     def remove_all(self) -> None:
         """Remove all checkpoints: the run is complete."""
         _remove(checkpoint_files(self._folder))
-
-    @property
-    def has_any(self) -> bool:
-        """Whether the run can be resumed from one."""
-        return bool(self._sound)
 
 
 # ---- files

@@ -115,16 +115,13 @@ def _terms(result: dict[str, Any], after: RBM) -> list[str | Table]:
     if size > MAX_WEIGHTS:
         return [*text, f"{size:,} weights changed by {np.abs(result['delta']['weights']).max():.6g} at most\n"]
     comma = "" if max(after.weights.shape) < 10 else ","
-    names = {
-        "weights": [f"w{i + 1}{comma}{j + 1}" for i, j in np.ndindex(*after.weights.shape)],
-        "visible_bias": [f"a{i + 1}" for i in range(after.visible.size)],
-        "hidden_bias": [f"b{j + 1}" for j in range(after.hidden.size)],
-    }
+    names = [f"w{i + 1}{comma}{j + 1}" for i, j in np.ndindex(*after.weights.shape)]
+    names += [f"{letter}{i + 1}" for letter, layer in (("a", after.visible), ("b", after.hidden)) for i in range(layer.size)]
     parts = (result["positive"], result["negative"], result["delta"], _parameters(after))
-    rows = [row for kind in names for row in zip(names[kind], *(np.ravel(part[kind]) for part in parts), strict=True)]
+    columns = [np.concatenate([np.ravel(values) for values in part.values()]) for part in parts]
     title = "One step" if count == 1 else f"{count:,} steps (the terms are the last one's)"
     header = ["parameter", "positive term", "negative term", "delta", "after"]
-    return [*text, Table(title, header, rows, breaks=[size - 1])]
+    return [*text, Table(title, header, list(zip(names, *columns, strict=True)), breaks=[size - 1])]
 
 
 def _tables(before: dict[str, Any], after: dict[str, Any]) -> list[str | Table]:

@@ -5,7 +5,7 @@ or a folder of .parquet files. The columns of a .csv or .parquet file may be of 
 null, ?): the inferred kinds are printed, and --as, --ignore and --schema change them. NaN in an array is a missing cell.
 Folders, sparse matrices and very large arrays are read as they are needed, and their values are taken as they are.
 The run folder gets the model, metrics.jsonl, config.json (enough to repeat the run exactly) and pictures. The saved model has
-the best held-out log likelihood, in nats per example: exact up to some 20 hidden units, the default, bracketed above.
+the best held-out log likelihood: exact up to some 20 hidden units, the default, and bracketed above; in nats per example.
 A run that stops, by Ctrl-C, a signal or a failure, resumes bit for bit from its last checkpoint with --resume RUN.
 
 example:
@@ -352,7 +352,7 @@ def _save(
             other = Path(tempfile.mkdtemp(prefix="harmonium-")) / runs.MODEL
             io.save(rbm, other, base_rate=base_rate, notes=plain(notes))
             words += f"; the model is in {other}"
-        if checkpoints.has_any:
+        if checkpoints.sound:
             words += f"; make room and resume from the last checkpoint: {_resume_command(folder)}"
         raise OSError(getattr(error, "errno", None) or 0, words) from error
 
