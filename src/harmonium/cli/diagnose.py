@@ -26,13 +26,11 @@ if TYPE_CHECKING:
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     add(command, "model", "data", "--binarize", "--seed", "--overwrite")
-    train = "the rows that the model was trained on (default: those of DATA, if it is a named source)"
-    command.add_argument("--train", metavar="FILE", help=train)
+    command.add_argument("--train", metavar="FILE", help="the training rows (default: those of DATA, if it is a named source)")
     add_count(command, "chains", 100, "chains from each start")
     add_count(command, "sweeps", 1000, "sweeps of each chain")
     command.add_argument("--rungs", metavar="N", type=int, help="temperatures of tempering (default: 12 to 48, as needed)")
-    out = "folder for the pictures (default: diagnosis in the run folder, or MODEL-diagnosis)"
-    add(command, "--out", metavar="DIR", help=out)
+    add(command, "--out", metavar="DIR", help="folder for the pictures (default: diagnosis in the run, or MODEL-diagnosis)")
 
 
 def run(options: argparse.Namespace) -> Answer:

@@ -38,14 +38,9 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     how.add_argument("--estimate", action="store_true", help="estimate, even if the model can be enumerated")
     group = command.add_argument_group("the estimate")
     group.add_argument("--seconds", metavar="X", type=number, default=60.0, help="time allowed (default: 60)")
-    precision = "half the width of an interval, in nats, that is narrow enough (default: 0.1)"
-    group.add_argument("--precision", metavar="X", type=number, default=0.1, help=precision)
+    group.add_argument("--precision", metavar="X", type=number, default=0.1, help="half-width in nats to reach (default: 0.1)")
     add_count(group, "runs", 100, "AIS runs in each direction")
-    for name, what in (
-        ("temperatures", "temperatures of a run"),
-        ("steps", "steps of tempering"),
-        ("rungs", "its temperatures"),
-    ):
+    for name, what in (("temperatures", "of annealing"), ("steps", "of tempering"), ("rungs", "temperatures of tempering")):
         group.add_argument(f"--{name}", metavar="N", type=int, help=f"{what} (default: as the time allows)")
     add(group, "--distributed")
 

@@ -130,14 +130,14 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     add(group, "--out", metavar="DIR", help="the run folder (default: runs/NAME, or the next free runs/NAME-2, ...)")
     add(group, "--overwrite")
     group.add_argument("--resume", metavar="RUN", help="go on with the run of that folder, with its own settings")
-    every = f"minutes between checkpoints (default: {RunOptions.checkpoint_every:g}; 0: only when stopped)"
-    group.add_argument("--checkpoint-every", metavar="MINUTES", type=number, help=every)
-    seconds = f"time for the log likelihood at the end, if it is not exact (default: {RunOptions.evaluation_seconds:g})"
-    group.add_argument("--evaluation-seconds", metavar="X", type=number, help=seconds)
+    every, seconds = RunOptions.checkpoint_every, RunOptions.evaluation_seconds
+    every_help = f"minutes between checkpoints (default: {every:g}; 0: only when stopped)"
+    group.add_argument("--checkpoint-every", metavar="MINUTES", type=number, help=every_help)
+    seconds_help = f"time for the log likelihood at the end, if it is not exact (default: {seconds:g})"
+    group.add_argument("--evaluation-seconds", metavar="X", type=number, help=seconds_help)
     group = command.add_argument_group("several devices")
     add(group, "--distributed")
-    shards = "devices that share the hidden units, where the weights are too wide for one (default: 1)"
-    group.add_argument("--hidden-shards", metavar="N", type=int, help=shards)
+    group.add_argument("--hidden-shards", metavar="N", type=int, help="devices that share the hidden units (default: 1)")
 
 
 # ---- what a run starts from

@@ -198,11 +198,7 @@ def units_text(units: Units, states: np.ndarray) -> list[str]:
 
 
 def check_out(options: argparse.Namespace, endings: Sequence[str]) -> None:
-    """Fail before the work rather than after it if the file cannot be written.
-
-    Raises:
-        InputError: --out has another ending, exists already, is no regular file, or names a folder that does not exist.
-    """
+    """Fail before the work rather than after it if the file that --out names cannot be written."""
     from harmonium.io import container
 
     if options.out is None:

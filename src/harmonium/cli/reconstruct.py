@@ -49,9 +49,8 @@ def run(options: argparse.Namespace) -> Answer:
         if options.out.endswith(".png"):
             content = plots.reconstructions(rows[:MAX_PICTURES], reconstructed[:MAX_PICTURES], model.image_shape)
         result["file"] = write(options.out, content, options.overwrite)
-    if np.isnan(result["log_reconstruction"]):
-        text = [f"ln Pr{{v'=v|v}}: not available, the {rbm.hidden.size} hidden units have too many states to sum over"]
-    else:
-        text = [f"ln Pr{{v'=v|v}} = {result['log_reconstruction']:.6f} nats, mean of {len(rows):,} rows (exact)"]
+    exactly = f"ln Pr{{v'=v|v}} = {result['log_reconstruction']:.6f} nats, mean of {len(rows):,} rows (exact)"
+    not_available = f"ln Pr{{v'=v|v}}: not available, the {rbm.hidden.size} hidden units have too many states to sum over"
+    text = [not_available if np.isnan(result["log_reconstruction"]) else exactly]
     text.append(f"mean squared difference of E[v'|v] from v: {result['mean_squared_difference']:.6f} per column")
     return Answer(result, [*text, *written(result)])

@@ -25,8 +25,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     add(command, "model", "--seed", "--overwrite")
     add_count(command, "count", 16, "number of draws")
     add_count(command, "sweeps", 1000, "Gibbs sweeps of each chain")
-    clamp = "values to hold: v1=1,v3=0 or v1..v8=0, or a pattern 1??0; or columns by name"
-    command.add_argument("--clamp", metavar="C", help=clamp)
+    command.add_argument("--clamp", metavar="C", help="values to hold: v1=1,v3=0 or v1..v8=0, a pattern 1??0, or NAME=VALUE")
     command.add_argument("--exact", action="store_true", help="draw by enumeration instead (models with a small layer)")
     add(command, "--out", help="file for the draws: .npy or .png; of a table .csv or .parquet")
 

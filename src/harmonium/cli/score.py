@@ -42,14 +42,9 @@ def run(options: argparse.Namespace) -> Answer:
         value, error = float(scores.value[row]), float(scores.error[row])
         missing = len(found.surprisal) - len(observed)
         rows.append({"row": row + 1, "score": value, "standard_error": error, "missing": missing, "cells": cells})
-    result: dict[str, Any] = {
-        "rows": len(frame),
-        "score": "ln p + ln Z" if scores.log_partition is None else "ln p",
-        "log_partition": scores.log_partition,
-        "method": scores.method,
-        "mean": float(scores.value.mean()),
-        "unlikeliest": rows,
-    }
+    result: dict[str, Any] = {"rows": len(frame), "score": "ln p + ln Z" if scores.log_partition is None else "ln p"}
+    result |= {"log_partition": scores.log_partition, "method": scores.method, "mean": float(scores.value.mean())}
+    result["unlikeliest"] = rows
     if options.out is not None:
         columns = {"score": scores.value, "standard error": scores.error}
         columns |= {f"surprisal {name}": nats for name, nats in found.surprisal.items()}
@@ -57,11 +52,11 @@ def run(options: argparse.Namespace) -> Answer:
     what = "ln p(row)" if result["score"] == "ln p" else "ln p(row) + ln Z (ln Z is not known, and the same for all rows)"
     text: list[str | Table] = [f"{len(frame)} rows, mean {what} {result['mean']:.3f} nats; {scores.method}"]
     if rows:
-        lines = [[row["row"], row["score"], row["missing"], "; ".join(map(_cell, row["cells"]))] for row in rows]
+        lines = [[row["row"], row["score"], row["missing"], "; ".join(_cell(**cell) for cell in row["cells"])] for row in rows]
         header = ["row", result["score"], "missing", "the most surprising cells (nats), and what was expected"]
         text.append(Table("", header, lines, decimals=2))
     return Answer(result, [*text, *written(result)])
 
 
-def _cell(cell: dict[str, Any]) -> str:
-    return f"{cell['column']} = {cell_text(cell['value'])} ({cell['surprisal']:.1f}; {cell_text(cell['expected'])})"
+def _cell(column: str, value: Any, surprisal: float, expected: Any) -> str:
+    return f"{column} = {cell_text(value)} ({surprisal:.1f}; {cell_text(expected)})"

@@ -253,7 +253,7 @@ def _follow(
     shutdown: GracefulShutdown,
     history: list[dict[str, float]],
 ) -> tuple[TrainState, str | None]:
-    """Run the training under a progress bar, adding to `history`: the last good state, and why it stopped early if it did.
+    """Train under a progress bar, adding to `history`: the last good state, and why it stopped early if it did.
 
     A run that is asked to stop does so at the next state, which becomes a checkpoint. Trouble in writing stops no run.
     """
@@ -333,11 +333,7 @@ def _fraction(state: TrainState, config: TrainConfig) -> float:
 def _save(
     rbm: RBM, base_rate: Units, folder: Path, dataset: Dataset, record: dict[str, Any], checkpoints: runs.CheckpointManager
 ) -> None:
-    """Write the model, then config.json. A model that the run folder does not take is saved in a folder for temporary files.
-
-    Raises:
-        OSError: with the reason, and where the model is instead.
-    """
+    """Write the model, then config.json. A model that the run folder does not take is saved in a folder for temporary files."""
     from harmonium import io
 
     notes = {name: getattr(dataset, name) for name in ("image_shape", "columns", "binarized")}
