@@ -13,13 +13,10 @@ example:
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from harmonium.cli.inputs import add, add_count, load_model
 from harmonium.cli.output import TABLES, Answer, Table, cell_text, check_out, records, write, written
-
-if TYPE_CHECKING:
-    import numpy as np
 
 MAX_CELLS = 30
 """Cells that are printed."""
@@ -46,7 +43,11 @@ def run(options: argparse.Namespace) -> Answer:
     frame = model.read_table(options.table)
     settings = {"method": options.method, "sweeps": options.sweeps, "seed": options.seed}
     found = tabular.impute(model.rbm, model.schema, frame, options.draws, **settings)
-    columns = _stack([drawn.columns for drawn in found.draws]) if found.draws else found.table.columns
+    columns = found.table.columns
+    if found.draws:  # one after the other, with a first column that numbers them
+        number = "harmonium draw" if "draw" in columns else "draw"
+        stacked = {name: np.concatenate([drawn.columns[name] for drawn in found.draws]) for name in columns}
+        columns = {number: np.repeat(np.arange(1.0, len(found.draws) + 1), len(frame))} | stacked
     cells = records({**found.cells, "row": [row + 1 for row in found.cells["row"]]})
     result: dict[str, Any] = {"rows": len(frame), "method": found.method, "cells": cells}
     result |= {"draws": options.draws, "seed": options.seed}
@@ -68,13 +69,3 @@ def run(options: argparse.Namespace) -> Answer:
 
 def _certainty(cell: dict[str, Any]) -> str:
     return f"+- {cell['deviation']:.4g}" if cell["probability"] is None else f"probability {cell['probability']:.3f}"
-
-
-def _stack(draws: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """The draws one after the other, with a first column that numbers them."""
-    import numpy as np
-
-    rows = len(next(iter(draws[0].values())))
-    columns = {name: np.concatenate([draw[name] for draw in draws]) for name in draws[0]}
-    name = next(name for name in ("draw", "harmonium draw") if name not in columns)
-    return {name: np.repeat(np.arange(1.0, len(draws) + 1), rows), **columns}

@@ -132,13 +132,9 @@ def read_config(folder: Path) -> dict[str, Any]:
     from harmonium.io.untrusted import parse_json
 
     path = folder / CONFIG
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise InputError(f"{folder} is no run folder: it has no {CONFIG}") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is damaged: it is no text") from error
-    config: dict[str, Any] = parse_json(text, dict[str, Any], f"{path} is damaged")
+    if not path.exists():
+        raise InputError(f"{folder} is no run folder: it has no {CONFIG}")
+    config: dict[str, Any] = parse_json(path.read_bytes(), dict[str, Any], f"{path} is damaged")
     if not isinstance(config.get("finished"), bool) or not isinstance(config.get("data"), dict):
         raise InputError(f"{path} is damaged: it does not say what was trained")
     if config["finished"]:
