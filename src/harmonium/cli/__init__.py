@@ -44,6 +44,16 @@ class Parser(argparse.ArgumentParser):
         (file or sys.stderr).write(message)  # argparse's own does not say when help cannot be written
 
 
+class Options(argparse.Namespace):
+    """What the command line asks for, which nothing changes once it is parsed."""
+
+    def __init__(self, parsed: argparse.Namespace) -> None:
+        vars(self).update(vars(parsed))
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"options are frozen, so {name} cannot become {value!r}")
+
+
 def parser() -> argparse.ArgumentParser:
     """The parser of every command."""
     from harmonium import __version__
@@ -114,7 +124,7 @@ def _run(arguments: Sequence[str]) -> int:
     from harmonium.cli.output import Answer, console, print_json, print_text
 
     try:
-        options = parser().parse_args(_joined(arguments) or ["--help"])
+        options = Options(parser().parse_args(_joined(arguments) or ["--help"]))
         answer = options.run(options)
         if isinstance(answer, Answer):
             print_json(answer.result) if options.json else print_text(answer.text, console())
