@@ -51,18 +51,14 @@ def free_energy(rbm: RBM, v: ArrayLike) -> Float[np.ndarray, "*rows"]:
 
 def hidden_given_visible(rbm: RBM, v: ArrayLike) -> Float[np.ndarray, "*rows hidden"]:
     """E[h | v] for each row of `v [..., V]`; for binary units p(h_j = 1 | v) = 1 / (1 + exp(-(b_j + sum_i w_ij v_i))).
-
-    Raises:
-        InputError: as `energy`.
+    Raises as `energy`.
     """
     return _call(_hidden_mean, rbm, _states(rbm, v, "visible"))
 
 
 def visible_given_hidden(rbm: RBM, h: ArrayLike) -> Float[np.ndarray, "*rows visible"]:
     """E[v | h] for each row of `h [..., H]`; for binary units p(v_i = 1 | h) = 1 / (1 + exp(-(a_i + sum_j w_ij h_j))).
-
-    Raises:
-        InputError: as `energy`.
+    Raises as `energy`.
     """
     return _call(_visible_mean, rbm, _states(rbm, h, "hidden"))
 

@@ -132,13 +132,8 @@ def impute(
 def log_prob(rbm: RBM, v: ArrayLike, *, log_partition: float | None = None, seed: int = 0) -> LogProbs:
     """ln p(v_o) of each row of `v [n, V]`, NaN where cells are missing; up to the constant ln Z where that is unknown.
 
-    ln Z is enumerated if that takes about ten seconds. Rows with few observed cells are likelier than others: they say less.
-
-    Args:
-        log_partition: ln Z, if it is known.
-
-    Raises:
-        InputError: as `impute`.
+    ln Z, unless it is given as `log_partition`, is enumerated if that takes about ten seconds. Rows with few observed cells are
+    likelier than others: they say less. Raises as `impute`.
     """
     rows = model.check_rows(rbm, v, "v", missing=True).astype(np.float64)
     if log_partition is not None:
@@ -158,8 +153,7 @@ def surprisal(rbm: RBM, v: ArrayLike, *, draws: int = SURPRISAL_DRAWS, seed: int
     Args:
         v: `[n, V]`, NaN where cells are missing. draws: of the missing cells.
 
-    Raises:
-        InputError: as `impute`.
+    Raises as `impute`.
     """
     rows = model.check_rows(rbm, v, "v", missing=True).astype(np.float64)
     absent = np.isnan(rows)

@@ -121,7 +121,8 @@ def diagnose(
     progress("nearest neighbors of drawn rows", 0.5)
     count = min(MAX_ROWS, len(held_out), len(known))
     v, drawn = _draws(rbm, count, sweeps, seed)
-    accuracies = [adversarial_accuracy(_some(rows, count, seed), v, seed) for rows in (held_out, known)]
+    some = (np.random.default_rng(seed).permutation(rows)[:count] for rows in (held_out, known))
+    accuracies = [adversarial_accuracy(rows, v, seed) for rows in some]
     progress("overfitting, hidden units, spectrum", 0.75)
     return Diagnosis(
         relaxation=relaxed,
@@ -143,10 +144,6 @@ def check_settings(chains: int, sweeps: int, rungs: int | None, seed: int) -> No
     if rungs is not None:
         _checks.integer(rungs, "rungs", 2)
     _checks.seed(seed)
-
-
-def _some(rows: np.ndarray, count: int, seed: int) -> np.ndarray:
-    return np.random.default_rng(seed).permutation(rows)[:count]
 
 
 def _draws(rbm: RBM, count: int, sweeps: int, seed: int) -> tuple[np.ndarray, str]:

@@ -64,10 +64,7 @@ class HiddenUnits:
 def hidden_units(rbm: RBM, data: ArrayLike) -> HiddenUnits:
     """Find the hidden units that do nothing on rows `data [n, V]`.
 
-    Units without a lowest and a highest state (of a continuum) are only ever indifferent or doubles.
-
-    Raises:
-        InputError: a malformed model, rows outside the units' domain, or fewer than 2.
+    Units without a lowest and a highest state (of a continuum) are only ever indifferent or doubles. Raises as `spectrum`.
     """
     rows = model.check_rows(rbm, data, "data", 2)
     mean = partial(_activity, single(rbm))

@@ -45,11 +45,7 @@ class FreeEnergyGap:
 
 
 def free_energy_gap(rbm: RBM, train: ArrayLike, held_out: ArrayLike) -> FreeEnergyGap:
-    """The gap between rows `train [n, V]` and rows `held_out [m, V]`, in float64.
-
-    Raises:
-        InputError: a malformed model, rows outside the units' domain, or fewer than 2 of either.
-    """
+    """The gap between rows `train [n, V]` and rows `held_out [m, V]`, in float64. Raises as `spectrum`."""
     parts = [
         -np.asarray(exact.log_likelihood(rbm, model.check_rows(rbm, rows, name, 2), 0.0))
         for rows, name in ((held_out, "held_out"), (train, "train"))

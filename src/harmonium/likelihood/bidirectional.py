@@ -118,10 +118,8 @@ def bidirectional_ais(
         data: `[n, V]`, near which the model is supposed to have its probability: it places the base and half of the chains.
         base_rate: visible units at the start of the path; by default fitted to `data`.
         runs: annealing runs in each direction, rounded up to divide evenly over `mesh`.
-        temperatures: of the final runs. steps, rungs: of the tempering that starts the reverse runs. By default as many as the
-            time allows; where all three are given, the clock decides nothing and the same arguments give the same result.
         exact_start: start the reverse runs from exact draws (the model must be enumerable).
-        progress: called with a stage and the fraction of it that is done. mesh: devices that share the runs.
+        All others as those of `evaluate`; given temperatures, steps and rungs, equal arguments give equal results.
 
     Raises:
         InputError: data outside the units' domain, an argument out of range, or `exact_start` for too large a model.

@@ -49,10 +49,7 @@ def stochastic_pseudo_log_likelihood(rbm: RBM, v: ArrayLike, seed: int = 0) -> F
     """units * ln p(v_i | v_-i) with one random unit i for each row of `v [n, V]`, in nats.
 
     What scikit-learn's `BernoulliRBM.score_samples` computes: an unbiased but noisy estimate of `pseudo_log_likelihood`, so
-    no log likelihood either.
-
-    Raises:
-        InputError: as `pseudo_log_likelihood`, or seed is out of range.
+    no log likelihood either. Raises as that does.
     """
     rbm, rows, digits = _prepare(rbm, v)
     units = digits.shape[1]

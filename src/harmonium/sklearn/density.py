@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
+from functools import partial
 from numbers import Real
 from typing import Any, ClassVar
 
@@ -74,9 +75,6 @@ class RBMDensity(OutlierMixin, RBMEstimator):
         enumerated in some ten seconds, otherwise the ends of Gibbs chains of a thousand sweeps.
         """
         check_is_fitted(self)
-        rbm = self.rbm_
         seed = fitting.seed_from(check_random_state(random_state))
-        drawn = (
-            exact.sample(rbm, n_samples, seed) if can_be_exact(rbm) else functional.sample(rbm, n_samples, seed, sweeps=SWEEPS)
-        )
-        return self.columns_.decode(drawn)
+        draw = exact.sample if can_be_exact(self.rbm_) else partial(functional.sample, sweeps=SWEEPS)
+        return self.columns_.decode(draw(self.rbm_, n_samples, seed))
