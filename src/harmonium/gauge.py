@@ -22,8 +22,6 @@ from harmonium._types import Array, ArrayLike
 from harmonium.model import RBM
 from harmonium.units import Binary, Mixed, Spin, Units
 
-Substitution = Callable[[Units], tuple[Units, Float[Array, " N"], Float[Array, " N"]]]
-"""From a layer of x to a layer of y, with c and s of x = c + s y."""
 Parameters = ParamSpec("Parameters")
 
 
@@ -55,8 +53,11 @@ def zero_sum(rbm: RBM) -> RBM:
     Reference: M. Ekeberg and others, "Improved contact prediction in proteins", Phys. Rev. E 87 (2013), section II (for Potts
     models).
     """
-    half = _zero_sum_of_visible(rbm)
-    return model.transpose(_zero_sum_of_visible(model.transpose(half)))
+    return _in_both_layers(_zero_sum_of_visible, rbm)
+
+
+def _in_both_layers(change_visible: Callable[[RBM], RBM], rbm: RBM) -> RBM:
+    return model.transpose(change_visible(model.transpose(change_visible(rbm))))
 
 
 def _zero_sum_of_visible(rbm: RBM) -> RBM:
@@ -73,7 +74,9 @@ def to_spin(rbm: RBM) -> RBM:
     Raises:
         InputError: the model is malformed.
     """
-    return _substitute(rbm, lambda units: _replace_kind(units, Binary, lambda bias: Spin(bias / 2), 0.5, 0.5))
+    return _in_both_layers(
+        lambda half: _substitute(half, *_replace_kind(half.visible, Binary, lambda bias: Spin(bias / 2), 0.5, 0.5)), rbm
+    )
 
 
 @_on_host
@@ -83,9 +86,12 @@ def to_binary(rbm: RBM) -> RBM:
     Raises:
         InputError: the model is malformed.
     """
-    return _substitute(rbm, lambda units: _replace_kind(units, Spin, lambda bias: Binary(2 * bias), -1.0, 2.0))
+    return _in_both_layers(
+        lambda half: _substitute(half, *_replace_kind(half.visible, Spin, lambda bias: Binary(2 * bias), -1.0, 2.0)), rbm
+    )
 
 
+@_on_host
 def rescaled(rbm: RBM, center: ArrayLike, scale: ArrayLike) -> RBM:
     """The RBM of y where v = center + scale y, `[V]` each; columns of binary, spin and categorical units cannot change.
 
@@ -95,26 +101,13 @@ def rescaled(rbm: RBM, center: ArrayLike, scale: ArrayLike) -> RBM:
         InputError: the model is malformed, center or scale are not `[V]` finite numbers, a scale is not positive, or a column
             cannot be moved or scaled so.
     """
-    size = model.validate(rbm).visible.size
-    center, scale = (
-        _checks.finite_array(value, name, (size,)).astype(np.float64) for value, name in ((center, "center"), (scale, "scale"))
-    )
-    return _rescale(rbm, center, scale)
+    pair = ((center, "center"), (scale, "scale"))
+    c, s = (_checks.finite_array(value, name, (rbm.visible.size,)).astype(np.float64) for value, name in pair)
+    return _substitute(rbm, rbm.visible.rescaled(c, s), c, s)
 
 
-@_on_host
-def _rescale(rbm: RBM, center: Float[np.ndarray, " V"], scale: Float[np.ndarray, " V"]) -> RBM:
-    return _substitute_visible(rbm, lambda units: (units.rescaled(center, scale), center, scale))
-
-
-def _substitute(rbm: RBM, substitution: Substitution) -> RBM:
-    """The substitution in both layers."""
-    half = _substitute_visible(rbm, substitution)
-    return model.transpose(_substitute_visible(model.transpose(half), substitution))
-
-
-def _substitute_visible(rbm: RBM, substitution: Substitution) -> RBM:
-    visible, c, s = substitution(rbm.visible)
+def _substitute(rbm: RBM, visible: Units, c: Float[Array, " V"], s: Float[Array, " V"]) -> RBM:
+    """The RBM of y with these visible units, where v = c + s y."""
     return RBM(visible, rbm.hidden.add_field(c @ rbm.weights), s[:, None] * rbm.weights)
 
 

@@ -112,29 +112,25 @@ def chain(rbm: RBM, start: ArrayLike, sweeps: int, seed: int = 0, temperature: f
     cold = exact.at_temperature(rbm, temperature)
     start_state = rbm.visible.check(start, "start").astype(np.float64)
     sweeps = _checks.integer(sweeps, "sweeps")
-    if exact.configurations(rbm) is None:
+    count = exact.configurations(rbm)
+    if count is None:
         raise InputError("visits can only be counted where the units' states can be listed")
     visits = _run_chain(cold, start_state, sweeps, _checks.seed(seed))
-    count = exact.configurations(rbm)
-    complete = count is not None and count <= MAX_ROWS
+    complete = count <= MAX_ROWS
     indices, distinct, frequency = _count_visits(visits)
-    visited = len(distinct)
     if complete:
         # Every configuration gets a row, visited or not, in the order of the table.
         joint = exact.joint_table(rbm, temperature)
-        everything = np.concatenate([joint.v, joint.h], axis=1).astype(np.int8)
-        index_of = {row.tobytes(): index for index, row in enumerate(everything)}
-        indices = np.array([index_of[row.tobytes()] for row in distinct])[indices]
-        frequency = np.bincount(indices, minlength=len(everything)) / sweeps
         v, h, probability = joint.v, joint.h, joint.probability
     else:
-        order = np.argsort(-frequency)[:CUT_ROWS]
-        rank = np.full(visited, -1)
-        rank[order] = np.arange(len(order))
-        indices, frequency = rank[indices], frequency[order]
-        v, h = np.split(distinct[order].astype(np.float64), [rbm.visible.size], axis=1)
+        most_visited = distinct[np.argsort(-frequency)[:CUT_ROWS]]
+        v, h = np.split(most_visited.astype(np.float64), [rbm.visible.size], axis=1)
         probability = _probabilities(cold, v, h)
-    return ChainVisits(v, h, probability, frequency, _standard_errors(indices, frequency), sweeps, visited, complete)
+    row_of = {row.tobytes(): index for index, row in enumerate(np.concatenate([v, h], axis=1).astype(np.int8))}
+    indices = np.array([row_of.get(row.tobytes(), -1) for row in distinct])[indices]
+    frequency = np.bincount(indices[indices >= 0], minlength=len(v)) / sweeps
+    errors = _standard_errors(indices, frequency)
+    return ChainVisits(v, h, probability, frequency, errors, sweeps, len(distinct), complete)
 
 
 def _run_chain(rbm: RBM, start: Float[np.ndarray, " V"], sweeps: int, seed: int) -> Int8[np.ndarray, "sweeps V+H"]:

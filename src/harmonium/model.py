@@ -135,22 +135,20 @@ def statistics(rbm: RBM, v: Real[Array, "B V"], inputs: Float[Array, "B H"]) -> 
     Args:
         inputs: `hidden_inputs(rbm, v)`.
     """
-    pair = (rbm.visible.statistics(v), rbm.hidden.moments(inputs))
-    visible, hidden = jax.tree.map(lambda leaf: jnp.mean(leaf, axis=0), pair)
-    return RBM(visible, hidden, _mean_pairs(rbm, v, rbm.hidden.mean(inputs)))
+    return _mean_statistics(rbm, v, rbm.hidden.mean(inputs), rbm.hidden.moments(inputs))
 
 
 def joint_statistics(rbm: RBM, v: Real[Array, "B V"], h: Real[Array, "B H"]) -> RBM:
     """The sufficient statistics of the pairs (v, h), averaged over rows: for binary units the means of v, h and v h^T."""
-    pair = (rbm.visible.statistics(v), rbm.hidden.statistics(h))
-    visible, hidden = jax.tree.map(lambda leaf: jnp.mean(leaf, axis=0), pair)
-    return RBM(visible, hidden, _mean_pairs(rbm, v, h))
+    return _mean_statistics(rbm, v, h, rbm.hidden.statistics(h))
 
 
-def _mean_pairs(rbm: RBM, v: Real[Array, "B V"], h: Real[Array, "B H"]) -> Float[Result, "V H"]:
-    """The mean of v h^T over rows, in the precision of the model's products."""
+def _mean_statistics(rbm: RBM, v: Real[Array, "B V"], h: Real[Array, "B H"], of_hidden: Units) -> RBM:
+    """The means over rows; that of v h^T is in the precision of the model's products."""
     narrow = jnp.bfloat16 if rbm.weights.dtype == jnp.bfloat16 else v.dtype
-    return product(v.T.astype(narrow), h) / len(v)
+    pairs = product(v.T.astype(narrow), h) / len(v)
+    visible, hidden = jax.tree.map(lambda leaf: jnp.mean(leaf, axis=0), (rbm.visible.statistics(v), of_hidden))
+    return RBM(visible, hidden, pairs)
 
 
 # ---- models nearby
