@@ -107,9 +107,9 @@ class Units(Codec):
 
     # ---- distributions nearby
 
-    @abc.abstractmethod
     def add_field(self, by: Real[Array, "*batch N"]) -> Self:
         """The layer with `by` added to what multiplies x: as if the other layer always sent `by` besides."""
+        return replace(self, bias=self.bias + by)  # type: ignore[type-var]
 
     def infinite_temperature(self) -> Self:
         """The layer in which all values are equally likely, where tempering begins.
@@ -190,9 +190,6 @@ class Discrete(Units):
 
     def moments(self, inputs: Real[Array, "*batch N"]) -> Self:
         return self._with_bias(self.mean(inputs))
-
-    def add_field(self, by: Real[Array, "*batch N"]) -> Self:
-        return self._with_bias(self.bias + by)
 
     def infinite_temperature(self) -> Self:
         return self._with_bias(jnp.zeros_like(self.bias))

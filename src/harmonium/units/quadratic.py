@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 import jax
@@ -35,9 +34,6 @@ class Quadratic(Units):
 
     def statistics(self, x: Real[Array, "*batch N"]) -> Self:
         return type(self)(x, -(x**2) / 2)  # type: ignore[call-arg]
-
-    def add_field(self, by: Real[Array, "*batch N"]) -> Self:
-        return replace(self, bias=self.bias + by)  # type: ignore[type-var]
 
     @property
     def curvature(self) -> Float[Result, " N"]:
