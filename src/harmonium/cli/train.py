@@ -5,7 +5,7 @@ or a folder of .parquet files. The columns of a .csv or .parquet file may be of 
 null, ?): the inferred kinds are printed, and --as, --ignore and --schema change them. NaN in an array is a missing cell.
 Folders, sparse matrices and very large arrays are read as they are needed, and their values are taken as they are.
 The run folder gets the model, metrics.jsonl, config.json (enough to repeat the run exactly) and pictures. The saved model has
-the best held-out log likelihood: exact up to some 20 hidden units, the default, and bracketed above; in nats per example.
+the best held-out log likelihood, in nats per example. It is exact with 20 hidden units, the default; larger ones get bounds.
 A run that stops, by Ctrl-C, a signal or a failure, resumes bit for bit from its last checkpoint with --resume RUN.
 
 example:
