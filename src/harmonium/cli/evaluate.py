@@ -75,7 +75,7 @@ def run(options: argparse.Namespace) -> Answer | None:
     text = [*likelihood_text("", found), f"mean of {rows}, ln Z = {found.log_partition:.6f}{compared}"]
     if found.arguments.get("method") == "estimate":
         counts = " ".join(f"--{name} {value}" for name, value in found.arguments.items() if name != "method")
-        text.append(f"the same estimate again: --estimate {counts}")
+        text.insert(-1, f"the same estimate again: --estimate {counts}")
     return Answer(result, text)
 
 
