@@ -103,6 +103,7 @@ def from_sampler(sampler: Sampler) -> Estimator:
     return Estimator(sampler.init, gradient)
 
 
+@cache
 def by_name(name: str, chains: int = 500, sampled: bool = False) -> Estimator:
     """The estimator of a name: `exact`, `cd-K`, `pcd-K`, `pt-K` or `ptt-K`.
 

@@ -31,7 +31,9 @@ class TwoStates(Discrete):
     def sample(self, key: Key, inputs: Real[Array, "*batch N"]) -> Float[Result, "*batch N"]:
         probability = jax.nn.sigmoid((self.high - self.low) * (inputs + self.bias))
         above = uniform(key, probability.shape, probability.dtype) < probability
-        return jnp.where(above, self.high, self.low).astype(probability.dtype)
+        # Not by `where`: XLA would compute the random numbers once for every use of the states.
+        state = above.astype(probability.dtype)
+        return state if self.low == 0 else (self.high - self.low) * state + self.low
 
     def fit_base_rate(self, data: Real[Array, "n N"]) -> Self:
         x = np.asarray(data, dtype=np.float64)
