@@ -13,8 +13,9 @@ import numpy as np
 from harmonium._types import Array
 
 Tree = TypeVar("Tree")
-NATIVE_ON_CPU = ("amx_bf16", "avx512_bf16", "bf16")
-"""The flags of processors with such products, as Linux names them: two of x86, one of Arm."""
+NATIVE_ON_CPU = ("amx_bf16", "bf16")
+"""The flags of processors with such products, as Linux names them: of x86 and of Arm. With avx512_bf16 alone
+they are slower than in float32 (benchmarks/RESULTS.md)."""
 FIRST_ON_CUDA = 8.0
 """The compute capability of the first NVIDIA cards with such products (A100)."""
 

@@ -129,12 +129,12 @@ class CheckpointManager:
 
 def read_config(folder: Path) -> dict[str, Any]:
     """The config.json of a run that can be resumed."""
-    from harmonium.io.untrusted import parse_json
+    from harmonium.io.untrusted import parse_json, read_file
 
     path = folder / CONFIG
     if not path.exists():
         raise InputError(f"{folder} is no run folder: it has no {CONFIG}")
-    config: dict[str, Any] = parse_json(path.read_bytes(), dict[str, Any], f"{path} is damaged")
+    config: dict[str, Any] = parse_json(read_file(path, "configuration"), dict[str, Any], f"{path} is damaged")
     if not isinstance(config.get("finished"), bool) or not isinstance(config.get("data"), dict):
         raise InputError(f"{path} is damaged: it does not say what was trained")
     if config["finished"]:
@@ -147,10 +147,12 @@ def read_config(folder: Path) -> dict[str, Any]:
 def trim_metrics(folder: Path, step: int) -> list[dict[str, float]]:
     """The metrics before that update; its own and later ones, which will come again, are removed from the file."""
     from harmonium.io import container
+    from harmonium.io.untrusted import check_file
 
     path = folder / METRICS
     kept = []
     with contextlib.suppress(OSError, UnicodeDecodeError):
+        check_file(path, "file of metrics")
         for line in path.read_text(encoding="utf-8").splitlines():
             with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError):  # half a line, of a run that was killed
                 metrics = json.loads(line)
