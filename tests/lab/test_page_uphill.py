@@ -117,7 +117,7 @@ def test_repeated_until_it_is_learned(open_page):
     of(page, "repeat-100").click()
     of(page, "learned").wait_for()
     of(page, "way").locator("canvas").wait_for()
-    steps = lecture.steps(LECTURE, [[0, 1]], gradients.exact(), 1, number=100, freeze_biases=True)
+    steps = lecture.steps(LECTURE, [[0, 1]], gradients.exact(), 1, steps=100, freeze_biases=True)
     assert float(text(page, "p-before")) == pytest.approx(np.exp(steps[-1].log_probability), abs=1e-8)
     of(page, "undo").click()
     wait_text(page, "p-before", BEFORE)
