@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -34,6 +35,10 @@ SMALL = json.loads((REFERENCE / "small_models.json").read_text())["cases"]
 
 # The commands under test leave no compiled code in the user's folder.
 os.environ["HARMONIUM_CACHE"] = "off"
+
+# Tests that run in the background (&, nohup) inherit these as ignored, and so would the commands under test.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def reference_rbm(case: dict[str, Any]) -> hm.RBM:

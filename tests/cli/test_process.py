@@ -67,7 +67,10 @@ main()
         process.stdout.readline()  # its handlers are in place
         time.sleep(seconds)
         process.send_signal(getattr(signal, number))
-        output, messages = process.communicate(timeout=60)
+        try:
+            output, messages = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert (process.returncode, output, messages) == (status, "", f"harmonium: {word}\n")
 
 
