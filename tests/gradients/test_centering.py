@@ -5,14 +5,12 @@ from __future__ import annotations
 import itertools
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from conftest import random_rbm
 
 import harmonium as hm
 from harmonium import exact, gradients
-from harmonium.gradients.centering import _contract
 from harmonium.units import Binary, Spin
 
 each_pair = pytest.mark.parametrize(("visible", "hidden"), list(itertools.product((Binary, Spin), repeat=2)))
@@ -84,15 +82,3 @@ def test_a_centered_step_goes_uphill(visible, hidden):
     direction = centered.gradient(None, rbm, centered.init(None, rbm), v)[0]
     products = jax.tree.map(lambda a, b: float(np.sum(np.asarray(a) * np.asarray(b))), slope, direction)
     assert sum(jax.tree.leaves(products)) > 0
-
-
-@pytest.mark.parametrize("rows", [2, 40])
-def test_products_with_offsets_are_the_same_through_the_rows_of_the_terms(rows):
-    """Two rows and their reconstructions are fewer numbers than the weights, forty are more."""
-    rbm = jax.tree.map(jnp.asarray, random_rbm(Binary, Binary, (12, 15), scale=0.3))
-    v = np.random.default_rng(0).integers(0, 2, size=(rows, 12)).astype(float)
-    slope, _, terms = gradients.cd(1).gradient(jax.random.key(0), rbm, (), v)
-    m, n = np.random.default_rng(1).random(12), np.random.default_rng(2).random(15)
-    assert terms.pairs is not None
-    for found, expected in zip(_contract(slope, terms, m, n), (slope.weights @ n, m @ slope.weights), strict=True):
-        np.testing.assert_allclose(found, expected, atol=1e-12)

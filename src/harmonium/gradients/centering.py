@@ -54,9 +54,8 @@ def centered(estimator: Estimator) -> Estimator:
         n = _bounded_only(rbm.hidden, n)
         dv, dh = slope.visible.bias, slope.hidden.bias
         # The offsets are multiplied out: no product of matrices is needed beyond those of the gradient itself.
-        to_visible, to_hidden = _contract(slope, terms, m, n)
-        visible = slope.visible.add_field(m * (dh @ n) + dv * (n @ n) - to_visible)
-        hidden = slope.hidden.add_field((m @ m) * dh + (m @ dv) * n - to_hidden)
+        visible = slope.visible.add_field(m * (dh @ n) + dv * (n @ n) - slope.weights @ n)
+        hidden = slope.hidden.add_field((m @ m) * dh + (m @ dv) * n - m @ slope.weights)
         slope = RBM(visible, hidden, slope.weights - m[:, None] * dh - dv[:, None] * n)
         return slope, Centered(m, n, inner), terms
 
@@ -67,14 +66,3 @@ def _bounded_only(hidden: Units, offsets: Float[Array, "hidden"]) -> Float[Array
     """The offsets of hidden units with bounded values, zero for the others: a step grows with their squares, and the means of
     unbounded units, which are on no scale of their own, can run away with it."""
     return offsets if hidden.bounded else jnp.where(jnp.isinf(hidden.curvature), offsets, 0)
-
-
-def _contract(
-    slope: RBM, terms: Terms, m: Float[Array, "visible"], n: Float[Array, "hidden"]
-) -> tuple[Float[Array, "visible"], Float[Array, "hidden"]]:
-    """slope.weights @ n and m @ slope.weights; through the pairs where those are fewer numbers than the weights."""
-    pairs = () if terms.pairs is None else terms.pairs
-    if not pairs or slope.weights.size <= sum(v.size + h.size for v, h in pairs):
-        return slope.weights @ n, m @ slope.weights
-    (v, h), (w, g) = pairs
-    return (h @ n) @ v / len(v) - (g @ n) @ w / len(w), (v @ m) @ h / len(v) - (w @ m) @ g / len(w)

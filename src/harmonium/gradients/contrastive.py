@@ -22,7 +22,7 @@ from harmonium._types import Array, Key
 from harmonium.errors import InputError
 from harmonium.gradients.estimator import Estimator, Terms, subtract
 from harmonium.model import RBM
-from harmonium.samplers import Sampler, Samples, gibbs, parallel_tempering, trajectory_tempering
+from harmonium.samplers import Sampler, gibbs, parallel_tempering, trajectory_tempering
 from harmonium.samplers.gibbs import sweep_many
 
 Rows = Float[Array, "rows visible"]
@@ -62,11 +62,9 @@ def _cd(k: int, sampled: bool) -> Estimator:
         end = sweep_many(sweep_key, rbm, h, k)
         if sampled:
             positive, negative = model.joint_statistics(rbm, v, h), model.joint_statistics(rbm, end.v, end.h)
-            pairs = ((v, h), (end.v, end.h))
         else:
             positive, negative = model.statistics(rbm, v, inputs), model.statistics(rbm, end.v, end.hidden_inputs)
-            pairs = _pairs(rbm, v, inputs, end)
-        return subtract(positive, negative), state, Terms(positive, negative, pairs, (v, h, end.v, end.h))
+        return subtract(positive, negative), state, Terms(positive, negative, (v, h, end.v, end.h))
 
     return Estimator(_no_state, gradient)
 
@@ -98,7 +96,7 @@ def from_sampler(sampler: Sampler) -> Estimator:
         inputs = model.hidden_inputs(rbm, v)
         positive = model.statistics(rbm, v, inputs)
         negative = model.statistics(rbm, samples.v, samples.hidden_inputs)
-        return subtract(positive, negative), state, Terms(positive, negative, _pairs(rbm, v, inputs, samples))
+        return subtract(positive, negative), state, Terms(positive, negative)
 
     return Estimator(sampler.init, gradient)
 
@@ -128,10 +126,6 @@ def by_name(name: str, chains: int = 500, sampled: bool = False) -> Estimator:
     if kind == "pcd":
         return pcd(k, chains)
     return from_sampler(parallel_tempering(chains, sweeps=k) if kind == "pt" else trajectory_tempering(chains=chains, sweeps=k))
-
-
-def _pairs(rbm: RBM, v: Rows, inputs: Float[Array, "rows hidden"], samples: Samples) -> Any:
-    return (v, rbm.hidden.mean(inputs)), (samples.v, rbm.hidden.mean(samples.hidden_inputs))
 
 
 def _no_state(_key: Key, _rbm: RBM) -> tuple[()]:

@@ -21,13 +21,11 @@ from harmonium.model import RBM
 class Terms(NamedTuple):
     """How a gradient came about, which a caller may drop.
 
-    `positive`, `negative`: the two terms. `pairs`: the states v and h of the rows of each term, whose mean v h^T is its part of
-    the weights, if it has such. `trace`: for CD the states (v, h, v', h') at the beginning and the end of the chain.
+    `positive`, `negative`: the two terms. `trace`: for CD the states (v, h, v', h') at the beginning and the end of the chain.
     """
 
     positive: RBM
     negative: RBM
-    pairs: tuple[tuple[Array, Array], tuple[Array, Array]] | None = None
     trace: tuple[Array, Array, Array, Array] | None = None
 
 
