@@ -7,6 +7,7 @@ parameters carries the factor 1/T.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,6 +44,10 @@ class Marginal:
     states: np.ndarray
     probability: np.ndarray
 
+    def to_rows(self, letter: str, units: Units) -> list[dict[str, Any]]:
+        """A dictionary a state, with its text under `letter` and its probability."""
+        return _rows({letter: units.write_all(self.states), "probability": self.probability})
+
 
 @dataclass(frozen=True)
 class Table:
@@ -52,6 +57,20 @@ class Table:
     visible: Marginal
     hidden: Marginal
     complete: bool
+
+    def to_dict(self, rbm: RBM) -> dict[str, Any]:
+        """The table of `rbm` in plain values, states as text; `partition_function` is infinite beyond the largest number."""
+        joint = self.joint
+        columns = {"v": rbm.visible.write_all(joint.v), "h": rbm.hidden.write_all(joint.h)}
+        columns |= {name: getattr(joint, name) for name in ("energy", "boltzmann_factor", "probability")}
+        with np.errstate(over="ignore"):
+            result: dict[str, Any] = {"partition_function": float(np.exp(joint.log_partition)), "complete": self.complete}
+        result |= {name: getattr(joint, name) for name in ("log_partition", "temperature", "configurations")}
+        return result | {
+            "rows": _rows(columns),
+            "visible": self.visible.to_rows("v", rbm.visible),
+            "hidden": self.hidden.to_rows("h", rbm.hidden),
+        }
 
 
 def table(rbm: RBM, temperature: float = 1.0) -> Table:
@@ -97,6 +116,12 @@ class ChainVisits:
     sweeps: int
     visited: int
     complete: bool
+
+    def to_dict(self, rbm: RBM) -> dict[str, Any]:
+        """The visits of a chain of `rbm` in plain values, states as text."""
+        columns = {"v": rbm.visible.write_all(self.v), "h": rbm.hidden.write_all(self.h)}
+        columns |= {name: getattr(self, name) for name in ("probability", "frequency", "standard_error")}
+        return {name: getattr(self, name) for name in ("sweeps", "visited", "complete")} | {"rows": _rows(columns)}
 
 
 def chain(rbm: RBM, start: ArrayLike, sweeps: int, seed: int = 0, temperature: float = 1.0) -> ChainVisits:
@@ -205,6 +230,27 @@ class Conditional:
     from_energy: np.ndarray | None
     reconstruction: Marginal | None
     temperature: float
+
+    def to_dict(self, rbm: RBM) -> dict[str, Any]:
+        """What follows from one layer of `rbm` in plain values, states as text; None where there are too many."""
+        (letter, units), (other, others) = ("v", rbm.visible), ("h", rbm.hidden)
+        if not self.given_is_visible:
+            letter, units, other, others = other, others, letter, units
+        names = [f"{other}{j + 1}" for j in range(others.size)]
+        rows = reconstruction = None
+        if self.states is not None:
+            columns = {other: others.write_all(self.states), "conditional": self.conditional, "probability": self.joint}
+            rows = _rows(columns | {"probability_from_energy": self.from_energy})
+        if self.reconstruction is not None:
+            reconstruction = self.reconstruction.to_rows(letter, units)
+        return {
+            "given": {letter: units.write(self.given)},
+            "temperature": self.temperature,
+            "marginal": self.marginal,
+            "units": _rows({"unit": names, "total_input": self.total_input, "probability": self.unit_probability}),
+            "rows": rows,
+            "reconstruction": reconstruction,
+        }
 
 
 def conditional(rbm: RBM, given: ArrayLike, given_is_visible: bool = True, temperature: float = 1.0) -> Conditional:
@@ -325,6 +371,34 @@ def steps(
     return results
 
 
+def steps_to_dict(rbm: RBM, data: ArrayLike, steps: list[Step], temperature: float = 1.0) -> dict[str, Any]:
+    """The steps from `rbm` in plain values: both terms of the last one, the sum of all changes, and the tables around them.
+
+    Args:
+        data, temperature: those that `steps` were taken with.
+    """
+    last = steps[-1]
+    before = log_probabilities(rbm, np.asarray(data, dtype=np.float64), temperature)
+    logs = [before, *((step.log_probability, step.log_reconstruction) for step in steps)]
+    progress = _rows(dict(zip(("probability", "reconstruction"), np.exp(logs).T, strict=True)))
+    total = jax.tree.map(lambda *parts: sum(parts), *(step.delta for step in steps))
+    terms = {"positive": last.positive, "negative": last.negative, "delta": total, "parameters": last.after}
+    result: dict[str, Any] = {name: _parameters(term) for name, term in terms.items()} | {"steps": progress[1:]}
+    for when, model_then, at in (("before", rbm, 0), ("after", last.after, -1)):
+        result |= {f"{name}_{when}": value for name, value in progress[at].items()}
+        result[f"log_likelihood_{when}"] = logs[at][0]
+        result[when] = table(model_then, temperature).to_dict(model_then)
+    if last.trace is not None:
+        names, layers = ("v", "h", "v_reconstructed", "h_reconstructed"), (rbm.visible, rbm.hidden) * 2
+        pairs = zip(layers, last.trace, strict=True)
+        result["trace"] = dict(zip(names, (list(units.write_all(states)) for units, states in pairs), strict=True))
+    return result
+
+
+def _parameters(rbm: RBM) -> dict[str, np.ndarray]:
+    return {"weights": rbm.weights, "visible_bias": rbm.visible.bias, "hidden_bias": rbm.hidden.bias}
+
+
 def log_probabilities(rbm: RBM, rows: Float[np.ndarray, "n V"], temperature: float = 1.0) -> tuple[float, float]:
     """The means over `rows` of ln p(v) and of ln p(v|v), the latter NaN where the hidden layer is too large to sum over."""
     cold = exact.at_temperature(rbm, temperature)
@@ -337,3 +411,9 @@ def mean_log_reconstruction(rbm: RBM, rows: np.ndarray) -> float:
     if states is None or states * len(rows) * max(rbm.weights.shape) > MAX_TERMS:
         return float("nan")
     return float(exact.log_reconstruction(rbm, rows).mean())
+
+
+def _rows(columns: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Columns of equal length as a dictionary a row, of plain values."""
+    values = [column.tolist() if isinstance(column, np.ndarray) else column for column in columns.values()]
+    return [dict(zip(columns, row, strict=True)) for row in zip(*values, strict=True)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import math
 import os
 import re
@@ -55,6 +56,10 @@ class Dataset:
     binarized: str | None = None
     schema: Schema | None = None
 
+    def count(self, part: str) -> str:
+        """The number of rows of a part and their form, such as `2 images of 2 x 2`."""
+        return f"{len(getattr(self, part)):,} {self.description.partition(' ')[2] or 'rows'}"
+
     def describe(self) -> dict[str, Any]:
         """What is known of the rows, for JSON: their number, mean and range, and the fields that are no rows."""
         parts = {part: getattr(self, part) for part in ("train", "valid", "test")}
@@ -75,6 +80,23 @@ class Dataset:
             "binarized": self.binarized,
             "entropy": self.entropy,
             "held_out": self.held_out,
+        }
+
+    def provenance(self) -> dict[str, Any]:
+        """What tells these rows from others, for JSON: their names and numbers, and the SHA-256 of each part's values.
+
+        Streamed rows have none (null): it would take a pass over all of them.
+        """
+        parts = {part: getattr(self, part) for part in ("train", "valid", "test")}
+        digests = {
+            part: hashlib.sha256(np.ascontiguousarray(rows, "<f8").data).hexdigest() if isinstance(rows, np.ndarray) else None
+            for part, rows in parts.items()
+        }
+        return {name: getattr(self, name) for name in ("name", "held_out", "binarized", "image_shape")} | {
+            "rows": {part: len(rows) for part, rows in parts.items()},
+            "columns": self.train.shape[1],
+            "schema": None if self.schema is None else self.schema.description(),
+            "sha256": digests,
         }
 
 

@@ -57,6 +57,10 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
 H = TypeVar("H", bound=Header)
 
 
+class VersionError(InputError):
+    """A container of a version that is not read here. It may well be sound."""
+
+
 # ---- files
 
 
@@ -166,7 +170,7 @@ def unpack(path: Path, kind: type[H]) -> tuple[dict[str, np.ndarray], H]:
 
     Raises:
         OSError: there is no such file, or it cannot be read.
-        InputError: it is damaged, of another kind or of a later version, or its header is not as declared.
+        VersionError: it is of a later version. InputError: it is damaged or of another kind, or its header is not as declared.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -178,7 +182,7 @@ def unpack(path: Path, kind: type[H]) -> tuple[dict[str, np.ndarray], H]:
                 raise InputError(f"{path} is a safetensors file, but not one that harmonium wrote as a {kind.WHAT}")
             if texts.get("version") not in [str(version) for version in kind.VERSIONS]:
                 known = " and ".join(map(str, kind.VERSIONS))
-                raise InputError(f"{path} has format version {texts.get('version')!r:.20}; this harmonium reads {known}")
+                raise VersionError(f"{path} has format version {texts.get('version')!r:.20}; this harmonium reads {known}")
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
     except InputError:
         raise

@@ -88,7 +88,10 @@ def read_file(path: Path, what: str, max_bytes: int | None = None) -> bytes:
         OSError: as `check_file`. InputError: as `check_file`; or the file is empty, or damaged or too large as .gz.
     """
     check_file(path, what)
-    content = path.read_bytes()
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise OSError(error.errno, f"cannot be read: {reason(error)}", str(path)) from error
     if path.suffix.lower() == ".gz":
         grown = io.BytesIO()
         with translate_errors(f"{path} cannot be read as .gz"), gzip.open(io.BytesIO(content)) as file:

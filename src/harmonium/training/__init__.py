@@ -1,8 +1,18 @@
 """Training: follow an estimate of the gradient of the mean ln p(v), as a generator of immutable states."""
 
-from harmonium.training.checkpoint import Checkpoint
+from harmonium.training.checkpoint import Checkpoint, CheckpointManager, checkpoint_files, latest_checkpoint
 from harmonium.training.config import TrainConfig
 from harmonium.training.start import initialize
 from harmonium.training.train import TrainState, fit, train
 
-__all__ = ["Checkpoint", "TrainConfig", "TrainState", "fit", "initialize", "train"]
+__all__ = [
+    "Checkpoint",
+    "CheckpointManager",
+    "TrainConfig",
+    "TrainState",
+    "checkpoint_files",
+    "fit",
+    "initialize",
+    "latest_checkpoint",
+    "train",
+]

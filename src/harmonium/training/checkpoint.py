@@ -3,25 +3,36 @@
 Every random number depends on the seed and the number of the update, and so do the rows of an update. So a checkpoint holds
 the parameters, their average, the optimizer's and the estimator's states (chains, ladders), the values of missing cells, the
 best model so far, and the run's progress: small numbers, read back by a declared schema.
+
+A run's checkpoints are files in its folder, named after their update; the last two that are sound remain.
 """
 
 from __future__ import annotations
 
+import contextlib
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, TypeVar
 
 import jax
 import msgspec
 import numpy as np
 
+from harmonium import _checks
 from harmonium._checks import MAX_COUNT
 from harmonium._pytree import named_leaves
 from harmonium._types import PathLike
-from harmonium.errors import InputError
-from harmonium.io.container import Header, pack, unpack, write_file
+from harmonium.errors import InputError, describe
+from harmonium.io.container import Header, VersionError, pack, unpack, write_file
 from harmonium.training.stopping import Budget, Decay, EarlyStopping
 
+if TYPE_CHECKING:
+    from harmonium.training.train import TrainState
+
+CHECKPOINT = "checkpoint-"
+"""What the names of checkpoints begin with."""
+MAX_CHECKPOINTS = 2
 Count = Annotated[int, msgspec.Meta(ge=0, le=MAX_COUNT)]
 Tree = TypeVar("Tree")
 
@@ -47,9 +58,14 @@ class Progress:
     early_stopping: EarlyStopping | None = None
     lr_reductions: Annotated[int, msgspec.Meta(ge=0, le=30)] = 0
 
+    @property
+    def fraction(self) -> float:
+        """The fraction of the run that is done."""
+        return self.budget.fraction(self.step, self.seconds)
+
 
 class CheckpointHeader(Header, frozen=True, kw_only=True):
-    """There was no version 1. Version 2 held its progress in other words; runs of that time begin again."""
+    """There was no version 1. Version 2 held its progress in other words, and is not read."""
 
     FORMAT: ClassVar[str] = "harmonium checkpoint"
     WHAT: ClassVar[str] = "checkpoint"
@@ -106,3 +122,74 @@ class Checkpoint:
                 )
             found[name] = array
         return jax.tree.unflatten(jax.tree.structure(template), found.values())
+
+
+# ---- the checkpoints of a run
+
+
+def checkpoint_files(folder: PathLike) -> list[Path]:
+    """The checkpoints in a run's folder, the latest first."""
+    return sorted(Path(folder).glob(f"{CHECKPOINT}*.safetensors"), reverse=True)
+
+
+def latest_checkpoint(folder: PathLike) -> tuple[Checkpoint | None, Path | None, list[str]]:
+    """The latest checkpoint that is sound and its file (None if there is none), and what is wrong with later ones.
+
+    Raises:
+        OSError: one cannot be read. VersionError: one is of another version. Neither need be damaged.
+    """
+    damage: list[str] = []
+    for path in checkpoint_files(folder):
+        try:
+            return Checkpoint.load(path), path, damage
+        except VersionError:
+            raise
+        except InputError as error:
+            damage.append(describe(error))
+    return None, None, damage
+
+
+class CheckpointManager:
+    """Writes a checkpoint into a run's folder every so many minutes (0: only when asked to), and keeps the last two sound ones.
+
+    Args:
+        sound: the checkpoint that the run was resumed from. Others in the folder may be damaged, and do not count.
+
+    Attributes:
+        sound: the checkpoints that are kept. trouble: why the latest could not be written, or None.
+    """
+
+    def __init__(self, folder: PathLike, minutes: float = 5.0, sound: Path | None = None) -> None:
+        self._folder, self._seconds = Path(folder), 60 * _checks.not_negative(minutes, "minutes")
+        self._due = time.monotonic() + self._seconds
+        self.sound = [] if sound is None else [sound]
+        self.trouble: str | None = None
+
+    def save_if_due(self, state: TrainState) -> None:
+        """Write one if it is time."""
+        if self._seconds and time.monotonic() >= self._due:
+            self.save(state)
+            self._due = time.monotonic() + self._seconds
+
+    def save(self, state: TrainState) -> None:
+        """Write one now. If that fails, `trouble` says why, and the earlier ones stay."""
+        path = self._folder / f"{CHECKPOINT}{state.step:010d}.safetensors"
+        try:
+            state.checkpoint.save(path, overwrite=True)
+        except (InputError, OSError) as error:
+            self.trouble = describe(error)
+            return
+        self.trouble = None
+        self.sound = [*(other for other in self.sound if other != path), path][-MAX_CHECKPOINTS:]
+        self._remove_others()
+
+    def remove_all(self) -> None:
+        """Remove all checkpoints: the run is complete."""
+        self.sound = []
+        self._remove_others()
+
+    def _remove_others(self) -> None:
+        for path in checkpoint_files(self._folder):
+            if path not in self.sound:
+                with contextlib.suppress(OSError):
+                    path.unlink()

@@ -6,7 +6,7 @@ benchmarks/RESULTS.md. The settings are few on purpose: everything that did not 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields, replace
 from typing import Any, TypedDict, Unpack
 
 import optax
@@ -228,11 +228,34 @@ class TrainConfig:
         Raises:
             InputError: a name is missing or unknown, or as `TrainConfig`; `own` parts cannot be read back.
         """
-        try:
-            decay = values.get("early_decay")
-            return cls(**values | {"early_decay": tuple(decay) if isinstance(decay, list) else decay})
-        except (TypeError, AttributeError) as error:
-            raise InputError(f"these are not all the settings of a run: {str(error).partition('() ')[2]}") from error
+        _checks.instance(values, dict, "values", "a dict of settings by name")
+        if unknown := sorted(map(str, values.keys() - {field.name for field in fields(cls)})):
+            raise InputError(f"these are not the settings of a run: there is no setting {', '.join(unknown)}")
+        if missing := [each.name for each in fields(cls) if each.default is MISSING and each.name not in values]:
+            raise InputError(f"these are not the settings of a run: {', '.join(missing)} is missing")
+        decay = values.get("early_decay")
+        return cls(**values | {"early_decay": tuple(decay) if isinstance(decay, list) else decay})
+
+    def repeat(self, metrics: dict[str, float]) -> TrainConfig | None:
+        """The settings that give the same model again, whatever the clock says.
+
+        Args:
+            metrics: of the last state of a run with these settings.
+
+        Returns:
+            None for a run without an update, or one that diverged: that comes at no fixed update.
+        """
+        updates = int(metrics.get("best_step", metrics["step"]))
+        if updates == 0 or "lr_reduction" in metrics:
+            return None
+        settings: dict[str, Any] = {"minutes": None, "epochs": None, "updates": updates, "early_stopping": 0.0}
+        if "total_updates" not in metrics:
+            settings["final_decay"] = 0.0  # the run ended before it knew its length, and so before its final decay
+        elif metrics["total_updates"] > updates:
+            settings["total_updates"] = int(metrics["total_updates"])
+        if "early_decay_first" in metrics:
+            settings["early_decay"] = (int(metrics["early_decay_first"]), int(metrics["early_decay_last"]))
+        return replace(self, **settings)
 
 
 def _exact_is_cheap(rbm: RBM) -> bool:

@@ -130,6 +130,11 @@ class Budget:
         """Whether no update is left, or the time is over by a tenth."""
         return (self.last is not None and step >= self.last) or (self.seconds is not None and elapsed > OVERTIME * self.seconds)
 
+    def fraction(self, step: int, elapsed: float) -> float:
+        """The fraction of the run that is done."""
+        done = elapsed / self.seconds if self.seconds is not None and self.last is None else step / (self.last or 1)
+        return min(1.0, done)
+
     def limit(self, wanted: float, elapsed: float) -> float:
         """The seconds, at most `wanted`, that may pass before `settle` must be called."""
         if self.last is not None or self.seconds is None:

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jax.sharding import Mesh
-from jaxtyping import Float, PyTree
+from jaxtyping import Float, PyTree, Shaped
 from numpy.typing import ArrayLike
 
 from harmonium import _checks, distributed, model
@@ -25,6 +25,7 @@ from harmonium._checks import MAX_COUNT
 from harmonium._pytree import named_leaves
 from harmonium._types import Key
 from harmonium.errors import DivergenceError, InputError
+from harmonium.gradients import Estimator
 from harmonium.io.streams import Streamed, as_streamed
 from harmonium.model import RBM
 from harmonium.random import key_of
@@ -155,9 +156,16 @@ def train(
     batches = Batches(rows, rbm.visible, min(config.batch_size, len(rows)), _checks.seed(seed), expected, mesh)
     metrics = Metrics(rbm, measured, held_out, exact_seconds, estimates, measure, mesh)
     incomplete = rows if isinstance(rows, np.ndarray) and has_missing(rows) else None
+    _check_gradient(rbm, config.make_estimator(), measured[:1])
     run = _Run(rbm, config, batches, metrics, incomplete, mesh)
     start = run.begin(seed, resume, {**config.to_dict(), "rows": len(rows), "seed": seed})
     return _loop(run, start, seconds_between_states)
+
+
+def _check_gradient(rbm: RBM, estimator: Estimator, v: Shaped[np.ndarray, "1 visible"]) -> None:
+    """Trace the gradient without computing it: a model too large for the estimator is refused here, not at the first update."""
+    state = jax.eval_shape(estimator.init, jax.random.key(0), rbm)
+    jax.eval_shape(estimator.gradient, jax.random.key(0), rbm, state, v.astype(np.float32))
 
 
 @dataclass(frozen=True)

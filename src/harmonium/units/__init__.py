@@ -1,7 +1,7 @@
 """Kinds of unit; `base.py` is the contract of their distributions, `codec.py` that of their values."""
 
 from harmonium.units.base import Units, type_name_to_class
-from harmonium.units.categorical import Categorical
+from harmonium.units.categorical import Categorical, by_name
 from harmonium.units.drelu import DReLU
 from harmonium.units.mixed import Mixed
 from harmonium.units.quadratic import Gaussian, ReLU
@@ -16,5 +16,6 @@ __all__ = [
     "ReLU",
     "Spin",
     "Units",
+    "by_name",
     "type_name_to_class",
 ]

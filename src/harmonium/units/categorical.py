@@ -17,7 +17,7 @@ from harmonium._pytree import static
 from harmonium._types import Array, ArrayLike, Key, Result
 from harmonium.errors import InputError
 from harmonium.random import uniform
-from harmonium.units.base import Discrete, units
+from harmonium.units.base import Discrete, Units, type_name_to_class, units
 
 SYMBOLS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
@@ -146,3 +146,29 @@ def _column_of(levels: tuple[int, ...]) -> np.ndarray:
     starts = np.cumsum([0, *levels[:-1]])
     columns = np.where(category < np.array(levels)[:, None], starts[:, None] + category, sum(levels))
     return columns.astype(np.int32)  # JAX caches constants; one of 64 bits would be wrong in the other precision
+
+
+def by_name(name: str, size: int, what: str = "units", columns: bool = False) -> Units:
+    """A layer of zeros by the name of its kind; `categorical:3` or `categorical:3,2,4` says how many categories.
+
+    Args:
+        size: number of units, or with `columns` that of their columns. what: the argument, in messages.
+
+    Raises:
+        InputError: the name is no kind's, or its numbers of categories do not fit the size.
+    """
+    word, _, rest = name.partition(":")
+    kind = type_name_to_class.get(word)
+    if kind is None or word == "mixed" or (kind is Categorical) != bool(rest):
+        words = ", ".join(sorted(type_name_to_class.keys() - {"mixed", "categorical"}))
+        raise InputError(f"{what} {name!r} is unknown: use {words}, or categorical:K for units of K categories")
+    if kind is not Categorical:
+        return kind.zeros(size)
+    levels = tuple(int(part) if part.isdecimal() else 0 for part in rest.split(","))
+    if min(levels) < 1:
+        raise InputError(f"{what} {name!r}: numbers of categories are whole and at least 1, as in categorical:3")
+    if len(levels) == 1:
+        levels *= size // levels[0] if columns else size
+    if (sum(levels) if columns else len(levels)) != size:
+        raise InputError(f"{what} {name!r} does not fit: there are {size} {'columns' if columns else 'units'}")
+    return Categorical.zeros(levels)
