@@ -424,7 +424,7 @@ def test_a_model_too_large_to_be_exact_is_bracketed(as_json, command):
         rf"log likelihood {number} \[{number}, {number}\] nats/example, AIS \+ reverse, 20 runs x [\d,]+ temperatures, [\d.]+ s"
     )
     assert re.fullmatch(line, out[0])
-    assert out[-1].startswith("mean of 40 rows, ln Z = ")
+    assert out[-1].startswith("mean of 40 rows of 50 columns, ln Z = ")
 
 
 @pytest.mark.slow
@@ -474,7 +474,7 @@ def test_real_values_through_the_whole_loop(as_json, command):
     assert found["lower"] <= exact["mean"] <= found["upper"]
     described = as_json("info", run)
     assert described["visible"] == {"kind": "gaussian", "units": 3, "columns": 3}
-    assert described["arrays"]["visible precision"]["smallest"] > 0
+    assert described["arrays"]["visible.precision"]["smallest"] > 0
     diagnosed = as_json("diagnose", run, "real.npy", "--chains", "10", "--sweeps", "20")
     assert diagnosed["pseudo_log_likelihood"] is None
 

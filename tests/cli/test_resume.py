@@ -18,6 +18,7 @@ import harmonium as hm
 from harmonium.cli import parser, run, runs
 from harmonium.cli.options import RunOptions, TrainOptions
 from harmonium.io import container
+from harmonium.training import CheckpointManager, checkpoint_files, latest_checkpoint
 
 RUN = ["train", "shifter:4", "--hidden", "6", "--estimator", "pcd-1", "--set", "chains=20", "--seed", "3"]
 
@@ -40,7 +41,7 @@ def begun(*options):
     command = [sys.executable, "-m", "harmonium", *RUN, *options, "--checkpoint-every", "0.005", "--out", "run"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120
-    while not runs.checkpoint_files(Path("run")):
+    while not checkpoint_files(Path("run")):
         assert process.poll() is None, process.stderr.read()
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -101,7 +102,7 @@ def stopped_in_process(monkeypatch, *options, arguments=None):
 
 def test_the_last_whole_checkpoint_is_used(monkeypatch, capsys):
     stopped_in_process(monkeypatch, "--checkpoint-every", "1e-9")
-    latest, earlier = runs.checkpoint_files(Path("run"))
+    latest, earlier = checkpoint_files(Path("run"))
     latest.write_bytes(latest.read_bytes()[:-3])
     assert run(["train", "--resume", "run"]) == 0
     errors = capsys.readouterr().err
@@ -109,14 +110,14 @@ def test_the_last_whole_checkpoint_is_used(monkeypatch, capsys):
     assert "resuming from update" in errors
     assert run([*RUN, "--updates", "50", "--out", "whole"]) == 0
     np.testing.assert_array_equal(hm.load("run").weights, hm.load("whole").weights)
-    assert not runs.checkpoint_files(Path("run"))
+    assert not checkpoint_files(Path("run"))
     assert earlier.parent == Path("run")
 
 
 @pytest.mark.slow
 def test_a_run_that_was_killed_before_its_first_checkpoint_begins_again(monkeypatch):
     stopped_in_process(monkeypatch)
-    runs.CheckpointManager(Path("run"), 0).remove_all()
+    CheckpointManager("run").remove_all()
     Path("run/.model.safetensors.abc.tmp").touch()
     assert run(["train", "--resume", "run"]) == 0
     assert run([*RUN, "--updates", "50", "--out", "whole"]) == 0
@@ -128,7 +129,7 @@ def test_a_run_that_was_killed_before_its_first_checkpoint_begins_again(monkeypa
 
 def test_where_no_checkpoint_is_whole_the_run_begins_again(monkeypatch, capsys):
     stopped_in_process(monkeypatch)
-    for path in runs.checkpoint_files(Path("run")):
+    for path in checkpoint_files(Path("run")):
         path.write_bytes(b"no checkpoint")
     assert run(["train", "--resume", "run"]) == 0
     assert "the run begins again" in capsys.readouterr().err
@@ -192,14 +193,14 @@ def test_messages_that_cannot_be_written_lose_no_model(streams):
 def test_damaged_checkpoints_do_not_count(monkeypatch, capsys):
     """New ones have lower numbers than the damaged ones that they replace."""
     stopped_in_process(monkeypatch, "--checkpoint-every", "1e-9")
-    for path in runs.checkpoint_files(Path("run")):
+    for path in checkpoint_files(Path("run")):
         path.write_bytes(path.read_bytes()[:100])
-        path.rename(path.with_name(f"{runs.CHECKPOINT}9{path.name[-20:]}"))
+        path.rename(path.with_name(f"checkpoint-9{path.name[-20:]}"))
     stopped_in_process(monkeypatch, arguments=["train", "--resume", "run"])
-    checkpoint, _, wrong = runs.latest_checkpoint(Path("run"))
+    checkpoint, _, wrong = latest_checkpoint(Path("run"))
     assert checkpoint is not None
     assert wrong == []
-    assert len(runs.checkpoint_files(Path("run"))) <= 2
+    assert len(checkpoint_files(Path("run"))) <= 2
 
 
 def test_a_run_that_is_stopped_at_its_last_update_has_it_once(monkeypatch):
@@ -210,7 +211,7 @@ def test_a_run_that_is_stopped_at_its_last_update_has_it_once(monkeypatch):
 
         def stop_at_the_end(*arguments):
             state, _ = follow(*arguments)
-            arguments[3].save(state)
+            arguments[2].save(state)
             return state, "terminated"
 
         context.setattr(train, "_follow", stop_at_the_end)
@@ -244,8 +245,11 @@ def test_options_that_change_no_result_are_obeyed_where_a_run_is_resumed():
         ({"options": {}}, "config.json is damaged: options"),
         ({"options": {"data": "digits", "hidden": "many"}}, "config.json is damaged: options"),
         ({"options": {"data": "digits", "seed": -1}}, "config.json is damaged: options"),
-        ({"settings": {}}, "settings of a run"),
-        ({"settings": {"average": 2}}, "settings of a run"),
+        ({"settings": {}}, "config.json is damaged: these are not the settings of a run: estimator"),
+        ({"settings": {"average": 2}}, "batch_size, chains, final_decay, bfloat16 is missing"),
+        ({"settings": CONFIG["settings"] | {"new": 1}}, "these are not the settings of a run: there is no setting new"),
+        ({"settings": CONFIG["settings"] | {"average": 2}}, "config.json is damaged: average must be a number from 0 to 1"),
+        ({"settings": CONFIG["settings"] | {"estimator": [1]}}, "config.json is damaged: estimator must be a name"),
         ({"data": []}, "config.json is damaged"),
         ({"finished": 1}, "config.json is damaged"),
     ],
@@ -314,4 +318,4 @@ def test_mistakes(monkeypatch, capsys):
     assert "rows.npy" in mistake(capsys, "train", "--resume", "run")
     assert {path.name: path.read_bytes() for path in Path("run").iterdir()} == before
     Path("run/config.json").write_text("{")
-    assert "config.json is damaged" in mistake(capsys, "train", "--resume", "run")
+    assert "run/config.json cannot be read as JSON: Expecting" in mistake(capsys, "train", "--resume", "run")

@@ -40,6 +40,12 @@ class Parser(argparse.ArgumentParser):
 
         self.exit(BAD_INPUT, f"{self.prog}: error: {printable(' '.join(message.split()))} (see {self.prog} --help)\n")
 
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        namespace, unknown = super().parse_known_args(args, namespace)
+        if unknown:  # argparse would leave it to the parser above, which would name its own help
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return namespace, unknown
+
     def _print_message(self, message: str, file: Any = None) -> None:
         (file or sys.stderr).write(message)  # argparse's own does not say when help cannot be written
 
@@ -121,21 +127,17 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _run(arguments: Sequence[str]) -> int:
-    from harmonium.cli.output import Answer, console, print_json, print_text
+    from harmonium.cli.output import Answer, print_answer
 
     try:
-        options = Options(parser().parse_args(_joined(arguments) or ["--help"]))
+        options = Options(parser().parse_args(_attach_values(arguments) or ["--help"]))
         answer = options.run(options)
         if isinstance(answer, Answer):
-            print_json(answer.result) if options.json else print_text(answer.text, console())
-        status = answer if isinstance(answer, int) else 0
+            answer = 0 if print_answer(answer, options) else BAD_INPUT
+        status = answer or 0
     except SystemExit as end:  # argparse has printed its message
         status = int(end.code or 0)
-    try:
-        sys.stdout.flush()
-    except OSError as error:
-        error.filename = "the output is not complete"
-        raise
+    sys.stdout.flush()
     return status
 
 
@@ -144,12 +146,12 @@ _MAY_BEGIN_WITH_A_MINUS = re.compile(
 )
 
 
-def _joined(arguments: Sequence[str]) -> list[str]:
+def _attach_values(arguments: Sequence[str]) -> list[str]:
     """`--weights -1` as `--weights=-1`: argparse would take such a value for an option."""
-    joined: list[str] = []
+    attached: list[str] = []
     for argument in arguments:
-        if joined and _MAY_BEGIN_WITH_A_MINUS.fullmatch(joined[-1]):
-            joined[-1] += f"={argument}"
+        if attached and _MAY_BEGIN_WITH_A_MINUS.fullmatch(attached[-1]):
+            attached[-1] += f"={argument}"
         else:
-            joined.append(argument)
-    return joined
+            attached.append(argument)
+    return attached

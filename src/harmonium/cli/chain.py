@@ -10,10 +10,10 @@ example:
 from __future__ import annotations
 
 import argparse
-from typing import Any
 
+import harmonium as hm
 from harmonium.cli.inputs import add, add_count
-from harmonium.cli.output import Answer, Table, records, units_text
+from harmonium.cli.output import Answer, Table
 from harmonium.cli.small_model import add_small_model, small_model
 
 
@@ -25,21 +25,17 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> Answer:
-    import numpy as np
-
-    from harmonium import exact, lecture
+    import math
 
     rbm = small_model(options)
     start = rbm.visible.zero_state if options.start is None else rbm.visible.read(options.start, "--start")
-    visits = lecture.chain(rbm, start, options.sweeps, options.seed, options.temperature)
-    columns: dict[str, Any] = {"v": units_text(rbm.visible, visits.v), "h": units_text(rbm.hidden, visits.h)}
-    columns |= {name: getattr(visits, name) for name in ("probability", "frequency", "standard_error")}
-    result = {"sweeps": visits.sweeps, "visited": visits.visited, "complete": visits.complete, "rows": records(columns)}
+    visits = hm.lecture.chain(rbm, start, options.sweeps, options.seed, options.temperature)
+    result = visits.to_dict(rbm)
     title = f"Visits in {visits.sweeps:,} sweeps from v = {rbm.visible.write(start)}"
     if not visits.complete:
         title += f": the {len(visits.v)} most visited of {visits.visited:,} configurations visited"
-    z = (visits.frequency - visits.probability) / visits.standard_error
-    columns["z"] = ["-" if np.isnan(value) else f"{value:+.2f}" for value in z]
-    table = Table(title, [name.replace("_", " ") for name in columns], list(zip(*columns.values(), strict=True)))
-    total = [f"{visits.visited:,} of {exact.configurations(rbm):,} configurations visited"] if visits.complete else []
+    z = ((visits.frequency - visits.probability) / visits.standard_error).tolist()
+    rows = [[*row.values(), "-" if math.isnan(z) else f"{z:+.2f}"] for row, z in zip(result["rows"], z, strict=True)]
+    table = Table(title, ["v", "h", "probability", "frequency", "standard error", "z"], rows)
+    total = [f"{visits.visited:,} of {hm.exact.configurations(rbm):,} configurations visited"] if visits.complete else []
     return Answer(result, [table, *total])

@@ -13,14 +13,11 @@ example:
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
 
-from harmonium.cli.inputs import add, column_choices, count_text, schema_text
+import harmonium as hm
+from harmonium.cli.inputs import add, column_choices, schema_text
 from harmonium.cli.output import Answer, Table
 from harmonium.errors import InputError
-
-if TYPE_CHECKING:
-    from harmonium.data import Dataset
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
@@ -29,17 +26,15 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> Answer:
-    from harmonium import data
-
     if options.data is None:
         if options.binarize is not None:
             raise InputError("--binarize goes with DATA")
-        sources = [{"name": s.name, "about": s.about, "binarize": s.binarize} for s in data.SOURCES.values()]
+        sources = [{"name": s.name, "about": s.about, "binarize": s.binarize} for s in hm.data.SOURCES.values()]
         files = "DATA may also be a file: .npy, .npz (file.npz:key), .csv, .parquet, IDX; gzipped or not."
         return Answer({"sources": sources}, [*(f"{source['name']}: {source['about']}" for source in sources), "", files])
-    if options.binarize is not None or not data.needs_schema(options.data):
-        return _describe(data.load(options.data, options.binarize, options.seed, missing=True))
-    dataset = data.load_columns(options.data, *column_choices(options))
+    if options.binarize is not None or not hm.data.needs_schema(options.data):
+        return _describe(hm.data.load(options.data, options.binarize, options.seed, missing=True))
+    dataset = hm.data.load_columns(options.data, *column_choices(options))
     assert dataset.schema is not None
     rows = {part: len(getattr(dataset, part)) for part in ("train", "valid", "test")}
     result = {"name": dataset.name, "rows": rows, "held_out": dataset.held_out, "schema": dataset.schema.description()}
@@ -47,10 +42,9 @@ def run(options: argparse.Namespace) -> Answer:
     return Answer(result, [summary, *schema_text(dataset.schema)])
 
 
-def _describe(dataset: Dataset) -> Answer:
+def _describe(dataset: hm.data.Dataset) -> Answer:
     result = dataset.describe()
-    counts = [count_text(count, dataset.image_shape) for count in result["rows"].values()]
-    rows = list(zip(result["rows"], counts, result["means"].values(), strict=True))
+    rows = [[part, dataset.count(part), mean] for part, mean in result["means"].items()]
     spread = f"from {result['smallest']:g} to {result['largest']:g}, so not binary as they are"
     kind = "zeros and ones" if result["binary"] else spread
     text: list[str | Table] = [f"{dataset.name}: {dataset.description}; {dataset.held_out}"]

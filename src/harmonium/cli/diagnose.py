@@ -16,9 +16,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import harmonium as hm
 from harmonium.cli import runs
 from harmonium.cli.inputs import ModelFile, add, add_count, load_model, load_rows
-from harmonium.cli.output import Answer, Table, staged_progress, write
+from harmonium.cli.output import Answer, Table, staged_progress
+from harmonium.errors import InputError, describe
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,7 +37,6 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> Answer:
     begun = time.monotonic()
-    from harmonium import diagnostics, plots
     from harmonium.diagnostics.diagnose import check_settings
     from harmonium.likelihood.pseudo import mean_pseudo_log_likelihood
 
@@ -49,22 +50,24 @@ def run(options: argparse.Namespace) -> Answer:
     folder = runs.new_folder("diagnosis", options.out or str(default), options.overwrite)
     try:
         with staged_progress() as progress:
-            found = diagnostics.diagnose(model.rbm, held_out, train, **settings, progress=progress)
-        figures = plots.diagnosis(model.rbm, found).items()
-        pictures = {name: write(folder / f"{name}.png", figure, True) for name, figure in figures}
+            diagnosis = hm.diagnostics.diagnose(model.rbm, held_out, train, **settings, progress=progress)
+        pictures, trouble = runs.write_pictures(folder, hm.plots.diagnosis(model.rbm, diagnosis))
     except BaseException:
         with contextlib.suppress(OSError):  # it is not empty
             folder.rmdir()
         raise
     pseudo = mean_pseudo_log_likelihood(model.rbm, held_out, options.seed)
-    result = found.to_dict() | {
+    result = diagnosis.to_dict() | {
         "pseudo_log_likelihood": pseudo and pseudo._asdict(),
         "rows": {"held_out": len(held_out), "train": None if train is None else len(train)},
         "pictures": pictures,
         "seconds": time.monotonic() - begun,
     }
-    runs.write_json(folder / "diagnosis.json", result)
-    return Answer(result, _text(result, folder))
+    try:
+        runs.write_json(folder / "diagnosis.json", result)
+    except (InputError, OSError) as error:
+        trouble.append(describe(error))
+    return Answer(result, _text(result, folder), trouble=trouble)
 
 
 def _rows(options: argparse.Namespace, model: ModelFile) -> tuple[np.ndarray, np.ndarray | None]:

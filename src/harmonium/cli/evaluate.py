@@ -20,15 +20,12 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harmonium.cli.inputs import add, add_count, count_text, load_model, load_rows, number
+import harmonium as hm
+from harmonium.cli.inputs import add, add_count, load_model, load_rows, number
 from harmonium.cli.output import Answer, Styled, staged_progress
 
 if TYPE_CHECKING:
     import numpy as np
-
-    from harmonium.likelihood import LogLikelihood
-    from harmonium.model import RBM
-    from harmonium.units import Units
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
@@ -47,49 +44,47 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> Answer | None:
     begun = time.monotonic()
-    from harmonium import distributed, likelihood
-
     mesh = None
     if options.distributed:
-        distributed.initialize()
-        mesh = distributed.make_mesh()
+        hm.distributed.initialize()
+        mesh = hm.distributed.make_mesh()
     model = load_model(options.model)
     dataset = load_rows(options.data, options, model, missing=True)
     method = "exact" if options.exact else "estimate" if options.estimate else "auto"
     names = ("seconds", "precision", "runs", "temperatures", "steps", "rungs", "seed")
     limits = {name: getattr(options, name) for name in names}
-    found = evaluated(model.rbm, dataset.test, model.base_rate, method, **limits, mesh=mesh)
-    baseline = None if model.base_rate is None else likelihood.base_rate_log_likelihood(model.base_rate, dataset.test)
-    if mesh is not None and not distributed.is_primary():
+    log_likelihood = evaluate(model.rbm, dataset.test, model.base_rate, method, **limits, mesh=mesh)
+    baseline = None if model.base_rate is None else hm.likelihood.base_rate_log_likelihood(model.base_rate, dataset.test)
+    if mesh is not None and not hm.distributed.is_primary():
         return None
     folder = Path(options.model)
     result: dict[str, Any] = {
-        "log_likelihood": found.as_dict(),
+        "log_likelihood": log_likelihood.as_dict(),
         "baseline": baseline,
-        "rows": found.rows,
+        "rows": log_likelihood.rows,
         "seconds": time.monotonic() - begun,
         "run": str(folder if folder.is_dir() else folder.parent),
     }
     compared = "" if baseline is None else f"; independent units reach {baseline:.3f}"
-    rows = count_text(found.rows, dataset.image_shape)
-    text = [*likelihood_text("", found), f"mean of {rows}, ln Z = {found.log_partition:.6f}{compared}"]
-    if found.arguments.get("method") == "estimate":
-        counts = " ".join(f"--{name} {value}" for name, value in found.arguments.items() if name != "method")
+    about = f"mean of {dataset.count('test')}, ln Z = {log_likelihood.log_partition:.6f}{compared}"
+    text = [*likelihood_text("", log_likelihood), about]
+    if log_likelihood.arguments.get("method") == "estimate":
+        counts = " ".join(f"--{name} {value}" for name, value in log_likelihood.arguments.items() if name != "method")
         text.insert(-1, f"the same estimate again: --estimate {counts}")
     return Answer(result, text)
 
 
-def evaluated(rbm: RBM, rows: np.ndarray, base_rate: Units | None, method: str = "auto", **limits: Any) -> LogLikelihood:
+def evaluate(
+    rbm: hm.RBM, rows: np.ndarray, base_rate: hm.units.Units | None, method: str = "auto", **limits: Any
+) -> hm.LogLikelihood:
     """`likelihood.evaluate` under a progress bar, with a forecast if a long enumeration begins."""
-    from harmonium import exact, likelihood
-
-    if method == "exact" and likelihood.EXACT_SECONDS < exact.estimate_seconds(rbm) < float("inf"):
-        print(f"harmonium: enumerating takes some {exact.estimate_seconds(rbm):,.0f} s", file=sys.stderr)
+    if method == "exact" and hm.likelihood.EXACT_SECONDS < hm.exact.estimate_seconds(rbm) < float("inf"):
+        print(f"harmonium: enumerating takes some {hm.exact.estimate_seconds(rbm):,.0f} s", file=sys.stderr)
     with staged_progress() as progress:
-        return likelihood.evaluate(rbm, rows, method=method, base_rate=base_rate, progress=progress, **limits)
+        return hm.likelihood.evaluate(rbm, rows, method=method, base_rate=base_rate, progress=progress, **limits)
 
 
-def likelihood_text(of: str, found: LogLikelihood) -> list[str | Styled]:
+def likelihood_text(of: str, log_likelihood: hm.LogLikelihood) -> list[str | Styled]:
     """The figure, and why not to believe it, a line each."""
-    warnings = [Styled(f"warning: {warning}", "yellow") for warning in found.warnings]
-    return [Styled(f"{of}log likelihood {found}"), *warnings]
+    warnings = [Styled(f"warning: {warning}", "yellow") for warning in log_likelihood.warnings]
+    return [Styled(f"{of}log likelihood {log_likelihood}"), *warnings]

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 
+import harmonium as hm
 from harmonium.cli.inputs import add, add_count, load_model
 from harmonium.cli.output import Answer, Styled, cell_text
 from harmonium.errors import InputError
@@ -26,7 +27,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> Answer:
-    from harmonium import _checks, tabular
+    from harmonium import _checks
 
     row = _checks.integer(options.row, "--row")
     most_units, most_cells = _checks.integer(options.units, "--units"), _checks.integer(options.cells, "--cells", 0)
@@ -34,20 +35,20 @@ def run(options: argparse.Namespace) -> Answer:
     frame = model.read_table(options.table)
     if row > len(frame):
         raise InputError(f"--row {row}: the table has {len(frame)} rows")
-    found = tabular.explain(model.rbm, model.schema, frame, row - 1, average=model.base_rate, seed=options.seed)
-    units = [{**unit._asdict(), "unit": f"h{unit.unit + 1}"} for unit in found.contributions[:most_units]]
-    figures = {name: getattr(found, name) for name in ("free_energy", "visible", "average", "filled")}
-    total = sum(unit.nats for unit in found.contributions)
+    explanation = hm.tabular.explain(model.rbm, model.schema, frame, row - 1, average=model.base_rate, seed=options.seed)
+    units = [{**unit._asdict(), "unit": f"h{unit.unit + 1}"} for unit in explanation.contributions[:most_units]]
+    figures = {name: getattr(explanation, name) for name in ("free_energy", "visible", "average", "filled")}
+    total = sum(unit.nats for unit in explanation.contributions)
     text: list[str | Styled] = [
-        f"row {row}: -F = {-found.free_energy:.3f} nats = {found.visible:.3f} of the cells by themselves "
-        f"{found.average:+.3f} of the hidden units at an average row {total:+.3f} of their contributions to this one"
+        f"row {row}: -F = {-explanation.free_energy:.3f} nats = {explanation.visible:.3f} of the cells by themselves "
+        f"{explanation.average:+.3f} of the hidden units at an average row {total:+.3f} of their contributions to this one"
     ]
-    if found.filled:
-        text.append(f"missing and filled with the most probable values: {', '.join(found.filled)}")
+    if explanation.filled:
+        text.append(f"missing and filled with the most probable values: {', '.join(explanation.filled)}")
     for unit in units:
         state = f"on with probability {unit['mean']:.3f}" if model.rbm.hidden.name == "binary" else f"mean {unit['mean']:.3f}"
         text.append(Styled(f"{unit['unit']} contributes {unit['nats']:+.3f} nats ({state})"))
         for name, input_ in sorted(unit["inputs"].items(), key=lambda item: -abs(item[1]))[:most_cells]:
-            value = "filled" if name in found.filled else cell_text(frame.columns[name][row - 1])
+            value = "filled" if name in explanation.filled else cell_text(frame.columns[name][row - 1])
             text.append(f"    {name} = {value} moves its input by {input_:+.2f}")
     return Answer({"row": row, **figures, "units": units}, text)

@@ -15,8 +15,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+import harmonium as hm
 from harmonium.cli.inputs import add, add_count, load_model
-from harmonium.cli.output import TABLES, Answer, Table, cell_text, check_out, records, write, written
+from harmonium.cli.output import TABLES, Answer, Table, cell_text, check_out
 
 MAX_CELLS = 30
 """Cells that are printed."""
@@ -34,37 +35,38 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> Answer:
     import numpy as np
 
-    from harmonium import _checks, io, tabular
+    from harmonium import _checks
     from harmonium.io.frames import plain_cells
 
-    check_out(options, TABLES if io.is_table_file(options.table) else (".npy", *TABLES))
+    check_out(options, TABLES if hm.io.is_table_file(options.table) else (".npy", *TABLES))
     _checks.integer(options.draws, "--draws", 0)
     model = load_model(options.model)
     frame = model.read_table(options.table)
     settings = {"method": options.method, "sweeps": options.sweeps, "seed": options.seed}
-    found = tabular.impute(model.rbm, model.schema, frame, options.draws, **settings)
-    columns = found.table.columns
-    if found.draws:  # one after the other, with a first column that numbers them
-        number = "harmonium draw" if "draw" in columns else "draw"
-        stacked = {name: np.concatenate([drawn.columns[name] for drawn in found.draws]) for name in columns}
-        columns = {number: np.repeat(np.arange(1.0, len(found.draws) + 1), len(frame))} | stacked
-    cells = records({**found.cells, "row": [row + 1 for row in found.cells["row"]]})
-    result: dict[str, Any] = {"rows": len(frame), "method": found.method, "cells": cells}
+    table, filled_cells, draws, method = hm.tabular.impute(model.rbm, model.schema, frame, options.draws, **settings)
+    content: Any = table.columns
+    if draws:  # one after the other, with a first column that numbers them
+        number = "harmonium draw" if "draw" in content else "draw"
+        stacked = {name: np.concatenate([draw.columns[name] for draw in draws]) for name in content}
+        content = {number: np.repeat(np.arange(1.0, len(draws) + 1), len(frame))} | stacked
+    cells = [dict(zip(filled_cells, cell, strict=True)) for cell in zip(*filled_cells.values(), strict=True)]
+    for cell in cells:
+        cell["row"] += 1
+    result: dict[str, Any] = {"rows": len(frame), "method": method, "cells": cells}
     result |= {"draws": options.draws, "seed": options.seed}
-    if options.out is None:
-        result["table"] = {name: plain_cells(column) for name, column in columns.items()}
-    elif options.out.endswith(".npy"):
-        rows = [model.schema.encode(table) for table in found.draws or [found.table]]
-        result["file"] = write(options.out, np.stack(rows) if found.draws else rows[0], options.overwrite)
-    else:
-        result["file"] = write(options.out, columns, options.overwrite)
-    text: list[str | Table] = [f"{len(cells)} missing cells in {len(frame)} rows; {found.method}"]
+    text: list[str | Table] = [f"{len(cells)} missing cells in {len(frame)} rows; {method}"]
     if cells:
         lines = [[cell["row"], cell["column"], cell_text(cell["value"]), _certainty(cell)] for cell in cells[:MAX_CELLS]]
         text.append(Table("", ["row", "column", "value", "certainty"], lines))
     if len(cells) > MAX_CELLS:
         text.append(f"and {len(cells) - MAX_CELLS} more (all of them with --json)")
-    return Answer(result, [*text, *(written(result) or ["nothing was written: name a file with --out"])])
+    if options.out is None:
+        result["table"] = {name: plain_cells(column) for name, column in content.items()}
+        return Answer(result, [*text, "nothing was written: name a file with --out"])
+    if options.out.endswith(".npy"):
+        rows = [model.schema.encode(each) for each in draws or [table]]
+        content = np.stack(rows) if draws else rows[0]
+    return Answer(result, text, content)
 
 
 def _certainty(cell: dict[str, Any]) -> str:

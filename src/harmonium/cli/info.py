@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+import harmonium as hm
 from harmonium.cli.inputs import add, load_model
 from harmonium.cli.output import Answer, Table, plain
 
@@ -20,19 +21,17 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> Answer:
-    import jax
     import numpy as np
 
-    from harmonium import exact, likelihood
+    from harmonium._pytree import named_leaves
 
     model = load_model(options.model)
-    rbm, notes = model.rbm, model.description["notes"]
-    arrays = {"weights": rbm.weights}
-    for layer in ("visible", "hidden"):
-        for path, value in jax.tree.leaves_with_path(getattr(rbm, layer)):
-            arrays[f"{layer} {jax.tree_util.keystr(path, simple=True, separator=' ')}"] = value
+    rbm, notes, leaves = model.rbm, model.description["notes"], named_leaves(model.rbm)
     statistics: dict[str, Any] = {"mean": np.mean, "standard_deviation": np.std, "smallest": np.min, "largest": np.max}
-    figures = {name: [float(of(value)) for of in statistics.values()] for name, value in arrays.items()}
+    arrays: dict[str, dict[str, Any]] = {
+        name: {"shape": list(value.shape)} | {key: float(of(value)) for key, of in statistics.items()}
+        for name, value in leaves.items()
+    }
     layers = {
         name: {"kind": units.name, "units": len(units.unit_tables), "columns": units.size}
         for name, units in (("visible", rbm.visible), ("hidden", rbm.hidden))
@@ -40,19 +39,16 @@ def run(options: argparse.Namespace) -> Answer:
     result = {
         "format_version": int(model.description["version"]),
         **layers,
-        "parameters": sum(leaf.size for leaf in jax.tree.leaves(rbm)),
+        "parameters": sum(value.size for value in leaves.values()),
         "precision": str(rbm.weights.dtype),
-        "enumerable_states": exact.enumerable_states(rbm),
-        "exact": likelihood.can_be_exact(rbm),
-        "arrays": {
-            name: {"shape": list(value.shape), **dict(zip(statistics, figures[name], strict=True))}
-            for name, value in arrays.items()
-        },
+        "enumerable_states": hm.exact.enumerable_states(rbm),
+        "exact": hm.likelihood.can_be_exact(rbm),
+        "arrays": arrays,
         "notes": notes,
     }
     counts = " and ".join(f"{layer['units']} {layer['kind']} {name}" for name, layer in layers.items())
     header = ["", "shape", *(name.replace("_", " ") for name in statistics)]
-    rows = [[name, " x ".join(map(str, value.shape)), *figures[name]] for name, value in arrays.items()]
+    rows = [[name, " x ".join(map(str, of["shape"])), *(of[key] for key in statistics)] for name, of in arrays.items()]
     text: list[str | Table] = [
         f"{counts} units, {result['parameters']:,} parameters in {result['precision']}, file format {result['format_version']}",
         f"small enough to be exact: {result['enumerable_states']:,} states of the smaller layer"

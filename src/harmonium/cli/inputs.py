@@ -7,16 +7,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import harmonium as hm
 from harmonium.cli.output import Styled, Table, cell_text
 from harmonium.errors import InputError
 
 if TYPE_CHECKING:
     from harmonium.cli.options import RunOptions
-    from harmonium.data import Dataset
-    from harmonium.io import Frame
-    from harmonium.model import RBM
-    from harmonium.tabular import Column, Schema
-    from harmonium.units import Units
 
 
 def number(text: str) -> float:
@@ -58,29 +54,23 @@ def add_count(command: argparse._ActionsContainer, name: str, default: int, what
 class ModelFile:
     """A model file's content: the model, independent units fitted to its training data, and what the file says of itself."""
 
-    rbm: RBM
-    base_rate: Units | None
+    rbm: hm.RBM
+    base_rate: hm.units.Units | None
     description: dict[str, Any]
 
     @property
     def is_of_table(self) -> bool:
         """Whether the model was trained on the columns of a table."""
-        from harmonium import tabular
-
-        return self.description["notes"].get(tabular.SCHEMA) is not None
+        return self.description["notes"].get(hm.tabular.SCHEMA) is not None
 
     @cached_property
-    def schema(self) -> Schema:
+    def schema(self) -> hm.tabular.Schema:
         """The columns of the model's tables."""
-        from harmonium import tabular
+        return hm.tabular.schema_of(self.rbm, self.description)
 
-        return tabular.schema_of(self.rbm, self.description)
-
-    def read_table(self, location: str) -> Frame:
+    def read_table(self, location: str) -> hm.io.Frame:
         """The table, with the columns of the schema."""
-        from harmonium import io, tabular
-
-        return io.read_frame(location) if self.is_of_table else tabular.read_by_position(location, self.rbm, self.schema)
+        return hm.io.read_frame(location) if self.is_of_table else hm.tabular.read_by_position(location, self.rbm, self.schema)
 
     @property
     def image_shape(self) -> tuple[int, int] | None:
@@ -93,43 +83,34 @@ class ModelFile:
 
 def load_model(location: str) -> ModelFile:
     """The model file, or the one in a run folder."""
-    from harmonium import io
-
-    return ModelFile(*io.load_described(location))
+    return ModelFile(*hm.io.load_described(location))
 
 
-def load_rows(location: str, options: argparse.Namespace, model: ModelFile, missing: bool = False) -> Dataset:
+def load_rows(location: str, options: argparse.Namespace, model: ModelFile, missing: bool = False) -> hm.data.Dataset:
     """The rows of `location`, all rows of a file as training and as test rows, read by the model's schema if it has one."""
     import numpy as np
 
-    from harmonium import data, io
-
     if not model.is_of_table:
-        return data.load(location, options.binarize, options.seed, hold_out=(), missing=missing)
+        return hm.data.load(location, options.binarize, options.seed, hold_out=(), missing=missing)
     if options.binarize is not None:
         raise InputError("--binarize is not for a model that was trained on the columns of a table")
-    rows = model.schema.encode(io.read_frame(location))
+    frame = hm.io.read_frame(location)
+    rows = model.schema.encode(frame)
     if not missing and np.isnan(rows).any():
         row = np.flatnonzero(np.isnan(rows).any(axis=1))[0]
         name = next(name for name, place in model.schema.column_slices.items() if np.isnan(rows[row, place]).any())
         remedy = "to fill missing cells first: harmonium impute MODEL TABLE --out FILE"
         raise InputError(f"{location}: column {name!r} has no value in row {row + 1}; {remedy}")
-    return data.Dataset(location, rows, rows, rows, "all rows", schema=model.schema)
-
-
-def count_text(count: int, image_shape: tuple[int, int] | None) -> str:
-    """A number of rows in words; rows of an array with three axes are images."""
-    return f"{count:,} rows" if image_shape is None else f"{count:,} images of {image_shape[0]} x {image_shape[1]}"
+    about = f"{len(rows):,} rows of {len(frame.columns):,} columns"
+    return hm.data.Dataset(location, rows, rows, rows, "all rows", about, schema=model.schema)
 
 
 def column_choices(run: argparse.Namespace | RunOptions) -> tuple[dict[str, Any], list[str]]:
     """The kinds by name, and the names to ignore, that --as, --ignore and --schema give, as `tabular.infer` takes them."""
-    from harmonium import tabular
-
     kinds: dict[str, Any] = {}
     ignore = list(run.ignore or [])
     if run.schema is not None:
-        kinds, more = tabular.read_schema_file(run.schema)
+        kinds, more = hm.tabular.read_schema_file(run.schema)
         ignore += more
     for text in run.kinds or []:
         name, _, kind = text.rpartition("=")
@@ -139,7 +120,7 @@ def column_choices(run: argparse.Namespace | RunOptions) -> tuple[dict[str, Any]
     return {name: kind for name, kind in kinds.items() if name not in ignore}, ignore
 
 
-def schema_text(schema: Schema) -> list[str | Styled | Table]:
+def schema_text(schema: hm.tabular.Schema) -> list[str | Styled | Table]:
     """The columns, how they are read, and which are left out."""
     rows = [[column.name, column.kind, _values(column)] for column in schema.columns]
     rows += [[name, "ignored", reason] for name, reason in schema.ignored.items()]
@@ -147,7 +128,7 @@ def schema_text(schema: Schema) -> list[str | Styled | Table]:
     return [Table("", ["column", "read as", "values"], rows), remedy]
 
 
-def _values(column: Column) -> str:
+def _values(column: hm.tabular.Column) -> str:
     if column.kind == "real":
         return f"mean {column.mean:.5g}, standard deviation {column.scale:.5g}"
     levels = ", ".join(map(cell_text, column.levels[:8]))

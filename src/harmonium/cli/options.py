@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import harmonium as hm
 from harmonium.cli.inputs import add, column_choices, number
 from harmonium.errors import InputError
-
-if TYPE_CHECKING:
-    from harmonium.data import Dataset
-    from harmonium.model import RBM
-    from harmonium.units import Units
 
 EVERY_KIND = "binary, spin, gaussian, relu, drelu, or categorical:K for units of K categories"
 SETTINGS = ("minutes", "updates", "epochs", "early_stopping", "estimator", "learning_rate")
@@ -89,6 +86,21 @@ def option_name(name: str) -> str:
     return {"data": "DATA", "kinds": "--as"}.get(name, f"--{name.replace('_', '-')}")
 
 
+def repeat_command(run: RunOptions, config: hm.TrainConfig) -> str:
+    """The command that trains with these options and settings, and gives the same model."""
+    words = ["harmonium", "train", run.data, "--updates", str(config.updates)]
+    for field in fields(run):
+        value = getattr(run, field.name)
+        if field.name not in ("data", "checkpoint_every") and value != field.default:
+            for each in value if isinstance(value, list) else [value]:
+                words += [option_name(field.name), str(each)]
+    for name, value in config.to_dict().items():
+        if value is not None and name != "updates":
+            text = str(value).lower() if isinstance(value, bool) else str(value).strip("[]").replace(" ", "")
+            words += ["--set", f"{name}={text}"]
+    return shlex.join(words)
+
+
 def _setting(text: str) -> tuple[str, Any]:
     """NAME=VALUE, the value as JSON has it; numbers set apart by a comma are two numbers."""
     name, separator, value = text.partition("=")
@@ -143,82 +155,57 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 # ---- what a run starts from
 
 
-def load_dataset(run: RunOptions) -> Dataset:
+def load_dataset(run: RunOptions) -> hm.data.Dataset:
     """The rows for training, validation and the test."""
-    from harmonium import data, io
+    import jax
 
-    missing = [part for part in data.PARTS if getattr(run, part) is None]
+    missing = [part for part in hm.data.PARTS if getattr(run, part) is None]
     if _has_columns(run):
-        dataset = data.load_columns(run.data, *column_choices(run), missing)
+        dataset = hm.data.load_columns(run.data, *column_choices(run), missing)
     else:
-        dataset = data.load(run.data, run.binarize, run.seed, missing, stream=True, missing=True)
+        dataset = hm.data.load(run.data, run.binarize, run.seed, missing, stream=True, missing=True)
     for part in ("valid", "test"):
         file = getattr(run, part)
         if file is None:
             continue
         if dataset.schema is None:
             # As `evaluate` does: a source's own rows of that part, all rows of a file.
-            rows = getattr(data.load(file, run.binarize, run.seed, hold_out=(), missing=True), part)
+            rows = getattr(hm.data.load(file, run.binarize, run.seed, hold_out=(), missing=True), part)
         else:
             try:
-                rows = dataset.schema.encode(io.read_frame(file))
+                rows = dataset.schema.encode(hm.io.read_frame(file))
             except InputError as error:
                 raise InputError(f"--{part} {file}: {error}") from error
         dataset = replace(dataset, held_out=f"{dataset.held_out}; {part}: {file}", **{part: rows})
         if part == "test":
             dataset = replace(dataset, entropy=None)
+    if isinstance(dataset.train, hm.io.Streamed) and jax.process_count() == 1:
+        # Training needs all rows: where they can only be read from front to back, this reads them once.
+        dataset = replace(dataset, train=dataset.train.part(0, 1))
     return dataset
 
 
 def _has_columns(run: RunOptions) -> bool:
     """Whether the data is a table with a schema; options may ask for one, or for none."""
-    from harmonium import data, io
-
     asks = next((name for name in ("kinds", "ignore", "schema") if getattr(run, name) is not None), None)
     refuses = next((name for name in ("binarize", "visible_units") if getattr(run, name) is not None), None)
     if asks is None:
-        return refuses is None and data.needs_schema(run.data)
+        return refuses is None and hm.data.needs_schema(run.data)
     if refuses is not None:
         raise InputError(f"{option_name(asks)} goes with columns as they are; leave out {option_name(refuses)}")
-    if run.data in data.SOURCES or not io.is_table_file(run.data):
+    if run.data in hm.data.SOURCES or not hm.io.is_table_file(run.data):
         raise InputError(f"{option_name(asks)} is for the columns of a .csv or .parquet file, but DATA is {run.data}")
     return True
 
 
-def start_model(run: RunOptions, dataset: Dataset) -> RBM:
+def start_model(run: RunOptions, dataset: hm.data.Dataset) -> hm.RBM:
     """The model to start training from; the held-out rows are checked against its units."""
-    from harmonium import tabular, training
-
-    hidden = layer(run.hidden_units, run.hidden, "--hidden-units", visible=False)
+    hidden = hm.units.by_name(run.hidden_units, run.hidden, "--hidden-units")
     if dataset.schema is None:
-        visible = layer(run.visible_units or "binary", dataset.train.shape[1], "--visible-units", visible=True)
+        visible = hm.units.by_name(run.visible_units or "binary", dataset.train.shape[1], "--visible-units", columns=True)
     else:
-        visible = tabular.units_of(dataset.schema)
-    rbm = training.initialize(dataset.train, hidden, visible, seed=run.seed)
+        visible = hm.tabular.units_of(dataset.schema)
+    rbm = hm.training.initialize(dataset.train, hidden, visible, seed=run.seed)
     for part in ("valid", "test"):
         rbm.visible.check(getattr(dataset, part), f"{part} data", missing=True)
     return rbm
-
-
-def layer(text: str, count: int, what: str, visible: bool) -> Units:
-    """A layer to start from, by the name of its kind; `categorical:3` or `categorical:3,2,4` says how many categories.
-
-    `count`: of a visible layer its columns, of a hidden one its units.
-    """
-    from harmonium.units import Categorical, Mixed, type_name_to_class
-
-    name, _, rest = text.partition(":")
-    kind = type_name_to_class.get(name, Mixed)
-    if kind is Mixed or (kind is Categorical) != bool(rest):
-        raise InputError(f"{what} {text!r} is unknown: use {EVERY_KIND}")
-    if kind is not Categorical:
-        return kind.zeros(count)
-    levels = tuple(int(part) if part.isdecimal() else 0 for part in rest.split(","))
-    if min(levels) < 1:
-        raise InputError(f"{what} {text!r}: numbers of categories are whole and at least 1, as in categorical:3")
-    if len(levels) == 1:
-        levels *= count // levels[0] if visible else count
-    if (sum(levels) if visible else len(levels)) != count:
-        have = f"the data has {count} columns" if visible else f"there are {count} hidden units"
-        raise InputError(f"{what} {text!r} does not fit: {have}")
-    return Categorical.zeros(levels)

@@ -10,9 +10,9 @@ import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, Union
 
-from harmonium.errors import InputError, printable
+from harmonium.errors import InputError, describe, printable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
 
-    from harmonium.units import Units
-
+Content: TypeAlias = Union["Figure", "np.ndarray", "Mapping[str, np.ndarray]"]
+"""Of a file: a picture, an array or the columns of a table."""
 PIPED_WIDTH = 160
 """Columns of text where the output is no terminal, so that tables are not squeezed."""
 ARRAYS, TABLES = (".npy", ".png"), (".csv", ".parquet")
@@ -50,10 +50,30 @@ class Styled(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What a command has to say: its result, as JSON has it, and lines and tables for people."""
+    """What a command has to say: its result, as JSON has it, and lines and tables for people.
+
+    `content`: of the file that --out names. `trouble`: what failed on the way to the answer.
+    """
 
     result: dict[str, Any]
     text: Sequence[str | Styled | Table]
+    content: Content | None = None
+    trouble: Sequence[str] = ()
+
+
+def print_answer(answer: Answer, options: argparse.Namespace) -> bool:
+    """Write --out, print the answer and then what failed, a line each on stderr; whether nothing did."""
+    result, text, trouble = dict(answer.result), list(answer.text), list(answer.trouble)
+    if answer.content is not None:
+        try:
+            result["file"] = write(options.out, answer.content, options.overwrite)
+            text.append(f"written to {result['file']}")
+        except (InputError, OSError) as error:
+            trouble.append(describe(error))
+    print_json(result) if options.json else print_text(text, console())
+    for each in trouble:
+        print(f"harmonium: error: {printable(each)}", file=sys.stderr)
+    return not trouble
 
 
 def print_text(parts: Sequence[str | Styled | Table], out: Console) -> None:
@@ -86,11 +106,6 @@ def plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
-
-
-def records(columns: Mapping[str, Iterable[Any]]) -> list[dict[str, Any]]:
-    """Columns of equal length as one dictionary a row."""
-    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
 # ---- text
@@ -187,13 +202,6 @@ def cell_text(value: Any) -> str:
     return f"{value:.5g}" if isinstance(value, float) and value != int(value) else value_text(value)
 
 
-def units_text(units: Units, states: np.ndarray) -> list[str]:
-    """Each of `states [n, N]` as text: a character a unit, or numbers where units are a continuum."""
-    if None in units.unit_symbols:
-        return [" ".join(f"{value:.6g}" for value in state.tolist()) for state in states]
-    return list(units.write_all(states))
-
-
 # ---- files
 
 
@@ -213,7 +221,7 @@ def check_out(options: argparse.Namespace, endings: Sequence[str]) -> None:
     container.check_target(path, options.overwrite)
 
 
-def write(path: str | Path, content: Figure | np.ndarray | Mapping[str, np.ndarray], overwrite: bool = False) -> str:
+def write(path: str | Path, content: Content, overwrite: bool = False) -> str:
     """Write a picture, an array or the columns of a table, completely or not at all; the file's name."""
     import numpy as np
 
@@ -227,8 +235,3 @@ def write(path: str | Path, content: Figure | np.ndarray | Mapping[str, np.ndarr
     else:
         content.savefig(buffer, format="png", dpi=120)
     return str(container.write_file(path, buffer.getvalue(), overwrite))
-
-
-def written(result: dict[str, Any]) -> list[str]:
-    """The line that names the file of a result, if it has one."""
-    return [f"written to {result['file']}"] if "file" in result else []

@@ -109,11 +109,22 @@ def open_streams() -> None:
     output = os.dup(1)
     os.dup2(2, 1)
     encoding = sys.stdout.encoding if sys.stdout else "utf-8"
-    buffering = 1 if os.isatty(output) else -1
-    sys.stdout = open(output, "w", buffering, encoding=encoding, errors="backslashreplace")  # noqa: SIM115
+    stream = io.BufferedWriter(_Output(output, "w"))
+    sys.stdout = io.TextIOWrapper(stream, encoding, errors="backslashreplace", line_buffering=os.isatty(output))
     messages = io.BufferedWriter(_Messages(2, "w", closefd=False))
     encoding = sys.stderr.encoding if sys.stderr else "utf-8"
     sys.stderr = io.TextIOWrapper(messages, encoding, errors="backslashreplace", line_buffering=True)
+
+
+class _Output(io.FileIO):
+    """Standard output, whose errors say so."""
+
+    def write(self, content: Any) -> int:
+        try:
+            return super().write(content)
+        except OSError as error:
+            error.filename = "the output is not complete"
+            raise
 
 
 class _Messages(io.FileIO):

@@ -13,8 +13,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+import harmonium as hm
 from harmonium.cli.inputs import add, add_count, load_model, load_rows
-from harmonium.cli.output import ARRAYS, TABLES, Answer, check_out, write, written
+from harmonium.cli.output import ARRAYS, TABLES, Answer, check_out
 
 MAX_PICTURES = 64
 """Rows in a picture."""
@@ -29,28 +30,26 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> Answer:
     import numpy as np
 
-    import harmonium as hm
-    from harmonium import lecture, plots
-
     model = load_model(options.model)
     rbm = model.rbm
     check_out(options, TABLES if model.is_of_table else ARRAYS)
-    rows = rbm.visible.check(load_rows(options.data, options, model).test, options.data)
+    dataset = load_rows(options.data, options, model)
+    rows = rbm.visible.check(dataset.test, options.data)
     reconstructed = hm.reconstruct(rbm, rows, options.draws, options.seed)
     result: dict[str, Any] = {
         "rows": len(rows),
         "mean_squared_difference": float(np.mean((reconstructed - rows) ** 2)),
-        "log_reconstruction": lecture.mean_log_reconstruction(rbm, rows),
+        "log_reconstruction": hm.lecture.mean_log_reconstruction(rbm, rows),
         "draws": options.draws,
         "seed": options.seed,
     }
+    content: Any = None
     if options.out is not None:
-        content: Any = model.schema.decode(reconstructed) if model.is_of_table else reconstructed
+        content = model.schema.decode(reconstructed) if model.is_of_table else reconstructed
         if options.out.endswith(".png"):
-            content = plots.reconstructions(rows[:MAX_PICTURES], reconstructed[:MAX_PICTURES], model.image_shape)
-        result["file"] = write(options.out, content, options.overwrite)
-    exactly = f"ln Pr{{v'=v|v}} = {result['log_reconstruction']:.6f} nats, mean of {len(rows):,} rows (exact)"
+            content = hm.plots.reconstructions(rows[:MAX_PICTURES], reconstructed[:MAX_PICTURES], model.image_shape)
+    exactly = f"ln Pr{{v'=v|v}} = {result['log_reconstruction']:.6f} nats, mean of {dataset.count('test')} (exact)"
     not_available = f"ln Pr{{v'=v|v}}: not available, the {rbm.hidden.size} hidden units have too many states to sum over"
     text = [not_available if np.isnan(result["log_reconstruction"]) else exactly]
     text.append(f"mean squared difference of E[v'|v] from v: {result['mean_squared_difference']:.6f} per column")
-    return Answer(result, [*text, *written(result)])
+    return Answer(result, text, content)

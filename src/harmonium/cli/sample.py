@@ -16,8 +16,9 @@ import argparse
 import sys
 from typing import Any
 
+import harmonium as hm
 from harmonium.cli.inputs import ModelFile, add, add_count, load_model
-from harmonium.cli.output import ARRAYS, TABLES, check_out, print_json, units_text, write
+from harmonium.cli.output import ARRAYS, TABLES, check_out, print_json, write
 from harmonium.errors import InputError, printable
 
 
@@ -45,27 +46,25 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _draw_array(options: argparse.Namespace, model: ModelFile, method: str) -> tuple[dict[str, Any], list[str]]:
-    import harmonium as hm
-    from harmonium import exact, plots
-
     check_out(options, ARRAYS)
     visible = model.rbm.visible
     if options.exact:
         if options.clamp is not None:
             raise InputError("--exact draws all visible units; leave out --clamp, or use Gibbs sampling")
-        v = exact.sample(model.rbm, options.count, options.seed)
+        v = hm.exact.sample(model.rbm, options.count, options.seed)
     else:
         v = hm.sample(model.rbm, options.count, options.seed, clamp=options.clamp, sweeps=options.sweeps)
     if options.out is None:
-        lines = units_text(visible, v)
-        return {"samples": v if None in visible.unit_symbols else lines}, lines
-    content = v if options.out.endswith(".npy") else plots.tiles(v, model.image_shape, f"Samples ({method})")
+        if None in visible.unit_symbols:  # units of a continuum
+            return {"samples": v}, [" ".join(f"{value:.6g}" for value in state) for state in v.tolist()]
+        lines = list(visible.write_all(v))
+        return {"samples": lines}, lines
+    content = v if options.out.endswith(".npy") else hm.plots.tiles(v, model.image_shape, f"Samples ({method})")
     return {"file": write(options.out, content, options.overwrite)}, []
 
 
 def _draw_table(options: argparse.Namespace, model: ModelFile, _method: str) -> tuple[dict[str, Any], list[str]]:
-    from harmonium import io, tabular
-    from harmonium.io.frames import Frame, plain_cells
+    from harmonium.io.frames import plain_cells
 
     check_out(options, TABLES)
     given = {}
@@ -75,8 +74,8 @@ def _draw_table(options: argparse.Namespace, model: ModelFile, _method: str) -> 
             raise InputError(f"--clamp {part!r}: write NAME=VALUE, as in region=north")
         given[name] = value
     settings = {"method": "exact" if options.exact else "gibbs", "sweeps": options.sweeps, "seed": options.seed}
-    drawn = tabular.sample(model.rbm, model.schema, options.count, given=given, like=Frame({}), **settings)
+    drawn = hm.tabular.sample(model.rbm, model.schema, options.count, given=given, like=hm.io.Frame({}), **settings)
     if options.out is not None:
         return {"given": given, "file": write(options.out, drawn.columns, options.overwrite)}, []
     samples = {name: plain_cells(cells) for name, cells in drawn.columns.items()}
-    return {"given": given, "samples": samples}, io.table_content(drawn.columns, ".csv").decode().splitlines()
+    return {"given": given, "samples": samples}, hm.io.table_content(drawn.columns, ".csv").decode().splitlines()

@@ -14,8 +14,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+import harmonium as hm
 from harmonium.cli.inputs import add, add_count, load_model
-from harmonium.cli.output import TABLES, Answer, Table, cell_text, check_out, write, written
+from harmonium.cli.output import TABLES, Answer, Table, cell_text, check_out
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
@@ -26,36 +27,34 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> Answer:
-    from harmonium import _checks, tabular
+    from harmonium import _checks
 
     check_out(options, TABLES)
     top, most = _checks.integer(options.top, "--top", 0), _checks.integer(options.cells, "--cells", 0)
     model = load_model(options.model)
     frame = model.read_table(options.table)
-    found = tabular.log_prob(model.rbm, model.schema, frame, seed=options.seed)
-    scores = found.rows
+    log_probs = hm.tabular.log_prob(model.rbm, model.schema, frame, seed=options.seed)
+    scores = log_probs.rows
     rows: list[dict[str, Any]] = []
-    for row in found.unlikeliest(top):
-        observed = found.surprising(row)
-        parts = {"value": frame.columns, "surprisal": found.surprisal, "expected": found.expected}
+    for row in log_probs.unlikeliest(top):
+        observed = log_probs.surprising(row)
+        parts = {"value": frame.columns, "surprisal": log_probs.surprisal, "expected": log_probs.expected}
         cells = [{"column": name, **{part: of[name][row] for part, of in parts.items()}} for name in observed[:most]]
         value, error = float(scores.value[row]), float(scores.error[row])
-        missing = len(found.surprisal) - len(observed)
+        missing = len(log_probs.surprisal) - len(observed)
         rows.append({"row": row + 1, "score": value, "standard_error": error, "missing": missing, "cells": cells})
     result: dict[str, Any] = {"rows": len(frame), "score": "ln p + ln Z" if scores.log_partition is None else "ln p"}
     result |= {"log_partition": scores.log_partition, "method": scores.method, "mean": float(scores.value.mean())}
     result["unlikeliest"] = rows
-    if options.out is not None:
-        columns = {"score": scores.value, "standard error": scores.error}
-        columns |= {f"surprisal {name}": nats for name, nats in found.surprisal.items()}
-        result["file"] = write(options.out, columns, options.overwrite)
+    columns = {"score": scores.value, "standard error": scores.error}
+    columns |= {f"surprisal {name}": nats for name, nats in log_probs.surprisal.items()}
     what = "ln p(row)" if result["score"] == "ln p" else "ln p(row) + ln Z (ln Z is not known, and the same for all rows)"
     text: list[str | Table] = [f"{len(frame)} rows, mean {what} {result['mean']:.3f} nats; {scores.method}"]
     if rows:
         lines = [[row["row"], row["score"], row["missing"], "; ".join(_cell(**cell) for cell in row["cells"])] for row in rows]
         header = ["row", result["score"], "missing", "the most surprising cells (nats), and what was expected"]
         text.append(Table("", header, lines, decimals=2))
-    return Answer(result, [*text, *written(result)])
+    return Answer(result, text, None if options.out is None else columns)
 
 
 def _cell(column: str, value: Any, surprisal: float, expected: Any) -> str:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+import harmonium as hm
 from harmonium.cli.inputs import number
 from harmonium.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
-
-    from harmonium.model import RBM
-    from harmonium.units import Units
 
 KINDS = ("binary", "spin")
 """The kinds of units that weights and biases describe in full."""
@@ -31,11 +29,11 @@ def add_small_model(command: argparse.ArgumentParser) -> None:
     group.add_argument("--temperature", metavar="T", type=number, default=1.0, help="temperature T (default: 1)")
 
 
-def small_model(options: argparse.Namespace) -> RBM:
+def small_model(options: argparse.Namespace) -> hm.RBM:
     """The model that the options describe."""
     import numpy as np
 
-    from harmonium import _checks, io, model
+    from harmonium import _checks
     from harmonium.units import type_name_to_class
 
     _checks.positive(options.temperature, "--temperature")
@@ -43,9 +41,9 @@ def small_model(options: argparse.Namespace) -> RBM:
         for name in ("visible_bias", "hidden_bias", "visible_units", "hidden_units"):
             if getattr(options, name) is not None:
                 raise InputError(f"--{name.replace('_', '-')} goes with --weights; a model file brings its own")
-        return io.load(options.model)
+        return hm.io.load(options.model)
     weights = matrix(options.weights, "--weights")
-    layers: list[Units] = []
+    layers: list[hm.units.Units] = []
     for layer, size in zip(("visible", "hidden"), weights.shape, strict=True):
         text = getattr(options, f"{layer}_bias")
         bias = np.zeros(size) if text is None else matrix(text, f"--{layer}-bias").ravel()
@@ -55,7 +53,7 @@ def small_model(options: argparse.Namespace) -> RBM:
         kind = type_name_to_class[getattr(options, f"{layer}_units") or "binary"]
         layers.append(kind(bias))  # type: ignore[call-arg]
     visible, hidden = layers
-    return model.validate(model.RBM(visible, hidden, weights))
+    return hm.model.validate(hm.model.RBM(visible, hidden, weights))
 
 
 def matrix(text: str, what: str) -> np.ndarray:

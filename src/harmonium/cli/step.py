@@ -13,19 +13,13 @@ example:
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from harmonium.cli import table as table_command
+import harmonium as hm
 from harmonium.cli.inputs import add, add_count, number
-from harmonium.cli.output import Answer, Table, records, units_text
+from harmonium.cli.output import Answer, Table
 from harmonium.cli.small_model import add_small_model, small_model
 from harmonium.errors import InputError
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from harmonium.lecture import Step
-    from harmonium.model import RBM
 
 MAX_WEIGHTS = 256
 """Of a model with more weights the terms are not printed one by one."""
@@ -49,7 +43,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> Answer:
     import numpy as np
 
-    from harmonium import _checks, data, gradients, lecture
+    from harmonium import _checks
     from harmonium.units.base import Discrete
 
     rbm, temperature = small_model(options), options.temperature
@@ -61,17 +55,15 @@ def run(options: argparse.Namespace) -> Answer:
     if options.target is not None:
         rows = rbm.visible.read(options.target, "--target")[None]
     else:
-        rows = data.load(options.data, options.binarize, options.seed, hold_out=()).train
+        rows = hm.data.load(options.data, options.binarize, options.seed, hold_out=()).train
         rbm.visible.check(rows, options.data)
-    estimator = gradients.by_name(options.estimator, _checks.integer(options.chains, "--chains"), sampled=True)
+    estimator = hm.gradients.by_name(options.estimator, _checks.integer(options.chains, "--chains"), sampled=True)
     settings = {name: getattr(options, name) for name in ("temperature", "steps", "freeze_biases", "seed")}
-    before = lecture.log_probabilities(rbm, rows, temperature)
     with np.errstate(over="ignore", invalid="ignore"):  # the result is checked
-        steps = lecture.steps(rbm, rows, estimator, options.rate, **settings)
-    last = steps[-1]
-    result = _to_dict(rbm, steps, before, temperature)
-    text = _terms(result, last.after)
-    if last.delta.weights.size <= MAX_WEIGHTS and result["before"]["complete"]:
+        steps = hm.lecture.steps(rbm, rows, estimator, options.rate, **settings)
+    result = hm.lecture.steps_to_dict(rbm, rows, steps, temperature)
+    text = _terms(result)
+    if rbm.weights.size <= MAX_WEIGHTS and result["before"]["complete"]:
         text += _tables(result["before"], result["after"])
     what, which = (f"v={options.target}", "it") if options.target else (f"v, geometric mean over {len(rows):,} rows", "each")
     names = {"probability": f"Pr{{{what}}}", "reconstruction": f"Pr{{v'=v|v}}, reconstructing {which}"}
@@ -79,45 +71,20 @@ def run(options: argparse.Namespace) -> Answer:
     return Answer(result, [*text, Table("What the steps achieved", ["", "before", "after"], changes)])
 
 
-def _to_dict(rbm: RBM, steps: list[Step], before: tuple[float, float], temperature: float) -> dict[str, Any]:
-    import jax
-    import numpy as np
-
-    from harmonium import lecture
-
-    last = steps[-1]
-    logs = [before, *((step.log_probability, step.log_reconstruction) for step in steps)]
-    progress = records(dict(zip(("probability", "reconstruction"), np.exp(logs).T, strict=True)))
-    total = jax.tree.map(lambda *parts: sum(parts), *(step.delta for step in steps))
-    terms = {"positive": last.positive, "negative": last.negative, "delta": total}
-    result: dict[str, Any] = {name: _parameters(term) for name, term in terms.items()} | {"steps": progress[1:]}
-    for when, model, at in (("before", rbm, 0), ("after", last.after, -1)):
-        result |= {f"{name}_{when}": value for name, value in progress[at].items()}
-        result[f"log_likelihood_{when}"] = logs[at][0]
-        result[when] = table_command.to_dict(model, lecture.table(model, temperature))
-    if last.trace is not None:
-        names, layers = ("v", "h", "v_reconstructed", "h_reconstructed"), (rbm.visible, rbm.hidden) * 2
-        result["trace"] = dict(zip(names, map(units_text, layers, last.trace), strict=True))
-    return result
-
-
-def _parameters(rbm: RBM) -> dict[str, np.ndarray]:
-    return {"weights": rbm.weights, "visible_bias": rbm.visible.bias, "hidden_bias": rbm.hidden.bias}
-
-
-def _terms(result: dict[str, Any], after: RBM) -> list[str | Table]:
+def _terms(result: dict[str, Any]) -> list[str | Table]:
     import numpy as np
 
     text: list[str | Table] = []
-    trace, count, size = result.get("trace"), len(result["steps"]), after.weights.size
+    trace, count, parameters = result.get("trace"), len(result["steps"]), result["parameters"]
+    shape, size = parameters["weights"].shape, parameters["weights"].size
     if trace is not None and len(trace["v"]) <= MAX_TRACE:
         text.append(Table("Sampled states", ["v", "h", "v'", "h'"], list(zip(*trace.values(), strict=True))))
     if size > MAX_WEIGHTS:
         return [*text, f"{size:,} weights changed by {np.abs(result['delta']['weights']).max():.6g} at most\n"]
-    comma = "" if max(after.weights.shape) < 10 else ","
-    names = [f"w{i + 1}{comma}{j + 1}" for i, j in np.ndindex(*after.weights.shape)]
-    names += [f"{letter}{i + 1}" for letter, layer in (("a", after.visible), ("b", after.hidden)) for i in range(layer.size)]
-    parts = (result["positive"], result["negative"], result["delta"], _parameters(after))
+    comma = "" if max(shape) < 10 else ","
+    names = [f"w{i + 1}{comma}{j + 1}" for i, j in np.ndindex(*shape)]
+    names += [f"{letter}{i + 1}" for letter, units in zip("ab", shape, strict=True) for i in range(units)]
+    parts = [result[part] for part in ("positive", "negative", "delta", "parameters")]
     columns = [np.concatenate([np.ravel(values) for values in part.values()]) for part in parts]
     title = "One step" if count == 1 else f"{count:,} steps (the terms are the last one's)"
     header = ["parameter", "positive term", "negative term", "delta", "after"]

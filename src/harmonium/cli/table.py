@@ -11,25 +11,18 @@ example:
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
 
-from harmonium.cli.output import Answer, Table, records, units_text
+import harmonium as hm
+from harmonium.cli.output import Answer, Table
 from harmonium.cli.small_model import add_small_model, small_model
-
-if TYPE_CHECKING:
-    from harmonium import lecture
-    from harmonium.model import RBM
-
 
 add_arguments = add_small_model
 
 
 def run(options: argparse.Namespace) -> Answer:
-    from harmonium import lecture
-
     rbm = small_model(options)
-    table = lecture.table(rbm, options.temperature)
-    result, joint = to_dict(rbm, table), table.joint
+    table = hm.lecture.table(rbm, options.temperature)
+    result, joint = table.to_dict(rbm), table.joint
     rows, count, z, t = result["rows"], joint.configurations, result["partition_function"], joint.temperature
     breaks: list[int] = []
     if table.complete:
@@ -50,21 +43,3 @@ def run(options: argparse.Namespace) -> Answer:
         Table(marginals, ["h", "Pr{h}"], [row.values() for row in result["hidden"]]),
     ]
     return Answer(result, text)
-
-
-def to_dict(rbm: RBM, table: lecture.Table) -> dict[str, Any]:
-    """The table with plain names; `partition_function` is infinite (null in JSON) where Z exceeds the largest number."""
-    import numpy as np
-
-    joint = table.joint
-    columns: dict[str, Any] = {"v": units_text(rbm.visible, joint.v), "h": units_text(rbm.hidden, joint.h)}
-    columns |= {name: getattr(joint, name) for name in ("energy", "boltzmann_factor", "probability")}
-    with np.errstate(over="ignore"):
-        result: dict[str, Any] = {"partition_function": float(np.exp(joint.log_partition)), "complete": table.complete}
-    result |= {name: getattr(joint, name) for name in ("log_partition", "temperature", "configurations")}
-    result["rows"] = records(columns)
-    for letter, layer in (("v", "visible"), ("h", "hidden")):
-        marginal = getattr(table, layer)
-        states = units_text(getattr(rbm, layer), marginal.states)
-        result[layer] = records({letter: states, "probability": marginal.probability})
-    return result

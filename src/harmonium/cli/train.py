@@ -23,7 +23,6 @@ import argparse
 import contextlib
 import dataclasses
 import functools
-import hashlib
 import platform
 import re
 import shlex
@@ -35,26 +34,22 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from harmonium.cli import options as train_options
+import harmonium as hm
 from harmonium.cli import runs
-from harmonium.cli.evaluate import evaluated, likelihood_text
+from harmonium.cli.evaluate import evaluate, likelihood_text
 from harmonium.cli.inputs import schema_text
-from harmonium.cli.options import RunOptions, TrainOptions, load_dataset, option_name, start_model
-from harmonium.cli.output import Answer, Styled, Table, console, plain, print_text, progress_bar, write
+from harmonium.cli.options import RunOptions, TrainOptions, add_arguments, load_dataset, repeat_command, start_model
+from harmonium.cli.output import Answer, Table, console, plain, print_text, progress_bar
 from harmonium.cli.process import WORDS, GracefulShutdown, keep_compiled_code
-from harmonium.errors import DivergenceError, InputError, describe
+from harmonium.errors import DivergenceError, InputError, describe, printable
 
 if TYPE_CHECKING:
     from jax.sharding import Mesh
+    from matplotlib.figure import Figure
 
-    from harmonium.data import Dataset
-    from harmonium.model import RBM
-    from harmonium.training import Checkpoint, TrainConfig, TrainState
-    from harmonium.units import Units
-
-add_arguments = train_options.add_arguments
+__all__ = ["add_arguments", "run"]
 NARROW = 0.5
-"""A spread of the chains below this fraction of the data's variance, or above its inverse, is worth a word."""
+"""The chains' spread is reported where it is below this fraction of the data's, or above its inverse."""
 MAX_TRAINING_ROWS = 100_000
 """Rows of streamed data over which the training log likelihood is taken."""
 
@@ -66,37 +61,32 @@ def run(arguments: argparse.Namespace) -> Answer | int | None:
     keep_compiled_code()
     import jax
 
-    from harmonium import distributed, training
-    from harmonium.io import Streamed
-
     if arguments.distributed:
-        distributed.initialize()
+        hm.distributed.initialize()
     shards = 1 if arguments.hidden_shards is None else arguments.hidden_shards
-    mesh = None if jax.device_count() == shards == 1 else distributed.make_mesh(shards)
-    is_primary = distributed.is_primary()
+    mesh = None if jax.device_count() == shards == 1 else hm.distributed.make_mesh(shards)
+    is_primary = hm.distributed.is_primary()
     with contextlib.ExitStack() as stack:
-        # Load. Everything is checked before a folder is made, so that a mistake leaves nothing behind.
-        start = _Start(options.of_new_run()) if arguments.resume is None else _earlier(options, Path(arguments.resume), stack)
+        # Load. Everything is checked before there is a folder, so that a mistake leaves nothing behind.
+        start = _Start(options.of_new_run()) if arguments.resume is None else _resume(options, Path(arguments.resume), stack)
         run = start.run
         dataset = load_dataset(run)
-        if isinstance(dataset.train, Streamed) and jax.process_count() == 1:
-            # It needs all rows: where they can only be read from front to back, it reads them once.
-            dataset = dataclasses.replace(dataset, train=dataset.train.part(0, 1))
         rbm = start_model(run, dataset)
 
-        # Configure.
-        # Rows that are the distribution itself cannot be overfitted.
+        # Configure. Rows that are the distribution itself cannot be overfitted.
         settings = ({} if dataset.entropy is None else {"l1": 0.0}) | dict(options.settings)
-        devices = 1 if mesh is None else mesh.shape["data"]
+        devices = hm.distributed.row_shards(mesh)
         size = len(dataset.train)
-        config = start.config or training.TrainConfig.derive(size, rbm, devices=devices, held_out=True, **settings)
+        config = start.config or hm.training.TrainConfig.derive(size, rbm, devices=devices, held_out=True, **settings)
         if arguments.show_config:
             parts = {"options": dataclasses.asdict(run), "settings": config.to_dict()}
-            return Answer(parts, [_table(*part) for part in parts.items()]) if is_primary else None
-        states = training.train(
+            rows = {
+                part: [[name, "-" if value is None else str(value)] for name, value in parts[part].items()] for part in parts
+            }
+            return Answer(parts, [Table("", [part, "value"], rows[part]) for part in parts]) if is_primary else None
+        states = hm.training.train(
             rbm, dataset.train, config, valid=dataset.valid, seed=run.seed, resume=start.checkpoint, mesh=mesh
         )
-        _check_gradient(rbm, config, dataset)
         record = _record(run, config, dataset, mesh)
         if start.record is not None:
             _check_unchanged(start.record, record)
@@ -110,13 +100,14 @@ def run(arguments: argparse.Namespace) -> Answer | int | None:
                 print_text(schema_text(dataset.schema), console(stderr=True))
 
         # Train.
-        checkpoints = runs.CheckpointManager(folder, run.checkpoint_every, start.file)
+        checkpoints = hm.training.CheckpointManager(folder, run.checkpoint_every, start.file)
         with GracefulShutdown() as shutdown:
-            state, stopped = _follow(states, folder, config, checkpoints, shutdown, history)
+            state, stopped = _follow(states, folder, checkpoints, shutdown, history)
 
         # Save.
+        repeated = config.repeat(state.metrics)
         record |= {"updates": int(state.metrics.get("best_step", state.step)), "finished": stopped is None}
-        record["repeat"] = _repeat(run, config, record["updates"], state.metrics)
+        record["repeat"] = None if repeated is None else repeat_command(run, repeated)
         if is_primary:
             _save(state.rbm, rbm.visible, folder, dataset, record, checkpoints)
         if stopped is not None:
@@ -132,12 +123,13 @@ def run(arguments: argparse.Namespace) -> Answer | int | None:
         except KeyboardInterrupt:
             _say(f"no report; the trained model is in {folder}")
             raise
+        trouble: list[str] = []
         if is_primary:
-            _draw(state.rbm, dataset, history, report, folder, run.seed)
+            _, trouble = runs.write_pictures(folder, _pictures(state.rbm, dataset, history, report, run.seed))
         if arguments.distributed:
-            distributed.shutdown()
+            hm.distributed.shutdown()
         report |= {"updates": record["updates"], "seconds": time.monotonic() - started, "run": str(folder)}
-        return _answer(report, dataset) if is_primary else None
+        return _answer(report, dataset, trouble) if is_primary else None
 
 
 # ---- load and configure
@@ -149,88 +141,62 @@ class _Start(NamedTuple):
     run: RunOptions
     folder: Path | None = None
     record: dict[str, Any] | None = None
-    config: TrainConfig | None = None
-    checkpoint: Checkpoint | None = None
+    config: hm.TrainConfig | None = None
+    checkpoint: hm.training.Checkpoint | None = None
     file: Path | None = None
 
 
-def _earlier(options: TrainOptions, folder: Path, stack: contextlib.ExitStack) -> _Start:
+def _resume(options: TrainOptions, folder: Path, stack: contextlib.ExitStack) -> _Start:
     """The run in that folder, which stays locked until the stack is closed."""
-    from harmonium import distributed
     from harmonium.io.untrusted import convert
-    from harmonium.training import Checkpoint, TrainConfig
+    from harmonium.training import latest_checkpoint
 
     record = runs.read_config(folder)
-    run: RunOptions = convert(record["options"], RunOptions, f"{folder / runs.CONFIG} is damaged: options")
-    config = TrainConfig.from_dict(record["settings"])
+    damaged = f"{folder / runs.CONFIG} is damaged"
+    run: RunOptions = convert(record["options"], RunOptions, f"{damaged}: options")
+    try:
+        config = hm.TrainConfig.from_dict(record["settings"])
+    except InputError as error:
+        raise InputError(f"{damaged}: {error}") from error
     checkpoint, file = None, None
-    if distributed.is_primary():
+    if hm.distributed.is_primary():
         stack.enter_context(runs.lock(folder))
-        checkpoint, file, wrong = runs.latest_checkpoint(folder)
+        checkpoint, file, damage = latest_checkpoint(folder)
         then = "the run begins again" if checkpoint is None else f"resuming from update {checkpoint.step:,}"
-        for each in wrong:
-            _say(f"{each}; {then}")
-    name = distributed.broadcast(None if file is None else str(file))
+        if damage:
+            _say(f"{'; '.join(damage)}; {then}")
+    name = hm.distributed.broadcast(None if file is None else str(file))
     if checkpoint is None and name is not None:
-        checkpoint, file = Checkpoint.load(name), Path(name)
+        checkpoint, file = hm.training.Checkpoint.load(name), Path(name)
     return _Start(options.of_resumed_run(run), folder, record, config, checkpoint, file)
 
 
-def _check_gradient(rbm: RBM, config: TrainConfig, dataset: Dataset) -> None:
-    """Trace an update's gradient without computing it: a model too large to be exact is found out here."""
-    import jax
-
-    from harmonium.io.streams import sample_rows
-
-    estimator, key = config.make_estimator(), jax.random.key(0)
-    state = jax.eval_shape(estimator.init, key, rbm)
-    v = sample_rows(dataset.train, 1, "data")[:1].astype(rbm.weights.dtype)
-    jax.eval_shape(estimator.gradient, key, rbm, state, v)
-
-
-def _table(title: str, values: dict[str, Any]) -> Table:
-    return Table("", [title, "value"], [[name, "-" if value is None else str(value)] for name, value in values.items()])
-
-
-def _new_folder(options: argparse.Namespace, dataset: Dataset, stack: contextlib.ExitStack) -> Path:
+def _new_folder(options: argparse.Namespace, dataset: hm.data.Dataset, stack: contextlib.ExitStack) -> Path:
     """The run folder, empty but for what is not the run's, and locked until the stack is closed."""
-    from harmonium import distributed
-
     folder = None
-    if distributed.is_primary():
+    if hm.distributed.is_primary():
         name = re.sub(r"\.(npy|npz|csv|tsv|txt|parquet|idx|gz)(?=$|[.:])", "", Path(dataset.name).name)
         name = re.sub(r"[^\w.-]+", "-", name).strip("-.") or "run"
         folder = runs.new_folder(name, options.out, options.overwrite)
         stack.enter_context(runs.lock(folder))
-        runs.CheckpointManager(folder, 0).remove_all()
-    return Path(distributed.broadcast(str(folder)))
+        hm.training.CheckpointManager(folder).remove_all()
+    return Path(hm.distributed.broadcast(str(folder)))
 
 
-def _record(run: RunOptions, config: TrainConfig, dataset: Dataset, mesh: Mesh | None) -> dict[str, Any]:
+def _record(run: RunOptions, config: hm.TrainConfig, dataset: hm.data.Dataset, mesh: Mesh | None) -> dict[str, Any]:
     """What config.json holds of a run that begins."""
     import jax
-    import numpy as np
 
-    parts = {part: getattr(dataset, part) for part in ("train", "valid", "test")}
-    # Reading all streamed rows once more would take too long.
-    arrays = {part: rows for part, rows in parts.items() if isinstance(rows, np.ndarray)}
-    digests = {part: hashlib.sha256(np.ascontiguousarray(rows, "<f8").data).hexdigest() for part, rows in arrays.items()}
-    data = {name: getattr(dataset, name) for name in ("name", "held_out", "binarized", "image_shape")} | {
-        "rows": {part: len(rows) for part, rows in parts.items()},
-        "columns": dataset.train.shape[1],
-        "schema": None if dataset.schema is None else dataset.schema.description(),
-        "sha256": {part: digests.get(part) for part in parts},
-    }
     computer: dict[str, Any] = {"system": platform.system(), "architecture": platform.machine()}
     computer |= {"device": jax.devices()[0].device_kind, "devices": [1, 1] if mesh is None else list(mesh.devices.shape)}
     versions = {name: version(name) for name in ("harmonium", "jax", "jaxlib", "numpy", "optax", "scikit-learn")}
     versions["python"] = platform.python_version()
     record = {"options": dataclasses.asdict(run), "settings": config.to_dict(), "updates": None, "finished": False}
-    return record | {"data": data, "versions": versions, "computer": computer}
+    return record | {"data": dataset.provenance(), "versions": versions, "computer": computer}
 
 
 def _check_unchanged(earlier: dict[str, Any], record: dict[str, Any]) -> None:
-    """The data must be what it was; of other versions or devices there is a word, since then not every bit need agree."""
+    """The data must be what it was; other versions or devices, with which not every bit need agree, are reported."""
     if earlier["data"].get("sha256") != record["data"]["sha256"]:
         raise InputError(f"{record['data']['name']} holds other rows than when the run began; restore its rows")
     changed = []
@@ -246,27 +212,18 @@ def _check_unchanged(earlier: dict[str, Any], record: dict[str, Any]) -> None:
 
 
 def _follow(
-    states: Iterator[TrainState],
+    states: Iterator[hm.TrainState],
     folder: Path,
-    config: TrainConfig,
-    checkpoints: runs.CheckpointManager,
+    checkpoints: hm.training.CheckpointManager,
     shutdown: GracefulShutdown,
     history: list[dict[str, float]],
-) -> tuple[TrainState, str | None]:
+) -> tuple[hm.TrainState, str | None]:
     """Train under a progress bar, adding to `history`: the last good state, and why it stopped early if it did.
 
     A run that is asked to stop does so at the next state, which becomes a checkpoint. Trouble in writing stops no run.
     """
-    from harmonium import distributed
-
-    primary, state, stopped = distributed.is_primary(), None, None
-    bar = progress_bar(disable=not primary)
-
-    @functools.cache  # each line once
-    def say(text: str) -> None:
-        if primary:
-            bar.console.print(f"harmonium: {text}", soft_wrap=True)
-
+    primary, state, stopped = hm.distributed.is_primary(), None, None
+    bar, say = progress_bar(disable=not primary), functools.cache(_say)  # each line once
     with bar, contextlib.closing(states):  # type: ignore[type-var]
         task = bar.add_task("compiling", total=1.0)
         try:
@@ -277,12 +234,12 @@ def _follow(
                         runs.append_line(folder / runs.METRICS, state.metrics)
                     except OSError as error:
                         say(f"{folder / runs.METRICS} cannot be written: {error.strerror}; training goes on")
-                bar.update(task, completed=_fraction(state, config), description=progress_text(history))
+                bar.update(task, completed=state.checkpoint.progress.fraction, description=progress_text(history))
                 if "diverged_at" in state.metrics:
                     at, rate = state.metrics["diverged_at"], state.metrics["lr_reduction"]
                     back = f"back at update {state.step:,}, now at {rate:g} of the learning rate"
                     say(f"diverged before update {at:,.0f}: {back}")
-                requested = distributed.broadcast(shutdown.requested)
+                requested = hm.distributed.broadcast(shutdown.requested)
                 if requested is not None:
                     shutdown.requested, stopped = requested, WORDS[requested]
                 if primary:
@@ -318,35 +275,29 @@ def progress_text(history: list[dict[str, float]]) -> str:
     return "  ".join(parts)
 
 
-def _fraction(state: TrainState, config: TrainConfig) -> float:
-    """The fraction of the run that is done."""
-    if config.minutes is not None:
-        return min(1.0, state.metrics["seconds"] / (60 * config.minutes))
-    if config.epochs is not None:
-        return min(1.0, state.metrics["epoch"] / config.epochs)
-    return state.step / (config.updates or 1)
-
-
 # ---- save
 
 
 def _save(
-    rbm: RBM, base_rate: Units, folder: Path, dataset: Dataset, record: dict[str, Any], checkpoints: runs.CheckpointManager
+    rbm: hm.RBM,
+    base_rate: hm.units.Units,
+    folder: Path,
+    dataset: hm.data.Dataset,
+    record: dict[str, Any],
+    checkpoints: hm.training.CheckpointManager,
 ) -> None:
     """Write the model, then config.json. A model that the run folder does not take is saved in a folder for temporary files."""
-    from harmonium import io
-
     notes = {name: getattr(dataset, name) for name in ("image_shape", "columns", "binarized")}
     notes |= {"trained_on": dataset.name, "updates": record["updates"], "schema": record["data"]["schema"]}
     notes["settings"] = record["options"] | record["settings"]
     try:
-        io.save(rbm, folder / runs.MODEL, overwrite=True, base_rate=base_rate, notes=plain(notes))
+        hm.io.save(rbm, folder / runs.MODEL, overwrite=True, base_rate=base_rate, notes=plain(notes))
         runs.write_json(folder / runs.CONFIG, record)
     except (InputError, OSError) as error:
         words = describe(error)
         with contextlib.suppress(OSError):
             other = Path(tempfile.mkdtemp(prefix="harmonium-")) / runs.MODEL
-            io.save(rbm, other, base_rate=base_rate, notes=plain(notes))
+            hm.io.save(rbm, other, base_rate=base_rate, notes=plain(notes))
             words += f"; the model is in {other}"
         if checkpoints.sound:
             words += f"; make room and resume from the last checkpoint: {_resume_command(folder)}"
@@ -357,87 +308,59 @@ def _resume_command(folder: Path) -> str:
     return f"harmonium train --resume {shlex.quote(str(folder))}"
 
 
-def _repeat(run: RunOptions, config: TrainConfig, updates: int, metrics: dict[str, float]) -> str | None:
-    """The command that gives the same model again; None if the run diverged, which comes at no fixed update."""
-    if "lr_reduction" in metrics:
-        return None
-    settings = config.to_dict() | {"minutes": None, "epochs": None, "updates": updates, "early_stopping": 0}
-    if "total_updates" not in metrics:
-        settings["final_decay"] = 0  # the run ended before it knew its length, and so before its final decay
-    elif metrics["total_updates"] > updates:
-        settings["total_updates"] = int(metrics["total_updates"])
-    if "early_decay_first" in metrics:
-        settings["early_decay"] = [int(metrics[f"early_decay_{end}"]) for end in ("first", "last")]
-    words = ["harmonium", "train", run.data, "--updates", str(updates)]
-    for field in dataclasses.fields(run):
-        value = getattr(run, field.name)
-        if field.name in ("data", "checkpoint_every") or value == field.default:
-            continue
-        for each in value if isinstance(value, list) else [value]:
-            words += [option_name(field.name), str(each)]
-    for name, value in settings.items():
-        if value is not None and name != "updates":
-            text = str(value).lower() if isinstance(value, bool) else str(value).strip("[]").replace(" ", "")
-            words += ["--set", f"{name}={text}"]
-    return shlex.join(words)
-
-
 def _say(text: str) -> None:
     """A line on stderr, of the first process only."""
-    from harmonium import distributed
-
-    if distributed.is_primary():
-        print(f"harmonium: {text}", file=sys.stderr)
+    if hm.distributed.is_primary():
+        print(f"harmonium: {printable(text)}", file=sys.stderr)
 
 
 # ---- evaluate
 
 
-def _evaluate(run: RunOptions, rbm: RBM, base_rate: Units, dataset: Dataset, mesh: Mesh | None) -> dict[str, Any]:
+def _evaluate(
+    run: RunOptions, rbm: hm.RBM, base_rate: hm.units.Units, dataset: hm.data.Dataset, mesh: Mesh | None
+) -> dict[str, Any]:
     """How likely the test and the training rows are."""
-    from harmonium import likelihood
     from harmonium.io.streams import sample_rows
 
-    test = evaluated(rbm, dataset.test, base_rate, seconds=run.evaluation_seconds, seed=run.seed, mesh=mesh)
+    test = evaluate(rbm, dataset.test, base_rate, seconds=run.evaluation_seconds, seed=run.seed, mesh=mesh)
     return {
         "log_likelihood": test,
-        "train": likelihood.evaluate_with(test, rbm, sample_rows(dataset.train, MAX_TRAINING_ROWS, "data")),
-        "baseline": likelihood.base_rate_log_likelihood(base_rate, dataset.test),
+        "train": hm.likelihood.evaluate_with(test, rbm, sample_rows(dataset.train, MAX_TRAINING_ROWS, "data")),
+        "baseline": hm.likelihood.base_rate_log_likelihood(base_rate, dataset.test),
         "bound": None if dataset.entropy is None else -dataset.entropy,
     }
 
 
-def _draw(rbm: RBM, dataset: Dataset, history: list[dict[str, float]], report: dict[str, Any], folder: Path, seed: int) -> None:
-    """Write the run's pictures."""
+def _pictures(
+    rbm: hm.RBM, dataset: hm.data.Dataset, history: list[dict[str, float]], report: dict[str, Any], seed: int
+) -> dict[str, Figure]:
+    """The run's pictures by name."""
     import numpy as np
 
-    import harmonium as hm
-    from harmonium import exact, likelihood, plots
-
-    figures = {"learning_curves": plots.learning_curves(history, report["baseline"], report["bound"])}
-    if dataset.schema is None:  # the columns of a table make no picture
-        shape, real, some = dataset.image_shape, dataset.test[:100], dataset.test[:64]
-        draw = exact.sample if likelihood.can_be_exact(rbm) else hm.sample
-        fantasies = draw(rbm, len(real), seed)
-        filled = hm.impute(rbm, some, seed=seed).values if np.isnan(some).any() else some
-        figures |= {
-            "filters": plots.filters(rbm.weights, shape),
-            "fantasies": plots.side_by_side({"data (test)": real, "fantasies of the model": fantasies}, shape),
-            "reconstructions": plots.reconstructions(some, hm.reconstruct(rbm, filled, seed=seed), shape),
-        }
-    for name, figure in figures.items():
-        write(folder / f"{name}.png", figure, overwrite=True)
+    figures = {"learning_curves": hm.plots.learning_curves(history, report["baseline"], report["bound"])}
+    if dataset.schema is not None:  # the columns of a table make no picture
+        return figures
+    shape, real, some = dataset.image_shape, dataset.test[:100], dataset.test[:64]
+    draw = hm.exact.sample if hm.likelihood.can_be_exact(rbm) else hm.sample
+    fantasies = draw(rbm, len(real), seed)
+    filled = hm.impute(rbm, some, seed=seed).values if np.isnan(some).any() else some
+    return figures | {
+        "filters": hm.plots.filters(rbm.weights, shape),
+        "fantasies": hm.plots.side_by_side({"data (test)": real, "fantasies of the model": fantasies}, shape),
+        "reconstructions": hm.plots.reconstructions(some, hm.reconstruct(rbm, filled, seed=seed), shape),
+    }
 
 
-def _answer(report: dict[str, Any], dataset: Dataset) -> Answer:
+def _answer(report: dict[str, Any], dataset: hm.data.Dataset, trouble: list[str]) -> Answer:
     test, bound = report["log_likelihood"], report["bound"]
     rows = [["this model", test.mean, report["train"].mean], ["independent units (the baseline)", report["baseline"], None]]
     if bound is not None:
         rows.append(["best possible: minus the source's entropy", bound, bound])
-    text: list[str | Styled | Table] = [
+    text = [
         f"{dataset.name}: {len(dataset.train):,} training rows; {dataset.held_out}",
         *likelihood_text("test ", test),
         Table("", ["nats per example", "test", "training"], rows, decimals=3),
         f"{report['updates']:,} updates, {report['seconds']:.1f} s from command to report; all of it in {report['run']}",
     ]
-    return Answer(report | {part: report[part].as_dict() for part in ("log_likelihood", "train")}, text)
+    return Answer(report | {part: report[part].as_dict() for part in ("log_likelihood", "train")}, text, trouble=trouble)
