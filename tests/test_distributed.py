@@ -69,24 +69,21 @@ def test_few_modules_know_of_devices_and_processes():
     assert modules_with("broadcast") == {"distributed.py", "training/train.py", "cli/train.py"}
 
 
+def on_two_processes(*arguments: str, status: int = 0) -> str:
+    """What two processes of `python ARGUMENTS` print under mpirun."""
+    if shutil.which("mpirun") is None:
+        pytest.skip("needs mpirun (Debian: openmpi-bin)")
+    command = ["mpirun", "-n", "2", "--allow-run-as-root", "--oversubscribe", sys.executable, *arguments]
+    done = subprocess.run(command, env=environment(XLA_FLAGS=""), capture_output=True, text=True, timeout=280)
+    assert done.returncode == status, done.stdout[-3000:] + done.stderr[-3000:]
+    return done.stdout
+
+
 @pytest.fixture(scope="module")
 def processes(tmp_path_factory) -> tuple[list[dict[str, Any]], Path]:
     """What each of two processes found, and the folder of their files."""
-    if shutil.which("mpirun") is None:
-        pytest.skip("needs mpirun (Debian: openmpi-bin)")
     folder = tmp_path_factory.mktemp("processes")
-    command = [
-        "mpirun",
-        "-n",
-        "2",
-        "--allow-run-as-root",
-        "--oversubscribe",
-        sys.executable,
-        on_processes.__file__,
-        str(folder),
-    ]
-    done = subprocess.run(command, env=environment(XLA_FLAGS=""), capture_output=True, text=True, timeout=280)
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    on_two_processes(on_processes.__file__, str(folder))
     return [json.loads((folder / f"{index}.json").read_text()) for index in range(2)], folder
 
 
@@ -145,6 +142,28 @@ def test_processes_share_an_estimate(processes):
     rbm = hm.initialize(on_processes.ROWS, 8, scale=0.5)
     report = SimpleNamespace(**first["estimate"])
     on_devices.check_bracket(report, rbm, on_processes.ROWS)
+
+
+@pytest.mark.slow
+def test_commands_on_two_processes_do_what_one_does(tmp_path):
+    """Of one model each writes once: one folder, one report, one line a state. A second seed, as above."""
+    np.save(tmp_path / "rows.npy", np.tile(on_processes.ROWS, (3, 1)))
+    rows, distances = str(tmp_path / "rows.npy"), []
+    for seed in ("0", "1"):
+        arguments = ["-m", "harmonium", "train", rows, "--hidden", "8", "--updates", "40", "--seed", seed, "--out"]
+        settings = ["--set", "chains=24", "--set", "batch_size=24", "--json"]
+        one, two = str(tmp_path / f"one-{seed}"), str(tmp_path / f"two-{seed}")
+        subprocess.run([sys.executable, *arguments, one, *settings], env=environment(XLA_FLAGS=""), check=True, timeout=280)
+        report = json.loads(on_two_processes(*arguments, two, *settings, "--distributed"))
+        assert report["run"] == two
+        lines = [json.loads(line)["step"] for line in (tmp_path / f"two-{seed}" / "metrics.jsonl").read_text().splitlines()]
+        assert lines == sorted(set(lines))
+        models = [hm.load(f"{folder}/model.safetensors") for folder in (one, two)]
+        distances.append(distance(*models))
+        estimate = json.loads(on_two_processes("-m", "harmonium", "evaluate", two, rows, "--json", "--distributed"))
+        expected = hm.log_prob(models[1], np.load(rows)).value.mean()
+        assert estimate["log_likelihood"]["mean"] == pytest.approx(expected, abs=1e-6)
+    assert min(distances) < CLOSE
 
 
 def test_a_computer_whose_name_has_no_address_is_refused(monkeypatch):
