@@ -36,7 +36,7 @@ def trained(folder: Path, train: np.ndarray, hidden: int) -> tuple[hm.RBM, hm.Bi
         )
         folder.mkdir(parents=True, exist_ok=True)
         hm.save(state.rbm, file, base_rate=start.visible)
-    rbm, base_rate, _ = hm.io.load_described(file)
+    rbm, base_rate, _ = hm.io.load_with_header(file)
     return rbm, base_rate
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
 
-from harmonium.io import frames
-from harmonium.io.csv_files import read_cells
+from harmonium.io.csv_files import read_csv
 
 SURVEY = {
     "id": [f"p{n}" for n in range(40)],
@@ -34,7 +35,7 @@ def survey(kind):
 
 
 def csv_frame(text):
-    return frames.frame_of_cells(read_cells(text, "x.csv"), "x.csv")
+    return read_csv(text.encode(), Path("x.csv"))
 
 
 each_form = pytest.mark.parametrize("form", ["dict", "pandas", "polars", "pyarrow"])

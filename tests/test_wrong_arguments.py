@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import functools
 import inspect
-import itertools
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import numpy as np
-import pytest
+from wrong_arguments import check, each_value, print_faults
 
 import harmonium as hm
 from harmonium import diagnostics, exact, gauge, likelihood, plots
 
 RBM = hm.RBM(hm.Binary([0.1, -0.2]), hm.Binary([0.3, 0.0]), [[0.5, -0.5], [0.2, 0.4]])
 ROWS = np.array([[0.0, 1.0], [1.0, 1.0], [1.0, 0.0], [0.0, 0.0]] * 3)
-WRONG = [-1, float("nan"), "x", {}, object(), np.zeros((2, 2, 2)), [[1, 2], [3]]]
-"""What is wrong almost everywhere, and so is refused before anything is compiled."""
-WRONG_SOMEWHERE = [None, 5, 0.5, 10**400, b"x", [], int, 1 + 2j]
 SHORT = {"seconds": 0.01, "runs": 20, "temperatures": 64, "steps": 50, "rungs": 2}
 
 
@@ -80,39 +74,13 @@ CALLS: dict[Callable[..., Any], Callable[[], dict[str, Any]]] = {
     gauge.zero_sum: lambda: {"rbm": RBM},
     plots.filters: lambda: {"weights": RBM.weights, "image_shape": (1, 2)},
     plots.tiles: lambda: {"images": ROWS, "image_shape": (1, 2), "columns": 2},
-    hm.data.binarize: lambda: {"values": ROWS, "how": "stochastic", "seed": 0},
-    hm.data.load: lambda: {"source": "digits"},
 }
 SAMPLER = hm.gibbs(2)
 
 
-def faults(values: list[Any]) -> Iterator[str]:
-    """Every call with one of the values that raises what it should not, in one line."""
-    for function, arguments in CALLS.items():
-        given = arguments()
-        for name, value in itertools.product(given, values):
-            call = f"{function.__module__}.{function.__name__}({name}={value!r:.40})"
-            try:
-                result = function(**given | {name: value})
-                if inspect.isgenerator(result):
-                    next(result)
-            except hm.InputError:
-                pass
-            except OSError as error:
-                if name not in ("path", "source"):
-                    yield f"{call}: {error!r:.200}"
-            except TypeError as error:
-                if name not in str(error):
-                    yield f"{call}: {error!r:.200}"
-            except Exception as error:
-                yield f"{call}: {error!r:.200}"
-
-
-@pytest.mark.parametrize("values", ["WRONG", pytest.param("WRONG_SOMEWHERE", marks=pytest.mark.slow)])
+@each_value
 def test_wrong_arguments_are_refused_in_a_sentence(values, tmp_path):
-    """In a process of its own, without the run-time checks of types that the tests add."""
-    done = subprocess.run([sys.executable, __file__, values], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (0, ""), done.stdout + done.stderr[-2000:]
+    check(__file__, values, tmp_path)
 
 
 def test_every_public_function_is_among_them():
@@ -123,5 +91,4 @@ def test_every_public_function_is_among_them():
 
 
 if __name__ == "__main__":
-    for fault in faults(globals()[sys.argv[1]]):
-        print(" ".join(fault.split()))
+    print_faults(CALLS)

@@ -98,7 +98,7 @@ def test_what_no_check_foresees_is_one_line(capsys, monkeypatch, error, words):
     def fail(*_, **__):
         raise error
 
-    monkeypatch.setattr("harmonium.io.load_described", fail)
+    monkeypatch.setattr("harmonium.io.load_with_header", fail)
     assert run(["info", "m.safetensors"]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""

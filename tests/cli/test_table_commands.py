@@ -158,7 +158,7 @@ def test_zeros_and_ones_alone_are_taken_as_they_are(said):
     for kind in ("csv", "npy"):
         said(f"train bits.{kind} {TINY} --out {kind}")
     np.testing.assert_array_equal(hm.load("csv").weights, hm.load("npy").weights)
-    assert hm.io.load_described("csv")[2]["notes"]["schema"] is None
+    assert hm.io.load_with_header("csv")[2]["notes"]["schema"] is None
     # Such a model completes tables too.
     Path("holes.csv").write_text("d,b,a,c\n1,,0,1\n")
     done = said("impute csv holes.csv --json")

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import datetime
 import itertools
 import math
 from types import SimpleNamespace
 
 import numpy as np
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
-from harmonium.data import SOURCES, load, load_columns, needs_schema
+from harmonium.data import SOURCES, load, load_columns
 from harmonium.errors import InputError
+from harmonium.io import csv_files
 
 
 @pytest.fixture(autouse=True)
@@ -180,6 +184,7 @@ def test_mnist_is_scaled_split_and_binarized(monkeypatch):
     assert [len(part) for part in (mnist.train, mnist.valid, mnist.test)] == [50_000, 10_000, 10_000]
     assert mnist.image_shape == (28, 28)
     assert mnist.binarized == "threshold=0.5"
+    assert mnist.held_out.startswith("the last 10,000 rows are the test set")
     np.testing.assert_array_equal(mnist.train[:, 0], np.arange(50_000) % 256 > 127)
     np.testing.assert_array_equal(mnist.valid.any(axis=0), [True, True, False, False])
     np.testing.assert_array_equal(mnist.test.any(axis=0), [True, False, True, False])
@@ -291,7 +296,7 @@ def test_unknown_names(name):
 
 @pytest.mark.parametrize("location", [5, None, b"digits", ["digits"], "x\0y"])
 def test_what_names_no_data(location):
-    for function in (load, load_columns, needs_schema):
+    for function in (load, load_columns):
         with pytest.raises(InputError, match="location must be the name of a file, but"):
             function(location)
 
@@ -314,6 +319,79 @@ def test_rows_that_are_all_alike_are_refused_for_training_alone():
     with pytest.raises(InputError, match=r"x.npy has 20 images of 3 x 3, all of them alike"):
         load("x.npy")
     assert len(load("x.npy", hold_out=()).test) == 20
+
+
+# ---- tables of columns of any kinds
+
+
+def test_zeros_and_ones_need_no_schema_and_all_else_has_one():
+    for text, names in (("a,b\n0,1\n1,0\n", ["a", "b"]), ("0,1\n1.0,0\n", None)):
+        with open("x.csv", "w") as file:
+            file.write(text)
+        bits = load("x.csv", columns=True)
+        assert (bits.schema, bits.columns) == (None, names)
+        np.testing.assert_array_equal(bits.train, [[0, 1], [1, 0]])
+    with open("x.csv", "w") as file:
+        file.write("1;x\n2;y\n;x\n")
+    table = load("x.csv", columns=True)
+    assert table.description == "3 rows of 2 columns, separated by semicolons, without a line of names"
+    assert [(column.name, column.kind) for column in table.schema.columns] == [("c1", "binary"), ("c2", "binary")]
+    np.testing.assert_array_equal(table.train, [[0, 0], [1, 1], [np.nan, 0]])
+    with pytest.raises(InputError, match="column 'c2': 'x' in line 1 is not a number"):
+        load("x.csv")
+
+
+def test_a_table_is_read_once(monkeypatch):
+    reads = []
+    read_csv = csv_files.read_csv
+    monkeypatch.setattr(csv_files, "read_csv", lambda *arguments: reads.append(1) or read_csv(*arguments))
+    for text in ("a,b\n0,1\n1,0\n", "a,b\n0,x\n1,y\n"):
+        with open("x.csv", "w") as file:
+            file.write(text)
+        load("x.csv", columns=True)
+    assert len(reads) == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "x.csv is empty"),
+        (b"a,b\n", "header but no rows"),
+        (b"a,b\n1,x\n2\n", "line 3: 1 columns, but the first line has 2"),
+        (b"a,a\n1,x\n", "2 columns called 'a'"),
+        (b'a,b\n1,"x\n2,y\n', "line 2: a quotation mark is not closed"),
+        ("a,b\n1,ü\n2,y\n".encode("latin-1"), "save it in UTF-8"),
+        (b"a,b\n1e999,x\n2,y\n", "column 'a' has inf in row 1"),
+        (b"a,b\n,1\n,1\n", "no column with two different values"),
+        (b"a,b\n9007199254740993,x\n2,y\n3,x\n", "9007199254740993 in row 1, which floating point rounds"),
+        (b"a;b\n1,5;x\n2,5;y\n3,5;x\n", "numbers with a decimal comma"),
+    ],
+)
+def test_bad_tables_are_refused_in_a_line(content, words):
+    with open("x.csv", "wb") as file:
+        file.write(content)
+    for read in (load_columns, lambda location: load(location, columns=True)):
+        with pytest.raises(InputError, match=words) as caught:
+            read("x.csv")
+        assert "\n" not in str(caught.value)
+
+
+def test_what_is_left_out_of_a_table_is_said():
+    with open("x.csv", "wb") as file:
+        file.write(b"\xef\xbb\xbfday,empty,same,a\n2020-01-01,,7,True\n2020-01-02,NA,7,False\n2020-01-03,?,7,True\n")
+    schema = load_columns("x.csv", {"day": "categorical"}).schema
+    assert schema.ignored == {"empty": "no row has a value", "same": "every value is 7"}
+    assert schema.columns[1].levels == ("False", "True")
+
+
+def test_parquet_with_dates_and_nested_columns():
+    table = pa.table({"day": [datetime.date(2020, 1, 1)] * 2, "list": [[1], [2]], "a": ["x", "y"]})
+    parquet.write_table(table, "x.parquet")
+    with pytest.raises(InputError, match="column 'day' holds a date in row 1; make numbers or texts of it, or ignore it"):
+        load("x.parquet", columns=True)
+    with pytest.raises(InputError, match="column 'list' holds a list in row 1"):
+        load_columns("x.parquet", ignore=["day"])
+    assert load_columns("x.parquet", ignore=["day", "list"]).columns == ["a"]
 
 
 @pytest.mark.parametrize("seed", [-1, 0.5, 2**63])

@@ -105,7 +105,7 @@ def test_base_rate_and_notes_come_back():
     notes = {"trained_on": "digits: ä ∑", "updates": 7, "image_shape": [1, 3], "nested": {"rate": 0.1, "none": None}}
     base_rate = hm.Spin([0.1, 0.2, 0.3])
     hm.save(rbm, "x.safetensors", base_rate=base_rate, notes=notes)
-    loaded, loaded_rate, description = io.load_described("x.safetensors")
+    loaded, loaded_rate, description = io.load_with_header("x.safetensors")
     assert_same(loaded, rbm)
     assert type(loaded_rate) is hm.Spin
     assert loaded_rate.bias.tobytes() == base_rate.bias.tobytes()
@@ -114,7 +114,7 @@ def test_base_rate_and_notes_come_back():
 
 def test_without_base_rate_and_notes_there_are_none():
     hm.save(some_model(), "x.safetensors")
-    _, base_rate, description = io.load_described("x.safetensors")
+    _, base_rate, description = io.load_with_header("x.safetensors")
     assert base_rate is None
     assert description["notes"] == {}
 
@@ -171,7 +171,7 @@ def test_missing_files(path):
 
 @pytest.mark.parametrize("path", [None, 5, b"x", "x\0y", ["x"]])
 def test_what_is_no_name_of_a_file(path):
-    for function in (hm.load, io.load_described, lambda path: hm.save(some_model(), path)):
+    for function in (hm.load, io.load_with_header, lambda path: hm.save(some_model(), path)):
         with pytest.raises(InputError, match="path must be the name of a file, but"):
             function(path)
 
@@ -236,7 +236,7 @@ def test_a_file_without_a_checksum_is_refused_but_for_one_of_version_1():
 
 @pytest.mark.parametrize("file", sorted(REFERENCE.glob("model-version-*.safetensors")), ids=lambda file: file.stem)
 def test_files_of_every_released_version_can_be_read(file):
-    rbm, base_rate, description = io.load_described(file)
+    rbm, base_rate, description = io.load_with_header(file)
     assert_same(rbm, some_model())
     assert_same(hm.RBM(base_rate, rbm.hidden, rbm.weights), hm.RBM(hm.Binary([0.1, 0.2, 0.3]), rbm.hidden, rbm.weights))
     assert description["notes"] == {"updates": 7}
@@ -354,7 +354,7 @@ def test_two_hundred_random_damages_raise_nothing_else():
             damaged[random.choice(places)] = random.choice(list(b"0123456789aF"))
         Path("x.safetensors").write_bytes(damaged)
         try:
-            rbm, base_rate, description = io.load_described("x.safetensors")
+            rbm, base_rate, description = io.load_with_header("x.safetensors")
         except InputError as error:
             messages.append(str(error))
         else:
@@ -428,7 +428,7 @@ KINDS = {
 def test_every_kind_comes_back(units, tmp_path):
     rbm = hm.RBM(units, hm.Binary([0.5]), np.ones((units.size, 1)))
     path = hm.save(rbm, tmp_path / "m.safetensors", base_rate=units)
-    back, base_rate, description = io.load_described(path)
+    back, base_rate, description = io.load_with_header(path)
     assert jax.tree.structure((back, base_rate)) == jax.tree.structure((rbm, units))
     jax.tree.map(np.testing.assert_array_equal, (back, base_rate), (rbm, units))
     # Kinds that their arrays describe are named as they always were.

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from scipy import sparse
 
-from harmonium.data import load, needs_schema
+from harmonium.data import load
 from harmonium.errors import InputError
 from harmonium.io import Streamed, arrays, parquet, read_table, untrusted
 from harmonium.io.arrays import open_streamed
@@ -348,11 +348,12 @@ def test_parquet_without_pyarrow_says_how_to_mend_it(monkeypatch):
 def test_rows_that_are_streamed_need_no_schema():
     """But for columns that cannot be streamed: those of one file are then read as a table."""
     put_parquet("x.parquet/1.parquet", ROWS)
-    assert not needs_schema("x.parquet")
-    assert not needs_schema(parquet_folder())
-    assert not needs_schema(one_parquet())
+    for name in ("x.parquet", parquet_folder(), one_parquet()):
+        assert isinstance(load(name, stream=True, columns=True).train, Streamed)
     pq.write_table(pa.table({"a": ["x", "y"]}), "texts.parquet")
-    assert needs_schema("texts.parquet")
+    assert load("texts.parquet", stream=True, columns=True).schema is not None
+    with pytest.raises(InputError, match="column 'a' holds string values"):
+        load("texts.parquet", stream=True)
 
 
 # ---- .npz

@@ -11,7 +11,7 @@ from statistics_of_tests import FALSE_ALARM, counts_agree, draws_for_counts, lar
 
 import harmonium as hm
 from harmonium import exact, gradients, model
-from harmonium.data.synthetic import bars_and_stripes
+from harmonium.data.sources import bars_and_stripes
 from harmonium.errors import InputError
 from harmonium.lab import small_training
 from harmonium.lab.answers import training_set

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from harmonium import exact
-from harmonium.data.synthetic import bars_and_stripes
+from harmonium.data.sources import bars_and_stripes
 from harmonium.lab import small_training
 from harmonium.lab.small_training import METHODS, Lesson
 

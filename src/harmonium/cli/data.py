@@ -32,13 +32,19 @@ def run(options: argparse.Namespace) -> Answer:
         sources = [{"name": s.name, "about": s.about, "binarize": s.binarize} for s in hm.data.SOURCES.values()]
         files = "DATA may also be a file: .npy, .npz (file.npz:key), .csv, .parquet, IDX; gzipped or not."
         return Answer({"sources": sources}, [*(f"{source['name']}: {source['about']}" for source in sources), "", files])
-    if options.binarize is not None or not hm.data.needs_schema(options.data):
-        return _describe(hm.data.load(options.data, options.binarize, options.seed, missing=True))
-    dataset = hm.data.load_columns(options.data, *column_choices(options))
-    assert dataset.schema is not None
+    kinds, ignore = column_choices(options)
+    if not kinds and not ignore:
+        columns = options.binarize is None
+        dataset = hm.data.load(options.data, options.binarize, options.seed, missing=True, columns=columns)
+    elif options.binarize is None:
+        dataset = hm.data.load_columns(options.data, kinds, ignore)
+    else:
+        raise InputError("--binarize is not for columns with kinds: leave out --as, --ignore and --schema")
+    if dataset.schema is None:
+        return _describe(dataset)
     rows = {part: len(getattr(dataset, part)) for part in ("train", "valid", "test")}
     result = {"name": dataset.name, "rows": rows, "held_out": dataset.held_out, "schema": dataset.schema.description()}
-    summary = f"{dataset.name}: {len(dataset.schema.columns)} columns; {dataset.held_out}"
+    summary = f"{dataset.name}: {dataset.description}; {dataset.held_out}"
     return Answer(result, [summary, *schema_text(dataset.schema)])
 
 

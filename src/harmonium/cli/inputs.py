@@ -83,7 +83,7 @@ class ModelFile:
 
 def load_model(location: str) -> ModelFile:
     """The model file, or the one in a run folder."""
-    return ModelFile(*hm.io.load_described(location))
+    return ModelFile(*hm.io.load_with_header(location))
 
 
 def load_rows(location: str, options: argparse.Namespace, model: ModelFile, missing: bool = False) -> hm.data.Dataset:

@@ -160,10 +160,17 @@ def load_dataset(run: RunOptions) -> hm.data.Dataset:
     import jax
 
     missing = [part for part in hm.data.PARTS if getattr(run, part) is None]
-    if _has_columns(run):
-        dataset = hm.data.load_columns(run.data, *column_choices(run), missing)
+    asks = next((name for name in ("kinds", "ignore", "schema") if getattr(run, name) is not None), None)
+    refuses = next((name for name in ("binarize", "visible_units") if getattr(run, name) is not None), None)
+    if asks is None:
+        columns = refuses is None
+        dataset = hm.data.load(run.data, run.binarize, run.seed, missing, stream=True, missing=True, columns=columns)
+    elif refuses is not None:
+        raise InputError(f"{option_name(asks)} goes with columns as they are; leave out {option_name(refuses)}")
+    elif run.data in hm.data.SOURCES or not hm.io.is_table_file(run.data):
+        raise InputError(f"{option_name(asks)} is for the columns of a .csv or .parquet file, but DATA is {run.data}")
     else:
-        dataset = hm.data.load(run.data, run.binarize, run.seed, missing, stream=True, missing=True)
+        dataset = hm.data.load_columns(run.data, *column_choices(run), missing)
     for part in ("valid", "test"):
         file = getattr(run, part)
         if file is None:
@@ -185,20 +192,7 @@ def load_dataset(run: RunOptions) -> hm.data.Dataset:
     return dataset
 
 
-def _has_columns(run: RunOptions) -> bool:
-    """Whether the data is a table with a schema; options may ask for one, or for none."""
-    asks = next((name for name in ("kinds", "ignore", "schema") if getattr(run, name) is not None), None)
-    refuses = next((name for name in ("binarize", "visible_units") if getattr(run, name) is not None), None)
-    if asks is None:
-        return refuses is None and hm.data.needs_schema(run.data)
-    if refuses is not None:
-        raise InputError(f"{option_name(asks)} goes with columns as they are; leave out {option_name(refuses)}")
-    if run.data in hm.data.SOURCES or not hm.io.is_table_file(run.data):
-        raise InputError(f"{option_name(asks)} is for the columns of a .csv or .parquet file, but DATA is {run.data}")
-    return True
-
-
-def start_model(run: RunOptions, dataset: hm.data.Dataset) -> hm.RBM:
+def start_model(run: RunOptions, dataset: Dataset) -> RBM:
     """The model to start training from; the held-out rows are checked against its units."""
     hidden = hm.units.by_name(run.hidden_units, run.hidden, "--hidden-units")
     if dataset.schema is None:

@@ -1,6 +1,6 @@
 """Named data sets and files as rows for training, validation and the test."""
 
-from harmonium.data.binarize import binarize
-from harmonium.data.datasets import PARTS, SOURCES, Dataset, load, load_columns, needs_schema
+from harmonium.data.datasets import PARTS, Dataset, binarize, load, load_columns
+from harmonium.data.sources import SOURCES
 
-__all__ = ["PARTS", "SOURCES", "Dataset", "binarize", "load", "load_columns", "needs_schema"]
+__all__ = ["PARTS", "SOURCES", "Dataset", "binarize", "load", "load_columns"]

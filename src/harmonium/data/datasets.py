@@ -1,4 +1,4 @@
-"""Data by name: real digits, toys of known entropy, MNIST on request, and files, all as one `Dataset`."""
+"""Data by name: named sources and files, all as one `Dataset`."""
 
 from __future__ import annotations
 
@@ -6,22 +6,20 @@ import errno
 import hashlib
 import math
 import os
-import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from harmonium import _checks
-from harmonium._types import PathLike
-from harmonium.data import synthetic
-from harmonium.data.binarize import binarize
-from harmonium.errors import InputError, reason
-from harmonium.io.arrays import Table, is_table_file, open_streamed, read_frame, read_table
+from harmonium._types import ArrayLike, PathLike
+from harmonium.data.sources import SOURCES, Source
+from harmonium.errors import InputError
+from harmonium.io.arrays import Table, is_table_file, open_streamed, read_bits_or_frame, read_frame, read_table
+from harmonium.io.frames import Frame, parse_number
 from harmonium.io.streams import Streamed, sample_rows
-from harmonium.io.untrusted import checked_path
+from harmonium.io.untrusted import check_path
 from harmonium.tabular.inference import Kind, infer
 from harmonium.tabular.schema import Schema
 
@@ -31,6 +29,7 @@ MAX_HELD_OUT = 10_000
 """The most rows that are held out where rows are read as they are needed."""
 PARTS = ("test", "valid")
 WORDS = {"valid": "validation", "test": "the test"}
+BINARIZE = "threshold=X (1 above X, else 0) or stochastic (1 with the value as its probability, drawn once)"
 
 
 @dataclass(frozen=True)
@@ -100,19 +99,6 @@ class Dataset:
         }
 
 
-@dataclass(frozen=True)
-class Source:
-    """A named source: `make(size)` gets what stands after the colon in NAME:SIZE, or None; its docstring is for users."""
-
-    name: str
-    make: Callable[[str | None], Dataset]
-    binarize: str | None = None
-
-    @property
-    def about(self) -> str:
-        return self.make.__doc__ or ""
-
-
 def load(
     location: PathLike,
     binarized: str | None = None,
@@ -121,6 +107,7 @@ def load(
     stream: bool = False,
     missing: bool = False,
     max_bytes: int | None = None,
+    columns: bool = False,
 ) -> Dataset:
     """The data set that `location` names: a named source, NAME or NAME:SIZE, or a file (see `read_table`); with
     `stream` also a folder of Parquet files.
@@ -132,32 +119,42 @@ def load(
         stream: leave training rows that `open_streamed` can read as they are needed in their file; at most 10,000 rows are held
             out then.
         missing: let NaN in a file stand for a missing cell. max_bytes: as `read_table` takes it.
+        columns: read a CSV or Parquet file that holds anything but zeros and ones as `load_columns` does.
 
     Raises:
         OSError: there is no such file or source, or it cannot be read.
         InputError: an argument is of the wrong kind, or the file cannot be used.
     """
-    location = os.fspath(checked_path(location, "location"))
+    location = os.fspath(check_path(location, "location"))
     _checks.seed(seed)
-    _checks.instance(hold_out, Collection, "hold_out", 'some of "test" and "valid"')
-    for part in hold_out:
-        _checks.choice(part, PARTS, "hold_out")
+    if binarized is not None:
+        _checks.instance(binarized, str, "binarized", BINARIZE)
+    for name, value in (("stream", stream), ("missing", missing), ("columns", columns)):
+        _checks.boolean(value, name)
+    hold_out = _check_parts(hold_out)
     name, _, size = location.partition(":")
     if name in SOURCES:
-        source = SOURCES[name]
-        dataset = source.make(size or None)
-        binarized = binarized or source.binarize
+        dataset = _load_source(SOURCES[name], size)
+        binarized = SOURCES[name].binarize if binarized is None else binarized
     else:
-        streamed = open_streamed(location, max_bytes) if stream else None
+        as_columns = columns and is_table_file(location) and not os.path.isdir(location)
+        try:
+            streamed = open_streamed(location, max_bytes) if stream else None
+        except InputError:
+            if not as_columns:
+                raise
+            streamed = None  # texts or missing cells, or a fault that reading it as columns will show
         if streamed is not None:
             if binarized is not None:
                 raise InputError(f"{location} is read as it is needed, so it cannot be binarized: do that beforehand")
-            return _split_streamed(location, streamed, hold_out)
+            return _split_stream(location, streamed, hold_out)
         try:
-            table = read_table(location, missing, max_bytes)
+            table = read_bits_or_frame(location, max_bytes) if as_columns else read_table(location, missing, max_bytes)
         except FileNotFoundError as error:
             words = f"there is no such file, nor a data set of that name ({', '.join(SOURCES)})"
             raise FileNotFoundError(errno.ENOENT, words, location) from error
+        if isinstance(table, Frame):
+            return _split_frame(location, table, None, (), hold_out)
         if hold_out and len(table.values) > 1 and (table.values == table.values[0]).all():
             raise InputError(f"{location} has {table.description}, all of them alike: there is nothing to learn from them")
         dataset = _split(location, table, hold_out)
@@ -175,23 +172,6 @@ def load(
     return replace(dataset, binarized=binarized, train=train, valid=valid, test=test, entropy=entropy)
 
 
-def needs_schema(location: PathLike) -> bool:
-    """Whether a location is a CSV or Parquet file that holds anything but zeros and ones.
-
-    Not so a folder, nor a large Parquet file of numbers: rows that are read as they are needed are used as they are.
-    """
-    location = os.fspath(checked_path(location, "location"))
-    if location.partition(":")[0] in SOURCES or not is_table_file(location) or Path(location).is_dir():
-        return False
-    try:
-        if open_streamed(location) is not None:
-            return False
-        values = read_table(location).values
-    except InputError:
-        return True  # texts, missing cells, or a fault that reading it as columns will show
-    return not ((values == 0) | (values == 1)).all()
-
-
 def load_columns(
     location: PathLike, kinds: Mapping[str, Kind] | None = None, ignore: Collection[str] = (), hold_out: Collection[str] = PARTS
 ) -> Dataset:
@@ -206,9 +186,62 @@ def load_columns(
         OSError: there is no such file, or it cannot be read.
         InputError: it cannot be used, or no schema can be made of it.
     """
-    location = os.fspath(checked_path(location, "location"))
-    frame = read_frame(location)
+    hold_out = _check_parts(hold_out)
+    location = os.fspath(check_path(location, "location"))
+    return _split_frame(location, read_frame(location), kinds, ignore, hold_out)
+
+
+def binarize(values: ArrayLike, how: str, seed: int = 0) -> np.ndarray:
+    """`values` as zeros and ones.
+
+    Args:
+        values: any numbers; for `stochastic`, from 0 to 1. how: `threshold=X` or `stochastic`. seed: of the draws.
+
+    Raises:
+        InputError: `how` is neither, a value is NaN, or `stochastic` is given a value outside [0, 1].
+
+    Reference (stochastic): R. Salakhutdinov and I. Murray, ICML 2008, section 5.
+    """
+    values = _checks.numeric_array(values, "values")
+    if np.isnan(values).any():
+        raise InputError("values to be binarized include NaN; every value must be a number")
+    how = _checks.instance(how, str, "how", BINARIZE)
+    if how == "stochastic":
+        if ((values < 0) | (values > 1)).any():
+            raise InputError(
+                f"stochastic binarization takes values from 0 to 1, but they run from {values.min():g} to {values.max():g}"
+            )
+        return (np.random.default_rng(_checks.seed(seed)).random(values.shape) < values).astype(np.float64)
+    threshold = parse_number(how.removeprefix("threshold=")) if how.startswith("threshold=") else None
+    if threshold is None or not np.isfinite(threshold):
+        raise InputError(f"binarize {how!r} is unknown: use {BINARIZE}")
+    return (values > threshold).astype(np.float64)
+
+
+def _check_parts(hold_out: Collection[str]) -> Collection[str]:
+    _checks.instance(hold_out, Collection, "hold_out", 'some of "test" and "valid"')
+    return [_checks.choice(part, PARTS, "hold_out") for part in hold_out]
+
+
+def _load_source(source: Source, size: str) -> Dataset:
+    name, table = source.load(size)
+    rows = table.values
+    if source.in_order:
+        train, valid, test = np.split(rows, [-2 * MAX_HELD_OUT, -MAX_HELD_OUT])
+        words = f"the last {MAX_HELD_OUT:,} rows are the test set, the {MAX_HELD_OUT:,} before them held out for validation"
+        return Dataset(name, train, valid, test, words, table.description, table.image_shape)
+    if not source.sizes:
+        return _split(name, table)
+    words = f"all {len(rows)} patterns, equally probable, serve for training, validation and test"
+    entropy = math.log(len(rows))
+    return Dataset(name, rows, rows, rows, words, table.description, table.image_shape, entropy=entropy)
+
+
+def _split_frame(
+    name: str, frame: Frame, kinds: Mapping[str, Kind] | None, ignore: Collection[str], hold_out: Collection[str]
+) -> Dataset:
     empty = np.isnan(infer(frame, kinds, ignore).encode(frame)).all(axis=1)
+    form = f", {frame.csv}" if frame.csv else ""
     frame = frame.rows(~empty)
     indices, words = _parts(len(frame), hold_out)
     schema = infer(frame, kinds, ignore, fit_on=indices["train"])
@@ -216,8 +249,8 @@ def load_columns(
     if empty.any():
         words = f"{int(empty.sum())} rows without any value left out; {words}"
     train, valid, test = (rows[indices[part]] for part in ("train", "valid", "test"))
-    about = f"{len(frame):,} rows of {len(frame.columns):,} columns"
-    return Dataset(location, train, valid, test, words, about, columns=schema.column_names, schema=schema)
+    about = f"{len(frame):,} rows of {len(frame.columns):,} columns{form}"
+    return Dataset(name, train, valid, test, words, about, columns=schema.column_names, schema=schema)
 
 
 def _split(name: str, table: Table, hold_out: Collection[str] = PARTS) -> Dataset:
@@ -243,7 +276,7 @@ def _parts(count: int, hold_out: Collection[str], most: int | None = None) -> tu
     return {"train": train, "valid": train, "test": train} | parts, words
 
 
-def _split_streamed(name: str, rows: Streamed, hold_out: Collection[str]) -> Dataset:
+def _split_stream(name: str, rows: Streamed, hold_out: Collection[str]) -> Dataset:
     about = f"{len(rows):,} rows of {rows.shape[1]:,} columns, read as they are needed"
     indices, words = _parts(len(rows), hold_out, MAX_HELD_OUT)
     if isinstance(indices["train"], slice):
@@ -256,76 +289,3 @@ def _split_streamed(name: str, rows: Streamed, hold_out: Collection[str]) -> Dat
     # The rows that stay are left in their order: reading is quicker, and training shuffles anyway.
     train = rows.subset(np.sort(indices["train"]))
     return Dataset(name, train, parts.get("valid", some), parts.get("test", some), words, about)
-
-
-def _digits(size: str | None) -> Dataset:
-    """1,797 handwritten digits of 8x8 pixels that come with scikit-learn (UCI Optical Recognition)"""
-    from sklearn.datasets import load_digits
-
-    _no_size("digits", size)
-    return _split("digits", Table(load_digits().data / 16.0, row_shape=(8, 8)))
-
-
-def _mnist(size: str | None) -> Dataset:
-    """70,000 handwritten digits of 28x28 pixels, fetched from openml.org through scikit-learn when named"""
-    import warnings
-
-    from sklearn.datasets import fetch_openml
-
-    _no_size("mnist", size)
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            fetched = fetch_openml("mnist_784", version=1, as_frame=False, parser="liac-arff")
-        pixels = np.asarray(fetched.data) / 255.0
-    except Exception as error:  # whatever the network did
-        raise InputError(
-            f"mnist could not be fetched from openml.org ({type(error).__name__}: {reason(error)}); "
-            "name a file instead: IDX, .npz, .npy"
-        ) from error
-    words = "the last 10,000 rows are the test set, the 10,000 before them held out for validation"
-    about = Table(pixels, row_shape=(28, 28)).description
-    return Dataset("mnist", pixels[:50_000], pixels[50_000:60_000], pixels[60_000:], words, about, (28, 28))
-
-
-def _bars_and_stripes(size: str | None) -> Dataset:
-    """images of full rows or full columns, all equally probable; bars-and-stripes:3x3 sets the size (4x4 by default)"""
-    shape = _sizes("bars-and-stripes", size, (4, 4), "HEIGHTxWIDTH, each")
-    return _listed(f"bars-and-stripes:{shape[0]}x{shape[1]}", synthetic.bars_and_stripes(*shape), shape)
-
-
-def _shifter(size: str | None) -> Dataset:
-    """a pattern, the same pattern shifted by -1, 0 or +1, and which; shifter:4 sets the bits (8 by default)"""
-    (bits,) = _sizes("shifter", size, (8,), "the number of bits,")
-    return _listed(f"shifter:{bits}", synthetic.shifter(bits), ())
-
-
-def _sizes(name: str, size: str | None, default: tuple[int, ...], words: str) -> tuple[int, ...]:
-    usual = "x".join(map(str, default))
-    sizes = tuple(int(text) if re.fullmatch(r"\d{1,2}", text) else 0 for text in (size or usual).split("x"))
-    if len(sizes) != len(default) or not all(2 <= each <= synthetic.MAX_SIDE for each in sizes):
-        raise InputError(f"{name}:{size} is out of range: write {words} from 2 to {synthetic.MAX_SIDE}, as in {name}:{usual}")
-    return sizes
-
-
-def _listed(name: str, patterns: np.ndarray, row_shape: tuple[int, ...]) -> Dataset:
-    table = Table(patterns, row_shape=row_shape)
-    words = f"all {len(patterns)} patterns, equally probable, serve for training, validation and test"
-    entropy = math.log(len(patterns))
-    return Dataset(name, patterns, patterns, patterns, words, table.description, table.image_shape, entropy=entropy)
-
-
-def _no_size(name: str, size: str | None) -> None:
-    if size is not None:
-        raise InputError(f"{name} has one size; write {name}, not {name}:{size}")
-
-
-SOURCES = {
-    source.name: source
-    for source in (
-        Source("digits", _digits, "threshold=0.5"),
-        Source("bars-and-stripes", _bars_and_stripes),
-        Source("shifter", _shifter),
-        Source("mnist", _mnist, "threshold=0.5"),
-    )
-}
-"""The named sources, by name."""

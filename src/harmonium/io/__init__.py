@@ -2,7 +2,7 @@
 
 from harmonium.io.arrays import Table, is_table_file, read_frame, read_table, table_content
 from harmonium.io.frames import Frame, from_native, to_native
-from harmonium.io.models import load, load_described, load_state, save, save_state
+from harmonium.io.models import load, load_state, load_with_header, save, save_state
 from harmonium.io.streams import Streamed
 
 __all__ = [
@@ -12,8 +12,8 @@ __all__ = [
     "from_native",
     "is_table_file",
     "load",
-    "load_described",
     "load_state",
+    "load_with_header",
     "read_frame",
     "read_table",
     "save",

@@ -8,18 +8,24 @@ import math
 import re
 import zipfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from jaxtyping import Num, Shaped
 
+from harmonium import _checks
 from harmonium.errors import InputError
 from harmonium.io import csv_files, parquet
-from harmonium.io.frames import Frame, frame_of_cells, from_native, plain_cells, value_text
+from harmonium.io.frames import CsvForm, Frame, as_numbers, check_names, from_native, plain_cells, value_text
 from harmonium.io.parquet import FILL
 from harmonium.io.streams import Sparse, Streamed, is_sparse
-from harmonium.io.untrusted import check_file, check_growth, checked_path, read_file, translate_errors
+from harmonium.io.untrusted import check_file, check_growth, check_path, read_file, translate_errors
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 """Element types of the IDX format by the third byte of its magic number (Y. LeCun's MNIST page)."""
@@ -31,11 +37,12 @@ LARGE_BYTES = 1 << 30
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of numbers, the names of the columns where known, and the shape of a row as the file has it."""
+    """Rows of numbers, the names of the columns where known, the shape of a row as the file has it, and how it was read."""
 
     values: Num[np.ndarray, "rows columns"]
     columns: list[str] | None = None
     row_shape: tuple[int, ...] = ()
+    form: str = ""
 
     @property
     def image_shape(self) -> tuple[int, int] | None:
@@ -51,7 +58,7 @@ class Table:
             return f"{rows:,} images of {sizes}"
         if len(self.row_shape) > 2:
             return f"{rows:,} rows of {sizes} values, each flattened to {columns:,} columns"
-        return f"{rows:,} rows of {columns:,} columns"
+        return f"{rows:,} rows of {columns:,} columns{self.form and f', {self.form}'}"
 
 
 def read_table(location: str, missing: bool = False, max_bytes: int | None = None) -> Table:
@@ -69,6 +76,7 @@ def read_table(location: str, missing: bool = False, max_bytes: int | None = Non
         InputError: it is empty or damaged, or holds no table of numbers; a value is infinite, or missing where none may be.
     """
     path, key = _split_key(location)
+    _checks.boolean(missing, "missing")
     content = read_file(path, "file", max_bytes)
     name = path.name.lower().removesuffix(".gz")
     with translate_errors(f"{path} cannot be read as {Path(name).suffix or 'data'}"):
@@ -77,11 +85,8 @@ def read_table(location: str, missing: bool = False, max_bytes: int | None = Non
         elif name.endswith(".npz"):
             array = _npz_member(content, key, path, max_bytes)
             table = Table(Streamed(array).take(np.arange(array.shape[0]))) if is_sparse(array) else _from_array(array, path)
-        elif name.endswith(csv_files.SUFFIXES):
-            cells = csv_files.read_cells(content.decode("utf-8-sig"), path)
-            table = Table(csv_files.numbers_of(cells, path, missing), cells.names)
-        elif name.endswith(parquet.SUFFIX):
-            table = _from_parquet(content, path, missing, max_bytes)
+        elif is_table_file(name):
+            table = _from_columns(_read_columns(content, path, max_bytes), path, missing)
         elif content[:2] == b"\0\0" and len(content) > 4 and content[2] in IDX_TYPES:
             table = _from_array(_idx(content, path), path)
         else:
@@ -97,7 +102,8 @@ def read_table(location: str, missing: bool = False, max_bytes: int | None = Non
 
 def is_table_file(location: str) -> bool:
     """Whether the file is of a kind that has columns with names: CSV or Parquet, gzipped or not."""
-    return location.lower().removesuffix(".gz").endswith((*csv_files.SUFFIXES, parquet.SUFFIX))
+    name = str(check_path(location, "location")).lower().removesuffix(".gz")
+    return name.endswith((*csv_files.SUFFIXES, parquet.SUFFIX))
 
 
 def read_frame(location: str, max_bytes: int | None = None) -> Frame:
@@ -107,22 +113,33 @@ def read_frame(location: str, max_bytes: int | None = None) -> Frame:
         OSError: there is no such file, or it cannot be read.
         InputError: it is of another kind, empty or damaged, or its names are not unique.
     """
-    path = checked_path(location, "location")
+    path = check_path(location, "location")
     if not is_table_file(str(path)):
         raise InputError(f"{path}: a table of named columns is read from a .csv or .parquet file (each may be gzipped)")
-    content = read_file(path, "file", max_bytes)
-    with translate_errors(f"{path} cannot be read as a table"):
-        if path.name.lower().removesuffix(".gz").endswith(parquet.SUFFIX):
-            return from_native(parquet.read_parquet(content, path, max_bytes), str(path))
-        return frame_of_cells(csv_files.read_cells(content.decode("utf-8-sig"), path), path)
+    return from_native(_read_columns(read_file(path, "file", max_bytes), path, max_bytes), str(path))
+
+
+def read_bits_or_frame(location: str, max_bytes: int | None = None) -> Table | Frame:
+    """The zeros and ones in a CSV or Parquet file that holds nothing else; the columns of any other; raises as `read_frame`."""
+    path = Path(location)
+    columns = _read_columns(read_file(path, "file", max_bytes), path, max_bytes)
+    with suppress(InputError):  # texts, missing cells, or a fault that using the columns will show
+        table = _from_columns(columns, path, missing=False)
+        if ((table.values == 0) | (table.values == 1)).all():
+            return table
+    return from_native(columns, str(path))
 
 
 def table_content(columns: Mapping[str, np.ndarray], suffix: str) -> bytes:
     """Columns as the content of a .csv file with a line of names, missing cells empty, or of a .parquet file.
 
     Raises:
-        InputError: pyarrow is needed and not installed.
+        InputError: the columns differ in length or the suffix is another; pyarrow is needed and not installed.
     """
+    _checks.instance(columns, Mapping, "columns", "a mapping of names to arrays")
+    _checks.choice(suffix, (".csv", parquet.SUFFIX), "suffix")
+    if len({np.shape(column) for column in columns.values()}) > 1:
+        raise InputError("the columns of a table must be of one length")
     cells = {name: plain_cells(column) for name, column in columns.items()}
     if suffix == parquet.SUFFIX:
         pyarrow, buffer = parquet.load_pyarrow("writing Parquet"), io.BytesIO()
@@ -169,7 +186,7 @@ def open_streamed(location: str, max_bytes: int | None = None) -> Streamed | Non
 
 
 def _split_key(location: str) -> tuple[Path, str | None]:
-    match = re.fullmatch(r"(.*\.npz(?:\.gz)?):([^:]+)", str(checked_path(location, "location")), re.IGNORECASE)
+    match = re.fullmatch(r"(.*\.npz(?:\.gz)?):([^:]+)", str(check_path(location, "location")), re.IGNORECASE)
     return (Path(match[1]), match[2]) if match else (Path(location), None)
 
 
@@ -202,12 +219,11 @@ def _sparse(content: bytes, path: Path, max_bytes: int | None) -> Sparse:
     """The matrix in an archive of `scipy.sparse.save_npz`, as a CSR matrix of a type that SciPy computes with."""
     from scipy import sparse
 
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        check_growth(path, len(content), sum(member.file_size for member in archive.infolist()), max_bytes)
-        with archive.open("shape.npy") as member:
-            shape = np.lib.format.read_array(member, allow_pickle=False)
-        for name in ("indptr", "indices", "row", "col", "offsets"):
-            if f"{name}.npy" in archive.namelist() and _stored_type(archive, name).kind not in "iu":
+    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+        check_growth(path, len(content), sum(member.file_size for member in archive.zip.infolist()), max_bytes)
+        shape = archive["shape"]
+        for name in {"indptr", "indices", "row", "col", "offsets"} & set(archive.files):
+            if archive[name].dtype.kind not in "iu":
                 raise InputError(f"{path} cannot be read as .npz: {name!r} of its matrix holds no whole numbers")
     if shape.shape != (2,) or shape.dtype.kind not in "iu" or shape.min() < 0:
         raise InputError(f"{path} cannot be read as .npz: it holds no matrix")
@@ -219,13 +235,6 @@ def _sparse(content: bytes, path: Path, max_bytes: int | None) -> Sparse:
     matrix.check_format(full_check=True)
     dtype = matrix.dtype.newbyteorder("=")
     return matrix.astype(np.float32 if dtype == np.float16 else dtype)
-
-
-def _stored_type(archive: zipfile.ZipFile, name: str) -> np.dtype:
-    with archive.open(f"{name}.npy") as member:
-        old = np.lib.format.read_magic(member) == (1, 0)
-        read = np.lib.format.read_array_header_1_0 if old else np.lib.format.read_array_header_2_0
-        return read(member)[2]
 
 
 def _from_array(array: np.ndarray, path: Path) -> Table:
@@ -240,19 +249,34 @@ def _gray_levels(array: Shaped[np.ndarray, ...]) -> Shaped[np.ndarray, ...]:
     return array / 255.0 if array.dtype == np.uint8 and array.max() > 1 else array
 
 
-def _from_parquet(content: bytes, path: Path, missing: bool, max_bytes: int | None) -> Table:
-    table = parquet.read_parquet(content, path, max_bytes)
+def _read_columns(content: bytes, path: Path, max_bytes: int | None) -> Frame | pa.Table:
+    """The columns of a CSV or Parquet file."""
+    if path.name.lower().removesuffix(".gz").endswith(parquet.SUFFIX):
+        return parquet.read_parquet(content, path, max_bytes)
+    with translate_errors(f"{path} cannot be read as a table"):
+        return csv_files.read_csv(content, path)
+
+
+def _from_columns(table: Frame | pa.Table, path: Path, missing: bool) -> Table:
+    """Columns that hold numbers alone as a table."""
+    if isinstance(table, Frame):
+        form = cast(CsvForm, table.csv)
+        try:
+            values = np.stack([as_numbers(cells, name, form.lines) for name, cells in table.columns.items()], axis=1)
+        except InputError as error:
+            raise InputError(f"{path}, read as {form}: {error}") from error
+        return Table(values, list(table.columns) if form.has_names else None, form=str(form))
     parquet.check_numbers(table.schema, path)
+    if not table.num_columns or not table.num_rows:
+        raise InputError(f"{path} has no rows or no columns")
     arrays = []
     for name, column in zip(table.column_names, table.columns, strict=True):
         if column.null_count and not missing:
             raise InputError(f"{path}: column {name!r} has {column.null_count} missing values; {FILL}")
         arrays.append(column.cast("float64").to_numpy() if column.null_count else column.to_numpy())
-    if not arrays or not len(arrays[0]):
-        raise InputError(f"{path} has no rows or no columns")
     values = np.stack(arrays, axis=1)
     is_gray = all(str(column.type) == "uint8" for column in table.columns)
-    return Table(_gray_levels(values) if is_gray else values, list(table.column_names))
+    return Table(_gray_levels(values) if is_gray else values, check_names(table.column_names, str(path)))
 
 
 def _idx(content: bytes, path: Path) -> np.ndarray:

@@ -24,9 +24,10 @@ import msgspec
 import numpy as np
 from numpy.typing import ArrayLike
 
+from harmonium import _checks
 from harmonium._types import PathLike
 from harmonium.errors import InputError, reason
-from harmonium.io.untrusted import check_file, checked_path, convert, parse_json, translate_errors
+from harmonium.io.untrusted import check_file, check_path, convert, parse_json, translate_errors
 
 try:
     import fcntl
@@ -73,7 +74,8 @@ def write_file(path: PathLike, content: bytes, overwrite: bool = False) -> Path:
         OSError: the file exists and `overwrite` is false, or it cannot be written; with the file's name.
         InputError: `path` is no name of a file, or that of a folder, a symbolic link, a device or a pipe.
     """
-    target = checked_path(path)
+    target = check_path(path)
+    overwrite = _checks.boolean(overwrite, "overwrite")
     try:
         check_target(target, overwrite)
         _remove_stale(target)

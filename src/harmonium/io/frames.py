@@ -10,19 +10,34 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from os import PathLike
-from typing import Any, cast
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from numbers import Integral
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
+from harmonium import _checks
 from harmonium.errors import InputError
-from harmonium.io.csv_files import Cells, is_missing, parse_number
 
+EXACT = 2**53
+"""Up to this float64 holds every whole number."""
 Value = str | float | bool
 """What a cell holds; None where it is missing."""
+
+
+class CsvForm(NamedTuple):
+    """How a CSV file was read: the line that each row begins at, what stands between cells, and whether there are names."""
+
+    lines: list[int]
+    delimiter: str
+    has_names: bool
+
+    def __str__(self) -> str:
+        marks = {"\t": "tabs", ";": "semicolons", ",": "commas", " ": "spaces"}
+        return f"separated by {marks[self.delimiter]}, {'below' if self.has_names else 'without'} a line of names"
 
 
 @dataclass(frozen=True)
@@ -33,17 +48,30 @@ class Frame:
         columns: the cells of each column by its name, `[n]`: float64, NaN where missing; or objects: str or bool, None where
             missing. The cells of a CSV file are texts, also where they spell numbers.
         categories: of columns that come with a list of categories, the list.
+        unusable: of columns that hold something else, such as dates, what they hold, in words. Such a column may be ignored.
     """
 
     columns: dict[str, np.ndarray]
     categories: dict[str, list[Value]] = field(default_factory=dict)
+    unusable: dict[str, str] = field(default_factory=dict)
+    csv: CsvForm | None = None
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()), ()))
 
+    def __getitem__(self, name: str) -> np.ndarray:
+        """The cells of a column.
+
+        Raises:
+            InputError: it holds neither numbers nor texts.
+        """
+        if name in self.unusable:
+            raise InputError(f"column {name!r} {self.unusable[name]}; make numbers or texts of it, or ignore it")
+        return self.columns[name]
+
     def rows(self, indices: Sequence[int] | np.ndarray) -> Frame:
         """The rows of these indices (or under this mask)."""
-        return Frame({name: cells[indices] for name, cells in self.columns.items()}, self.categories)
+        return replace(self, columns={name: cells[indices] for name, cells in self.columns.items()}, csv=None)
 
 
 def missing(cells: np.ndarray) -> np.ndarray:
@@ -53,33 +81,52 @@ def missing(cells: np.ndarray) -> np.ndarray:
     return np.array([cell is None for cell in cells], dtype=bool)
 
 
-def value_text(value: Value) -> str:
+def value_text(value: Any) -> str:
     """A value as text: whole numbers without a decimal point."""
-    if isinstance(value, (bool, np.bool_, str)):
+    if not isinstance(value, (float, np.floating)):
         return str(value)
-    return str(int(value)) if math.isfinite(value) and value == int(value) and abs(value) < 1e15 else repr(float(value))
+    number = float(value)
+    return str(int(number)) if number.is_integer() and abs(number) < 1e15 else repr(number)
 
 
-def as_numbers(cells: np.ndarray, name: str) -> np.ndarray:
+def parse_number(text: str) -> float | None:
+    """The number that a text spells, or None."""
+    try:
+        return None if "_" in text else float(text)  # to Python 1_0 is 10
+    except ValueError:
+        return None
+
+
+def as_numbers(cells: np.ndarray, name: str, lines: Sequence[int] | None = None) -> np.ndarray:
     """A column as finite numbers, `[n]`, NaN where missing.
 
+    Args:
+        lines: of a file, at which the rows begin: they say where a fault is, otherwise the row does.
+
     Raises:
-        InputError: a cell is no number, or infinite; it is named.
+        InputError: a cell is no number, infinite, or a whole number that float64 rounds; it is named.
     """
-    if cells.dtype.kind == "f":
-        values = cells
-    else:
-        found = [math.nan if c is None else float(c) if isinstance(c, bool) else parse_number(c) for c in cells]
-        if None in found:
-            row = found.index(None)
+
+    def where(row: int) -> str:
+        return f"row {row + 1}" if lines is None else f"line {lines[row]}"
+
+    values = cells
+    if cells.dtype.kind != "f":
+        numbers = [math.nan if c is None else float(c) if isinstance(c, bool) else parse_number(c) for c in cells]
+        if None in numbers:
+            row = numbers.index(None)
             raise InputError(
-                f"column {name!r}: {cells[row]!r} in row {row + 1} is not a number, as the column's other cells are"
+                f"column {name!r}: {cells[row]!r} in {where(row)} is not a number, as the column's other cells are"
             )
-        values = np.array(found, dtype=np.float64)
+        values = np.array(numbers, dtype=np.float64)
+        for row in np.flatnonzero(np.isfinite(values) & (np.abs(values) >= EXACT)).tolist():
+            if cells[row].lstrip("+-").isdecimal() and Decimal(cells[row]) != values[row]:
+                words = f"{cells[row]} in {where(row)}, which floating point rounds"
+                raise InputError(f"column {name!r} has {words}; ignore it, or make categories of it")
     infinite = np.flatnonzero(np.isinf(values))
     if len(infinite):
         row = infinite[0]
-        raise InputError(f"column {name!r} has {values[row]} in row {row + 1}; every number must be finite, or the cell empty")
+        raise InputError(f"column {name!r} has {values[row]} in {where(row)}; every number must be finite, or the cell empty")
     return values
 
 
@@ -99,73 +146,79 @@ def check_names(names: Sequence[object], what: str) -> list[str]:
     return cast(list[str], list(names))
 
 
-def frame_of_cells(cells: Cells, path: str | PathLike[str]) -> Frame:
-    """The cells of a CSV file as columns of texts; without names they are called c1, c2, ..."""
-    names = check_names(cells.names or [f"c{place + 1}" for place in range(len(cells.rows[0]))], str(path))
-    columns = ([None if is_missing(text) else text for text in texts] for texts in zip(*cells.rows, strict=True))
-    return Frame({name: np.array(column, dtype=object) for name, column in zip(names, columns, strict=True)})
-
-
 # ---- frames of other libraries
 
 
 def from_native(data: object, what: str = "the table") -> Frame:
     """A frame of pandas, polars, pyarrow or another library that narwhals knows, or a mapping of names to columns.
 
+    Columns of dates, lists or a mixture of kinds are `unusable`: they may be there, but not in a schema.
+
     Raises:
-        InputError: it is none, its names are not unique, or a column holds dates, lists or a mixture of kinds.
+        InputError: it is none, its names are not unique texts, or its columns differ in length.
     """
     if isinstance(data, Frame):
         return data
+    frame = Frame({})
+    for name, values, categories in _native_columns(data, what):
+        try:
+            frame.columns[name] = _cells(values)
+            if categories is not None:
+                frame.categories[name] = _cells(categories).tolist()
+        except InputError as error:
+            frame.columns[name] = np.fromiter(values, dtype=object, count=len(values))
+            frame.unusable[name] = str(error)
+    if len(set(map(len, frame.columns.values()))) != 1:
+        raise InputError(f"{what} has columns of different lengths")
+    return frame
+
+
+def _native_columns(data: object, what: str) -> Iterator[tuple[str, list[Any] | np.ndarray, list[Any] | None]]:
+    """Name, cells and categories (or None) of each column."""
     if isinstance(data, Mapping):
-        names = check_names(list(data), what)
-        for name in names:
+        for name in check_names(list(data), what):
             if isinstance(data[name], str) or not isinstance(data[name], Iterable):
                 raise InputError(f"{what}: column {name!r} must be a list of cells, but is {data[name]!r:.60}")
-        frame = Frame({name: _objects(list(data[name]), name) for name in names})
-        if len({len(cells) for cells in frame.columns.values()}) != 1:
-            raise InputError(f"{what} has columns of different lengths")
-        return frame
+            yield name, list(data[name]), None
+        return
     import narwhals.stable.v2 as nw
 
-    columns = getattr(data, "columns", None)
-    if columns is not None and hasattr(data, "iloc"):
-        check_names(list(columns), what)  # pandas lets names be used twice
+    if hasattr(data, "iloc") and hasattr(data, "columns"):
+        check_names(list(data.columns), what)  # pandas lets names be used twice
     try:
         native = nw.from_native(cast(Any, data), eager_only=True)
     except Exception as error:  # narwhals raises almost anything for what it does not know
         raise InputError(
             f"{what} must be a frame of pandas, polars or pyarrow, or a dict of columns, but is a {type(data).__name__}"
         ) from error
-    cells: dict[str, np.ndarray] = {}
-    categories: dict[str, list[Value]] = {}
     for name in check_names(native.columns, what):
         series = native[name]
         if series.dtype.is_numeric():
-            cells[name] = np.array(series.cast(nw.Float64()).to_numpy(), dtype=np.float64)
-            continue
-        if isinstance(series.dtype, (nw.Categorical, nw.Enum)):
-            categories[name] = _objects(series.cat.get_categories().to_list(), name).tolist()
-        elif not isinstance(series.dtype, (nw.String, nw.Boolean, nw.Object, nw.Unknown)):
-            raise InputError(f"column {name!r} holds {series.dtype} values; make numbers or texts of them, or ignore it")
-        cells[name] = _objects(series.to_list(), name)
-    return Frame(cells, categories)
+            known = series.drop_nulls()
+            is_exact = not (series.dtype.is_integer() and len(known)) or max(-int(known.min()), int(known.max())) <= EXACT
+            yield name, series.cast(nw.Float64()).to_numpy() if is_exact else series.to_list(), None
+        else:
+            has_categories = isinstance(series.dtype, (nw.Categorical, nw.Enum))
+            yield name, series.to_list(), series.cat.get_categories().to_list() if has_categories else None
 
 
-def _objects(values: list[Any], name: str) -> np.ndarray:
-    """Cells of Python's own types as a column of one kind."""
-    converters: dict[str, Callable[[Any], Value]] = {"truth value": bool, "text": str, "number": float}
-    absent = [_is_absent(value) for value in values]
+def _cells(values: list[Any] | np.ndarray) -> np.ndarray:
+    """Cells as a column of one kind.
+
+    Raises:
+        InputError: they are of several kinds, or of one that is no kind of column.
+    """
+    if isinstance(values, np.ndarray):
+        return values.astype(np.float64)
     examples: dict[str, Any] = {}
+    cells: list[Value | None] = [None] * len(values)
     for row, value in enumerate(values):
-        if not absent[row]:
-            examples.setdefault(_kind(value, name, row), value)
+        if not _is_absent(value):
+            kind, cells[row] = _read_cell(value, row)
+            examples.setdefault(kind, value)
     if len(examples) > 1:
-        found = ", ".join(f"{cell!r} ({kind})" for kind, cell in sorted(examples.items()))
-        raise InputError(f"column {name!r} mixes kinds: {found}; make it one kind, or ignore it")
-    kind = next(iter(examples), "number")
-    cells = [None if gone else converters[kind](value) for value, gone in zip(values, absent, strict=True)]
-    return np.array(cells, dtype=np.float64 if kind == "number" else object)
+        raise InputError(f"mixes kinds: {', '.join(f'{cell!r} ({kind})' for kind, cell in sorted(examples.items()))}")
+    return np.array(cells, dtype=np.float64 if "number" in examples or not examples else object)
 
 
 def _is_absent(value: Any) -> bool:
@@ -180,26 +233,31 @@ def _is_absent(value: Any) -> bool:
         return False
 
 
-def _kind(cell: Any, name: str, row: int) -> str:
-    if isinstance(cell, (bool, np.bool_)):
-        return "truth value"
-    if isinstance(cell, str):
-        return "text"
+def _read_cell(value: Any, row: int) -> tuple[str, Value]:
+    """The kind of a cell that has a value, and that value."""
+    if isinstance(value, (bool, np.bool_)):
+        return "truth value", bool(value)
+    if isinstance(value, str):
+        return "text", str(value)
     try:
-        float(cell)
+        number = float(value)
     except (TypeError, ValueError, OverflowError) as error:
-        kind = "number beyond floating point" if isinstance(error, OverflowError) else type(cell).__name__
-        raise InputError(
-            f"column {name!r} holds a {kind} in row {row + 1}; make numbers or texts of it, or ignore it"
-        ) from error
-    return "number"
+        kind = "number beyond floating point" if isinstance(error, OverflowError) else type(value).__name__
+        raise InputError(f"holds a {kind} in row {row + 1}") from error
+    if isinstance(value, Integral) and int(value) != number:
+        raise InputError(f"holds {value} in row {row + 1}, which floating point rounds")
+    return "number", number
 
 
-def to_native(columns: Mapping[str, np.ndarray], like: object) -> Any:
+def to_native(columns: Mapping[str, np.ndarray], like: object, *, same_rows: bool = False) -> Any:
     """Columns as a frame of the library that `like` is of: a frame, or the library's name; for a dict one of lists.
 
-    Where `like` has a column of that name, its dtype is kept if it can hold the values.
+    Where `like` has a column of that name, its dtype is kept if it can hold the values; its index is kept for the same rows.
+
+    Raises:
+        InputError: `like` is no frame, nor the name of an installed library of frames.
     """
+    _checks.instance(columns, Mapping, "columns", "a mapping of names to arrays")
     if isinstance(like, Frame):
         return Frame(dict(columns))
     values = {name: plain_cells(cells) for name, cells in columns.items()}
@@ -217,7 +275,10 @@ def to_native(columns: Mapping[str, np.ndarray], like: object) -> Any:
     for name in set(values) & set(template.columns):
         with suppress(Exception):  # it cannot hold the values, for example a category that is new to it
             frame = frame.with_columns(frame[name].cast(template[name].dtype))
-    return frame.to_native()
+    native = frame.to_native()
+    if same_rows and hasattr(native, "index"):
+        native.index = cast(Any, template.to_native()).index
+    return native
 
 
 def plain_cells(cells: np.ndarray) -> list[Any]:
@@ -225,5 +286,5 @@ def plain_cells(cells: np.ndarray) -> list[Any]:
     if cells.dtype.kind != "f":
         return cells.tolist()
     present = cells[~np.isnan(cells)]
-    whole = len(present) and (present == np.rint(present)).all() and (np.abs(present) < 2**53).all()
+    whole = len(present) and (present == np.rint(present)).all() and (np.abs(present) < EXACT).all()
     return [None if math.isnan(cell) else int(cell) if whole else cell for cell in cells.tolist()]

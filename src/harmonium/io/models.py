@@ -25,7 +25,7 @@ from harmonium._pytree import is_static, named_leaves
 from harmonium._types import PathLike
 from harmonium.errors import InputError, reason
 from harmonium.io.container import Header, pack, unpack, write_file
-from harmonium.io.untrusted import checked_path, parse_json, translate_errors
+from harmonium.io.untrusted import check_path, parse_json, translate_errors
 from harmonium.model import RBM
 from harmonium.units import Mixed, Units, type_name_to_class
 
@@ -86,7 +86,6 @@ def save(
         _check_base_rate(rbm, base_rate)
         arrays |= named_leaves(base_rate, "base_rate.")
     notes = {} if notes is None else dict(_checks.instance(notes, Mapping, "notes", "a dict"))
-    overwrite = _checks.boolean(overwrite, "overwrite")
     with translate_errors("notes cannot be written as JSON"):
         json.dumps(notes, allow_nan=False)
     header = ModelHeader(visible=_layer_text(rbm.visible), hidden=_layer_text(rbm.hidden), notes=notes)
@@ -100,12 +99,12 @@ def load(path: PathLike) -> RBM:
         OSError: there is no such file, or it cannot be read.
         InputError: it is damaged, no model file of this package, or of a later version.
     """
-    return load_described(path)[0]
+    return load_with_header(path)[0]
 
 
-def load_described(path: PathLike) -> tuple[RBM, Units | None, dict[str, Any]]:
+def load_with_header(path: PathLike) -> tuple[RBM, Units | None, dict[str, Any]]:
     """The model, the base rate (None if the file has none) and the header of a model file as a dict; raises as `load`."""
-    source = checked_path(path)
+    source = check_path(path)
     if os.path.isdir(source):  # which asks nothing more of the name
         source = source / "model.safetensors"
     arrays, header = unpack(source, ModelHeader)
@@ -146,7 +145,7 @@ def load_state(path: PathLike, template: State) -> State:
         OSError: there is no such file, or it cannot be read.
         InputError: it is damaged or of another kind, or its arrays differ from the template's.
     """
-    source = checked_path(path)
+    source = check_path(path)
     arrays, header = unpack(source, StateHeader)
     for old, new in _RENAMED.items():
         arrays = {name.replace(old, new, 1) if name.startswith(old) else name: array for name, array in arrays.items()}

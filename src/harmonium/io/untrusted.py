@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from harmonium import _checks
 from harmonium._types import PathLike
 from harmonium.errors import InputError, printable, reason
 
@@ -51,7 +52,7 @@ def translate_errors(failure: str) -> Iterator[None]:
         raise InputError(f"{failure}: {reason(error)}") from error
 
 
-def checked_path(path: PathLike, name: str = "path") -> Path:
+def check_path(path: PathLike, name: str = "path") -> Path:
     """`path` as a `Path`, if it is text or a path that a system can hold."""
     if not isinstance(path, (str, os.PathLike)) or not isinstance(os.fspath(path), str):
         raise InputError(f"{name} must be the name of a file, but is {path!r:.60}")
@@ -87,6 +88,8 @@ def read_file(path: Path, what: str, max_bytes: int | None = None) -> bytes:
     Raises:
         OSError: as `check_file`. InputError: as `check_file`; or the file is empty, or damaged or too large as .gz.
     """
+    if max_bytes is not None:
+        _checks.integer(max_bytes, "max_bytes", 0, 2**63 - 1)
     check_file(path, what)
     try:
         content = path.read_bytes()

@@ -162,7 +162,7 @@ def opened(path: Path, name: str) -> ImageMachine:
         InputError: the file cannot be used, in words.
     """
     try:
-        rbm, _base_rate, description = hm.io.load_described(path)
+        rbm, _base_rate, description = hm.io.load_with_header(path)
     except (InputError, OSError) as error:
         raise InputError(describe(error).replace(str(path), name)) from error
     notes = description["notes"]

@@ -19,8 +19,8 @@ from harmonium._numerics import to_float64
 from harmonium._types import ArrayLike
 from harmonium.gradients import discriminative
 from harmonium.model import RBM
-from harmonium.sklearn import batched, fitting
-from harmonium.sklearn.estimator import RBMEstimator
+from harmonium.sklearn import computation
+from harmonium.sklearn.estimator import RBMEstimator, seed_from
 from harmonium.training import train
 
 BATCH = 100
@@ -70,9 +70,9 @@ class RBMClassifier(ClassifierMixin, RBMEstimator):
         random = check_random_state(self.random_state)
         held_out = None
         if self.early_stopping:
-            chosen, rest = fitting.hold_out(v.shape[0], self.validation_fraction, random)
+            chosen, rest = computation.hold_out(v.shape[0], self.validation_fraction, random)
             held_out, v, label = (v[chosen], numbers[chosen]), v[rest], label[rest]
-        rbm, joint, classes = self._start(v, random, label), fitting.beside(v, label), label.shape[1]
+        rbm, joint, classes = self._start(v, random, label), computation.beside(v, label), label.shape[1]
         gradient = "cd-1" if self.objective == "hybrid" and self.gradient == "auto" else self.gradient
         config = self._config(joint.shape[0], rbm, gradient=gradient)
         if self.objective != "generative":
@@ -82,10 +82,10 @@ class RBMClassifier(ClassifierMixin, RBMEstimator):
             estimator = discriminative.discriminative(classes, float(self.dropout))
             if self.objective == "hybrid" and self.alpha > 0:
                 estimator = discriminative.hybrid(config.make_estimator(), classes, float(self.alpha), float(self.dropout))
-            optimizer = _adam(RATE if self.learning_rate == "auto" else float(self.learning_rate))
+            optimizer = _adam(config.learning_rate if self.learning_rate != "auto" else RATE)
             config = replace(config, estimator=estimator, optimizer=optimizer)
         fewest = np.inf
-        for state in train(rbm, joint, config, seed=fitting.seed_from(random), expected=True, measure=False):
+        for state in train(rbm, joint, config, seed=seed_from(random), expected=True, measure=False):
             errors = np.inf if held_out is None else np.mean(self._most_probable(state.rbm, held_out[0]) != held_out[1])
             if errors <= fewest:
                 fewest, self.rbm_ = errors, state.rbm
@@ -107,12 +107,12 @@ class RBMClassifier(ClassifierMixin, RBMEstimator):
         return numbers
 
     def _most_probable(self, rbm: RBM, v: Any) -> np.ndarray:
-        return np.asarray(batched.apply(batched.log_probabilities, rbm, v, len(self.classes_)).argmax(axis=1))
+        return np.asarray(computation.apply(computation.log_probabilities, rbm, v, len(self.classes_)).argmax(axis=1))
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """ln p(y | v) of every class, `[n, C]` (nats), in the order of `classes_`."""
         v = self._read(X)
-        return batched.apply(batched.log_probabilities, self.rbm_, v, len(self.classes_)).astype(np.float64)
+        return computation.apply(computation.log_probabilities, self.rbm_, v, len(self.classes_)).astype(np.float64)
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """p(y | v) of every class, `[n, C]`, in the order of `classes_`."""

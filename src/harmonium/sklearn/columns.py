@@ -10,8 +10,8 @@ import numpy as np
 from harmonium import tabular
 from harmonium.errors import InputError
 from harmonium.io import Frame, from_native, to_native
-from harmonium.io.frames import missing
 from harmonium.io.streams import is_sparse
+from harmonium.tabular.functional import fill
 from harmonium.tabular.inference import infer
 from harmonium.tabular.schema import Schema
 from harmonium.units import Binary, Gaussian, Mixed, Spin, Units
@@ -26,7 +26,7 @@ class _Arrays:
         """The model's rows as X."""
         return v
 
-    def filled(self, X: np.ndarray, v: np.ndarray) -> np.ndarray:
+    def fill(self, X: np.ndarray, v: np.ndarray) -> np.ndarray:
         """X with its missing cells from the model's rows."""
         return np.where(np.isnan(X), self.decode(v), X)
 
@@ -141,16 +141,16 @@ class Tabular:
 
     def decode(self, v: np.ndarray) -> Any:
         """The model's rows as X; columns that the schema leaves out are not there."""
-        columns = self.schema.decode(v)
-        return np.stack(list(columns.values()), axis=1) if self.like is None else to_native(columns, self.like)
+        return self._native(self.schema.decode(v))
 
-    def filled(self, X: Any, v: np.ndarray) -> Any:
+    def fill(self, X: Any, v: np.ndarray) -> Any:
         """X with its missing cells from the model's rows; columns that the schema leaves out as they are."""
-        decoded = self.schema.decode(v)
-        columns = {}
-        for name, cells in _frame(X, self.names).columns.items():
-            columns[name] = np.where(missing(cells), decoded[name], cells) if name in decoded else cells
-        return np.stack(list(columns.values()), axis=1) if self.like is None else to_native(columns, X)
+        return self._native(fill(self.schema, _frame(X, self.names), v), X)
+
+    def _native(self, columns: dict[str, np.ndarray], X: Any = None) -> Any:
+        if not self.of_frame:
+            return np.stack(list(columns.values()), axis=1)
+        return to_native(columns, self.like if X is None else X, same_rows=X is not None)
 
 
 def is_table(X: Any, visible: str) -> bool:
@@ -191,11 +191,11 @@ def columns_of(X: Any, visible: str) -> Columns:
 
 
 def _values_of(X: Any, visible: str) -> Values | Standardized:
-    found = X.data if is_sparse(X) else X
+    values = X.data if is_sparse(X) else X
     if not is_sparse(X) and (empty := np.isnan(X).all(axis=0)).any():
         raise InputError(f"column {int(empty.argmax()) + 1} of X has no value in any row: leave it out")
-    if visible == "auto" and not np.isinf(found).any():
-        known = found[~np.isnan(found)]
+    if visible == "auto" and not np.isinf(values).any():
+        known = values[~np.isnan(values)]
         if ((known >= 0) & (known <= 1)).all():
             visible = "binary"
         elif (np.abs(known) == 1).all() and not is_sparse(X):

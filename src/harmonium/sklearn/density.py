@@ -15,14 +15,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from harmonium import exact, functional
 from harmonium.likelihood.evaluation import can_be_exact
-from harmonium.sklearn import fitting
-from harmonium.sklearn.estimator import RBMEstimator
+from harmonium.sklearn.estimator import LikelihoodMixin, RBMEstimator, seed_from
 
 SWEEPS = 1000
 
 
 @dataclass(eq=False, repr=False)
-class RBMDensity(OutlierMixin, RBMEstimator):
+class RBMDensity(OutlierMixin, LikelihoodMixin, RBMEstimator):
     """A restricted Boltzmann model as a density, and as a detector of outliers: rows whose ln p(v) is low.
 
     Args:
@@ -51,17 +50,6 @@ class RBMDensity(OutlierMixin, RBMEstimator):
         self.offset_ = float(np.percentile(self._log_likelihood(v), 100 * self.contamination))
         return self
 
-    def score_samples(self, X: Any) -> np.ndarray:
-        """ln p(v) of each row, `[n]` (nats; a density in the data's own units where columns are real).
-
-        Where `score_method_` is not "exact", all scores share the uncertainty of ln Z (`log_partition_interval_`).
-        """
-        return self._log_likelihood(self._read(X))
-
-    def score(self, X: Any, y: object = None) -> float:  # noqa: ARG002
-        """The mean of `score_samples`: what a search over parameters maximizes."""
-        return float(self.score_samples(X).mean())
-
     def decision_function(self, X: Any) -> np.ndarray:
         """`score_samples` minus `offset_`, `[n]`: below zero for outliers."""
         return self.score_samples(X) - self.offset_
@@ -75,6 +63,6 @@ class RBMDensity(OutlierMixin, RBMEstimator):
         enumerated in some ten seconds, otherwise the ends of Gibbs chains of a thousand sweeps.
         """
         check_is_fitted(self)
-        seed = fitting.seed_from(check_random_state(random_state))
+        seed = seed_from(check_random_state(random_state))
         draw = exact.sample if can_be_exact(self.rbm_) else partial(functional.sample, sweeps=SWEEPS)
         return self.columns_.decode(draw(self.rbm_, n_samples, seed))

@@ -4,27 +4,28 @@ from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass, field, replace
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import jax
 import numpy as np
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from harmonium import exact
+from harmonium import _checks, exact
 from harmonium._numerics import to_float64
 from harmonium.errors import InputError
 from harmonium.imputation import nearest_states
 from harmonium.likelihood import bidirectional_ais, can_be_exact
 from harmonium.model import RBM
-from harmonium.sklearn import batched, fitting
+from harmonium.sklearn import computation
 from harmonium.sklearn.columns import Columns, columns_of, is_table
 from harmonium.training import TrainConfig, train
 from harmonium.training.config import Settings
 from harmonium.units import Binary, Categorical, Mixed
 
+SEEDS = 2**31 - 1
 SCALE = 0.01
 """Standard deviation of the weights that training starts from."""
 EARLY_STOPPING = 0.5
@@ -34,6 +35,11 @@ START_ROWS = 200
 """Training rows that are kept as starts of the chains that bracket ln Z."""
 RUNS, TEMPERATURES, STEPS, RUNGS = 64, 1024, 200, 12
 """The work spent on ln Z where it is not exact: counts and no time, so that scores repeat."""
+
+
+def seed_from(random: np.random.RandomState) -> int:
+    """A seed for this package from scikit-learn's random numbers."""
+    return int(random.randint(SEEDS))
 
 
 @dataclass(eq=False, repr=False)
@@ -52,10 +58,10 @@ class RBMEstimator(BaseEstimator):
     rbm_: RBM = field(init=False)
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "n_components": [Interval(Integral, 1, _checks.MAX_COUNT, closed="both")],
         "learning_rate": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
-        "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
-        "n_iter": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "batch_size": [Interval(Integral, 1, _checks.MAX_COUNT, closed="both"), StrOptions({"auto"})],
+        "n_iter": [Interval(Integral, 1, _checks.MAX_COUNT, closed="both"), StrOptions({"auto"})],
         "minutes": [Interval(Real, 0, None, closed="neither"), None],
         "visible": [StrOptions({"auto", "binary", "spin", "gaussian", "table"})],
         "gradient": [str],
@@ -83,19 +89,19 @@ class RBMEstimator(BaseEstimator):
     @property
     def components_(self) -> np.ndarray:
         """The weights as BernoulliRBM has them, `[n_components, V]`."""
-        return np.asarray(self._fitted().weights.T)
+        return np.asarray(self._fitted_rbm().weights.T)
 
     @property
     def intercept_visible_(self) -> np.ndarray:
         """Biases of the visible units, `[V]`."""
-        return np.asarray(self._fitted().visible.bias)
+        return np.asarray(self._fitted_rbm().visible.bias)
 
     @property
     def intercept_hidden_(self) -> np.ndarray:
         """Biases of the hidden units, `[n_components]`."""
-        return np.asarray(self._fitted().hidden.bias)
+        return np.asarray(self._fitted_rbm().hidden.bias)
 
-    def _fitted(self) -> RBM:
+    def _fitted_rbm(self) -> RBM:
         if "rbm_" not in vars(self):
             raise AttributeError(f"this {type(self).__name__} is not fitted yet")
         return self.rbm_
@@ -107,23 +113,27 @@ class RBMEstimator(BaseEstimator):
 
     # ---- rows
 
-    def _validated(self, X: Any, *, reset: bool = False) -> Any:
+    def _validate(self, X: Any, *, reset: bool = False) -> Any:
         """`X` as scikit-learn checks it, an array or sparse matrix; a frame that is a table as it is."""
         if not reset:
             check_is_fitted(self)
+            if self.columns_.of_frame and not hasattr(X, "columns"):
+                raise InputError(f"X must be a frame, as the model was fitted to one, but is of type {type(X).__name__}")
         if is_table(X, self.visible) if reset else self.columns_.of_frame:
             validate_data(self, X, reset=reset, skip_check_array=True)
         else:
-            X = validate_data(
-                self, X, accept_sparse=self._sparse, dtype=(np.float64, np.float32), ensure_all_finite=self._finite, reset=reset
-            )
+            checks = {"accept_sparse": self._sparse, "dtype": (np.float64, np.float32), "ensure_all_finite": self._finite}
+            try:
+                X = validate_data(self, X, reset=reset, **checks)
+            except OverflowError as error:
+                raise InputError("X holds a number beyond floating point") from error
         if reset:
             self.columns_ = columns_of(X, self.visible)
         return X
 
     def _read(self, X: Any, *, reset: bool = False) -> Any:
         """`X` as rows for the model, `[n, V]`: an array, or a sparse matrix where its values are taken as they are."""
-        validated = self._validated(X, reset=reset)
+        validated = self._validate(X, reset=reset)
         v = self.columns_.encode(validated)
         if self._finite is True and self.columns_.of_frame and np.isnan(v).any():
             raise InputError("X has cells without a value: complete them first, for example by RBMImputer")
@@ -131,10 +141,22 @@ class RBMEstimator(BaseEstimator):
 
     # ---- training
 
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: object = None) -> Self:  # noqa: ARG002
+        """Train the model on the rows of X, an array, a sparse matrix or a frame, `[n, V]`."""
+        self._train(self._read(X, reset=True))
+        return self
+
+    def _random(self) -> np.random.RandomState:
+        """For what is random after the fit; it goes on from call to call."""
+        if "random_state_" not in vars(self):
+            self.random_state_ = check_random_state(self.random_state)
+        return self.random_state_
+
     def _start(self, v: Any, random: np.random.RandomState, label: np.ndarray | None = None) -> RBM:
         """The model that training starts from, visible biases at the base rate of rows (and one-hot labels `[n, C]`)."""
         units = self.columns_.units()
-        visible = units.fit_base_rate(units.fill_missing(fitting.dense(v)))
+        visible = units.fit_base_rate(units.fill_missing(computation.dense(v)))
         if label is not None:
             visible = Mixed((visible, Categorical.zeros((label.shape[1],)).fit_base_rate(label)))
         weights = random.normal(0, SCALE, (visible.size, self.n_components))
@@ -142,17 +164,18 @@ class RBMEstimator(BaseEstimator):
 
     def _train(self, v: Any) -> None:
         """Fit `rbm_` to the rows."""
+        self.__dict__.pop("random_state_", None)
         random = check_random_state(self.random_state)
         held_out = None
         if self.early_stopping:
-            chosen, rest = fitting.hold_out(v.shape[0], self.validation_fraction, random)
+            chosen, rest = computation.hold_out(v.shape[0], self.validation_fraction, random)
             held_out, v = v[chosen], v[rest]
         rbm = self._start(v, random)
         self.rbm_, self._chains = rbm, None
         self._forget_log_partition(v)
         config = self._config(v.shape[0], rbm, early_stopping=EARLY_STOPPING if self.early_stopping else 0.0)
         measure = self.early_stopping or bool(self.verbose)
-        seed = fitting.seed_from(random)
+        seed = seed_from(random)
         for state in train(rbm, v, config, valid=held_out, seed=seed, expected=True, measure=measure):
             if self.verbose:
                 self._print(state.metrics)
@@ -171,7 +194,7 @@ class RBMEstimator(BaseEstimator):
         if gradient != "auto":
             given["estimator"] = gradient
         if self.learning_rate != "auto":
-            given["learning_rate"] = float(self.learning_rate)
+            given["learning_rate"] = _checks.positive(self.learning_rate, "learning_rate")
         if self.batch_size != "auto":
             given["batch_size"], given["chains"] = min(int(self.batch_size), rows), int(self.batch_size)
         config = TrainConfig.derive(rows, rbm, **given)
@@ -194,7 +217,7 @@ class RBMEstimator(BaseEstimator):
         """Let ln Z be computed anew when it is asked for, with chains that start at some of the rows `v`."""
         self.__dict__.pop("log_partition_", None)
         some = np.unique(np.linspace(0, v.shape[0] - 1, START_ROWS).astype(int))
-        self._start_rows = nearest_states(self.rbm_.visible, fitting.dense(v[some]))
+        self._start_rows = nearest_states(self.rbm_.visible, computation.dense(v[some]))
 
     def _log_partition(self) -> float:
         """ln Z (nats), computed once: exact, or the Bennett acceptance ratio of a bracket."""
@@ -215,5 +238,23 @@ class RBMEstimator(BaseEstimator):
     def _log_likelihood(self, v: Any) -> np.ndarray:
         """ln p of each row in the data's own units, `[n]` (nats)."""
         log_z = self._log_partition()
-        energies = batched.apply(batched.free_energy, self.rbm_, v).astype(np.float64)
+        energies = computation.apply(computation.free_energy, self.rbm_, v).astype(np.float64)
         return np.asarray(self.columns_.log_density - energies - log_z)
+
+
+class LikelihoodMixin:
+    """ln p(v) of an `RBMEstimator`."""
+
+    def score_samples(self: Any, X: Any) -> np.ndarray:
+        """ln p(v) of each row, `[n]` (nats; a density in the data's own units where columns are real).
+
+        ln Z is computed once: exact where the model can be enumerated in about ten seconds (`score_method_` is "exact"),
+        otherwise by the Bennett acceptance ratio of annealed importance sampling forward and in reverse. Then all scores share
+        its uncertainty: `log_partition_interval_` brackets ln Z. `harmonium.evaluate(estimator.rbm_, rows)` brackets it more
+        closely, and warns where the interval cannot be trusted.
+        """
+        return self._log_likelihood(self._read(X))
+
+    def score(self, X: Any, y: object = None) -> float:  # noqa: ARG002
+        """The mean of `score_samples`: what a search over parameters maximizes."""
+        return float(self.score_samples(X).mean())

@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
-from sklearn.base import OneToOneFeatureMixin, TransformerMixin, _fit_context
-from sklearn.utils import check_random_state
+from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils._param_validation import StrOptions
 
 from harmonium import imputation
-from harmonium.sklearn import fitting
-from harmonium.sklearn.estimator import RBMEstimator
+from harmonium.sklearn.estimator import RBMEstimator, seed_from
 
 
 @dataclass(eq=False, repr=False)
@@ -41,24 +39,14 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, RBMEstimator):
     _: KW_ONLY
     strategy: str = "most_probable"
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: object = None) -> RBMImputer:  # noqa: ARG002
-        """Train the model on the rows of X `[n, V]`, an array, a sparse matrix or a frame, of which cells may be missing."""
-        self.__dict__.pop("random_state_", None)
-        self._train(self._read(X, reset=True))
-        if self.strategy == "draw":
-            self.random_state_ = check_random_state(self.random_state)
-        return self
-
     def transform(self, X: Any) -> Any:
         """X with its missing cells filled, `[n, V]`; a frame for a frame. Cells that are known stay as they are."""
-        X = self._validated(X)
-        v = self.columns_.encode(X)
+        X = self._validate(X)
         draw = self.strategy == "draw"
-        seed = fitting.seed_from(self.random_state_) if draw else 0
-        found = imputation.impute(self.rbm_, v, draws=int(draw), expected=True, seed=seed)
-        filled = found.draws[0] if draw else found.mean if self.strategy == "expected" else found.values
-        return self.columns_.filled(X, filled)
+        seed = seed_from(self._random()) if draw else 0
+        imputed = imputation.impute(self.rbm_, self.columns_.encode(X), draws=int(draw), expected=True, seed=seed)
+        v = imputed.draws[0] if draw else imputed.mean if self.strategy == "expected" else imputed.values
+        return self.columns_.fill(X, v)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -7,14 +7,13 @@ from typing import Any
 import jax
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
-from sklearn.utils import check_random_state
 
 from harmonium._types import ArrayLike
-from harmonium.sklearn import batched, fitting
-from harmonium.sklearn.estimator import RBMEstimator
+from harmonium.sklearn import computation
+from harmonium.sklearn.estimator import LikelihoodMixin, RBMEstimator, seed_from
 
 
-class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, RBMEstimator):
+class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, LikelihoodMixin, RBMEstimator):
     """A restricted Boltzmann model whose hidden units are features: a drop-in for BernoulliRBM.
 
     Args:
@@ -44,13 +43,6 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, RBMEstim
     _centered = False
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: object = None) -> RBMTransformer:  # noqa: ARG002
-        """Train the model on the rows of X, an array, a sparse matrix or a frame, `[n, V]`."""
-        self.__dict__.pop("random_state_", None)
-        self._train(self._read(X, reset=True))
-        return self
-
-    @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: object = None) -> RBMTransformer:  # noqa: ARG002
         """One update on all rows of X; the model's chains go on from call to call.
 
@@ -58,47 +50,28 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, RBMEstim
         """
         first = "rbm_" not in vars(self)
         v = self._read(X, reset=first)
-        if "random_state_" not in vars(self):
-            self.random_state_ = check_random_state(self.random_state)
         if first:
-            self.rbm_ = self._start(v, self.random_state_)
+            self.rbm_ = self._start(v, self._random())
             self._chains = None
-        config = self._config(v.shape[0], self.rbm_)
-        seed = fitting.seed_from(self.random_state_)
-        self.rbm_, self._chains = fitting.one_update(self.rbm_, v, config, self._chains, seed)
+        config, seed = self._config(v.shape[0], self.rbm_), seed_from(self._random())
+        self.rbm_, self._chains = computation.one_update(self.rbm_, v, config, self._chains, seed)
         self._forget_log_partition(v)
         return self
 
     def transform(self, X: Any) -> np.ndarray:
         """E[h | v], for binary units p(h_j = 1 | v), `[n, n_components]`."""
         v = self._read(X)
-        return batched.apply(batched.hidden_mean, self.rbm_, v)
-
-    def score_samples(self, X: Any) -> np.ndarray:
-        """ln p(v) of each row, `[n]` (nats; a density's where columns are real).
-
-        ln Z is computed at the first call: exact where the model can be enumerated in about ten seconds (`score_method_` is
-        "exact"), otherwise by the Bennett acceptance ratio of annealed importance sampling forward and in reverse. In that case
-        all scores share its uncertainty: `log_partition_interval_` brackets ln Z. `harmonium.evaluate(estimator.rbm_, rows)`
-        brackets it more closely, and warns where the interval cannot be trusted.
-        """
-        return self._log_likelihood(self._read(X))
-
-    def score(self, X: Any, y: object = None) -> float:  # noqa: ARG002
-        """The mean of `score_samples`: what a search over parameters maximizes."""
-        return float(self.score_samples(X).mean())
+        return computation.apply(computation.hidden_mean, self.rbm_, v)
 
     def gibbs(self, v: ArrayLike) -> Any:
         """One sweep of Gibbs sampling from the rows v `[n, V]`: h ~ p(h|v), then v' ~ p(v'|h)."""
-        rows_of_v = self._read(v)
-        if "random_state_" not in vars(self):
-            self.random_state_ = check_random_state(self.random_state)
-        key = jax.random.key(fitting.seed_from(self.random_state_))
-        return self.columns_.decode(batched.apply(batched.sweep, self.rbm_, rows_of_v, key))
+        rows = self._read(v)
+        key = jax.random.key(seed_from(self._random()))
+        return self.columns_.decode(computation.apply(computation.sweep, self.rbm_, rows, key))
 
     @property
     def _n_features_out(self) -> int:
-        return int(self._fitted().weights.shape[1])
+        return int(self._fitted_rbm().weights.shape[1])
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

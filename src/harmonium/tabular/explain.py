@@ -58,6 +58,8 @@ def explain(rbm: RBM, schema: Schema, table: object, row: int, *, average: Units
     """
     model.validate(rbm)
     _checks.instance(schema, Schema, "schema")
+    if average is not None and not rbm.visible.same_structure(average):
+        raise InputError(f"average must be visible units such as the model's, but is {average!r:.60}")
     frame = from_native(table)
     if not 0 <= _checks.integer(row, "row", 0) < len(frame):
         raise InputError(f"there is no row {row}; the table has {len(frame)}")
@@ -65,7 +67,7 @@ def explain(rbm: RBM, schema: Schema, table: object, row: int, *, average: Units
     v = imputation.impute(rbm, encoded, seed=seed).values
     rbm = to_float64(rbm)
     with float64():
-        m = np.asarray((average or rbm.visible).mean(np.zeros(rbm.visible.size)), dtype=np.float64)[None]
+        m = np.asarray((rbm.visible if average is None else average).mean(np.zeros(rbm.visible.size)), dtype=np.float64)[None]
         inputs, mean_inputs = (np.asarray(model.hidden_inputs(rbm, x)) for x in (v, m))
         terms, mean_terms = (np.asarray(rbm.hidden.log_normalizer_terms(x))[0] for x in (inputs, mean_inputs))
         mean = np.asarray(rbm.hidden.mean(inputs))[0]

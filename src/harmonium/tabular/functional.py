@@ -69,8 +69,11 @@ def encode(schema: Schema, table: object) -> Float[np.ndarray, "rows visible"]:
 
 def decode(schema: Schema, rows: ArrayLike, like: object = "pandas") -> Any:
     """Rows of a model as a table of the library of `like`, a frame or a name; see `Schema.decode`."""
-    _checks.instance(schema, Schema, "schema")
-    return to_native(schema.decode(_checks.numeric_array(rows, "rows")), like)
+    width = _checks.instance(schema, Schema, "schema").width
+    rows = _checks.numeric_array(rows, "rows")
+    if rows.ndim != 2 or rows.shape[1] != width:
+        raise InputError(f"rows must have shape [n, {width}], as the schema has it, but have {list(rows.shape)}")
+    return to_native(schema.decode(rows), like)
 
 
 def impute(
@@ -83,14 +86,14 @@ def impute(
     """
     frame = from_native(table)
     rows = _checks.instance(schema, Schema, "schema").encode(frame)
-    found = imputation.impute(rbm, rows, draws, method=method, sweeps=sweeps, seed=seed)
-    filled = _filled(schema, frame, found.values)
+    imputed = imputation.impute(rbm, rows, draws, method=method, sweeps=sweeps, seed=seed)
+    filled = fill(schema, frame, imputed.values)
     cells: dict[str, list[Any]] = {name: [] for name in ("row", "column", "value", "probability", "deviation")}
     slices = schema.column_slices
     for column in schema.columns:
         here = slices[column.name]
         for row in np.flatnonzero(np.isnan(rows[:, here.start])):
-            mean = found.mean[row, here]
+            mean = imputed.mean[row, here]
             real = column.kind == "real"
             up = (1 + mean) / 2 if column.kind == SPIN else mean
             likely = float(up.max() if column.one_hot else max(up[0], 1 - up[0]))
@@ -98,9 +101,9 @@ def impute(
             cells["column"].append(column.name)
             cells["value"].append(filled[column.name][row])
             cells["probability"].append(None if real else likely)
-            cells["deviation"].append(float(found.deviation[row, here.start] * column.scale) if real else None)
-    drawn = [to_native(_filled(schema, frame, rows), table) for rows in found.draws]
-    return TableImputation(to_native(filled, table), cells, drawn, found.method)
+            cells["deviation"].append(float(imputed.deviation[row, here.start] * column.scale) if real else None)
+    drawn = [to_native(fill(schema, frame, rows), table, same_rows=True) for rows in imputed.draws]
+    return TableImputation(to_native(filled, table, same_rows=True), cells, drawn, imputed.method)
 
 
 def log_prob(rbm: RBM, schema: Schema, table: object, *, seed: int = 0) -> TableLogProbs:
@@ -132,8 +135,8 @@ def sample(
         InputError: a name or value in `given` is unknown, or an argument is out of range.
     """
     rows = given_row(schema, {} if given is None else given)
-    found = imputation.impute(rbm, rows, _checks.integer(n, "n"), method=method, chains=1, sweeps=sweeps, seed=seed)
-    return decode(schema, found.draws[:, 0], like)
+    imputed = imputation.impute(rbm, rows, _checks.integer(n, "n"), method=method, chains=1, sweeps=sweeps, seed=seed)
+    return decode(schema, imputed.draws[:, 0], like)
 
 
 def given_row(schema: Schema, given: Mapping[str, Value]) -> Float[np.ndarray, "1 visible"]:
@@ -150,13 +153,10 @@ def given_row(schema: Schema, given: Mapping[str, Value]) -> Float[np.ndarray, "
     return schema.encode(from_native({name: [given.get(name)] for name in names}))
 
 
-def _filled(schema: Schema, frame: Frame, rows: Float[np.ndarray, "rows visible"]) -> dict[str, Shaped[np.ndarray, " rows"]]:
+def fill(schema: Schema, frame: Frame, rows: Float[np.ndarray, "rows visible"]) -> dict[str, Shaped[np.ndarray, " rows"]]:
     """The frame's columns with their missing cells taken from the rows; those that are not in the schema as they are."""
-    decoded = schema.decode(rows)
-    columns = {}
-    for name, cells in frame.columns.items():
-        columns[name] = cells
-        if name in decoded:
-            own = as_numbers(cells, name) if decoded[name].dtype.kind == "f" else cells
-            columns[name] = np.where(missing(cells), decoded[name], own)
+    columns = dict(frame.columns)
+    for name, decoded in schema.decode(rows).items():
+        own = as_numbers(frame[name], name) if decoded.dtype.kind == "f" else frame[name]
+        columns[name] = np.where(missing(own), decoded, own)
     return columns

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -12,9 +13,8 @@ from jaxtyping import Float
 from harmonium import _checks
 from harmonium._types import PathLike
 from harmonium.errors import InputError
-from harmonium.io.csv_files import parse_number
-from harmonium.io.frames import Value, as_numbers, from_native, missing, value_text
-from harmonium.io.untrusted import checked_path, convert, parse_json, parse_toml, read_file
+from harmonium.io.frames import Value, as_numbers, from_native, missing, parse_number, value_text
+from harmonium.io.untrusted import check_path, convert, parse_json, parse_toml, read_file
 from harmonium.tabular.schema import GROUPS, Column, ColumnSpec, Schema
 
 Kind: TypeAlias = str | ColumnSpec | Mapping[str, Any]
@@ -44,7 +44,7 @@ def read_schema_file(path: PathLike) -> tuple[dict[str, ColumnSpec], list[str]]:
         OSError: there is no such file, or it cannot be read.
         InputError: it is neither, or holds something else.
     """
-    path = checked_path(path)
+    path = check_path(path)
     parse = parse_json if path.suffix.lower() == ".json" else parse_toml
     schema: SchemaFile = parse(read_file(path, "schema file"), SchemaFile, str(path))
     columns = {name: _spec(f"column {name!r} in {path}", kind) for name, kind in schema.columns.items()}
@@ -76,15 +76,19 @@ def infer(
     _checks.instance(ignore, Collection, "ignore", "a list of names")
     if not len(data):
         raise InputError("the table has no rows")
+    try:
+        fit_on = np.atleast_1d(np.arange(len(data))[slice(None) if fit_on is None else fit_on])
+    except (IndexError, ValueError, OverflowError) as error:
+        raise InputError(f"fit_on must be indices of the table's {len(data)} rows") from error
     for name in (*kinds, *ignore):
-        if name not in data.columns:
+        if not isinstance(name, str) or name not in data.columns:
             known = ", ".join(map(repr, list(data.columns)[:20]))
             raise InputError(f"there is no column {name!r}; the table has {known}")
     columns, ignored = [], dict.fromkeys(ignore, "as asked")
-    for name, cells in data.columns.items():
+    for name in data.columns:
         if name in ignored:
             continue
-        kind = kinds.get(name)
+        cells, kind = data[name], kinds.get(name)
         present = cells[~missing(cells)]
         if kind is None and not len(present):
             ignored[name] = "no row has a value"
@@ -118,9 +122,7 @@ def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _column(
-    name: str, cells: np.ndarray, categories: list[Value] | None, spec: ColumnSpec, fit_on: np.ndarray | slice | None
-) -> Column:
+def _column(name: str, cells: np.ndarray, categories: list[Value] | None, spec: ColumnSpec, fit_on: np.ndarray) -> Column:
     if spec.kind == "real":
         return _real(name, as_numbers(cells, name), spec, fit_on)
     given = categories if spec.levels is None else spec.levels
@@ -155,19 +157,28 @@ def _levels(name: str, cells: np.ndarray) -> tuple[Value, ...]:
 def _kind(name: str, cells: np.ndarray, levels: Sequence[Value], listed: bool) -> str:
     """The kind that the values look like."""
     rows = int((~missing(cells)).sum())
-    if len(levels) == 2:
-        return "binary"
+    is_binary = len(levels) == 2
     if listed:
-        return "categorical"
+        return "binary" if is_binary else "categorical"
     if all(isinstance(level, float) for level in levels):
+        if is_binary:
+            return "binary"
         integral = all(level == round(float(level)) for level in levels)
         return "ordered" if integral and len(levels) <= min(MAX_ORDERED, rows // ROWS_PER_LEVEL) else "real"
-    spelled = [cell for cell in cells if isinstance(cell, str) and parse_number(cell) is not None]
-    if 2 * len(spelled) > rows:
+    texts = [cell for cell in cells if isinstance(cell, str)]
+    if 2 * sum(parse_number(text) is not None for text in texts) > rows:
         try:
             as_numbers(cells, name)  # names the cell that is no number
         except InputError as error:
             raise InputError(f"{error}; if they are categories, give the column the kind 'categorical'") from error
+    commas = [text for text in texts if re.fullmatch(r"[-+]?\d*,\d+", text)]
+    if 2 * len(commas) > rows:
+        raise InputError(
+            f"column {name!r} has numbers with a decimal comma, such as {commas[0]!r}: write points, or give it the kind "
+            "'categorical'"
+        )
+    if is_binary:
+        return "binary"
     if len(levels) > MAX_LEVELS or (len(levels) > MAX_ORDERED and 2 * len(levels) > rows):
         raise InputError(
             f"column {name!r} has {len(levels)} different texts in {rows} rows, too many for categories: ignore it, or give it "
@@ -176,8 +187,8 @@ def _kind(name: str, cells: np.ndarray, levels: Sequence[Value], listed: bool) -
     return "categorical"
 
 
-def _real(name: str, values: Float[np.ndarray, " rows"], spec: ColumnSpec, fit_on: np.ndarray | slice | None) -> Column:
-    present = values[slice(None) if fit_on is None else fit_on]
+def _real(name: str, values: Float[np.ndarray, " rows"], spec: ColumnSpec, fit_on: np.ndarray) -> Column:
+    present = values[fit_on]
     present = present[~np.isnan(present)]
     with np.errstate(over="ignore", invalid="ignore"):
         mean, scale = (float(present.mean()), float(present.std())) if len(present) else (0.0, 1.0)

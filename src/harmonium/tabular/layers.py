@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from harmonium import _checks, io
+from harmonium import _checks, io, model
 from harmonium._types import PathLike
 from harmonium.errors import InputError
 from harmonium.io.frames import Frame, as_numbers
@@ -39,14 +39,16 @@ def schema_of(rbm: RBM, description: Mapping[str, Any]) -> Schema:
     Raises:
         InputError: the schema is damaged or of another model.
     """
-    notes = description["notes"]
+    model.validate(rbm)
+    header: Mapping[str, Any] = _checks.instance(description, Mapping, "description", "the header of a model file")
+    notes: Mapping[str, Any] = _checks.instance(header.get("notes"), Mapping, "the notes in the description", "a mapping")
     if notes.get(SCHEMA) is not None:
         schema = from_description(notes[SCHEMA])
         if not rbm.visible.same_structure(units_of(schema)):
             raise InputError(f"the schema in the model file is not one of {rbm!r}")
         return schema
     columns = _columns_of(rbm.visible)
-    names = notes.get("columns")
+    names: Any = notes.get("columns")
     is_list = isinstance(names, list) and all(isinstance(name, str) for name in names)
     if not is_list or not len(set(names)) == len(names) == len(columns):
         names = [f"v{place + 1}" for place in range(len(columns))]
@@ -65,7 +67,7 @@ def _columns_of(units: Units) -> list[Column]:
 
 def load(path: PathLike) -> tuple[RBM, Schema]:
     """The model and the schema of a model file; raises as `harmonium.load` and `schema_of`."""
-    rbm, _, description = io.load_described(path)
+    rbm, _, description = io.load_with_header(path)
     try:
         return rbm, schema_of(rbm, description)
     except InputError as error:
@@ -81,6 +83,8 @@ def read_by_position(location: str, rbm: RBM, schema: Schema) -> Frame:
         OSError: it cannot be read.
         InputError: it is no table, or its values are outside the units' domain.
     """
+    model.validate(rbm)
+    _checks.instance(schema, Schema, "schema")
     if io.is_table_file(location):
         frame = io.read_frame(location)
         names = [column.name for column in schema.columns]
@@ -90,7 +94,7 @@ def read_by_position(location: str, rbm: RBM, schema: Schema) -> Frame:
             return Frame(dict(zip(names, frame.columns.values(), strict=True)))
         if len(frame.columns) != rbm.visible.size:
             return frame  # encoding it says which columns it lacks
-        rows = np.stack([as_numbers(cells, name) for name, cells in frame.columns.items()], axis=1)
+        rows = np.stack([as_numbers(frame[name], name) for name in frame.columns], axis=1)
     else:
         rows = io.read_table(location, missing=True).values
     return Frame(schema.decode(rbm.visible.check(rows, location, missing=True)))

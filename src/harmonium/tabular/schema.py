@@ -176,7 +176,7 @@ class Schema:
             )
         if not len(data):
             raise InputError("the table has no rows")
-        return np.concatenate([column.encode(data.columns[column.name]) for column in self.model_columns], axis=1)
+        return np.concatenate([column.encode(data[column.name]) for column in self.model_columns], axis=1)
 
     def decode(self, rows: Shaped[np.ndarray, "rows visible"]) -> dict[str, Shaped[np.ndarray, " rows"]]:
         """Rows of the model as the table's columns, in the table's order, categories and units."""

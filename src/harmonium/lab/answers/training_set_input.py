@@ -7,7 +7,7 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
-from harmonium.data.synthetic import bars_and_stripes
+from harmonium.data.sources import bars_and_stripes
 from harmonium.errors import InputError
 from harmonium.lab.ask import Ask
 from harmonium.lab.small_training import METHODS, MOST_PARAMETER, Lesson, Parameters, State, numbers, states

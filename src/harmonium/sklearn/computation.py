@@ -1,7 +1,8 @@
-"""Steps of a fit: one update, the rows that are held out, rows and labels as arrays."""
+"""What the estimators compute: functions of a model on any number of rows, compiled for few shapes, and one update."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -9,18 +10,63 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 
 from harmonium import model
 from harmonium._numerics import to_float64
-from harmonium._types import Array, Key, Scalar
+from harmonium._types import Array, Key, Result, Scalar
 from harmonium.errors import InputError
-from harmonium.gradients import Estimator
+from harmonium.gradients import Estimator, discriminative
 from harmonium.io.streams import is_sparse
 from harmonium.model import RBM
 from harmonium.random import key_of
 from harmonium.training import TrainConfig
 
-SEEDS = 2**31 - 1
+MIN_ROWS, MAX_ROWS = 32, 2048
+"""Rows that go together: a power of two between these."""
+
+
+def apply(function: Callable[..., Any], rbm: RBM, rows: Any, *arguments: Any) -> np.ndarray:
+    """`function(rbm, v, *arguments)` of each row of `rows [n, V]`, an array or a sparse matrix; computed in the rows'
+    precision.
+
+    Args:
+        function: compiled, `[k, V] -> [k, ...]`, each row by itself.
+    """
+    count = rows.shape[0]
+    length = min(MAX_ROWS, max(MIN_ROWS, 1 << (count - 1).bit_length()))
+    dtype = np.float32 if rows.dtype == np.float32 else np.float64
+    parts = []
+    with jax.enable_x64(dtype == np.float64):
+        model = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), rbm)
+        for first in range(0, count, length):
+            some = dense(rows[first : first + length])
+            padded = np.zeros((length, some.shape[1]), dtype)
+            padded[: len(some)] = some
+            parts.append(np.asarray(function(model, padded, *arguments))[: len(some)])
+    return np.concatenate(parts)
+
+
+log_probabilities = jax.jit(discriminative.log_probabilities, static_argnums=2)
+"""ln p(y | v), `[k, V], C -> [k, C]`."""
+
+
+@jax.jit
+def hidden_mean(rbm: RBM, v: Float[Array, "k V"]) -> Float[Result, "k H"]:
+    """E[h | v], `[k, V] -> [k, H]`."""
+    return rbm.hidden.mean(model.hidden_inputs(rbm, v))
+
+
+free_energy = jax.jit(model.free_energy)
+"""F(v) in nats, `[k, V] -> [k]`."""
+
+
+@jax.jit
+def sweep(rbm: RBM, v: Float[Array, "k V"], key: Key) -> Float[Result, "k V"]:
+    """v' after one sweep from v: h ~ p(h|v), v' ~ p(v'|h), `[k, V] -> [k, V]`."""
+    h_key, v_key = jax.random.split(key)
+    h = rbm.hidden.sample(h_key, model.hidden_inputs(rbm, v))
+    return rbm.visible.sample(v_key, model.visible_inputs(rbm, h))
 
 
 def one_update(rbm: RBM, rows: Any, config: TrainConfig, chains: Any, seed: int) -> tuple[RBM, Any]:
@@ -44,11 +90,6 @@ def _update(key: Key, rbm: RBM, state: Any, v: Array, rate: Scalar, l1: Scalar, 
     gradient, state, _terms = estimator.gradient(key, rbm, state, v)
     penalized = replace(gradient, weights=gradient.weights - l1 * jnp.sign(rbm.weights))
     return model.apply_update(rbm, jax.tree.map(lambda slope: rate * slope, penalized)), state
-
-
-def seed_from(random: np.random.RandomState) -> int:
-    """A seed for this package from scikit-learn's random numbers."""
-    return int(random.randint(SEEDS))
 
 
 def hold_out(count: int, fraction: float, random: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
