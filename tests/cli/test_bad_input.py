@@ -250,7 +250,7 @@ DATA = [
     ("empty.npy", "empty.npy is empty"),
     ("header.csv", "a header but no rows"),
     ("ragged.csv", "line 2: 1 columns"),
-    ("words.csv", "line 2, column 2: 'yes' is not a number"),
+    ("words.csv", "column 'b': 'yes' in line 2 is not a number"),
     ("text.npy", "no .npy file"),
     ("picture.png", "unknown kind of file"),
     ("flat.npy", "shape [20]"),

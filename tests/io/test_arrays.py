@@ -356,7 +356,7 @@ def test_a_file_that_the_disk_does_not_give_back(monkeypatch):
 
     put("x.npy", npy(X))
     monkeypatch.setattr(Path, "read_bytes", fail)
-    assert refused("x.npy") == "x.npy: Input/output error"
+    assert refused("x.npy") == "x.npy: cannot be read: Input/output error"
 
 
 @pytest.mark.parametrize("name", ["x.npy", "x.npz", "x.parquet", "x.png", "x", "x.json"])

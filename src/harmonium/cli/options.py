@@ -192,7 +192,7 @@ def load_dataset(run: RunOptions) -> hm.data.Dataset:
     return dataset
 
 
-def start_model(run: RunOptions, dataset: Dataset) -> RBM:
+def start_model(run: RunOptions, dataset: hm.data.Dataset) -> hm.RBM:
     """The model to start training from; the held-out rows are checked against its units."""
     hidden = hm.units.by_name(run.hidden_units, run.hidden, "--hidden-units")
     if dataset.schema is None:

@@ -57,7 +57,7 @@ class Dataset:
 
     def count(self, part: str) -> str:
         """The number of rows of a part and their form, such as `2 images of 2 x 2`."""
-        return f"{len(getattr(self, part)):,} {self.description.partition(' ')[2] or 'rows'}"
+        return f"{len(getattr(self, part)):,} {self.description.partition(', ')[0].partition(' ')[2] or 'rows'}"
 
     def describe(self) -> dict[str, Any]:
         """What is known of the rows, for JSON: their number, mean and range, and the fields that are no rows."""
