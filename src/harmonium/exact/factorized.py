@@ -3,16 +3,16 @@
 It serves where the other layer's log normalizer is a sum of softplus(y_i), with y affine in its inputs: units of two states.
 The enumerated units are split into low ones, which change fastest, and upper ones, so y_i = f_i(low) + g_i(upper). For any s,
 
-    1 + e^y_i = e^s_i q_i,  q_i = c_i + a_i(low) b_i(upper),  c = e^-s, a = e^(f - s), b = e^g,  sigmoid(y_i) = a_i b_i / q_i.
+    1 + e^y_i = e^(g_i + s_i) q_i,  q_i = a_i(low) + b_i(upper),  a = e^(f - s), b = e^(-g - s),  sigmoid(y_i) = a_i / q_i.
 
 So a state's log weight has the logarithm of one product of q_i instead of a softplus for each i. The product's power of two is
-put aside after each group of factors. The centers s are the middles of the ranges of softplus(y), and where the ranges are so
-wide that a group's product could overflow or vanish, the plain engine is used.
+put aside after each group of factors. s is the middle of the range of ln(e^f + e^-g), and where the ranges are so wide that a
+group's product could overflow or vanish, the plain engine is used.
 
-With p the states' probabilities, the sums of p sigmoid(y_i) x^T over all states are sums over single halves of p a_i b_i / q_i.
+With p the states' probabilities, the sums of p sigmoid(y_i) x^T over all states are sums over single halves of p a_i / q_i.
 
 The upper units are middle and top ones: a block has all states of the low and the middle units, with the top ones in one state,
-and b = b(middle) b(top), so a block takes few exponentials.
+and b = b(middle) e^-g(top), so a block takes few exponentials.
 """
 
 from __future__ import annotations
@@ -49,20 +49,19 @@ class Split(NamedTuple):
     middle: int
 
 
-class Centers(NamedTuple):
-    """What keeps all factors within the floating-point numbers, `[N]` each: s, and the middles of g(middle) and g(top)."""
+class Shifts(NamedTuple):
+    """What keeps all factors within the floating-point numbers, `[N]` each: s, and the least g(top)."""
 
     s: Any
-    middle: Any
-    top: Any
+    least_top: Any
 
 
 class _Ranges(NamedTuple):
-    centers: Centers
+    shifts: Shifts
     reach: Any
     """|ln q_i| is at most this, `[N]`."""
     representable: Any
-    """Whether a, b and c are floating-point numbers, or so small that they do not count, `[N]`."""
+    """Whether a and b are floating-point numbers, or so small beside their sum that they do not count, `[N]`."""
 
 
 # ---- where it serves
@@ -88,15 +87,15 @@ def block_length(rbm: RBM, split: Split) -> int:
     return math.prod(_counts(rbm, split))
 
 
-def scaling(rbm: RBM, split: Split) -> tuple[int, Centers] | None:
-    """The length of a group and the centers for a model on the host; None where the factors' ranges are too wide."""
+def scaling(rbm: RBM, split: Split) -> tuple[int, Shifts] | None:
+    """The length of a group and the shifts for a model on the host; None where the factors' ranges are too wide."""
     ranges = _ranges(rbm, split, np)
     if not ranges.representable.all():
         return None
     group = GROUP
     while group and not _groups_fit(ranges.reach, group, np):
         group //= 2
-    return (group, ranges.centers) if group else None
+    return (group, ranges.shifts) if group else None
 
 
 def _ranges(rbm: RBM, split: Split, xp: ModuleType) -> _Ranges:
@@ -115,17 +114,13 @@ def _ranges(rbm: RBM, split: Split, xp: ModuleType) -> _Ranges:
         return part.min(axis=1).sum(axis=0), part.max(axis=1).sum(axis=0)
 
     (low_least, low_most), (middle_least, middle_most), (top_least, top_most) = map(extremes, (low, middle, top))
-    centers_of_g = (middle_least + middle_most) / 2, (top_least + top_most) / 2
-    f_shift = y_zero + first.sum(axis=0) + sum(centers_of_g)
-    g_reach = (middle_most - middle_least + top_most - top_least) / 2
-    f_least, f_most = f_shift + low_least, f_shift + low_most
-    least, most = xp.logaddexp(0, f_least - g_reach), xp.logaddexp(0, f_most + g_reach)
-    s, reach = (least + most) / 2, (most - least) / 2
+    f_shift = y_zero + first.sum(axis=0)
+    least = xp.logaddexp(f_shift + low_least, -middle_most - top_most)
+    most = xp.logaddexp(f_shift + low_most, -middle_least - top_least)
+    reach = (most - least) / 2
     limit, negligible = _limit(dtype), 4 - math.log(np.finfo(dtype).eps)
-    b_fits = g_reach <= limit
-    c_fits = (s <= limit) | (s - reach > negligible)  # or a b is far larger, always
-    a_fits = (f_least - s >= -limit) | (s + g_reach <= limit - negligible)  # or c is far larger wherever a vanishes
-    return _Ranges(Centers(s, *centers_of_g), reach, a_fits & b_fits & c_fits)
+    representable = (reach <= limit - negligible) & (top_most - top_least <= limit)
+    return _Ranges(Shifts((least + most) / 2, top_least), reach, representable)
 
 
 def _limit(dtype: np.dtype) -> float:
@@ -173,45 +168,38 @@ class _Block(NamedTuple):
     b: Any
 
 
-class _Factors(NamedTuple):
-    """`block(index)` of any block; `a [groups, GROUP, low]` and `c [groups, GROUP]` of all blocks."""
-
-    block: Callable[[jax.Array], _Block]
-    a: Any
-    c: Any
-
-
-def _factors(rbm: RBM, centers: Centers, split: Split, group: int) -> _Factors:
+def _factors(rbm: RBM, shifts: Shifts, split: Split, group: int) -> tuple[Callable[[jax.Array], _Block], Any]:
+    """The block of an index, and `a [groups, GROUP, low]` of all blocks."""
     low_count, middle_count = _counts(rbm, split)
     dtype = rbm.weights.dtype
     # Each part's states are joint states with the others in their first state, which must then not be counted again.
     start, start_y = _additive(rbm, jnp.zeros(1, int))
     low, low_y = _additive(rbm, jnp.arange(low_count))
     middle, middle_y = _additive(rbm, jnp.arange(middle_count) * low_count)
-    a = _in_groups(jnp.exp(low_y + centers.middle + centers.top - centers.s).T, group, 0)
-    c = _in_groups(jnp.exp(-jnp.asarray(centers.s)), group, 1)
-    middle_b = _in_groups(jnp.exp(middle_y - start_y - centers.middle).T, group, 0)
-    constant = (middle - start)[:, None] + low + jnp.sum(centers.s)
+    a = _in_groups(jnp.exp(low_y - shifts.s).T, group, 1)
+    middle_b = _in_groups(jnp.exp(start_y - middle_y - shifts.least_top - shifts.s).T, group, 0)
+    constant = (middle - start + jnp.sum(middle_y - start_y + shifts.s, axis=1))[:, None] + low
 
     def block(index: jax.Array) -> _Block:
         top, top_y = _additive(rbm, index[None] * (low_count * middle_count))
-        b = middle_b * _in_groups(jnp.exp(top_y - start_y - centers.top).T, group, 0)
+        g = top_y - start_y
+        b = middle_b * _in_groups(jnp.exp(shifts.least_top - g).T, group, 0)
 
         def multiply(place: jax.Array, carry: tuple[Any, ...]) -> Any:
             # The power of two is put aside before the group, not after it: XLA would form the group's product twice.
             product, power = _mantissa_and_exponent(carry[0])
-            q = [c[place, i] + b[place, i, :, None] * a[place, i] for i in range(GROUP)]
+            q = [a[place, i] + b[place, i, :, None] for i in range(GROUP)]
             for first in range(0, GROUP, 4):  # short chains, of which a processor works on several at once
                 product = product * math.prod(q[first : first + 4])
             return product, carry[1] + power
 
         ones = jnp.ones((middle_count, low_count), dtype)
         zeros = jnp.zeros(ones.shape, _BITS[np.dtype(dtype)].unsigned)
-        product, power = jax.lax.fori_loop(0, len(c), multiply, (ones, zeros))
-        exponent = power.astype(dtype) - _BITS[np.dtype(dtype)].bias * len(c)
-        return _Block(jnp.log(product) + math.log(2) * exponent + constant + (top - start), b)
+        product, power = jax.lax.fori_loop(0, len(a), multiply, (ones, zeros))
+        exponent = power.astype(dtype) - _BITS[np.dtype(dtype)].bias * len(a)
+        return _Block(jnp.log(product) + math.log(2) * exponent + constant + (top - start + jnp.sum(g)), b)
 
-    return _Factors(block, a, c)
+    return block, a
 
 
 def _additive(rbm: RBM, indices: Int[Array, " n"]) -> tuple[Float[Result, " n"], Float[Result, "n N"]]:
@@ -222,11 +210,10 @@ def _additive(rbm: RBM, indices: Int[Array, " n"]) -> tuple[Float[Result, " n"],
     return form[0] - rbm.visible.energy(x), form[1]
 
 
-def _in_groups(rows: Float[Array, "N *rest"], group: int, padding: float) -> Float[Result, "groups GROUP *rest"]:
+def _in_groups(rows: Float[Array, "N states"], group: int, padding: int) -> Float[Result, "groups GROUP states"]:
     """`group` of the N rows in each group, padded to `GROUP`: XLA multiplies sixteen factors in less time than eight."""
-    rest = [(0, 0)] * (rows.ndim - 1)
-    groups = jnp.pad(rows, [(0, -len(rows) % group), *rest], constant_values=padding).reshape(-1, group, *rows.shape[1:])
-    return jnp.pad(groups, [(0, 0), (0, GROUP - group), *rest], constant_values=padding)
+    groups = jnp.pad(rows, ((0, -len(rows) % group), (0, 0)), constant_values=padding).reshape(-1, group, rows.shape[1])
+    return jnp.pad(groups, ((0, 0), (0, GROUP - group), (0, 0)), constant_values=padding)
 
 
 class _Format(NamedTuple):
@@ -251,10 +238,10 @@ def _mantissa_and_exponent(positive: Float[Array, "*shape"]) -> tuple[Float[Resu
 
 @partial(jax.jit, static_argnames=("split", "group", "blocks"))
 def log_block_sums(
-    rbm: RBM, centers: Centers, first: int | Int[Array, ""], split: Split, group: int, blocks: int
+    rbm: RBM, shifts: Shifts, first: int | Int[Array, ""], split: Split, group: int, blocks: int
 ) -> Float[Result, " blocks"]:
     """The logs of the unnormalized probabilities of the blocks `first ...`; those beyond the last block have -inf."""
-    block = _factors(rbm, centers, split, group).block
+    block, _ = _factors(rbm, shifts, split, group)
     count = count_of(rbm.visible) // block_length(rbm, split)
     log_sum = lambda index: jnp.where(index < count, jax.nn.logsumexp(block(index).log_weights), -jnp.inf)  # noqa: E731
     return jax.lax.map(log_sum, first + jnp.arange(blocks))
@@ -262,10 +249,10 @@ def log_block_sums(
 
 @partial(jax.jit, static_argnames=("split", "group"))
 def log_weights(
-    rbm: RBM, centers: Centers, index: np.int64 | Int[Array, ""], split: Split, group: int
+    rbm: RBM, shifts: Shifts, index: np.int64 | Int[Array, ""], split: Split, group: int
 ) -> Float[Result, " length"]:
     """The logs of the unnormalized probabilities of a block's states, in the order of their numbers."""
-    return _factors(rbm, centers, split, group).block(jnp.asarray(index)).log_weights.ravel()
+    return _factors(rbm, shifts, split, group)[0](jnp.asarray(index)).log_weights.ravel()
 
 
 def log_partition_and_statistics(rbm: RBM) -> tuple[Float[Result, ""], RBM]:
@@ -282,36 +269,35 @@ def log_partition_and_statistics(rbm: RBM) -> tuple[Float[Result, ""], RBM]:
         split = split_units(enumerated, TRACED_BLOCK)
         ranges = _ranges(enumerated, split, jnp)
         fits: Bool[Array, ""] = ranges.representable.all() & _groups_fit(ranges.reach, GROUP, jnp)
-        factorized = partial(_statistics, centers=ranges.centers, split=split)
+        factorized = partial(_statistics, shifts=ranges.shifts, split=split)
         log_z, expected = jax.lax.cond(fits, factorized, plain.statistics, enumerated)
     else:
         log_z, expected = plain.statistics(enumerated)
     return log_z, expected if enumerated is rbm else model.transpose(expected)
 
 
-def _statistics(rbm: RBM, centers: Centers, split: Split) -> tuple[Any, RBM]:
+def _statistics(rbm: RBM, shifts: Shifts, split: Split) -> tuple[Any, RBM]:
     dtype = rbm.weights.dtype
     low_count, middle_count = _counts(rbm, split)
     low_columns = split.low * _unit_states(rbm).shape[1]
     x_low = states(rbm, jnp.arange(low_count))[:, -low_columns:]
-    factors = _factors(rbm, centers, split, GROUP)
+    block, a = _factors(rbm, shifts, split, GROUP)
     size = rbm.hidden.size
-    a, c = factors.a.reshape(-1, low_count)[:size], factors.c.ravel()[:size]
+    a = a.reshape(-1, low_count)[:size]
 
     def body(index: jax.Array, carry: tuple[Any, ...]) -> Any:
         largest, *sums = carry
-        log_weights, b = factors.block(index)
+        log_weights, b = block(index)
         x = states(rbm, index * (low_count * middle_count) + jnp.arange(middle_count) * low_count)[:, :-low_columns]
         new_largest = jnp.maximum(largest, log_weights.max())
         p = jnp.exp(log_weights - new_largest)
 
-        def sum_on(unit: tuple[jax.Array, jax.Array, jax.Array]) -> tuple[Any, Any]:
-            a, b, c = unit
-            ab = b[:, None] * a
-            p_on = p * (ab / (c + ab))
+        def sum_on(unit: tuple[jax.Array, jax.Array]) -> tuple[Any, Any]:
+            a, b = unit
+            p_on = p * (a / (a + b[:, None]))
             return p_on.sum(axis=1), p_on.sum(axis=0)
 
-        on_upper, on_low = jax.lax.map(sum_on, (a, b.reshape(-1, middle_count)[:size], c))
+        on_upper, on_low = jax.lax.map(sum_on, (a, b.reshape(-1, middle_count)[:size]))
         added = (p.sum(axis=0), p.sum(axis=1) @ x, on_low, on_upper @ x)
         scale = jnp.exp(largest - new_largest)
         return new_largest, *(old * scale + new for old, new in zip(sums, added, strict=True))

@@ -67,9 +67,9 @@ def split_into_blocks(rbm: RBM) -> Blocks:
         functions = [partial(f, rbm, length=length) for f in (plain.log_block_sums, plain.log_weights)]
     else:
         length, elements = factorized.block_length(rbm, split), FACTORIZED_ELEMENTS
-        group, centers = scaling
+        group, shifts = scaling
         both = factorized.log_block_sums, factorized.log_weights
-        functions = [partial(f, rbm, centers, split=split, group=group) for f in both]
+        functions = [partial(f, rbm, shifts, split=split, group=group) for f in both]
     count = -(-plain.count_of(rbm.visible) // length)
     per_call = min(count, max(1, elements // (length * rbm.hidden.size)))
     return Blocks(length, count, per_call, scaling is not None, *functions)
