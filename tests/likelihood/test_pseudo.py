@@ -14,7 +14,7 @@ from statistics_of_tests import largest_z, z_limit
 
 import harmonium as hm
 from harmonium import exact
-from harmonium.likelihood import pseudo
+from harmonium.likelihood import conditionals
 from harmonium.likelihood.pseudo import pseudo_log_likelihood, stochastic_pseudo_log_likelihood
 from harmonium.units import Binary, Spin
 
@@ -47,7 +47,8 @@ def test_blocks_change_nothing(monkeypatch):
     rbm = random_rbm(Spin, Binary, (6, HIDDEN), seed=1, scale=1.5)
     v = exact.all_states(rbm.visible)
     whole, one = pseudo_log_likelihood(rbm, v), stochastic_pseudo_log_likelihood(rbm, v)
-    monkeypatch.setattr(pseudo, "BLOCK_ELEMENTS", 7 * HIDDEN)
+    monkeypatch.setattr(conditionals, "BLOCK_ELEMENTS", 2 * 7 * 6)
+    monkeypatch.setattr(conditionals, "ROWS_OF_ONE_UNIT", 7)
     np.testing.assert_allclose(pseudo_log_likelihood(rbm, v), whole, rtol=1e-12)
     np.testing.assert_allclose(stochastic_pseudo_log_likelihood(rbm, v), one, rtol=1e-12)
 

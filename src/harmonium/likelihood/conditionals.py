@@ -1,0 +1,146 @@
+"""p(v_i | all other units of v) in complete rows: from the unit's own states, or by quadrature where it takes real values.
+
+With all other units fixed, -F(v) as a function of v_i is ln p(v_i | v_-i) up to a constant.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jaxtyping import Float, Int
+
+from harmonium import _checks, model
+from harmonium._numerics import float64, to_float64
+from harmonium.errors import InputError
+from harmonium.exact import missing as enumerated
+from harmonium.model import RBM
+
+BLOCK_ELEMENTS = 1 << 20
+"""Rows x values of a unit x columns of the wider layer at a time: 8 MiB in float64, a few of which are alive at once."""
+ROWS_OF_ONE_UNIT = 64
+"""Rows at a time where each row has a unit of its own: few enough that hardly any is padding."""
+PANELS, MAX_PANELS, NODES, REACH = 8, 10_000, 16, 20.0
+"""Of the quadrature over a real cell: the least and the largest number of panels on either side, points of each, and deviations
+beyond extreme means."""
+
+
+class _Values(NamedTuple):
+    """What a unit in the columns from `first` on may be, and ln of each value's weight in a sum minus its energy."""
+
+    first: int
+    points: Float[Array | np.ndarray, "points columns"]
+    offsets: Float[Array | np.ndarray, "points"]
+
+
+@np.errstate(all="ignore")
+def conditionals(
+    rbm: RBM, v: Float[np.ndarray, "rows visible"]
+) -> tuple[Float[np.ndarray, "rows units"], Float[np.ndarray, "rows visible"]]:
+    """-ln p(v_i | v_-i) and E[v_i | v_-i] of every unit.
+
+    Raises:
+        InputError: real cells of a model whose hidden units are not bounded, or whose means lie too far apart; or a result that
+            is not finite.
+    """
+    rbm = to_float64(rbm)
+    with float64():
+        units = _values(rbm)
+        most = BLOCK_ELEMENTS // (max(len(unit.points) for unit in units) * max(rbm.weights.shape))
+
+        def of_batch(_: int, batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            inputs = _inputs(rbm, batch)
+            nats, expected = zip(*(_conditional(rbm, unit, batch, *inputs) for unit in units), strict=True)
+            return np.stack(nats, axis=1), np.concatenate(expected, axis=1)
+
+        # A power of two, so that code compiled for some rows serves as many others.
+        rows = min(max(1, most), 1 << (len(v) - 1).bit_length())
+        nats, expected = enumerated.in_batches(of_batch, v, rows)
+    return _checks.finite_result(nats, "-ln p of a cell"), _checks.finite_result(expected, "the mean of a cell")
+
+
+def conditionals_of(
+    rbm: RBM, v: Float[np.ndarray, "rows visible"], chosen: Int[np.ndarray, "rows"]
+) -> Float[np.ndarray, "rows"]:
+    """-ln p(v_i | v_-i) of one unit i of each row, `chosen`; raises as `conditionals`."""
+    rbm, nats = to_float64(rbm), np.empty(len(v))
+    with float64():
+        units = _values(rbm)
+        for unit in np.unique(chosen):
+            here = chosen == unit
+            of_batch = lambda _, batch: _conditional(rbm, units[unit], batch, *_inputs(rbm, batch))  # noqa: B023, E731
+            nats[here], _ = enumerated.in_batches(of_batch, v[here], ROWS_OF_ONE_UNIT)
+    return _checks.finite_result(nats, "-ln p of a cell")
+
+
+@jax.jit
+def _inputs(rbm: RBM, v: Float[Array, "rows visible"]) -> tuple[Float[Array, "rows hidden"], Float[Array, "rows"]]:
+    """The hidden units' inputs, and their log normalizer there."""
+    inputs = model.hidden_inputs(rbm, v)
+    return inputs, rbm.hidden.log_normalizer(inputs)
+
+
+@jax.jit
+def _conditional(
+    rbm: RBM,
+    unit: _Values,
+    v: Float[Array, "rows visible"],
+    inputs: Float[Array, "rows hidden"],
+    normalizer: Float[Array, "rows"],
+) -> tuple[Float[Array, "rows"], Float[Array, "rows columns"]]:
+    """-ln p and E of one unit given all others."""
+    first, points, offsets = unit
+    own = jax.lax.dynamic_slice_in_dim(v, first, points.shape[1], axis=1)
+    weights = jax.lax.dynamic_slice_in_dim(rbm.weights, first, points.shape[1])
+    # -F(v) as far as the unit changes it, at all its values and at its own.
+    log_p = rbm.hidden.log_normalizer((inputs - own @ weights)[:, None] + points @ weights) + offsets
+    alone = jax.lax.dynamic_update_slice_in_dim(jnp.zeros_like(v), own, first, axis=1)
+    at_own = normalizer - rbm.visible.energy(alone)
+    return jax.nn.logsumexp(log_p, axis=1) - at_own, jax.nn.softmax(log_p, axis=1) @ points
+
+
+def _values(rbm: RBM) -> list[_Values]:
+    units = rbm.visible
+    grids = _grids(rbm) if any(table is None for table in units.unit_tables) else {}
+    values = []
+    for (first, end), table in zip(pairwise(units.boundaries), units.unit_tables, strict=True):
+        points, log_weights = grids[int(first)] if table is None else (table, np.zeros(len(table)))
+        layer = np.zeros((len(points), units.size))
+        layer[:, first:end] = points
+        values.append(_Values(int(first), points, log_weights - units.energy(layer)))
+    return values
+
+
+def _grids(rbm: RBM) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+    """For each continuous column points that cover its values, `[n, 1]`, and the logs of their weights in a sum, `[n]`.
+
+    They reach from the column's extreme means over all states of the hidden layer to REACH deviations beyond. Gaussian
+    quadrature on panels, one of which begins at zero, where the density of some kinds has a kink.
+    """
+    lowest, highest = rbm.hidden.ranges
+    if not np.isfinite([lowest, highest]).all():
+        raise InputError(f"the surprisal of a real cell needs bounded hidden units, but those of {rbm!r} are not")
+    ends = np.stack([rbm.weights * lowest, rbm.weights * highest])
+    inputs = np.stack([ends.min(axis=0).sum(axis=-1), ends.max(axis=0).sum(axis=-1)])
+    mean, square = (np.asarray(part) for part in enumerated.conditional_moments(rbm.visible, inputs))
+    deviation = np.sqrt(np.maximum(square - mean**2, 0))
+    bounds = rbm.visible.ranges
+    low = np.maximum(mean[0] - REACH * deviation.max(axis=0), bounds[0])
+    high = np.minimum(mean[1] + REACH * deviation.max(axis=0), bounds[1])
+    panels = max(PANELS, np.ceil(((high - low) / deviation.min(axis=0) / NODES).max()))
+    if not panels <= MAX_PANELS:
+        raise InputError(f"the means of a real cell of {rbm!r} lie too far apart for quadrature; scale the weights down")
+    nodes, weights = np.polynomial.legendre.leggauss(NODES)
+    grids = {}
+    for column in np.flatnonzero(np.isinf(bounds[1])):
+        middle = 0.0 if low[column] < 0 < high[column] else (low[column] + high[column]) / 2
+        edges = [np.linspace(low[column], middle, int(panels) + 1), np.linspace(middle, high[column], int(panels) + 1)[1:]]
+        starts = np.concatenate(edges)
+        half = np.diff(starts)[:, None] / 2
+        points = starts[:-1, None] + half * (nodes + 1)
+        grids[int(column)] = points.reshape(-1, 1), np.log(half * weights).ravel()
+    return grids
