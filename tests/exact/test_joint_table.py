@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 
 import numpy as np
@@ -12,7 +11,6 @@ from kinds import rbm_of
 
 import harmonium as hm
 from harmonium import exact
-from harmonium.exact import tables
 from harmonium.units import Binary, Spin
 
 
@@ -56,11 +54,9 @@ def test_most_probable_rows_are_the_head_of_the_sorted_table(shape, rows):
         assert len({(tuple(v), tuple(h)) for v, h in zip(best.v, best.h, strict=True)}) == rows
 
 
-def test_best_choices_of_states_with_more_than_two_each():
-    scores = np.random.default_rng(0).standard_normal((4, 3))
-    every = sorted(
-        (-sum(scores[u, d] for u, d in enumerate(digits)), digits) for digits in itertools.product(range(3), repeat=4)
-    )
-    found = tables._best_digits(scores, 50)
-    assert [digits for _, digits in found] == [digits for _, digits in every[:50]]
-    np.testing.assert_allclose([loss for loss, _ in found], [loss - every[0][0] for loss, _ in every[:50]], atol=1e-12)
+def test_best_partners_of_more_than_two_states_each():
+    random = np.random.default_rng(0)
+    rbm = hm.RBM(Binary([0.3]), hm.Categorical(random.standard_normal(12), (3,) * 4), random.standard_normal((1, 12)))
+    found = exact.most_probable(rbm, 50)
+    np.testing.assert_allclose(found.probability, np.sort(exact.joint_table(rbm).probability)[::-1][:50], rtol=1e-12)
+    assert len({(*v, *h) for v, h in zip(found.v, found.h, strict=True)}) == 50

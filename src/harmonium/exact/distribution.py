@@ -23,7 +23,6 @@ from harmonium.errors import InputError
 from harmonium.exact import enumerate as plain
 from harmonium.exact import host
 from harmonium.exact.enumerate import block_length, count_of, enumerable_states, smaller_first
-from harmonium.exact.host import Blocks
 from harmonium.model import RBM, in_float64
 
 NEGLIGIBLE = 1e-16
@@ -41,17 +40,18 @@ class Moments(NamedTuple):
 
 
 def at_temperature(rbm: RBM, temperature: float) -> RBM:
-    """The RBM whose distribution is that of `rbm` at `temperature`: parameters divided by it, in float64 on the host.
+    """The model whose distribution is that of `rbm` at `temperature` T: every parameter divided by T.
+
+    Every function then honors the temperature: the energy of the new model is E / T, its Z that of exp(-E / T).
 
     Raises:
-        InputError: the temperature is not a positive number, or so extreme that the model's energies overflow or vanish.
+        InputError: the model is malformed, T is not a positive number, or so extreme that energies overflow or vanish.
     """
     temperature = _checks.positive(temperature, "temperature")
-    rbm = in_float64(rbm)
     with np.errstate(over="ignore"):
-        cold = model.at_temperature(rbm, temperature)
+        result = model.at_temperature(model.validate(rbm), temperature)
     try:
-        return model.validate(cold)
+        return model.validate(result)
     except InputError as error:
         raise InputError(
             f"temperature {temperature!r} is too extreme: parameters divided by it have no distribution: {error}"
@@ -81,7 +81,12 @@ def log_partition(rbm: RBM, progress: Progress | None = None) -> float:
     Raises:
         InputError: the model is malformed, or neither layer can be enumerated.
     """
-    return float(log_sum_exp(host.split_into_blocks(smaller_first(in_float64(rbm))).log_sums(progress)))
+    return _log_partition(host.split_into_blocks(smaller_first(in_float64(rbm))).log_sums(progress))
+
+
+def _log_partition(log_sums: Float[np.ndarray, " blocks"]) -> float:
+    with np.errstate(invalid="ignore"):
+        return float(_checks.finite_result(log_sum_exp(log_sums), "ln Z"))
 
 
 # ---- moments
@@ -96,19 +101,10 @@ def moments(rbm: RBM) -> Moments:
     rbm = in_float64(rbm)
     enumerated = smaller_first(rbm)
     blocks = host.split_into_blocks(enumerated)
-    if blocks.is_factorized:
-        v, h, vh = _moments_of_probable_states(enumerated, blocks)
-    else:
-        with float64():
-            v, h, vh = (np.asarray(part) for part in _moments(enumerated))
-    return Moments(v, h, vh) if enumerated is rbm else Moments(h, v, vh.T)
-
-
-def _moments_of_probable_states(rbm: RBM, blocks: Blocks) -> Any:
-    """The moments from the states that are not negligible: the factorized engine finds those at a small part of the cost."""
     log_sums = blocks.log_sums()
-    log_z = log_sum_exp(log_sums)
-    least = NEGLIGIBLE / count_of(rbm.visible)
+    log_z = _log_partition(log_sums)
+    # Finding the states that are not negligible takes a small part of the time that the moments of all would take.
+    least = NEGLIGIBLE / count_of(enumerated.visible)
     probable = np.flatnonzero(log_sums - log_z > np.log(least))
 
     def of_block(index: int) -> Any:
@@ -116,40 +112,28 @@ def _moments_of_probable_states(rbm: RBM, blocks: Blocks) -> Any:
         negligible = p <= least
         order = np.argsort(negligible, kind="stable")
         indices = probable[index] * blocks.length + order
-        return _moments_of(rbm, indices, p[order], np.count_nonzero(~negligible), block_length(rbm))
+        return _moments_of(enumerated, indices, p[order], np.count_nonzero(~negligible), block_length(enumerated))
 
-    return reduce(partial(jax.tree.map, np.add), host.run(of_block, len(probable)))
-
-
-@jax.jit
-def _moments(rbm: RBM) -> tuple[Any, Any, Any]:
-    return plain.fold(rbm, _no_moments(rbm), partial(_add_moments, rbm))[1]
+    *sums, total = reduce(partial(jax.tree.map, np.add), host.run(of_block, len(probable)))
+    v, h, vh = (_checks.finite_result(part / total, "a moment") for part in sums)
+    return Moments(v, h, vh) if enumerated is rbm else Moments(h, v, vh.T)
 
 
 @partial(jax.jit, static_argnames="length")
 def _moments_of(
     rbm: RBM, indices: Int[Array, " n"], p: Float[Array, " n"], used: int | Int[Array, ""], length: int
-) -> tuple[Any, Any, Any]:
-    """The sums over the first `used` of the states `indices`, `length` at a time, with probabilities `p`."""
+) -> tuple[Any, Any, Any, Any]:
+    """Sums over the first `used` of the states `indices`, `length` at a time, with probabilities `p`: v, h, vh and 1."""
     indices, p = (jnp.pad(a, (0, -len(a) % length)) for a in (indices, p))
 
     def body(part: jax.Array, sums: tuple[jax.Array, ...]) -> Any:
         here, weights = (jax.lax.dynamic_slice_in_dim(a, part * length, length) for a in (indices, p))
         x = plain.states(rbm, here)
-        return _add_moments(rbm, sums, weights, x, model.hidden_inputs(rbm, x), 1)
+        mean = rbm.hidden.mean(model.hidden_inputs(rbm, x))
+        return jax.tree.map(jnp.add, sums, (weights @ x, weights @ mean, (x * weights[:, None]).T @ mean, weights.sum()))
 
-    return jax.lax.fori_loop(0, -(-used // length), body, _no_moments(rbm))
-
-
-def _add_moments(
-    rbm: RBM, sums: tuple[jax.Array, ...], p: jax.Array, x: jax.Array, inputs: jax.Array, scale: jax.Array | int
-) -> Any:
-    mean = rbm.hidden.mean(inputs)
-    return jax.tree.map(lambda old, new: old * scale + new, sums, (p @ x, p @ mean, (x * p[:, None]).T @ mean))
-
-
-def _no_moments(rbm: RBM) -> Any:
-    return (*(jnp.zeros(n, rbm.weights.dtype) for n in rbm.weights.shape), jnp.zeros_like(rbm.weights))
+    nothing = tuple(jnp.zeros(shape, rbm.weights.dtype) for shape in (*zip(rbm.weights.shape), rbm.weights.shape, ()))
+    return jax.lax.fori_loop(0, -(-used // length), body, nothing)
 
 
 # ---- probabilities of rows
@@ -175,7 +159,7 @@ def log_likelihood(
     rows = max(1, MAX_BLOCK_ELEMENTS // max(rbm.weights.shape))
     with float64():
         parts = [np.asarray(_free_energy(rbm, flat[i : i + rows])) for i in range(0, max(1, len(flat)), rows)]
-    return -np.concatenate(parts).reshape(v.shape[:-1]) - log_z
+    return _checks.finite_result(-np.concatenate(parts).reshape(v.shape[:-1]) - log_z, "ln p(v)")
 
 
 @jax.jit
@@ -204,7 +188,7 @@ def log_reconstruction(rbm: RBM, v: ArrayLike, reconstructed: ArrayLike | None =
     rows = max(1, plain.BLOCK_ELEMENTS // (length * max(rbm.weights.shape)))
     with float64():
         parts = [_log_reconstruction(rbm, v[i : i + rows], target[i : i + rows], length) for i in range(0, len(v), rows)]
-        return np.concatenate([np.asarray(part) for part in parts])
+        return _checks.finite_result(np.concatenate([np.asarray(part) for part in parts]), "ln p(v' | v)")
 
 
 @partial(jax.jit, static_argnames="length")
@@ -248,7 +232,9 @@ def sample_joint(rbm: RBM, n: int, seed: int = 0) -> tuple[Float[np.ndarray, "n 
     with float64():
         # A block by its part of Z, then a state inside the block: there is never an array of all states.
         blocks = host.split_into_blocks(enumerated)
-        block_of = np.sort(random.choice(blocks.count, size=n, p=_probabilities(blocks.log_sums())))
+        log_sums = blocks.log_sums()
+        _log_partition(log_sums)
+        block_of = np.sort(random.choice(blocks.count, size=n, p=_probabilities(log_sums)))
         indices = np.empty(n, dtype=np.int64)
         for block in np.unique(block_of):
             inside = _probabilities(blocks.log_weights(block))

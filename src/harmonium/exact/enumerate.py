@@ -10,9 +10,8 @@ Reference: R. Salakhutdinov and I. Murray, "On the quantitative analysis of deep
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -29,10 +28,6 @@ BLOCK_ELEMENTS = 1 << 18
 """States x columns of the wider layer in one block: 2 MiB in float64, a few of which are alive at once."""
 MAX_STATES = 1 << 32
 """The largest number of states that are enumerated at all."""
-
-Sums = TypeVar("Sums")
-Add = Callable[[Sums, jax.Array, jax.Array, jax.Array, jax.Array], Sums]
-"""`add(sums, p, x, inputs, scale)`: `scale` times the sums plus those of a block's states `x [n, V]` with weights `p [n]`."""
 
 
 def enumerable_states(rbm: RBM) -> int | None:
@@ -102,12 +97,8 @@ def _block(rbm: RBM, index: jax.Array, length: int) -> tuple[Any, Any, Any]:
     return x, inputs, jnp.where(indices < count_of(rbm.visible), log_weights, -jnp.inf)
 
 
-def fold(rbm: RBM, start: Sums, add: Add[Sums]) -> tuple[Float[Result, ""], Sums]:
-    """ln Z, and a sum over all states divided by Z.
-
-    Args:
-        start: the sums over no states. add: adds a block, whose states send `inputs [n, H]`.
-    """
+def statistics(rbm: RBM) -> tuple[Float[Result, ""], RBM]:
+    """ln Z and the sufficient statistics expected under the joint distribution."""
     length = block_length(rbm)
     dtype = rbm.weights.dtype
 
@@ -117,21 +108,13 @@ def fold(rbm: RBM, start: Sums, add: Add[Sums]) -> tuple[Float[Result, ""], Sums
         new_largest = jnp.maximum(largest, jnp.max(log_weights))
         scale = jnp.exp(largest - new_largest)
         p = jnp.exp(log_weights - new_largest)
-        return new_largest, total * scale + jnp.sum(p), add(sums, p, x, inputs, scale)
-
-    zero = jnp.zeros((), dtype)
-    blocks = jnp.asarray(-(-count_of(rbm.visible) // length))
-    largest, total, sums = jax.lax.fori_loop(jnp.zeros_like(blocks), blocks, body, (jnp.full((), -jnp.inf, dtype), zero, start))
-    return largest + jnp.log(total), jax.tree.map(lambda leaf: leaf / total, sums)
-
-
-def statistics(rbm: RBM) -> tuple[Float[Result, ""], RBM]:
-    """ln Z and the sufficient statistics expected under the joint distribution."""
-
-    def add(sums: RBM, p: jax.Array, x: jax.Array, inputs: jax.Array, scale: jax.Array) -> RBM:
         parts = (rbm.visible.statistics(x), rbm.hidden.moments(inputs))
         visible, hidden = jax.tree.map(lambda leaf: p @ leaf, parts)
         block = RBM(visible, hidden, (x * p[:, None]).T @ rbm.hidden.mean(inputs))
-        return jax.tree.map(lambda old, new: old * scale + new, sums, block)
+        sums = jax.tree.map(lambda old, new: old * scale + new, sums, block)
+        return new_largest, total * scale + jnp.sum(p), sums
 
-    return fold(rbm, jax.tree.map(jnp.zeros_like, rbm), add)
+    start = jnp.full((), -jnp.inf, dtype), jnp.zeros((), dtype), jax.tree.map(jnp.zeros_like, rbm)
+    blocks = jnp.asarray(-(-count_of(rbm.visible) // length))
+    largest, total, sums = jax.lax.fori_loop(jnp.zeros_like(blocks), blocks, body, start)
+    return largest + jnp.log(total), jax.tree.map(lambda leaf: leaf / total, sums)

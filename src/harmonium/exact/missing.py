@@ -38,7 +38,7 @@ MAX_CHOICES = 1 << 27
 """Draws x rows x hidden states up to which drawing counts as cheap: a few seconds."""
 
 
-class Observed(NamedTuple):
+class Posterior(NamedTuple):
     """Given the observed cells: `log_weight [n]` = ln p(v_o) + ln Z; `mean`, `square [n, V]` = E[v | v_o], E[v^2 | v_o]."""
 
     log_weight: Any
@@ -68,9 +68,9 @@ def joint_log_weights(rbm: RBM, v: Float[Array, "B V"], h: Float[Array, "K H"]) 
     return known @ inputs.T + summed - rbm.hidden.energy(h) - rbm.visible.energy(known)[:, None]
 
 
-def observed(rbm: RBM, v: Float[Array, "n V"]) -> Observed:
+def posterior(rbm: RBM, v: Float[Array, "n V"]) -> Posterior:
     """ln p(v_o) + ln Z, and the moments of every cell given v_o, for rows with NaN where missing, in float64."""
-    return Observed(*_in_blocks(_observed, in_float64(rbm), v))
+    return Posterior(*_in_blocks(_posterior, in_float64(rbm), v))
 
 
 def draw_missing(rbm: RBM, v: Float[Array, "n V"], draws: int, key: Key) -> Float[np.ndarray, "draws n V"]:
@@ -114,7 +114,7 @@ def _block_count(rbm: RBM, length: int) -> Any:
 
 
 @partial(jax.jit, static_argnames="length")
-def _observed(rbm: RBM, v: Float[Array, "B V"], *, first: int | jax.Array, length: int) -> Observed:  # noqa: ARG001 (all of `_in_blocks` are called alike)
+def _posterior(rbm: RBM, v: Float[Array, "B V"], *, first: int | jax.Array, length: int) -> Posterior:  # noqa: ARG001 (all of `_in_blocks` are called alike)
     def body(index: jax.Array, carry: tuple[Any, ...]) -> Any:
         largest, total, mean, square = carry
         h, log_weights = _block(rbm, v, index, length)
@@ -131,7 +131,7 @@ def _observed(rbm: RBM, v: Float[Array, "B V"], *, first: int | jax.Array, lengt
     largest, total, mean, square = jax.lax.fori_loop(jnp.zeros_like(blocks), blocks, body, start)
     absent = jnp.isnan(v)
     moments = (jnp.where(absent, sums / total[:, None], known) for sums, known in ((mean, v), (square, v**2)))
-    return Observed(largest + jnp.log(total), *moments)
+    return Posterior(largest + jnp.log(total), *moments)
 
 
 def conditional_moments(

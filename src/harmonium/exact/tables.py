@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import heapq
 from dataclasses import dataclass
 from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Real
+from jaxtyping import Float
 
 from harmonium import _checks, model
 from harmonium._numerics import float64
@@ -28,8 +27,8 @@ MAX_ROWS = 1 << 20
 class JointTable:
     """Configurations of a model with their probabilities; `energy` is E itself, not E / T.
 
-    `v [n, V]`, `h [n, H]`; `energy`, `boltzmann_factor` = e^(-E/T) and `probability`, each `[n]`; `log_partition` = ln Z
-    at `temperature`; `configurations`: their total number (a table may have the most probable ones alone).
+    `v [n, V]`, `h [n, H]`; `energy`, `boltzmann_factor` = e^(-E/T), infinite beyond float64, and `probability`, each `[n]`;
+    `log_partition` = ln Z at `temperature`; `configurations`: their total number (a table may have the most probable alone).
     """
 
     v: np.ndarray
@@ -116,27 +115,28 @@ def most_probable(rbm: RBM, rows: int, temperature: float = 1.0) -> JointTable:
 
 
 def _best_pairs(rbm: RBM, rows: int) -> tuple[np.ndarray, np.ndarray]:
-    count = count_of(rbm.visible)
-    listing = rbm.hidden.listing()
-    length = block_length(rbm)
-    best_states: list[tuple[float, int]] = []
+    count, length = count_of(rbm.visible), block_length(rbm)
+    values, best = np.zeros(0), np.zeros(0, np.int64)
     with float64():
         scores_of = jax.jit(partial(_unit_scores, rbm))
         for first in range(0, count, length):
             indices = np.arange(first, min(first + length, count))
             x = rbm.visible.states(jnp.asarray(indices))
-            best = np.asarray(scores_of(x).max(axis=-1).sum(axis=-1) - rbm.visible.energy(x))
-            keep = np.argpartition(-best, min(rows, len(best)) - 1)[:rows]
-            best_states += zip(best[keep].tolist(), indices[keep].tolist(), strict=True)
-            best_states = heapq.nlargest(rows, best_states)
-        best_x = np.asarray(rbm.visible.states(jnp.asarray([index for _, index in best_states])))
+            values = np.concatenate([values, scores_of(x).max(axis=-1).sum(axis=-1) - rbm.visible.energy(x)])
+            best = np.concatenate([best, indices])
+            order = np.argsort(-values, kind="stable")[:rows]
+            values, best = values[order], best[order]
+        best_x = np.asarray(rbm.visible.states(jnp.asarray(best)))
         scores = np.asarray(scores_of(best_x))
-    pairs: list[tuple[float, int, tuple[int, ...]]] = []
-    for index, ((best_score, _), unit_scores) in enumerate(zip(best_states, scores, strict=True)):
-        pairs += [(best_score - loss, index, digits) for loss, digits in _best_digits(unit_scores, rows)]
-    pairs = heapq.nlargest(rows, pairs, key=lambda pair: pair[0])
-    y = np.asarray(listing.states(np.array([digits for _, _, digits in pairs]), np.float64))
-    return best_x[[pair[1] for pair in pairs]], y
+    # Unit by unit, what each of its states costs against the best: a pair beyond the best rows so far stays beyond them.
+    losses = scores.max(axis=-1, keepdims=True) - scores
+    pair, digits = np.arange(len(best)), np.zeros((len(best), 0), int)
+    for unit in range(losses.shape[1]):
+        options = values[:, None] - losses[pair, unit]
+        order = np.argsort(-options, axis=None, kind="stable")[: min(rows, np.isfinite(options).sum())]
+        parent, digit = np.unravel_index(order, options.shape)
+        values, pair, digits = options.ravel()[order], pair[parent], np.column_stack([digits[parent], digit])
+    return best_x[pair], np.asarray(rbm.hidden.listing().states(digits, np.float64))
 
 
 def _unit_scores(rbm: RBM, x: Float[Array, "n V"]) -> Float[Result, "n units K"]:
@@ -151,33 +151,3 @@ def _unit_scores(rbm: RBM, x: Float[Array, "n V"]) -> Float[Result, "n units K"]
     scores = jnp.tensordot(inputs, changed - background, (-1, -1)) - rbm.hidden.energy(changed)
     shared = jnp.sum(inputs * background, axis=-1) + rbm.hidden.energy(background) * (units - 1)
     return jnp.where(jnp.arange(most) < listing.counts[:, None], scores + shared[:, None, None] / units, -jnp.inf)
-
-
-def _best_digits(scores: Real[np.ndarray, "units K"], rows: int) -> list[tuple[float, tuple[int, ...]]]:
-    """The `rows` best choices of one state a unit, best first, each with its loss against the best."""
-    order = np.argsort(-scores, axis=1)
-    losses = np.take_along_axis(scores.max(axis=1, keepdims=True) - scores, order, axis=1)
-    units, count = scores.shape
-    by_regret = np.argsort(losses[:, 1]) if count > 1 else np.arange(units)
-    choices: list[tuple[float, tuple[int, ...]]] = []
-    # Each choice is reached once: raise the rank of the last unit touched, pass on to the next, or move there instead.
-    heap: list[tuple[float, int, tuple[int, ...]]] = [(0.0, -1, (0,) * units)]
-    while heap and len(choices) < rows:
-        loss, last, ranks = heapq.heappop(heap)
-        choices.append((loss, tuple(int(order[u, r]) for u, r in enumerate(ranks))))
-        if last >= 0:
-            unit = by_regret[last]
-            rank = ranks[unit]
-            if rank + 1 < count and losses[unit, rank + 1] < np.inf:
-                raised = (*ranks[:unit], rank + 1, *ranks[unit + 1 :])
-                heapq.heappush(heap, (loss - losses[unit, rank] + losses[unit, rank + 1], last, raised))
-        following = by_regret[last + 1] if last + 1 < units else 0
-        if last + 1 < units and count > 1 and losses[following, 1] < np.inf:
-            touched = (*ranks[:following], 1, *ranks[following + 1 :])
-            heapq.heappush(heap, (loss + losses[following, 1], last + 1, touched))
-            if last >= 0 and ranks[by_regret[last]] == 1:
-                moved = list(touched)
-                moved[by_regret[last]] = 0
-                moved_loss = loss + losses[following, 1] - losses[by_regret[last], 1]
-                heapq.heappush(heap, (moved_loss, last + 1, tuple(moved)))
-    return choices
