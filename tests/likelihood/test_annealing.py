@@ -36,7 +36,11 @@ def setting(visible, hidden, schedule="even", scale=1.2):
 
 @pytest.mark.parametrize(
     ("visible", "hidden", "schedule"),
-    [(Binary, Binary, "squared"), pytest.param(Spin, Spin, "even", marks=pytest.mark.slow)],
+    [
+        (Binary, Binary, "squared"),
+        pytest.param(Spin, Spin, "even", marks=pytest.mark.slow),
+        pytest.param(Binary, Spin, "squared", marks=pytest.mark.slow),
+    ],
 )
 def test_the_mean_forward_weight_is_the_ratio_of_partition_functions(visible, hidden, schedule):
     rbm, base, log_ratio, betas = setting(visible, hidden, schedule)

@@ -169,6 +169,10 @@ def test_a_kernel_broken_on_purpose_is_caught(mistake):
         ("parallel tempering", "beta times free energy"),
         ("parallel tempering", "sign"),
         ("trajectory tempering", "stale inputs"),
+        pytest.param("parallel tempering", "always", marks=pytest.mark.slow),
+        pytest.param("parallel tempering", "stale inputs", marks=pytest.mark.slow),
+        pytest.param("parallel tempering, 2 sweeps, base", "stale inputs", marks=pytest.mark.slow),
+        pytest.param("trajectory tempering", "sign", marks=pytest.mark.slow),
         pytest.param("trajectory tempering", "always", marks=pytest.mark.slow),
     ],
 )

@@ -34,7 +34,7 @@ from harmonium.distributed import place, to_host
 from harmonium.model import RBM
 
 SEGMENTS = 64
-"""Segments of a schedule, on each of which it is linear; the gain of every run in each is recorded."""
+"""A schedule is linear on each of its segments, and the gain of every run on each is recorded."""
 
 
 class _Runs(NamedTuple):

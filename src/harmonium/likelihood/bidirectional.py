@@ -96,6 +96,7 @@ class BidirectionalAIS:
         return f"AIS + reverse, {self.runs:,} runs x {self.temperatures:,} temperatures"
 
 
+@np.errstate(all="ignore")
 def bidirectional_ais(
     rbm: RBM,
     data: ArrayLike,
@@ -125,7 +126,8 @@ def bidirectional_ais(
         InputError: data outside the units' domain, an argument out of range, or `exact_start` for too large a model.
     """
     rows = model.check_rows(rbm, data)
-    check_settings(rbm, base_rate, seconds, precision, runs, temperatures, steps, rungs, seed)
+    counts = {"runs": runs, "temperatures": temperatures, "steps": steps, "rungs": rungs}
+    check_settings(rbm, base_rate=base_rate, seconds=seconds, precision=precision, seed=seed, **counts)
     mesh = data_mesh(mesh)
     runs = round_up(runs, mesh)
     deadline = clock(mesh) + seconds
@@ -162,24 +164,15 @@ def bidirectional_ais(
 
 
 def check_settings(
-    rbm: RBM,
-    base_rate: Units | None,
-    seconds: float,
-    precision: float,
-    runs: int,
-    temperatures: int | None,
-    steps: int | None,
-    rungs: int | None,
-    seed: int,
+    rbm: RBM, *, base_rate: Units | None, seconds: float, precision: float, seed: int, **counts: int | None
 ) -> None:
     """Raise an `InputError` that names the setting of an estimate that is out of range."""
     for value, name, least in ((seconds, "seconds", 1e-3), (precision, "precision", 1e-6)):
         if not least <= _checks.positive(value, name) <= 1e9:
             raise InputError(f"{name} must be from {least:g} to 1e9, but is {value!r}")
-    _checks.integer(runs, "runs", MIN_RUNS)
-    for count, name, lowest in ((temperatures, "temperatures", 1), (steps, "steps", 1), (rungs, "rungs", 2)):
-        if count is not None:
-            _checks.integer(count, name, lowest)
+    for name, lowest in (("runs", MIN_RUNS), ("temperatures", 1), ("steps", 1), ("rungs", 2)):
+        if counts[name] is not None or name == "runs":
+            _checks.integer(counts[name], name, lowest)
     _checks.seed(seed)
     if base_rate is not None and not rbm.visible.same_structure(base_rate):
         raise InputError(f"base_rate must be {rbm.visible.size} {rbm.visible.name} units, as the visible layer")
@@ -225,7 +218,7 @@ def _place_temperatures(key: Key, rbm: RBM, base: RBM, runs: int, progress: Stag
         annealed = annealing.anneal(pilot_key, base, rbm, v, schedule, steps, mesh=mesh)
         step_seconds = (clock(mesh) - before) / steps
         progress("placing the temperatures", (pilot + 1) / len(PILOTS))
-        if not np.isfinite(annealed.gains).all():
+        if not np.isfinite(annealed.gains.var(axis=1)).all():
             raise InputError(f"the energies of {rbm!r} exceed what {rbm.weights.dtype} holds; scale the parameters down")
         schedule = annealing.equalize_schedule(schedule, annealed.gains)
     return _Path(base, schedule, float(annealed.log_weights.std(ddof=1)), step_seconds)
@@ -247,7 +240,7 @@ def _anneal_both_ways(
     bar = weights.bar(forward, reverse).shift(base_log_z)
     estimates = [below, above, bar]
     if not samples.converged:
-        # What the chains remember of their start is no noise: each half's own estimate belongs into the interval.
+        # What the chains remember of their start is not noise: each half's own estimate belongs in the interval.
         halves = (samples.from_data, ~samples.from_data)
         estimates += [weights.mean_weight(reverse[half]).negate().shift(base_log_z) for half in halves]
     lower, upper = min(estimate.lower for estimate in estimates), max(estimate.upper for estimate in estimates)

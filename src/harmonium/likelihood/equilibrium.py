@@ -85,8 +85,8 @@ def sample_by_tempering(
     """The top states of `chains` ladders of parallel tempering after about `seconds`, or after `steps` (in whole blocks).
 
     Args:
-        base: the model without weights at the bottom. rows: the starts of half of the chains. rungs: by default 12, or as many
-            more as their exchanges ask for. mesh: devices that share the ladders.
+        base: the model without weights at the bottom. rows: the starts of half of the chains. rungs: by default 12, or
+            more if too few exchanges succeed. mesh: devices that share the ladders.
     """
     noise_key, row_key, begin_key, run_key = jax.random.split(key, 4)
     from_data = np.arange(chains) < chains // 2

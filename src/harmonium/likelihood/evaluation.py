@@ -16,8 +16,8 @@ from harmonium import _checks, exact, model
 from harmonium._numerics import float64, to_float64
 from harmonium._types import ArrayLike
 from harmonium.exact.missing import missing_units
-from harmonium.likelihood.bidirectional import BidirectionalAIS, bidirectional_ais, check_settings
-from harmonium.likelihood.log_likelihood import LogLikelihood, StageProgress
+from harmonium.likelihood.bidirectional import bidirectional_ais, check_settings
+from harmonium.likelihood.log_likelihood import MAX_WIDTH, RAISE_KEY, LogLikelihood, StageProgress, details_of
 from harmonium.likelihood.missing import complete_rows, log_weights
 from harmonium.likelihood.raise_bound import raise_bound
 from harmonium.model import RBM
@@ -25,13 +25,8 @@ from harmonium.units import Units
 
 EXACT_SECONDS = 10.0
 """Enumeration is the default where it is expected to take no longer than this."""
-MAX_WIDTH = 1.0
-"""The widest interval (nats) without a warning."""
 STANDARD_ERRORS = 1.96
 """Standard errors on either side of a 95 % interval."""
-MIN_EFFECTIVE_FRACTION = 0.1
-"""The smallest effective fraction of the runs without a warning."""
-RAISE_KEY = "raise_log_likelihood"
 
 
 def evaluate(
@@ -81,15 +76,28 @@ def evaluate(
     check_settings(rbm, **settings)
     details: dict[str, Any] = {}
     if is_exact := method == "exact" or (method == "auto" and can_be_exact(rbm)):
-        with np.errstate(invalid="ignore"):  # LogLikelihood refuses a ln Z that is not finite
-            log_z = lower = upper = exact.log_partition(rbm, progress=partial(progress, "enumerating"))
+        log_z = lower = upper = exact.log_partition(rbm, progress=partial(progress, "enumerating"))
         method, effective, arguments = _exact_method(rbm), None, {"method": "exact", "seed": seed}
     else:
         bracket = bidirectional_ais(rbm, complete_rows(rbm, rows, seed), **settings, progress=progress, mesh=mesh)
-        log_z, lower, upper, method = bracket.log_partition, bracket.lower, bracket.upper, bracket.method
-        effective, details = min(bracket.ess_forward, bracket.ess_reverse), _details(bracket)
+        log_z, lower, upper, method, samples = (
+            bracket.log_partition,
+            bracket.lower,
+            bracket.upper,
+            bracket.method,
+            bracket.samples,
+        )
+        effective = min(bracket.ess_forward, bracket.ess_reverse)
         arguments = {"method": "estimate", "seconds": seconds, "runs": bracket.runs, "temperatures": bracket.temperatures}
-        arguments |= {"steps": bracket.samples.steps, "rungs": bracket.samples.rungs, "seed": seed}
+        arguments |= {"steps": samples.steps, "rungs": samples.rungs, "seed": seed}
+        details = details_of(bracket, bracket.runs, samples.rungs, samples.round_trips, samples.acceptance) | {
+            "effective_sample_size_forward": bracket.ess_forward,
+            "effective_sample_size_reverse": bracket.ess_reverse,
+            "temperatures": bracket.temperatures,
+            "tempering_steps": samples.steps,
+            "tempering_difference": samples.z,
+            "tempering_converged": samples.converged,
+        }
     of_rows = log_weights(rbm, rows, seed)
     # The log likelihood if ln Z were 0: the mean of -F.
     unnormalized, margin = float(of_rows.value.mean()), STANDARD_ERRORS * of_rows.mean_error
@@ -100,7 +108,7 @@ def evaluate(
         details[RAISE_KEY] = unnormalized + float((bound - of_rows.value[some]).mean())
     if of_rows.method != "exact":
         method = f"{'ln Z ' if is_exact else ''}{method}, {of_rows.method}"
-    result = LogLikelihood(
+    return LogLikelihood(
         mean=unnormalized - log_z,
         lower=unnormalized - margin - upper,
         upper=unnormalized + margin - lower,
@@ -112,7 +120,6 @@ def evaluate(
         arguments=arguments,
         details=details,
     )
-    return result if is_exact else replace(result, warnings=find_warnings(result))
 
 
 def evaluate_with(result: LogLikelihood, rbm: RBM, data: ArrayLike) -> LogLikelihood:
@@ -123,7 +130,7 @@ def evaluate_with(result: LogLikelihood, rbm: RBM, data: ArrayLike) -> LogLikeli
     mean = float(of_rows.value.mean()) - result.log_partition
     # The errors of the first rows' own annealing stay in the interval: they cannot be separated here.
     shift, margin = mean - result.mean, STANDARD_ERRORS * of_rows.mean_error
-    other = replace(
+    return replace(
         result,
         mean=mean,
         lower=result.lower + shift - margin,
@@ -132,7 +139,6 @@ def evaluate_with(result: LogLikelihood, rbm: RBM, data: ArrayLike) -> LogLikeli
         arguments={},
         details={name: value for name, value in result.details.items() if name != RAISE_KEY},
     )
-    return replace(other, warnings=find_warnings(other))
 
 
 def can_be_exact(rbm: RBM) -> bool:
@@ -146,58 +152,17 @@ def _exact_method(rbm: RBM) -> str:
     return f"exact (all {states:,} {layer} states)"
 
 
+@np.errstate(all="ignore")
 def base_rate_log_likelihood(base_rate: Units, data: ArrayLike) -> float:
     """The mean ln p(v) of `data [n, V]` under independent units (nats per example): the baseline of every model.
 
     Raises:
-        InputError: data outside the units' domain.
+        InputError: data outside the units' domain, or a result that is not finite.
     """
     rows = _checks.instance(base_rate, Units, "base_rate").check(data, "data", missing=True).astype(np.float64)
     with float64():
         units = jax.tree.map(jnp.asarray, to_float64(base_rate))
         # A missing unit is put at zero, where it adds nothing to the energy; nor may it add to ln Z.
         log_z = jnp.where(missing_units(units, rows), 0, units.log_normalizer_terms(np.zeros(units.size))).sum(axis=-1)
-        return float(jnp.mean(-units.energy(np.nan_to_num(rows)) - log_z))
-
-
-def _details(bracket: BidirectionalAIS) -> dict[str, Any]:
-    samples = bracket.samples
-    return {
-        **{f"log_partition_{name}": getattr(bracket, name)._asdict() for name in ("forward", "reverse", "bar")},
-        "effective_sample_size_forward": bracket.ess_forward,
-        "effective_sample_size_reverse": bracket.ess_reverse,
-        "runs": bracket.runs,
-        "temperatures": bracket.temperatures,
-        "tempering_steps": samples.steps,
-        "tempering_rungs": samples.rungs,
-        "tempering_round_trips": samples.round_trips,
-        "tempering_min_acceptance": samples.acceptance,
-        "tempering_difference": samples.z,
-        "tempering_converged": samples.converged,
-    }
-
-
-def find_warnings(result: LogLikelihood) -> tuple[str, ...]:
-    """Reasons to doubt a value, each with a remedy, in one sentence."""
-    warnings, details = [], result.details
-    width = result.upper - result.lower
-    if width > MAX_WIDTH:
-        low = f"; a conservative estimate (RAISE) is {details[RAISE_KEY]:.2f}" if RAISE_KEY in details else ""
-        warnings.append(f"the interval is {width:.2f} nats wide: allow more seconds or more runs{low}")
-    effective = result.effective_sample_size
-    if effective is not None and effective < MIN_EFFECTIVE_FRACTION * details["runs"]:
-        warnings.append(
-            f"only {effective:.1f} of {details['runs']} runs carry the estimate: allow more seconds, for more temperatures"
-        )
-    if not details.get("tempering_converged", True):
-        warnings.append(
-            "the tempered chains at which the reverse runs start still remember their own start "
-            f"({details['tempering_difference']:.1f} standard errors between those from the data and from noise), so the "
-            "interval may be too short: allow more seconds, and run the diagnostics"
-        )
-    elif details.get("tempering_rungs") and details["tempering_round_trips"] < details["runs"]:
-        warnings.append(
-            f"only {details['tempering_round_trips']} states of {details['runs']} ladders have traveled from the bottom to "
-            "the top and back, so both estimates may miss modes: allow more seconds"
-        )
-    return tuple(warnings)
+        mean = np.mean(-units.energy(np.nan_to_num(rows)) - log_z)
+        return float(_checks.finite_result(mean, "the mean ln p(v)"))

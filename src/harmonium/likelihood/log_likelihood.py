@@ -13,16 +13,23 @@ StageProgress: TypeAlias = Callable[[str, float], object]
 """Called with the name of the stage at work and the fraction of it that is done, in (0, 1]."""
 
 
+MAX_WIDTH = 1.0
+"""The widest interval (nats) without a warning."""
+MIN_EFFECTIVE_FRACTION = 0.1
+"""The smallest effective fraction of the runs without a warning."""
+RAISE_KEY = "raise_log_likelihood"
+
+
 @dataclass(frozen=True)
 class LogLikelihood:
     """A mean log likelihood in nats per example, how it was obtained, and how far to trust it.
 
-    `lower`, `upper`: ends of a 95 % interval for the mean over these very rows. Only ln Z is uncertain, so an exact value has
-    lower = mean = upper; the interval of an estimate contains the forward and the reverse estimate with their statistical
-    errors. `rows`: their number. `seconds`: time spent. `effective_sample_size`: of the worse direction, in runs (None if
-    exact, or from replicas). `warnings`: reasons to doubt the value, with remedies. `arguments`: those of `evaluate` that
-    repeat an estimate bit for bit on the same devices, with the counts that a time limit led to; a `base_rate` or `mesh` must
-    be given again. `details`: the estimates of ln Z, and the work spent on them.
+    `lower`, `upper`: ends of a 95 % interval for the mean over these very rows. Only ln Z is uncertain, and ln p of rows whose
+    missing cells are annealed, so an exact value has lower = mean = upper; the interval of an estimate contains the forward and
+    the reverse estimate with their statistical errors. `rows`: their number. `seconds`: time spent. `effective_sample_size`: of
+    the worse direction, in runs (None if exact, or from replicas). `arguments`: those of `evaluate` that repeat an estimate bit
+    for bit on the same devices, with the counts that a time limit led to; a `base_rate` or `mesh` must be given again.
+    `details`: the estimates of ln Z, and the work spent on them.
 
     Raises:
         InputError: a value that is not finite.
@@ -36,7 +43,6 @@ class LogLikelihood:
     log_partition: float
     seconds: float
     effective_sample_size: float | None = None
-    warnings: tuple[str, ...] = ()
     arguments: dict[str, Any] = field(default_factory=dict)
     details: dict[str, Any] = field(default_factory=dict)
 
@@ -50,7 +56,35 @@ class LogLikelihood:
 
     def as_dict(self) -> dict[str, Any]:
         """Names and plain numbers, for JSON."""
-        return asdict(self)
+        return asdict(self) | {"warnings": self.warnings}
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Reasons to doubt the value, each with a remedy, in one sentence."""
+        warnings, details = [], self.details
+        width, runs = self.upper - self.lower, details.get("runs")
+        if width > MAX_WIDTH:
+            low = f"; a conservative estimate (RAISE) is {details[RAISE_KEY]:.2f}" if RAISE_KEY in details else ""
+            remedy = f"allow more seconds or more runs{low}" if runs else "give more rows, or rows with fewer missing cells"
+            warnings.append(f"the interval is {width:.2f} nats wide: {remedy}")
+        effective = self.effective_sample_size
+        if effective is not None and effective < MIN_EFFECTIVE_FRACTION * details["runs"]:
+            warnings.append(
+                f"only {effective:.1f} of {runs} runs carry the estimate: allow more seconds, for more temperatures"
+            )
+        if not details.get("tempering_converged", True):
+            warnings.append(
+                "the tempered chains at which the reverse runs start still remember their own start "
+                f"({details['tempering_difference']:.1f} standard errors between those from the data and from noise), so the "
+                "value is that of the forward runs alone and the interval may be too short: allow more seconds, and run the "
+                "diagnostics"
+            )
+        elif details.get("tempering_rungs") and (trips := details["tempering_round_trips"]) < details["runs"]:
+            warnings.append(
+                f"only {trips} states of {runs} ladders have traveled from the bottom to the top and back, so both estimates "
+                "may miss modes: allow more seconds"
+            )
+        return tuple(warnings)
 
     def __str__(self) -> str:
         exact = self.lower == self.upper
@@ -59,3 +93,14 @@ class LogLikelihood:
         interval = "" if exact else f" [{self.lower:.{decimals}f}, {self.upper:.{decimals}f}]"
         seconds = f"{self.seconds:.2g}" if self.seconds < 100 else f"{self.seconds:,.0f}"
         return f"{self.mean:.{decimals}f}{interval} nats/example, {self.method}, {seconds} s"
+
+
+def details_of(estimates: Any, runs: int, rungs: int, round_trips: int, acceptance: float) -> dict[str, Any]:
+    """The `details` of every estimate: its values of ln Z, and figures of the tempering that it rests on."""
+    return {
+        **{f"log_partition_{name}": getattr(estimates, name)._asdict() for name in ("forward", "reverse", "bar")},
+        "runs": runs,
+        "tempering_rungs": rungs,
+        "tempering_round_trips": round_trips,
+        "tempering_min_acceptance": acceptance,
+    }

@@ -78,7 +78,7 @@ def log_weights(
     if holes.any():
         rows = v[holes]
         if enumerated.is_cheap(rbm, len(rows), max_terms=max_terms):
-            value[holes] = enumerated.observed(rbm, rows).log_weight
+            value[holes] = enumerated.posterior(rbm, rows).log_weight
         else:
             value[holes], error[holes] = _anneal(to_float64(rbm), rows, seed, runs, temperatures)
             method = f"AIS of the missing cells, {runs} runs x {temperatures} temperatures a row"

@@ -12,7 +12,6 @@ arXiv:2607.27077 (the log likelihood along a training trajectory).
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
@@ -21,14 +20,13 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jaxtyping import Float
-from scipy.special import stdtrit
+from scipy.special import expit, stdtrit
 
 from harmonium import _checks, exact, model
 from harmonium._numerics import float64, log_mean_exp, to_float64
 from harmonium._types import ArrayLike, Key
 from harmonium.errors import InputError
-from harmonium.likelihood.evaluation import find_warnings
-from harmonium.likelihood.log_likelihood import LogLikelihood
+from harmonium.likelihood.log_likelihood import LogLikelihood, details_of
 from harmonium.likelihood.weights import COVERAGE, Estimate, solve_bar
 from harmonium.model import RBM
 from harmonium.random import key_of
@@ -57,6 +55,7 @@ class ReplicaEstimates(NamedTuple):
         return max(estimate.upper for estimate in self[:3])
 
 
+@np.errstate(all="ignore")
 def replica_log_partition(
     rbm: RBM, state: Tempered | Trajectory, steps: int = 200, sweeps: int = 1, seed: int = 0
 ) -> tuple[ReplicaEstimates, Tempered | Trajectory]:
@@ -101,7 +100,7 @@ def replica_log_likelihood(
     estimates, state = replica_log_partition(rbm, state, steps, sweeps, seed)
     unnormalized = float(exact.log_likelihood(rbm, rows, 0.0).mean())
     ladders, rungs = state.v.shape[1], len(estimates.rises) + 1
-    result = LogLikelihood(
+    return LogLikelihood(
         mean=unnormalized - estimates.bar.value,
         lower=unnormalized - estimates.upper,
         upper=unnormalized - estimates.lower,
@@ -109,15 +108,8 @@ def replica_log_likelihood(
         rows=len(rows),
         log_partition=estimates.bar.value,
         seconds=time.monotonic() - begun,
-        details={
-            **{f"log_partition_{name}": getattr(estimates, name)._asdict() for name in ("forward", "reverse", "bar")},
-            "runs": ladders,
-            "tempering_rungs": rungs,
-            "tempering_round_trips": int(state.round_trips),
-            "tempering_min_acceptance": float(state.acceptance[: rungs - 1].min()),
-        },
+        details=details_of(estimates, ladders, rungs, int(state.round_trips), float(state.acceptance[: rungs - 1].min())),
     )
-    return replace(result, warnings=find_warnings(result))
 
 
 @partial(jax.jit, static_argnames=("rungs", "steps", "sweeps"))
@@ -156,7 +148,7 @@ def _sum_rises(
             rises[kind, pair] = sign * mean
             contributions[kind] += sign * (np.exp(log_weights - mean).mean(axis=0) - 1)
         c = rises[2, pair] = solve_bar(f.ravel(), r.ravel())
-        above, below = 1 / (1 + np.exp(c - f)), 1 / (1 + np.exp(-c - r))
+        above, below = expit(f - c), expit(r + c)
         slope = (above * (1 - above)).mean() + (below * (1 - below)).mean()
         contributions[2] += (above - below).mean(axis=0) / max(slope, 1e-300)
     half_widths = stdtrit(ladders - 1, (1 + COVERAGE) / 2) * contributions.std(axis=1, ddof=1) / np.sqrt(ladders)
