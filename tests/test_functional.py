@@ -119,7 +119,7 @@ def test_evaluation_is_exact_and_says_so(two_by_two):
     [
         (lambda rbm: hm.free_energy(rbm, [[0, 1, 0]]), r"v must have 2 columns .* shape is \[1, 3\]"),
         (lambda rbm: hm.energy(rbm, [0, 1], [0, 1, 1]), "h must have 2 columns"),
-        (lambda rbm: hm.energy(rbm, [[0, 1]] * 3, [[0, 1]] * 2), "as many rows"),
+        (lambda rbm: hm.energy(rbm, [[0, 1]] * 3, [[0, 1]] * 2), "the same number of rows"),
         (lambda rbm: hm.energy(rbm, [0, 3], [0, 1]), "v has 3 in column 2"),
         (lambda rbm: hm.at_temperature(rbm, 0), "temperature must be a positive"),
         (lambda rbm: hm.at_temperature(rbm, "1"), "temperature must be a positive"),
@@ -196,7 +196,7 @@ def test_real_columns_are_held_at_any_value():
 
 
 def test_a_temperature_that_leaves_no_finite_model_is_refused(two_by_two):
-    with pytest.raises(hm.InputError, match="temperature must be larger for this model, but is 1e-320"):
+    with pytest.raises(hm.InputError, match="temperature 1e-320 is too extreme"):
         hm.at_temperature(two_by_two, 1e-320)
 
 

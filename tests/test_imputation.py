@@ -49,8 +49,8 @@ renewed = jax.jit(resample_missing)
 
 def exactly(rbm, v):
     """By enumeration, of four rows at a time: so the code for them is compiled once a model."""
-    found = missing.observed(rbm, np.resize(v, (4, v.shape[1])))
-    return missing.Observed(*(part[: len(v)] for part in found))
+    found = missing.posterior(rbm, np.resize(v, (4, v.shape[1])))
+    return missing.Posterior(*(part[: len(v)] for part in found))
 
 
 def line(lowest):
@@ -180,7 +180,8 @@ def test_completion_by_chains_agrees_with_enumeration():
 def test_surprise_is_what_the_sum_over_the_units_own_values_says(visible):
     rbm = rbm_of(visible, "binary")
     v = with_holes(rbm.visible, rows=1)
-    nats, expected = hm.surprisal(rbm, v)
+    nats, expected, method = hm.surprisal(rbm, v)
+    assert method == "exact"
     for unit, (first, end) in enumerate(pairwise(rbm.visible.boundaries)):
         without = v.copy()
         without[0, first:end] = np.nan
@@ -194,7 +195,9 @@ def test_surprise_beside_missing_cells_averages_over_them():
     """Against ln p(v_o) - ln p(v_o without the cell) of the enumeration, which 20,000 draws meet within 0.02 nats."""
     rbm = rbm_of("mixed", "binary", scale=1.0)
     v = with_holes(rbm.visible, rows=2)[1:]
-    nats = hm.surprisal(rbm, v, draws=20_000).nats[0]
+    found = hm.surprisal(rbm, v, draws=20_000)
+    assert found.method == "averages over 20000 draws of a row's missing cells (exact)"
+    nats = found.nats[0]
     whole = exactly(rbm, v).log_weight[0]
     for unit, (first, end) in enumerate(pairwise(rbm.visible.boundaries)):
         without = v.copy()

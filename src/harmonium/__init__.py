@@ -34,8 +34,8 @@ if TYPE_CHECKING:
         units,
     )
     from harmonium.errors import DivergenceError, InputError
+    from harmonium.exact import at_temperature
     from harmonium.functional import (
-        at_temperature,
         energy,
         free_energy,
         hidden_given_visible,
@@ -60,8 +60,8 @@ _HOMES = {
     "errors": ("DivergenceError", "InputError"),
     "units": ("Binary", "Categorical", "DReLU", "Gaussian", "Mixed", "ReLU", "Spin"),
     "model": ("RBM",),
+    "exact": ("at_temperature",),
     "functional": (
-        "at_temperature",
         "energy",
         "free_energy",
         "hidden_given_visible",

@@ -38,9 +38,11 @@ def energy(rbm: RBM, v: ArrayLike, h: ArrayLike) -> Float[np.ndarray, "*rows"]:
     """
     v, h = _states(rbm, v, "visible"), _states(rbm, h, "hidden")
     try:
-        _ = v[..., 0] + h[..., 0]
+        np.broadcast_shapes(v.shape[:-1], h.shape[:-1])
     except ValueError as error:
-        raise InputError(f"v and h must have as many rows, but have shapes {list(v.shape)} and {list(h.shape)}") from error
+        raise InputError(
+            f"v and h must have the same number of rows, but have shapes {list(v.shape)} and {list(h.shape)}"
+        ) from error
     return _call(_energy, rbm, v, h)
 
 
@@ -61,23 +63,6 @@ def visible_given_hidden(rbm: RBM, h: ArrayLike) -> Float[np.ndarray, "*rows vis
     Raises as `energy`.
     """
     return _call(_visible_mean, rbm, _states(rbm, h, "hidden"))
-
-
-def at_temperature(rbm: RBM, temperature: float) -> RBM:
-    """The model whose distribution is that of `rbm` at `temperature` T: every parameter divided by T.
-
-    Every function then honors the temperature: the energy of the new model is E / T, its Z that of exp(-E / T).
-
-    Raises:
-        InputError: T is not a positive number, the model is malformed, or its parameters divided by T are not finite.
-    """
-    temperature = _checks.positive(temperature, "temperature")
-    with np.errstate(over="ignore"):
-        result = model.at_temperature(model.validate(rbm), temperature)
-    try:
-        return model.validate(result)
-    except InputError as error:
-        raise InputError(f"temperature must be larger for this model, but is {temperature!r}: {error}") from error
 
 
 def sample(

@@ -26,6 +26,7 @@ from harmonium._types import ArrayLike, Key
 from harmonium.errors import InputError
 from harmonium.exact import missing as enumerated
 from harmonium.exact.enumerate import MAX_STATES
+from harmonium.likelihood.conditionals import conditionals
 from harmonium.likelihood.missing import log_weights
 from harmonium.model import RBM
 from harmonium.random import key_of
@@ -36,9 +37,7 @@ CHAINS, SWEEPS = 20, 200
 BLOCK_ELEMENTS = 1 << 21
 """Rows x chains x columns of the wider layer at a time."""
 SURPRISAL_DRAWS = 50
-"""Imputations over which the surprisal of a cell is averaged in a row of which others are missing."""
-PANELS, NODES, REACH = 8, 16, 20.0
-"""Of the quadrature over a real cell: panels, at least, on either side, points of each, and deviations beyond extreme means."""
+"""Imputations that the surprisal of a cell is averaged over, where other cells of its row are missing."""
 
 
 class Imputation(NamedTuple):
@@ -71,13 +70,16 @@ class LogProbs(NamedTuple):
 class Surprisal(NamedTuple):
     """`nats`: -ln p(v_i | the row's other observed cells), of real units of the density; NaN where missing.
 
-    `expected`: E[v_i | the others], of binary and one-hot columns probabilities; NaN where missing.
+    `expected`: E[v_i | the others], of binary and one-hot columns probabilities; NaN where missing. `method`: how they were
+    obtained.
     """
 
     nats: Float[np.ndarray, "rows units"]
     expected: Float[np.ndarray, "rows visible"]
+    method: str
 
 
+@np.errstate(all="ignore")
 def impute(
     rbm: RBM,
     v: ArrayLike,
@@ -119,14 +121,16 @@ def impute(
     if count and not (can_enumerate and can_draw):
         mean[holes], square[holes], drawn[:, holes] = _run_chains(rbm, some, draws, chains, sweeps, key)
     if count and can_enumerate:
-        _, mean[holes], square[holes] = enumerated.observed(rbm, some)
+        _, mean[holes], square[holes] = enumerated.posterior(rbm, some)
         if can_draw and draws:
             drawn[:, holes] = enumerated.draw_missing(rbm, some, draws, key)
     by_chains = f"Gibbs, {chains} chains x {sweeps} sweeps a row"
     how = "exact" if not count or can_draw else f"exact; draws by {by_chains}" if can_enumerate else by_chains
     deviation = np.where(np.isnan(rows), np.sqrt(np.maximum(square - mean**2, 0)), 0)
     values = np.where(np.isnan(rows), nearest_states(rbm.visible, mean), rows)
-    return Imputation(_checks.finite_result(values, "an imputed value"), mean, deviation, drawn, how)
+    for part, name in ((values, "an imputed value"), (mean, "a mean"), (deviation, "a deviation"), (drawn, "a draw")):
+        _checks.finite_result(part, name)
+    return Imputation(values, mean, deviation, drawn, how)
 
 
 def log_prob(rbm: RBM, v: ArrayLike, *, log_partition: float | None = None, seed: int = 0) -> LogProbs:
@@ -159,12 +163,13 @@ def surprisal(rbm: RBM, v: ArrayLike, *, draws: int = SURPRISAL_DRAWS, seed: int
     absent = np.isnan(rows)
     holes = absent.any(axis=1)
     units = len(rbm.visible.boundaries) - 1
-    nats, expected = np.empty((len(rows), units)), np.empty(rows.shape)
+    nats, expected, method = np.empty((len(rows), units)), np.empty(rows.shape), "exact"
     if not holes.all():
-        nats[~holes], expected[~holes] = _conditionals(rbm, rows[~holes])
+        nats[~holes], expected[~holes] = conditionals(rbm, rows[~holes])
     if holes.any():
-        filled = impute(rbm, rows[holes], _checks.integer(draws, "draws"), seed=seed).draws
-        nats_drawn, means = _conditionals(rbm, filled.reshape(-1, rows.shape[1]))
+        imputed = impute(rbm, rows[holes], _checks.integer(draws, "draws"), seed=seed)
+        filled, method = imputed.draws, f"averages over {draws} draws of a row's missing cells ({imputed.method})"
+        nats_drawn, means = conditionals(rbm, filled.reshape(-1, rows.shape[1]))
         nats_drawn, means = nats_drawn.reshape(*filled.shape[:2], units), means.reshape(filled.shape)
         nats[holes] = log_mean_exp(nats_drawn, axis=0)
         weights = np.exp(nats_drawn - nats_drawn.max(axis=0))
@@ -172,7 +177,7 @@ def surprisal(rbm: RBM, v: ArrayLike, *, draws: int = SURPRISAL_DRAWS, seed: int
         expected[holes] = (weights * means).sum(axis=0)
     expected[absent] = np.nan
     nats[absent[:, rbm.visible.boundaries[:-1]]] = np.nan
-    return Surprisal(nats, expected)
+    return Surprisal(nats, expected, method)
 
 
 def nearest_states(units: Units, mean: Float[np.ndarray, "*rows columns"]) -> Float[np.ndarray, "*rows columns"]:
@@ -223,78 +228,3 @@ def _chains(
     count = sweeps - sweeps // 2
     mean, square = (jnp.where(jnp.isnan(v), total / count, known) for total, known in zip(sums, (v, v**2), strict=True))
     return mean, square, jnp.moveaxis(ends, 0, 1)
-
-
-# ---- a cell given all others
-
-
-def _conditionals(
-    rbm: RBM, v: Float[np.ndarray, "rows visible"]
-) -> tuple[Float[np.ndarray, "rows units"], Float[np.ndarray, "rows visible"]]:
-    """-ln p(v_i | v_-i) and E[v_i | v_-i] of complete rows."""
-    rbm = to_float64(rbm)
-    units = rbm.visible
-    nats, expected = np.empty((len(v), len(units.boundaries) - 1)), np.empty(v.shape)
-    grids = _grids(rbm) if any(table is None for table in units.unit_tables) else {}
-    with float64():
-        for unit, ((first, end), table) in enumerate(zip(pairwise(units.boundaries), units.unit_tables, strict=True)):
-            points, log_weights = grids[int(first)] if table is None else (table, np.zeros(len(table)))
-            layer = np.zeros((len(points), units.size))
-            layer[:, first:end] = points
-            conditional = partial(_conditional, rbm, points, layer, rbm.weights[first:end], first, log_weights)
-            most = max(1, BLOCK_ELEMENTS // (len(points) * max(rbm.weights.shape)))
-            # A power of two, so that code compiled for some rows serves as many others.
-            rows = min(most, 1 << (len(v) - 1).bit_length())
-            nats[:, unit], expected[:, first:end] = enumerated.in_batches(conditional, v, rows)
-    return nats, expected
-
-
-@jax.jit
-def _conditional(
-    rbm: RBM,
-    points: Float[Array, "points columns"],
-    layer: Float[Array, "points visible"],
-    weights: Float[Array, "columns hidden"],
-    first: Array,
-    log_weights: Float[Array, "points"],
-    _: Array,
-    v: Float[Array, "rows visible"],
-) -> tuple[Float[Array, "rows"], Float[Array, "rows columns"]]:
-    """-ln p and E of the unit in the columns from `first` on, which takes these values, given all others."""
-    own = jax.lax.dynamic_slice_in_dim(v, first, points.shape[1], axis=1)
-    others = model.hidden_inputs(rbm, v) - own @ weights
-    # -F(v) as far as the unit changes it, at its own value and at all others.
-    log_p = rbm.hidden.log_normalizer(others[:, None] + points @ weights) - rbm.visible.energy(layer) + log_weights
-    alone = jax.lax.dynamic_update_slice_in_dim(jnp.zeros_like(v), own, first, axis=1)
-    at_own = rbm.hidden.log_normalizer(others + own @ weights) - rbm.visible.energy(alone)
-    return jax.nn.logsumexp(log_p, axis=1) - at_own, jax.nn.softmax(log_p, axis=1) @ points
-
-
-def _grids(rbm: RBM) -> dict[int, tuple[np.ndarray, np.ndarray]]:
-    """For each continuous column points that cover its values, `[n, 1]`, and the logs of their weights in a sum, `[n]`.
-
-    They reach from the column's extreme means over all states of the hidden layer to REACH deviations beyond. Gaussian
-    quadrature on panels, one of which begins at zero, where the density of some kinds has a kink.
-    """
-    lowest, highest = rbm.hidden.ranges
-    if not np.isfinite([lowest, highest]).all():
-        raise InputError(f"the surprisal of a real cell needs bounded hidden units, but those of {rbm!r} are not")
-    ends = np.stack([rbm.weights * lowest, rbm.weights * highest])
-    with float64():
-        inputs = np.stack([ends.min(axis=0).sum(axis=-1), ends.max(axis=0).sum(axis=-1)])
-        mean, square = (np.asarray(part) for part in enumerated.conditional_moments(rbm.visible, inputs))
-    deviation = np.sqrt(np.maximum(square - mean**2, 0))
-    bounds = rbm.visible.ranges
-    low = np.maximum(mean[0] - REACH * deviation.max(axis=0), bounds[0])
-    high = np.minimum(mean[1] + REACH * deviation.max(axis=0), bounds[1])
-    panels = max(PANELS, int(np.ceil(((high - low) / deviation.min(axis=0) / NODES).max())))
-    nodes, weights = np.polynomial.legendre.leggauss(NODES)
-    grids = {}
-    for column in np.flatnonzero(np.isinf(bounds[1])):
-        middle = 0.0 if low[column] < 0 < high[column] else (low[column] + high[column]) / 2
-        edges = [np.linspace(low[column], middle, panels + 1), np.linspace(middle, high[column], panels + 1)[1:]]
-        starts = np.concatenate(edges)
-        half = np.diff(starts)[:, None] / 2
-        points = starts[:-1, None] + half * (nodes + 1)
-        grids[int(column)] = points.reshape(-1, 1), np.log(half * weights).ravel()
-    return grids

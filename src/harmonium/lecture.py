@@ -79,7 +79,8 @@ def table(rbm: RBM, temperature: float = 1.0) -> Table:
     Raises:
         InputError: the model is malformed or cannot be enumerated, or the temperature is not a positive number.
     """
-    count = exact.configurations(model.validate(rbm))
+    rbm = model.in_float64(rbm)
+    count = exact.configurations(rbm)
     if count is not None and count <= MAX_ROWS:
         joint = exact.joint_table(rbm, temperature)
         grid = joint.probability.reshape(rbm.visible.state_count, -1)  # type: ignore[arg-type]
@@ -105,7 +106,7 @@ class ChainVisits:
     """How often a Gibbs chain visited configurations, beside their probabilities.
 
     `v [n, V]`, `h [n, H]`; `frequency [n]` of visits after each sweep; `standard_error [n]` of the frequency, allowing for the
-    chain's autocorrelation (NaN for a configuration never visited); `probability [n]`, NaN if the model is too large.
+    chain's autocorrelation (NaN for a configuration visited never or always); `probability [n]`, NaN if the model is too large.
     """
 
     v: np.ndarray
@@ -134,6 +135,7 @@ def chain(rbm: RBM, start: ArrayLike, sweeps: int, seed: int = 0, temperature: f
 
     Reference: A. Vehtari et al., "Rank-normalization, folding, and localization", Bayesian Analysis 16 (2021).
     """
+    rbm = model.in_float64(rbm)
     cold = exact.at_temperature(rbm, temperature)
     start_state = rbm.visible.check(start, "start").astype(np.float64)
     sweeps = _checks.integer(sweeps, "sweeps")
@@ -260,11 +262,11 @@ def conditional(rbm: RBM, given: ArrayLike, given_is_visible: bool = True, tempe
         InputError: `given` is not a state of the layer, the other layer's units do not have two states, or the model cannot be
             enumerated.
     """
-    model.validate(rbm)
+    rbm = model.in_float64(rbm)
     forward = rbm if given_is_visible else model.transpose(rbm)
     cold = exact.at_temperature(forward, temperature)
     state = forward.visible.check(given, "v" if given_is_visible else "h").astype(np.float64)
-    inputs = state @ np.asarray(cold.weights, dtype=np.float64)
+    inputs = state @ cold.weights
     with float64():
         mean = np.asarray(cold.hidden.mean(inputs))
     log_z = exact.log_partition(cold)
@@ -283,7 +285,7 @@ def conditional(rbm: RBM, given: ArrayLike, given_is_visible: bool = True, tempe
     return Conditional(
         state,
         given_is_visible,
-        (inputs + np.asarray(cold.hidden.bias, np.float64)) * temperature,
+        (inputs + cold.hidden.bias) * temperature,
         _upper_probability(forward.hidden, mean),
         marginal,
         states,

@@ -14,7 +14,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from harmonium import _checks
+from harmonium import _checks, model
 from harmonium._types import ArrayLike
 from harmonium.diagnostics import Diagnosis, HiddenUnits, Mixing, Relaxation, Spectrum, Swaps
 from harmonium.diagnostics.relaxation import STARTS
@@ -67,7 +67,8 @@ def side_by_side(
 def filters(weights: ArrayLike, image_shape: tuple[int, int] | None = None) -> Figure:
     """The weights of each hidden unit as a picture, `weights [V, H]`, the strongest unit first; raises as `tiles`."""
     rows, _ = _pictures(np.transpose(_checks.finite_array(weights, "weights", (None, None))), "weights", image_shape)
-    order = np.argsort(-np.linalg.norm(rows, axis=1))[:100]
+    with np.errstate(over="ignore"):
+        order = np.argsort(-np.linalg.norm(rows, axis=1))[:100]
     title = "Weights of each hidden unit" if len(order) == len(rows) else "Weights of the 100 strongest hidden units"
     return tiles(rows[order], image_shape, f"{title} (orange: positive, purple: negative)", signed=True)
 
@@ -160,7 +161,7 @@ def swap_rates(swaps: Swaps) -> Figure:
 
 def weight_histograms(rbm: RBM) -> Figure:
     """How the weights and the parameters of both layers are spread."""
-    values = {"weights": rbm.weights}
+    values = {"weights": model.validate(rbm).weights}
     for layer in ("visible", "hidden"):
         for path, leaf in jax.tree_util.tree_leaves_with_path(getattr(rbm, layer)):
             values[f"{layer} {jax.tree_util.keystr(path, simple=True, separator=' ')}"] = leaf
@@ -169,7 +170,10 @@ def weight_histograms(rbm: RBM) -> Figure:
     figure, panels = _panels(lines, columns, (9, 3 * lines))
     for axes, (name, value) in zip(panels, values.items(), strict=False):
         numbers = np.asarray(value, dtype=float).ravel()
-        axes.hist(numbers, bins=min(60, 5 + int(math.sqrt(len(numbers)))), color=MODEL)
+        low, high = numbers.min(), numbers.max()
+        if high - low <= 1e-9 * max(abs(low), abs(high)):  # too close for bins between them
+            low, high = low - max(1.0, abs(low)), high + max(1.0, abs(high))
+        axes.hist(numbers, bins=min(60, 5 + int(math.sqrt(len(numbers)))), range=(low, high), color=MODEL)
         axes.axvline(0, color=INK, linewidth=0.5)
         axes.set(xlabel=name, ylabel="count")
         axes.set_title(f"{len(numbers):,} values, mean {numbers.mean():.3g}, sd {numbers.std():.3g}", fontsize=9)
@@ -248,7 +252,7 @@ def _pictures(images: ArrayLike, name: str, shape: tuple[int, int] | None) -> tu
 
 
 def _pictures_a_line(shape: tuple[int, int], columns: int) -> int:
-    """As many as wanted, but few where rows are no pictures: then the cells of each stand in one line themselves."""
+    """`columns` at most, and few where rows are not pictures: the cells of each row then stand in one line."""
     columns = _checks.integer(columns, "columns")
     return columns if shape[0] > 1 else max(1, min(columns, 32 // shape[1]))
 
@@ -274,12 +278,12 @@ def _sheets(groups: Mapping[str, np.ndarray], shape: tuple[int, int], columns: i
     return figure
 
 
-def diagnosis(rbm: RBM, found: Diagnosis) -> dict[str, Figure]:
+def diagnosis(rbm: RBM, diagnosis: Diagnosis) -> dict[str, Figure]:
     """The figures of a diagnosis by name."""
     return {
-        "energies": energies(found.relaxation, found.mixing),
-        "swap_rates": swap_rates(found.swaps),
+        "energies": energies(diagnosis.relaxation, diagnosis.mixing),
+        "swap_rates": swap_rates(diagnosis.swaps),
         "weights": weight_histograms(rbm),
-        "hidden_activations": hidden_activations(found.hidden),
-        "spectrum": spectrum(found.spectrum),
+        "hidden_activations": hidden_activations(diagnosis.hidden),
+        "spectrum": spectrum(diagnosis.spectrum),
     }

@@ -63,7 +63,7 @@ def test_bad_input(two_by_two):
         (lambda: diagnostics.swaps(two_by_two, rungs=1), "rungs"),
         (lambda: diagnostics.free_energy_gap(two_by_two, rows, rows[:1]), "held_out must have shape .* at least 2"),
         (lambda: diagnostics.free_energy_gap(two_by_two, rows + 0.5, rows), "train has 0.5"),
-        (lambda: diagnostics.adversarial_accuracy(rows, rows[:, :1]), "as many columns"),
+        (lambda: diagnostics.adversarial_accuracy(rows, rows[:, :1]), "the same number of columns"),
         (lambda: diagnostics.adversarial_accuracy(rows[:1], rows), "real must have shape"),
         (lambda: diagnostics.adversarial_accuracy(rows, rows * np.nan), "synthetic must hold finite numbers"),
         (lambda: diagnostics.hidden_units(two_by_two, rows[0]), "must have shape"),

@@ -104,7 +104,7 @@ def test_evaluation_is_of_the_observed_cells(rows, monkeypatch):
     v[::2, :1] = np.nan
     v[1::2, -1:] = np.nan
     exact = hm.evaluate(rbm, v)
-    expected = missing.observed(rbm, v).log_weight.mean() - hm.exact.log_partition(rbm)
+    expected = missing.posterior(rbm, v).log_weight.mean() - hm.exact.log_partition(rbm)
     assert exact.mean == exact.lower == exact.upper == pytest.approx(expected)
     monkeypatch.setattr(of_rows.enumerated, "is_cheap", lambda *_, **__: False)
     annealed = hm.evaluate(rbm, v)

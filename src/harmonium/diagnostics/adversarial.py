@@ -71,7 +71,9 @@ def adversarial_accuracy(real: ArrayLike, synthetic: ArrayLike, seed: int = 0) -
     """
     sets = [_rows(rows, what) for rows, what in ((real, "real"), (synthetic, "synthetic"))]
     if sets[0].shape[1] != sets[1].shape[1]:
-        raise InputError(f"real and synthetic must have as many columns, but have {sets[0].shape[1]} and {sets[1].shape[1]}")
+        raise InputError(
+            f"real and synthetic must have the same number of columns, but have {sets[0].shape[1]} and {sets[1].shape[1]}"
+        )
     random = np.random.default_rng(_checks.seed(seed))
     count = min(map(len, sets))
     pooled = np.concatenate([random.permutation(rows)[:count] for rows in sets])
@@ -102,7 +104,10 @@ def _own_kind_nearest(
     x: Float[np.ndarray, "rows columns"], labels: Float[np.ndarray, "rows labelings"]
 ) -> Float[np.ndarray, "rows labelings"]:
     """1 where the nearest other row has the label of the row, 0 where another, 1/2 at a tie, for each labeling."""
-    squares = (x**2).sum(axis=1)
+    with np.errstate(over="ignore"):
+        squares = (x**2).sum(axis=1)
+    if not np.isfinite(squares).all():
+        raise InputError("real and synthetic must hold numbers whose squares are finite, but hold larger ones; scale them down")
     rounding = 1e-9 * squares.max()
     length = max(1, BLOCK_ELEMENTS // len(x))
     blocks = []

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import jax
 import numpy as np
 
+from harmonium import model
+from harmonium.errors import InputError
 from harmonium.model import RBM
 
 
@@ -31,8 +33,17 @@ def least_that_matters(standard_error: float) -> float:
 
 
 def single(rbm: RBM) -> RBM:
-    """The model in float32, in which chains run."""
-    return jax.tree.map(lambda leaf: np.asarray(leaf, dtype=np.float32), rbm)
+    """The model in float32, in which chains run.
+
+    Raises:
+        InputError: its energies are too large for that.
+    """
+    with np.errstate(over="ignore"):
+        narrow = jax.tree.map(lambda leaf: np.asarray(leaf, dtype=np.float32), rbm)
+    try:
+        return model.validate(narrow)
+    except InputError as error:
+        raise InputError(f"diagnostics run chains in float32, which does not hold this model: {error}") from error
 
 
 def names(columns: Sequence[int], most: int = 8) -> str:

@@ -51,6 +51,7 @@ class Comparison:
         return f"{self.quantities[worst]} by {difference:.2f} +- {error:.2f} standard deviations"
 
 
+@np.errstate(over="ignore")  # of degrees of freedom, where nothing varies
 def compare(
     first: Float[np.ndarray, "chains draws quantities"],
     second: Float[np.ndarray, "others times quantities"],

@@ -14,7 +14,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float
 
-from harmonium import model
+from harmonium import _checks, model
 from harmonium._types import ArrayLike
 from harmonium.diagnostics.common import Verdict, judge, names, single
 from harmonium.model import RBM
@@ -61,6 +61,7 @@ class HiddenUnits:
         return judge("hidden units", figure, "train with fewer hidden units, or at a lower rate" if too_many else None)
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def hidden_units(rbm: RBM, data: ArrayLike) -> HiddenUnits:
     """Find the hidden units that do nothing on rows `data [n, V]`.
 
@@ -69,7 +70,7 @@ def hidden_units(rbm: RBM, data: ArrayLike) -> HiddenUnits:
     rows = model.check_rows(rbm, data, "data", 2)
     mean = partial(_activity, single(rbm))
     activity = np.concatenate([np.asarray(mean(rows[i : i + BLOCK_ROWS])) for i in range(0, len(rows), BLOCK_ROWS)])
-    activity = activity.astype(np.float64)
+    activity = _checks.finite_result(activity, "an activity").astype(np.float64)
     average, spread = activity.mean(axis=0), activity.std(axis=0)
     low, high = rbm.hidden.ranges
     bounded = np.isfinite(high - low)

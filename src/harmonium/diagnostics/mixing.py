@@ -148,7 +148,7 @@ def to_arviz(relaxation: Relaxation) -> DataTree:
     groups = {group: {name: array[:, part] for name, array in chains.items()} for group, part in parts.items()}
     numbers = 1 + np.arange(relaxation.components.shape[-1])
     with warnings.catch_warnings():
-        # More chains than draws is no mistake here.
+        # More chains than draws are right here.
         warnings.filterwarnings("ignore", "Found chain dimension to be longer than draw dimension")
         dims, coords = {"component": ["direction"]}, {"direction": numbers}
         tree = from_dict(groups, dims=dims, coords=coords, save_warmup=True)

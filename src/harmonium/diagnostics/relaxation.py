@@ -58,6 +58,7 @@ class Relaxation:
         return int(self.sweeps[1] - self.sweeps[0])
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def relaxation(rbm: RBM, data: ArrayLike, chains: int = 100, sweeps: int = 1000, seed: int = 0) -> Relaxation:
     """Run `chains` Gibbs chains from noise, as the visible units' own biases draw it, and as many from rows of `data [n, V]`.
 
@@ -76,7 +77,8 @@ def relaxation(rbm: RBM, data: ArrayLike, chains: int = 100, sweeps: int = 1000,
     rbm = single(rbm)
     draws = -(-sweeps // spacing)
     values = _run(key, rbm, rows[chosen].astype(np.float32), directions(rbm), draws=draws, spacing=spacing)
-    values = np.moveaxis(np.asarray(values), 0, 1).reshape(2, chains, draws + 1, -1)
+    values = _checks.finite_result(np.asarray(values), "the free energy of a chain")
+    values = np.moveaxis(values, 0, 1).reshape(2, chains, draws + 1, -1)
     return Relaxation(values[..., 0], values[..., 1:], np.arange(draws + 1) * spacing)
 
 

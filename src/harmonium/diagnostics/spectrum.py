@@ -22,6 +22,7 @@ import numpy as np
 from harmonium import model
 from harmonium._types import ArrayLike
 from harmonium.diagnostics.common import Verdict, judge
+from harmonium.errors import InputError
 from harmonium.model import RBM
 from harmonium.units import Units
 
@@ -60,16 +61,19 @@ class Spectrum:
         return judge("spectrum", figure, remedy if self.in_data and not self.learned else None)
 
 
+@np.errstate(all="ignore")
 def spectrum(rbm: RBM, data: ArrayLike) -> Spectrum:
     """Compare the weights of the model with rows `data [n, V]`.
 
     Raises:
-        InputError: a malformed model, rows outside the units' domain, or fewer than 2.
+        InputError: a malformed model, rows outside the units' domain, fewer than 2, or too large for their squares.
     """
     rows = model.check_rows(rbm, data, "data", 2).astype(np.float64)
     left, singular, _ = np.linalg.svd(np.asarray(rbm.weights, dtype=np.float64), full_matrices=False)
     centered = rows - rows.mean(axis=0)
     spread = centered.std(axis=0)
+    if not np.isfinite(spread).all():
+        raise InputError("data must hold numbers whose squares are finite, but holds larger ones; scale them down")
     varying = spread > 0
     # The triangle has the singular values and right vectors of all the rows, and is far smaller.
     triangle = np.asarray(np.linalg.qr(centered, mode="r"))

@@ -90,7 +90,7 @@ def swaps(rbm: RBM, chains: int = 100, steps: int = 400, rungs: int | None = Non
         np.asarray(state.acceptance),
         int(state.round_trips),
         steps,
-        np.moveaxis(np.asarray(values), 0, 1),
+        _checks.finite_result(np.moveaxis(np.asarray(values), 0, 1), "the free energy of a chain"),
     )
 
 

@@ -110,7 +110,7 @@ def log_prob(rbm: RBM, schema: Schema, table: object, *, seed: int = 0) -> Table
     """ln p of each row and the surprisal of each cell; see `hm.log_prob` and `hm.surprisal`; raises as `impute`."""
     rows = encode(schema, table)
     scored = imputation.log_prob(rbm, rows, seed=seed)
-    nats, expected = imputation.surprisal(rbm, rows, seed=seed)
+    nats, expected, _ = imputation.surprisal(rbm, rows, seed=seed)
     likely = schema.decode(imputation.nearest_states(rbm.visible, np.nan_to_num(expected)))
     return TableLogProbs(scored, {name: nats[:, unit] for unit, name in enumerate(schema.column_slices)}, likely)
 
