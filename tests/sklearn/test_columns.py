@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 
 from harmonium.sklearn.columns import Standardized, Tabular, Values, columns_of
 from harmonium.units import Binary, Gaussian, Mixed, Spin
@@ -45,6 +46,15 @@ def test_missing_cells_count_for_nothing():
 def test_constant_columns_are_no_trouble():
     columns = columns_of(np.array([[0.1 + 0.2, 5], [0.1 + 0.2, 6]]), "gaussian")
     np.testing.assert_array_equal(columns.scale, [1, 0.5])
+
+
+def test_arrays_may_be_tables_sparse_or_not():
+    dense = np.array([[0.0, 1, 7], [1, 2, 7.5], [0, 3, 1], [1, 1, 0]] * 4)
+    columns = columns_of(dense, "table")
+    assert [column.kind for column in columns.schema.columns] == ["binary", "ordered", "ordered"]
+    np.testing.assert_array_equal(
+        columns_of(sparse.csr_array(dense), "table").encode(sparse.csr_array(dense)), columns.encode(dense)
+    )
 
 
 def test_frames_with_texts_are_tables():

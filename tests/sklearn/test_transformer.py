@@ -101,6 +101,12 @@ def test_partial_fit_goes_on(rows):
     assert estimator.score(rows) > small(n_iter=1).fit(rows).score(rows)
 
 
+def test_partial_fit_goes_on_with_another_gradient(rows):
+    estimator = small().partial_fit(rows)
+    before = estimator.components_
+    assert not np.array_equal(estimator.set_params(gradient="pcd-1").partial_fit(rows).components_, before)
+
+
 def test_a_pipeline_in_a_search():
     rows, kinds = rows_of(80)
     search = GridSearchCV(
@@ -117,6 +123,7 @@ def test_a_pipeline_in_a_search():
         (lambda x: small(gradient="sgd").fit(x), "estimator 'sgd' is unknown"),
         (lambda x: small(n_iter=0).fit(x), "n_iter"),
         (lambda x: small(early_stopping=True).fit(x[:1]), "at least two rows"),
+        (lambda x: small().fit(pd.DataFrame({"a": ["x", "y"], "b": [0.5, 2]})).transform(x), "X must be a frame"),
         (lambda x: small().fit(x).transform(x + 1), "binary units take values from 0 to 1"),
     ],
 )

@@ -103,7 +103,7 @@ class RBMClassifier(ClassifierMixin, RBMEstimator):
         check_consistent_length(X, y)
         self.classes_, numbers = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
-            raise ValueError(f"y must have at least two classes, but has one class: {self.classes_[0]!r}")
+            raise ValueError(f"y must have at least two classes, but has one class: {self.classes_[0]}")
         return numbers
 
     def _most_probable(self, rbm: RBM, v: Any) -> np.ndarray:

@@ -11,6 +11,7 @@ from harmonium import tabular
 from harmonium.errors import InputError
 from harmonium.io import Frame, from_native, to_native
 from harmonium.io.streams import is_sparse
+from harmonium.sklearn.computation import dense
 from harmonium.tabular.functional import fill
 from harmonium.tabular.inference import infer
 from harmonium.tabular.schema import Schema
@@ -93,8 +94,7 @@ class Standardized(_Arrays):
 
     def encode(self, X: Any) -> Any:
         """X as the model's rows; raises as `Values.encode`."""
-        dense = X.toarray() if is_sparse(X) else X
-        v = ((dense - self.mean) / self.scale).astype(dense.dtype)[:, self.order]
+        v = ((dense(X) - self.mean) / self.scale).astype(X.dtype)[:, self.order]
         if ((v[:, : self.binary] < 0) | (v[:, : self.binary] > 1)).any():
             raise InputError("X has other values than 0 and 1 in columns that had only those when the model was fitted")
         return v
@@ -167,7 +167,7 @@ def is_table(X: Any, visible: str) -> bool:
 
 def _frame(X: Any, names: tuple[str, ...]) -> Frame:
     """X as a table; an array's columns under these names."""
-    return from_native(X, "X") if hasattr(X, "columns") else Frame(dict(zip(names, np.asarray(X, np.float64).T, strict=True)))
+    return from_native(X, "X") if hasattr(X, "columns") else Frame(dict(zip(names, dense(X).astype(np.float64).T, strict=True)))
 
 
 Columns = Values | Standardized | Tabular
@@ -185,7 +185,6 @@ def columns_of(X: Any, visible: str) -> Columns:
         frame = from_native(X, "X")
         like = X[:0]
     else:
-        X = X.toarray() if is_sparse(X) else X
         frame, like = _frame(X, tuple(f"x{place}" for place in range(X.shape[1]))), None
     return Tabular(infer(frame), tuple(frame.columns), like)
 
@@ -202,12 +201,12 @@ def _values_of(X: Any, visible: str) -> Values | Standardized:
             visible = "spin"
     if visible in ("binary", "spin"):
         return Values(visible == "spin", X.shape[1])
-    dense = X.toarray() if is_sparse(X) else X
-    binary = (np.isnan(dense) | (dense == 0) | (dense == 1)).all(axis=0) & (visible == "auto")
-    present = ~np.isnan(dense)
+    x = dense(X)
+    present = ~np.isnan(x)
+    binary = (~present | (x == 0) | (x == 1)).all(axis=0) & (visible == "auto")
     counts = np.maximum(present.sum(axis=0), 1)
-    mean = np.where(present, dense, 0).sum(axis=0, dtype=np.float64) / counts
-    scale = np.sqrt((np.where(present, dense - mean, 0) ** 2).sum(axis=0) / counts)
+    mean = np.where(present, x, 0).sum(axis=0, dtype=np.float64) / counts
+    scale = np.sqrt((np.where(present, x - mean, 0) ** 2).sum(axis=0) / counts)
     # A constant column stays at zero; rounding leaves its deviation a little above.
     scale = np.where(scale > 1e-12 * np.maximum(np.abs(mean), 1), scale, 1.0)
     order = np.argsort(~binary, kind="stable")

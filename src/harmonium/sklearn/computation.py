@@ -70,11 +70,12 @@ def sweep(rbm: RBM, v: Float[Array, "k V"], key: Key) -> Float[Result, "k V"]:
 
 
 def one_update(rbm: RBM, rows: Any, config: TrainConfig, chains: Any, seed: int) -> tuple[RBM, Any]:
-    """The model after one step along the gradient on all `rows`, and the estimator's state (None at first)."""
+    """The model after one step along the gradient on all `rows`, and the estimator's state (at first, None or another's)."""
     estimator = config.make_estimator()
     rbm = jax.tree.map(lambda leaf: np.asarray(leaf, dtype=np.float32), rbm)
     init_key, key = jax.random.split(key_of(seed))
-    state = _initial(init_key, rbm, estimator) if chains is None else chains
+    forms: list[Any] = [jax.tree.structure(state) for state in (chains, jax.eval_shape(estimator.init, init_key, rbm))]
+    state = chains if forms[0] == forms[1] else _initial(init_key, rbm, estimator)
     v = dense(rows).astype(np.float32)
     moved, state = _update(key, rbm, state, v, np.float32(config.learning_rate), np.float32(config.l1), estimator)
     return to_float64(moved), jax.tree.map(np.asarray, state)
