@@ -32,8 +32,9 @@ def test_scores_of_a_model_that_is_not_enumerated_are_bracketed(fitted, monkeypa
     assert fitted.score_method_ == "exact"
     assert fitted.log_partition_interval_ == (truth, truth)
     monkeypatch.setattr("harmonium.sklearn.estimator.can_be_exact", lambda rbm: False)
+    monkeypatch.setattr("harmonium.sklearn.estimator.TEMPERATURES", 256)
     first, second = (small(contamination=0.05).fit(rows) for _ in range(2))
-    assert first.score_method_ == "AIS + reverse, 64 runs x 1,024 temperatures"
+    assert first.score_method_ == "AIS + reverse, 64 runs x 256 temperatures"
     low, high = first.log_partition_interval_
     assert low <= truth <= high
     assert low < first.log_partition_ < high < low + 0.5
