@@ -14,13 +14,13 @@ REAL = np.array([[1.0, 0, 10], [2, 1, 30], [4, 1, 20]])
 
 
 def test_auto_looks_at_the_values():
-    assert isinstance(columns_of(np.array([[0, 0.5], [1, 1]]), "auto").units(), Binary)
-    assert isinstance(columns_of(np.array([[-1.0, 1], [1, 1]]), "auto").units(), Spin)
-    assert isinstance(columns_of(REAL[:, [0, 2]], "auto").units(), Gaussian)
-    mixed = columns_of(REAL, "auto").units()
+    assert isinstance(columns_of(np.array([[0, 0.5], [1, 1]]), "auto").units, Binary)
+    assert isinstance(columns_of(np.array([[-1.0, 1], [1, 1]]), "auto").units, Spin)
+    assert isinstance(columns_of(REAL[:, [0, 2]], "auto").units, Gaussian)
+    mixed = columns_of(REAL, "auto").units
     assert isinstance(mixed, Mixed)
     assert [part.size for part in mixed.parts] == [1, 2]
-    assert isinstance(columns_of(REAL, "gaussian").units(), Gaussian)
+    assert isinstance(columns_of(REAL, "gaussian").units, Gaussian)
     assert isinstance(columns_of(REAL[:, [1]], "auto"), Values)
 
 
@@ -60,5 +60,5 @@ def test_frames_with_texts_are_tables():
     frame = pd.DataFrame({"a": ["x", "y", "z", "x"], "b": [0, 1, 1, 0], "c": [0.5, 1.5, 2.25, 3]})
     columns = columns_of(frame, "auto")
     assert isinstance(columns, Tabular)
-    assert [part.name for part in columns.units().parts] == ["binary", "categorical", "gaussian"]
+    assert [part.name for part in columns.units.parts] == ["binary", "categorical", "gaussian"]
     pd.testing.assert_frame_equal(columns.decode(columns.encode(frame)), frame, check_dtype=False)

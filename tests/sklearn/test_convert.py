@@ -46,7 +46,7 @@ def test_what_was_made_of_a_model_can_be_used_and_trained_on():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: from_bernoulli_rbm(3), "must be a sklearn.neural_network.BernoulliRBM, but is a int"),
+        (lambda: from_bernoulli_rbm(3), "must be a sklearn.neural_network.BernoulliRBM, but is an int"),
         (lambda: from_bernoulli_rbm(BernoulliRBM(2)), "must be fitted first"),
         (lambda: to_bernoulli_rbm(random_rbm(hm.Spin, hm.Binary, (3, 2))), "has binary units"),
         (lambda: to_bernoulli_rbm(random_rbm(hm.Binary, hm.Binary, (3, 2)), n_components=4), "cannot be given"),

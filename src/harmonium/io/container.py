@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import hashlib
 import json
 import os
@@ -125,22 +126,16 @@ def _remove_stale(target: Path) -> None:
     """Remove the temporary files of writers that were killed: old ones on which nobody holds a lock."""
     if fcntl is None:
         return
-    prefix = f".{target.name}."
-    with contextlib.suppress(OSError), os.scandir(target.parent) as entries:
-        for entry in entries:
-            token = entry.name.removeprefix(prefix).removesuffix(".tmp")
-            if f"{prefix}{token}.tmp" != entry.name or len(token) != 16 or not entry.is_file(follow_symlinks=False):
-                continue
+    token = "[0-9a-f]" * 16
+    with contextlib.suppress(OSError):
+        for path in target.parent.glob(f".{glob.escape(target.name)}.{token}.tmp"):
+            status = path.lstat()
             # A file so young may be one whose writer is about to lock it.
-            if time.time() - entry.stat().st_mtime < STALE_SECONDS:
+            if not stat.S_ISREG(status.st_mode) or time.time() - status.st_mtime < STALE_SECONDS:
                 continue
-            with contextlib.suppress(OSError):
-                handle = os.open(entry.path, os.O_RDONLY)
-                try:
-                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    os.unlink(entry.path)
-                finally:
-                    os.close(handle)
+            with contextlib.suppress(OSError), path.open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.unlink()
 
 
 # ---- containers

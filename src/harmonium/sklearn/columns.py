@@ -22,6 +22,7 @@ class _Arrays:
     """Columns of arrays."""
 
     of_frame = False
+    log_density = 0.0
 
     def decode(self, v: np.ndarray) -> np.ndarray:
         """The model's rows as X."""
@@ -34,19 +35,9 @@ class _Arrays:
 
 @dataclass(frozen=True, eq=False)
 class Values(_Arrays):
-    """Columns whose values the model takes as they are: of binary or spin units, all of them.
+    """Columns whose values the model takes as they are. `units`: the visible ones, all binary or all spin."""
 
-    Args:
-        spin: -1 and 1, not 0 and 1. count: V.
-    """
-
-    spin: bool
-    count: int
-    log_density = 0.0
-
-    def units(self) -> Units:
-        """The visible units, without parameters to speak of."""
-        return (Spin if self.spin else Binary).zeros(self.count)
+    units: Units
 
     def encode(self, X: Any) -> Any:
         """X as the model's rows.
@@ -55,11 +46,10 @@ class Values(_Arrays):
             InputError: a value that is none of these units, nor an expected value of them.
         """
         values = X.data if is_sparse(X) else X
-        least = -1 if self.spin else 0
+        least = -1 if self.units.name == "spin" else 0
         if ((values < least) | (values > 1)).any():
-            kind = "spin" if self.spin else "binary"
             raise InputError(
-                f"X has values from {np.nanmin(values):g} to {np.nanmax(values):g}, but {kind} units take values "
+                f"X has values from {np.nanmin(values):g} to {np.nanmax(values):g}, but {self.units.name} units take values "
                 f"from {least} to 1: scale them, or fit with visible='gaussian'"
             )
         return X
@@ -81,16 +71,15 @@ class Standardized(_Arrays):
     binary: int
 
     @property
-    def log_density(self) -> float:
+    def log_density(self) -> float:  # type: ignore[override]
         """The change of ln p from the model's columns to those of X (nats)."""
         return -float(np.log(self.scale).sum())
 
+    @property
     def units(self) -> Units:
         """The visible units, without parameters to speak of."""
-        real = len(self.order) - self.binary
-        if not self.binary:
-            return Gaussian.zeros(real)
-        return Mixed((Binary.zeros(self.binary), Gaussian.zeros(real)))
+        real = Gaussian.zeros(len(self.order) - self.binary)
+        return Mixed((Binary.zeros(self.binary), real)) if self.binary else real
 
     def encode(self, X: Any) -> Any:
         """X as the model's rows; raises as `Values.encode`."""
@@ -125,18 +114,15 @@ class Tabular:
     @property
     def log_density(self) -> float:
         """As of `Standardized`."""
-        return -sum(float(np.log(column.scale)) for column in self.schema.columns if column.kind == "real")
+        return -sum(float(np.log(column.scale)) for column in self.schema.columns)
 
+    @property
     def units(self) -> Units:
         """The visible units, without parameters to speak of."""
         return tabular.units_of(self.schema)
 
     def encode(self, X: Any) -> np.ndarray:
-        """X as the model's rows, NaN where cells are missing.
-
-        Raises:
-            InputError: a value that its column did not have when the model was fitted.
-        """
+        """X as the model's rows, NaN where cells are missing; raises as `Schema.encode`."""
         return self.schema.encode(_frame(X, self.names))
 
     def decode(self, v: np.ndarray) -> Any:
@@ -200,7 +186,7 @@ def _values_of(X: Any, visible: str) -> Values | Standardized:
         elif (np.abs(known) == 1).all() and not is_sparse(X):
             visible = "spin"
     if visible in ("binary", "spin"):
-        return Values(visible == "spin", X.shape[1])
+        return Values((Spin if visible == "spin" else Binary).zeros(X.shape[1]))
     x = dense(X)
     present = ~np.isnan(x)
     binary = (~present | (x == 0) | (x == 1)).all(axis=0) & (visible == "auto")

@@ -9,7 +9,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.neural_network import BernoulliRBM
 from sklearn.utils.validation import check_is_fitted
 
-from harmonium import model
+from harmonium import _checks, model
 from harmonium.errors import InputError
 from harmonium.model import RBM
 from harmonium.units import Binary
@@ -24,8 +24,7 @@ def from_bernoulli_rbm(estimator: BernoulliRBM) -> RBM:
     Raises:
         InputError: no BernoulliRBM, or one that has not been fitted.
     """
-    if not isinstance(estimator, BernoulliRBM):
-        raise InputError(f"estimator must be a sklearn.neural_network.BernoulliRBM, but is a {type(estimator).__name__}")
+    _checks.instance(estimator, BernoulliRBM, "estimator", "a sklearn.neural_network.BernoulliRBM")
     try:
         check_is_fitted(estimator, ["components_", "intercept_visible_", "intercept_hidden_"])
     except NotFittedError as error:

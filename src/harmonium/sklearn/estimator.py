@@ -102,8 +102,7 @@ class RBMEstimator(BaseEstimator):
         return np.asarray(self._fitted_rbm().hidden.bias)
 
     def _fitted_rbm(self) -> RBM:
-        if "rbm_" not in vars(self):
-            raise AttributeError(f"this {type(self).__name__} is not fitted yet")
+        check_is_fitted(self)
         return self.rbm_
 
     def __sklearn_tags__(self) -> Any:
@@ -155,7 +154,7 @@ class RBMEstimator(BaseEstimator):
 
     def _start(self, v: Any, random: np.random.RandomState, label: np.ndarray | None = None) -> RBM:
         """The model that training starts from, visible biases at the base rate of rows (and one-hot labels `[n, C]`)."""
-        units = self.columns_.units()
+        units = self.columns_.units
         visible = units.fit_base_rate(units.fill_missing(computation.dense(v)))
         if label is not None:
             visible = Mixed((visible, Categorical.zeros((label.shape[1],)).fit_base_rate(label)))
