@@ -245,11 +245,17 @@ def test_parquet_of_mixed_numbers():
         ({"a": [1, None]}, "column 'a' has 1 missing values"),
         ({"a": [1.0, float("nan")]}, "nan in row 2, column 1"),
         ({"a": pa.array([], pa.int64())}, "no rows"),
-        ({}, "no rows or no columns"),
+        ({}, "no columns"),
     ],
 )
 def test_bad_parquet_says_what_is_wrong(columns, words):
     assert words in refused(put("x.parquet", as_parquet(**columns)))
+
+
+def test_parquet_with_a_name_used_twice():
+    buffer = io.BytesIO()
+    parquet.write_table(pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["a", "a"]), buffer)
+    assert refused(put("x.parquet", buffer.getvalue())) == "x.parquet has 2 columns called 'a'; names must differ"
 
 
 def test_parquet_without_pyarrow_says_how_to_mend_it(monkeypatch):

@@ -286,7 +286,7 @@ def refused(location: str) -> str:
         ({"a": [1, 2], "b": [[1], [2]]}, "column 'b' holds list"),
         ({"a": [1] * 9 + [None], "b": [0.5] * 10}, "column 'a' has missing values; fill missing cells first"),
         ({"a": pa.array([], pa.int64())}, "must have shape [n, V] with at least one row and column, but have [0, 1]"),
-        ({}, "at least one row and column"),
+        ({}, "has no columns"),
     ],
 )
 def test_parquet_that_cannot_be_used(columns, words):

@@ -19,7 +19,7 @@ from jaxtyping import Num, Shaped
 from harmonium import _checks
 from harmonium.errors import InputError
 from harmonium.io import csv_files, parquet
-from harmonium.io.frames import CsvForm, Frame, as_numbers, check_names, from_native, plain_cells, value_text
+from harmonium.io.frames import CsvForm, Frame, as_numbers, from_native, plain_cells, value_text
 from harmonium.io.parquet import FILL
 from harmonium.io.streams import Sparse, Streamed, is_sparse
 from harmonium.io.untrusted import check_file, check_growth, check_path, read_file, translate_errors
@@ -267,8 +267,8 @@ def _from_columns(table: Frame | pa.Table, path: Path, missing: bool) -> Table:
             raise InputError(f"{path}, read as {form}: {error}") from error
         return Table(values, list(table.columns) if form.has_names else None, form=str(form))
     parquet.check_numbers(table.schema, path)
-    if not table.num_columns or not table.num_rows:
-        raise InputError(f"{path} has no rows or no columns")
+    if not table.num_rows:
+        raise InputError(f"{path} has no rows")
     arrays = []
     for name, column in zip(table.column_names, table.columns, strict=True):
         if column.null_count and not missing:
@@ -276,7 +276,7 @@ def _from_columns(table: Frame | pa.Table, path: Path, missing: bool) -> Table:
         arrays.append(column.cast("float64").to_numpy() if column.null_count else column.to_numpy())
     values = np.stack(arrays, axis=1)
     is_gray = all(str(column.type) == "uint8" for column in table.columns)
-    return Table(_gray_levels(values) if is_gray else values, check_names(table.column_names, str(path)))
+    return Table(_gray_levels(values) if is_gray else values, list(table.column_names))
 
 
 def _idx(content: bytes, path: Path) -> np.ndarray:

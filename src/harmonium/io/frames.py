@@ -122,7 +122,7 @@ def as_numbers(cells: np.ndarray, name: str, lines: Sequence[int] | None = None)
         for row in np.flatnonzero(np.isfinite(values) & (np.abs(values) >= EXACT)).tolist():
             if cells[row].lstrip("+-").isdecimal() and Decimal(cells[row]) != values[row]:
                 words = f"{cells[row]} in {where(row)}, which floating point rounds"
-                raise InputError(f"column {name!r} has {words}; ignore it, or make categories of it")
+                raise InputError(f"column {name!r} has {words}; ignore the column")
     infinite = np.flatnonzero(np.isinf(values))
     if len(infinite):
         row = infinite[0]

@@ -19,6 +19,7 @@ import numpy as np
 from jaxtyping import Int, Shaped
 
 from harmonium.errors import InputError, reason
+from harmonium.io.frames import check_names
 from harmonium.io.untrusted import check_file, check_growth, translate_errors
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class ParquetRows:
                 schema = file.schema_arrow
                 check_numbers(schema, path)
                 if path == paths[0]:
-                    names = schema.names
+                    names = check_names(schema.names, str(path))
                 elif schema.names != names:
                     lacking, more = set(names) - set(schema.names), set(schema.names) - set(names)
                     what = f"has no column {min(lacking)!r}" if lacking else f"has a column {min(more)!r}" if more else ""
@@ -143,13 +144,14 @@ def read_parquet(content: bytes, path: Path, max_bytes: int | None = None) -> pa
     """The table in the content of a Parquet file.
 
     Raises:
-        InputError: it is damaged, or has cells beyond what `check_growth` allows; pyarrow is missing.
+        InputError: it is damaged, has two columns of one name, or cells beyond what `check_growth` allows; pyarrow is missing.
     """
     pyarrow = load_pyarrow(f"reading {path}")
-    with translate_errors(f"{path} is damaged or no Parquet file"):
-        about = pyarrow.parquet.read_metadata(io.BytesIO(content))
-        check_growth(path, len(content), about.num_rows * about.num_columns, max_bytes)
-        return pyarrow.parquet.read_table(io.BytesIO(content))
+    source = io.BytesIO(content)
+    with translate_errors(f"{path} is damaged or no Parquet file"), pyarrow.parquet.ParquetFile(source) as file:
+        check_growth(path, len(content), file.metadata.num_rows * file.metadata.num_columns, max_bytes)
+        check_names(file.schema_arrow.names, str(path))
+        return file.read()
 
 
 def load_pyarrow(what: str) -> ModuleType:

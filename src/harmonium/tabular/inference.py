@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -171,11 +170,11 @@ def _kind(name: str, cells: np.ndarray, levels: Sequence[Value], listed: bool) -
             as_numbers(cells, name)  # names the cell that is no number
         except InputError as error:
             raise InputError(f"{error}; if they are categories, give the column the kind 'categorical'") from error
-    commas = [text for text in texts if re.fullmatch(r"[-+]?\d*,\d+", text)]
+    commas = [text for text in texts if "," in text and parse_number(text.replace(",", "")) is not None]
     if 2 * len(commas) > rows:
         raise InputError(
-            f"column {name!r} has numbers with a decimal comma, such as {commas[0]!r}: write points, or give it the kind "
-            "'categorical'"
+            f"column {name!r} has numbers with a comma, such as {commas[0]!r}: write decimals with a point and thousands with "
+            "nothing, or give it the kind 'categorical'"
         )
     if is_binary:
         return "binary"
