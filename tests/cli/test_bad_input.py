@@ -142,6 +142,11 @@ def test_the_command_line(capsys, command, words):
     assert words in mistake(capsys, shlex.split(command))
 
 
+def test_a_mistake_points_to_the_help_of_its_command(capsys):
+    assert mistake(capsys, ["sample", "m.safetensors", "--fly"]).endswith("--fly (see harmonium sample --help)\n")
+    assert mistake(capsys, ["fly"]).endswith("(see harmonium --help)\n")
+
+
 # ---- models typed in
 
 

@@ -383,6 +383,14 @@ def test_gray_images_from_files_are_binarized_and_called_images(as_json, command
     assert "48 images of 3 x 3" in command("data", "train.npy")
 
 
+def test_rows_of_any_shape_are_named(as_json, command):
+    np.save("cubes.npy", np.random.default_rng(0).integers(0, 2, size=(5, 2, 2, 2)))
+    hm.save(hm.RBM(hm.Binary(np.zeros(8)), hm.Binary([0.0]), np.ones((8, 1))), "m.safetensors")
+    words = "mean of 5 rows of 2 x 2 x 2 values, each flattened to 8 columns"
+    assert words in command("evaluate", "m.safetensors", "cubes.npy")
+    assert words in command("reconstruct", "m.safetensors", "cubes.npy", "--draws", "1")
+
+
 def test_text_from_files_cannot_steer_the_terminal(command):
     hm.save(hm.RBM(hm.Binary([0.0]), hm.Binary([0.0]), [[1.0]]), "m.safetensors", notes={"trained_on": "a \x1b[31mfile\x07"})
     text = command("info", "m.safetensors")

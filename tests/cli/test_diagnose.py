@@ -109,6 +109,16 @@ def test_a_file_alone_is_held_out_and_the_rest_is_left_out(command):
     assert result["free_energy_gap"] is result["adversarial_accuracy_on_training_rows"] is result["rows"]["train"] is None
 
 
+def test_a_picture_that_cannot_be_written_costs_no_report(capsys):
+    Path("m-diagnosis/energies.png").mkdir(parents=True)
+    assert run(["diagnose", "m.safetensors", "bits.npy", "--overwrite", *QUICK]) == 2
+    captured = capsys.readouterr()
+    assert "relaxation" in captured.out
+    assert captured.err == "harmonium: error: m-diagnosis/energies.png is a folder; name a file\n"
+    assert Path("m-diagnosis/weights.png").is_file()
+    assert "energies" not in json.loads(Path("m-diagnosis/diagnosis.json").read_text())["pictures"]
+
+
 @pytest.mark.slow
 def test_a_run_folder_and_a_source_that_holds_nothing_out(command):
     """All patterns of this source serve for training and test."""

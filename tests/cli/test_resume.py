@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import errno
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -128,11 +129,15 @@ def test_a_run_that_was_killed_before_its_first_checkpoint_begins_again(monkeypa
 
 
 def test_where_no_checkpoint_is_whole_the_run_begins_again(monkeypatch, capsys):
-    stopped_in_process(monkeypatch)
-    for path in checkpoint_files(Path("run")):
+    stopped_in_process(monkeypatch, "--checkpoint-every", "1e-9")
+    damaged = checkpoint_files(Path("run"))
+    assert len(damaged) == 2
+    for path in damaged:
         path.write_bytes(b"no checkpoint")
     assert run(["train", "--resume", "run"]) == 0
-    assert "the run begins again" in capsys.readouterr().err
+    errors = capsys.readouterr().err
+    assert all(f"{path} is damaged" in errors for path in damaged)
+    assert errors.count("the run begins again") == 1
     found = steps("run")
     assert found == sorted(set(found))
     assert found[0] == 0
@@ -187,6 +192,43 @@ def test_messages_that_cannot_be_written_lose_no_model(streams):
     line = f"{sys.executable} -m harmonium {' '.join(RUN)} --updates 50 --out run {streams}"
     subprocess.run(["bash", "-c", line], capture_output=True, check=False, timeout=120)
     assert np.isfinite(hm.load("run").weights).all()
+    assert json.loads(Path("run/config.json").read_text())["finished"]
+
+
+def test_what_need_not_be_damaged_is_neither_replaced_nor_passed_over(monkeypatch, capsys, tmp_path):
+    """A checkpoint that cannot be read or is of a later version; files of the run that are pipes or devices."""
+
+    def fail(path, **_):
+        raise OSError(errno.EIO, "Input/output error")
+
+    stopped_in_process(monkeypatch)
+    [checkpoint] = checkpoint_files("run")
+    with monkeypatch.context() as context:
+        context.setattr("safetensors.safe_open", fail)
+        line = mistake(capsys, "train", "--resume", "run")
+    assert line == f"harmonium: error: {checkpoint}: cannot be read: Input/output error"
+    content = checkpoint.read_bytes()
+    checkpoint.write_bytes(content.replace(b'"version":"3"', b'"version":"4"'))
+    assert "has format version '4'; this harmonium reads 3" in mistake(capsys, "train", "--resume", "run")
+    checkpoint.write_bytes(content)
+    for name in ("metrics.jsonl", "config.json"):
+        path, away = Path("run", name), tmp_path / name
+        path.rename(away)
+        for special in (os.mkfifo, lambda path: path.symlink_to("/dev/zero")):
+            special(path)
+            assert f"{path} is a device or a pipe" in mistake(capsys, "train", "--resume", "run")
+            path.unlink()
+        away.rename(path)
+    assert run(["train", "--resume", "run"]) == 0
+
+
+def test_a_picture_that_cannot_be_written_costs_no_report(capsys):
+    Path("run/filters.png").mkdir(parents=True)
+    assert run([*RUN, "--updates", "5", "--out", "run", "--overwrite"]) == 2
+    captured = capsys.readouterr()
+    assert "test log likelihood" in captured.out
+    assert captured.err.splitlines()[-1] == "harmonium: error: run/filters.png is a folder; name a file"
+    assert Path("run/learning_curves.png").is_file()
     assert json.loads(Path("run/config.json").read_text())["finished"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shlex
 from pathlib import Path
@@ -111,6 +112,20 @@ def test_scoring_rows_and_cells(said):
     assert list(read_frame("scores.csv").columns)[:3] == ["score", "standard error", "surprisal sex"]
     assert all(len(row["cells"]) == 2 for row in result["unlikeliest"])
     assert "most surprising" in said("score run survey.csv --top 2")
+
+
+@pytest.mark.parametrize("command", ["score run survey.csv --out lost.csv", "impute run survey.csv --out lost.csv"])
+def test_a_file_that_cannot_be_written_costs_no_report(said, capsys, monkeypatch, command):
+    def fail(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as context:
+        context.setattr("os.fsync", fail)
+        assert run(shlex.split(command)) == 2
+    captured = capsys.readouterr()
+    assert "61 rows" in captured.out
+    assert "written to" not in captured.out
+    assert captured.err == "harmonium: error: lost.csv: cannot be written: No space left on device\n"
 
 
 def test_explaining_a_row(said):

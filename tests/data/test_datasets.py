@@ -312,6 +312,15 @@ def test_what_was_read_is_described():
     assert load("x.npy").description == "10 images of 2 x 2"
     assert load("bars-and-stripes:2x3").description == "10 images of 2 x 3"
     assert load("shifter:2").description == "12 rows of 7 columns"
+    assert load("x.npy").count("test") == "1 images of 2 x 2"
+
+
+def test_the_provenance_tells_rows_from_others():
+    first, second = load("bars-and-stripes:2x2"), load("bars-and-stripes:2x2", "threshold=2")
+    assert first.provenance() == load("bars-and-stripes:2x2").provenance()
+    assert first.provenance()["rows"] == {"train": 6, "valid": 6, "test": 6}
+    differing = {name for name, value in first.provenance().items() if value != second.provenance()[name]}
+    assert differing == {"binarized", "sha256"}
 
 
 def test_rows_that_are_all_alike_are_refused_for_training_alone():

@@ -13,8 +13,8 @@ import pytest
 
 import harmonium as hm
 from harmonium import gradients
-from harmonium.io.container import pack
-from harmonium.training import Checkpoint
+from harmonium.io.container import VersionError, pack
+from harmonium.training import Checkpoint, CheckpointManager, checkpoint_files, latest_checkpoint
 from harmonium.training.checkpoint import CheckpointHeader
 from harmonium.training.metrics import Metrics
 
@@ -170,6 +170,34 @@ def test_a_damaged_checkpoint_is_refused(rows, tmp_path):
     hm.save(rbm, tmp_path / "model.safetensors")
     with pytest.raises(hm.InputError, match="not one that harmonium wrote"):
         Checkpoint.load(tmp_path / "model.safetensors")
+
+
+def test_the_last_two_sound_checkpoints_of_a_run_remain(rows, tmp_path, monkeypatch):
+    states = list(hm.train(hm.initialize(rows, 4), rows, estimator="cd-1", updates=6, seconds_between_states=lambda: 0.0))
+    assert len(states) > 3
+    manager = CheckpointManager(tmp_path, minutes=0)
+    for state in states:
+        manager.save_if_due(state)
+    assert checkpoint_files(tmp_path) == []
+    for state in states:
+        manager.save(state)
+    files = checkpoint_files(tmp_path)
+    assert files == manager.sound[::-1]
+    assert len(files) == 2
+    checkpoint, file, damage = latest_checkpoint(tmp_path)
+    assert (checkpoint.step, file, damage) == (states[-1].step, files[0], [])
+    files[0].write_bytes(files[0].read_bytes()[:-9])
+    checkpoint, file, damage = latest_checkpoint(tmp_path)
+    assert (checkpoint.step, file) == (states[-2].step, files[1])
+    assert [text.startswith(f"{files[0]} is damaged") for text in damage] == [True]
+    resumed = CheckpointManager(tmp_path, sound=file)
+    resumed.save(states[0])  # a lower number than that of the damaged one, which goes
+    assert checkpoint_files(tmp_path) == [file, tmp_path / "checkpoint-0000000000.safetensors"]
+    monkeypatch.setattr(CheckpointHeader, "VERSIONS", (4,))
+    with pytest.raises(VersionError, match="format version '3'; this harmonium reads 4"):
+        latest_checkpoint(tmp_path)
+    resumed.remove_all()
+    assert latest_checkpoint(tmp_path) == (None, None, [])
 
 
 def test_a_run_that_diverges_goes_back_and_slows_down():

@@ -112,9 +112,35 @@ def test_settings_go_to_json_and_back():
     config = TrainConfig.derive(100, zeros(9, 4), updates=30, early_decay=(10, 20), learning_rate=0.125)
     assert TrainConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
     assert TrainConfig.derive(100, zeros(9, 4), estimator=gradients.cd(1)).to_dict()["estimator"] == "own"
-    for values in ({}, config.to_dict() | {"new": 1}, config.to_dict() | {"learning_rate": "fast"}, []):
-        with pytest.raises(hm.InputError):
+    for values, words in (
+        ({}, "estimator, centered, .* is missing"),
+        (config.to_dict() | {"new": 1}, "there is no setting new"),
+        (config.to_dict() | {"learning_rate": "fast"}, "learning_rate must be a positive number"),
+        (config.to_dict() | {"chains": None}, "chains must be a whole number"),
+        ([], "must be a dict of settings by name"),
+    ):
+        with pytest.raises(hm.InputError, match=words):
             TrainConfig.from_dict(values)
+
+
+@pytest.mark.parametrize(
+    ("metrics", "settings"),
+    [
+        ({"step": 9.0, "total_updates": 9.0}, {"updates": 9}),
+        ({"step": 9.0}, {"updates": 9, "final_decay": 0.0}),
+        ({"step": 9.0, "total_updates": 20.0, "best_step": 5.0}, {"updates": 5, "total_updates": 20}),
+        (
+            {"step": 9.0, "total_updates": 9.0, "early_decay_first": 3.0, "early_decay_last": 9.0},
+            {"updates": 9, "early_decay": (3, 9)},
+        ),
+        ({"step": 0.0}, None),
+        ({"step": 9.0, "lr_reduction": 0.5}, None),
+    ],
+)
+def test_what_a_clock_decided_can_be_repeated(metrics, settings):
+    config = TrainConfig.derive(100, zeros(9, 4), held_out=True)
+    expected = None if settings is None else replace(config, minutes=None, early_stopping=0.0, **settings)
+    assert config.repeat(metrics) == expected
 
 
 def test_a_run_lasts_two_minutes_and_stops_early_where_rows_are_held_out():

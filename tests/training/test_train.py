@@ -79,10 +79,10 @@ def test_the_result_depends_on_the_seed_alone_and_not_on_where_states_were_yield
 
 def test_minutes_record_the_updates_that_repeat_the_run(patterns):
     rbm = hm.initialize(patterns, 4)
-    timed = last(hm.train(rbm, patterns, estimator=hm.cd(1), batch_size=5, minutes=0.03))
-    total = int(timed.metrics["total_updates"])
-    assert 0 < timed.step <= total  # fewer, where the machine slowed down and the time was over first
-    counted = last(hm.train(rbm, patterns, estimator=hm.cd(1), batch_size=5, updates=timed.step, total_updates=total))
+    config = hm.TrainConfig.derive(len(patterns), rbm, estimator=hm.cd(1), batch_size=5, minutes=0.03)
+    timed = last(hm.train(rbm, patterns, config))
+    assert 0 < timed.step <= timed.metrics["total_updates"]  # fewer, where the machine slowed down and the time was over first
+    counted = last(hm.train(rbm, patterns, config.repeat(timed.metrics)))
     assert same(timed.rbm, counted.rbm)
 
 
@@ -262,3 +262,9 @@ def test_bad_input_is_refused_at_the_call(patterns, change, message):
     arguments = dict(data=patterns, updates=1) | change
     with pytest.raises(hm.InputError, match=message):
         hm.train(random_rbm(Binary, Binary, (9, 3)), arguments.pop("data"), **arguments)
+
+
+def test_a_model_too_large_for_the_estimator_is_refused_at_the_call():
+    rows = np.eye(40)
+    with pytest.raises(hm.InputError, match="too large to be exact"):
+        hm.train(hm.initialize(rows, 40), rows, estimator="exact", updates=1)

@@ -10,7 +10,7 @@ from kinds import LAYERS, inputs_for
 from statistics_of_tests import largest_z, z_limit
 
 from harmonium.errors import InputError
-from harmonium.units import Binary, Categorical, Gaussian, Mixed, ReLU, Spin
+from harmonium.units import Binary, Categorical, Gaussian, Mixed, ReLU, Spin, by_name
 
 INPUTS = np.array([[0.5, -2.0, 1.0], [0.0, 0.0, 0.0], [-40.0, 60.0, 3.0]])
 
@@ -35,6 +35,23 @@ def test_a_categorical_unit_of_two_categories_is_a_binary_one():
     inputs = np.stack([np.zeros_like(INPUTS), INPUTS], axis=-1).reshape(len(INPUTS), -1)
     np.testing.assert_allclose(categorical.log_normalizer(inputs), binary.log_normalizer(INPUTS), atol=1e-12)
     np.testing.assert_allclose(categorical.mean(inputs)[:, 1::2], binary.mean(INPUTS), atol=1e-12)
+
+
+def test_layers_by_the_names_of_their_kinds():
+    for name in ("binary", "spin", "gaussian", "relu", "drelu"):
+        assert (by_name(name, 3).name, by_name(name, 3).size) == (name, 3)
+    assert by_name("categorical:3", 2).levels == (3, 3)
+    assert by_name("categorical:3", 6, columns=True).levels == (3, 3)
+    assert by_name("categorical:3,2", 5, columns=True).levels == by_name("categorical:3,2", 2).levels == (3, 2)
+    for name, words in (
+        ("mixed", "units 'mixed' is unknown: use binary, drelu"),
+        ("binary:2", "is unknown"),
+        ("categorical", "is unknown"),
+        ("categorical:0", "whole and at least 1"),
+        ("categorical:3,2", "does not fit: there are 6 units"),
+    ):
+        with pytest.raises(InputError, match=words):
+            by_name(name, 6)
 
 
 def test_layers_that_a_size_alone_does_not_tell():
