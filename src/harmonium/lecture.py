@@ -26,6 +26,7 @@ from harmonium.model import RBM
 from harmonium.random import key_of
 from harmonium.samplers.gibbs import sweep
 from harmonium.units import Units
+from harmonium.units.base import Discrete
 
 MAX_ROWS = 4096
 """Longer tables are cut to the most probable rows."""
@@ -352,11 +353,14 @@ def steps(
     rate = _checks.positive(rate, "rate")
     _checks.instance(estimator, Estimator, "estimator", "an estimator such as harmonium.cd()")
     steps = _checks.integer(steps, "steps")
+    for layer in (rbm.visible, rbm.hidden):
+        if not isinstance(layer, Discrete):
+            raise InputError(f"a step is for units with biases alone, not for {layer.name} ones; harmonium.train takes those")
     rows = model.check_rows(rbm, data).astype(np.float64)
     rbm = to_float64(rbm)
     gradient = jax.jit(estimator.gradient)
     results = []
-    with float64():
+    with float64(), np.errstate(over="ignore", invalid="ignore"):  # the result is checked
         init_key, key = jax.random.split(key_of(seed))
         state = estimator.init(init_key, exact.at_temperature(rbm, temperature))
         for index in range(steps):

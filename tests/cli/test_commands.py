@@ -339,20 +339,6 @@ def test_early_stopping_keeps_the_best_model_and_says_how_to_repeat_it(as_json):
     np.testing.assert_array_equal(hm.load(report["run"]).weights, hm.load(again["run"]).weights)
 
 
-def test_the_progress_line_says_what_is_known():
-    from harmonium.cli.train import progress_text
-
-    first = {"step": 1200.0, "updates_per_second": 300.0, "valid_log_likelihood": -88.123, "log_partition_error": 0.17}
-    first |= {"free_energy_gap": 1.5, "chain_gap": 2.0, "chain_spread": 0.98}
-    later = {"step": 1500.0, "updates_per_second": 310.0}
-    line = progress_text([first, later])
-    assert line == "update 1,500  310/s  held-out log likelihood about -88.12 +- 0.17  gap +1.50  chains +2.0"
-    collapsed = progress_text([later | {"valid_log_likelihood": -5.0, "chain_gap": 0.0, "chain_spread": 0.1}])
-    assert "held-out log likelihood -5.000" in collapsed
-    assert "chains: only 10% of the data's spread" in collapsed
-    assert "chains: 300% of the data's spread" in progress_text([later | {"chain_gap": 0.0, "chain_spread": 3.0}])
-
-
 @pytest.mark.slow
 def test_compiled_code_is_kept_where_the_user_says(tmp_path):
     """The second process finds what the first has compiled."""
@@ -386,7 +372,7 @@ def test_gray_images_from_files_are_binarized_and_called_images(as_json, command
 def test_rows_of_any_shape_are_named(as_json, command):
     np.save("cubes.npy", np.random.default_rng(0).integers(0, 2, size=(5, 2, 2, 2)))
     hm.save(hm.RBM(hm.Binary(np.zeros(8)), hm.Binary([0.0]), np.ones((8, 1))), "m.safetensors")
-    words = "mean of 5 rows of 2 x 2 x 2 values, each flattened to 8 columns"
+    words = "mean of 5 rows of 2 x 2 x 2 values"
     assert words in command("evaluate", "m.safetensors", "cubes.npy")
     assert words in command("reconstruct", "m.safetensors", "cubes.npy", "--draws", "1")
 

@@ -29,6 +29,8 @@ CONFIG = {
     "options": {"data": "shifter:4"},
     "settings": hm.TrainConfig.derive(20, hm.initialize(np.eye(4), 2), updates=5).to_dict(),
     "data": {},
+    "versions": {},
+    "computer": {},
 }
 
 

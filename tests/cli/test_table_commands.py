@@ -244,7 +244,7 @@ def test_reconstructing_and_diagnosing_a_table(said):
         ("train survey.csv --ignore id --visible-units spin", "leave out --visible-units"),
         ("train digits --ignore id", "is for the columns of a .csv or .parquet file"),
         ("train survey.csv --schema nowhere.toml", "nowhere.toml: there is no such schema file"),
-        ("train survey.csv --ignore id --test new.csv", "--test new.csv: column 'region': 'west'"),
+        ("train survey.csv --ignore id --test new.csv", "new.csv: column 'region': 'west'"),
         ("impute run new.csv", "column 'region': 'west' in row 1 is none of its values (east, north, south)"),
         ("impute run lacking.csv", "lacks the column 'sex'"),
         ("score run mixed.csv", "column 'age': 'old' in row 1 is not a number"),

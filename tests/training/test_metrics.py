@@ -12,7 +12,7 @@ import harmonium as hm
 from harmonium import exact
 from harmonium.samplers import parallel_tempering
 from harmonium.training import metrics
-from harmonium.training.metrics import Metrics
+from harmonium.training.metrics import Metrics, summarize
 from harmonium.units import Binary
 
 ROWS = np.random.default_rng(0).integers(0, 2, size=(60, 10), dtype=np.int8)
@@ -76,3 +76,15 @@ def test_without_held_out_rows_training_rows_are_followed(rbm):
     assert found["train_log_likelihood"] == pytest.approx(exact.log_likelihood(rbm, ROWS).mean(), abs=1e-5)
     assert "valid_log_likelihood" not in found
     assert "free_energy_gap" not in found
+
+
+def test_the_progress_line_says_what_is_known():
+    first = {"step": 1200.0, "updates_per_second": 300.0, "valid_log_likelihood": -88.123, "log_partition_error": 0.17}
+    first |= {"free_energy_gap": 1.5, "chain_gap": 2.0, "chain_spread": 0.98}
+    later = {"step": 1500.0, "updates_per_second": 310.0}
+    line = summarize([first, later])
+    assert line == "update 1,500  310/s  held-out log likelihood about -88.12 +- 0.17  gap +1.50  chains +2.0"
+    collapsed = summarize([later | {"valid_log_likelihood": -5.0, "chain_gap": 0.0, "chain_spread": 0.1}])
+    assert "held-out log likelihood -5.000" in collapsed
+    assert "chains: only 10% of the data's spread" in collapsed
+    assert "chains: 300% of the data's spread" in summarize([later | {"chain_gap": 0.0, "chain_spread": 3.0}])

@@ -13,6 +13,11 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
+from harmonium import __version__
+from harmonium.cli import process
+from harmonium.cli.output import Answer, print_answer
+from harmonium.errors import DivergenceError, InputError, describe, printable, reason
+
 COMMANDS = (
     *("train", "evaluate", "diagnose", "impute", "score", "explain", "sample", "reconstruct", "info", "data"),
     *("table", "chain", "conditional", "step", "lab"),
@@ -36,8 +41,6 @@ class Parser(argparse.ArgumentParser):
         super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **settings)
 
     def error(self, message: str) -> None:  # type: ignore[override]
-        from harmonium.errors import printable
-
         self.exit(BAD_INPUT, f"{self.prog}: error: {printable(' '.join(message.split()))} (see {self.prog} --help)\n")
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
@@ -62,8 +65,6 @@ class Options(argparse.Namespace):
 
 def parser() -> argparse.ArgumentParser:
     """The parser of every command."""
-    from harmonium import __version__
-
     top = Parser(
         prog="harmonium",
         description="Restricted Boltzmann machines: exact where they are small, fast where they are large.",
@@ -84,8 +85,6 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 if all went well, 2 for bad input or lost output, 130 when interrupted."""
-    from harmonium.cli import process
-
     try:
         process.handle_signals()
         process.open_streams()
@@ -100,9 +99,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command line and say in one line what goes wrong; the exit status."""
-    from harmonium.cli import process
-    from harmonium.errors import DivergenceError, InputError, describe, printable, reason
-
     status = BAD_INPUT
     try:
         return _run(arguments)
@@ -127,8 +123,6 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _run(arguments: Sequence[str]) -> int:
-    from harmonium.cli.output import Answer, print_answer
-
     try:
         options = Options(parser().parse_args(_attach_values(arguments) or ["--help"]))
         answer = options.run(options)

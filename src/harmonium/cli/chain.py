@@ -10,6 +10,7 @@ example:
 from __future__ import annotations
 
 import argparse
+import math
 
 import harmonium as hm
 from harmonium.cli.inputs import add, add_count
@@ -25,8 +26,6 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> Answer:
-    import math
-
     rbm = small_model(options)
     start = rbm.visible.zero_state if options.start is None else rbm.visible.read(options.start, "--start")
     visits = hm.lecture.chain(rbm, start, options.sweeps, options.seed, options.temperature)

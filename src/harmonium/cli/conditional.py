@@ -1,4 +1,4 @@
-"""show what follows from one layer's state, and the table again from the conditionals
+"""show the conditionals given one layer's state, and the joint table that follows from them
 
 For a given v: the total input S of each hidden unit, Pr{h_j=1|v} = 1/(1+e^(-S/T)), the probability of every h, and
 Pr{v,h} = Pr{h|v} Pr{v} beside the same probability from the energies; then Pr{v'|v} of every reconstruction v'.
@@ -42,10 +42,8 @@ def run(options: argparse.Namespace) -> Answer:
         return Answer(result, [*text, f"The other layer's {others.size} units have too many states to print."])
     every, own = f"Pr{{{other}|{layer}}}", f"Pr{{{layer}}}"
     header = [other, every, f"{every} {own}", "Pr{v,h} = e^(-E/T)/Z", f"their {own} = Pr{{v,h}}/{every}"]
-    rows = []
-    for row in result["rows"]:
-        ratio = row["probability_from_energy"] / row["conditional"] if row["conditional"] else None
-        rows.append([*row.values(), ratio])
+    ratios = [row["probability_from_energy"] / row["conditional"] if row["conditional"] else None for row in result["rows"]]
+    rows = [[*row.values(), ratio] for row, ratio in zip(result["rows"], ratios, strict=True)]
     text.append(Table("The joint probability from the conditionals, and from the energies", header, rows))
     if result["reconstruction"] is not None:
         title = f"Reconstruction: Pr{{{layer}'|{layer}}} = sum over {other} of Pr{{{layer}'|{other}}} Pr{{{other}|{layer}}}"

@@ -38,7 +38,6 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> Answer:
     begun = time.monotonic()
     from harmonium.diagnostics.diagnose import check_settings
-    from harmonium.likelihood.pseudo import mean_pseudo_log_likelihood
 
     # Everything is checked before the folder is made, so that a mistake leaves nothing behind.
     model = load_model(options.model)
@@ -56,7 +55,7 @@ def run(options: argparse.Namespace) -> Answer:
         with contextlib.suppress(OSError):  # it is not empty
             folder.rmdir()
         raise
-    pseudo = mean_pseudo_log_likelihood(model.rbm, held_out, options.seed)
+    pseudo = hm.likelihood.pseudo.mean_pseudo_log_likelihood(model.rbm, held_out, options.seed)
     result = diagnosis.to_dict() | {
         "pseudo_log_likelihood": pseudo and pseudo._asdict(),
         "rows": {"held_out": len(held_out), "train": None if train is None else len(train)},
@@ -74,12 +73,10 @@ def _rows(options: argparse.Namespace, model: ModelFile) -> tuple[np.ndarray, np
     """Held-out rows, and training rows if they are known and not the same."""
     import numpy as np
 
-    from harmonium.model import check_rows
-
     data = load_rows(options.data, options, model)
-    held_out, train = check_rows(model.rbm, data.test, options.data, 2), data.train
+    held_out, train = hm.model.check_rows(model.rbm, data.test, options.data, 2), data.train
     if options.train is not None:
-        train = check_rows(model.rbm, load_rows(options.train, options, model).train, options.train, 2)
+        train = hm.model.check_rows(model.rbm, load_rows(options.train, options, model).train, options.train, 2)
     return held_out, None if np.array_equal(train, held_out) else train
 
 

@@ -1,10 +1,10 @@
 """report how likely data is under a model, in nats per example
 
-DATA's own test rows are used if it is a named source, all rows of a file otherwise. The baseline, independent units fitted to
-the training data, is in the model file. Of rows with missing cells (NaN in an array) the observed cells count.
+A named source gives its test rows, a file all its rows. The baseline, independent units fitted to the training data, is in the
+model file. In rows with missing cells (NaN in an array) the observed cells count.
 
-ln Z is enumerated where that takes some ten seconds, and otherwise bracketed by annealed importance sampling (AIS) forwards
-and in reverse: the interval is the 95 % interval of the mean. The counts that are printed repeat an estimate exactly.
+ln Z is enumerated if that takes some ten seconds. Otherwise annealed importance sampling (AIS), forward and reverse, brackets
+it: the interval is the 95 % interval of the mean. The printed counts repeat an estimate exactly.
 
 example:
   harmonium evaluate runs/digits digits
@@ -15,14 +15,13 @@ example:
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import harmonium as hm
 from harmonium.cli.inputs import add, add_count, load_model, load_rows, number
-from harmonium.cli.output import Answer, Styled, staged_progress
+from harmonium.cli.output import Answer, Styled, say, staged_progress
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,10 +34,10 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     how.add_argument("--estimate", action="store_true", help="estimate, even if the model can be enumerated")
     group = command.add_argument_group("the estimate")
     group.add_argument("--seconds", metavar="X", type=number, default=60.0, help="time allowed (default: 60)")
-    group.add_argument("--precision", metavar="X", type=number, default=0.1, help="half-width in nats to reach (default: 0.1)")
+    group.add_argument("--precision", metavar="X", type=number, default=0.1, help="half-width to reach, in nats (default: 0.1)")
     add_count(group, "runs", 100, "AIS runs in each direction")
-    for name, what in (("temperatures", "of annealing"), ("steps", "of tempering"), ("rungs", "temperatures of tempering")):
-        group.add_argument(f"--{name}", metavar="N", type=int, help=f"{what} (default: as the time allows)")
+    for name, what in (("temperatures", "annealing"), ("steps", "tempering"), ("rungs", "tempering")):
+        group.add_argument(f"--{name}", metavar="N", type=int, help=f"{what} {name} (default: as the time allows)")
     add(group, "--distributed")
 
 
@@ -79,7 +78,7 @@ def evaluate(
 ) -> hm.LogLikelihood:
     """`likelihood.evaluate` under a progress bar, with a forecast if a long enumeration begins."""
     if method == "exact" and hm.likelihood.EXACT_SECONDS < hm.exact.estimate_seconds(rbm) < float("inf"):
-        print(f"harmonium: enumerating takes some {hm.exact.estimate_seconds(rbm):,.0f} s", file=sys.stderr)
+        say(f"enumerating takes some {hm.exact.estimate_seconds(rbm):,.0f} s")
     with staged_progress() as progress:
         return hm.likelihood.evaluate(rbm, rows, method=method, base_rate=base_rate, progress=progress, **limits)
 

@@ -1,8 +1,8 @@
 """show which hidden units contribute to the probability of a table's row, and why
 
-The free energy of a row is a part of the visible cells by themselves and a term of each hidden unit. A unit's contribution is
-its term minus that at an average row; a cell's part in it is by how much its value moves the unit's total input. Missing cells
-are first filled with their most probable values.
+The free energy of a row is the sum of a visible part and one term for each hidden unit. A unit's contribution is its term minus
+the term at an average row. A cell's part is how far its value moves the unit's total input. Missing cells are first filled with
+their most probable values.
 
 example:
   harmonium explain runs/survey survey.csv --row 12
@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 
 import harmonium as hm
+from harmonium import _checks
 from harmonium.cli.inputs import add, add_count, load_model
 from harmonium.cli.output import Answer, Styled, cell_text
 from harmonium.errors import InputError
@@ -27,8 +28,6 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> Answer:
-    from harmonium import _checks
-
     row = _checks.integer(options.row, "--row")
     most_units, most_cells = _checks.integer(options.units, "--units"), _checks.integer(options.cells, "--cells", 0)
     model = load_model(options.model)

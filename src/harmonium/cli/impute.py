@@ -2,7 +2,7 @@
 
 Each missing cell gets its most probable value given the row's observed cells (real columns their mean), and the probability
 of that value (real columns a standard deviation). --draws N draws it instead, N times: N tables one after the other, numbered
-by a first column `draw` (multiple imputation). Of an array --out may write .npy: [rows, columns] or [draws, rows, columns].
+by a first column `draw` (multiple imputation). For an array --out may be .npy: [rows, columns] or [draws, rows, columns].
 
 example:
   harmonium impute runs/survey survey.csv --out completed.csv
@@ -16,6 +16,7 @@ import argparse
 from typing import Any
 
 import harmonium as hm
+from harmonium import _checks
 from harmonium.cli.inputs import add, add_count, load_model
 from harmonium.cli.output import TABLES, Answer, Table, cell_text, check_out
 
@@ -25,8 +26,8 @@ MAX_CELLS = 30
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     add(command, "model", "table", "--seed", "--overwrite")
-    add_count(command, "draws", 0, "draw the missing cells, N times")
-    method = "enumerate the hidden units or average over Gibbs chains (default: exact where that takes seconds)"
+    add_count(command, "draws", 0, "draw the missing cells N times instead")
+    method = "enumerate the hidden units or average over Gibbs chains (default: exact if that takes seconds)"
     command.add_argument("--method", choices=("auto", "exact", "gibbs"), default="auto", help=method)
     add_count(command, "sweeps", 200, "sweeps of each Gibbs chain")
     add(command, "--out", help="file for the table: .csv or .parquet; of an array also .npy")
@@ -34,9 +35,6 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> Answer:
     import numpy as np
-
-    from harmonium import _checks
-    from harmonium.io.frames import plain_cells
 
     check_out(options, TABLES if hm.io.is_table_file(options.table) else (".npy", *TABLES))
     _checks.integer(options.draws, "--draws", 0)
@@ -61,7 +59,7 @@ def run(options: argparse.Namespace) -> Answer:
     if len(cells) > MAX_CELLS:
         text.append(f"and {len(cells) - MAX_CELLS} more (all of them with --json)")
     if options.out is None:
-        result["table"] = {name: plain_cells(column) for name, column in content.items()}
+        result["table"] = {name: hm.io.frames.plain_cells(column) for name, column in content.items()}
         return Answer(result, [*text, "nothing was written: name a file with --out"])
     if options.out.endswith(".npy"):
         rows = [model.schema.encode(each) for each in draws or [table]]

@@ -23,14 +23,14 @@ def number(text: str) -> float:
 SHARED: dict[str, dict[str, Any]] = {
     "model": {"metavar": "MODEL", "help": "a model file, or the run folder it is in"},
     "data": {"metavar": "DATA", "help": "a named source (its test rows) or a file (all its rows)"},
-    "table": {"metavar": "TABLE", "help": "a .csv or .parquet file with the model's columns, or an array if it has none"},
+    "table": {"metavar": "TABLE", "help": "a .csv or .parquet file with the model's columns, or an array"},
     "--binarize": {"metavar": "HOW", "help": "zeros and ones from gray levels: threshold=X or stochastic"},
-    "--as": {"metavar": "NAME=KIND", "dest": "kinds", "action": "append", "help": "a kind: binary, categorical, ordered, real"},
+    "--as": {"metavar": "NAME=KIND", "dest": "kinds", "action": "append", "help": "kind: binary, categorical, ordered, real"},
     "--ignore": {"metavar": "NAME", "action": "append", "help": "leave out a column"},
     "--schema": {"metavar": "FILE", "help": "kinds of columns, and which to ignore, in a .toml or .json file"},
     "--seed": {"metavar": "N", "type": int, "default": 0, "help": "seed of every random number (default: 0)"},
     "--out": {"metavar": "FILE"},
-    "--overwrite": {"action": "store_true", "help": "write to --out even if something is there"},
+    "--overwrite": {"action": "store_true", "help": "write to --out even if it exists"},
     "--distributed": {"action": "store_true", "help": "share the work among the processes of srun, mpirun or an indexed job"},
 }
 """Arguments of several commands."""

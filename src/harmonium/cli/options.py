@@ -10,10 +10,11 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import harmonium as hm
+from harmonium import _checks
 from harmonium.cli.inputs import add, column_choices, number
 from harmonium.errors import InputError
 
-EVERY_KIND = "binary, spin, gaussian, relu, drelu, or categorical:K for units of K categories"
+EVERY_KIND = "kind of the visible units: binary, spin, gaussian, relu, drelu, or categorical:K for K categories"
 SETTINGS = ("minutes", "updates", "epochs", "early_stopping", "estimator", "learning_rate")
 """The settings of `TrainConfig` that have an option of their own."""
 FREE = ("checkpoint_every", "evaluation_seconds")
@@ -39,8 +40,6 @@ class RunOptions:
     evaluation_seconds: float = 60.0
 
     def __post_init__(self) -> None:
-        from harmonium import _checks
-
         _checks.integer(self.hidden, "--hidden")
         _checks.seed(self.seed)
         _checks.not_negative(self.checkpoint_every, "--checkpoint-every")
@@ -118,34 +117,34 @@ def _setting(text: str) -> tuple[str, Any]:
 def add_arguments(command: argparse.ArgumentParser) -> None:
     add(command, "data", nargs="?", help="a named source, a file or a folder of Parquet files")
     group = command.add_argument_group("the data")
-    for part, use in (("valid", "validation"), ("test", "the test")):
-        group.add_argument(f"--{part}", metavar="FILE", help=f"rows for {use} (default: a tenth of DATA is held out)")
+    for part, use in (("valid", "validation"), ("test", "test")):
+        group.add_argument(f"--{part}", metavar="FILE", help=f"{use} rows (default: a tenth of DATA is held out)")
     add(group, "--binarize", "--as", "--ignore", "--schema")
     group = command.add_argument_group("the model")
     group.add_argument("--hidden", metavar="N", type=int, help=f"number of hidden units (default: {RunOptions.hidden})")
-    group.add_argument("--visible-units", metavar="KIND", help=f"{EVERY_KIND} (default: binary, or those of columns)")
-    group.add_argument("--hidden-units", metavar="KIND", help="likewise, of the hidden units (default: binary)")
+    group.add_argument("--visible-units", metavar="KIND", help=f"{EVERY_KIND} (default: binary; those of columns)")
+    group.add_argument("--hidden-units", metavar="KIND", help="kind of the hidden units, likewise (default: binary)")
     group = command.add_argument_group("how long")
     length = group.add_mutually_exclusive_group()
     length.add_argument("--minutes", metavar="X", type=number, help="time allowed (default: 2)")
-    length.add_argument("--updates", metavar="N", type=int, help="number of updates instead")
-    length.add_argument("--epochs", metavar="X", type=number, help="passes over the data instead")
-    early = "stop when the best held-out log likelihood is longer ago than this fraction of its updates; 0: never (default: 1)"
+    length.add_argument("--updates", metavar="N", type=int, help="train for N updates instead")
+    length.add_argument("--epochs", metavar="X", type=number, help="train for X passes over the data instead")
+    early = "patience after the best model, as a fraction of the updates it took; 0: never stop early (default: 1)"
     group.add_argument("--early-stopping", metavar="X", type=number, help=early)
     group = command.add_argument_group("how to train")
-    group.add_argument("--estimator", metavar="E", help="of the gradient: pcd-K, cd-K, pt-K, ptt-K or exact")
-    group.add_argument("--learning-rate", metavar="R", type=number, help="of gradient ascent")
+    group.add_argument("--estimator", metavar="E", help="gradient estimator: pcd-K, cd-K, pt-K, ptt-K or exact")
+    group.add_argument("--learning-rate", metavar="R", type=number, help="step size of gradient ascent")
     group.add_argument("--set", metavar="NAME=VALUE", action="append", help="any setting that --show-config lists")
     add(group, "--seed", default=None)
-    group.add_argument("--show-config", action="store_true", help="print the settings of the run, and do not train")
+    group.add_argument("--show-config", action="store_true", help="print the settings of the run and do not train")
     group = command.add_argument_group("the run folder")
     add(group, "--out", metavar="DIR", help="the run folder (default: runs/NAME, or the next free runs/NAME-2, ...)")
     add(group, "--overwrite")
-    group.add_argument("--resume", metavar="RUN", help="go on with the run of that folder, with its own settings")
+    group.add_argument("--resume", metavar="RUN", help="continue the run in that folder with its own settings")
     every, seconds = RunOptions.checkpoint_every, RunOptions.evaluation_seconds
     every_help = f"minutes between checkpoints (default: {every:g}; 0: only when stopped)"
     group.add_argument("--checkpoint-every", metavar="MINUTES", type=number, help=every_help)
-    seconds_help = f"time for the log likelihood at the end, if it is not exact (default: {seconds:g})"
+    seconds_help = f"time for the final log likelihood if it is not exact (default: {seconds:g})"
     group.add_argument("--evaluation-seconds", metavar="X", type=number, help=seconds_help)
     group = command.add_argument_group("several devices")
     add(group, "--distributed")
@@ -172,20 +171,8 @@ def load_dataset(run: RunOptions) -> hm.data.Dataset:
     else:
         dataset = hm.data.load_columns(run.data, *column_choices(run), missing)
     for part in ("valid", "test"):
-        file = getattr(run, part)
-        if file is None:
-            continue
-        if dataset.schema is None:
-            # As `evaluate` does: a source's own rows of that part, all rows of a file.
-            rows = getattr(hm.data.load(file, run.binarize, run.seed, hold_out=(), missing=True), part)
-        else:
-            try:
-                rows = dataset.schema.encode(hm.io.read_frame(file))
-            except InputError as error:
-                raise InputError(f"--{part} {file}: {error}") from error
-        dataset = replace(dataset, held_out=f"{dataset.held_out}; {part}: {file}", **{part: rows})
-        if part == "test":
-            dataset = replace(dataset, entropy=None)
+        if part not in missing:
+            dataset = dataset.replace_part(part, getattr(run, part), run.binarize, run.seed)
     if isinstance(dataset.train, hm.io.Streamed) and jax.process_count() == 1:
         # Training needs all rows: where they can only be read from front to back, this reads them once.
         dataset = replace(dataset, train=dataset.train.part(0, 1))

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, Union
 
+import harmonium as hm
 from harmonium.errors import InputError, describe, printable
 
 if TYPE_CHECKING:
@@ -72,8 +73,14 @@ def print_answer(answer: Answer, options: argparse.Namespace) -> bool:
             trouble.append(describe(error))
     print_json(result) if options.json else print_text(text, console())
     for each in trouble:
-        print(f"harmonium: error: {printable(each)}", file=sys.stderr)
+        say(f"error: {each}")
     return not trouble
+
+
+def say(text: str) -> None:
+    """A line on stderr, of the first process only."""
+    if hm.distributed.is_primary():
+        print(f"harmonium: {printable(text)}", file=sys.stderr)
 
 
 def print_text(parts: Sequence[str | Styled | Table], out: Console) -> None:
@@ -195,11 +202,9 @@ def _number(cell: Any, short: bool, decimals: int) -> str:
 
 def cell_text(value: Any) -> str:
     """A table's cell as it is printed: five digits of a number that is not whole."""
-    from harmonium.io.frames import value_text
-
     if value is None or value != value:
         return "-"
-    return f"{value:.5g}" if isinstance(value, float) and value != int(value) else value_text(value)
+    return f"{value:.5g}" if isinstance(value, float) and value != int(value) else hm.io.frames.value_text(value)
 
 
 # ---- files
@@ -207,8 +212,6 @@ def cell_text(value: Any) -> str:
 
 def check_out(options: argparse.Namespace, endings: Sequence[str]) -> None:
     """Fail before the work rather than after it if the file that --out names cannot be written."""
-    from harmonium.io import container
-
     if options.out is None:
         return
     path = Path(options.out)
@@ -218,20 +221,18 @@ def check_out(options: argparse.Namespace, endings: Sequence[str]) -> None:
         raise InputError(f"--out {path} exists already; choose another name, or add --overwrite")
     if not path.parent.is_dir():
         raise InputError(f"--out {path}: there is no folder {path.parent}")
-    container.check_target(path, options.overwrite)
+    hm.io.container.check_target(path, options.overwrite)
 
 
 def write(path: str | Path, content: Content, overwrite: bool = False) -> str:
     """Write a picture, an array or the columns of a table, completely or not at all; the file's name."""
     import numpy as np
 
-    from harmonium.io import container, table_content
-
     buffer = io.BytesIO()
     if isinstance(content, Mapping):
-        buffer.write(table_content(content, Path(path).suffix))
+        buffer.write(hm.io.table_content(content, Path(path).suffix))
     elif isinstance(content, np.ndarray):
         np.save(buffer, content, allow_pickle=False)
     else:
         content.savefig(buffer, format="png", dpi=120)
-    return str(container.write_file(path, buffer.getvalue(), overwrite))
+    return str(hm.io.container.write_file(path, buffer.getvalue(), overwrite))

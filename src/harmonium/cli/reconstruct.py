@@ -1,8 +1,8 @@
 """send data through the hidden units and back
 
-Prints the probability of reconstructing each row, ln Pr{v'=v|v} = ln sum_h Pr{v|h} Pr{h|v}, where the hidden layer can
-be summed over; --out writes E[v'|v], the mean over --draws draws of h, as .npy or as a picture beside the data (.png), and of a
-table, which may have no missing cells, the most probable values as .csv or .parquet.
+Prints ln Pr{v'=v|v} = ln sum_h Pr{v|h} Pr{h|v}, the probability of reconstructing a row, if the hidden layer can be summed.
+--out writes E[v'|v], the mean over --draws draws of h: .npy, or a picture beside the data (.png). For a table without missing
+cells it writes the most probable values: .csv or .parquet.
 
 example:
   harmonium reconstruct runs/digits digits --out reconstructions.png
@@ -11,6 +11,7 @@ example:
 from __future__ import annotations
 
 import argparse
+import math
 from typing import Any
 
 import harmonium as hm
@@ -28,8 +29,6 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> Answer:
-    import numpy as np
-
     model = load_model(options.model)
     rbm = model.rbm
     check_out(options, TABLES if model.is_of_table else ARRAYS)
@@ -38,7 +37,7 @@ def run(options: argparse.Namespace) -> Answer:
     reconstructed = hm.reconstruct(rbm, rows, options.draws, options.seed)
     result: dict[str, Any] = {
         "rows": len(rows),
-        "mean_squared_difference": float(np.mean((reconstructed - rows) ** 2)),
+        "mean_squared_difference": float(((reconstructed - rows) ** 2).mean()),
         "log_reconstruction": hm.lecture.mean_log_reconstruction(rbm, rows),
         "draws": options.draws,
         "seed": options.seed,
@@ -50,6 +49,6 @@ def run(options: argparse.Namespace) -> Answer:
             content = hm.plots.reconstructions(rows[:MAX_PICTURES], reconstructed[:MAX_PICTURES], model.image_shape)
     exactly = f"ln Pr{{v'=v|v}} = {result['log_reconstruction']:.6f} nats, mean of {dataset.count('test')} (exact)"
     not_available = f"ln Pr{{v'=v|v}}: not available, the {rbm.hidden.size} hidden units have too many states to sum over"
-    text = [not_available if np.isnan(result["log_reconstruction"]) else exactly]
+    text = [not_available if math.isnan(result["log_reconstruction"]) else exactly]
     text.append(f"mean squared difference of E[v'|v] from v: {result['mean_squared_difference']:.6f} per column")
     return Answer(result, text, content)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import harmonium as hm
 from harmonium.cli.output import plain, write
 from harmonium.errors import InputError, describe
 
@@ -60,9 +61,7 @@ def lock(folder: Path) -> Iterator[None]:
 
 
 def _temporary_files(folder: Path) -> list[Path]:
-    from harmonium.training.checkpoint import CHECKPOINT
-
-    names = (MODEL, CONFIG, SCHEMA, METRICS, CHECKPOINT)
+    names = (MODEL, CONFIG, SCHEMA, METRICS, hm.training.checkpoint.CHECKPOINT)
     return [path for name in names for path in folder.glob(f".{name}*.tmp")]
 
 
@@ -73,45 +72,39 @@ def _remove(path: Path) -> None:
 
 def read_config(folder: Path) -> dict[str, Any]:
     """The config.json of a run that can be resumed."""
-    from harmonium.io.untrusted import parse_json, read_file
-
     path = folder / CONFIG
     if not path.exists():
         raise InputError(f"{folder} is no run folder: it has no {CONFIG}")
-    config: dict[str, Any] = parse_json(read_file(path, "configuration"), dict[str, Any], str(path))
+    text = hm.io.untrusted.read_file(path, "configuration")
+    config: dict[str, Any] = hm.io.untrusted.parse_json(text, dict[str, Any], str(path))
     if not isinstance(config.get("finished"), bool) or not isinstance(config.get("data"), dict):
         raise InputError(f"{path} is damaged: it does not say what was trained")
     if config["finished"]:
         raise InputError(f"the run in {folder} is finished; its model is {folder / MODEL}")
-    if not all(isinstance(config.get(part), dict) for part in ("options", "settings")):
+    if not all(isinstance(config.get(part), dict) for part in ("options", "settings", "versions", "computer")):
         raise InputError(f"the run in {folder} was begun by an earlier harmonium, and cannot be resumed by this one")
     return config
 
 
 def trim_metrics(folder: Path, step: int) -> list[dict[str, float]]:
     """The metrics before that update; its own and later ones, which will come again, are removed from the file."""
-    from harmonium.io import container
-    from harmonium.io.untrusted import check_file, read_file
-
     path, what = folder / METRICS, "file of metrics"
     history: list[dict[str, float]] = []
     with contextlib.suppress(FileNotFoundError):
-        content = read_file(path, what) if check_file(path, what) else b""
+        content = hm.io.untrusted.read_file(path, what) if hm.io.untrusted.check_file(path, what) else b""
         for line in content.decode(errors="replace").splitlines():
             with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError):  # half a line, of a run that was killed
                 metrics = json.loads(line)
                 if metrics["step"] < step:
                     history.append(metrics)
     text = "".join(json.dumps(plain(metrics), allow_nan=False) + "\n" for metrics in history)
-    container.write_file(path, text.encode(), overwrite=True)
+    hm.io.container.write_file(path, text.encode(), overwrite=True)
     return history
 
 
 def write_json(path: Path, value: Any) -> None:
     """`value` as indented JSON, written completely or not at all, in place of any earlier one."""
-    from harmonium.io import container
-
-    container.write_file(path, (json.dumps(plain(value), indent=2, allow_nan=False) + "\n").encode(), overwrite=True)
+    hm.io.container.write_file(path, (json.dumps(plain(value), indent=2, allow_nan=False) + "\n").encode(), overwrite=True)
 
 
 def append_line(path: Path, value: Any) -> None:

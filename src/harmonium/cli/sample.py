@@ -26,7 +26,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     add(command, "model", "--seed", "--overwrite")
     add_count(command, "count", 16, "number of draws")
     add_count(command, "sweeps", 1000, "Gibbs sweeps of each chain")
-    command.add_argument("--clamp", metavar="C", help="values to hold: v1=1,v3=0 or v1..v8=0, a pattern 1??0, or NAME=VALUE")
+    command.add_argument("--clamp", metavar="C", help="values to fix: v1=1,v3=0 or v1..v8=0, a pattern 1??0, or NAME=VALUE")
     command.add_argument("--exact", action="store_true", help="draw by enumeration instead (models with a small layer)")
     add(command, "--out", help="file for the draws: .npy or .png; of a table .csv or .parquet")
 
@@ -64,8 +64,6 @@ def _draw_array(options: argparse.Namespace, model: ModelFile, method: str) -> t
 
 
 def _draw_table(options: argparse.Namespace, model: ModelFile, _method: str) -> tuple[dict[str, Any], list[str]]:
-    from harmonium.io.frames import plain_cells
-
     check_out(options, TABLES)
     given = {}
     for part in filter(None, map(str.strip, (options.clamp or "").split(","))):
@@ -77,5 +75,5 @@ def _draw_table(options: argparse.Namespace, model: ModelFile, _method: str) -> 
     drawn = hm.tabular.sample(model.rbm, model.schema, options.count, given=given, like=hm.io.Frame({}), **settings)
     if options.out is not None:
         return {"given": given, "file": write(options.out, drawn.columns, options.overwrite)}, []
-    samples = {name: plain_cells(cells) for name, cells in drawn.columns.items()}
+    samples = {name: hm.io.frames.plain_cells(cells) for name, cells in drawn.columns.items()}
     return {"given": given, "samples": samples}, hm.io.table_content(drawn.columns, ".csv").decode().splitlines()

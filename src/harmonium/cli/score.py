@@ -15,6 +15,7 @@ import argparse
 from typing import Any
 
 import harmonium as hm
+from harmonium import _checks
 from harmonium.cli.inputs import add, add_count, load_model
 from harmonium.cli.output import TABLES, Answer, Table, cell_text, check_out
 
@@ -27,8 +28,6 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> Answer:
-    from harmonium import _checks
-
     check_out(options, TABLES)
     top, most = _checks.integer(options.top, "--top", 0), _checks.integer(options.cells, "--cells", 0)
     model = load_model(options.model)

@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 import harmonium as hm
+from harmonium import _checks
 from harmonium.cli.inputs import number
 from harmonium.errors import InputError
 
@@ -31,11 +32,6 @@ def add_small_model(command: argparse.ArgumentParser) -> None:
 
 def small_model(options: argparse.Namespace) -> hm.RBM:
     """The model that the options describe."""
-    import numpy as np
-
-    from harmonium import _checks
-    from harmonium.units import type_name_to_class
-
     _checks.positive(options.temperature, "--temperature")
     if options.model is not None:
         for name in ("visible_bias", "hidden_bias", "visible_units", "hidden_units"):
@@ -46,11 +42,11 @@ def small_model(options: argparse.Namespace) -> hm.RBM:
     layers: list[hm.units.Units] = []
     for layer, size in zip(("visible", "hidden"), weights.shape, strict=True):
         text = getattr(options, f"{layer}_bias")
-        bias = np.zeros(size) if text is None else matrix(text, f"--{layer}-bias").ravel()
+        bias = [0.0] * size if text is None else matrix(text, f"--{layer}-bias").ravel()
         if len(bias) != size:
             shape = "x".join(map(str, weights.shape))
             raise InputError(f"--{layer}-bias has {len(bias)} numbers, but the weights, {shape}, have {size} {layer} units")
-        kind = type_name_to_class[getattr(options, f"{layer}_units") or "binary"]
+        kind = hm.units.type_name_to_class[getattr(options, f"{layer}_units") or "binary"]
         layers.append(kind(bias))  # type: ignore[call-arg]
     visible, hidden = layers
     return hm.model.validate(hm.model.RBM(visible, hidden, weights))
@@ -58,8 +54,6 @@ def small_model(options: argparse.Namespace) -> hm.RBM:
 
 def matrix(text: str, what: str) -> np.ndarray:
     """Rows of numbers: rows end with semicolons, numbers are set apart by spaces or commas."""
-    import numpy as np
-
     rows = [row.replace(",", " ").split() for row in text.split(";") if row.strip()]
     if not rows:
         raise InputError(f'{what} is empty; write numbers such as "0.5 0.5; 0.5 0.5"')
@@ -67,9 +61,7 @@ def matrix(text: str, what: str) -> np.ndarray:
         lengths = ", ".join(str(len(row)) for row in rows)
         raise InputError(f"{what} must have as many numbers in every row, but its rows have {lengths}")
     try:
-        values = np.array([list(map(float, row)) for row in rows])
+        values = [list(map(float, row)) for row in rows]
     except ValueError as error:
         raise InputError(f"{what}: {str(error).split(': ')[-1]} is not a number") from error
-    if not np.isfinite(values).all():
-        raise InputError(f"{what}: every number must be finite, but there is a NaN or an infinity")
-    return values
+    return _checks.finite_array(values, what)

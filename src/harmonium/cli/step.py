@@ -16,6 +16,7 @@ import argparse
 from typing import Any
 
 import harmonium as hm
+from harmonium import _checks
 from harmonium.cli.inputs import add, add_count, number
 from harmonium.cli.output import Answer, Table
 from harmonium.cli.small_model import add_small_model, small_model
@@ -41,15 +42,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> Answer:
-    import numpy as np
-
-    from harmonium import _checks
-    from harmonium.units.base import Discrete
-
     rbm, temperature = small_model(options), options.temperature
-    for layer in (rbm.visible, rbm.hidden):
-        if not isinstance(layer, Discrete):
-            raise InputError(f"a step is for units with biases alone, not for {layer.name} ones; harmonium train takes those")
     if options.binarize is not None and options.data is None:
         raise InputError("--binarize goes with --data")
     if options.target is not None:
@@ -59,8 +52,7 @@ def run(options: argparse.Namespace) -> Answer:
         rbm.visible.check(rows, options.data)
     estimator = hm.gradients.by_name(options.estimator, _checks.integer(options.chains, "--chains"), sampled=True)
     settings = {name: getattr(options, name) for name in ("temperature", "steps", "freeze_biases", "seed")}
-    with np.errstate(over="ignore", invalid="ignore"):  # the result is checked
-        steps = hm.lecture.steps(rbm, rows, estimator, options.rate, **settings)
+    steps = hm.lecture.steps(rbm, rows, estimator, options.rate, **settings)
     result = hm.lecture.steps_to_dict(rbm, rows, steps, temperature)
     text = _terms(result)
     if rbm.weights.size <= MAX_WEIGHTS and result["before"]["complete"]:

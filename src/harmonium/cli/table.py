@@ -1,7 +1,7 @@
 """list every configuration of a model with its energy and probability
 
-E is the model's energy, the factor is e^(-E/T), and the probability is the factor divided by Z, the sum of all factors. Of a
-model with more than 4,096 configurations the most probable ones are listed.
+E is the model's energy, the factor is e^(-E/T), and the probability is the factor divided by Z, the sum of all factors. With
+more than 4,096 configurations only the most probable ones are listed.
 
 example:
   harmonium table --weights "0.5 0.5; 0.5 0.5"

@@ -26,7 +26,6 @@ import functools
 import platform
 import re
 import shlex
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -39,17 +38,15 @@ from harmonium.cli import runs
 from harmonium.cli.evaluate import evaluate, likelihood_text
 from harmonium.cli.inputs import schema_text
 from harmonium.cli.options import RunOptions, TrainOptions, add_arguments, load_dataset, repeat_command, start_model
-from harmonium.cli.output import Answer, Table, console, plain, print_text, progress_bar
+from harmonium.cli.output import Answer, Table, console, plain, print_text, progress_bar, say
 from harmonium.cli.process import WORDS, GracefulShutdown, keep_compiled_code
-from harmonium.errors import DivergenceError, InputError, describe, printable
+from harmonium.errors import DivergenceError, InputError, describe
 
 if TYPE_CHECKING:
     from jax.sharding import Mesh
     from matplotlib.figure import Figure
 
 __all__ = ["add_arguments", "run"]
-NARROW = 0.5
-"""The chains' spread is reported where it is below this fraction of the data's, or above its inverse."""
 MAX_TRAINING_ROWS = 100_000
 """Rows of streamed data over which the training log likelihood is taken."""
 
@@ -76,14 +73,11 @@ def run(arguments: argparse.Namespace) -> Answer | int | None:
         # Configure. Rows that are the distribution itself cannot be overfitted.
         settings = ({} if dataset.entropy is None else {"l1": 0.0}) | dict(options.settings)
         devices = hm.distributed.row_shards(mesh)
-        size = len(dataset.train)
-        config = start.config or hm.training.TrainConfig.derive(size, rbm, devices=devices, held_out=True, **settings)
+        config = start.config or hm.TrainConfig.derive(len(dataset.train), rbm, devices=devices, held_out=True, **settings)
         if arguments.show_config:
             parts = {"options": dataclasses.asdict(run), "settings": config.to_dict()}
-            rows = {
-                part: [[name, "-" if value is None else str(value)] for name, value in parts[part].items()] for part in parts
-            }
-            return Answer(parts, [Table("", [part, "value"], rows[part]) for part in parts]) if is_primary else None
+            rows = [[name, "-" if value is None else str(value)] for part in parts.values() for name, value in part.items()]
+            return Answer(parts, [Table("", ["option or setting", "value"], rows)]) if is_primary else None
         states = hm.training.train(
             rbm, dataset.train, config, valid=dataset.valid, seed=run.seed, resume=start.checkpoint, mesh=mesh
         )
@@ -107,12 +101,12 @@ def run(arguments: argparse.Namespace) -> Answer | int | None:
         # Save.
         repeated = config.repeat(state.metrics)
         record |= {"updates": int(state.metrics.get("best_step", state.step)), "finished": stopped is None}
-        record["repeat"] = None if repeated is None else repeat_command(run, repeated)
+        record["repeat"] = repeated and repeat_command(run, repeated)
         if is_primary:
             _save(state.rbm, rbm.visible, folder, dataset, record, checkpoints)
         if stopped is not None:
             resuming = f"; resume with: {_resume_command(folder)}" if shutdown.requested and not checkpoints.trouble else ""
-            _say(f"{stopped}; the model after {state.step:,} updates is in {folder}{resuming}")
+            say(f"{stopped}; the model after {state.step:,} updates is in {folder}{resuming}")
             return 128 + shutdown.requested if shutdown.requested else 2
         if is_primary:
             checkpoints.remove_all()
@@ -121,7 +115,7 @@ def run(arguments: argparse.Namespace) -> Answer | int | None:
         try:
             report = _evaluate(run, state.rbm, rbm.visible, dataset, mesh)
         except KeyboardInterrupt:
-            _say(f"no report; the trained model is in {folder}")
+            say(f"no report; the trained model is in {folder}")
             raise
         trouble: list[str] = []
         if is_primary:
@@ -148,12 +142,9 @@ class _Start(NamedTuple):
 
 def _resume(options: TrainOptions, folder: Path, stack: contextlib.ExitStack) -> _Start:
     """The run in that folder, which stays locked until the stack is closed."""
-    from harmonium.io.untrusted import convert
-    from harmonium.training import latest_checkpoint
-
     record = runs.read_config(folder)
     damaged = f"{folder / runs.CONFIG} is damaged"
-    run: RunOptions = convert(record["options"], RunOptions, f"{damaged}: options")
+    run: RunOptions = hm.io.untrusted.convert(record["options"], RunOptions, f"{damaged}: options")
     try:
         config = hm.TrainConfig.from_dict(record["settings"])
     except InputError as error:
@@ -161,10 +152,10 @@ def _resume(options: TrainOptions, folder: Path, stack: contextlib.ExitStack) ->
     checkpoint, file = None, None
     if hm.distributed.is_primary():
         stack.enter_context(runs.lock(folder))
-        checkpoint, file, damage = latest_checkpoint(folder)
+        checkpoint, file, damage = hm.training.latest_checkpoint(folder)
         then = "the run begins again" if checkpoint is None else f"resuming from update {checkpoint.step:,}"
         if damage:
-            _say(f"{'; '.join(damage)}; {then}")
+            say(f"{'; '.join(damage)}; {then}")
     name = hm.distributed.broadcast(None if file is None else str(file))
     if checkpoint is None and name is not None:
         checkpoint, file = hm.training.Checkpoint.load(name), Path(name)
@@ -199,13 +190,10 @@ def _check_unchanged(earlier: dict[str, Any], record: dict[str, Any]) -> None:
     """The data must be what it was; other versions or devices, with which not every bit need agree, are reported."""
     if earlier["data"].get("sha256") != record["data"]["sha256"]:
         raise InputError(f"{record['data']['name']} holds other rows than when the run began; restore its rows")
-    changed = []
-    for part in ("versions", "computer"):
-        if isinstance(before := earlier.get(part), dict):
-            now = record[part]
-            changed += [f"{name} {before.get(name)} then, {now[name]} now" for name in now if before.get(name) != now[name]]
+    before, now = (each["versions"] | each["computer"] for each in (earlier, record))
+    changed = [f"{name} {before.get(name)} then, {now[name]} now" for name in now if before.get(name) != now[name]]
     if changed:
-        _say(f"not every bit need come out as before: {', '.join(changed)}")
+        say(f"not every bit need come out as before: {', '.join(changed)}")
 
 
 # ---- train
@@ -223,7 +211,7 @@ def _follow(
     A run that is asked to stop does so at the next state, which becomes a checkpoint. Trouble in writing stops no run.
     """
     primary, state, stopped = hm.distributed.is_primary(), None, None
-    bar, say = progress_bar(disable=not primary), functools.cache(_say)  # each line once
+    bar, say_once = progress_bar(disable=not primary), functools.cache(say)
     with bar, contextlib.closing(states):  # type: ignore[type-var]
         task = bar.add_task("compiling", total=1.0)
         try:
@@ -233,19 +221,19 @@ def _follow(
                     try:
                         runs.append_line(folder / runs.METRICS, state.metrics)
                     except OSError as error:
-                        say(f"{folder / runs.METRICS} cannot be written: {error.strerror}; training goes on")
-                bar.update(task, completed=state.checkpoint.progress.fraction, description=progress_text(history))
+                        say_once(f"{folder / runs.METRICS} cannot be written: {error.strerror}; training goes on")
+                bar.update(task, completed=state.checkpoint.progress.fraction, description=hm.training.summarize(history))
                 if "diverged_at" in state.metrics:
                     at, rate = state.metrics["diverged_at"], state.metrics["lr_reduction"]
                     back = f"back at update {state.step:,}, now at {rate:g} of the learning rate"
-                    say(f"diverged before update {at:,.0f}: {back}")
+                    say_once(f"diverged before update {at:,.0f}: {back}")
                 requested = hm.distributed.broadcast(shutdown.requested)
                 if requested is not None:
                     shutdown.requested, stopped = requested, WORDS[requested]
                 if primary:
                     checkpoints.save_if_due(state) if stopped is None else checkpoints.save(state)
                 if checkpoints.trouble is not None:
-                    say(f"no checkpoint: {checkpoints.trouble}" + ("; training goes on" if stopped is None else ""))
+                    say_once(f"no checkpoint: {checkpoints.trouble}" + ("; training goes on" if stopped is None else ""))
                 if stopped is not None:
                     break
             else:
@@ -255,24 +243,6 @@ def _follow(
     if state is None:
         raise KeyboardInterrupt
     return state, stopped
-
-
-def progress_text(history: list[dict[str, float]]) -> str:
-    """The progress line: the latest of each measurement."""
-    now = history[-1]
-    latest = {name: value for metrics in history for name, value in metrics.items()}
-    parts = [f"update {now['step']:,.0f}", f"{now['updates_per_second']:,.0f}/s"]
-    if "valid_log_likelihood" in latest:
-        value, error = latest["valid_log_likelihood"], latest.get("log_partition_error")
-        about = f"{value:.3f}" if error is None else f"about {value:.2f} +- {error:.2f}"
-        parts.append(f"held-out log likelihood {about}")
-    if "free_energy_gap" in latest:
-        parts.append(f"gap {latest['free_energy_gap']:+.2f}")
-    if "chain_spread" in latest:
-        spread, gap = latest["chain_spread"], latest["chain_gap"]
-        unusual = f"chains: {'only ' if spread < 1 else ''}{spread:.0%} of the data's spread"
-        parts.append(f"chains {gap:+.1f}" if NARROW <= spread <= 1 / NARROW else unusual)
-    return "  ".join(parts)
 
 
 # ---- save
@@ -308,12 +278,6 @@ def _resume_command(folder: Path) -> str:
     return f"harmonium train --resume {shlex.quote(str(folder))}"
 
 
-def _say(text: str) -> None:
-    """A line on stderr, of the first process only."""
-    if hm.distributed.is_primary():
-        print(f"harmonium: {printable(text)}", file=sys.stderr)
-
-
 # ---- evaluate
 
 
@@ -321,12 +285,10 @@ def _evaluate(
     run: RunOptions, rbm: hm.RBM, base_rate: hm.units.Units, dataset: hm.data.Dataset, mesh: Mesh | None
 ) -> dict[str, Any]:
     """How likely the test and the training rows are."""
-    from harmonium.io.streams import sample_rows
-
     test = evaluate(rbm, dataset.test, base_rate, seconds=run.evaluation_seconds, seed=run.seed, mesh=mesh)
     return {
         "log_likelihood": test,
-        "train": hm.likelihood.evaluate_with(test, rbm, sample_rows(dataset.train, MAX_TRAINING_ROWS, "data")),
+        "train": hm.likelihood.evaluate_with(test, rbm, hm.io.streams.sample_rows(dataset.train, MAX_TRAINING_ROWS, "data")),
         "baseline": hm.likelihood.base_rate_log_likelihood(base_rate, dataset.test),
         "bound": None if dataset.entropy is None else -dataset.entropy,
     }

@@ -59,6 +59,28 @@ class Dataset:
         """The number of rows of a part and their form, such as `2 images of 2 x 2`."""
         return f"{len(getattr(self, part)):,} {self.description.partition(', ')[0].partition(' ')[2] or 'rows'}"
 
+    def replace_part(self, part: str, location: PathLike, binarized: str | None = None, seed: int = 0) -> Dataset:
+        """The data set with other rows for the test or for validation, read by its schema if it has one.
+
+        Args:
+            part: "test" or "valid". location: a named source, whose own rows of that part count, or a file, of which all do.
+            binarized, seed: as `load` takes them.
+
+        Raises:
+            OSError, InputError: as `load`.
+        """
+        _checks.choice(part, PARTS, "part")
+        if self.schema is None:
+            rows = getattr(load(location, binarized, seed, hold_out=(), missing=True), part)
+        else:
+            frame = read_frame(os.fspath(check_path(location, "location")))
+            try:
+                rows = self.schema.encode(frame)
+            except InputError as error:
+                raise InputError(f"{location}: {error}") from error
+        held_out = f"{self.held_out}; {part}: {location}"
+        return replace(self, held_out=held_out, entropy=None if part == "test" else self.entropy, **{part: rows})
+
     def describe(self) -> dict[str, Any]:
         """What is known of the rows, for JSON: their number, mean and range, and the fields that are no rows."""
         parts = {part: getattr(self, part) for part in ("train", "valid", "test")}

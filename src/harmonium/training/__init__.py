@@ -2,6 +2,7 @@
 
 from harmonium.training.checkpoint import Checkpoint, CheckpointManager, checkpoint_files, latest_checkpoint
 from harmonium.training.config import TrainConfig
+from harmonium.training.metrics import summarize
 from harmonium.training.start import initialize
 from harmonium.training.train import TrainState, fit, train
 
@@ -14,5 +15,6 @@ __all__ = [
     "fit",
     "initialize",
     "latest_checkpoint",
+    "summarize",
     "train",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import jax
@@ -32,6 +33,8 @@ RUNS, TEMPERATURES = 16, 64
 """Of annealing, for each of those that cannot be summed ..."""
 MAX_TERMS = 1 << 29
 """... within half a second: rows x hidden states x columns."""
+NARROW = 0.5
+"""The chains' spread is reported where it is below this fraction of the rows', or above its inverse."""
 MIN_CHAINS, COLLAPSED = 10, 1e-3
 """So many chains have collapsed where their total variance is below this fraction of the rows'."""
 
@@ -120,6 +123,24 @@ class Metrics:
             self._estimated, self._compiled = True, False
         value, metrics["log_partition_error"] = self._estimate.log_partition(rbm)
         return value
+
+
+def summarize(history: Sequence[Mapping[str, float]]) -> str:
+    """The metrics of a run's states so far in one line: the latest of each measurement."""
+    now = history[-1]
+    latest = {name: value for metrics in history for name, value in metrics.items()}
+    parts = [f"update {now['step']:,.0f}", f"{now['updates_per_second']:,.0f}/s"]
+    if "valid_log_likelihood" in latest:
+        value, error = latest["valid_log_likelihood"], latest.get("log_partition_error")
+        about = f"{value:.3f}" if error is None else f"about {value:.2f} +- {error:.2f}"
+        parts.append(f"held-out log likelihood {about}")
+    if "free_energy_gap" in latest:
+        parts.append(f"gap {latest['free_energy_gap']:+.2f}")
+    if "chain_spread" in latest:
+        spread, gap = latest["chain_spread"], latest["chain_gap"]
+        unusual = f"chains: {'only ' if spread < 1 else ''}{spread:.0%} of the data's spread"
+        parts.append(f"chains {gap:+.1f}" if NARROW <= spread <= 1 / NARROW else unusual)
+    return "  ".join(parts)
 
 
 def _spaced(rows: Shaped[np.ndarray, "rows visible"], most: int) -> Shaped[np.ndarray, "some visible"]:
