@@ -29,7 +29,7 @@ from harmonium import distributed, exact, gradients, likelihood, model
 from harmonium.likelihood import annealing, running
 from harmonium.random import uniform
 from harmonium.samplers import parallel_tempering, trajectory_tempering
-from harmonium.training import batches, optimizer
+from harmonium.training import batches, config, optimizer
 
 UPDATES = 40
 CLOSE = 4 * UPDATES * float(np.finfo(np.float32).eps)
@@ -82,7 +82,7 @@ class Case(NamedTuple):
     def states(self, mesh: str, updates: int = UPDATES, seed: int = 0, **more: Any) -> Any:
         data = self.data() if callable(self.data) else self.data
         rbm = hm.initialize(data, self.hidden, self.visible, scale=0.2)
-        settings = dict(batch_size=48, updates=updates, centered=False, chains=CHAINS) | dict(self.settings) | more
+        settings = dict(batch_size=48, updates=updates, centered=False) | dict(self.settings) | more
         settings |= dict(estimator=self.estimator, optimizer=self.optimizer, seed=seed, mesh=mesh_of(mesh))
         return hm.train(rbm, data, measure=False, **settings)
 
@@ -321,6 +321,12 @@ def checkpoints() -> None:
         whole, again = case.train("4x2"), case.train("4x2", resume=stopped("4x2", 0))
         for part in ("rbm", "iterate", "optimizer", "estimator"):
             jax.tree.map(np.testing.assert_array_equal, getattr(whole, part), getattr(again, part))
+    # Derived settings depend on the number of devices; those of the checkpoint go on.
+    rbm = hm.initialize(ROWS, 16)
+    begun = next(hm.train(rbm, ROWS, estimator="pcd-1", updates=3, mesh=mesh_of("8x1"), measure=False)).checkpoint
+    *_, last = hm.train(rbm, ROWS, resume=begun, mesh=mesh_of("4x1"), measure=False)
+    assert last.checkpoint.progress.settings == begun.progress.settings
+    assert begun.progress.settings["chains"] == 8 * config.CHAINS
 
 
 # ---- bad input

@@ -195,9 +195,27 @@ def test_real_columns_are_held_at_any_value():
     assert largest_z((v[:, 1:] - 0.75) ** 2, np.array([0.25])) < z_limit(1)
 
 
-def test_a_temperature_that_leaves_no_finite_model_is_refused(two_by_two):
-    with pytest.raises(hm.InputError, match="temperature 1e-320 is too extreme"):
-        hm.at_temperature(two_by_two, 1e-320)
+HUGE = [[1e300, 0.0], [0.0, 1.0]]
+REAL = hm.RBM(hm.Gaussian([0.0, 0.0], [1.0, 1.0]), Binary([0.0]), [[0.5], [0.0]])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda rbm: hm.at_temperature(rbm, 1e-320), "temperature 1e-320 is too extreme"),
+        (lambda rbm: hm.free_energy(rbm, HUGE), "v has 1e.300 in row 1, column 1; every value must be of at most 1e.19"),
+        (lambda rbm: hm.sample(rbm, 2, clamp={0: 1e300}), "clamp has 1e.300 in column 1"),
+        (lambda rbm: hm.train(rbm, HUGE, updates=1), "data has 1e.300"),
+        (lambda rbm: hm.train(jax.tree.map(lambda leaf: leaf.astype(float) * 1e100, rbm), [[0, 0]], updates=1), "finite"),
+        (lambda rbm: hm.initialize(HUGE, 2, hm.Gaussian), "data has 1e.300"),
+        (lambda _: hm.initialize([[0, 1]], 2, scale=1e308), "finite numbers"),
+        (lambda rbm: hm.gauge.rescale(rbm, [0, 0], [1e300, 1]), "every value must be a finite number"),
+    ],
+)
+def test_what_leaves_the_finite_numbers_is_refused_without_a_warning(call, message, dtype):
+    with pytest.raises(hm.InputError, match=message):
+        call(jax.tree.map(lambda leaf: np.asarray(leaf, dtype), REAL))
 
 
 @pytest.mark.parametrize("function", [hm.evaluate, hm.impute, hm.log_prob, hm.surprisal, hm.likelihood.pseudo_log_likelihood])

@@ -80,7 +80,7 @@ def test_binary_units_as_spins_and_back(visible, hidden):
 def test_a_model_of_real_values_in_other_units():
     rbm = rbm_of("gaussian", "binary", seed=5)
     center, scale = np.array([3.0, -20.0]), np.array([0.1, 40.0])
-    moved = hm.gauge.rescaled(rbm, center, scale)
+    moved = hm.gauge.rescale(rbm, center, scale)
     v = rows("gaussian")
     y = (v - center) / scale
     np.testing.assert_allclose(differences(moved, y), differences(rbm, v), atol=1e-10)
@@ -94,15 +94,15 @@ def test_a_model_of_real_values_in_other_units():
 def test_units_that_change_at_zero_can_only_be_scaled(kind):
     rbm = rbm_of(kind, "binary", seed=6)
     v = np.abs(rows(kind))
-    scaled = hm.gauge.rescaled(rbm, np.zeros(2), np.array([0.5, 3.0]))
+    scaled = hm.gauge.rescale(rbm, np.zeros(2), np.array([0.5, 3.0]))
     np.testing.assert_allclose(differences(scaled, v / [0.5, 3.0]), differences(rbm, v), atol=1e-10)
     with pytest.raises(hm.InputError, match="cannot be moved"):
-        hm.gauge.rescaled(rbm, np.ones(2), np.ones(2))
+        hm.gauge.rescale(rbm, np.ones(2), np.ones(2))
 
 
 def test_what_cannot_be_rescaled_is_refused():
     mixed = rbm_of("mixed", "binary")
-    moved = hm.gauge.rescaled(mixed, [0, 0, 0, 0, 2.0], [1, 1, 1, 1, 3.0])
+    moved = hm.gauge.rescale(mixed, [0, 0, 0, 0, 2.0], [1, 1, 1, 1, 3.0])
     v = rows("mixed")
     y = v.copy()
     y[:, 4] = (v[:, 4] - 2) / 3
@@ -113,4 +113,4 @@ def test_what_cannot_be_rescaled_is_refused():
         (np.zeros(4), np.ones(5), "center must have shape"),
     ):
         with pytest.raises(hm.InputError, match=words):
-            hm.gauge.rescaled(mixed, center, scale)
+            hm.gauge.rescale(mixed, center, scale)

@@ -12,7 +12,8 @@ import numpy as np
 from wrong_arguments import check, each_value, print_faults
 
 import harmonium as hm
-from harmonium import diagnostics, exact, gauge, likelihood, plots
+from harmonium import diagnostics, distributed, exact, gauge, gradients, likelihood, plots
+from harmonium.gradients import discriminative
 
 RBM = hm.RBM(hm.Binary([0.1, -0.2]), hm.Binary([0.3, 0.0]), [[0.5, -0.5], [0.2, 0.4]])
 ROWS = np.array([[0.0, 1.0], [1.0, 1.0], [1.0, 0.0], [0.0, 0.0]] * 3)
@@ -49,7 +50,19 @@ CALLS: dict[Callable[..., Any], Callable[[], dict[str, Any]]] = {
     hm.sample_chains: lambda: {"rbm": RBM, "sampler": SAMPLER, "steps": 2, "state": None, "seed": 0},
     hm.save: lambda: {"rbm": RBM, "path": "made.safetensors", "overwrite": True, "base_rate": None, "notes": None},
     hm.surprisal: lambda: {"rbm": RBM, "v": ROWS, "draws": 2, "seed": 0},
-    hm.train: lambda: {"rbm": RBM, "data": ROWS, "config": None, "valid": None, "seed": 0, "updates": 2, "learning_rate": 0.1},
+    hm.train: lambda: (
+        {"rbm": RBM, "data": ROWS, "config": None, "valid": None, "seed": 0, "updates": 2, "learning_rate": 0.1}
+        | {"resume": None, "mesh": None, "expected": False, "measure": False, "exact_seconds": 1.0, "estimates": False}
+        | {"seconds_between_states": 1.0, "estimator": "cd-1", "optimizer": None, "early_decay": None}
+    ),
+    hm.TrainConfig.derive: lambda: {"rows": 5, "rbm": RBM, "devices": 1, "held_out": False, "estimator": "pcd-1", "chains": 2},
+    hm.TrainConfig.from_dict: lambda: {"values": hm.TrainConfig.derive(5, RBM).to_dict()},
+    hm.centered: lambda: {"estimator": hm.cd(1)},
+    gradients.by_name: lambda: {"name": "pcd-1", "chains": 2, "sampled": False},
+    discriminative.discriminative: lambda: {"classes": 2, "dropout": 0.5},
+    discriminative.hybrid: lambda: {"generative": hm.cd(1), "classes": 2, "alpha": 1.0, "dropout": 0.5},
+    distributed.make_mesh: lambda: {"hidden_shards": 1},
+    gauge.rescale: lambda: {"rbm": RBM, "center": [0, 0], "scale": [1, 1]},
     hm.trajectory_tempering: lambda: {"models": None, "chains": 2, "sweeps": 1, "rungs": 2, "threshold": None},
     hm.visible_given_hidden: lambda: {"rbm": RBM, "h": ROWS},
     exact.joint_table: lambda: {"rbm": RBM},
@@ -75,6 +88,9 @@ CALLS: dict[Callable[..., Any], Callable[[], dict[str, Any]]] = {
     plots.filters: lambda: {"weights": RBM.weights, "image_shape": (1, 2)},
     plots.tiles: lambda: {"images": ROWS, "image_shape": (1, 2), "columns": 2},
 }
+MAKERS = [hm.cd, hm.centered, hm.from_sampler, hm.gibbs, hm.parallel_tempering, hm.pcd, hm.trajectory_tempering]
+MAKERS += [gradients.by_name, discriminative.discriminative, discriminative.hybrid, hm.TrainConfig.derive]
+"""What they are given is refused at once, not when they are used."""
 SAMPLER = hm.gibbs(2)
 
 
@@ -91,4 +107,4 @@ def test_every_public_function_is_among_them():
 
 
 if __name__ == "__main__":
-    print_faults(CALLS)
+    print_faults(CALLS, makers=MAKERS)

@@ -39,7 +39,7 @@ def _article(word: str) -> str:
 def boolean(value: object, name: str) -> bool:
     """`value` as a bool, if it is one."""
     if type(value).__name__ not in ("bool", "bool_"):
-        raise InputError(f"{name} must be True or False, but is {_shown(value)}")
+        raise InputError(f"{name} must be True or False, but is {_shorten(value)}")
     return bool(value)
 
 
@@ -49,7 +49,7 @@ def choice(value: object, options: Iterable[Value], name: str) -> Value:
     for option in options:
         if type(value) is type(option) and value == option:
             return option
-    raise InputError(f"{name} must be {' or '.join(map(repr, options))}, but is {_shown(value)}")
+    raise InputError(f"{name} must be {' or '.join(map(repr, options))}, but is {_shorten(value)}")
 
 
 def positive(value: object, name: str) -> float:
@@ -74,7 +74,7 @@ def finite(value: object, name: str) -> float:
 
 def _number(value: object, name: str, expected: str, allowed: Callable[[Any], bool]) -> float:
     if isinstance(value, bool) or not isinstance(value, numbers.Real) or not allowed(value):
-        raise InputError(f"{name} must be {expected}, but is {_shown(value)}")
+        raise InputError(f"{name} must be {expected}, but is {_shorten(value)}")
     try:
         return float(value)
     except OverflowError as error:
@@ -84,7 +84,7 @@ def _number(value: object, name: str, expected: str, allowed: Callable[[Any], bo
 def integer(value: object, name: str, least: int = 1, most: int = MAX_COUNT) -> int:
     """`value` as an int, if it is a whole number from `least` to `most`."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or int(value) < least:
-        raise InputError(f"{name} must be a whole number of at least {least}, but is {_shown(value)}")
+        raise InputError(f"{name} must be a whole number of at least {least}, but is {_shorten(value)}")
     if int(value) > most:
         raise InputError(f"{name} must be a whole number of at most {most}, but is larger")
     return int(value)
@@ -132,6 +132,6 @@ def finite_result(x: np.ndarray, name: str) -> np.ndarray:
     return x
 
 
-def _shown(value: object) -> str:
+def _shorten(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:77]}..."

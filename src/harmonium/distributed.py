@@ -121,17 +121,18 @@ def row_shards(mesh: Mesh | None) -> int:
     """The number of parts into which rows and chains are divided.
 
     Raises:
-        InputError: the mesh has other axes than those of `make_mesh`.
+        InputError: it is no mesh, or has other axes than those of `make_mesh`.
     """
     if mesh is None:
         return 1
-    if mesh.axis_names != (DATA, HIDDEN):
+    if _checks.instance(mesh, Mesh, "mesh", "a mesh of harmonium.distributed.make_mesh or None").axis_names != (DATA, HIDDEN):
         raise InputError(f"mesh must have the axes {DATA} and {HIDDEN}, as harmonium.distributed.make_mesh makes it")
     return mesh.shape[DATA]
 
 
 def data_mesh(mesh: Mesh | None) -> Mesh | None:
     """The same devices, all of them along `data`: for work that consists of independent rows or chains."""
+    row_shards(mesh)
     return mesh if mesh is None or mesh.shape[HIDDEN] == 1 else Mesh(mesh.devices.reshape(-1, 1), mesh.axis_names)
 
 

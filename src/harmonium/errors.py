@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 
-class InputError(ValueError):
-    """An argument or data cannot be used. The message is one line: what was wrong, what was expected, and the remedy."""
+class _OneLineError(Exception):
+    """An error whose message is one printable line, whatever arrays and text of files it shows."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(" ".join(message.split()))  # arrays are written on several lines
+        super().__init__(printable(" ".join(message.split())))
 
 
-class DivergenceError(RuntimeError):
-    """Training left the finite numbers, or its chains froze. The message, one line, says when and names a remedy."""
+class InputError(_OneLineError, ValueError):
+    """An argument or data cannot be used. The message says what was wrong, what was expected, and the remedy."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(" ".join(message.split()))
+
+class DivergenceError(_OneLineError, RuntimeError):
+    """Training left the finite numbers, or its chains froze. The message says when and names a remedy."""
 
 
 def describe(error: BaseException) -> str:

@@ -33,9 +33,9 @@ def _on_host(
     @wraps(function)
     def wrapper(rbm: RBM, *args: Parameters.args, **kwargs: Parameters.kwargs) -> RBM:
         dtype = own_dtype(model.validate(rbm))
-        with float64():
+        with float64(), np.errstate(all="ignore"):  # what comes out is validated
             result = function(to_float64(rbm), *args, **kwargs)
-            return jax.tree.map(lambda leaf: np.asarray(leaf, dtype), result)
+            return model.validate(jax.tree.map(lambda leaf: np.asarray(leaf, dtype), result))
 
     return wrapper  # type: ignore[return-value]  # functools.wraps names its first parameter
 
@@ -92,10 +92,10 @@ def to_binary(rbm: RBM) -> RBM:
 
 
 @_on_host
-def rescaled(rbm: RBM, center: ArrayLike, scale: ArrayLike) -> RBM:
+def rescale(rbm: RBM, center: ArrayLike, scale: ArrayLike) -> RBM:
     """The RBM of y where v = center + scale y, `[V]` each; columns of binary, spin and categorical units cannot change.
 
-    From an RBM of standardized values y = (v - m) / s, `rescaled(rbm, -m / s, 1 / s)` is that of v.
+    From an RBM of standardized values y = (v - m) / s, `rescale(rbm, -m / s, 1 / s)` is that of v.
 
     Raises:
         InputError: the model is malformed, center or scale are not `[V]` finite numbers, a scale is not positive, or a column
@@ -103,7 +103,7 @@ def rescaled(rbm: RBM, center: ArrayLike, scale: ArrayLike) -> RBM:
     """
     pair = ((center, "center"), (scale, "scale"))
     c, s = (_checks.finite_array(value, name, (rbm.visible.size,)).astype(np.float64) for value, name in pair)
-    return _substitute(rbm, rbm.visible.rescaled(c, s), c, s)
+    return _substitute(rbm, rbm.visible.rescale(c, s), c, s)
 
 
 def _substitute(rbm: RBM, visible: Units, c: Float[Array, " V"], s: Float[Array, " V"]) -> RBM:

@@ -22,7 +22,7 @@ from harmonium import Categorical
 from harmonium.cli import COMMANDS, run
 
 WEIGHTS = ["--weights", "0.5 0.5; 0.5 0.5"]
-TINY = ["--hidden", "4", "--updates", "50", "--set", "chains=20"]
+TINY = ["--hidden", "4", "--updates", "50"]
 
 
 @pytest.fixture(autouse=True)

@@ -291,7 +291,7 @@ def test_options_that_change_no_result_are_obeyed_where_a_run_is_resumed():
         ({"options": {"data": "digits", "seed": -1}}, "config.json is damaged: options"),
         ({"settings": {}}, "config.json is damaged: these are not the settings of a run: estimator"),
         ({"settings": {"average": 2}}, "batch_size, chains, final_decay, bfloat16 is missing"),
-        ({"settings": CONFIG["settings"] | {"new": 1}}, "these are not the settings of a run: there is no setting new"),
+        ({"settings": CONFIG["settings"] | {"new": 1}}, "config.json is damaged: there is no setting new"),
         ({"settings": CONFIG["settings"] | {"average": 2}}, "config.json is damaged: average must be a number from 0 to 1"),
         ({"settings": CONFIG["settings"] | {"estimator": [1]}}, "config.json is damaged: estimator must be a name"),
         ({"data": []}, "config.json is damaged"),

@@ -15,7 +15,7 @@ from harmonium import tabular
 from harmonium.cli import run
 from harmonium.io import read_frame
 
-TINY = "--hidden 3 --updates 30 --set chains=20 --json"
+TINY = "--hidden 3 --updates 30 --json"
 
 
 def write_survey(path):

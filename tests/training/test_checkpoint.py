@@ -129,6 +129,8 @@ def test_a_checkpoint_stays_that_of_its_state_and_is_of_a_run_as_long(rows):
         assert resumed[0].metrics == state.metrics
         assert same(resumed[-1].iterate, states[-1].iterate)
     assert len(resumed) == 1  # a run at its last update has one state
+    *_, again = hm.train(rbm, rows, resume=states[1].checkpoint)  # with the checkpoint's own settings
+    assert same(again.iterate, states[-1].iterate)
     with pytest.raises(hm.InputError, match="began with updates 50, but 60 is given"):
         hm.train(rbm, rows, estimator="pcd-1", chains=20, updates=60, resume=state.checkpoint)
 
@@ -157,6 +159,16 @@ def test_progress_that_is_no_progress_is_refused(rows, tmp_path, field, value):
     (tmp_path / "x.safetensors").write_bytes(pack(checkpoint.arrays, CheckpointHeader(progress=progress)))
     with pytest.raises(hm.InputError):
         hm.train(rbm, rows, **run, resume=Checkpoint.load(tmp_path / "x.safetensors"))
+
+
+def test_text_of_a_checkpoint_does_not_drive_the_terminal(rows):
+    rbm = hm.initialize(rows, 4)
+    checkpoint = next(hm.train(rbm, rows, estimator="cd-1", updates=5)).checkpoint
+    for name in ("seed", "estimator"):
+        progress = replace(checkpoint.progress, settings=checkpoint.progress.settings | {name: "\x1b[2J\n"})
+        with pytest.raises(hm.InputError, match=r"\\x1b\[2J") as refusal:
+            hm.train(rbm, rows, estimator="cd-1", updates=5, resume=replace(checkpoint, progress=progress))
+        assert str(refusal.value).isprintable()
 
 
 def test_a_damaged_checkpoint_is_refused(rows, tmp_path):

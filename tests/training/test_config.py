@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import types
 from dataclasses import fields, replace
@@ -16,7 +17,7 @@ from conftest import random_rbm
 import harmonium as hm
 from harmonium import _numerics, gradients
 from harmonium.training import TrainConfig, optimizer
-from harmonium.training.config import L1, Settings
+from harmonium.training.config import L1
 from harmonium.units import Binary, Spin
 
 
@@ -116,8 +117,9 @@ def test_settings_go_to_json_and_back():
         ({}, "estimator, centered, .* is missing"),
         (config.to_dict() | {"new": 1}, "there is no setting new"),
         (config.to_dict() | {"learning_rate": "fast"}, "learning_rate must be a positive number"),
-        (config.to_dict() | {"chains": None}, "chains must be a whole number"),
+        (config.to_dict() | {"estimator": "pcd-1"}, "chains must be a whole number"),
         ([], "must be a dict of settings by name"),
+        (3, "must be a dict of settings by name"),
     ):
         with pytest.raises(hm.InputError, match=words):
             TrainConfig.from_dict(values)
@@ -155,5 +157,66 @@ def test_devices_take_as_many_rows_and_chains_each():
     assert TrainConfig.derive(30, zeros(784, 500), devices=4).batch_size == 28
 
 
-def test_settings_by_name_are_those_of_a_config():
-    assert list(Settings.__annotations__) == [field.name for field in fields(TrainConfig)]
+def test_an_optimizer_of_your_own_is_not_decayed_unless_that_is_said():
+    own = optax.sgd(optax.exponential_decay(0.1, 100, 0.9))
+    config = TrainConfig.derive(100, zeros(9, 4), optimizer=own)
+    assert (config.final_decay, config.learning_rate, config.momentum, config.l1) == (0.0, None, None, None)
+    assert TrainConfig.derive(100, zeros(9, 4), optimizer=own, final_decay=0.5).final_decay == 0.5
+    rows = hm.data.load("bars-and-stripes:3x3").train
+    rbm = hm.initialize(rows, 2)
+    moved = gradients.Estimator(lambda *_: (), lambda key, rbm, state, v: (jax.tree.map(jnp.ones_like, rbm), state, None))
+    run = dict(estimator=moved, optimizer=optax.sgd(1.0), updates=7, average=0.0, measure=False)
+    *_, state = hm.train(rbm, rows, **run)
+    np.testing.assert_allclose(state.rbm.weights - rbm.weights, 7, rtol=1e-5)
+
+
+OTHERS = {
+    "estimator": ["exact", "cd-1", "cd-2", "pcd-1", "pcd-2", "pt-1", "ptt-1", hm.cd(3)],
+    "centered": [True, False],
+    "learning_rate": [0.01],
+    "momentum": [0.3],
+    "l1": [0.02],
+    "chains": [7],
+    "optimizer": [optax.sgd(0.1)],
+}
+"""The settings that an estimator and an optimizer are made of."""
+
+
+@pytest.mark.parametrize("optimizer", [None, optax.adam(0.01)], ids=["by rate", "own"])
+@pytest.mark.parametrize("estimator", ["exact", "cd-1", "pcd-1", "pt-1", "ptt-1", hm.pcd(1)], ids=str)
+def test_every_setting_has_an_effect_or_is_refused(estimator, optimizer):
+    def parts(**changed):
+        given = {"estimator": estimator, "optimizer": optimizer} | changed
+        if isinstance(given["estimator"], str):
+            given = {"bfloat16": False} | given
+        config = TrainConfig.derive(20, zeros(9, 4), updates=5, **given)
+        return config.make_estimator(), config.make_optimizer()
+
+    chosen = parts()
+    for name, values in OTHERS.items():
+        for value in values:
+            if name == "centered" and value is isinstance(estimator, str):
+                continue  # as it is
+            if value in (estimator, optimizer):
+                continue
+            with contextlib.suppress(hm.InputError):
+                assert parts(**{name: value}) != chosen, f"{name}={value} has no effect"
+
+
+def test_every_setting_of_the_loop_has_an_effect():
+    """The others are in the tests of early stopping."""
+    rows = np.random.default_rng(0).integers(0, 2, size=(12, 4))
+    rbm = hm.initialize(rows, 2)
+
+    def reached(**changed):
+        length = {} if changed.keys() & {"minutes", "epochs"} else {"updates": 12}
+        settings = dict(estimator="cd-1", learning_rate=0.5, final_decay=0.5, bfloat16=False) | length | changed
+        *_, state = hm.train(rbm, rows, measure=False, **settings)
+        return state.rbm.weights
+
+    chosen = reached()
+    changes = dict(batch_size=5, final_decay=0.0, average=0.0, bfloat16=True, epochs=3.0, updates=9, total_updates=20)
+    changes |= dict(early_decay=(2, 8), minutes=0.01)
+    for name, value in changes.items():
+        assert not np.array_equal(reached(**{name: value}), chosen), name
+    assert changes.keys() | OTHERS.keys() | {"early_stopping"} == {field.name for field in fields(TrainConfig)}

@@ -13,6 +13,7 @@ from conftest import random_rbm
 
 import harmonium as hm
 from harmonium import data, exact, gradients
+from harmonium.training.update import advance
 from harmonium.units import Binary, Spin
 
 
@@ -192,6 +193,27 @@ def test_states_hold_arrays_of_their_own(patterns):
         assert all(isinstance(leaf, np.ndarray) for leaf in jax.tree.leaves((state.rbm, state.optimizer, state.estimator)))
 
 
+def test_states_with_missing_cells_share_no_memory_that_is_overwritten(patterns):
+    """Each state's completed rows are copied when its checkpoint is asked for: long afterwards they are still its own."""
+    rows = np.where(np.random.default_rng(0).random(patterns.shape) < 0.3, np.nan, patterns)
+    run = dict(estimator="pcd-1", chains=20, updates=40, seconds_between_states=lambda: 0.0, measure=False)
+    at_once, later = [], []
+    for state in hm.train(hm.initialize(rows, 3), rows, **run):
+        at_once.append(state.checkpoint.arrays["completed"])
+        later.append(state)
+    assert not np.array_equal(at_once[0], at_once[-1])
+    for array, state in zip(at_once, later, strict=True):
+        np.testing.assert_array_equal(state.checkpoint.arrays["completed"], array)
+
+
+def test_equal_names_of_estimators_are_compiled_once(patterns):
+    compiled = advance._cache_size()
+    for seed in (0, 1):
+        rbm = hm.initialize(patterns[:7], 3, seed=seed)
+        last(hm.train(rbm, patterns[:7], estimator="pt-1", chains=11, updates=3, seed=seed, measure=False))
+    assert advance._cache_size() == compiled + 1
+
+
 @pytest.mark.parametrize("name", ["cd", "pcd"])
 @pytest.mark.slow_except("[cd]")
 def test_rounded_products_learn_as_well(patterns, name):
@@ -247,6 +269,14 @@ def test_initial_visible_biases_are_the_data_means(patterns):
         (dict(momentum=1.0), "momentum must be below 1"),
         (dict(estimator="pt-0"), "estimator 'pt-0' is unknown"),
         (dict(estimator=3), "estimator must be a name such as pcd-1"),
+        (dict(optimizer=optax.sgd(0.1), learning_rate=0.1), "learning_rate must be left out .* with an optimizer"),
+        (dict(optimizer=optax.sgd(0.1), momentum=0.0), "momentum must be left out .* with an optimizer"),
+        (dict(estimator="exact", chains=20), "chains must be left out .* with estimator exact"),
+        (dict(estimator=hm.pcd(1, 10), chains=20), "chains must be left out .* with an Estimator"),
+        (dict(updates=5, total_updates=9, final_decay=0.0), "total_updates must be left out"),
+        (dict(valid=np.ones((3, 9)), measure=1), "measure must be True or False"),
+        (dict(resume=5), "resume must be a harmonium.training.Checkpoint or None, but is an int"),
+        (dict(mesh=5), "mesh must be a mesh of .* or None, but is an int"),
         (dict(estimator="pt-1", bfloat16=True), "bfloat16 is for the estimators"),
         (dict(rate=0.1), "there is no setting rate: use estimator, "),
         (dict(seed=-1), "seed must be"),

@@ -48,7 +48,7 @@ def at_temperature(rbm: RBM, temperature: float) -> RBM:
         InputError: the model is malformed, T is not a positive number, or so extreme that energies overflow or vanish.
     """
     temperature = _checks.positive(temperature, "temperature")
-    with np.errstate(over="ignore"):
+    with np.errstate(all="ignore"):
         result = model.at_temperature(model.validate(rbm), temperature)
     try:
         return model.validate(result)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Float
 
+from harmonium import _checks
 from harmonium._types import Array, Key
 from harmonium.gradients.estimator import Estimator, Terms, state_axes
 from harmonium.model import RBM
@@ -29,7 +30,6 @@ class Centered(NamedTuple):
         return Centered("visible", "hidden", state_axes(self.inner))  # type: ignore[arg-type]
 
 
-@cache
 def centered(estimator: Estimator) -> Estimator:
     """The gradient of `estimator` in the centered parametrization, with m and n the running means of v and h under the data:
 
@@ -39,10 +39,17 @@ def centered(estimator: Estimator) -> Estimator:
     depends on whether a unit's state is called 0 or 1. The direction is a positive definite transformation of the gradient, so
     it vanishes where that does. Hidden units of unbounded values are not centered: their n is zero.
 
+    Raises:
+        InputError: `estimator` is no estimator.
+
     References: G. Montavon and K.-R. Mueller, "Deep Boltzmann machines and the centering trick", 2012; J. Melchior,
     A. Fischer and L. Wiskott, "How to center deep Boltzmann machines", JMLR 17 (2016), section 4 (offsets from the data).
     """
+    return _centered(_checks.instance(estimator, Estimator, "estimator", "an estimator such as harmonium.pcd()"))
 
+
+@cache
+def _centered(estimator: Estimator) -> Estimator:
     def init(key: Key, rbm: RBM) -> Centered:
         m, n = (layer.mean(jnp.zeros(layer.size, layer.bias.dtype)) for layer in (rbm.visible, rbm.hidden))
         return Centered(m, _bounded_only(rbm.hidden, n), estimator.init(key, rbm))

@@ -10,6 +10,7 @@ contrastive divergence learning", Neural Computation 23 (2011) (the bias of CD).
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -75,12 +76,13 @@ def pcd(k: int = 1, chains: int = 500) -> Estimator:
     Args:
         k: sweeps at each update. chains: number of chains.
     """
-    return _pcd(_checks.integer(k, "k"), _checks.integer(chains, "chains"))
+    return _persistent("pcd", _checks.integer(k, "k"), _checks.integer(chains, "chains"))
 
 
 @cache
-def _pcd(k: int, chains: int) -> Estimator:
-    return from_sampler(gibbs(chains, k))
+def _persistent(kind: str, sweeps: int, chains: int) -> Estimator:
+    makers: dict[str, Callable[..., Sampler]] = {"pcd": gibbs, "pt": parallel_tempering, "ptt": trajectory_tempering}
+    return from_sampler(makers[kind](chains=chains, sweeps=sweeps))
 
 
 def from_sampler(sampler: Sampler) -> Estimator:
@@ -101,7 +103,6 @@ def from_sampler(sampler: Sampler) -> Estimator:
     return Estimator(sampler.init, gradient)
 
 
-@cache
 def by_name(name: str, chains: int = 500, sampled: bool = False) -> Estimator:
     """The estimator of a name: `exact`, `cd-K`, `pcd-K`, `pt-K` or `ptt-K`.
 
@@ -111,8 +112,9 @@ def by_name(name: str, chains: int = 500, sampled: bool = False) -> Estimator:
         chains: for all but exact and cd. sampled: for cd.
 
     Raises:
-        InputError: the name is none of them.
+        InputError: the name is none of them, or an argument is out of range.
     """
+    chains, sampled = _checks.integer(chains, "chains"), _checks.boolean(sampled, "sampled")
     match = re.fullmatch(r"(exact)|(cd|pcd|pt|ptt)-([1-9]\d{0,5})", str(name))
     if not match:
         raise InputError(
@@ -121,11 +123,7 @@ def by_name(name: str, chains: int = 500, sampled: bool = False) -> Estimator:
     if match[1]:
         return exact()
     kind, k = match[2], int(match[3])
-    if kind == "cd":
-        return cd(k, sampled)
-    if kind == "pcd":
-        return pcd(k, chains)
-    return from_sampler(parallel_tempering(chains, sweeps=k) if kind == "pt" else trajectory_tempering(chains=chains, sweeps=k))
+    return _cd(k, sampled) if kind == "cd" else _persistent(kind, k, chains)
 
 
 def _no_state(_key: Key, _rbm: RBM) -> tuple[()]:

@@ -98,6 +98,7 @@ def hybrid(generative: Estimator, classes: int, alpha: float, dropout: float = 0
     Args:
         generative: estimates the gradient of the second part. alpha: above zero. classes, dropout: as in `discriminative`.
     """
+    _checks.instance(generative, Estimator, "generative", "an estimator such as harmonium.pcd()")
     return _hybrid(generative, _checks.integer(classes, "classes", 2), _checks.positive(alpha, "alpha"), _below_one(dropout))
 
 

@@ -13,8 +13,9 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Float
 
-from harmonium import model
+from harmonium import _checks, model
 from harmonium._types import Array, Key
+from harmonium.errors import InputError
 from harmonium.model import RBM
 from harmonium.samplers.base import Draw, Sampler, Samples, independent_draws
 
@@ -37,7 +38,15 @@ def gibbs(chains: int = 500, sweeps: int = 1, clamp: ArrayLike | None = None) ->
         chains: number of chains C.
         sweeps: sweeps in one step; a sweep draws v ~ p(v|h), then h ~ p(h|v).
         clamp: fixed values of the visible units, `[V]` or `[C, V]`, NaN where a column is free.
+
+    Raises:
+        InputError: an argument is out of range.
     """
+    chains, sweeps = _checks.integer(chains, "chains"), _checks.integer(sweeps, "sweeps")
+    if clamp is not None and not isinstance(clamp, jax.Array):  # which may be traced
+        clamp = _checks.numeric_array(clamp, "clamp")
+        if clamp.ndim not in (1, 2):
+            raise InputError(f"clamp must have shape [V] or [{chains}, V], but has {list(clamp.shape)}")
 
     def init(key: Key, rbm: RBM, draw: Draw = independent_draws) -> Chains:
         v_key, h_key = jax.random.split(key)

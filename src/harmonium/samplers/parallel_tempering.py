@@ -98,6 +98,8 @@ def parallel_tempering(
         if first.ndim != 1 or len(first) < 2 or first[0] != 0 or first[-1] != 1 or not (np.diff(first) > 0).all():
             raise InputError(f"betas must rise from 0 to 1, but are {betas}")
     adapt = _checks.fraction(adapt, "adapt")
+    if base is not None:
+        model.validate(base)
 
     def init(key: Key, rbm: RBM, draw: Draw = independent_draws) -> Tempered:
         if base is not None and not (rbm.visible.same_structure(base.visible) and rbm.hidden.same_structure(base.hidden)):

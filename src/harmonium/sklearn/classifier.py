@@ -83,7 +83,8 @@ class RBMClassifier(ClassifierMixin, RBMEstimator):
             if self.objective == "hybrid" and self.alpha > 0:
                 estimator = discriminative.hybrid(config.make_estimator(), classes, float(self.alpha), float(self.dropout))
             optimizer = _adam(config.learning_rate if self.learning_rate != "auto" else RATE)
-            config = replace(config, estimator=estimator, optimizer=optimizer)
+            config = replace(config, estimator=estimator, chains=None)
+            config = replace(config, optimizer=optimizer, learning_rate=None, momentum=None, l1=None)
         fewest = np.inf
         for state in train(rbm, joint, config, seed=seed_from(random), expected=True, measure=False):
             errors = np.inf if held_out is None else np.mean(self._most_probable(state.rbm, held_out[0]) != held_out[1])

@@ -22,7 +22,6 @@ from harmonium.model import RBM
 from harmonium.sklearn import computation
 from harmonium.sklearn.columns import Columns, columns_of, is_table
 from harmonium.training import TrainConfig, train
-from harmonium.training.config import Settings
 from harmonium.units import Binary, Categorical, Mixed
 
 SEEDS = 2**31 - 1
@@ -183,7 +182,7 @@ class RBMEstimator(BaseEstimator):
     def _config(self, rows: int, rbm: RBM, gradient: str | None = None, early_stopping: float = 0.0) -> TrainConfig:
         """The derived settings but for those that the parameters give; a number of updates where no length is given."""
         gradient, epochs = gradient or self.gradient, None if self.n_iter == "auto" else int(self.n_iter)
-        given: Settings = {
+        given: dict[str, Any] = {
             "epochs": None if self.minutes else epochs,
             "minutes": self.minutes,
             "early_stopping": early_stopping,
@@ -195,8 +194,10 @@ class RBMEstimator(BaseEstimator):
         if self.learning_rate != "auto":
             given["learning_rate"] = _checks.positive(self.learning_rate, "learning_rate")
         if self.batch_size != "auto":
-            given["batch_size"], given["chains"] = min(int(self.batch_size), rows), int(self.batch_size)
+            given["batch_size"] = min(int(self.batch_size), rows)
         config = TrainConfig.derive(rows, rbm, **given)
+        if self.batch_size != "auto" and config.chains is not None:
+            config = replace(config, chains=int(self.batch_size))
         if epochs is None and self.minutes is None:
             config = replace(config, minutes=None, updates=max(UPDATES, EPOCHS * (rows // config.batch_size)))
         # One digit: penalties of folds whose numbers of rows differ by one are the same, and compiled once.

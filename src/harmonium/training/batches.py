@@ -105,14 +105,14 @@ class Batches:
         self._takes_all = self._streamed is None and self._size == self._count
         if isinstance(rows, np.ndarray):
             axes = "row visible" if self._takes_all else ""
-            self._resident = distributed.place(self._padded(rows), axes, mesh)
+            self._resident = distributed.place(self._pad(rows), axes, mesh)
         fitting = MAX_INDICES if self._streamed is None else MAX_BYTES // (4 * self._streamed.shape[1])
         self.length = max(1, min(fitting // batch_size, max(MIN_UPDATES, EPOCHS * self.per_epoch)))
         # Epochs of few rows are shuffled many at a time, because the call takes the time.
         self._together = max(1, SHUFFLED_TOGETHER // self._count)
         self._group, self._orders = -1, np.empty((0, 0), np.int32)
 
-    def _padded(self, rows: Shaped[np.ndarray, "rows visible"]) -> Shaped[np.ndarray, "padded visible"]:
+    def _pad(self, rows: Shaped[np.ndarray, "rows visible"]) -> Shaped[np.ndarray, "padded visible"]:
         """The rows, and zeros that no update gets: sets of nearly equal sizes, such as folds, are then compiled once."""
         missing = 0 if self._takes_all else -self._count % PADDED_TO
         return np.pad(rows, ((0, missing), (0, 0))) if missing else rows

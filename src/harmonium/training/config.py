@@ -6,12 +6,13 @@ benchmarks/RESULTS.md. The settings are few on purpose: everything that did not 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields, replace
-from typing import Any, TypedDict, Unpack
+from typing import Any
 
 import optax
 
-from harmonium import _checks, gradients
+from harmonium import _checks, gradients, model
 from harmonium import exact as enumeration
 from harmonium._numerics import bfloat16_is_native
 from harmonium.errors import InputError
@@ -33,28 +34,8 @@ MAX_COST_RATIO = 10
 FINAL_DECAY, MAX_FINAL_DECAY = 0.9, 0.9
 AVERAGE = 0.1
 MINUTES, EARLY_STOPPING = 2.0, 1.0
-
-
-class Settings(TypedDict, total=False):
-    """Some settings of `TrainConfig` by name; None is not given."""
-
-    estimator: str | Estimator | None
-    centered: bool | None
-    learning_rate: float | None
-    momentum: float | None
-    l1: float | None
-    batch_size: int | None
-    chains: int | None
-    final_decay: float | None
-    average: float | None
-    bfloat16: bool | None
-    minutes: float | None
-    epochs: float | None
-    updates: int | None
-    early_stopping: float | None
-    total_updates: int | None
-    early_decay: tuple[int, int] | None
-    optimizer: optax.GradientTransformation | None
+ASCENT = ("learning_rate", "momentum", "l1")
+"""What an optimizer of your own is given in place of."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,9 +45,10 @@ class TrainConfig:
     Attributes:
         estimator: of the gradient: a name (`exact`, `cd-K`, `pcd-K`, `pt-K`, `ptt-K`) or an `Estimator` of your own.
         centered: follow the centered gradient (`gradients.centered`).
-        learning_rate, momentum, l1: of gradient ascent on the mean ln p(v) minus l1 * sum |weights|.
-        batch_size: rows of an update. chains: Markov chains of a named estimator.
-        final_decay: fraction of the run, its last part, in which the learning rate falls linearly to zero.
+        learning_rate, momentum, l1: of gradient ascent on the mean ln p(v) minus l1 * sum |weights|; None with an `optimizer`.
+        batch_size: rows of an update, at most all. chains: Markov chains of `pcd-K`, `pt-K` and `ptt-K`; otherwise None.
+        final_decay: fraction of the run, its last part, in which the learning rate falls linearly to zero. An `optimizer` is
+            multiplied by the same factor, whatever its own schedule; `derive` gives it none.
         average: fraction of the run so far that the average of the iterates reaches back; 0 keeps the latest iterate.
         bfloat16: round the factors of the estimator's matrix products to bfloat16; sums and all else stay in float32.
         minutes, epochs, updates: when to stop, exactly one of them. With `minutes` the number of updates is set before the
@@ -83,11 +65,11 @@ class TrainConfig:
 
     estimator: str | Estimator
     centered: bool
-    learning_rate: float
-    momentum: float
-    l1: float
+    learning_rate: float | None
+    momentum: float | None
+    l1: float | None
     batch_size: int
-    chains: int
+    chains: int | None
     final_decay: float
     average: float
     bfloat16: bool
@@ -101,23 +83,32 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         for name in ("centered", "bfloat16"):
-            if not isinstance(getattr(self, name), bool):
-                raise InputError(f"{name} must be true or false, but is {getattr(self, name)!r}")
-        _checks.positive(self.learning_rate, "learning_rate")
-        if _checks.fraction(self.momentum, "momentum") == 1:
-            raise InputError("momentum must be below 1: with 1 no step would ever be forgotten")
-        for name in ("l1", "early_stopping"):
-            _checks.not_negative(getattr(self, name), name)
+            _checks.boolean(getattr(self, name), name)
         _checks.integer(self.batch_size, "batch_size")
-        _checks.integer(self.chains, "chains")
-        _checks.fraction(self.final_decay, "final_decay")
-        _checks.fraction(self.average, "average")
+        for name in ("final_decay", "average"):
+            _checks.fraction(getattr(self, name), name)
+        _checks.not_negative(self.early_stopping, "early_stopping")
+        _checks.instance(self.estimator, (str, Estimator), "estimator", "a name such as pcd-1 or an Estimator")
+        optional = (optax.GradientTransformation, type(None))
+        _checks.instance(self.optimizer, optional, "optimizer", "one of optax's or None")
+        if _has_chains(self.estimator):
+            _checks.integer(self.chains, "chains")
+        elif self.chains is not None:
+            which = f"estimator {self.estimator}" if isinstance(self.estimator, str) else "an Estimator"
+            raise InputError(f"chains must be left out (None): with {which} it has no effect, but is {self.chains}")
+        if self.optimizer is None:
+            _checks.positive(self.learning_rate, "learning_rate")
+            if _checks.fraction(self.momentum, "momentum") == 1:
+                raise InputError("momentum must be below 1: with 1 no step would ever be forgotten")
+            _checks.not_negative(self.l1, "l1")
+        else:
+            for name in ASCENT:
+                if (value := getattr(self, name)) is not None:
+                    raise InputError(f"{name} must be left out (None): with an optimizer it has no effect, but is {value}")
         self.make_estimator()
         by_gibbs = not isinstance(self.estimator, str) or self.estimator.startswith(("pcd", "cd"))
         if self.bfloat16 and not by_gibbs:
             raise InputError(f"bfloat16 is for the estimators pcd-K and cd-K, but the estimator is {self.estimator}")
-        if self.optimizer is not None and not isinstance(self.optimizer, optax.GradientTransformation):
-            raise InputError(f"optimizer must be one of optax's, but is {self.optimizer!r}")
         self._check_length()
 
     def _check_length(self) -> None:
@@ -138,6 +129,8 @@ class TrainConfig:
             _checks.integer(self.total_updates, "total_updates", least=self.updates or 1)
             if self.minutes is not None:
                 raise InputError("total_updates goes with updates or epochs; leave it out with minutes")
+            if not self.final_decay:
+                raise InputError("total_updates must be left out (None): with a final_decay of 0 it has no effect")
         if self.early_decay is not None:
             try:
                 first, last = (_checks.integer(update, "early_decay", least=0) for update in self.early_decay)
@@ -150,7 +143,7 @@ class TrainConfig:
                 )
 
     @classmethod
-    def derive(cls, rows: int, rbm: RBM, *, devices: int = 1, held_out: bool = False, **given: Unpack[Settings]) -> TrainConfig:
+    def derive(cls, rows: int, rbm: RBM, *, devices: int = 1, held_out: bool = False, **given: Any) -> TrainConfig:
         """The settings that suit the number of training rows and the model's size, but for those that are given.
 
         * The estimator is the exact gradient where the smaller layer has so few states that an update costs no more than some
@@ -172,10 +165,12 @@ class TrainConfig:
         Raises:
             InputError: there is no setting of that name, or as `TrainConfig`.
         """
-        if unknown := sorted(given.keys() - {field.name for field in fields(cls)}):
-            raise InputError(f"there is no setting {', '.join(unknown)}: use {', '.join(field.name for field in fields(cls))}")
-        estimator = given.get("estimator") or ("exact" if _exact_is_cheap(rbm) else "pcd-1")
-        exact = estimator in ("exact", gradients.exact())
+        _check_names(given)
+        rows, devices = _checks.integer(rows, "rows"), _checks.integer(devices, "devices")
+        rbm, held_out = model.validate(rbm), _checks.boolean(held_out, "held_out")
+        given = {name: value for name, value in given.items() if value is not None}
+        estimator = given.get("estimator", "exact" if _exact_is_cheap(rbm) else "pcd-1")
+        exact = estimator == "exact" if isinstance(estimator, str) else estimator is gradients.exact()
         batch_size = min(rows, MAX_EXACT_ROWS if exact else devices * BATCH_SIZE)
         by_gibbs = isinstance(estimator, str) and estimator.startswith(("pcd", "cd"))
         derived: dict[str, Any] = {
@@ -186,29 +181,31 @@ class TrainConfig:
             "l1": L1 * min(1.0, rbm.weights.size / (WEIGHTS_PER_ROW * rows)),
             # Devices take equal numbers of rows, which may leave out a few of all.
             "batch_size": max(devices, batch_size // devices * devices),
-            "chains": devices * CHAINS,
+            "chains": devices * CHAINS if _has_chains(estimator) else None,
             "final_decay": FINAL_DECAY,
             "average": AVERAGE,
             "bfloat16": by_gibbs and rbm.visible.state_count is not None and bfloat16_is_native(),
         }
-        if all(given.get(name) is None for name in ("minutes", "epochs", "updates")):
+        if "optimizer" in given:
+            derived |= dict.fromkeys(ASCENT) | {"final_decay": 0.0}
+        if not given.keys() & {"minutes", "epochs", "updates"}:
             derived["minutes"] = MINUTES
-        if held_out and (given.get("minutes") or derived.get("minutes")):
+        if held_out and "minutes" in derived | given:
             derived["early_stopping"] = EARLY_STOPPING
-        return cls(**derived | {name: value for name, value in given.items() if value is not None})
+        return cls(**derived | given)
 
     def make_estimator(self) -> Estimator:
         """The estimator of the gradient; equal settings give the same object."""
         estimator = self.estimator
         if isinstance(estimator, str):
-            estimator = gradients.by_name(estimator, self.chains)
-        elif not isinstance(estimator, Estimator):
-            raise InputError(f"estimator must be a name such as pcd-1 or an Estimator, but is {estimator!r}")
+            estimator = gradients.by_name(estimator, self.chains or 1)
         return gradients.centered(estimator) if self.centered else estimator
 
     def make_optimizer(self) -> optax.GradientTransformation:
         """Gradient ascent on the penalized log likelihood; equal settings give the same object."""
-        return self.optimizer or gradient_ascent(float(self.learning_rate), float(self.momentum), float(self.l1))
+        if self.optimizer is not None:
+            return self.optimizer
+        return gradient_ascent(*(float(getattr(self, name)) for name in ASCENT))
 
     def to_dict(self) -> dict[str, Any]:
         """The settings as JSON holds them; an estimator or optimizer of your own as `own`."""
@@ -222,19 +219,19 @@ class TrainConfig:
         return values
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> TrainConfig:
+    def from_dict(cls, values: Mapping[str, Any]) -> TrainConfig:
         """The settings that `to_dict` wrote.
 
         Raises:
             InputError: a name is missing or unknown, or as `TrainConfig`; `own` parts cannot be read back.
         """
-        _checks.instance(values, dict, "values", "a dict of settings by name")
-        if unknown := sorted(map(str, values.keys() - {field.name for field in fields(cls)})):
-            raise InputError(f"these are not the settings of a run: there is no setting {', '.join(unknown)}")
-        if missing := [each.name for each in fields(cls) if each.default is MISSING and each.name not in values]:
-            raise InputError(f"these are not the settings of a run: {', '.join(missing)} is missing")
-        decay = values.get("early_decay")
-        return cls(**values | {"early_decay": tuple(decay) if isinstance(decay, list) else decay})
+        values = dict(_checks.instance(values, Mapping, "values", "a dict of settings by name"))
+        _check_names(values)
+        if absent := [field.name for field in fields(cls) if field.default is MISSING and field.name not in values]:
+            raise InputError(f"these are not the settings of a run: {', '.join(absent)} is missing")
+        if isinstance(decay := values.get("early_decay"), list):
+            values["early_decay"] = tuple(decay)
+        return cls(**values)
 
     def repeat(self, metrics: dict[str, float]) -> TrainConfig | None:
         """The settings that give the same model again, whatever the clock says.
@@ -251,11 +248,22 @@ class TrainConfig:
         settings: dict[str, Any] = {"minutes": None, "epochs": None, "updates": updates, "early_stopping": 0.0}
         if "total_updates" not in metrics:
             settings["final_decay"] = 0.0  # the run ended before it knew its length, and so before its final decay
-        elif metrics["total_updates"] > updates:
+        elif self.final_decay and metrics["total_updates"] > updates:
             settings["total_updates"] = int(metrics["total_updates"])
         if "early_decay_first" in metrics:
             settings["early_decay"] = (int(metrics["early_decay_first"]), int(metrics["early_decay_last"]))
         return replace(self, **settings)
+
+
+def _check_names(settings: Mapping[str, object]) -> None:
+    names = [field.name for field in fields(TrainConfig)]
+    if unknown := sorted(str(name) for name in settings if name not in names):
+        raise InputError(f"there is no setting {', '.join(unknown)}: use {', '.join(names)}")
+
+
+def _has_chains(estimator: object) -> bool:
+    """Whether a named estimator has chains that persist from update to update."""
+    return isinstance(estimator, str) and estimator.startswith(("pcd", "pt"))
 
 
 def _exact_is_cheap(rbm: RBM) -> bool:

@@ -62,9 +62,9 @@ class Metrics:
         self._enabled, self._mesh = enabled, mesh
         most = MAX_INCOMPLETE_ROWS if any(each is not None and has_missing(each) for each in (rows, held_out)) else MAX_ROWS
         self._rows = rows
-        self._held_out = None if held_out is None else _spaced(held_out, most)
+        self._held_out = None if held_out is None else _space_evenly(held_out, most)
         # As many training rows as held-out ones, so that the two means are comparable.
-        self._compared = _spaced(rows, most if self._held_out is None else len(self._held_out))
+        self._compared = _space_evenly(rows, most if self._held_out is None else len(self._held_out))
         self._variance = float(np.var(rbm.visible.fill_missing(self._compared), axis=0, dtype=np.float64).sum())
         self._spent, self._compiled = 0.0, False
         self._exact = enabled and exact.estimate_seconds(rbm) <= exact_seconds
@@ -143,7 +143,7 @@ def summarize(history: Sequence[Mapping[str, float]]) -> str:
     return "  ".join(parts)
 
 
-def _spaced(rows: Shaped[np.ndarray, "rows visible"], most: int) -> Shaped[np.ndarray, "some visible"]:
+def _space_evenly(rows: Shaped[np.ndarray, "rows visible"], most: int) -> Shaped[np.ndarray, "some visible"]:
     """At most so many of the rows, evenly spaced: files may be sorted by class."""
     return rows if len(rows) <= most else rows[np.linspace(0, len(rows) - 1, most, dtype=np.int64)]
 

@@ -45,13 +45,13 @@ def initialize(
     array = template.fill_missing(template.check(array, "data", missing=True))
     if not isinstance(hidden, Units):
         hidden = Binary.zeros(_checks.integer(hidden, "hidden"))
-    weights = scale * np.random.default_rng(_checks.seed(seed)).standard_normal((array.shape[1], hidden.size))
-    return model.validate(RBM(template.fit_base_rate(array), hidden, weights))
+    with np.errstate(all="ignore"):  # what comes out is validated
+        weights = scale * np.random.default_rng(_checks.seed(seed)).standard_normal((array.shape[1], hidden.size))
+        rbm = RBM(template.fit_base_rate(array), hidden, weights)
+    return model.validate(rbm)
 
 
-def checked_rows(
-    rbm: RBM, data: ArrayLike | Streamed, what: str, expected: bool, most: int
-) -> Shaped[np.ndarray, "rows visible"]:
+def read_rows(rbm: RBM, data: ArrayLike | Streamed, what: str, expected: bool, most: int) -> Shaped[np.ndarray, "rows visible"]:
     """All rows in memory, or at most `most` of streamed ones, in the form in which they travel to the device.
 
     Raises:

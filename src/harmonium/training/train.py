@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar, Unpack
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -32,9 +32,9 @@ from harmonium.random import key_of
 from harmonium.samplers.gibbs import guess_missing
 from harmonium.training.batches import Batches, Prefetcher
 from harmonium.training.checkpoint import Checkpoint, Progress
-from harmonium.training.config import Settings, TrainConfig
+from harmonium.training.config import TrainConfig
 from harmonium.training.metrics import EXACT_SECONDS, MAX_ROWS, Metrics
-from harmonium.training.start import checked_rows, has_missing
+from harmonium.training.start import has_missing, read_rows
 from harmonium.training.stopping import NO_DECAY, Budget, Decay, EarlyStopping
 from harmonium.training.update import LoopState, Schedule, advance, axes_of, initial_states
 
@@ -52,24 +52,47 @@ UPDATES_PER_COPY = 10
 
 @dataclass(frozen=True)
 class TrainState:
-    """The state of a training run after `step` updates: NumPy arrays that nothing overwrites.
+    """The state of a training run: NumPy arrays that nothing overwrites.
 
     Attributes:
-        step: number of updates. rbm: the model to use, the average of the iterates over the last part of the run (the iterate
-            itself if `average` is 0). iterate: the latest parameters. optimizer, estimator: their states.
+        rbm: the model to use, the average of the iterates over the last part of the run (the iterate itself if `average` is 0).
         metrics: numbers by name: `step`, `epoch`, `seconds`, `updates_per_second`, `total_updates` once known, now and then
             those of `Metrics`; after a divergence `diverged_at` (once) and `lr_reduction`, the factor of the learning rate
             since; in the last state of a run with early stopping `best_step` and its decay, `early_decay_first` and `_last`.
-        checkpoint: what the run can be resumed from.
     """
 
-    step: int
     rbm: RBM
-    iterate: RBM
-    optimizer: PyTree
-    estimator: PyTree
     metrics: dict[str, float]
-    checkpoint: Checkpoint
+    _reached: LoopState
+    _best: RBM | None
+    _progress: Progress
+
+    @property
+    def step(self) -> int:
+        """Number of updates so far."""
+        return self._progress.step
+
+    @property
+    def iterate(self) -> RBM:
+        """The latest parameters."""
+        return self._reached.iterate
+
+    @property
+    def optimizer(self) -> PyTree:
+        """The optimizer's state."""
+        return self._reached.optimizer
+
+    @property
+    def estimator(self) -> PyTree:
+        """The estimator's state."""
+        return self._reached.estimator
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """What the run can be resumed from. Rows whose missing cells were filled stay on the device until it is asked for."""
+        reached = self._reached._replace(completed=distributed.to_host(self._reached.completed))
+        arrays = named_leaves(reached) | ({} if self._best is None else named_leaves(self._best, BEST))
+        return Checkpoint(arrays, self._progress)
 
 
 def fit(
@@ -82,7 +105,7 @@ def fit(
     mesh: Mesh | None = None,
     expected: bool = False,
     progress: Callable[[TrainState], None] | None = None,
-    **settings: Unpack[Settings],
+    **settings: Any,
 ) -> RBM:
     """Train `rbm` on `data` to the end: the model to use.
 
@@ -112,7 +135,7 @@ def train(
     exact_seconds: float = EXACT_SECONDS,
     estimates: bool = True,
     seconds_between_states: float | Callable[[], float] = 1.0,
-    **settings: Unpack[Settings],
+    **settings: Any,
 ) -> Iterator[TrainState]:
     """Train `rbm` on `data`, yielding a `TrainState` at the start, about every second, and at the end.
 
@@ -124,8 +147,8 @@ def train(
             missing cells; or, with every cell present, a memory-mapped array or SciPy sparse matrix, read as it is needed.
         config: how to train; by default what `TrainConfig.derive` derives from the data's size and the model.
         valid: held-out rows `[m, V]`, for metrics and early stopping. seed: of every random number.
-        resume: a state's checkpoint to go on from, with everything else as it was; on the same computer the run goes on bit
-            for bit as if it had not been stopped.
+        resume: a state's checkpoint to go on from, with everything else as it was; settings that are not given are the
+            checkpoint's. On the same computer the run goes on bit for bit as if it had not been stopped.
         mesh: devices that share the rows and chains of an update (`distributed.make_mesh`), by default one. The random numbers
             are those of one device. If the devices belong to several processes, each of these makes the same calls.
         expected: rows may hold expected values of the visible units, such as gray levels as probabilities of binary ones.
@@ -135,30 +158,38 @@ def train(
         settings: of `TrainConfig`, by name: `updates=1000`, `learning_rate=0.1`, ...
 
     Raises:
-        InputError: an argument is out of range or of the wrong shape (at the call, not at the first state), or the checkpoint
-            is another run's (at the first state).
+        InputError: at the call, not at the first state: an argument is out of range or of the wrong shape, or the checkpoint
+            is another run's.
         DivergenceError: the run diverged once more.
     """
     model.validate(rbm)
-    measured = checked_rows(rbm, data, "data", expected, MAX_ROWS)
-    rows = as_streamed(data) or measured
-    held_out = None if valid is None else checked_rows(rbm, valid, "valid", expected, MAX_ROWS)
     _checks.instance(config, (TrainConfig, type(None)), "config", "a harmonium.TrainConfig or None")
-    if config is None:
-        devices = distributed.row_shards(mesh)
-        config = TrainConfig.derive(len(rows), rbm, devices=devices, held_out=measure and valid is not None, **settings)
-    elif settings:
-        config = replace(config, **settings)  # type: ignore[arg-type]
-    if config.early_stopping and not (measure and valid is not None):
-        raise InputError("early_stopping needs held-out rows that are measured: give valid too")
+    _checks.instance(resume, (Checkpoint, type(None)), "resume", "a harmonium.training.Checkpoint or None")
+    for name, value in (("expected", expected), ("measure", measure), ("estimates", estimates)):
+        _checks.boolean(value, name)
+    _checks.positive(exact_seconds, "exact_seconds")
     if not callable(seconds_between_states):
         _checks.positive(seconds_between_states, "seconds_between_states")
-    batches = Batches(rows, rbm.visible, min(config.batch_size, len(rows)), _checks.seed(seed), expected, mesh)
+    devices = distributed.row_shards(mesh)
+    measured = read_rows(rbm, data, "data", expected, MAX_ROWS)
+    rows = as_streamed(data) or measured
+    held_out = None if valid is None else read_rows(rbm, valid, "valid", expected, MAX_ROWS)
+    of_run = {"rows": len(rows), "seed": _checks.seed(seed)}
+    if config is not None:
+        config = TrainConfig.from_dict(vars(config) | settings)
+    elif resume is not None:
+        earlier = {name: value for name, value in resume.progress.settings.items() if name not in of_run}
+        config = TrainConfig.from_dict(earlier | {name: value for name, value in settings.items() if value is not None})
+    else:
+        config = TrainConfig.derive(len(rows), rbm, devices=devices, held_out=measure and valid is not None, **settings)
+    if config.early_stopping and not (measure and valid is not None):
+        raise InputError("early_stopping needs held-out rows that are measured: give valid too")
+    batches = Batches(rows, rbm.visible, min(config.batch_size, len(rows)), seed, expected, mesh)
     metrics = Metrics(rbm, measured, held_out, exact_seconds, estimates, measure, mesh)
     incomplete = rows if isinstance(rows, np.ndarray) and has_missing(rows) else None
     _check_gradient(rbm, config.make_estimator(), measured[:1])
     run = _Run(rbm, config, batches, metrics, incomplete, mesh)
-    start = run.begin(seed, resume, {**config.to_dict(), "rows": len(rows), "seed": seed})
+    start = run.begin(seed, resume, config.to_dict() | of_run)
     return _loop(run, start, seconds_between_states)
 
 
@@ -195,7 +226,8 @@ class _Run:
         config = self.config
         init_key, key = jax.random.split(key_of(seed))
         # Training is in float32, whatever the leaves came as.
-        rbm = jax.tree.map(lambda leaf: np.array(leaf, dtype=np.float32), self.rbm)
+        with np.errstate(over="ignore"):
+            rbm = model.validate(jax.tree.map(lambda leaf: np.array(leaf, dtype=np.float32), self.rbm))
         limit = MAX_GROWTH * max(1.0, *(float(np.abs(leaf).max()) for leaf in jax.tree.leaves(rbm)))
         # Two copies, because the updates overwrite each.
         iterate, average = (distributed.place(rbm, model.logical_axes(rbm), self.mesh) for _ in range(2))
@@ -243,7 +275,8 @@ class _Run:
             window, first, end = prefetcher.window_of(step)
             count = min(stop, end) - step
             state, sound = advance(
-                state,
+                state._replace(completed=None),
+                state.completed,
                 window,
                 jnp.int32(first),
                 jnp.int32(count),
@@ -361,9 +394,10 @@ def _loop(run: _Run, start: _Start, seconds_between_states: float | Callable[[],
 
 
 def _copy(state: LoopState) -> tuple[LoopState, float]:
-    """Copies of the arrays on the host, since the next updates overwrite them, and the seconds that this took."""
+    """Copies on the host of the arrays that the next updates overwrite, and the seconds that this took."""
     before = time.monotonic()
-    return distributed.to_host(state), time.monotonic() - before
+    copied = distributed.to_host(state._replace(completed=None))
+    return copied._replace(completed=state.completed), time.monotonic() - before
 
 
 def _train_state(
@@ -374,9 +408,7 @@ def _train_state(
         rbm = best
     if diverged_at is not None:
         metrics["diverged_at"] = float(diverged_at)
-    arrays = named_leaves(good) | ({} if best is None else named_leaves(best, BEST))
-    checkpoint = Checkpoint({name: np.asarray(leaf) for name, leaf in arrays.items()}, progress)
-    return TrainState(progress.step, rbm, good.iterate, good.optimizer, good.estimator, metrics, checkpoint)
+    return TrainState(rbm, metrics, good, best, progress)
 
 
 def _end_of_early_stopping(early_stopping: EarlyStopping, progress: Progress) -> dict[str, float]:

@@ -168,7 +168,7 @@ class Units(Codec):
         """The part of `x` that, added to a bias, changes no probability: zero for all kinds but categorical ones."""
         return jnp.zeros_like(x)
 
-    def rescaled(self, center: Real[Array, " N"], scale: Real[Array, " N"]) -> Self:
+    def rescale(self, center: Real[Array, " N"], scale: Real[Array, " N"]) -> Self:
         """The layer of y, where x = center + scale y: energy(x) is its energy(y) plus a constant.
 
         Raises:

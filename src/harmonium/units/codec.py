@@ -21,6 +21,9 @@ from harmonium._checks import instance, numeric_array
 from harmonium._types import Array, ArrayLike, Result
 from harmonium.errors import InputError
 
+MAX_VALUE = 1e19
+"""The largest value of a column: squares of what is larger overflow in float32."""
+
 
 class Listing(NamedTuple):
     """All units' states in one array, padded with zeros where a unit has fewer states or columns than another.
@@ -204,7 +207,7 @@ class Codec(abc.ABC):
             expected: expected values of the units are allowed in place of values, such as probabilities for binary units.
 
         Raises:
-            InputError: a wrong number of columns, a value that is not finite, or one outside the domain.
+            InputError: a wrong number of columns, a value that is not finite or too large, or one outside the domain.
         """
         array = numeric_array(x, name)
         if array.ndim < 1 or array.shape[-1] != self.size:
@@ -222,8 +225,9 @@ class Codec(abc.ABC):
                 raise InputError(f"{name} has {_first(array, torn)}, but a unit of several columns is missing as a whole")
             self.check(np.where(absent, self.zero_state, array), name, expected=expected)
             return array
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
-            raise InputError(f"{name} has {_first(array, ~np.isfinite(array))}; every value must be a finite number")
+        if array.dtype.kind == "f" and not (within := np.abs(array) <= MAX_VALUE).all():
+            limit = f"of at most {MAX_VALUE:.0e} in size" if np.isfinite(array).all() else "a finite number"
+            raise InputError(f"{name} has {_first(array, ~within)}; every value must be {limit}")
         outside = self._outside_expected(array) if expected else self._outside_domain(array)
         if outside.any():
             kind = self.at(int(np.argwhere(outside)[0, -1]))

@@ -15,7 +15,7 @@ from harmonium.errors import InputError
 from harmonium.random import uniform
 from harmonium.units import truncated
 from harmonium.units.base import Units, units
-from harmonium.units.quadratic import precision_error, rescaled_precision, update_precision, variance_of
+from harmonium.units.quadratic import precision_error, rescale_precision, update_precision, variance_of
 
 
 @units
@@ -93,14 +93,14 @@ class DReLU(Units):
             up, down = up * back, down * back
         return DReLU(self.bias_positive + by.bias_positive, self.bias_negative + by.bias_negative, up, down)
 
-    def rescaled(self, center: Real[Array, " N"], scale: Real[Array, " N"]) -> DReLU:
+    def rescale(self, center: Real[Array, " N"], scale: Real[Array, " N"]) -> DReLU:
         if np.any(np.asarray(center) != 0):
             raise InputError("the values of drelu units cannot be moved, because zero is where their distribution changes")
         return DReLU(
             self.bias_positive * scale,
             self.bias_negative * scale,
-            rescaled_precision(self.precision_positive, scale),
-            rescaled_precision(self.precision_negative, scale),
+            rescale_precision(self.precision_positive, scale),
+            rescale_precision(self.precision_negative, scale),
         )
 
     def fit_base_rate(self, data: Real[Array, "n N"]) -> DReLU:

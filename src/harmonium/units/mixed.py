@@ -102,9 +102,9 @@ class Mixed(Units):
     def gauge(self, x: Real[Array, "*batch N"]) -> Float[Result, "*batch N"]:
         return jnp.concatenate(self._each("gauge", x), axis=-1)
 
-    def rescaled(self, center: Real[Array, " N"], scale: Real[Array, " N"]) -> Mixed:
+    def rescale(self, center: Real[Array, " N"], scale: Real[Array, " N"]) -> Mixed:
         columns = (self.split(np.full(self.size, value)) for value in (center, scale))
-        return Mixed(tuple(part.rescaled(*to) for part, *to in zip(self.parts, *columns, strict=True)))
+        return Mixed(tuple(part.rescale(*to) for part, *to in zip(self.parts, *columns, strict=True)))
 
     def fit_base_rate(self, data: Real[Array, "n N"]) -> Mixed:
         return Mixed(tuple(self._each("fit_base_rate", np.asarray(data))))

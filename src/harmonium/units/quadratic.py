@@ -43,9 +43,9 @@ class Quadratic(Units):
         precision = self.precision if hold_scale else update_precision(self.precision, by.precision)
         return type(self)(self.bias + by.bias, precision)  # type: ignore[call-arg]
 
-    def rescaled(self, center: Real[Array, " N"], scale: Real[Array, " N"]) -> Self:
+    def rescale(self, center: Real[Array, " N"], scale: Real[Array, " N"]) -> Self:
         bias = (self.bias - self.precision * center) * scale
-        return type(self)(bias, rescaled_precision(self.precision, scale))  # type: ignore[call-arg]
+        return type(self)(bias, rescale_precision(self.precision, scale))  # type: ignore[call-arg]
 
     @classmethod
     def zeros(cls, size: int) -> Self:
@@ -129,10 +129,10 @@ class ReLU(Quadratic):
         """The center of the normal distribution before truncation, in standard deviations."""
         return (inputs + self.bias) / jnp.sqrt(self.precision)
 
-    def rescaled(self, center: Real[Array, " N"], scale: Real[Array, " N"]) -> ReLU:
+    def rescale(self, center: Real[Array, " N"], scale: Real[Array, " N"]) -> ReLU:
         if np.any(np.asarray(center) != 0):
             raise InputError("the values of relu units cannot be moved, because they begin at zero")
-        return super().rescaled(center, scale)
+        return super().rescale(center, scale)
 
     def fit_base_rate(self, data: Real[Array, "n N"]) -> ReLU:
         x = np.asarray(data, dtype=np.float64)
@@ -180,7 +180,7 @@ def update_precision(precision: Float[Array, " N"], step: Float[Array, " N"]) ->
     return jnp.clip(precision + jnp.clip(step, -precision / 2, precision), MIN_PRECISION, MAX_PRECISION)
 
 
-def rescaled_precision(precision: Float[Array, " N"], scale: Real[Array, " N"]) -> Float[Result, " N"]:
+def rescale_precision(precision: Float[Array, " N"], scale: Real[Array, " N"]) -> Float[Result, " N"]:
     """The precision of x / scale.
 
     Raises:
