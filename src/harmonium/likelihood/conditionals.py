@@ -5,6 +5,7 @@ With all other units fixed, -F(v) as a function of v_i is ln p(v_i | v_-i) up to
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -22,7 +23,7 @@ from harmonium.model import RBM
 
 BLOCK_ELEMENTS = 1 << 20
 """Rows x values of a unit x columns of the wider layer at a time: 8 MiB in float64, a few of which are alive at once."""
-ROWS_OF_ONE_UNIT = 64
+ROWS_OF_ONE_UNIT = 16
 """Rows at a time where each row has a unit of its own: few enough that hardly any is padding."""
 PANELS, MAX_PANELS, NODES, REACH = 8, 10_000, 16, 20.0
 """Of the quadrature over a real cell: the least and the largest number of panels on either side, points of each, and deviations
@@ -49,12 +50,12 @@ def conditionals(
     """
     rbm = to_float64(rbm)
     with float64():
-        units = _values(rbm)
-        most = BLOCK_ELEMENTS // (max(len(unit.points) for unit in units) * max(rbm.weights.shape))
+        units, rbm = _values(rbm), jax.device_put(rbm)
+        most = BLOCK_ELEMENTS // (max(len(values.points) for _, values in units) * max(rbm.weights.shape))
 
         def of_batch(_: int, batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             inputs = _inputs(rbm, batch)
-            nats, expected = zip(*(_conditional(rbm, unit, batch, *inputs) for unit in units), strict=True)
+            nats, expected = zip(*(_conditional(rbm, *unit, batch, *inputs) for unit in units), strict=True)
             return np.stack(nats, axis=1), np.concatenate(expected, axis=1)
 
         # A power of two, so that code compiled for some rows serves as many others.
@@ -72,7 +73,7 @@ def conditionals_of(
         units = _values(rbm)
         for unit in np.unique(chosen):
             here = chosen == unit
-            of_batch = lambda _, batch: _conditional(rbm, units[unit], batch, *_inputs(rbm, batch))  # noqa: B023, E731
+            of_batch = lambda _, batch: _conditional(rbm, *units[unit], batch, *_inputs(rbm, batch))  # noqa: B023, E731
             nats[here], _ = enumerated.in_batches(of_batch, v[here], ROWS_OF_ONE_UNIT)
     return _checks.finite_result(nats, "-ln p of a cell")
 
@@ -84,9 +85,10 @@ def _inputs(rbm: RBM, v: Float[Array, "rows visible"]) -> tuple[Float[Array, "ro
     return inputs, rbm.hidden.log_normalizer(inputs)
 
 
-@jax.jit
+@partial(jax.jit, static_argnums=1)
 def _conditional(
     rbm: RBM,
+    is_listed: bool,
     unit: _Values,
     v: Float[Array, "rows visible"],
     inputs: Float[Array, "rows hidden"],
@@ -96,14 +98,25 @@ def _conditional(
     first, points, offsets = unit
     own = jax.lax.dynamic_slice_in_dim(v, first, points.shape[1], axis=1)
     weights = jax.lax.dynamic_slice_in_dim(rbm.weights, first, points.shape[1])
-    # -F(v) as far as the unit changes it, at all its values and at its own.
-    log_p = rbm.hidden.log_normalizer((inputs - own @ weights)[:, None] + points @ weights) + offsets
-    alone = jax.lax.dynamic_update_slice_in_dim(jnp.zeros_like(v), own, first, axis=1)
-    at_own = normalizer - rbm.visible.energy(alone)
-    return jax.nn.logsumexp(log_p, axis=1) - at_own, jax.nn.softmax(log_p, axis=1) @ points
+    # -F(v) as far as the unit changes it: at its own value, and at all others.
+    others = jnp.arange(len(points))[None]
+    if is_listed:
+        digit = jnp.argmin(((own[:, None] - points) ** 2).sum(axis=-1), axis=1)
+        others = (digit[:, None] + others[:, 1:]) % len(points)
+        at_own = normalizer + offsets[digit]
+    else:
+        alone = jax.lax.dynamic_update_slice_in_dim(jnp.zeros_like(v), own, first, axis=1)
+        at_own = normalizer - rbm.visible.energy(alone)
+    values = points[others]
+    log_p = rbm.hidden.log_normalizer(inputs[:, None] + (values - own[:, None]) @ weights) + offsets[others]
+    if is_listed:
+        values, log_p = jnp.concatenate([own[:, None], values], 1), jnp.concatenate([at_own[:, None], log_p], 1)
+    mean = jnp.sum(jax.nn.softmax(log_p, axis=1)[..., None] * values, axis=1)
+    return jax.nn.logsumexp(log_p, axis=1) - at_own, mean
 
 
-def _values(rbm: RBM) -> list[_Values]:
+def _values(rbm: RBM) -> list[tuple[bool, _Values]]:
+    """Of each unit, whether its states are listed, and its values."""
     units = rbm.visible
     grids = _grids(rbm) if any(table is None for table in units.unit_tables) else {}
     values = []
@@ -111,7 +124,7 @@ def _values(rbm: RBM) -> list[_Values]:
         points, log_weights = grids[int(first)] if table is None else (table, np.zeros(len(table)))
         layer = np.zeros((len(points), units.size))
         layer[:, first:end] = points
-        values.append(_Values(int(first), points, log_weights - units.energy(layer)))
+        values.append((table is not None, _Values(int(first), points, log_weights - units.energy(layer))))
     return values
 
 
