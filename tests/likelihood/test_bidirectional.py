@@ -266,6 +266,9 @@ def test_other_rows_that_are_annealed_bring_their_own_error(monkeypatch):
     monkeypatch.setattr(missing, "is_cheap", lambda *_, **__: False)
     other, error = evaluate_with(found, rbm, holed), log_weights(rbm, holed).mean_error
     assert error > 0
+    assert found.method.startswith("exact")
+    assert other.method.startswith("ln Z exact")
+    assert "AIS of the missing cells" in other.method
     assert other.upper - other.lower == pytest.approx(2 * STANDARD_ERRORS * error)
     assert abs(other.mean - truth) < 5 * error  # a false alarm in 2 million
 

@@ -43,10 +43,26 @@ MIN_HOST_STATES, MIN_TRACED_STATES = 1 << 12, 1 << 8
 
 
 class Split(NamedTuple):
-    """How many enumerated units are low ones and how many are middle ones; those before them are top ones."""
+    """How many enumerated units, of `each` states, are low ones and how many middle ones; those before them are top ones."""
 
     low: int
     middle: int
+    each: int
+
+    @property
+    def low_count(self) -> int:
+        """Joint states of the low units."""
+        return self.each**self.low
+
+    @property
+    def middle_count(self) -> int:
+        """Joint states of the middle units."""
+        return self.each**self.middle
+
+    @property
+    def length(self) -> int:
+        """States in a block; all blocks are full."""
+        return self.low_count * self.middle_count
 
 
 class Shifts(NamedTuple):
@@ -77,14 +93,10 @@ def serves(rbm: RBM, min_states: int) -> bool:
 
 def split_units(rbm: RBM, block: tuple[int, int]) -> Split:
     """The largest numbers of low and middle units whose states are at most those of `block`."""
-    each, units = _states_and_units(rbm)
+    each, width = _unit_states(rbm).shape
+    units = rbm.visible.size // width
     low = min(units, max(1, int(math.log(block[0], each))))
-    return Split(low, min(units - low, int(math.log(block[1], each))))
-
-
-def block_length(rbm: RBM, split: Split) -> int:
-    """States in a block; all blocks are full."""
-    return math.prod(_counts(rbm, split))
+    return Split(low, min(units - low, int(math.log(block[1], each))), each)
 
 
 def scaling(rbm: RBM, split: Split) -> tuple[int, Shifts] | None:
@@ -148,29 +160,12 @@ def _unit_states(rbm: RBM) -> Float[np.ndarray, "K W"]:
     return unit_states
 
 
-def _states_and_units(rbm: RBM) -> tuple[int, int]:
-    each, width = _unit_states(rbm).shape
-    return each, rbm.visible.size // width
-
-
-def _counts(rbm: RBM, split: Split) -> tuple[int, int]:
-    each, _ = _states_and_units(rbm)
-    return each**split.low, each**split.middle
-
-
 # ---- a block
 
 
-class _Block(NamedTuple):
-    """`log_weights [middle, low]` and `b [groups, GROUP, middle]` of one block."""
-
-    log_weights: Any
-    b: Any
-
-
-def _factors(rbm: RBM, shifts: Shifts, split: Split, group: int) -> tuple[Callable[[jax.Array], _Block], Any]:
-    """The block of an index, and `a [groups, GROUP, low]` of all blocks."""
-    low_count, middle_count = _counts(rbm, split)
+def _factors(rbm: RBM, shifts: Shifts, split: Split, group: int) -> tuple[Callable[[jax.Array], tuple[Any, Any]], Any]:
+    """`log_weights [middle, low]` and `b [groups, GROUP, middle]` of the block of an index; `a [groups, GROUP, low]` of all."""
+    low_count, middle_count = split.low_count, split.middle_count
     dtype = rbm.weights.dtype
     # Each part's states are joint states with the others in their first state, which must then not be counted again.
     start, start_y = _additive(rbm, jnp.zeros(1, int))
@@ -180,8 +175,8 @@ def _factors(rbm: RBM, shifts: Shifts, split: Split, group: int) -> tuple[Callab
     middle_b = _in_groups(jnp.exp(start_y - middle_y - shifts.least_top - shifts.s).T, group, 0)
     constant = (middle - start + jnp.sum(middle_y - start_y + shifts.s, axis=1))[:, None] + low
 
-    def block(index: jax.Array) -> _Block:
-        top, top_y = _additive(rbm, index[None] * (low_count * middle_count))
+    def block(index: jax.Array) -> tuple[Any, Any]:
+        top, top_y = _additive(rbm, index[None] * split.length)
         g = top_y - start_y
         b = middle_b * _in_groups(jnp.exp(shifts.least_top - g).T, group, 0)
 
@@ -197,7 +192,7 @@ def _factors(rbm: RBM, shifts: Shifts, split: Split, group: int) -> tuple[Callab
         zeros = jnp.zeros(ones.shape, _BITS[np.dtype(dtype)].unsigned)
         product, power = jax.lax.fori_loop(0, len(a), multiply, (ones, zeros))
         exponent = power.astype(dtype) - _BITS[np.dtype(dtype)].bias * len(a)
-        return _Block(jnp.log(product) + math.log(2) * exponent + constant + (top - start + jnp.sum(g)), b)
+        return jnp.log(product) + math.log(2) * exponent + constant + (top - start + jnp.sum(g)), b
 
     return block, a
 
@@ -242,8 +237,8 @@ def log_block_sums(
 ) -> Float[Result, " blocks"]:
     """The logs of the unnormalized probabilities of the blocks `first ...`; those beyond the last block have -inf."""
     block, _ = _factors(rbm, shifts, split, group)
-    count = count_of(rbm.visible) // block_length(rbm, split)
-    log_sum = lambda index: jnp.where(index < count, jax.nn.logsumexp(block(index).log_weights), -jnp.inf)  # noqa: E731
+    count = count_of(rbm.visible) // split.length
+    log_sum = lambda index: jnp.where(index < count, jax.nn.logsumexp(block(index)[0]), -jnp.inf)  # noqa: E731
     return jax.lax.map(log_sum, first + jnp.arange(blocks))
 
 
@@ -252,7 +247,7 @@ def log_weights(
     rbm: RBM, shifts: Shifts, index: np.int64 | Int[Array, ""], split: Split, group: int
 ) -> Float[Result, " length"]:
     """The logs of the unnormalized probabilities of a block's states, in the order of their numbers."""
-    return _factors(rbm, shifts, split, group)[0](jnp.asarray(index)).log_weights.ravel()
+    return _factors(rbm, shifts, split, group)[0](jnp.asarray(index))[0].ravel()
 
 
 def log_partition_and_statistics(rbm: RBM) -> tuple[Float[Result, ""], RBM]:
@@ -278,7 +273,7 @@ def log_partition_and_statistics(rbm: RBM) -> tuple[Float[Result, ""], RBM]:
 
 def _statistics(rbm: RBM, shifts: Shifts, split: Split) -> tuple[Any, RBM]:
     dtype = rbm.weights.dtype
-    low_count, middle_count = _counts(rbm, split)
+    low_count, middle_count = split.low_count, split.middle_count
     low_columns = split.low * _unit_states(rbm).shape[1]
     x_low = states(rbm, jnp.arange(low_count))[:, -low_columns:]
     block, a = _factors(rbm, shifts, split, GROUP)
@@ -288,7 +283,7 @@ def _statistics(rbm: RBM, shifts: Shifts, split: Split) -> tuple[Any, RBM]:
     def body(index: jax.Array, carry: tuple[Any, ...]) -> Any:
         largest, *sums = carry
         log_weights, b = block(index)
-        x = states(rbm, index * (low_count * middle_count) + jnp.arange(middle_count) * low_count)[:, :-low_columns]
+        x = states(rbm, index * split.length + jnp.arange(middle_count) * low_count)[:, :-low_columns]
         new_largest = jnp.maximum(largest, log_weights.max())
         p = jnp.exp(log_weights - new_largest)
 
@@ -305,7 +300,7 @@ def _statistics(rbm: RBM, shifts: Shifts, split: Split) -> tuple[Any, RBM]:
     upper_columns = rbm.visible.size - low_columns
     shapes = (low_count,), (upper_columns,), (size, low_count), (size, upper_columns)
     carry = (jnp.array(-jnp.inf, dtype), *(jnp.zeros(shape, dtype) for shape in shapes))
-    blocks = count_of(rbm.visible) // (low_count * middle_count)
+    blocks = count_of(rbm.visible) // split.length
     largest, p_low, upper_mean, on_low, upper_pairs = jax.lax.fori_loop(0, blocks, body, carry)
     z = p_low.sum()
     x_mean = jnp.concatenate([upper_mean, p_low @ x_low]) / z

@@ -66,7 +66,7 @@ def split_into_blocks(rbm: RBM) -> Blocks:
         length, elements = plain.block_length(rbm), PLAIN_ELEMENTS
         functions = [partial(f, rbm, length=length) for f in (plain.log_block_sums, plain.log_weights)]
     else:
-        length, elements = factorized.block_length(rbm, split), FACTORIZED_ELEMENTS
+        length, elements = split.length, FACTORIZED_ELEMENTS
         group, shifts = scaling
         both = factorized.log_block_sums, factorized.log_weights
         functions = [partial(f, rbm, shifts, split=split, group=group) for f in both]

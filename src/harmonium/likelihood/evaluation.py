@@ -75,18 +75,13 @@ def evaluate(
     settings |= {"temperatures": temperatures, "steps": steps, "rungs": rungs}
     check_settings(rbm, **settings)
     details: dict[str, Any] = {}
-    if is_exact := method == "exact" or (method == "auto" and can_be_exact(rbm)):
+    if method == "exact" or (method == "auto" and can_be_exact(rbm)):
         log_z = lower = upper = exact.log_partition(rbm, progress=partial(progress, "enumerating"))
         method, effective, arguments = _exact_method(rbm), None, {"method": "exact", "seed": seed}
     else:
         bracket = bidirectional_ais(rbm, complete_rows(rbm, rows, seed), **settings, progress=progress, mesh=mesh)
-        log_z, lower, upper, method, samples = (
-            bracket.log_partition,
-            bracket.lower,
-            bracket.upper,
-            bracket.method,
-            bracket.samples,
-        )
+        log_z, lower, upper = bracket.log_partition, bracket.lower, bracket.upper
+        method, samples = bracket.method, bracket.samples
         effective = min(bracket.ess_forward, bracket.ess_reverse)
         arguments = {"method": "estimate", "seconds": seconds, "runs": bracket.runs, "temperatures": bracket.temperatures}
         arguments |= {"steps": samples.steps, "rungs": samples.rungs, "seed": seed}
@@ -106,13 +101,11 @@ def evaluate(
         some = np.random.default_rng(seed).permutation(complete)[: bracket.runs]
         bound = raise_bound(rbm, rows[some], bracket, seed=seed, progress=partial(progress, "annealing from the data"))
         details[RAISE_KEY] = unnormalized + float((bound - of_rows.value[some]).mean())
-    if of_rows.method != "exact":
-        method = f"{'ln Z ' if is_exact else ''}{method}, {of_rows.method}"
     return LogLikelihood(
         mean=unnormalized - log_z,
         lower=unnormalized - margin - upper,
         upper=unnormalized + margin - lower,
-        method=method,
+        method=_method(method, of_rows.method),
         rows=len(rows),
         log_partition=log_z,
         seconds=time.monotonic() - begun,
@@ -135,10 +128,18 @@ def evaluate_with(result: LogLikelihood, rbm: RBM, data: ArrayLike) -> LogLikeli
         mean=mean,
         lower=result.lower + shift - margin,
         upper=result.upper + shift + margin,
+        method=_method(result.method, of_rows.method),
         rows=len(rows),
         arguments={},
         details={name: value for name, value in result.details.items() if name != RAISE_KEY},
     )
+
+
+def _method(of_log_z: str, of_rows: str) -> str:
+    """How both were obtained, in words; rows are exact unless missing cells of theirs are annealed."""
+    if of_rows == "exact" or of_rows in of_log_z:
+        return of_log_z
+    return f"{'ln Z ' if of_log_z.startswith('exact') else ''}{of_log_z}, {of_rows}"
 
 
 def can_be_exact(rbm: RBM) -> bool:
