@@ -59,7 +59,6 @@ CALLS: dict[Callable[..., Any], Callable[[], dict[str, Any]]] = {
     tabular.decode: lambda: {"schema": SCHEMA, "rows": [[0, 1, 0.5]], "like": "pandas"},
     tabular.encode: lambda: {"schema": SCHEMA, "table": TABLE},
     tabular.explain: lambda: WITH_SCHEMA | {"table": TABLE, "row": 0, "average": None, "seed": 0},
-    tabular.given_row: lambda: {"schema": SCHEMA, "given": {"a": "x"}},
     tabular.impute: lambda: WITH_SCHEMA | {"table": TABLE, "draws": 1, "method": "auto", "sweeps": 2, "seed": 0},
     tabular.infer: lambda: {"table": TABLE, "kinds": {}, "ignore": [], "fit_on": None},
     tabular.load: lambda: {"path": "missing"},

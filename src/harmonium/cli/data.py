@@ -42,10 +42,8 @@ def run(options: argparse.Namespace) -> Answer:
         raise InputError("--binarize is not for columns with kinds: leave out --as, --ignore and --schema")
     if dataset.schema is None:
         return _describe(dataset)
-    rows = {part: len(getattr(dataset, part)) for part in ("train", "valid", "test")}
-    result = {"name": dataset.name, "rows": rows, "held_out": dataset.held_out, "schema": dataset.schema.description()}
     summary = f"{dataset.name}: {dataset.description}; {dataset.held_out}"
-    return Answer(result, [summary, *schema_text(dataset.schema)])
+    return Answer(dataset.provenance(), [summary, *schema_text(dataset.schema)])
 
 
 def _describe(dataset: hm.data.Dataset) -> Answer:

@@ -81,26 +81,24 @@ class Dataset:
         held_out = f"{self.held_out}; {part}: {location}"
         return replace(self, held_out=held_out, entropy=None if part == "test" else self.entropy, **{part: rows})
 
+    @property
+    def parts(self) -> dict[str, Any]:
+        """The rows by the names of the parts."""
+        return {part: getattr(self, part) for part in ("train", "valid", "test")}
+
     def describe(self) -> dict[str, Any]:
-        """What is known of the rows, for JSON: their number, mean and range, and the fields that are no rows."""
-        parts = {part: getattr(self, part) for part in ("train", "valid", "test")}
+        """What is known of the rows, for JSON: `provenance`, their means and range, and the fields that are no rows."""
         values = self.train[~np.isnan(self.train)]
-        return {
-            "name": self.name,
+        return self.provenance() | {
             "description": self.description,
-            "rows": {part: len(rows) for part, rows in parts.items()},
-            "means": {part: None if np.isnan(rows).all() else float(np.nanmean(rows)) for part, rows in parts.items()},
-            "columns": self.train.shape[1],
+            "means": {part: None if np.isnan(rows).all() else float(np.nanmean(rows)) for part, rows in self.parts.items()},
             "column_names": self.columns,
-            "image_shape": self.image_shape,
             "smallest": float(values.min()),
             "largest": float(values.max()),
             "mean": float(values.mean()),
             "binary": bool(((values == 0) | (values == 1)).all()),
-            "missing": sum(int(np.isnan(rows).sum()) for rows in parts.values()),
-            "binarized": self.binarized,
+            "missing": sum(int(np.isnan(rows).sum()) for rows in self.parts.values()),
             "entropy": self.entropy,
-            "held_out": self.held_out,
         }
 
     def provenance(self) -> dict[str, Any]:
@@ -108,13 +106,12 @@ class Dataset:
 
         Streamed rows have none (null): it would take a pass over all of them.
         """
-        parts = {part: getattr(self, part) for part in ("train", "valid", "test")}
         digests = {
             part: hashlib.sha256(np.ascontiguousarray(rows, "<f8").data).hexdigest() if isinstance(rows, np.ndarray) else None
-            for part, rows in parts.items()
+            for part, rows in self.parts.items()
         }
         return {name: getattr(self, name) for name in ("name", "held_out", "binarized", "image_shape")} | {
-            "rows": {part: len(rows) for part, rows in parts.items()},
+            "rows": {part: len(rows) for part, rows in self.parts.items()},
             "columns": self.train.shape[1],
             "schema": None if self.schema is None else self.schema.description(),
             "sha256": digests,
@@ -184,11 +181,11 @@ def load(
             raise InputError(f"{location} has no values to learn from: every cell is missing")
     if binarized is None:
         return dataset
-    parts = []
-    for index, rows in enumerate((dataset.train, dataset.valid, dataset.test)):
+    bits = []
+    for index, rows in enumerate(dataset.parts.values()):
         absent = np.isnan(rows)
-        parts.append(np.where(absent, np.nan, binarize(np.where(absent, 0, rows), binarized, (seed + index) % 2**63)))
-    train, valid, test = parts
+        bits.append(np.where(absent, np.nan, binarize(np.where(absent, 0, rows), binarized, (seed + index) % 2**63)))
+    train, valid, test = bits
     # The entropy is that of the values as they were.
     entropy = dataset.entropy if np.array_equal(train, dataset.train) else None
     return replace(dataset, binarized=binarized, train=train, valid=valid, test=test, entropy=entropy)

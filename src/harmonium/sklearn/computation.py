@@ -75,15 +75,10 @@ def one_update(rbm: RBM, rows: Any, config: TrainConfig, chains: Any, seed: int)
     rbm = jax.tree.map(lambda leaf: np.asarray(leaf, dtype=np.float32), rbm)
     init_key, key = jax.random.split(key_of(seed))
     forms: list[Any] = [jax.tree.structure(state) for state in (chains, jax.eval_shape(estimator.init, init_key, rbm))]
-    state = chains if forms[0] == forms[1] else _initial(init_key, rbm, estimator)
+    state = chains if forms[0] == forms[1] else jax.jit(estimator.init)(init_key, rbm)
     v = dense(rows).astype(np.float32)
     moved, state = _update(key, rbm, state, v, np.float32(config.learning_rate), np.float32(config.l1), estimator)
     return to_float64(moved), jax.tree.map(np.asarray, state)
-
-
-@partial(jax.jit, static_argnums=2)
-def _initial(key: Key, rbm: RBM, estimator: Estimator) -> Any:
-    return estimator.init(key, rbm)
 
 
 @partial(jax.jit, static_argnums=6)

@@ -134,23 +134,14 @@ def sample(
     Raises:
         InputError: a name or value in `given` is unknown, or an argument is out of range.
     """
-    rows = given_row(schema, {} if given is None else given)
-    imputed = imputation.impute(rbm, rows, _checks.integer(n, "n"), method=method, chains=1, sweeps=sweeps, seed=seed)
-    return decode(schema, imputed.draws[:, 0], like)
-
-
-def given_row(schema: Schema, given: Mapping[str, Value]) -> Float[np.ndarray, "1 visible"]:
-    """A row in which all cells but the given ones are missing.
-
-    Raises:
-        InputError: a name is none of the schema's columns, or a value none of the column's.
-    """
-    _checks.instance(given, Mapping, "given", "a mapping of names to values")
+    given = _checks.instance({} if given is None else given, Mapping, "given", "a mapping of names to values")
     names = [column.name for column in _checks.instance(schema, Schema, "schema").columns]
     unknown = sorted(set(given) - set(names), key=str)
     if unknown:
         raise InputError(f"there is no column {unknown[0]!r}; the model has {', '.join(map(repr, names[:20]))}")
-    return schema.encode(from_native({name: [given.get(name)] for name in names}))
+    rows = schema.encode(from_native({name: [given.get(name)] for name in names}))
+    imputed = imputation.impute(rbm, rows, _checks.integer(n, "n"), method=method, chains=1, sweeps=sweeps, seed=seed)
+    return decode(schema, imputed.draws[:, 0], like)
 
 
 def fill(schema: Schema, frame: Frame, rows: Float[np.ndarray, "rows visible"]) -> dict[str, Shaped[np.ndarray, " rows"]]:
