@@ -83,6 +83,12 @@ def test_csv_cells_are_numbers_texts_or_missing():
     assert frame.columns["the z"].tolist() == ["a, b", None, "c", "line\nbreak"]
 
 
+def test_missing_cells_of_a_single_column_come_back():
+    column = np.array([0.5, np.nan, 2], dtype=np.float64)
+    content = table_content({"only": column}, ".csv").decode()
+    assert csv_frame(f"{content}\n \n").columns["only"].tolist() == ["0.5", None, "2"]
+
+
 def test_columns_are_found_by_name_and_others_passed_over():
     schema = infer(csv_frame("a,b\n1,x\n2,y\n"))
     np.testing.assert_array_equal(schema.encode(csv_frame("more,b,a\n9,y,1\n")), [[0, 1]])

@@ -48,7 +48,8 @@ def read_csv(content: bytes, path: Path) -> Frame:
     rows, starts, before = [], [], 0
     reader = csv.reader(chain(source, [END]), delimiter=delimiter, skipinitialspace=True)
     for row in reader:
-        if len(row) > 1 or (row and row[0].strip()):
+        # "" on a line of its own is a missing cell of a single column.
+        if row and (len(row) > 1 or row[0].strip() or delimiter == " "):
             rows.append([cell.strip() for cell in row])
             starts.append(before + 1)
         before = reader.line_num
