@@ -163,24 +163,24 @@ def chain(rbm: RBM, start: ArrayLike, sweeps: int, seed: int = 0, temperature: f
 
 def _run_chain(rbm: RBM, start: Float[np.ndarray, " V"], sweeps: int, seed: int) -> Int8[np.ndarray, "sweeps V+H"]:
     """The configuration (v, h) after each sweep."""
-
-    @jax.jit
-    def run_sweeps(rbm: RBM, h: Float[Result, "1 H"], keys: Any) -> tuple[Any, Any]:
-        def one(h: Any, key: Any) -> tuple[Any, Any]:
-            samples = sweep(key, rbm, h)
-            return samples.h, jnp.concatenate([samples.v[0], samples.h[0]]).astype(jnp.int8)
-
-        return jax.lax.scan(one, h, keys)
-
     parts = []
     with float64():
         start_key, sweeps_key = jax.random.split(key_of(seed))
         h = rbm.hidden.sample(start_key, model.hidden_inputs(rbm, start[None]))
         for first in range(0, sweeps, 1 << 16):
             keys = jax.vmap(lambda i: jax.random.fold_in(sweeps_key, i))(jnp.arange(first, min(sweeps, first + (1 << 16))))
-            h, part = run_sweeps(rbm, h, keys)
+            h, part = _sweeps(rbm, h, keys)
             parts.append(np.asarray(part))
     return np.concatenate(parts)
+
+
+@jax.jit
+def _sweeps(rbm: RBM, h: Float[Result, "1 H"], keys: Any) -> tuple[Any, Any]:
+    def one(h: Any, key: Any) -> tuple[Any, Any]:
+        samples = sweep(key, rbm, h)
+        return samples.h, jnp.concatenate([samples.v[0], samples.h[0]]).astype(jnp.int8)
+
+    return jax.lax.scan(one, h, keys)
 
 
 def _count_visits(
