@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import datetime
 import errno
 import json
 import shlex
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 import harmonium as hm
 from harmonium import tabular
@@ -85,6 +88,17 @@ def test_completing_a_file(said):
     before = read_frame("survey.csv")
     for name, cells in before.columns.items():
         assert all(a is None or float_or_text(a) == float_or_text(b) for a, b in zip(cells, frame.columns[name], strict=True))
+
+
+def test_columns_that_the_model_does_not_have_come_through(said):
+    """Also of kinds that no model has."""
+    columns = read_frame("survey.csv").rows(np.arange(3)).columns
+    days = [datetime.date(2020, 1, 1 + day) for day in range(3)]
+    table = pa.table({"day": days, "list": [[1, 2]] * 3} | {name: cells.tolist() for name, cells in columns.items()})
+    parquet.write_table(table, "days.parquet")
+    said("impute run days.parquet --out days.csv --overwrite")
+    assert read_frame("days.csv").columns["day"].tolist() == ["2020-01-01", "2020-01-02", "2020-01-03"]
+    assert said("impute run days.parquet --json")["table"]["day"] == ["2020-01-01", "2020-01-02", "2020-01-03"]
 
 
 def float_or_text(text):

@@ -98,8 +98,8 @@ def print_text(parts: Sequence[str | Styled | Table], out: Console) -> None:
 
 
 def print_json(value: Any) -> None:
-    """One JSON object on stdout; NumPy numbers and arrays become plain ones, NaN and infinities null."""
-    print(json.dumps(plain(value), allow_nan=False))
+    """One JSON object on stdout; NumPy numbers and arrays become plain ones, NaN and infinities null, dates text."""
+    print(json.dumps(plain(value), allow_nan=False, default=str))
 
 
 def plain(value: Any) -> Any:
