@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import datetime
+
 import jax
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from kinds import rbm_of
+from pyarrow import parquet
 
 import harmonium as hm
 from harmonium import tabular
@@ -135,6 +139,13 @@ def test_the_cells_of_models_that_were_trained_on_no_table():
     assert done.cells["probability"][cells["spin"]] == pytest.approx((1 + abs(found.mean[2, 0])) / 2)
     assert done.cells["probability"][cells["level"]] == pytest.approx(found.mean[1, 1:4].max())
     assert done.cells["deviation"][cells["real"]] == pytest.approx(found.deviation[0, 4])
+
+
+def test_columns_taken_by_their_order_must_be_usable(tmp_path):
+    parquet.write_table(pa.table({"day": [datetime.date(2020, 1, 1)], "b": [1]}), tmp_path / "x.parquet")
+    rbm = hm.initialize(np.eye(2), 2)
+    with pytest.raises(InputError, match="column 'day' holds a date in row 1"):
+        tabular.read_by_position(str(tmp_path / "x.parquet"), rbm, tabular.schema_of(rbm, {"notes": {}}))
 
 
 def test_bad_input(rbm, schema, tmp_path):

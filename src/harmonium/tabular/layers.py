@@ -91,7 +91,7 @@ def read_by_position(location: str, rbm: RBM, schema: Schema) -> Frame:
         if set(names) <= set(frame.columns):
             return frame
         if len(frame.columns) == len(names):
-            return Frame(dict(zip(names, frame.columns.values(), strict=True)))
+            return Frame({name: frame[own] for name, own in zip(names, frame.columns, strict=True)})
         if len(frame.columns) != rbm.visible.size:
             return frame  # encoding it says which columns it lacks
         rows = np.stack([as_numbers(frame[name], name) for name in frame.columns], axis=1)
