@@ -434,9 +434,8 @@ def test_an_estimate_of_a_small_model_contains_its_exact_value(as_json):
 
 @pytest.mark.slow
 def test_doubts_are_printed_and_in_the_json(command, as_json, monkeypatch):
-    from harmonium.likelihood import evaluation
-
-    monkeypatch.setattr(evaluation, "MAX_WIDTH", 1e-9)
+    for module in ("evaluation", "log_likelihood"):
+        monkeypatch.setattr(f"harmonium.likelihood.{module}.MAX_WIDTH", 1e-9)
     run = as_json("train", "digits", *TINY)["run"]
     arguments = ("evaluate", run, "digits", "--estimate", "--seconds", "1", "--runs", "20")
     assert "warning: the interval is" in command(*arguments)

@@ -72,7 +72,7 @@ def test_an_estimate_reports_in_one_line_and_in_plain_numbers():
     assert "[" in str(found)
     assert set(stages) == {"placing the temperatures", "sampling the model", "annealing forward", "annealing in reverse"}
     assert set(stages.values()) == {1.0}
-    json.dumps(plain(found.as_dict()), allow_nan=False)
+    json.dumps(plain(found.to_dict()), allow_nan=False)
 
 
 @pytest.mark.parametrize("missing_cells", [False, True])

@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> Answer | None:
         return None
     folder = Path(options.model)
     result: dict[str, Any] = {
-        "log_likelihood": log_likelihood.as_dict(),
+        "log_likelihood": log_likelihood.to_dict(),
         "baseline": baseline,
         "rows": log_likelihood.rows,
         "seconds": time.monotonic() - begun,

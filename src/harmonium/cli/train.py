@@ -325,4 +325,4 @@ def _answer(report: dict[str, Any], dataset: hm.data.Dataset, trouble: list[str]
         Table("", ["nats per example", "test", "training"], rows, decimals=3),
         f"{report['updates']:,} updates, {report['seconds']:.1f} s from command to report; all of it in {report['run']}",
     ]
-    return Answer(report | {part: report[part].as_dict() for part in ("log_likelihood", "train")}, text, trouble=trouble)
+    return Answer(report | {part: report[part].to_dict() for part in ("log_likelihood", "train")}, text, trouble=trouble)

@@ -54,7 +54,7 @@ class LogLikelihood:
                     "float64 holds; scale the parameters of the model down"
                 )
 
-    def as_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Names and plain numbers, for JSON."""
         return asdict(self) | {"warnings": self.warnings}
 
