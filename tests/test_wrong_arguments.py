@@ -12,11 +12,15 @@ import numpy as np
 from wrong_arguments import check, each_value, print_faults
 
 import harmonium as hm
-from harmonium import diagnostics, distributed, exact, gauge, gradients, likelihood, plots
+from harmonium import diagnostics, distributed, exact, gauge, gradients, lecture, likelihood, plots
 from harmonium.gradients import discriminative
 
 RBM = hm.RBM(hm.Binary([0.1, -0.2]), hm.Binary([0.3, 0.0]), [[0.5, -0.5], [0.2, 0.4]])
 ROWS = np.array([[0.0, 1.0], [1.0, 1.0], [1.0, 0.0], [0.0, 0.0]] * 3)
+RELAXATION = diagnostics.Relaxation(np.zeros((2, 2, 8)), np.zeros((2, 2, 8, 1)), np.arange(8))
+SWAPS = diagnostics.Swaps(np.array([0.0, 1.0]), np.array([0.5]), 3, 8, np.zeros((2, 8, 2)))
+ACCURACY = diagnostics.AdversarialAccuracy(0.5, 0.5, 0.5, 0.5, 0.1, 12)
+HIDDEN = diagnostics.HiddenUnits(np.zeros((3, 2)), [], [], [], [])
 SHORT = {"seconds": 0.01, "runs": 20, "temperatures": 64, "steps": 50, "rungs": 2}
 
 
@@ -66,8 +70,8 @@ CALLS: dict[Callable[..., Any], Callable[[], dict[str, Any]]] = {
     hm.trajectory_tempering: lambda: {"models": None, "chains": 2, "sweeps": 1, "rungs": 2, "threshold": None},
     hm.visible_given_hidden: lambda: {"rbm": RBM, "h": ROWS},
     exact.joint_table: lambda: {"rbm": RBM},
-    exact.log_likelihood: lambda: {"rbm": RBM, "v": ROWS},
-    exact.log_partition: lambda: {"rbm": RBM},
+    exact.log_likelihood: lambda: {"rbm": RBM, "v": ROWS, "log_z": 1.0, "expected": False},
+    exact.log_partition: lambda: {"rbm": RBM, "progress": None},
     exact.moments: lambda: {"rbm": RBM},
     exact.sample: lambda: {"rbm": RBM, "n": 2, "seed": 0},
     likelihood.base_rate_log_likelihood: lambda: {"base_rate": RBM.visible, "data": ROWS},
@@ -86,7 +90,29 @@ CALLS: dict[Callable[..., Any], Callable[[], dict[str, Any]]] = {
     gauge.to_spin: lambda: {"rbm": RBM},
     gauge.zero_sum: lambda: {"rbm": RBM},
     plots.filters: lambda: {"weights": RBM.weights, "image_shape": (1, 2)},
-    plots.tiles: lambda: {"images": ROWS, "image_shape": (1, 2), "columns": 2},
+    plots.tiles: lambda: {"images": ROWS, "image_shape": (1, 2), "columns": 2, "title": "", "signed": False},
+    plots.side_by_side: lambda: {"groups": {"a": ROWS}, "image_shape": (1, 2), "columns": 2},
+    plots.reconstructions: lambda: {"v": ROWS, "reconstructed": ROWS, "image_shape": (1, 2), "columns": 2},
+    plots.learning_curves: lambda: {"metrics": [{"step": 1, "train_log_likelihood": -1.0}], "baseline": -2.0, "bound": -1.0},
+    plots.swap_rates: lambda: {"swaps": SWAPS},
+    plots.weight_histograms: lambda: {"rbm": RBM},
+    plots.hidden_activations: lambda: {"hidden": HIDDEN},
+    exact.all_states: lambda: {"units": RBM.visible},
+    exact.configurations: lambda: {"rbm": RBM},
+    exact.enumerable_states: lambda: {"rbm": RBM},
+    exact.estimate_seconds: lambda: {"rbm": RBM},
+    exact.log_reconstruction: lambda: {"rbm": RBM, "v": ROWS, "reconstructed": ROWS},
+    exact.most_probable: lambda: {"rbm": RBM, "rows": 2, "temperature": 1.0},
+    diagnostics.mixing: lambda: {"relaxation": RELAXATION},
+    diagnostics.to_arviz: lambda: {"relaxation": RELAXATION},
+    diagnostics.agreement: lambda: {"swaps": SWAPS, "relaxation": RELAXATION},
+    diagnostics.compare_with_gibbs: lambda: {"swaps": SWAPS, "relaxation": RELAXATION},
+    diagnostics.compare: lambda: {"first": np.ones((3, 4, 1)), "second": np.ones((3, 4, 1)), "quantities": ["free energy"]},
+    diagnostics.privacy_loss: lambda: {"test": ACCURACY, "train": ACCURACY},
+    lecture.table: lambda: {"rbm": RBM, "temperature": 1.0},
+    lecture.chain: lambda: {"rbm": RBM, "start": [0, 1], "sweeps": 5, "seed": 0, "temperature": 1.0},
+    lecture.conditional: lambda: {"rbm": RBM, "given": [0, 1], "given_is_visible": True, "temperature": 1.0},
+    lecture.steps: lambda: {"rbm": RBM, "data": ROWS, "estimator": hm.cd(1), "rate": 0.1, "freeze_biases": False, "seed": 0},
 }
 MAKERS = [hm.cd, hm.centered, hm.from_sampler, hm.gibbs, hm.parallel_tempering, hm.pcd, hm.trajectory_tempering]
 MAKERS += [gradients.by_name, discriminative.discriminative, discriminative.hybrid, hm.TrainConfig.derive]

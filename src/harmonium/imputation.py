@@ -103,6 +103,7 @@ def impute(
         InputError: a malformed model, v outside the units' domain, a unit missing in part, an argument out of range, or a
             result that is not finite.
     """
+    _checks.boolean(expected, "expected")
     rows = model.check_rows(rbm, v, "v", missing=True, expected=expected).astype(np.float64)
     draws = _checks.integer(draws, "draws", 0)
     chains, sweeps = _checks.integer(chains, "chains"), _checks.integer(sweeps, "sweeps", 2)

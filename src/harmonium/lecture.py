@@ -138,7 +138,7 @@ def chain(rbm: RBM, start: ArrayLike, sweeps: int, seed: int = 0, temperature: f
     """
     rbm = model.in_float64(rbm)
     cold = exact.at_temperature(rbm, temperature)
-    start_state = rbm.visible.check(start, "start").astype(np.float64)
+    start_state = _state(rbm.visible, start, "start")
     sweeps = _checks.integer(sweeps, "sweeps")
     count = exact.configurations(rbm)
     if count is None:
@@ -264,9 +264,10 @@ def conditional(rbm: RBM, given: ArrayLike, given_is_visible: bool = True, tempe
             enumerated.
     """
     rbm = model.in_float64(rbm)
+    _checks.boolean(given_is_visible, "given_is_visible")
     forward = rbm if given_is_visible else model.transpose(rbm)
     cold = exact.at_temperature(forward, temperature)
-    state = forward.visible.check(given, "v" if given_is_visible else "h").astype(np.float64)
+    state = _state(forward.visible, given, "v" if given_is_visible else "h")
     inputs = state @ cold.weights
     with float64():
         mean = np.asarray(cold.hidden.mean(inputs))
@@ -296,6 +297,13 @@ def conditional(rbm: RBM, given: ArrayLike, given_is_visible: bool = True, tempe
         reconstruction,
         float(temperature),
     )
+
+
+def _state(units: Units, x: ArrayLike, name: str) -> Float[np.ndarray, " N"]:
+    state = units.check(x, name).astype(np.float64)
+    if state.ndim != 1:
+        raise InputError(f"{name} must be one state, of shape [{units.size}], but has {list(state.shape)}")
+    return state
 
 
 def _listable(units: Units) -> bool:
@@ -353,10 +361,11 @@ def steps(
     rate = _checks.positive(rate, "rate")
     _checks.instance(estimator, Estimator, "estimator", "an estimator such as harmonium.cd()")
     steps = _checks.integer(steps, "steps")
+    _checks.boolean(freeze_biases, "freeze_biases")
+    rows = model.check_rows(rbm, data).astype(np.float64)
     for layer in (rbm.visible, rbm.hidden):
         if not isinstance(layer, Discrete):
             raise InputError(f"a step is for units with biases alone, not for {layer.name} ones; harmonium.train takes those")
-    rows = model.check_rows(rbm, data).astype(np.float64)
     rbm = to_float64(rbm)
     gradient = jax.jit(estimator.gradient)
     results = []
@@ -407,7 +416,7 @@ def _parameters(rbm: RBM) -> dict[str, np.ndarray]:
 
 def log_probabilities(rbm: RBM, rows: Float[np.ndarray, "n V"], temperature: float = 1.0) -> tuple[float, float]:
     """The means over `rows` of ln p(v) and of ln p(v|v), the latter NaN where the hidden layer is too large to sum over."""
-    cold = exact.at_temperature(rbm, temperature)
+    cold = exact.at_temperature(model.in_float64(rbm), temperature)
     return float(exact.log_likelihood(cold, rows).mean()), mean_log_reconstruction(cold, rows)
 
 

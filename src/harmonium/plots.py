@@ -51,6 +51,8 @@ def tiles(
     if columns is None:
         columns = max(1, math.ceil(math.sqrt(len(rows) * shape[0] / shape[1])))
     columns = _checks.integer(columns, "columns")
+    _checks.instance(title, str, "title")
+    _checks.boolean(signed, "signed")
     return _sheets({"": rows}, shape, columns, title, signed)
 
 
@@ -58,6 +60,8 @@ def side_by_side(
     groups: Mapping[str, ArrayLike], image_shape: tuple[int, int] | None = None, title: str = "", columns: int = 10
 ) -> Figure:
     """Sheets of pictures `[n, V]` beside each other, each under its name; raises as `tiles`."""
+    if not _checks.instance(groups, Mapping, "groups", "a mapping of names to rows"):
+        raise InputError("groups must have at least one name, but is empty")
     sheets = {name: _pictures(images, name, image_shape) for name, images in groups.items()}
     shape = next(iter(sheets.values()))[1]
     columns = _pictures_a_line(shape, columns)
@@ -92,6 +96,11 @@ def learning_curves(
     Args:
         metrics: of the states of a run. baseline: of independent units. bound: the best possible, -entropy of the source.
     """
+    for state in _checks.instance(metrics, Sequence, "metrics", "the metrics of the states of a run"):
+        _checks.instance(state, Mapping, "metrics", "mappings of names to numbers")
+    for value, name in ((baseline, "baseline"), (bound, "bound")):
+        if value is not None:
+            _checks.finite(value, name)
     figure, (upper, lower) = _panels(2, 1, (7, 6), sharex=True, height_ratios=(2, 1))
     series = (
         (upper, "train_log_likelihood", "training rows", DATA),
@@ -117,6 +126,8 @@ def learning_curves(
 
 def energies(relaxation: Relaxation, mixing: Mixing) -> Figure:
     """Free energy, and the component that differs most, of chains from both starts over time; their autocorrelation below."""
+    _checks.instance(relaxation, Relaxation, "relaxation")
+    _checks.instance(mixing, Mixing, "mixing")
     worst = 1 + int(np.argmax(np.abs(mixing.starts.difference[1:])))
     figure, (energy, component, correlation) = _panels(3, 1, (8, 8.5))
     _bands(energy, relaxation, relaxation.free_energy)
@@ -147,6 +158,7 @@ def _bands(axes: Axes, relaxation: Relaxation, values: np.ndarray) -> None:
 
 def swap_rates(swaps: Swaps) -> Figure:
     """How often neighboring rungs of tempering exchange their states, between the betas they are at."""
+    _checks.instance(swaps, Swaps, "swaps")
     figure, (axes,) = _panels(1, 1, (8, 4))
     axes.stairs(swaps.acceptance, swaps.betas, fill=True, color=MODEL, alpha=0.35)
     axes.stairs(swaps.acceptance, swaps.betas, baseline=None, color=MODEL, linewidth=1.5)
@@ -184,7 +196,7 @@ def weight_histograms(rbm: RBM) -> Figure:
 
 def hidden_activations(hidden: HiddenUnits) -> Figure:
     """What each hidden unit makes of each row: rows along their leading component, the most active units first."""
-    activity = hidden.activity
+    activity = _checks.instance(hidden, HiddenUnits, "hidden").activity
     if len(activity) > MAX_ROWS:
         activity = activity[np.linspace(0, len(activity) - 1, MAX_ROWS).astype(int)]
     centered = activity - activity.mean(axis=0)
@@ -204,6 +216,7 @@ def hidden_activations(hidden: HiddenUnits) -> Figure:
 
 def spectrum(spectrum: Spectrum) -> Figure:
     """Singular values of the weights beside the spread of the data along their principal components, on a log scale."""
+    _checks.instance(spectrum, Spectrum, "spectrum")
     figure, (axes,) = _panels(1, 1, (8, 5))
     series = (
         ("weights: singular values", spectrum.weights, MODEL, "o"),

@@ -125,6 +125,8 @@ def _own_kind_nearest(
 
 def privacy_loss(test: AdversarialAccuracy, train: AdversarialAccuracy) -> Verdict:
     """Whether drawn rows are nearer to training rows than to held-out rows: AA(test) - AA(train), ideally 0."""
+    for accuracy, name in ((test, "test"), (train, "train")):
+        _checks.instance(accuracy, AdversarialAccuracy, name)
     loss = test.accuracy - train.accuracy
     error = float(np.hypot(test.standard_error, train.standard_error))
     figure = f"adversarial accuracy is {loss:+.3f} +- {error:.3f} higher on held-out than on training rows (ideal: 0)"

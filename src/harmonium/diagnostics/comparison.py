@@ -9,6 +9,9 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy import stats
 
+from harmonium import _checks
+from harmonium.errors import InputError
+
 FALSE_ALARM = 1e-3
 """The chance that groups of one distribution are found to differ, over all quantities together."""
 NEGLIGIBLE = 0.1
@@ -62,7 +65,12 @@ def compare(
     Reference: B. Welch, "The generalization of Student's problem when several different population variances are
     involved", Biometrika 34 (1947); a chain counts as one observation, so autocorrelation inside it does no harm.
     """
-    groups = [np.asarray(group, dtype=np.float64) for group in (first, second)]
+    _checks.instance(quantities, Sequence, "quantities", "a sequence of names")
+    groups = []
+    for group, name in ((first, "first"), (second, "second")):
+        groups.append(_checks.finite_array(group, name, (None, None, len(quantities))).astype(np.float64))
+        if groups[-1].shape[0] < 2 or 0 in groups[-1].shape:
+            raise InputError(f"{name} must hold at least 2 chains, each with a draw, but has shape {list(groups[-1].shape)}")
     means = [group.mean(axis=1) for group in groups]
     # In chains that never move, rounding alone must not pass for a spread.
     resolution = 1e-6 * np.maximum(*(np.abs(group).max(axis=(0, 1)) for group in groups)) + 1e-12

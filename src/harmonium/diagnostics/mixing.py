@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
+from harmonium import _checks
 from harmonium.diagnostics.common import Verdict, judge
 from harmonium.diagnostics.comparison import Comparison, compare
 from harmonium.diagnostics.relaxation import STARTS, Relaxation, quantities
@@ -109,6 +110,7 @@ def mixing(relaxation: Relaxation) -> Mixing:
 
 def second_half(relaxation: Relaxation) -> Float[np.ndarray, "starts chains draws quantities"]:
     """Free energy and components of the second half, in float64."""
+    _checks.instance(relaxation, Relaxation, "relaxation")
     values = np.concatenate([relaxation.free_energy[..., None], relaxation.components], axis=-1)
     return values[:, :, _first_of_second_half(relaxation) :].astype(np.float64)
 
@@ -141,7 +143,7 @@ def to_arviz(relaxation: Relaxation) -> DataTree:
     except ImportError as error:
         raise InputError("ArviZ's data structures are not installed: pip install 'harmonium[arviz]'") from error
 
-    first = _first_of_second_half(relaxation)
+    first = _first_of_second_half(_checks.instance(relaxation, Relaxation, "relaxation"))
     parts = {"posterior": slice(first, None), "warmup_posterior": slice(first)}
     arrays = {"free_energy": relaxation.free_energy, "component": relaxation.components}
     chains = {name: array.reshape(-1, *array.shape[2:]) for name, array in arrays.items()}

@@ -110,6 +110,7 @@ def _run(
 
 def compare_with_gibbs(swaps: Swaps, relaxation: Relaxation) -> list[Comparison]:
     """The second halves of Gibbs chains from noise [0] and from data [1], minus those of tempering."""
+    _checks.instance(swaps, Swaps, "swaps")
     tempered, names = swaps.values[:, swaps.steps // 2 :], quantities(swaps.values.shape[-1] - 1)
     return [compare(chains, tempered, names) for chains in second_half(relaxation)]
 
@@ -117,7 +118,7 @@ def compare_with_gibbs(swaps: Swaps, relaxation: Relaxation) -> list[Comparison]
 def agreement(swaps: Swaps, relaxation: Relaxation) -> Verdict:
     """Whether tempering finds what Gibbs chains do not."""
     name = "Gibbs against tempering"
-    if not swaps.travels:
+    if not _checks.instance(swaps, Swaps, "swaps").travels:
         return Verdict(name, False, "unknown: states travel the ladder of temperatures too rarely for a comparison")
     comparisons = dict(zip(STARTS, compare_with_gibbs(swaps, relaxation), strict=True))
     missed = [f"from {start} in {comparison.largest()}" for start, comparison in comparisons.items() if comparison.differ.any()]

@@ -81,6 +81,8 @@ def log_partition(rbm: RBM, progress: Progress | None = None) -> float:
     Raises:
         InputError: the model is malformed, or neither layer can be enumerated.
     """
+    if progress is not None and not callable(progress):
+        raise InputError(f"progress must be a function of the fraction that is done, but is {progress!r:.80}")
     return _log_partition(host.split_into_blocks(smaller_first(in_float64(rbm))).log_sums(progress))
 
 
@@ -153,7 +155,7 @@ def log_likelihood(
         InputError: v is outside the units' domain, or the model cannot be enumerated.
     """
     rbm = in_float64(rbm)
-    v = rbm.visible.check(v, "v", expected=expected).astype(np.float64)
+    v = rbm.visible.check(v, "v", expected=_checks.boolean(expected, "expected")).astype(np.float64)
     log_z = log_partition(rbm) if log_z is None else _checks.finite(log_z, "log_z")
     flat = v.reshape(-1, v.shape[-1])
     rows = max(1, MAX_BLOCK_ELEMENTS // max(rbm.weights.shape))

@@ -128,6 +128,7 @@ def bidirectional_ais(
     rows = model.check_rows(rbm, data)
     counts = {"runs": runs, "temperatures": temperatures, "steps": steps, "rungs": rungs}
     check_settings(rbm, base_rate=base_rate, seconds=seconds, precision=precision, seed=seed, **counts)
+    _checks.boolean(exact_start, "exact_start")
     mesh = data_mesh(mesh)
     runs = round_up(runs, mesh)
     deadline = clock(mesh) + seconds
