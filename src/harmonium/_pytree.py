@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import Field, field, fields
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
+
+T = TypeVar("T")
 
 
 def named_leaves(tree: Any, prefix: str = "") -> dict[str, Any]:
@@ -24,14 +26,15 @@ def is_static(of: Field[Any]) -> bool:
     return bool(of.metadata.get("static"))
 
 
-def register(cls: type[Any]) -> None:
+def register(cls: type[T]) -> type[T]:
     """Make a dataclass a pytree whose leaves are its fields, the static ones excepted.
 
     `jax.tree_util.register_dataclass` does not serve: two classes that it registers with the same field names have equal tree
     structures (jax 0.10.2), so jit now and then runs on one class what it compiled for another.
     """
-    children = [field.name for field in fields(cls) if not is_static(field)]
-    fixed = [field.name for field in fields(cls) if is_static(field)]
+    of_class = fields(cls)  # type: ignore[arg-type]  # a dataclass
+    children = [each.name for each in of_class if not is_static(each)]
+    fixed = [each.name for each in of_class if is_static(each)]
 
     def structure(x: Any) -> tuple[Any, ...]:
         return tuple(getattr(x, name) for name in fixed)
@@ -42,3 +45,4 @@ def register(cls: type[Any]) -> None:
         lambda values, leaves: cls(**dict(zip(children, leaves, strict=True)), **dict(zip(fixed, values, strict=True))),
         lambda x: (tuple(getattr(x, name) for name in children), structure(x)),
     )
+    return cls

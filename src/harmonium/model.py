@@ -26,6 +26,7 @@ from harmonium.errors import InputError
 from harmonium.units import Units
 
 
+@_pytree.register
 @dataclass(frozen=True, eq=False)
 class RBM:
     """A restricted Boltzmann machine, as a value (a pytree).
@@ -50,9 +51,6 @@ class RBM:
 
     def __repr__(self) -> str:
         return f"RBM({_layer(self.visible)}, {_layer(self.hidden)}, {getattr(self.weights, 'dtype', '?')})"
-
-
-_pytree.register(RBM)
 
 
 def _layer(units: Any) -> str:

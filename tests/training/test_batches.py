@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 
 import jax
@@ -31,14 +32,11 @@ def on_disk(rows, tmp_path):
 
 def of_updates(source, count, size=5, seed=3):
     supply = Batches(source, Binary.zeros(6), size, seed)
-    windows = supply.windows()
     served = []
-    for window in windows:
-        here = min(supply.length, count - len(served))
-        served += [np.asarray(batches.rows_at(window, place, np.float32)) for place in range(here)]
-        if len(served) == count:
-            break
-    windows.close()
+    with contextlib.closing(supply):
+        while len(served) < count:
+            window, first, end = supply.window_of(len(served))
+            served += [np.asarray(batches.rows_at(window, place, np.float32)) for place in range(min(end, count) - first)]
     return np.stack(served)
 
 
@@ -46,7 +44,7 @@ def test_an_epoch_has_every_row_at_most_once_and_epochs_differ():
     numbered = np.arange(23, dtype=np.int8)[:, None]
     supply = Batches(numbered, Binary.zeros(1), 5, 0)
     assert supply.per_epoch == 4
-    window = next(supply.windows())
+    window, *_ = supply.window_of(0)
     order = np.asarray(window.order)[:8].reshape(2, 20)
     assert all(len(set(epoch)) == 20 for epoch in order)
     assert not np.array_equal(order[0], order[1])

@@ -12,6 +12,7 @@ arXiv:2607.27077 (the log likelihood along a training trajectory).
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
@@ -132,7 +133,7 @@ def _measure(
         return chains, jax.lax.map(difference, jnp.arange(rungs - 1))
 
     chains, (up, down) = jax.lax.scan(step, state.replicas, jnp.arange(steps))
-    return state._replace(replicas=chains), up, down
+    return replace(state, replicas=chains), up, down
 
 
 def _sum_rises(

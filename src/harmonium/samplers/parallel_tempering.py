@@ -13,27 +13,30 @@ independent units); S. Syed et al., JRSS B 84 (2022), section 4 (even rejections
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
-from jaxtyping import Float, Int32
+from jaxtyping import Float
 
 from harmonium import _checks, model
+from harmonium._pytree import register
 from harmonium._types import Array, Key
 from harmonium.errors import InputError
 from harmonium.model import RBM
 from harmonium.samplers import replicas
 from harmonium.samplers.base import Draw, Sampler, Samples, independent_draws
-from harmonium.samplers.replicas import ModelAt, Replicas
+from harmonium.samplers.replicas import Ladder, ModelAt
 
 
-class Tempered(NamedTuple):
+@register
+@dataclass(frozen=True)
+class Tempered(Ladder):
     """The chains of all rungs, the betas of the rungs, and the model at beta 0."""
 
-    replicas: Replicas
     betas: Float[Array, "rungs"]
     base: RBM
 
@@ -47,28 +50,7 @@ class Tempered(NamedTuple):
 
     @property
     def in_use(self) -> int:
-        """The number of rungs."""
         return self.replicas.v.shape[0]
-
-    @property
-    def v(self) -> Float[Array, "rungs chains visible"]:
-        """The visible states; the last rung is the model itself."""
-        return self.replicas.v
-
-    @property
-    def acceptance(self) -> Float[Array, " pairs"]:
-        """The running acceptance rate of exchanges between neighbors."""
-        return self.replicas.acceptance
-
-    @property
-    def round_trips(self) -> Int32[Array, ""]:
-        """States that went from the bottom to the top and back, over all chains."""
-        return self.replicas.round_trips
-
-    @property
-    def steps(self) -> Int32[Array, ""]:
-        """Number of steps so far."""
-        return self.replicas.steps
 
 
 def parallel_tempering(

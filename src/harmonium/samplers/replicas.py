@@ -15,7 +15,9 @@ G. Deligiannidis and A. Doucet, "Non-reversible parallel tempering", JRSS B 84 (
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
@@ -24,7 +26,8 @@ from jax import Array
 from jaxtyping import Float, Int, Int32
 
 from harmonium import model
-from harmonium._types import Key
+from harmonium._types import Array as AnyArray
+from harmonium._types import Key, Scalar
 from harmonium.model import RBM
 from harmonium.random import uniform
 from harmonium.samplers.base import Draw, Samples
@@ -58,6 +61,33 @@ class Replicas(NamedTuple):
     def axes(self) -> Replicas:
         """The names of every array's axes."""
         return Replicas("rung chain visible", "rung chain hidden", "", "", "rung chain", "", "")  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Ladder(abc.ABC):
+    """The state of a sampler with replicas; abstract."""
+
+    replicas: Replicas
+
+    @property
+    @abc.abstractmethod
+    def in_use(self) -> Scalar:
+        """The number of rungs in use, the last of which is the model itself."""
+
+    @property
+    def v(self) -> Float[AnyArray, "rungs chains visible"]:
+        """The visible states."""
+        return self.replicas.v
+
+    @property
+    def acceptance(self) -> Float[AnyArray, " pairs"]:
+        """The running acceptance rate of exchanges between neighbors."""
+        return self.replicas.acceptance
+
+    @property
+    def round_trips(self) -> Scalar:
+        """States that went from the bottom to the top and back, over all chains."""
+        return self.replicas.round_trips
 
 
 def init(key: Key, model_at: ModelAt, rungs: int, chains: int, draw: Draw) -> Replicas:

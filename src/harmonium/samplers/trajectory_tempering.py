@@ -13,24 +13,27 @@ Boltzmann machines", ICLR 2025 (arXiv:2405.15376), and arXiv:2607.27077.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass, replace
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Float, Int32
+from jaxtyping import Int32
 
 from harmonium import _checks, model
-from harmonium._types import Array, Key
+from harmonium._pytree import register
+from harmonium._types import Array, Key, Scalar
 from harmonium.errors import InputError
 from harmonium.model import RBM
 from harmonium.samplers import replicas
 from harmonium.samplers.base import Draw, Sampler, Samples, independent_draws
-from harmonium.samplers.replicas import ModelAt, Replicas
+from harmonium.samplers.replicas import Ladder, ModelAt
 
 GROW_BELOW = 0.3
 
 
-class Trajectory(NamedTuple):
+@register
+@dataclass(frozen=True)
+class Trajectory(Ladder):
     """A ladder of models and the chains on it.
 
     `models`: an RBM whose leaves have a leading axis of M rungs, of which the first `count` are in use. The chains of the top,
@@ -38,8 +41,7 @@ class Trajectory(NamedTuple):
     """
 
     models: RBM
-    count: Int32[Array, ""]  # type: ignore[assignment]
-    replicas: Replicas
+    count: Int32[Array, ""]
     last: RBM
 
     def model_at(self, rbm: RBM) -> ModelAt:
@@ -54,27 +56,11 @@ class Trajectory(NamedTuple):
     def axes(self) -> Trajectory:
         """The names of every array's axes."""
         models, last = model.logical_axes(self.models, "rung"), model.logical_axes(self.last)
-        return Trajectory(models, "", self.replicas.axes(), last)  # type: ignore[arg-type]
+        return Trajectory(self.replicas.axes(), models, "", last)  # type: ignore[arg-type]
 
     @property
-    def in_use(self) -> Int32[Array, ""]:
-        """The number of rungs in use, with the top."""
+    def in_use(self) -> Scalar:
         return self.count + 1
-
-    @property
-    def v(self) -> Float[Array, "rungs chains visible"]:
-        """The visible states; rung `count` is the model itself."""
-        return self.replicas.v
-
-    @property
-    def acceptance(self) -> Float[Array, " pairs"]:
-        """The running acceptance rate of exchanges between neighbors, in use up to `count`."""
-        return self.replicas.acceptance
-
-    @property
-    def round_trips(self) -> Int32[Array, ""]:
-        """States that went from the bottom to the top and back, over all chains."""
-        return self.replicas.round_trips
 
 
 def trajectory_tempering(
@@ -116,12 +102,12 @@ def trajectory_tempering(
         filled = first + [first[-1]] * (places - len(first))
         stacked = jax.tree.map(lambda own, *leaves: jnp.stack([jnp.asarray(leaf, own.dtype) for leaf in leaves]), rbm, *filled)
         count, last = jnp.asarray(len(first), jnp.int32), jax.tree.map(jnp.asarray, rbm)
-        model_at = Trajectory(stacked, count, None, last).model_at(rbm)  # type: ignore[arg-type]
-        return Trajectory(stacked, count, replicas.init(key, model_at, places + 1, chains, draw), last)
+        model_at = Trajectory(None, stacked, count, last).model_at(rbm)  # type: ignore[arg-type]
+        return Trajectory(replicas.init(key, model_at, places + 1, chains, draw), stacked, count, last)
 
     def step(key: Key, rbm: RBM, state: Trajectory) -> tuple[Trajectory, Samples]:
         moved, samples = replicas.step(key, state.model_at(rbm), state.replicas, sweeps, jnp.asarray(state.in_use))
-        after = state._replace(replicas=moved, last=rbm)
+        after = replace(state, replicas=moved, last=rbm)
         if threshold:
             far = (moved.latest[state.count - 1] < threshold) & (state.count < places)
             after = jax.lax.cond(far, lambda: _add_rung(state, after), lambda: after)
@@ -146,4 +132,4 @@ def _add_rung(before: Trajectory, after: Trajectory) -> Trajectory:
         label=now.label.at[top].set(now.label[new]),
     )
     models = jax.tree.map(lambda rung, own: rung.at[new].set(own), after.models, before.last)
-    return after._replace(models=models, count=top, replicas=moved)
+    return replace(after, models=models, count=top, replicas=moved)

@@ -6,8 +6,7 @@ equal length, so that one compiled loop takes any of them.
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
 import jax
@@ -34,47 +33,27 @@ MAX_BYTES = 1 << 26
 """Bytes of streamed rows in a window, of which two are in memory at a time."""
 
 
-class AllRows(NamedTuple):
-    """Every update gets all rows."""
+class Window(NamedTuple):
+    """The rows of successive updates: `rows[k]` for update k, or `rows[order[k]]`; all for each if there is neither axis."""
 
-    rows: Shaped[Array, "rows visible"]
-
-
-class ChosenRows(NamedTuple):
-    """Update k of the window gets the rows `order[k]`."""
-
-    rows: Shaped[Array, "rows visible"]
-    order: Int[Array, "updates batch"]
+    rows: Shaped[Array, "rows visible"] | Shaped[Array, "updates batch visible"]
+    order: Int[Array, "updates batch"] | None = None
 
 
-class StreamedRows(NamedTuple):
-    """Update k of the window gets `rows[k]`."""
-
-    rows: Shaped[Array, "updates batch visible"]
-
-
-Window = AllRows | ChosenRows | StreamedRows
+def indices_at(window: Window, position: Int[Array, ""] | int) -> Int[Array, "..."] | int | slice:
+    """Where the rows of the update at that position of the window are among its `rows` (traceable)."""
+    if window.rows.ndim == 3:
+        return position
+    return slice(None) if window.order is None else window.order[position]
 
 
 def rows_at(window: Window, position: Int[Array, ""] | int, dtype: DTypeLike) -> Float[jax.Array, "batch visible"]:
     """The rows of the update at that position of the window (traceable)."""
-    if isinstance(window, AllRows):
-        rows = window.rows
-    elif isinstance(window, ChosenRows):
-        rows = window.rows[window.order[position]]
-    else:
-        rows = window.rows[position]
-    return jnp.asarray(rows, dtype)
-
-
-def indices_at(window: Window, position: Int[Array, ""]) -> Int[Array, " batch"] | slice:
-    """The indices of those rows, where rows are in memory (traceable)."""
-    assert not isinstance(window, StreamedRows), "streamed rows have no missing cells"
-    return slice(None) if isinstance(window, AllRows) else window.order[position]
+    return jnp.asarray(window.rows[indices_at(window, position)], dtype)
 
 
 class Batches:
-    """The windows of a run.
+    """The windows of a run, each prepared while the one before it is in use.
 
     Rows in memory are whole in each process, and the rows of an update are the same on any number of devices. Of streamed rows
     each process reads its own part alone, and shuffles it by itself.
@@ -104,46 +83,47 @@ class Batches:
         self._count = len(rows if self._streamed is None else self._streamed)
         self._takes_all = self._streamed is None and self._size == self._count
         if isinstance(rows, np.ndarray):
-            axes = "row visible" if self._takes_all else ""
-            self._resident = distributed.place(self._pad(rows), axes, mesh)
+            # Zeros that no update gets: sets of nearly equal sizes, such as folds, are then compiled once.
+            padding = 0 if self._takes_all else -self._count % PADDED_TO
+            padded = np.pad(rows, ((0, padding), (0, 0))) if padding else rows
+            self._resident = distributed.place(padded, "row visible" if self._takes_all else "", mesh)
         fitting = MAX_INDICES if self._streamed is None else MAX_BYTES // (4 * self._streamed.shape[1])
         self.length = max(1, min(fitting // batch_size, max(MIN_UPDATES, EPOCHS * self.per_epoch)))
         # Epochs of few rows are shuffled many at a time, because the call takes the time.
         self._together = max(1, SHUFFLED_TOGETHER // self._count)
         self._group, self._orders = -1, np.empty((0, 0), np.int32)
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="harmonium-batches")
+        self._coming: tuple[int, Future[Window]] | None = None
+        self._current: tuple[int, Window] | None = None
 
-    def _pad(self, rows: Shaped[np.ndarray, "rows visible"]) -> Shaped[np.ndarray, "padded visible"]:
-        """The rows, and zeros that no update gets: sets of nearly equal sizes, such as folds, are then compiled once."""
-        missing = 0 if self._takes_all else -self._count % PADDED_TO
-        return np.pad(rows, ((0, missing), (0, 0))) if missing else rows
+    def window_of(self, update: int) -> tuple[Window, int, int]:
+        """The window that holds the rows of that update, its first update, and the one after its last."""
+        index = update // self.length
+        if self._current is None or self._current[0] != index:
+            if self._coming is None or self._coming[0] != index:
+                self._coming = index, self._pool.submit(self._window, index)
+            self._current = index, self._coming[1].result()
+            self._coming = index + 1, self._pool.submit(self._window, index + 1)
+        return self._current[1], index * self.length, (index + 1) * self.length
 
-    def windows(self, index: int = 0) -> Generator[Window]:
-        """The windows from the given one on, without end, each prepared while the one before it is in use."""
-        if self._takes_all:
-            while True:
-                yield AllRows(self._resident)
-        pool = ThreadPoolExecutor(1, thread_name_prefix="harmonium-batches")
-        try:
-            coming = pool.submit(self._window, index)
-            while True:
-                ready = coming.result()
-                index += 1
-                coming = pool.submit(self._window, index)
-                yield ready
-        finally:
-            pool.shutdown(cancel_futures=True)
+    def close(self) -> None:
+        """Prepare no further window."""
+        self._pool.shutdown(cancel_futures=True)
 
     def _window(self, index: int) -> Window:
+        if self._takes_all:
+            return Window(self._resident)
         order = self._indices(index * self.length, self.length)
         if self._streamed is None:
-            return ChosenRows(self._resident, distributed.place(order, "update row", self._mesh))
+            return Window(self._resident, distributed.place(order, "update row", self._mesh))
         rows = self._streamed.take(order.ravel())
         try:
             self._units.check(rows, "data", expected=self._expected)
         except InputError as error:
             raise self._fault(rows, order.ravel()) from error
-        rows = _compact(rows).reshape(*order.shape, -1)
-        return StreamedRows(distributed.place_local(rows, "update row visible", self._mesh))
+        if rows.dtype.itemsize > 1 or rows.dtype.kind not in "iub":  # whole numbers of one byte travel as they are
+            rows = rows.astype(np.float32)
+        return Window(distributed.place_local(rows.reshape(*order.shape, -1), "update row visible", self._mesh))
 
     def _fault(self, rows: Shaped[np.ndarray, "rows visible"], indices: Int[np.ndarray, " rows"]) -> InputError:
         """What is wrong, by the row's own number: the check of many rows knows only its position among them."""
@@ -169,33 +149,3 @@ class Batches:
             parts.append(order.reshape(here, self._size))
             first, updates = first + here, updates - here
         return np.concatenate(parts)
-
-
-class Prefetcher:
-    """The window of any update; of successive updates each window is prepared in time."""
-
-    def __init__(self, batches: Batches) -> None:
-        self._batches = batches
-        self._coming: Generator[Window] | None = None
-        self._index = -1
-
-    def window_of(self, update: int) -> tuple[Window, int, int]:
-        """The window that holds the rows of that update, its first update, and the one after its last."""
-        length = self._batches.length
-        index = update // length
-        if self._coming is None or index not in (self._index, self._index + 1):
-            self.close()
-            self._coming = self._batches.windows(index)
-            self._index = index - 1
-        if index != self._index:
-            self._window, self._index = next(self._coming), index
-        return self._window, index * length, (index + 1) * length
-
-    def close(self) -> None:
-        if self._coming is not None:
-            self._coming.close()
-
-
-def _compact(rows: Shaped[np.ndarray, "rows visible"]) -> Shaped[np.ndarray, "rows visible"]:
-    """The rows as they travel to the device: whole numbers of one byte as they are, anything else as float32."""
-    return rows if rows.dtype.itemsize == 1 and rows.dtype.kind in "iub" else rows.astype(np.float32)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, TypeVar
 
 import jax
@@ -30,7 +31,7 @@ from harmonium.io.streams import Streamed, as_streamed
 from harmonium.model import RBM
 from harmonium.random import key_of
 from harmonium.samplers.gibbs import guess_missing
-from harmonium.training.batches import Batches, Prefetcher
+from harmonium.training.batches import Batches
 from harmonium.training.checkpoint import Checkpoint, Progress
 from harmonium.training.config import TrainConfig
 from harmonium.training.metrics import EXACT_SECONDS, MAX_ROWS, Metrics
@@ -188,9 +189,12 @@ def train(
     metrics = Metrics(rbm, measured, held_out, exact_seconds, estimates, measure, mesh)
     incomplete = rows if isinstance(rows, np.ndarray) and has_missing(rows) else None
     _check_gradient(rbm, config.make_estimator(), measured[:1])
-    run = _Run(rbm, config, batches, metrics, incomplete, mesh)
-    start = run.begin(seed, resume, config.to_dict() | of_run)
-    return _loop(run, start, seconds_between_states)
+    # Training is in float32, whatever the leaves came as.
+    with np.errstate(over="ignore"):
+        rbm = model.validate(jax.tree.map(lambda leaf: np.array(leaf, dtype=np.float32), rbm))
+    limit = MAX_GROWTH * max(1.0, *(float(np.abs(leaf).max()) for leaf in jax.tree.leaves(rbm)))
+    run = _Run(rbm, config, batches, metrics, incomplete, mesh, seed, limit)
+    return _loop(run, *run.begin(resume, config.to_dict() | of_run), seconds_between_states)
 
 
 def _check_gradient(rbm: RBM, estimator: Estimator, v: Shaped[np.ndarray, "1 visible"]) -> None:
@@ -200,19 +204,8 @@ def _check_gradient(rbm: RBM, estimator: Estimator, v: Shaped[np.ndarray, "1 vis
 
 
 @dataclass(frozen=True)
-class _Start:
-    """Where the loop begins: the state on the devices, the run's progress, and the best model so far, if there is one."""
-
-    state: LoopState
-    progress: Progress
-    best: RBM | None
-    key: Key
-    limit: float
-
-
-@dataclass(frozen=True)
 class _Run:
-    """What stays the same during a run."""
+    """What stays the same during a run; `limit`: the absolute value beyond which a parameter means nothing."""
 
     rbm: RBM
     config: TrainConfig
@@ -220,15 +213,18 @@ class _Run:
     metrics: Metrics
     incomplete: Float[np.ndarray, "rows visible"] | None
     mesh: Mesh | None
+    seed: int
+    limit: float
 
-    def begin(self, seed: int, resume: Checkpoint | None, settings: dict[str, Any]) -> _Start:
-        """The start of the run, or of its rest."""
-        config = self.config
-        init_key, key = jax.random.split(key_of(seed))
-        # Training is in float32, whatever the leaves came as.
-        with np.errstate(over="ignore"):
-            rbm = model.validate(jax.tree.map(lambda leaf: np.array(leaf, dtype=np.float32), self.rbm))
-        limit = MAX_GROWTH * max(1.0, *(float(np.abs(leaf).max()) for leaf in jax.tree.leaves(rbm)))
+    @cached_property
+    def keys(self) -> tuple[Key, Key]:
+        """Of the start, and of the updates."""
+        init_key, key = jax.random.split(key_of(self.seed))
+        return init_key, key
+
+    def begin(self, resume: Checkpoint | None, settings: dict[str, Any]) -> tuple[LoopState, Progress, RBM | None]:
+        """Where the run or its rest begins: the state on the devices, the progress, and the best model so far, if any is."""
+        config, rbm, init_key = self.config, self.rbm, self.keys[0]
         # Two copies, because the updates overwrite each.
         iterate, average = (distributed.place(rbm, model.logical_axes(rbm), self.mesh) for _ in range(2))
         optimizer_state, estimator_state = initial_states(init_key, iterate, config.make_estimator(), config.make_optimizer())
@@ -241,7 +237,7 @@ class _Run:
             early_stopping = EarlyStopping(config.early_stopping) if config.early_stopping else None
             decay = None if config.early_decay is None else Decay(*config.early_decay)
             progress = Progress(settings, budget, early_decay=decay, early_stopping=early_stopping)
-            return _Start(state if self.mesh is None else self.place(state), progress, None, key, limit)
+            return state if self.mesh is None else self.place(state), progress, None
         progress = resume.progress
         state = resume.tree(state)
         if int(state.step) != progress.step:
@@ -252,7 +248,7 @@ class _Run:
         early_stopping, best = progress.early_stopping, None
         if early_stopping is not None and early_stopping.best_step is not None:
             best = resume.tree(rbm, BEST)
-        return _Start(self.place(state), progress, best, key, limit)
+        return self.place(state), progress, best
 
     def _budget(self) -> Budget:
         config = self.config
@@ -266,13 +262,11 @@ class _Run:
         """A copy of a state on the devices."""
         return distributed.place(state, axes_of(state, self.config.make_optimizer()), self.mesh)
 
-    def advance(
-        self, state: LoopState, prefetcher: Prefetcher, step: int, stop: int, schedule: Schedule
-    ) -> tuple[LoopState, bool]:
+    def advance(self, state: LoopState, step: int, stop: int, schedule: Schedule) -> tuple[LoopState, bool]:
         """The state after all updates from `step` to `stop`, and whether its parameters are sensible numbers."""
         sound: Array | bool = True
         while step < stop:
-            window, first, end = prefetcher.window_of(step)
+            window, first, end = self.batches.window_of(step)
             count = min(stop, end) - step
             state, sound = advance(
                 state._replace(completed=None),
@@ -293,17 +287,17 @@ class _Run:
         """The first process's value, if several processes train together."""
         return value if self.mesh is None else distributed.broadcast(value)
 
-    def schedule(self, start: _Start, progress: Progress) -> Schedule:
+    def schedule(self, progress: Progress) -> Schedule:
         """What the next updates depend on besides their rows."""
         first, last = progress.early_decay or NO_DECAY
         return Schedule(
-            key=start.key,
+            key=self.keys[1],
             total_updates=jnp.int32(progress.budget.total_updates or 0),
             final_decay=jnp.float32(self.config.final_decay),
             early_decay=Decay(jnp.int32(first), jnp.int32(last)),
             lr_scale=jnp.float32(LR_REDUCTION**progress.lr_reductions),
             average=jnp.float32(self.config.average),
-            limit=jnp.float32(start.limit),
+            limit=jnp.float32(self.limit),
         )
 
     def measurements(self, progress: Progress, measured: dict[str, float], speed: float) -> dict[str, float]:
@@ -321,13 +315,14 @@ class _Run:
         return metrics | measured
 
 
-def _loop(run: _Run, start: _Start, seconds_between_states: float | Callable[[], float]) -> Iterator[TrainState]:
+def _loop(
+    run: _Run, state: LoopState, progress: Progress, best: RBM | None, seconds_between_states: float | Callable[[], float]
+) -> Iterator[TrainState]:
     """The loop: updates, a look at the model, decisions, a state.
 
     The updates overwrite `state`; `good` is the copy on the host of the state that was yielded last. What depends on a clock is
     the first process's.
     """
-    state, progress, best = start.state, start.progress, start.best
     good, copying = _copy(state)
     first_step, began = progress.step, time.monotonic() - progress.seconds
     ended = progress.budget.is_over(progress.step, progress.seconds)
@@ -337,13 +332,13 @@ def _loop(run: _Run, start: _Start, seconds_between_states: float | Callable[[],
     yield _train_state(good, best, progress, ended)
 
     speed, count, timed_updates, timed_seconds = 0.0, 1, 0, 0.0
-    with closing(Prefetcher(run.batches)) as prefetcher:
+    with closing(run.batches):
         while not ended:
             # 1. Updates.
             step = progress.step
             stop = step + count if progress.budget.last is None else min(step + count, progress.budget.last)
             before = time.monotonic()
-            state, sound = run.advance(state, prefetcher, step, stop, run.schedule(start, progress))
+            state, sound = run.advance(state, step, stop, run.schedule(progress))
             taken = time.monotonic() - before
             reached, copying = _copy(state)
 
