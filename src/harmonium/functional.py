@@ -226,16 +226,8 @@ def _complete_units(units: Units, fixed: Float[np.ndarray, "*n visible"]) -> Flo
 
 _energy = jax.jit(model.energy)
 _free_energy = jax.jit(model.free_energy)
-
-
-@jax.jit
-def _hidden_mean(rbm: RBM, v: Float[Array, "*rows visible"]) -> Float[Array, "*rows hidden"]:
-    return rbm.hidden.mean(model.hidden_inputs(rbm, v))
-
-
-@jax.jit
-def _visible_mean(rbm: RBM, h: Float[Array, "*rows hidden"]) -> Float[Array, "*rows visible"]:
-    return rbm.visible.mean(model.visible_inputs(rbm, h))
+_hidden_mean = jax.jit(model.hidden_mean)
+_visible_mean = jax.jit(model.visible_mean)
 
 
 @partial(jax.jit, static_argnames=("chains", "sweeps"))

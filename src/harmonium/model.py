@@ -73,6 +73,16 @@ def visible_inputs(rbm: RBM, h: Real[Array, "*batch H"]) -> Float[Result, "*batc
     return product(h, rbm.weights.T)
 
 
+def hidden_mean(rbm: RBM, v: Real[Array, "*batch V"]) -> Float[Result, "*batch H"]:
+    """E[h | v]."""
+    return rbm.hidden.mean(hidden_inputs(rbm, v))
+
+
+def visible_mean(rbm: RBM, h: Real[Array, "*batch H"]) -> Float[Result, "*batch V"]:
+    """E[v | h]."""
+    return rbm.visible.mean(visible_inputs(rbm, h))
+
+
 def product(a: Real[Array, "... K"], b: Real[Array, "... K M"]) -> Real[Result, "... M"]:
     """The matrix product a @ b. If a factor is bfloat16, both are rounded to it and the sum is taken in float32.
 

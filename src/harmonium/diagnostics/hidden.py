@@ -89,7 +89,7 @@ def hidden_units(rbm: RBM, data: ArrayLike) -> HiddenUnits:
 
 @jax.jit
 def _activity(rbm: RBM, v: Float[Array, "rows visible"]) -> Float[Array, "rows hidden"]:
-    return rbm.hidden.mean(model.hidden_inputs(rbm, v.astype(rbm.weights.dtype)))
+    return model.hidden_mean(rbm, v.astype(rbm.weights.dtype))
 
 
 def _doubles(activity: np.ndarray, live: np.ndarray) -> list[tuple[int, int]]:

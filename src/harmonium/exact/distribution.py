@@ -131,7 +131,7 @@ def _moments_of(
     def body(part: jax.Array, sums: tuple[jax.Array, ...]) -> Any:
         here, weights = (jax.lax.dynamic_slice_in_dim(a, part * length, length) for a in (indices, p))
         x = plain.states(rbm, here)
-        mean = rbm.hidden.mean(model.hidden_inputs(rbm, x))
+        mean = model.hidden_mean(rbm, x)
         return jax.tree.map(jnp.add, sums, (weights @ x, weights @ mean, (x * weights[:, None]).T @ mean, weights.sum()))
 
     nothing = tuple(jnp.zeros(shape, rbm.weights.dtype) for shape in (*zip(rbm.weights.shape), rbm.weights.shape, ()))

@@ -79,7 +79,7 @@ def sweep_many(key: Key, rbm: RBM, h: Float[Array, "chains hidden"], sweeps: int
 
 def guess_missing(key: Key, rbm: RBM, v: Float[Array, "*rows visible"]) -> Float[jax.Array, "*rows visible"]:
     """The rows with their missing cells (NaN) drawn given the mean of h under the observed cells alone: a start for chains."""
-    inputs = model.visible_inputs(rbm, rbm.hidden.mean(model.hidden_inputs(rbm, jnp.nan_to_num(v))))
+    inputs = model.visible_inputs(rbm, model.hidden_mean(rbm, jnp.nan_to_num(v)))
     return jnp.where(jnp.isnan(v), rbm.visible.sample(key, inputs), v)
 
 

@@ -51,12 +51,8 @@ log_probabilities = jax.jit(discriminative.log_probabilities, static_argnums=2)
 """ln p(y | v), `[k, V], C -> [k, C]`."""
 
 
-@jax.jit
-def hidden_mean(rbm: RBM, v: Float[Array, "k V"]) -> Float[Result, "k H"]:
-    """E[h | v], `[k, V] -> [k, H]`."""
-    return rbm.hidden.mean(model.hidden_inputs(rbm, v))
-
-
+hidden_mean = jax.jit(model.hidden_mean)
+"""E[h | v], `[k, V] -> [k, H]`."""
 free_energy = jax.jit(model.free_energy)
 """F(v) in nats, `[k, V] -> [k]`."""
 
