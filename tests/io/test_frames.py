@@ -11,7 +11,7 @@ import pytest
 import harmonium as hm
 from harmonium import tabular
 from harmonium.errors import InputError
-from harmonium.io import frames
+from harmonium.io import frames, table_content
 from harmonium.tabular.inference import infer
 
 
@@ -23,6 +23,8 @@ from harmonium.tabular.inference import infer
         ({"a": [[1], [2]]}, "holds a list in row 1"),
         ({"a": [1], "b": [1, 2]}, "different lengths"),
         ({"a": 3}, "column 'a' must be a list of cells, but is 3"),
+        ({"a": {1, 2}}, "column 'a' must be a list of cells, but is {1, 2}"),
+        ({"a": b"xyz"}, "column 'a' must be a list of cells, but is b'xyz'"),
         ({"a": "xyz"}, "column 'a' must be a list of cells, but is 'xyz'"),
         ({"a": [np.zeros(2)]}, "holds a ndarray in row 1"),
         (pa.table({"a": [{"x": 1}]}), "holds a dict in row 1"),
@@ -53,6 +55,16 @@ def test_columns_that_cannot_be_used_may_be_ignored():
     done = tabular.impute(rbm, schema, table).table
     pd.testing.assert_series_equal(done["day"], table["day"])
     assert list(done.index) == list("stuvwxyz")
+
+
+def test_columns_that_cannot_be_written_again():
+    frame = frames.from_native(pa.table({"a": pa.array([[("k", 1)], []], pa.map_(pa.string(), pa.int64()))}))
+    for write in (
+        lambda columns: frames.to_native(columns, pa.table({"a": [1]})),
+        lambda columns: table_content(columns, ".parquet"),
+    ):
+        with pytest.raises(InputError, match="leave out those of dates and lists"):
+            write(frame.columns)
 
 
 @pytest.mark.parametrize("form", [dict, pd.DataFrame, pl.DataFrame, pa.table])

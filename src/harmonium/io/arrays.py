@@ -143,7 +143,8 @@ def table_content(columns: Mapping[str, np.ndarray], suffix: str) -> bytes:
     cells = {name: plain_cells(column) for name, column in columns.items()}
     if suffix == parquet.SUFFIX:
         pyarrow, buffer = parquet.load_pyarrow("writing Parquet"), io.BytesIO()
-        pyarrow.parquet.write_table(pyarrow.table(cells), buffer)
+        with translate_errors("the columns cannot be written as Parquet; leave out those of dates and lists"):
+            pyarrow.parquet.write_table(pyarrow.table(cells), buffer)
         return buffer.getvalue()
     lines = io.StringIO(newline="")
     writer = csv.writer(lines, lineterminator="\n")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -21,6 +21,7 @@ import numpy as np
 
 from harmonium import _checks
 from harmonium.errors import InputError
+from harmonium.io.untrusted import translate_errors
 
 EXACT = 2**53
 """Up to this float64 holds every whole number."""
@@ -177,7 +178,7 @@ def _native_columns(data: object, what: str) -> Iterator[tuple[str, list[Any] | 
     """Name, cells and categories (or None) of each column."""
     if isinstance(data, Mapping):
         for name in check_names(list(data), what):
-            if isinstance(data[name], str) or not isinstance(data[name], Iterable):
+            if isinstance(data[name], (str, bytes, Set, Mapping)) or not isinstance(data[name], Iterable):
                 raise InputError(f"{what}: column {name!r} must be a list of cells, but is {data[name]!r:.60}")
             yield name, list(data[name]), None
         return
@@ -271,7 +272,8 @@ def to_native(columns: Mapping[str, np.ndarray], like: object, *, same_rows: boo
         template = nw.from_native(cast(Any, like), eager_only=True)
     except Exception as error:  # a library that is unknown, or not installed
         raise InputError(f"{like!r:.60} is no installed library of frames: use pandas, polars or pyarrow") from error
-    frame = nw.from_dict(values, backend=template.implementation)
+    with translate_errors("the columns make no frame of this library; leave out those of dates and lists"):
+        frame = nw.from_dict(values, backend=template.implementation)
     for name in set(values) & set(template.columns):
         with suppress(Exception):  # it cannot hold the values, for example a category that is new to it
             frame = frame.with_columns(frame[name].cast(template[name].dtype))
