@@ -257,11 +257,9 @@ def test_train_then_everything_else(as_json, command, tmp_path):
     assert as_json("table", "--model", str(folder))["configurations"] == 2**13
     assert "too many to print" in command("table", "--model", str(folder))
 
-
-def test_the_same_command_gives_the_same_model_in_another_folder(as_json):
-    first, second = (as_json("train", "bars-and-stripes:3x3", *TINY, "--seed", "4")["run"] for _ in range(2))
-    assert first != second
-    np.testing.assert_array_equal(hm.load(first).weights, hm.load(second).weights)
+    again = as_json("train", "bars-and-stripes:3x3", *TINY, "--seed", "4")["run"]
+    assert again != report["run"]
+    np.testing.assert_array_equal(hm.load(again).weights, rbm.weights)
 
 
 @pytest.mark.slow

@@ -66,9 +66,9 @@ def steps(folder):
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.slow_except("[9]")
 def test_a_stopped_run_goes_on_to_the_model_of_one_that_was_not(capsys, how):
-    updates = ["--updates", "30000"]
+    updates = ["--updates", "20000"]
     process = begun(*updates)
-    time.sleep(0.3)
+    time.sleep(0.1)
     process.send_signal(how)
     output, errors = process.communicate(timeout=60)
     assert output == ""
