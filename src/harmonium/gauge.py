@@ -74,9 +74,7 @@ def to_spin(rbm: RBM) -> RBM:
     Raises:
         InputError: the model is malformed.
     """
-    return _in_both_layers(
-        lambda half: _substitute(half, *_replace_kind(half.visible, Binary, lambda bias: Spin(bias / 2), 0.5, 0.5)), rbm
-    )
+    return _in_both_layers(lambda half: _substitute(half, *_replace_kind(half.visible, Binary, Spin, 0.5, 0.5)), rbm)
 
 
 @_on_host
@@ -86,9 +84,7 @@ def to_binary(rbm: RBM) -> RBM:
     Raises:
         InputError: the model is malformed.
     """
-    return _in_both_layers(
-        lambda half: _substitute(half, *_replace_kind(half.visible, Spin, lambda bias: Binary(2 * bias), -1.0, 2.0)), rbm
-    )
+    return _in_both_layers(lambda half: _substitute(half, *_replace_kind(half.visible, Spin, Binary, -1.0, 2.0)), rbm)
 
 
 @_on_host
@@ -112,13 +108,13 @@ def _substitute(rbm: RBM, visible: Units, c: Float[Array, " V"], s: Float[Array,
 
 
 def _replace_kind(
-    units: Units, kind: type[Units], make: Callable[[Float[Array, " N"]], Units], c: float, s: float
+    units: Units, kind: type[Binary | Spin], other: type[Binary | Spin], c: float, s: float
 ) -> tuple[Units, Float[Array, " N"], Float[Array, " N"]]:
-    """The units of one kind, which has a bias alone, made into another; everything else in a mixed layer stays."""
+    """The units of one kind as those of another, where x = c + s y; everything else in a mixed layer stays."""
     if isinstance(units, Mixed):
-        parts = [_replace_kind(part, kind, make, c, s) for part in units.parts]
+        parts = [_replace_kind(part, kind, other, c, s) for part in units.parts]
         layers, centers, scales = zip(*parts, strict=True)
         return Mixed(layers), jnp.concatenate(centers), jnp.concatenate(scales)
     if isinstance(units, kind):
-        return make(units.bias), np.full(units.size, c), np.full(units.size, s)
+        return other(s * units.bias), np.full(units.size, c), np.full(units.size, s)
     return units, np.zeros(units.size), np.ones(units.size)

@@ -228,6 +228,11 @@ def _coupling(rbm: RBM) -> Float[Result, "V H"]:
     return rbm.weights / jnp.sqrt(rbm.visible.curvature)[:, None] / jnp.sqrt(rbm.hidden.curvature)
 
 
+def same_layers(a: RBM, b: RBM) -> bool:
+    """Whether the layers are of the same kinds and sizes."""
+    return a.visible.same_structure(b.visible) and a.hidden.same_structure(b.hidden)
+
+
 def logical_axes(rbm: RBM, *before: str) -> RBM:
     """The names of every leaf's axes, as `harmonium.distributed` takes them.
 

@@ -194,7 +194,7 @@ def test_states_hold_arrays_of_their_own(patterns):
 
 
 def test_states_with_missing_cells_share_no_memory_that_is_overwritten(patterns):
-    """Each state's completed rows are copied when its checkpoint is asked for: long afterwards they are still its own."""
+    """A state keeps the missing cells alone; its checkpoint, asked for long afterwards, has the rows that were its own."""
     rows = np.where(np.random.default_rng(0).random(patterns.shape) < 0.3, np.nan, patterns)
     run = dict(estimator="pcd-1", chains=20, updates=40, seconds_between_states=lambda: 0.0, measure=False)
     at_once, later = [], []
@@ -204,6 +204,7 @@ def test_states_with_missing_cells_share_no_memory_that_is_overwritten(patterns)
     assert not np.array_equal(at_once[0], at_once[-1])
     for array, state in zip(at_once, later, strict=True):
         np.testing.assert_array_equal(state.checkpoint.arrays["completed"], array)
+        assert state._reached.completed.shape == (np.isnan(rows).sum(),)
 
 
 def test_equal_names_of_estimators_are_compiled_once(patterns):

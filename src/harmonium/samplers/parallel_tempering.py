@@ -84,7 +84,7 @@ def parallel_tempering(
         model.validate(base)
 
     def init(key: Key, rbm: RBM, draw: Draw = independent_draws) -> Tempered:
-        if base is not None and not (rbm.visible.same_structure(base.visible) and rbm.hidden.same_structure(base.hidden)):
+        if base is not None and not model.same_layers(rbm, base):
             raise InputError(f"base must have the layers of {rbm!r}, but is {base!r}")
         at = jnp.asarray(first, rbm.weights.dtype)
         bottom: Any = model.infinite_temperature(rbm) if base is None else base

@@ -87,7 +87,7 @@ def trajectory_tempering(
     chains, sweeps = _checks.integer(chains, "chains"), _checks.integer(sweeps, "sweeps")
     _checks.instance(models, (Sequence, type(None)), "models", "a list of RBMs or None")
     given = [model.validate(rbm) for rbm in models or ()]
-    if not all(_same_layers(rbm, given[0]) for rbm in given):
+    if not all(model.same_layers(rbm, given[0]) for rbm in given):
         raise InputError("the models of a ladder must have the same layers, but they differ in kind or size")
     places = max(_checks.integer(rungs, "rungs"), len(given))
     if threshold is None:
@@ -96,7 +96,7 @@ def trajectory_tempering(
         raise InputError("threshold must be below 1, or the model would become a rung at every step")
 
     def init(key: Key, rbm: RBM, draw: Draw = independent_draws) -> Trajectory:
-        if given and not _same_layers(rbm, given[0]):
+        if given and not model.same_layers(rbm, given[0]):
             raise InputError(f"the models of the ladder must have the layers of {rbm!r}, but are {given[0]!r}")
         first = given or [model.independent(rbm.visible, rbm.hidden)]
         filled = first + [first[-1]] * (places - len(first))
@@ -114,10 +114,6 @@ def trajectory_tempering(
         return after, samples
 
     return Sampler(init, step)
-
-
-def _same_layers(a: RBM, b: RBM) -> bool:
-    return a.visible.same_structure(b.visible) and a.hidden.same_structure(b.hidden)
 
 
 def _add_rung(before: Trajectory, after: Trajectory) -> Trajectory:

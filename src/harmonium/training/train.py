@@ -67,6 +67,7 @@ class TrainState:
     _reached: LoopState
     _best: RBM | None
     _progress: Progress
+    _rows: Float[np.ndarray, "rows visible"] | None
 
     @property
     def step(self) -> int:
@@ -90,9 +91,9 @@ class TrainState:
 
     @property
     def checkpoint(self) -> Checkpoint:
-        """What the run can be resumed from. Rows whose missing cells were filled stay on the device until it is asked for."""
-        reached = self._reached._replace(completed=distributed.to_host(self._reached.completed))
-        arrays = named_leaves(reached) | ({} if self._best is None else named_leaves(self._best, BEST))
+        """What the run can be resumed from. Rows with missing cells are completed when it is asked for."""
+        arrays = named_leaves(_complete(self._reached, self._rows))
+        arrays |= {} if self._best is None else named_leaves(self._best, BEST)
         return Checkpoint(arrays, self._progress)
 
 
@@ -269,8 +270,7 @@ class _Run:
             window, first, end = self.batches.window_of(step)
             count = min(stop, end) - step
             state, sound = advance(
-                state._replace(completed=None),
-                state.completed,
+                state,
                 window,
                 jnp.int32(first),
                 jnp.int32(count),
@@ -323,13 +323,13 @@ def _loop(
     The updates overwrite `state`; `good` is the copy on the host of the state that was yielded last. What depends on a clock is
     the first process's.
     """
-    good, copying = _copy(state)
+    good, copying = _copy(state, run.incomplete)
     first_step, began = progress.step, time.monotonic() - progress.seconds
     ended = progress.budget.is_over(progress.step, progress.seconds)
     if not progress.metrics:
         measured = run.agree(run.metrics.measure(good.average, good.estimator, 0.0))
         progress = replace(progress, metrics=run.measurements(progress, measured, 0.0))
-    yield _train_state(good, best, progress, ended)
+    yield _train_state(run.incomplete, good, best, progress, ended)
 
     speed, count, timed_updates, timed_seconds = 0.0, 1, 0, 0.0
     with closing(run.batches):
@@ -340,16 +340,16 @@ def _loop(
             before = time.monotonic()
             state, sound = run.advance(state, step, stop, run.schedule(progress))
             taken = time.monotonic() - before
-            reached, copying = _copy(state)
+            reached, copying = _copy(state, run.incomplete)
 
             # 2. A run that diverged goes back to the last state, and on at half its learning rate.
             if not sound or run.metrics.chains_collapsed(reached.estimator):
                 progress = replace(progress, step=int(good.step), lr_reductions=progress.lr_reductions + 1)
                 if progress.lr_reductions > MAX_LR_REDUCTIONS:
                     raise _divergence(step, stop, sound)
-                state = run.place(good)
+                state = run.place(_complete(good, run.incomplete))
                 progress = replace(progress, metrics=run.measurements(progress, {}, speed))
-                yield _train_state(good, best, progress, ended, diverged_at=stop)
+                yield _train_state(run.incomplete, good, best, progress, ended, diverged_at=stop)
                 continue
 
             # 3. How long the run goes on. The first call is mostly compilation: it says nothing about speed.
@@ -380,7 +380,7 @@ def _loop(
                     measured |= _end_of_early_stopping(early_stopping, progress)
             progress = replace(progress, early_stopping=early_stopping)
             progress = replace(progress, metrics=run.measurements(progress, measured, speed))
-            yield _train_state(good, best, progress, ended)
+            yield _train_state(run.incomplete, good, best, progress, ended)
 
             # 5. How many updates fit in until the next state.
             wanted = seconds_between_states() if callable(seconds_between_states) else seconds_between_states
@@ -388,22 +388,42 @@ def _loop(
             count = max(1, min(int(speed * budget.limit(wanted, elapsed)), 8 * count))
 
 
-def _copy(state: LoopState) -> tuple[LoopState, float]:
-    """Copies on the host of the arrays that the next updates overwrite, and the seconds that this took."""
+def _copy(state: LoopState, rows: Float[np.ndarray, "rows visible"] | None) -> tuple[LoopState, float]:
+    """Copies of the arrays on the host, since the next updates overwrite them, and the seconds that this took.
+
+    Args:
+        rows: with missing cells, if any is; of the completed rows only the values of those cells are copied, as a vector.
+    """
     before = time.monotonic()
-    copied = distributed.to_host(state._replace(completed=None))
-    return copied._replace(completed=state.completed), time.monotonic() - before
+    copied = distributed.to_host(state)
+    if rows is not None:
+        copied = copied._replace(completed=np.asarray(copied.completed)[np.isnan(rows)])  # type: ignore[arg-type]
+    return copied, time.monotonic() - before
+
+
+def _complete(copied: LoopState, rows: Float[np.ndarray, "rows visible"] | None) -> LoopState:
+    """The copy of a state, with whole rows."""
+    if rows is None:
+        return copied
+    completed = np.array(rows, np.float32)
+    completed[np.isnan(rows)] = copied.completed
+    return copied._replace(completed=completed)  # type: ignore[arg-type]
 
 
 def _train_state(
-    good: LoopState, best: RBM | None, progress: Progress, ended: bool, diverged_at: int | None = None
+    rows: Float[np.ndarray, "rows visible"] | None,
+    good: LoopState,
+    best: RBM | None,
+    progress: Progress,
+    ended: bool,
+    diverged_at: int | None = None,
 ) -> TrainState:
     early_stopping, rbm, metrics = progress.early_stopping, good.average, dict(progress.metrics)
     if ended and early_stopping is not None and early_stopping.is_worse and best is not None:
         rbm = best
     if diverged_at is not None:
         metrics["diverged_at"] = float(diverged_at)
-    return TrainState(rbm, metrics, good, best, progress)
+    return TrainState(rbm, metrics, good, best, progress, rows)
 
 
 def _end_of_early_stopping(early_stopping: EarlyStopping, progress: Progress) -> dict[str, float]:

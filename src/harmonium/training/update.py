@@ -94,7 +94,6 @@ def axes_of(state: LoopState, optimizer: optax.GradientTransformation) -> LoopSt
 @partial(jax.jit, static_argnames=("estimator", "optimizer", "bfloat16", "mesh"), donate_argnames="state")
 def advance(
     state: LoopState,
-    completed: Float[Array, "rows visible"] | None,
     window: Window,
     first: Int[Array, ""],
     count: Int[Array, ""],
@@ -108,8 +107,7 @@ def advance(
     """`count` updates on the rows that the window holds from position state.step - first on.
 
     Returns:
-        The state after them, and whether all parameters are sensible numbers. The memory of `state` is used again; that of
-        `completed`, which stands apart because states that were yielded refer to it, is not.
+        The state after them, and whether all parameters are sensible numbers. The given state's memory is used again.
     """
 
     def update(_: Int[Array, ""], state: LoopState) -> LoopState:
@@ -140,7 +138,7 @@ def advance(
         )
         return LoopState(state.step + 1, iterate, average, optimizer_state, estimator_state, completed)
 
-    state = jax.lax.fori_loop(jnp.zeros_like(count), count, update, state._replace(completed=completed))
+    state = jax.lax.fori_loop(jnp.zeros_like(count), count, update, state)
     if mesh is not None:
         shardings = distributed.shardings(state, axes_of(state, optimizer), mesh)
         state = jax.tree.map(jax.lax.with_sharding_constraint, state, shardings)
