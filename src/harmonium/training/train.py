@@ -397,7 +397,7 @@ def _copy(state: LoopState, rows: Float[np.ndarray, "rows visible"] | None) -> t
     before = time.monotonic()
     copied = distributed.to_host(state)
     if rows is not None:
-        copied = copied._replace(completed=np.asarray(copied.completed)[np.isnan(rows)])  # type: ignore[arg-type]
+        copied = copied._replace(completed=np.asarray(copied.completed)[np.isnan(rows)])
     return copied, time.monotonic() - before
 
 
