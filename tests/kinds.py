@@ -45,7 +45,7 @@ def cells(units: Units, nodes: int = 60, reach: float = 12.0) -> tuple[np.ndarra
     grid = np.stack(np.meshgrid(*parts, indexing="ij"), axis=-1).reshape(-1, len(each))
     states = np.concatenate([values[grid[:, u]] for u, (values, _) in enumerate(each)], axis=1)
     volumes = np.sum([volume[grid[:, u]] for u, (_, volume) in enumerate(each)], axis=0)
-    inside = ~np.asarray([units._outside_domain(states)]).any(axis=(0, 2))
+    inside = ~np.asarray([units.outside_domain(states)]).any(axis=(0, 2))
     return states[inside], volumes[inside]
 
 

@@ -44,9 +44,10 @@ def test_the_zero_sum_gauge_changes_no_difference_of_free_energies(visible, hidd
         categorical = [table is not None and table.shape[1] > 1 for table in layer.unit_tables]
         np.testing.assert_allclose(sums[categorical], 0, atol=1e-12)
     # One more time changes nothing, whatever the gauge the model came in.
-    other = hm.RBM(
-        rbm.visible.add_field(np.asarray(rbm.visible.gauge(np.linspace(1, 2, rbm.visible.size)))), rbm.hidden, rbm.weights
-    )
+    widths = np.diff(rbm.visible.boundaries)
+    is_categorical = [units.name == "categorical" for units in map(rbm.visible.at, range(rbm.visible.size))]
+    constants = np.where(is_categorical, np.repeat(np.linspace(1, 2, len(widths)), widths), 0)
+    other = hm.RBM(rbm.visible.add_field(constants), rbm.hidden, rbm.weights)
     again = hm.gauge.zero_sum(other)
     np.testing.assert_allclose(again.weights, fixed.weights, atol=1e-12)
     np.testing.assert_allclose(again.visible.bias, fixed.visible.bias, atol=1e-12)

@@ -12,7 +12,6 @@ from functools import wraps
 from typing import Concatenate, ParamSpec
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
@@ -20,7 +19,7 @@ from harmonium import _checks, model
 from harmonium._numerics import float64, own_dtype, to_float64
 from harmonium._types import Array, ArrayLike
 from harmonium.model import RBM
-from harmonium.units import Binary, Mixed, Spin, Units
+from harmonium.units import Binary, Spin, Units
 
 Parameters = ParamSpec("Parameters")
 
@@ -61,10 +60,14 @@ def _in_both_layers(change_visible: Callable[[RBM], RBM], rbm: RBM) -> RBM:
 
 
 def _zero_sum_of_visible(rbm: RBM) -> RBM:
-    constant = rbm.visible.gauge(rbm.weights.T).T
-    # One column of every unit is 1, so any state sends the same.
-    hidden = rbm.hidden.add_field(rbm.visible.zero_state @ constant)
-    return RBM(rbm.visible.add_field(-rbm.visible.gauge(rbm.visible.bias)), hidden, rbm.weights - constant)
+    units, starts, widths = rbm.visible, rbm.visible.boundaries[:-1], np.diff(rbm.visible.boundaries)
+    # Where one column of a unit is 1 in every state, any state sends the same constant.
+    is_one_hot = [table is not None and bool((table.sum(axis=1) == 1).all()) for table in units.unit_tables]
+    weights, bias = (
+        np.repeat(np.where(is_one_hot, np.add.reduceat(x, starts, axis=-1) / widths, 0), widths, axis=-1).T
+        for x in (np.asarray(rbm.weights).T, np.asarray(units.bias))
+    )
+    return RBM(units.add_field(-bias), rbm.hidden.add_field(units.zero_state @ weights), rbm.weights - weights)
 
 
 @_on_host
@@ -74,7 +77,7 @@ def to_spin(rbm: RBM) -> RBM:
     Raises:
         InputError: the model is malformed.
     """
-    return _in_both_layers(lambda half: _substitute(half, *_replace_kind(half.visible, Binary, Spin, 0.5, 0.5)), rbm)
+    return _in_both_layers(lambda half: _replace_kind(half, Binary, Spin, 0.5, 0.5), rbm)
 
 
 @_on_host
@@ -84,7 +87,7 @@ def to_binary(rbm: RBM) -> RBM:
     Raises:
         InputError: the model is malformed.
     """
-    return _in_both_layers(lambda half: _substitute(half, *_replace_kind(half.visible, Spin, Binary, -1.0, 2.0)), rbm)
+    return _in_both_layers(lambda half: _replace_kind(half, Spin, Binary, -1.0, 2.0), rbm)
 
 
 @_on_host
@@ -107,14 +110,11 @@ def _substitute(rbm: RBM, visible: Units, c: Float[Array, " V"], s: Float[Array,
     return RBM(visible, rbm.hidden.add_field(c @ rbm.weights), s[:, None] * rbm.weights)
 
 
-def _replace_kind(
-    units: Units, kind: type[Binary | Spin], other: type[Binary | Spin], c: float, s: float
-) -> tuple[Units, Float[Array, " N"], Float[Array, " N"]]:
-    """The units of one kind as those of another, where x = c + s y; everything else in a mixed layer stays."""
-    if isinstance(units, Mixed):
-        parts = [_replace_kind(part, kind, other, c, s) for part in units.parts]
-        layers, centers, scales = zip(*parts, strict=True)
-        return Mixed(layers), jnp.concatenate(centers), jnp.concatenate(scales)
-    if isinstance(units, kind):
-        return other(s * units.bias), np.full(units.size, c), np.full(units.size, s)
-    return units, np.zeros(units.size), np.ones(units.size)
+def _replace_kind(rbm: RBM, kind: type[Binary | Spin], other: type[Binary | Spin], c: float, s: float) -> RBM:
+    """The RBM whose visible units of one kind are of another, where v = c + s y; everything else in a mixed layer stays."""
+    units = rbm.visible
+    replaced = jax.tree.map(
+        lambda layer: other(s * layer.bias) if isinstance(layer, kind) else layer, units, is_leaf=lambda x: isinstance(x, kind)
+    )
+    is_kind = [isinstance(units.at(column), kind) for column in range(units.size)]
+    return _substitute(rbm, replaced, np.where(is_kind, c, 0), np.where(is_kind, s, 1))

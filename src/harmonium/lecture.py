@@ -26,7 +26,7 @@ from harmonium.model import RBM
 from harmonium.random import key_of
 from harmonium.samplers.gibbs import sweep
 from harmonium.units import Units
-from harmonium.units.base import Discrete
+from harmonium.units.discrete import Discrete
 
 MAX_ROWS = 4096
 """Longer tables are cut to the most probable rows."""

@@ -1,11 +1,9 @@
 """Kinds of unit; `base.py` is the contract of their distributions, `codec.py` that of their values."""
 
 from harmonium.units.base import Units, type_name_to_class
-from harmonium.units.categorical import Categorical, by_name
-from harmonium.units.drelu import DReLU
+from harmonium.units.discrete import Binary, Categorical, Spin, by_name
 from harmonium.units.mixed import Mixed
-from harmonium.units.quadratic import Gaussian, ReLU
-from harmonium.units.two_states import Binary, Spin
+from harmonium.units.quadratic import DReLU, Gaussian, ReLU
 
 __all__ = [
     "Binary",

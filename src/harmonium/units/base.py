@@ -17,7 +17,7 @@ retrieval", NIPS 2004, section 2.
 from __future__ import annotations
 
 import abc
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any, Self, dataclass_transform
 
 import jax
@@ -75,9 +75,9 @@ class Units(Codec):
         """ln sum_x exp(inputs . x - energy(x)); its gradient by `inputs` is `mean`."""
         return jnp.sum(self.log_normalizer_terms(inputs), axis=-1)
 
-    @abc.abstractmethod
     def mean(self, inputs: Real[Array, "*batch N"]) -> Float[Result, "*batch N"]:
         """E[x | inputs]."""
+        return self.moments(inputs).bias
 
     @abc.abstractmethod
     def sample(self, key: Key, inputs: Real[Array, "*batch N"]) -> Float[Result, "*batch N"]:
@@ -107,9 +107,9 @@ class Units(Codec):
 
     # ---- distributions nearby
 
+    @abc.abstractmethod
     def add_field(self, by: Real[Array, "*batch N"]) -> Self:
         """The layer with `by` added to what multiplies x: as if the other layer always sent `by` besides."""
-        return replace(self, bias=self.bias + by)  # type: ignore[type-var]
 
     def infinite_temperature(self) -> Self:
         """The layer in which all values are equally likely, where tempering begins.
@@ -157,16 +157,10 @@ class Units(Codec):
 
     def same_structure(self, other: object) -> bool:
         """Whether `other` is a layer of the same kind and size, which can replace this one."""
-        structures: list[Any] = [jax.tree.structure(layer) for layer in (self, other)]
-        return bool(structures[0] == structures[1]) and all(
-            np.shape(a) == np.shape(b) for a, b in zip(jax.tree.leaves(self), jax.tree.leaves(other), strict=True)
+        own, others = (
+            (jax.tree.structure(layer), [np.shape(leaf) for leaf in jax.tree.leaves(layer)]) for layer in (self, other)
         )
-
-    # ---- the same distribution by other parameters
-
-    def gauge(self, x: Real[Array, "*batch N"]) -> Float[Result, "*batch N"]:
-        """The part of `x` that, added to a bias, changes no probability: zero for all kinds but categorical ones."""
-        return jnp.zeros_like(x)
+        return bool(own == others)
 
     def rescale(self, center: Real[Array, " N"], scale: Real[Array, " N"]) -> Self:
         """The layer of y, where x = center + scale y: energy(x) is its energy(y) plus a constant.
@@ -177,22 +171,3 @@ class Units(Codec):
         if np.any(np.asarray(center) != 0) or np.any(np.asarray(scale) != 1):
             raise InputError(f"the values of {self.name} units cannot be moved or scaled")
         return self
-
-
-class Discrete(Units):
-    """Units with energy(x) = -sum_i bias_i x_i and finitely many states: binary, spin and categorical ones; abstract."""
-
-    def energy(self, x: Real[Array, "*batch N"]) -> Float[Result, "*batch"]:
-        return -jnp.sum(self.bias * x, axis=-1)
-
-    def statistics(self, x: Real[Array, "*batch N"]) -> Self:
-        return self._with_bias(x)
-
-    def moments(self, inputs: Real[Array, "*batch N"]) -> Self:
-        return self._with_bias(self.mean(inputs))
-
-    def infinite_temperature(self) -> Self:
-        return self._with_bias(jnp.zeros_like(self.bias))
-
-    def _with_bias(self, bias: Real[Array, "*batch N"]) -> Self:
-        return replace(self, bias=bias)  # type: ignore[type-var]

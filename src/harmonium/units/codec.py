@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import abc
 import math
-from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Int, Real
+from jaxtyping import Bool, Float, Int, Real
 
 from harmonium._checks import instance, numeric_array
 from harmonium._types import Array, ArrayLike, Result
@@ -35,15 +34,6 @@ class Listing(NamedTuple):
     counts: np.ndarray
     columns: np.ndarray
 
-    @classmethod
-    def of(cls, tables: Sequence[np.ndarray]) -> Listing:
-        """The listing of units whose states are `tables`, each `[K, columns]`."""
-        counts, widths = np.array([table.shape for table in tables]).T
-        values = np.zeros((len(tables), counts.max(), widths.max()))
-        for unit, table in enumerate(tables):
-            values[unit, : table.shape[0], : table.shape[1]] = table
-        return cls(values, counts, np.flatnonzero(np.arange(values.shape[2]) < widths[:, None]).astype(np.int32))
-
     def states(self, digits: Int[Array, "*batch U"], dtype: np.dtype | type) -> Float[Result, "*batch N"]:
         """The states with these digits; on the host where the digits are."""
         units, _, width = self.values.shape
@@ -59,12 +49,9 @@ class Listing(NamedTuple):
         equal = (padded.reshape(*x.shape[:-1], units, 1, width) == self.values).all(axis=-1)
         return np.argmax(equal, axis=-1).astype(np.int64)
 
-    def powers(self) -> list[int]:
-        """The value of a 1 in each digit, `[U]`, the last 1."""
-        powers = [1]
-        for count in self.counts[:0:-1].tolist():
-            powers.append(powers[-1] * count)
-        return powers[::-1]
+    def powers(self) -> Int[np.ndarray, " U"]:
+        """The value of a 1 in each digit, the last 1; they overflow where there are more states than int64 numbers."""
+        return np.cumprod([1, *self.counts[:0:-1]])[::-1]
 
 
 class Codec(abc.ABC):
@@ -72,8 +59,10 @@ class Codec(abc.ABC):
 
     name: ClassVar[str]
     """Tag of the kind, as model files and the command line spell it."""
-    symbols: ClassVar[str | None] = None
-    """One character for each state of one unit, where all units have the same, in the order of `unit_states`."""
+    symbols: ClassVar[str] = ""
+    """One character for each state of a unit, in the order of its table; none where units are a continuum."""
+    domain: ClassVar[str] = "is any finite number"
+    """The values in words, to follow 'a ... unit'."""
 
     @property
     @abc.abstractmethod
@@ -83,15 +72,15 @@ class Codec(abc.ABC):
     # ---- the states of units
 
     @property
-    def unit_states(self) -> Float[np.ndarray, "K W"] | None:
-        """All states of one unit, with the unit's columns; None where units are a continuum or differ in their states."""
-        return None
-
-    @property
     def unit_tables(self) -> tuple[np.ndarray | None, ...]:
         """All states of each unit, `[K, columns of the unit]`; None for a unit of a continuum, which has one column."""
-        values = self.unit_states
-        return (None,) * self.size if values is None else (values,) * (self.size // values.shape[1])
+        return (None,) * self.size
+
+    @property
+    def unit_states(self) -> Float[np.ndarray, "K W"] | None:
+        """All states of one unit, with the unit's columns; None where units are a continuum or differ in their states."""
+        first, *others = self.unit_tables
+        return first if all(table is first for table in others) else None
 
     @property
     def boundaries(self) -> Int[np.ndarray, " boundaries"]:
@@ -128,7 +117,11 @@ class Codec(abc.ABC):
         tables = [table for table in self.unit_tables if table is not None]
         if len(tables) < len(self.unit_tables):
             raise InputError(f"{self.name} units take a continuum of values, so their states cannot be listed")
-        return Listing.of(tables)
+        counts, widths = np.array([table.shape for table in tables]).T
+        values = np.zeros((len(tables), counts.max(), widths.max()))
+        for unit, table in enumerate(tables):
+            values[unit, : table.shape[0], : table.shape[1]] = table
+        return Listing(values, counts, np.flatnonzero(np.arange(values.shape[2]) < widths[:, None]).astype(np.int32))
 
     def states(self, indices: Int[Array, "*batch"] | int) -> Float[Result, "*batch N"]:
         """The layer's states of the given numbers; traceable."""
@@ -136,8 +129,8 @@ class Codec(abc.ABC):
         # Division digit by digit: a table of powers would overflow where only the indices in use are small.
         digits = []
         for count in listing.counts[::-1].tolist():
-            digits.append(indices % count)
-            indices = indices // count
+            indices, digit = divmod(indices, count)
+            digits.append(digit)
         return listing.states(jnp.stack(digits[::-1], axis=-1), jnp.result_type(*jax.tree.leaves(self)))
 
     def indices(self, x: Real[Array, "*batch N"]) -> Int[np.ndarray, "*batch"]:
@@ -149,14 +142,15 @@ class Codec(abc.ABC):
         listing = self.listing()
         if math.prod(listing.counts.tolist()) > np.iinfo(np.int64).max:
             raise InputError(f"{self.size} {self.name} columns have too many states to be numbered")
-        return np.asarray(listing.digits(np.asarray(x)) @ np.array(listing.powers(), dtype=np.int64))
+        return np.asarray(listing.digits(np.asarray(x)) @ listing.powers())
 
     # ---- states as text
 
     @property
     def unit_symbols(self) -> tuple[str | None, ...]:
         """One character for each state of each unit; None for a unit whose states are not written so."""
-        return (self.symbols,) * len(self.unit_tables)
+        counts = (0 if table is None else len(table) for table in self.unit_tables)
+        return tuple(self.symbols[:count] if 0 < count <= len(self.symbols) else None for count in counts)
 
     def write(self, x: Real[Array, " N"]) -> str:
         """One state as text, one character a unit: binary [0, 1] is `01`; categories count from 0 to 9, then from a to z."""
@@ -182,14 +176,12 @@ class Codec(abc.ABC):
                 f"{name} {text!r} has {len(cleaned)} characters, but the layer has {len(symbols)} {self.name} units: "
                 f"write {len(symbols)} characters{each}"
             )
-        states = []
-        for unit, (character, of, table) in enumerate(zip(cleaned, symbols, self.unit_tables, strict=True)):
+        for unit, (character, of) in enumerate(zip(cleaned, symbols, strict=True)):
             if character not in of:
                 which = f"a {self.name} unit" if len(set(symbols)) == 1 else f"{self.name} unit {unit + 1}"
                 raise InputError(f"{name} {text!r} has {character!r}, but {which} is {' or '.join(of)}")
-            assert table is not None
-            states.append(table[of.index(character)])
-        return np.concatenate(states).astype(np.float64)
+        digits = np.array([of.index(character) for character, of in zip(cleaned, symbols, strict=True)])
+        return np.asarray(self.listing().states(digits, np.float64))
 
     def _all_symbols(self) -> tuple[str, ...]:
         symbols = tuple(of for of in self.unit_symbols if of is not None)
@@ -228,10 +220,10 @@ class Codec(abc.ABC):
         if array.dtype.kind == "f" and not (within := np.abs(array) <= MAX_VALUE).all():
             limit = f"of at most {MAX_VALUE:.0e} in size" if np.isfinite(array).all() else "a finite number"
             raise InputError(f"{name} has {_first(array, ~within)}; every value must be {limit}")
-        outside = self._outside_expected(array) if expected else self._outside_domain(array)
+        outside = self.outside_domain(array, expected)
         if outside.any():
             kind = self.at(int(np.argwhere(outside)[0, -1]))
-            raise InputError(f"{name} has {_first(array, outside)}, but a {kind.name} unit {kind._domain()}")
+            raise InputError(f"{name} has {_first(array, outside)}, but a {kind.name} unit {kind.domain}")
         return array
 
     def fill_missing(self, rows: Real[np.ndarray, "n N"]) -> Real[np.ndarray, "n N"]:
@@ -257,17 +249,10 @@ class Codec(abc.ABC):
         """The layer of one kind to which a column belongs."""
         return self
 
-    def _outside_domain(self, x: np.ndarray) -> np.ndarray:
-        """Where `x`, which is finite, is not a value these units can take; by default, nowhere."""
-        return np.zeros(x.shape, dtype=bool)
-
-    def _outside_expected(self, x: np.ndarray) -> np.ndarray:
-        """Where `x` is not an expected value of these units; by default, where it is none of their values."""
-        return self._outside_domain(x)
-
-    def _domain(self) -> str:
-        """The domain in words, to follow 'a ... unit'."""
-        return "is any finite number"
+    def outside_domain(self, x: Real[np.ndarray, "*batch N"], expected: bool = False) -> Bool[np.ndarray, "*batch N"]:  # noqa: ARG002
+        """Where `x`, which is finite, is not a value, or with `expected` an expected value, of these units."""
+        low, high = self.ranges
+        return (x < low) | (x > high)
 
 
 def _first(array: np.ndarray, where: np.ndarray) -> str:

@@ -7,12 +7,17 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Real
+from jaxtyping import Bool, Float, Real
 
 from harmonium._types import Array, Key, Result
 from harmonium.errors import InputError
 from harmonium.units.base import Units, units
 from harmonium.units.codec import Codec
+
+
+def _mixed(function: str) -> Any:
+    """The function of `Units` that makes a layer, for mixed layers: that of each part, of the part's own columns."""
+    return lambda self, *columns: Mixed(tuple(self._each(function, *columns)))
 
 
 @units
@@ -50,7 +55,19 @@ class Mixed(Units):
         ends = np.cumsum([part.size for part in self.parts]).tolist()
         return [x[..., end - part.size : end] for end, part in zip(ends, self.parts, strict=True)]
 
+    def _each(self, function: str, *columns: Real[Array, "*batch N"]) -> list[Any]:
+        """That function of each part, called on the part's own columns."""
+        split = zip(self.parts, *map(self.split, columns), strict=True)
+        return [getattr(part, function)(*own) for part, *own in split]
+
     # ---- the distribution
+
+    statistics = _mixed("statistics")
+    moments = _mixed("moments")
+    add_field = _mixed("add_field")
+    infinite_temperature = _mixed("infinite_temperature")
+    fit_base_rate = _mixed("fit_base_rate")
+    rescale = _mixed("rescale")
 
     def energy(self, x: Real[Array, "*batch N"]) -> Float[Result, "*batch"]:
         return sum(self._each("energy", x))
@@ -66,31 +83,14 @@ class Mixed(Units):
             return None
         return sum(form[0] for form in forms), jnp.concatenate([form[1] for form in forms], axis=-1)
 
-    def mean(self, inputs: Real[Array, "*batch N"]) -> Float[Result, "*batch N"]:
-        return jnp.concatenate(self._each("mean", inputs), axis=-1)
-
     def sample(self, key: Key, inputs: Real[Array, "*batch N"]) -> Float[Result, "*batch N"]:
         keys = jax.random.split(key, len(self.parts))
         samples = [part.sample(own, x) for part, own, x in zip(self.parts, keys, self.split(inputs), strict=True)]
         return jnp.concatenate(samples, axis=-1)
 
-    def statistics(self, x: Real[Array, "*batch N"]) -> Mixed:
-        return Mixed(tuple(self._each("statistics", x)))
-
-    def moments(self, inputs: Real[Array, "*batch N"]) -> Mixed:
-        return Mixed(tuple(self._each("moments", inputs)))
-
     @property
     def bias(self) -> Float[Result, "*batch N"]:
         return jnp.concatenate([part.bias for part in self.parts], axis=-1)
-
-    def add_field(self, by: Real[Array, "*batch N"]) -> Mixed:
-        return Mixed(tuple(self._each("add_field", by)))
-
-    # ---- distributions nearby, bounds and gauges
-
-    def infinite_temperature(self) -> Mixed:
-        return Mixed(tuple(part.infinite_temperature() for part in self.parts))
 
     @property
     def curvature(self) -> Float[Result, " N"]:
@@ -99,19 +99,11 @@ class Mixed(Units):
     def apply_update(self, by: Mixed, hold_scale: bool = False) -> Mixed:
         return Mixed(tuple(part.apply_update(step, hold_scale) for part, step in zip(self.parts, by.parts, strict=True)))
 
-    def gauge(self, x: Real[Array, "*batch N"]) -> Float[Result, "*batch N"]:
-        return jnp.concatenate(self._each("gauge", x), axis=-1)
-
-    def rescale(self, center: Real[Array, " N"], scale: Real[Array, " N"]) -> Mixed:
-        columns = (self.split(np.full(self.size, value)) for value in (center, scale))
-        return Mixed(tuple(part.rescale(*to) for part, *to in zip(self.parts, *columns, strict=True)))
-
-    def fit_base_rate(self, data: Real[Array, "n N"]) -> Mixed:
-        return Mixed(tuple(self._each("fit_base_rate", np.asarray(data))))
-
     @classmethod
     def zeros(cls, size: int) -> Mixed:
         raise InputError(f"a mixed layer is made of its parts, not of {size} columns: give the units themselves")
+
+    # ---- bounds and domain
 
     def validation_error(self) -> str | None:
         return None if isinstance(self.parts, tuple) else "parts must be layers of units, at least one"
@@ -121,15 +113,6 @@ class Mixed(Units):
         index = int(np.searchsorted(ends, column, side="right"))
         return self.parts[index].at(column - int(ends[index] - self.parts[index].size))
 
-    def _outside_domain(self, x: np.ndarray) -> np.ndarray:
-        return np.concatenate(self._each("_outside_domain", x), axis=-1)
-
-    def _outside_expected(self, x: np.ndarray) -> np.ndarray:
-        return np.concatenate(self._each("_outside_expected", x), axis=-1)
-
-    def _domain(self) -> str:
-        return "has the values of its part"
-
-    def _each(self, function: str, x: Real[Array, "*batch N"]) -> list[Any]:
-        """That function of each part, called on the part's own columns."""
-        return [getattr(part, function)(columns) for part, columns in zip(self.parts, self.split(x), strict=True)]
+    def outside_domain(self, x: Real[np.ndarray, "*batch N"], expected: bool = False) -> Bool[np.ndarray, "*batch N"]:
+        split = zip(self.parts, self.split(x), strict=True)
+        return np.concatenate([part.outside_domain(own, expected) for part, own in split], axis=-1)

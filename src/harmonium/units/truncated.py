@@ -39,7 +39,7 @@ def _fraction(a: Float[Result, "..."], terms: int | None = None) -> Float[Result
 
 @jax.custom_jvp
 def log_normalizer(s: Float[Result, "..."]) -> Float[Result, "..."]:
-    """ln M(s), elementwise; its derivative is `mean`."""
+    """ln M(s), elementwise; its derivative is E[y]."""
     a, near = jnp.maximum(-s, TAIL), jnp.maximum(s, -TAIL)
     direct = log_ndtr(near) + near**2 / 2 + np.log(2 * np.pi) / 2
     return jnp.where(s < -TAIL, -jnp.log(_hazard(a)), direct)
@@ -52,12 +52,7 @@ def _hazard(a: Float[Result, "..."], terms: int | None = None) -> Float[Result, 
 
 @log_normalizer.defjvp
 def _(primals: tuple[Result], tangents: tuple[Result]) -> tuple[Result, Result]:
-    return log_normalizer(primals[0]), mean(primals[0]) * tangents[0]
-
-
-def mean(s: Float[Result, "..."]) -> Float[Result, "..."]:
-    """E[y], elementwise."""
-    return moments(s)[0]
+    return log_normalizer(primals[0]), moments(primals[0])[0] * tangents[0]
 
 
 @jax.custom_jvp

@@ -1,25 +1,132 @@
-"""Categorical units: each is in one of several categories, one-hot: a column for each category, of which one is 1."""
+"""Units of finitely many states: binary ones, spins, and categorical ones, which are one-hot."""
 
 from __future__ import annotations
 
+import abc
 import numbers
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Int, Real
+from jaxtyping import Bool, Float, Int, Real
 
 from harmonium._checks import numeric_array
 from harmonium._pytree import static
 from harmonium._types import Array, ArrayLike, Key, Result
 from harmonium.errors import InputError
 from harmonium.random import uniform
-from harmonium.units.base import Discrete, Units, type_name_to_class, units
+from harmonium.units.base import Units, type_name_to_class, units
 
-SYMBOLS = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+class Discrete(Units):
+    """Units with energy(x) = -sum_i bias_i x_i and finitely many states: binary, spin and categorical ones; abstract."""
+
+    def energy(self, x: Real[Array, "*batch N"]) -> Float[Result, "*batch"]:
+        return -jnp.sum(self.bias * x, axis=-1)
+
+    def statistics(self, x: Real[Array, "*batch N"]) -> Self:
+        return self._with_bias(x)
+
+    @abc.abstractmethod
+    def mean(self, inputs: Real[Array, "*batch N"]) -> Float[Result, "*batch N"]: ...
+
+    def moments(self, inputs: Real[Array, "*batch N"]) -> Self:
+        return self._with_bias(self.mean(inputs))
+
+    def add_field(self, by: Real[Array, "*batch N"]) -> Self:
+        return self._with_bias(self.bias + by)
+
+    def infinite_temperature(self) -> Self:
+        return self._with_bias(jnp.zeros_like(self.bias))
+
+    def _with_bias(self, bias: Real[Array, "*batch N"]) -> Self:
+        return replace(self, bias=bias)  # type: ignore[type-var]
+
+
+class TwoStates(Discrete):
+    """Units x in {low, high}, where p(x_i = high | inputs) = 1 / (1 + exp(-(high - low) (inputs_i + bias_i))); abstract."""
+
+    low: ClassVar[int]
+    high: ClassVar[int]
+
+    @property
+    def unit_tables(self) -> tuple[np.ndarray, ...]:
+        return (np.array([[self.low], [self.high]], dtype=np.float64),) * self.size
+
+    def softplus_form(self, inputs: Real[Array, "*batch N"]) -> tuple[Float[Result, "*batch"], Float[Result, "*batch N"]]:
+        total = inputs + self.bias
+        return self.low * jnp.sum(total, axis=-1), (self.high - self.low) * total
+
+    def sample(self, key: Key, inputs: Real[Array, "*batch N"]) -> Float[Result, "*batch N"]:
+        probability = jax.nn.sigmoid((self.high - self.low) * (inputs + self.bias))
+        above = uniform(key, probability.shape, probability.dtype) < probability
+        # Not by `where`: XLA would compute the random numbers once for every use of the states.
+        state = above.astype(probability.dtype)
+        return state if self.low == 0 else (self.high - self.low) * state + self.low
+
+    def fit_base_rate(self, data: Real[Array, "n N"]) -> Self:
+        x = np.asarray(data, dtype=np.float64)
+        rate = (((x - self.low) / (self.high - self.low)).sum(axis=0) + 0.5) / (len(x) + 1.0)
+        return self._with_bias((np.log(rate) - np.log1p(-rate)) / (self.high - self.low))
+
+    @classmethod
+    def zeros(cls, size: int) -> Self:
+        return cls(np.zeros(size))  # type: ignore[call-arg]
+
+    def outside_domain(self, x: Real[np.ndarray, "*batch N"], expected: bool = False) -> Bool[np.ndarray, "*batch N"]:
+        return (x < self.low) | (x > self.high) if expected else (x != self.low) & (x != self.high)
+
+
+@units
+class Binary(TwoStates):
+    """Units x in {0, 1} with energy(x) = -sum_i bias_i x_i.
+
+    p(x_i = 1 | inputs) = 1 / (1 + exp(-(inputs_i + bias_i))), the logistic sigmoid of the unit's total input.
+
+    Args:
+        bias: `[N]`.
+    """
+
+    bias: Any
+
+    name: ClassVar[str] = "binary"
+    symbols: ClassVar[str] = "01"
+    domain: ClassVar[str] = "is 0 or 1 (hm.data.binarize makes such values of gray levels; gaussian units take any)"
+    low, high = 0, 1
+
+    def log_normalizer_terms(self, inputs: Real[Array, "*batch N"]) -> Float[Result, "*batch N"]:
+        return jax.nn.softplus(inputs + self.bias)
+
+    def mean(self, inputs: Real[Array, "*batch N"]) -> Float[Result, "*batch N"]:
+        return jax.nn.sigmoid(inputs + self.bias)
+
+
+@units
+class Spin(TwoStates):
+    """Units x in {-1, +1} with energy(x) = -sum_i bias_i x_i; E[x_i | inputs] = tanh(inputs_i + bias_i).
+
+    Args:
+        bias: `[N]`.
+    """
+
+    bias: Any
+
+    name: ClassVar[str] = "spin"
+    symbols: ClassVar[str] = "-+"
+    domain: ClassVar[str] = "is -1 or +1"
+    low, high = -1, 1
+
+    def log_normalizer_terms(self, inputs: Real[Array, "*batch N"]) -> Float[Result, "*batch N"]:
+        # ln 2 cosh y, without forming e^|y|
+        total = inputs + self.bias
+        return jax.nn.softplus(2 * total) - total
+
+    def mean(self, inputs: Real[Array, "*batch N"]) -> Float[Result, "*batch N"]:
+        return jnp.tanh(inputs + self.bias)
 
 
 @units
@@ -38,18 +145,13 @@ class Categorical(Discrete):
     levels: tuple[int, ...] = static()
 
     name: ClassVar[str] = "categorical"
-
-    @property
-    def unit_states(self) -> Float[np.ndarray, "K K"] | None:
-        return np.eye(self.levels[0]) if len(set(self.levels)) == 1 else None
+    symbols: ClassVar[str] = "0123456789abcdefghijklmnopqrstuvwxyz"
+    domain: ClassVar[str] = "has a 1 in one of its columns and 0 in the others"
 
     @property
     def unit_tables(self) -> tuple[np.ndarray, ...]:
-        return tuple(np.eye(count) for count in self.levels)
-
-    @property
-    def unit_symbols(self) -> tuple[str | None, ...]:
-        return tuple(SYMBOLS[:count] if count <= len(SYMBOLS) else None for count in self.levels)
+        tables = {count: np.eye(count) for count in set(self.levels)}
+        return tuple(tables[count] for count in self.levels)
 
     def encode(self, categories: ArrayLike) -> Float[np.ndarray, "*batch N"]:
         """Category numbers from 0 as columns, `[..., units] -> [..., N]`.
@@ -86,11 +188,6 @@ class Categorical(Discrete):
         chosen = jnp.sum(rising <= chance * rising[..., -1:], axis=-1, keepdims=True)
         return self._by_column((jnp.arange(total.shape[-1]) == chosen).astype(total.dtype))
 
-    def gauge(self, x: Real[Array, "*batch N"]) -> Float[Result, "*batch N"]:
-        by_unit = self._by_unit(x, filling=0.0)
-        mean = jnp.sum(by_unit, axis=-1) / np.asarray(self.levels)
-        return self._by_column(mean[..., None] + jnp.zeros_like(by_unit))
-
     def fit_base_rate(self, data: Real[Array, "n N"]) -> Categorical:
         x = np.asarray(data, dtype=np.float64)
         each = np.repeat(self.levels, self.levels)
@@ -110,7 +207,7 @@ class Categorical(Discrete):
             return f"levels add up to {sum(self.levels)} columns, but bias has {self.size}"
         return None
 
-    def _outside_domain(self, x: np.ndarray) -> np.ndarray:
+    def outside_domain(self, x: Real[np.ndarray, "*batch N"], expected: bool = False) -> Bool[np.ndarray, "*batch N"]:  # noqa: ARG002
         outside = (x != 0) & (x != 1)
         starts = self.boundaries[:-1]
         ones, wrong = (np.add.reduceat(part.astype(np.int64), starts, axis=-1) for part in (x == 1, outside))
@@ -118,17 +215,14 @@ class Categorical(Discrete):
         outside[..., starts] |= (ones != 1) & (wrong == 0)
         return outside
 
-    def _domain(self) -> str:
-        return "has a 1 in one of its columns and 0 in the others"
-
     # ---- columns unit by unit
 
-    def _by_unit(self, x: Real[Array, "*batch N"], filling: float = -jnp.inf) -> Float[Result, "*batch units K"]:
-        """One row a unit, padded with `filling` where a unit has fewer categories than another."""
+    def _by_unit(self, x: Real[Array, "*batch N"]) -> Float[Result, "*batch units K"]:
+        """One row a unit, padded with -inf where a unit has fewer categories than another."""
         x = jnp.asarray(x)
         if len(set(self.levels)) == 1:
             return x.reshape(*x.shape[:-1], len(self.levels), self.levels[0])
-        filled = jnp.concatenate([x, jnp.full((*x.shape[:-1], 1), filling, x.dtype)], axis=-1)
+        filled = jnp.concatenate([x, jnp.full((*x.shape[:-1], 1), -jnp.inf, x.dtype)], axis=-1)
         return filled[..., _column_of(self.levels)]
 
     def _by_column(self, by_unit: Float[Result, "*batch units K"]) -> Float[Result, "*batch N"]:
