@@ -54,6 +54,16 @@ class Computed(NamedTuple):
     mean_of_shifted_inputs: Any
 
 
+@jax.jit
+def sample(units: Units, key: Any, inputs: Any) -> Any:
+    return units.sample(key, inputs)
+
+
+@jax.jit
+def evaluate(units: Units, inputs: Any) -> Any:
+    return units.mean(inputs), units.log_normalizer(inputs), units.moments(inputs)
+
+
 @functools.cache
 def computed(units: Units) -> Computed:
     with jax.enable_x64(True):
@@ -65,6 +75,8 @@ def computed(units: Units) -> Computed:
             statistics = units.statistics(states)
             shifted = units.add_field(by(units))
             softplus = units.softplus_form
+            slopes = jax.grad(lambda units, inputs: units.log_normalizer(inputs), argnums=(0, 1))
+            slope_by_parameters, slope_by_inputs = jax.vmap(slopes, (None, 0))(units, inputs)
             return dict(
                 energy=units.energy(states),
                 log_normalizer=units.log_normalizer(inputs),
@@ -72,8 +84,8 @@ def computed(units: Units) -> Computed:
                 mean=units.mean(inputs),
                 moments=units.moments(inputs),
                 log_probability=units.log_probability(states[:, None], inputs),
-                slope_by_inputs=jax.vmap(jax.grad(units.log_normalizer))(inputs),
-                slope_by_parameters=jax.vmap(lambda own: jax.grad(lambda u: u.log_normalizer(own))(units))(inputs),
+                slope_by_parameters=slope_by_parameters,
+                slope_by_inputs=slope_by_inputs,
                 products=jax.tree.map(lambda a, b: jnp.sum(a * b, axis=-1), units, statistics),
                 statistics=statistics,
                 softplus=softplus(inputs),
@@ -178,7 +190,7 @@ def test_samples_follow_the_conditional_distribution(units):
     # Enough draws to see a change of sum (q - p)^2 / p >= 0.02 over the states.
     n = draws_for_counts(len(computed(units).states), 0.02)
     inputs = np.linspace(0.4, -1.0, units.size)
-    draws = np.asarray(units.sample(jax.random.key(1), jnp.tile(inputs, (n, 1))))
+    draws = np.asarray(sample(units, jax.random.key(1), jnp.tile(inputs, (n, 1))))
     p = np.exp(log_density(units, inputs[None])[:, 0])
     assert counts_agree(units.indices(draws), p) > FALSE_ALARM
     # The same draws must not pass for the distribution at other inputs.
@@ -191,7 +203,7 @@ def test_samples_follow_the_conditional_distribution(units):
 def test_samples_have_the_moments(units):
     """The first four powers of every column, by quadrature."""
     inputs = np.linspace(0.4, -1.0, units.size)
-    draws = np.asarray(single(units).sample(jax.random.key(3), jnp.tile(single(inputs), (100_000, 1))))
+    draws = np.asarray(sample(single(units), jax.random.key(3), jnp.tile(single(inputs), (100_000, 1))))
     assert draws.dtype == np.float32
     assert not units.outside_domain(draws).any()
     states = computed(units).states
@@ -206,8 +218,8 @@ def test_samples_have_the_moments(units):
 def test_extreme_inputs_give_finite_numbers(units):
     own = single(units)
     inputs = jnp.tile(jnp.array([[1e2], [-1e2], [1e4], [-1e4]], jnp.float32), units.size)
-    drawn = np.asarray(own.sample(jax.random.key(0), jnp.tile(inputs, (1000, 1, 1))))
-    for value in (own.log_normalizer(inputs), own.mean(inputs), drawn, *jax.tree.leaves(own.moments(inputs))):
+    drawn = np.asarray(sample(own, jax.random.key(0), jnp.tile(inputs, (1000, 1, 1))))
+    for value in (drawn, *jax.tree.leaves(evaluate(own, inputs))):
         assert np.isfinite(value).all()
     assert not units.outside_domain(drawn).any()
 
@@ -216,12 +228,12 @@ def test_extreme_inputs_give_finite_numbers(units):
 @pytest.mark.slow_except("[binary]", "[mixed]")
 def test_base_rate_reproduces_the_data_means(units):
     """One pseudo-count in 10^5 moves a mean by less than 3e-5."""
-    data = np.asarray(units.sample(jax.random.key(0), jnp.zeros((100_000, units.size))))
+    data = np.asarray(sample(units, jax.random.key(0), jnp.zeros((100_000, units.size))))
     fitted = units.fit_base_rate(data)
     assert units.same_structure(fitted)
-    np.testing.assert_allclose(fitted.mean(np.zeros(units.size)), data.mean(axis=0), atol=3e-5)
+    mean, _, moments = evaluate(fitted, np.zeros(units.size))
+    np.testing.assert_allclose(mean, data.mean(axis=0), atol=3e-5)
     expected = jax.tree.map(lambda leaf: leaf.mean(axis=0), units.statistics(data))
-    moments = fitted.moments(np.zeros(units.size))
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-4), moments, expected)
 
 
@@ -239,7 +251,8 @@ def test_at_infinite_temperature_all_states_are_equally_likely(units):
     hot = units.infinite_temperature()
     assert units.same_structure(hot)
     assert hot.validation_error() is None
-    for table, mean in zip(units.unit_tables, np.split(hot.mean(np.zeros(units.size)), units.boundaries[1:-1]), strict=True):
+    means, *_ = evaluate(hot, np.zeros(units.size))
+    for table, mean in zip(units.unit_tables, np.split(means, units.boundaries[1:-1]), strict=True):
         if table is not None:
             np.testing.assert_allclose(mean, table.mean(axis=0), atol=1e-12)
 
@@ -251,15 +264,12 @@ def test_a_step_adds_and_never_leaves_the_permissible(units):
     for far in (-1e9, 1e9):
         moved = units.apply_update(jax.tree.map(lambda leaf, far=far: np.full_like(leaf, far), units))
         assert moved.validation_error() is None
-        assert np.isfinite(moved.mean(np.zeros(units.size))).all()
+        assert np.isfinite(evaluate(moved, np.zeros(units.size))[0]).all()
 
 
 @each_own
 @pytest.mark.slow_except("[mixed]")
 def test_single_precision_agrees_with_double(units):
     inputs = 3 * inputs_for(units)
-    for own, exact in (
-        (single(units).log_normalizer(single(inputs)), units.log_normalizer(inputs)),
-        (single(units).mean(single(inputs)), units.mean(inputs)),
-    ):
+    for own, exact in zip(evaluate(single(units), single(inputs))[:2], evaluate(units, inputs)[:2], strict=True):
         np.testing.assert_allclose(own, exact, rtol=1e-5, atol=1e-6)
