@@ -264,7 +264,15 @@ def validate(rbm: object) -> RBM:
         raise InputError(f"weights must have shape {expected} (visible x hidden units), but have {list(rbm.weights.shape)}")
     if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(rbm)):
         return rbm
-    _check_size(rbm)
+    # No energy of bounded units exceeds the sum of the parameters' absolute values.
+    largest = float(np.sqrt(np.finfo(own_dtype(rbm)).max))
+    with np.errstate(over="ignore"):
+        total = sum(float(np.abs(np.asarray(leaf, dtype=np.float64)).sum()) for leaf in jax.tree.leaves(rbm))
+    if not total < largest:
+        raise InputError(
+            f"the absolute values of the parameters of {rbm!r} add up to {total:.3g}, but must stay below {largest:.1e} for "
+            "its energies to be finite numbers; scale the parameters down"
+        )
     if not (rbm.visible.bounded or rbm.hidden.bounded):
         strongest = float(np.linalg.norm(np.asarray(_coupling(rbm), dtype=np.float64), 2))
         if not strongest < 1:
@@ -327,15 +335,3 @@ def _check_parameter(name: str, value: Any) -> None:
         raise InputError(f"{name} must be an array of real numbers, but its type is {kind}")
     if not isinstance(value, jax.core.Tracer) and not np.isfinite(np.asarray(value)).all():
         raise InputError(f"{name}: every value must be a finite number, but there is a NaN or an infinity")
-
-
-def _check_size(rbm: RBM) -> None:
-    """The parameters' absolute values must add up to a number far from overflow: no energy of bounded units exceeds the sum."""
-    largest = float(np.sqrt(np.finfo(own_dtype(rbm)).max))
-    with np.errstate(over="ignore"):
-        total = sum(float(np.abs(np.asarray(leaf, dtype=np.float64)).sum()) for leaf in jax.tree.leaves(rbm))
-    if not total < largest:
-        raise InputError(
-            f"the absolute values of the parameters of {rbm!r} add up to {total:.3g}, but must stay below {largest:.1e} for "
-            "its energies to be finite numbers; scale the parameters down"
-        )

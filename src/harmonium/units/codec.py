@@ -101,10 +101,8 @@ class Codec(abc.ABC):
     @property
     def state_count(self) -> int | None:
         """Number of states of the layer, the product over its units; None where it is not finite."""
-        tables = self.unit_tables
-        if any(table is None for table in tables):
-            return None
-        return math.prod(len(table) for table in tables if table is not None)
+        counts = [None if table is None else len(table) for table in self.unit_tables]
+        return None if None in counts else math.prod(counts)  # type: ignore[arg-type]
 
     # ---- states as numbers
 
@@ -210,10 +208,9 @@ class Codec(abc.ABC):
             array = array.astype(np.uint8)
         if missing and array.dtype.kind == "f" and np.isnan(array).any():
             absent = np.isnan(array)
-            starts, widths = self.boundaries[:-1], np.diff(self.boundaries)
-            in_part = np.logical_or.reduceat(absent, starts, axis=-1) & ~np.logical_and.reduceat(absent, starts, axis=-1)
-            if in_part.any():
-                torn = np.repeat(in_part, widths, axis=-1) & absent
+            whole = np.logical_and.reduceat(absent, self.boundaries[:-1], axis=-1)
+            torn = absent & ~np.repeat(whole, np.diff(self.boundaries), axis=-1)
+            if torn.any():
                 raise InputError(f"{name} has {_first(array, torn)}, but a unit of several columns is missing as a whole")
             self.check(np.where(absent, self.zero_state, array), name, expected=expected)
             return array
@@ -237,12 +234,10 @@ class Codec(abc.ABC):
         for first, end in pairwise(self.boundaries):
             absent = np.isnan(rows[:, first])
             observed, missing = np.flatnonzero(~absent), int(absent.sum())
-            if not missing:
-                continue
-            if len(observed):
+            if not len(observed):
+                filled[:, first:end] = self.zero_state[first:end]
+            elif missing:
                 filled[absent, first:end] = rows[observed[np.arange(missing) * len(observed) // missing], first:end]
-            else:
-                filled[absent, first:end] = self.zero_state[first:end]
         return filled
 
     def at(self, column: int) -> Codec:  # noqa: ARG002

@@ -244,7 +244,8 @@ class DReLU(Quadratic):
         return jnp.sum(jnp.where(x > 0, up, down), axis=-1)
 
     def log_normalizer_terms(self, inputs: Real[Array, "*batch N"]) -> Float[Result, "*batch units"]:
-        return jnp.logaddexp(*self._side_terms(inputs))
+        above, below = self._sides()
+        return jnp.logaddexp(above.log_normalizer_terms(inputs), below.log_normalizer_terms(-inputs))
 
     def sample(self, key: Key, inputs: Real[Array, "*batch N"]) -> Float[Result, "*batch N"]:
         sign_key, size_key = jax.random.split(key)
@@ -296,14 +297,9 @@ class DReLU(Quadratic):
         """The distributions of x above zero, and of -x below it, where inputs are mirrored too."""
         return ReLU(self.bias_positive, self.precision_positive), ReLU(-self.bias_negative, self.precision_negative)
 
-    def _side_terms(self, inputs: Real[Array, "*batch N"]) -> tuple[Float[Result, "*batch N"], Float[Result, "*batch N"]]:
-        """The logs of the integrals over the values above and below zero."""
-        above, below = self._sides()
-        return above.log_normalizer_terms(inputs), below.log_normalizer_terms(-inputs)
-
     def _probability_above(self, inputs: Real[Array, "*batch N"]) -> Float[Result, "*batch N"]:
-        above, below = self._side_terms(inputs)
-        return jax.nn.sigmoid(above - below)
+        above, below = self._sides()
+        return jax.nn.sigmoid(above.log_normalizer_terms(inputs) - below.log_normalizer_terms(-inputs))
 
 
 @jax.jit
