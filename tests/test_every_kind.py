@@ -33,7 +33,7 @@ def data_for(visible: str, n: int = 60) -> np.ndarray:
     return np.asarray(units.sample(jax.random.key(9), np.zeros((n, units.size), np.float32)))
 
 
-def trained(visible: str, hidden: str, estimator: str = "pcd-1") -> hm.RBM:
+def train_rbm(visible: str, hidden: str, estimator: str = "pcd-1") -> hm.RBM:
     rows = data_for(visible)
     start = hm.initialize(rows, LAYERS[hidden], LAYERS[visible], scale=0.1)
     settings = dict(estimator=estimator, learning_rate=0.1, batch_size=20, updates=UPDATES, valid=rows[:20], estimates=False)
@@ -48,7 +48,7 @@ def trained(visible: str, hidden: str, estimator: str = "pcd-1") -> hm.RBM:
 @pytest.mark.slow_except("[gaussian-binary]")
 def test_a_model_of_every_pair_of_kinds_lives(visible, hidden, tmp_path):
     rows = data_for(visible)
-    rbm = model.validate(trained(visible, hidden))
+    rbm = model.validate(train_rbm(visible, hidden))
     assert rbm.visible.same_structure(single(LAYERS[visible]))
 
     v = hm.sample(rbm, 30, sweeps=3, seed=1)
@@ -86,10 +86,10 @@ def test_a_model_of_every_pair_of_kinds_lives(visible, hidden, tmp_path):
     ],
 )
 def test_every_estimator_trains_every_kind(visible, hidden, estimator):
-    rbm = trained(visible, hidden, estimator)
+    rbm = train_rbm(visible, hidden, estimator)
     assert model.validate(rbm).visible.same_structure(single(LAYERS[visible]))
 
 
 def test_an_exact_gradient_needs_a_layer_that_can_be_listed():
     with pytest.raises(hm.InputError, match="infinitely many states"):
-        trained("gaussian", "relu", "exact")
+        train_rbm("gaussian", "relu", "exact")

@@ -30,7 +30,7 @@ def _float64():
         yield
 
 
-class Computed(NamedTuple):
+class Values(NamedTuple):
     """Of one layer, for `inputs_for(units)` and all of its `cells`."""
 
     states: np.ndarray
@@ -65,13 +65,13 @@ def evaluate(units: Units, inputs: Any) -> Any:
 
 
 @functools.cache
-def computed(units: Units) -> Computed:
+def compute(units: Units) -> Values:
     with jax.enable_x64(True):
         states, volumes = cells(units)
         inputs = jnp.asarray(inputs_for(units))
 
         @jax.jit
-        def compute(units: Units, states: Any, inputs: Any) -> dict[str, Any]:
+        def evaluate_all(units: Units, states: Any, inputs: Any) -> dict[str, Any]:
             statistics = units.statistics(states)
             shifted = units.add_field(by(units))
             softplus = units.softplus_form
@@ -96,7 +96,7 @@ def computed(units: Units) -> Computed:
                 mean_of_shifted_inputs=units.mean(inputs + by(units)),
             )
 
-        return Computed(states, volumes, **jax.tree.map(np.asarray, compute(units, jnp.asarray(states), inputs)))
+        return Values(states, volumes, **jax.tree.map(np.asarray, evaluate_all(units, jnp.asarray(states), inputs)))
 
 
 def by(units: Units) -> np.ndarray:
@@ -105,8 +105,8 @@ def by(units: Units) -> np.ndarray:
 
 def log_density(units: Units, inputs: np.ndarray) -> np.ndarray:
     """ln p of every cell, `[cells, B]`, from the energy alone."""
-    found = computed(units)
-    terms = (found.states @ inputs.T).T - found.energy + found.volumes
+    values = compute(units)
+    terms = (values.states @ inputs.T).T - values.energy + values.volumes
     return (terms - np.logaddexp.reduce(terms, axis=1, keepdims=True)).T
 
 
@@ -122,73 +122,73 @@ def test_no_two_layers_share_a_tree_structure():
 
 @each
 def test_log_normalizer_is_the_sum_over_states(units):
-    found = computed(units)
-    terms = inputs_for(units) @ found.states.T - found.energy + found.volumes
-    np.testing.assert_allclose(found.log_normalizer, np.logaddexp.reduce(terms, axis=1), atol=1e-10)
-    np.testing.assert_allclose(found.log_normalizer, found.terms.sum(axis=-1), rtol=1e-12)
-    assert found.terms.shape[-1] == len(units.unit_tables) == len(units.boundaries) - 1
+    values = compute(units)
+    terms = inputs_for(units) @ values.states.T - values.energy + values.volumes
+    np.testing.assert_allclose(values.log_normalizer, np.logaddexp.reduce(terms, axis=1), atol=1e-10)
+    np.testing.assert_allclose(values.log_normalizer, values.terms.sum(axis=-1), rtol=1e-12)
+    assert values.terms.shape[-1] == len(units.unit_tables) == len(units.boundaries) - 1
 
 
 @each
 def test_probabilities_sum_to_one(units):
-    found = computed(units)
-    np.testing.assert_allclose(np.exp(found.log_probability + found.volumes[:, None]).sum(axis=0), 1, rtol=1e-10)
+    values = compute(units)
+    np.testing.assert_allclose(np.exp(values.log_probability + values.volumes[:, None]).sum(axis=0), 1, rtol=1e-10)
 
 
 @each
 def test_mean_is_the_gradient_of_the_log_normalizer(units):
-    found = computed(units)
-    np.testing.assert_allclose(found.mean, found.slope_by_inputs, atol=1e-12)
+    values = compute(units)
+    np.testing.assert_allclose(values.mean, values.slope_by_inputs, atol=1e-12)
 
 
 @each
 def test_a_field_is_a_constant_input(units):
-    found = computed(units)
-    np.testing.assert_allclose(found.shifted_energy, found.energy - found.states @ by(units), atol=1e-10)
-    np.testing.assert_allclose(found.shifted_mean, found.mean_of_shifted_inputs, atol=1e-12)
+    values = compute(units)
+    np.testing.assert_allclose(values.shifted_energy, values.energy - values.states @ by(units), atol=1e-10)
+    np.testing.assert_allclose(values.shifted_mean, values.mean_of_shifted_inputs, atol=1e-12)
 
 
 @each
 def test_the_bias_of_statistics_is_x_itself_and_of_moments_its_mean(units):
-    found = computed(units)
-    np.testing.assert_allclose(found.statistics.bias, found.states, atol=1e-15)
-    np.testing.assert_allclose(found.moments.bias, found.mean, atol=1e-12)
+    values = compute(units)
+    np.testing.assert_allclose(values.statistics.bias, values.states, atol=1e-15)
+    np.testing.assert_allclose(values.moments.bias, values.mean, atol=1e-12)
 
 
 @each
 def test_softplus_form_is_the_log_normalizer_and_affine(units):
-    found = computed(units)
-    if found.softplus is None:
+    values = compute(units)
+    if values.softplus is None:
         pytest.skip("this kind has none, and need not")
-    constant, y = found.softplus
-    np.testing.assert_allclose(constant + np.logaddexp(0, y).sum(axis=-1), found.log_normalizer, atol=1e-10)
-    three = found.zero_softplus, found.softplus, found.doubled_softplus
+    constant, y = values.softplus
+    np.testing.assert_allclose(constant + np.logaddexp(0, y).sum(axis=-1), values.log_normalizer, atol=1e-10)
+    three = values.zero_softplus, values.softplus, values.doubled_softplus
     jax.tree.map(lambda a, b, c: np.testing.assert_allclose(c - a, 2 * (b - a), atol=1e-10), *three)
 
 
 @each
 def test_mean_is_the_mean_over_states(units):
-    found = computed(units)
+    values = compute(units)
     p = np.exp(log_density(units, inputs_for(units)))
-    np.testing.assert_allclose(found.mean, p.T @ found.states, atol=1e-10)
+    np.testing.assert_allclose(values.mean, p.T @ values.states, atol=1e-10)
 
 
 @each
 def test_energy_is_linear_in_the_parameters(units):
-    found = computed(units)
-    np.testing.assert_allclose(found.energy, -sum(jax.tree.leaves(found.products)), atol=1e-10)
+    values = compute(units)
+    np.testing.assert_allclose(values.energy, -sum(jax.tree.leaves(values.products)), atol=1e-10)
 
 
 @each
 def test_moments_are_the_gradient_by_the_parameters(units):
-    found = computed(units)
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-11), found.moments, found.slope_by_parameters)
+    values = compute(units)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-11), values.moments, values.slope_by_parameters)
 
 
 @each_listed
 def test_samples_follow_the_conditional_distribution(units):
     # Enough draws to see a change of sum (q - p)^2 / p >= 0.02 over the states.
-    n = draws_for_counts(len(computed(units).states), 0.02)
+    n = draws_for_counts(len(compute(units).states), 0.02)
     inputs = np.linspace(0.4, -1.0, units.size)
     draws = np.asarray(sample(units, jax.random.key(1), jnp.tile(inputs, (n, 1))))
     p = np.exp(log_density(units, inputs[None])[:, 0])
@@ -206,7 +206,7 @@ def test_samples_have_the_moments(units):
     draws = np.asarray(sample(single(units), jax.random.key(3), jnp.tile(single(inputs), (100_000, 1))))
     assert draws.dtype == np.float32
     assert not units.outside_domain(draws).any()
-    states = computed(units).states
+    states = compute(units).states
     p = np.exp(log_density(units, inputs[None])[:, 0])
     for power in (1, 2, 3, 4):
         # A column that is nearly always 0 has no normal mean; none here is.

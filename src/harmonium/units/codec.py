@@ -211,16 +211,18 @@ class Codec(abc.ABC):
             whole = np.logical_and.reduceat(absent, self.boundaries[:-1], axis=-1)
             torn = absent & ~np.repeat(whole, np.diff(self.boundaries), axis=-1)
             if torn.any():
-                raise InputError(f"{name} has {_first(array, torn)}, but a unit of several columns is missing as a whole")
+                raise InputError(
+                    f"{name} has {_describe_first(array, torn)}, but a unit of several columns is missing as a whole"
+                )
             self.check(np.where(absent, self.zero_state, array), name, expected=expected)
             return array
         if array.dtype.kind == "f" and not (within := np.abs(array) <= MAX_VALUE).all():
             limit = f"of at most {MAX_VALUE:.0e} in size" if np.isfinite(array).all() else "a finite number"
-            raise InputError(f"{name} has {_first(array, ~within)}; every value must be {limit}")
+            raise InputError(f"{name} has {_describe_first(array, ~within)}; every value must be {limit}")
         outside = self.outside_domain(array, expected)
         if outside.any():
             kind = self.at(int(np.argwhere(outside)[0, -1]))
-            raise InputError(f"{name} has {_first(array, outside)}, but a {kind.name} unit {kind.domain}")
+            raise InputError(f"{name} has {_describe_first(array, outside)}, but a {kind.name} unit {kind.domain}")
         return array
 
     def fill_missing(self, rows: Real[np.ndarray, "n N"]) -> Real[np.ndarray, "n N"]:
@@ -250,7 +252,7 @@ class Codec(abc.ABC):
         return (x < low) | (x > high)
 
 
-def _first(array: np.ndarray, where: np.ndarray) -> str:
+def _describe_first(array: np.ndarray, where: np.ndarray) -> str:
     """The first of the values, and where it is, in words."""
     index: list[int] = np.argwhere(where)[0].tolist()
     value = array[tuple(index)].item()

@@ -15,9 +15,9 @@ from harmonium.units.base import Units, units
 from harmonium.units.codec import Codec
 
 
-def _mixed(function: str) -> Any:
-    """The function of `Units` that makes a layer, for mixed layers: that of each part, of the part's own columns."""
-    return lambda self, *columns: Mixed(tuple(self._each(function, *columns)))
+def _map_parts(function: str) -> Any:
+    """A method that makes a mixed layer of what this method of each part gives, called on the part's own columns."""
+    return lambda self, *columns: Mixed(tuple(self._call_parts(function, *columns)))
 
 
 @units
@@ -55,30 +55,30 @@ class Mixed(Units):
         ends = np.cumsum([part.size for part in self.parts]).tolist()
         return [x[..., end - part.size : end] for end, part in zip(ends, self.parts, strict=True)]
 
-    def _each(self, function: str, *columns: Real[Array, "*batch N"]) -> list[Any]:
+    def _call_parts(self, function: str, *columns: Real[Array, "*batch N"]) -> list[Any]:
         """That function of each part, called on the part's own columns."""
         split = zip(self.parts, *map(self.split, columns), strict=True)
         return [getattr(part, function)(*own) for part, *own in split]
 
     # ---- the distribution
 
-    statistics = _mixed("statistics")
-    moments = _mixed("moments")
-    add_field = _mixed("add_field")
-    infinite_temperature = _mixed("infinite_temperature")
-    fit_base_rate = _mixed("fit_base_rate")
-    rescale = _mixed("rescale")
+    statistics = _map_parts("statistics")
+    moments = _map_parts("moments")
+    add_field = _map_parts("add_field")
+    infinite_temperature = _map_parts("infinite_temperature")
+    fit_base_rate = _map_parts("fit_base_rate")
+    rescale = _map_parts("rescale")
 
     def energy(self, x: Real[Array, "*batch N"]) -> Float[Result, "*batch"]:
-        return sum(self._each("energy", x))
+        return sum(self._call_parts("energy", x))
 
     def log_normalizer_terms(self, inputs: Real[Array, "*batch N"]) -> Float[Result, "*batch units"]:
-        return jnp.concatenate(self._each("log_normalizer_terms", inputs), axis=-1)
+        return jnp.concatenate(self._call_parts("log_normalizer_terms", inputs), axis=-1)
 
     def softplus_form(
         self, inputs: Real[Array, "*batch N"]
     ) -> tuple[Float[Result, "*batch"], Float[Result, "*batch N"]] | None:
-        forms = self._each("softplus_form", inputs)
+        forms = self._call_parts("softplus_form", inputs)
         if any(form is None for form in forms):
             return None
         return sum(form[0] for form in forms), jnp.concatenate([form[1] for form in forms], axis=-1)
