@@ -25,7 +25,7 @@ from harmonium import imputation
 from harmonium.io import from_native
 from harmonium.sklearn import RBMImputer
 from harmonium.tabular import Schema
-from harmonium.tabular.inference import infer
+from harmonium.tabular.infer_schema import infer
 
 HIDDEN, DRAWS = 0.2, 20
 LEAST_DEVIATION = 0.05

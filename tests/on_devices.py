@@ -26,7 +26,7 @@ from statistics_of_tests import FALSE_ALARM, counts_agree, draws_for_counts
 
 import harmonium as hm
 from harmonium import distributed, exact, gradients, likelihood, model
-from harmonium.likelihood import annealing, running
+from harmonium.likelihood import annealing, running_estimate
 from harmonium.random import uniform
 from harmonium.samplers import parallel_tempering, trajectory_tempering
 from harmonium.training import batches, config, optimizer
@@ -278,7 +278,7 @@ def running_estimates() -> None:
     def difference(seed: int) -> float:
         rbm = hm.initialize(ROWS, 8, scale=0.7, seed=seed)
         one, several = (
-            running.RunningEstimate(rbm, ROWS, mesh).log_partition(rbm)[0] for mesh in (None, distributed.make_mesh())
+            running_estimate.RunningEstimate(rbm, ROWS, mesh).log_partition(rbm)[0] for mesh in (None, distributed.make_mesh())
         )
         return abs(several - one) / abs(one)
 

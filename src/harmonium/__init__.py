@@ -52,7 +52,8 @@ if TYPE_CHECKING:
     from harmonium.samplers.gibbs import gibbs
     from harmonium.samplers.parallel_tempering import parallel_tempering
     from harmonium.samplers.trajectory_tempering import trajectory_tempering
-    from harmonium.training import TrainConfig, initialize
+    from harmonium.training import TrainConfig
+    from harmonium.training.initialize import initialize
     from harmonium.training.train import TrainState, fit, train
     from harmonium.units import Binary, Categorical, DReLU, Gaussian, Mixed, ReLU, Spin
 

@@ -12,7 +12,7 @@ import harmonium as hm
 from harmonium import tabular
 from harmonium.errors import InputError
 from harmonium.io import frames, table_content
-from harmonium.tabular.inference import infer
+from harmonium.tabular.infer_schema import infer
 
 
 @pytest.mark.parametrize(

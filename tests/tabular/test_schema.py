@@ -11,7 +11,7 @@ from surveys import SURVEY, csv_frame, each_form, survey
 from harmonium.data import load_columns
 from harmonium.errors import InputError
 from harmonium.io import frames, read_frame, table_content
-from harmonium.tabular.inference import infer
+from harmonium.tabular.infer_schema import infer
 from harmonium.tabular.schema import from_description
 
 

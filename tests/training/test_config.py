@@ -183,7 +183,11 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("optimizer", [None, optax.adam(0.01)], ids=["by rate", "own"])
-@pytest.mark.parametrize("estimator", ["exact", "cd-1", "pcd-1", "pt-1", "ptt-1", hm.pcd(1)], ids=lambda value: value if isinstance(value, str) else "object")
+@pytest.mark.parametrize(
+    "estimator",
+    ["exact", "cd-1", "pcd-1", "pt-1", "ptt-1", hm.pcd(1)],
+    ids=lambda value: value if isinstance(value, str) else "object",
+)
 def test_every_setting_has_an_effect_or_is_refused(estimator, optimizer):
     def parts(**changed):
         given = {"estimator": estimator, "optimizer": optimizer} | changed

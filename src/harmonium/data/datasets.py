@@ -20,7 +20,7 @@ from harmonium.io.arrays import Table, is_table_file, open_streamed, read_bits_o
 from harmonium.io.frames import Frame, parse_number
 from harmonium.io.streams import Streamed, sample_rows
 from harmonium.io.untrusted import check_path
-from harmonium.tabular.inference import Kind, infer
+from harmonium.tabular.infer_schema import Kind, infer
 from harmonium.tabular.schema import Schema
 
 HELD_OUT_FRACTION = 0.1

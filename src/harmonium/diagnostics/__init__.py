@@ -1,7 +1,6 @@
 """Is it mixed, is it in equilibrium, does it overfit: figures with verdicts in words."""
 
 from harmonium.diagnostics.adversarial import AdversarialAccuracy, adversarial_accuracy, privacy_loss
-from harmonium.diagnostics.common import Verdict
 from harmonium.diagnostics.comparison import Comparison, compare
 from harmonium.diagnostics.diagnose import Diagnosis, diagnose
 from harmonium.diagnostics.hidden import HiddenUnits, hidden_units
@@ -10,6 +9,7 @@ from harmonium.diagnostics.overfitting import FreeEnergyGap, free_energy_gap
 from harmonium.diagnostics.relaxation import Relaxation, relaxation
 from harmonium.diagnostics.spectrum import Spectrum, spectrum
 from harmonium.diagnostics.swaps import Swaps, agreement, compare_with_gibbs, swaps
+from harmonium.diagnostics.verdict import Verdict
 
 __all__ = [
     "AdversarialAccuracy",

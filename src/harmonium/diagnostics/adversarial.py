@@ -24,7 +24,7 @@ from jaxtyping import Float
 
 from harmonium import _checks
 from harmonium._types import ArrayLike
-from harmonium.diagnostics.common import Verdict, judge, least_that_matters
+from harmonium.diagnostics.verdict import Verdict, judge, least_that_matters
 from harmonium.errors import InputError
 
 PERMUTATIONS = 200

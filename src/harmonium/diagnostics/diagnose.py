@@ -15,13 +15,13 @@ from jaxtyping import Float
 from harmonium import _checks, exact, model
 from harmonium._types import ArrayLike, Key
 from harmonium.diagnostics.adversarial import AdversarialAccuracy, adversarial_accuracy, privacy_loss
-from harmonium.diagnostics.common import Verdict, single
 from harmonium.diagnostics.hidden import HiddenUnits, hidden_units
 from harmonium.diagnostics.mixing import Mixing, mixing
 from harmonium.diagnostics.overfitting import FreeEnergyGap, free_energy_gap
 from harmonium.diagnostics.relaxation import MIN_SWEEPS, Relaxation, relaxation
 from harmonium.diagnostics.spectrum import Spectrum, spectrum
 from harmonium.diagnostics.swaps import Swaps, agreement, compare_with_gibbs, swaps
+from harmonium.diagnostics.verdict import Verdict, single
 from harmonium.model import RBM
 from harmonium.random import key_of
 from harmonium.samplers import gibbs

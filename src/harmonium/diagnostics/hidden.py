@@ -16,7 +16,7 @@ from jaxtyping import Float
 
 from harmonium import _checks, model
 from harmonium._types import ArrayLike
-from harmonium.diagnostics.common import Verdict, judge, names, single
+from harmonium.diagnostics.verdict import Verdict, judge, names, single
 from harmonium.model import RBM
 
 RARE = 0.01

@@ -17,9 +17,9 @@ import numpy as np
 from jaxtyping import Float
 
 from harmonium import _checks
-from harmonium.diagnostics.common import Verdict, judge
 from harmonium.diagnostics.comparison import Comparison, compare
 from harmonium.diagnostics.relaxation import STARTS, Relaxation, quantities
+from harmonium.diagnostics.verdict import Verdict, judge
 from harmonium.errors import InputError
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ import numpy as np
 
 from harmonium import exact, model
 from harmonium._types import ArrayLike
-from harmonium.diagnostics.common import Verdict, judge, least_that_matters
+from harmonium.diagnostics.verdict import Verdict, judge, least_that_matters
 from harmonium.model import RBM
 
 

@@ -25,7 +25,7 @@ from jaxtyping import Float
 
 from harmonium import _checks, model
 from harmonium._types import Array, ArrayLike, Key
-from harmonium.diagnostics.common import single
+from harmonium.diagnostics.verdict import single
 from harmonium.model import RBM
 from harmonium.random import key_of
 from harmonium.samplers.gibbs import gibbs, sweep_many

@@ -21,7 +21,7 @@ import numpy as np
 
 from harmonium import model
 from harmonium._types import ArrayLike
-from harmonium.diagnostics.common import Verdict, judge
+from harmonium.diagnostics.verdict import Verdict, judge
 from harmonium.errors import InputError
 from harmonium.model import RBM
 from harmonium.units import Units

@@ -19,10 +19,10 @@ from jaxtyping import Float
 
 from harmonium import _checks, model
 from harmonium._types import Array, Key
-from harmonium.diagnostics.common import Verdict, judge, single
 from harmonium.diagnostics.comparison import Comparison, compare
 from harmonium.diagnostics.mixing import second_half
 from harmonium.diagnostics.relaxation import STARTS, Directions, Relaxation, directions, project, quantities
+from harmonium.diagnostics.verdict import Verdict, judge, single
 from harmonium.model import RBM
 from harmonium.random import key_of
 from harmonium.samplers import Tempered, parallel_tempering

@@ -3,10 +3,10 @@
 from harmonium.likelihood.bidirectional import BidirectionalAIS, bidirectional_ais
 from harmonium.likelihood.evaluation import EXACT_SECONDS, base_rate_log_likelihood, can_be_exact, evaluate, evaluate_with
 from harmonium.likelihood.log_likelihood import LogLikelihood
+from harmonium.likelihood.log_weights import Estimate
 from harmonium.likelihood.pseudo import pseudo_log_likelihood, stochastic_pseudo_log_likelihood
 from harmonium.likelihood.raise_bound import raise_bound
 from harmonium.likelihood.replica_bar import ReplicaEstimates, replica_log_likelihood, replica_log_partition
-from harmonium.likelihood.weights import Estimate
 
 __all__ = [
     "EXACT_SECONDS",

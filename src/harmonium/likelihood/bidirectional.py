@@ -25,11 +25,12 @@ from harmonium._numerics import float64, in_own_precision
 from harmonium._types import ArrayLike, Key
 from harmonium.distributed import clock, data_mesh, round_up
 from harmonium.errors import InputError
-from harmonium.likelihood import annealing, weights
+from harmonium.likelihood import annealing
 from harmonium.likelihood.annealing import SEGMENTS
+from harmonium.likelihood.bar import bar
 from harmonium.likelihood.equilibrium import ModelSamples, bottom_model, draw_noise, sample_by_tempering, sample_exactly
 from harmonium.likelihood.log_likelihood import StageProgress
-from harmonium.likelihood.weights import Estimate
+from harmonium.likelihood.log_weights import Estimate, effective_sample_size, mean_weight
 from harmonium.model import RBM
 from harmonium.random import key_of
 from harmonium.samplers.gibbs import sweep_many
@@ -78,12 +79,12 @@ class BidirectionalAIS:
     @property
     def ess_forward(self) -> float:
         """Effective number of forward runs."""
-        return weights.effective_sample_size(self.forward_log_weights)
+        return effective_sample_size(self.forward_log_weights)
 
     @property
     def ess_reverse(self) -> float:
         """Effective number of reverse runs."""
-        return weights.effective_sample_size(self.reverse_log_weights)
+        return effective_sample_size(self.reverse_log_weights)
 
     @property
     def runs(self) -> int:
@@ -236,14 +237,14 @@ def _anneal_both_ways(
     in_reverse = partial(progress, "annealing in reverse")
     reverse = anneal(reverse_key, v=samples.v, reverse=True, progress=in_reverse).log_weights
     base_log_z = float(model.independent_log_partition(path.base))
-    below = weights.mean_weight(forward).shift(base_log_z)
-    above = weights.mean_weight(reverse).negate().shift(base_log_z)
-    bar = weights.bar(forward, reverse).shift(base_log_z)
-    estimates = [below, above, bar]
+    below = mean_weight(forward).shift(base_log_z)
+    above = mean_weight(reverse).negate().shift(base_log_z)
+    both = bar(forward, reverse).shift(base_log_z)
+    estimates = [below, above, both]
     if not samples.converged:
         # What the chains remember of their start is not noise: each half's own estimate belongs in the interval.
         halves = (samples.from_data, ~samples.from_data)
-        estimates += [weights.mean_weight(reverse[half]).negate().shift(base_log_z) for half in halves]
+        estimates += [mean_weight(reverse[half]).negate().shift(base_log_z) for half in halves]
     lower, upper = min(estimate.lower for estimate in estimates), max(estimate.upper for estimate in estimates)
-    ends = (below, above, bar, lower, upper)
+    ends = (below, above, both, lower, upper)
     return BidirectionalAIS(*ends, forward, reverse, count, samples, path.base, path.schedule, base_log_z)

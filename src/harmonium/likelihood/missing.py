@@ -27,7 +27,7 @@ from harmonium import _checks, exact, model
 from harmonium._numerics import float64, log_mean_exp, to_float64
 from harmonium._types import Key
 from harmonium.exact import missing as enumerated
-from harmonium.likelihood.weights import relative_error
+from harmonium.likelihood.log_weights import relative_error
 from harmonium.model import RBM
 from harmonium.random import key_of
 from harmonium.samplers.gibbs import guess_missing, resample_missing

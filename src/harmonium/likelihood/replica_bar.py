@@ -27,8 +27,9 @@ from harmonium import _checks, exact, model
 from harmonium._numerics import float64, log_mean_exp, to_float64
 from harmonium._types import ArrayLike, Key
 from harmonium.errors import InputError
+from harmonium.likelihood.bar import solve_bar
 from harmonium.likelihood.log_likelihood import LogLikelihood, details_of
-from harmonium.likelihood.weights import COVERAGE, Estimate, solve_bar
+from harmonium.likelihood.log_weights import COVERAGE, Estimate
 from harmonium.model import RBM
 from harmonium.random import key_of
 from harmonium.samplers import Tempered, Trajectory, replicas

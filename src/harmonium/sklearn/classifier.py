@@ -19,7 +19,7 @@ from harmonium._numerics import to_float64
 from harmonium._types import ArrayLike
 from harmonium.gradients import discriminative
 from harmonium.model import RBM
-from harmonium.sklearn import computation
+from harmonium.sklearn import compiled
 from harmonium.sklearn.estimator import RBMEstimator, seed_from
 from harmonium.training import train
 
@@ -70,9 +70,9 @@ class RBMClassifier(ClassifierMixin, RBMEstimator):
         random = check_random_state(self.random_state)
         held_out = None
         if self.early_stopping:
-            chosen, rest = computation.hold_out(v.shape[0], self.validation_fraction, random)
+            chosen, rest = compiled.hold_out(v.shape[0], self.validation_fraction, random)
             held_out, v, label = (v[chosen], numbers[chosen]), v[rest], label[rest]
-        rbm, joint, classes = self._start(v, random, label), computation.beside(v, label), label.shape[1]
+        rbm, joint, classes = self._start(v, random, label), compiled.beside(v, label), label.shape[1]
         gradient = "cd-1" if self.objective == "hybrid" and self.gradient == "auto" else self.gradient
         config = self._config(joint.shape[0], rbm, gradient=gradient)
         if self.objective != "generative":
@@ -108,12 +108,12 @@ class RBMClassifier(ClassifierMixin, RBMEstimator):
         return numbers
 
     def _most_probable(self, rbm: RBM, v: Any) -> np.ndarray:
-        return np.asarray(computation.apply(computation.log_probabilities, rbm, v, len(self.classes_)).argmax(axis=1))
+        return np.asarray(compiled.apply(compiled.log_probabilities, rbm, v, len(self.classes_)).argmax(axis=1))
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """ln p(y | v) of every class, `[n, C]` (nats), in the order of `classes_`."""
         v = self._read(X)
-        return computation.apply(computation.log_probabilities, self.rbm_, v, len(self.classes_)).astype(np.float64)
+        return compiled.apply(compiled.log_probabilities, self.rbm_, v, len(self.classes_)).astype(np.float64)
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """p(y | v) of every class, `[n, C]`, in the order of `classes_`."""

@@ -11,9 +11,9 @@ from harmonium import tabular
 from harmonium.errors import InputError
 from harmonium.io import Frame, from_native, to_native
 from harmonium.io.streams import is_sparse
-from harmonium.sklearn.computation import dense
+from harmonium.sklearn.compiled import dense
 from harmonium.tabular.functional import fill
-from harmonium.tabular.inference import infer
+from harmonium.tabular.infer_schema import infer
 from harmonium.tabular.schema import Schema
 from harmonium.units import Binary, Gaussian, Mixed, Spin, Units
 

@@ -19,7 +19,7 @@ from harmonium.errors import InputError
 from harmonium.imputation import nearest_states
 from harmonium.likelihood import bidirectional_ais, can_be_exact
 from harmonium.model import RBM
-from harmonium.sklearn import computation
+from harmonium.sklearn import compiled
 from harmonium.sklearn.columns import Columns, columns_of, is_table
 from harmonium.training import TrainConfig, train
 from harmonium.units import Binary, Categorical, Mixed
@@ -154,7 +154,7 @@ class RBMEstimator(BaseEstimator):
     def _start(self, v: Any, random: np.random.RandomState, label: np.ndarray | None = None) -> RBM:
         """The model that training starts from, visible biases at the base rate of rows (and one-hot labels `[n, C]`)."""
         units = self.columns_.units
-        visible = units.fit_base_rate(units.fill_missing(computation.dense(v)))
+        visible = units.fit_base_rate(units.fill_missing(compiled.dense(v)))
         if label is not None:
             visible = Mixed((visible, Categorical.zeros((label.shape[1],)).fit_base_rate(label)))
         weights = random.normal(0, SCALE, (visible.size, self.n_components))
@@ -166,7 +166,7 @@ class RBMEstimator(BaseEstimator):
         random = check_random_state(self.random_state)
         held_out = None
         if self.early_stopping:
-            chosen, rest = computation.hold_out(v.shape[0], self.validation_fraction, random)
+            chosen, rest = compiled.hold_out(v.shape[0], self.validation_fraction, random)
             held_out, v = v[chosen], v[rest]
         rbm = self._start(v, random)
         self.rbm_, self._chains = rbm, None
@@ -217,7 +217,7 @@ class RBMEstimator(BaseEstimator):
         """Let ln Z be computed anew when it is asked for, with chains that start at some of the rows `v`."""
         self.__dict__.pop("log_partition_", None)
         some = np.unique(np.linspace(0, v.shape[0] - 1, START_ROWS).astype(int))
-        self._start_rows = nearest_states(self.rbm_.visible, computation.dense(v[some]))
+        self._start_rows = nearest_states(self.rbm_.visible, compiled.dense(v[some]))
 
     def _log_partition(self) -> float:
         """ln Z (nats), computed once: exact, or the Bennett acceptance ratio of a bracket."""
@@ -238,7 +238,7 @@ class RBMEstimator(BaseEstimator):
     def _log_likelihood(self, v: Any) -> np.ndarray:
         """ln p of each row in the data's own units, `[n]` (nats)."""
         log_z = self._log_partition()
-        energies = computation.apply(computation.free_energy, self.rbm_, v).astype(np.float64)
+        energies = compiled.apply(compiled.free_energy, self.rbm_, v).astype(np.float64)
         return np.asarray(self.columns_.log_density - energies - log_z)
 
 

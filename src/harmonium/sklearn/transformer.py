@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
 
 from harmonium._types import ArrayLike
-from harmonium.sklearn import computation
+from harmonium.sklearn import compiled
 from harmonium.sklearn.estimator import LikelihoodMixin, RBMEstimator, seed_from
 
 
@@ -54,20 +54,20 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Likeliho
             self.rbm_ = self._start(v, self._random())
             self._chains = None
         config, seed = self._config(v.shape[0], self.rbm_), seed_from(self._random())
-        self.rbm_, self._chains = computation.one_update(self.rbm_, v, config, self._chains, seed)
+        self.rbm_, self._chains = compiled.one_update(self.rbm_, v, config, self._chains, seed)
         self._forget_log_partition(v)
         return self
 
     def transform(self, X: Any) -> np.ndarray:
         """E[h | v], for binary units p(h_j = 1 | v), `[n, n_components]`."""
         v = self._read(X)
-        return computation.apply(computation.hidden_mean, self.rbm_, v)
+        return compiled.apply(compiled.hidden_mean, self.rbm_, v)
 
     def gibbs(self, v: ArrayLike) -> Any:
         """One sweep of Gibbs sampling from the rows v `[n, V]`: h ~ p(h|v), then v' ~ p(v'|h)."""
         rows = self._read(v)
         key = jax.random.key(seed_from(self._random()))
-        return self.columns_.decode(computation.apply(computation.sweep, self.rbm_, rows, key))
+        return self.columns_.decode(compiled.apply(compiled.sweep, self.rbm_, rows, key))
 
     @property
     def _n_features_out(self) -> int:

@@ -10,7 +10,7 @@ from harmonium.tabular.functional import (
     log_prob,
     sample,
 )
-from harmonium.tabular.inference import infer, read_schema_file
+from harmonium.tabular.infer_schema import infer, read_schema_file
 from harmonium.tabular.layers import load, read_by_position, schema_of, units_of
 from harmonium.tabular.schema import SCHEMA, Column, ColumnSpec, Schema
 

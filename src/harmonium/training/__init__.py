@@ -2,8 +2,8 @@
 
 from harmonium.training.checkpoint import Checkpoint, CheckpointManager, checkpoint_files, latest_checkpoint
 from harmonium.training.config import TrainConfig
+from harmonium.training.initialize import initialize
 from harmonium.training.metrics import summarize
-from harmonium.training.start import initialize
 from harmonium.training.train import TrainState, fit, train
 
 __all__ = [

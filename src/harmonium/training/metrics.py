@@ -14,10 +14,10 @@ from jaxtyping import Array, Float, PyTree, Shaped
 
 from harmonium import exact, gradients, model
 from harmonium.model import RBM
-from harmonium.training.start import has_missing
+from harmonium.training.initialize import has_missing
 
 if TYPE_CHECKING:
-    from harmonium.likelihood.running import RunningEstimate
+    from harmonium.likelihood.running_estimate import RunningEstimate
 
 EXACT_SECONDS = 1.0
 """By default the log likelihood is exact where one value is estimated to take no longer than this."""
@@ -72,7 +72,7 @@ class Metrics:
         self._estimated = False
 
     def _estimator_of(self, rbm: RBM) -> RunningEstimate:
-        from harmonium.likelihood.running import RunningEstimate  # SciPy takes half a second to import
+        from harmonium.likelihood.running_estimate import RunningEstimate  # SciPy takes half a second to import
 
         return RunningEstimate(rbm, rbm.visible.fill_missing(self._compared), self._mesh)
 

@@ -34,8 +34,8 @@ from harmonium.samplers.gibbs import guess_missing
 from harmonium.training.batches import Batches
 from harmonium.training.checkpoint import Checkpoint, Progress
 from harmonium.training.config import TrainConfig
+from harmonium.training.initialize import has_missing, read_rows
 from harmonium.training.metrics import EXACT_SECONDS, MAX_ROWS, Metrics
-from harmonium.training.start import has_missing, read_rows
 from harmonium.training.stopping import NO_DECAY, Budget, Decay, EarlyStopping
 from harmonium.training.update import LoopState, Schedule, advance, axes_of, initial_states
 

@@ -3,7 +3,7 @@
 from harmonium.units.base import Units, type_name_to_class
 from harmonium.units.discrete import Binary, Categorical, Spin, by_name
 from harmonium.units.mixed import Mixed
-from harmonium.units.quadratic import DReLU, Gaussian, ReLU
+from harmonium.units.real_valued import DReLU, Gaussian, ReLU
 
 __all__ = [
     "Binary",

@@ -6,7 +6,7 @@ import pytest
 from conftest import random_rbm
 
 from harmonium import exact
-from harmonium.likelihood.running import RunningEstimate
+from harmonium.likelihood.running_estimate import RunningEstimate
 from harmonium.units import Binary, Spin
 
 

@@ -19,7 +19,7 @@ from harmonium._numerics import float64, log_mean_exp, to_float64
 from harmonium._types import ArrayLike
 from harmonium.distributed import data_mesh, round_up
 from harmonium.likelihood import annealing
-from harmonium.likelihood.weights import relative_error
+from harmonium.likelihood.log_weights import relative_error
 from harmonium.model import RBM
 from harmonium.random import key_of
 from harmonium.units import Units

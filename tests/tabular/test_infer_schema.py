@@ -11,7 +11,7 @@ from surveys import SURVEY, csv_frame, each_form, survey
 from harmonium.errors import InputError
 from harmonium.io import frames
 from harmonium.tabular import ColumnSpec, read_schema_file
-from harmonium.tabular.inference import infer
+from harmonium.tabular.infer_schema import infer
 
 
 @each_form

@@ -1,4 +1,4 @@
-"""What the estimators compute: functions of a model on any number of rows, compiled for few shapes, and one update."""
+"""What the estimators compile: functions of a model on any number of rows, for few shapes, and one update."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From log weights to ln Z: effective sample size, errors, and the Bennett acceptance ratio. All in float64 on the host."""
+"""From log weights to ln Z: effective sample size, errors and bootstrap intervals. All in float64 on the host."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
-from scipy.special import log_expit, logsumexp
 
 from harmonium._numerics import log_mean_exp
 
@@ -51,39 +50,6 @@ def relative_error(log_weights: Float[np.ndarray, "*rows runs"]) -> Float[np.nda
 def mean_weight(log_weights: LogWeights, seed: int = 0) -> Estimate:
     """ln E[w] with its bootstrap interval, whose percentiles are as skewed as the weights."""
     return bootstrap(lambda drawn: log_mean_exp(log_weights[drawn[0]]), [len(log_weights)], seed)
-
-
-def bar(forward: LogWeights, reverse: Float[np.ndarray, "reverse"], seed: int = 0) -> Estimate:
-    """ln Z_1 / Z_0 by the Bennett acceptance ratio of both directions, with its bootstrap interval.
-
-    With n_0 forward log weights f from p_0 and n_1 reverse ones r from p_1, it is the c that solves
-
-        sum_i s(f_i - c - m) = sum_j s(r_j + c + m),    s(x) = 1 / (1 + exp(-x)),   m = ln n_0 / n_1,
-
-    the estimate of least variance among those that weight both kinds of run.
-
-    Args:
-        forward: log weights with E[exp f] = Z_1 / Z_0. reverse: log weights with E[exp r] = Z_0 / Z_1.
-
-    Reference: C. Bennett, J. Comput. Phys. 22 (1976); M. Shirts, E. Bair, G. Hooker and V. Pande, Phys. Rev. Lett. 91 (2003).
-    """
-    return bootstrap(lambda drawn: solve_bar(forward[drawn[0]], reverse[drawn[1]]), [len(forward), len(reverse)], seed)
-
-
-def solve_bar(
-    forward: Float[np.ndarray, "*samples runs"], reverse: Float[np.ndarray, "*samples reverse"]
-) -> Float[np.ndarray, "*samples"]:
-    """The solution c of `bar`, by bisection along the last axis."""
-    offset = np.log(forward.shape[-1] / reverse.shape[-1])
-    low = np.minimum(forward.min(axis=-1), -reverse.max(axis=-1)) - abs(offset) - 1
-    high = np.maximum(forward.max(axis=-1), -reverse.min(axis=-1)) + abs(offset) + 1
-    # The left side falls with c, the right side rises; in logs, because without overlap both underflow.
-    for _ in range(50):
-        middle = (low + high) / 2
-        left = logsumexp(log_expit(forward - middle[..., None] - offset), axis=-1)
-        right = logsumexp(log_expit(reverse + middle[..., None] + offset), axis=-1)
-        low, high = np.where(left > right, middle, low), np.where(left > right, high, middle)
-    return (low + high) / 2
 
 
 def bootstrap(statistic: Callable[[list[np.ndarray]], np.ndarray], sizes: list[int], seed: int = 0) -> Estimate:

@@ -1,4 +1,4 @@
-"""From log weights to ln Z: against closed forms and known laws of weights."""
+"""The Bennett acceptance ratio and bootstrap intervals: against closed forms and known laws of weights."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from scipy import stats
 from statistics_of_tests import FALSE_ALARM
 
 from harmonium._numerics import log_mean_exp
-from harmonium.likelihood.weights import bar, effective_sample_size, mean_weight, solve_bar
+from harmonium.likelihood.bar import bar, solve_bar
+from harmonium.likelihood.log_weights import mean_weight
 
 
 def gaussian_runs(random, n, spread, log_ratio):
@@ -16,19 +17,6 @@ def gaussian_runs(random, n, spread, log_ratio):
     forward = log_ratio - spread**2 / 2 + spread * random.standard_normal(n)
     reverse = -log_ratio - spread**2 / 2 + spread * random.standard_normal(n)
     return forward, reverse
-
-
-def test_log_mean_exp_is_that_and_does_not_overflow():
-    x = np.array([[0.0, 1.0, 2.0], [-3.0, -3.0, -3.0]])
-    np.testing.assert_allclose(log_mean_exp(x), np.log(np.exp(x).mean(axis=1)), rtol=1e-15)
-    np.testing.assert_allclose(log_mean_exp(x + 5000), log_mean_exp(x) + 5000, rtol=1e-15)
-    np.testing.assert_allclose(log_mean_exp(x - 5000), log_mean_exp(x) - 5000, rtol=1e-15)
-
-
-def test_effective_sample_size_of_equal_and_of_one_weight():
-    assert effective_sample_size(np.full(7, 900.0)) == pytest.approx(7)
-    assert effective_sample_size(np.array([0.0, -800.0, -800.0])) == pytest.approx(1)
-    assert effective_sample_size(np.log([1.0, 2.0, 3.0])) == pytest.approx(36 / 14)
 
 
 def test_bennett_solves_its_equation_for_unequal_numbers():
@@ -73,12 +61,3 @@ def test_the_bootstrap_interval_covers_as_often_as_it_says(spread):
             hits[name] += found.lower <= -7.0 <= found.upper
     assert stats.binom.sf(hits["bar"] - 1, trials, 0.95) < 1 - FALSE_ALARM  # not below 95 % beyond chance
     assert stats.binom.cdf(hits["forward"], trials, 0.95 if spread < 1 else 0.85) > FALSE_ALARM
-
-
-def test_the_interval_is_skewed_as_the_weights_are():
-    random = np.random.default_rng(3)
-    found = mean_weight(2.0 * random.standard_normal(100))
-    assert found.lower < found.value < found.upper
-    assert found.shift(3.0).value == found.value + 3
-    assert found.negate().lower == -found.upper
-    assert abs((found.upper - found.value) - (found.value - found.lower)) > 0.05
