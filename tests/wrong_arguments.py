@@ -16,7 +16,7 @@ import pytest
 
 import harmonium as hm
 
-WRONG = [-1, float("nan"), "x", {}, object(), np.zeros((2, 2, 2)), [[1, 2], [3]]]
+WRONG = [-1, float("nan"), "x", {}, object(), np.zeros((2, 2, 2)), [[1, 2], [3]], np.full((12, 2), np.inf, np.float16)]
 """What is wrong almost everywhere, and so is refused before anything is compiled."""
 WRONG_SOMEWHERE = [None, 5, 0.5, 10**400, b"x", [], int, 1 + 2j]
 Calls = Mapping[Callable[..., Any], Callable[[], dict[str, Any]]]

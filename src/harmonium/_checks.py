@@ -96,7 +96,7 @@ def seed(value: object) -> int:
 
 
 def numeric_array(x: object, name: str) -> np.ndarray:
-    """`x` as a NumPy array of real numbers."""
+    """`x` as a NumPy array of real numbers, of float32 where it was float16."""
     import numpy as np  # here, because the command line's --help needs no arrays
 
     try:
@@ -105,7 +105,8 @@ def numeric_array(x: object, name: str) -> np.ndarray:
         raise InputError(f"{name} is not a rectangular array of numbers: its rows differ in length") from error
     if array.dtype.kind not in "fiub":
         raise InputError(f"{name} must hold real numbers, but holds {array.dtype.name} values")
-    return array
+    # Limits such as the largest value of a column would overflow in float16.
+    return array.astype(np.float32) if array.dtype == np.float16 else array
 
 
 def finite_array(x: object, name: str, shape: tuple[int | None, ...] | None = None) -> np.ndarray:

@@ -61,6 +61,7 @@ def test_a_continuum_is_not_listed(units):
         (lambda n: np.zeros((1, n + 1)), "columns"),
         (lambda n: [[np.nan] * n], "row 1, column 1"),
         (lambda n: [[np.inf] * n], "finite"),
+        (lambda n: np.full((1, n), np.inf, np.float16), "finite"),
         (lambda n: [["a"] * n], "numbers"),
         (lambda n: [[1.0] * n, [1.0]], "rows differ"),
     ],
@@ -82,7 +83,8 @@ def test_check_refuses_a_value_between_two_states(units):
 def test_check_accepts_every_state(units):
     states, _ = cells(units, nodes=3)
     np.testing.assert_array_equal(units.check(states, "v"), states)
-    units.check(units.zero_state, "v")
+    for dtype in (np.float64, np.float16):
+        units.check(units.zero_state.astype(dtype), "v")
 
 
 @each

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Float
 
@@ -47,6 +48,8 @@ def gibbs(chains: int = 500, sweeps: int = 1, clamp: ArrayLike | None = None) ->
         clamp = _checks.numeric_array(clamp, "clamp")
         if clamp.ndim not in (1, 2):
             raise InputError(f"clamp must have shape [V] or [{chains}, V], but has {list(clamp.shape)}")
+        if np.isinf(clamp).any():
+            raise InputError("clamp must hold finite numbers, or NaN where a column is free, but holds an infinity")
 
     def init(key: Key, rbm: RBM, draw: Draw = independent_draws) -> Chains:
         v_key, h_key = jax.random.split(key)
