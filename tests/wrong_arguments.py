@@ -1,4 +1,4 @@
-"""Functions given every kind of wrong argument: what raises anything but an error in a sentence is told."""
+"""Functions given every kind of wrong argument: whatever raises anything but an error in a sentence is listed."""
 
 from __future__ import annotations
 

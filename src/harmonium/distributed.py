@@ -207,7 +207,7 @@ def place(tree: Tree, axes: Any, mesh: Mesh | None) -> Tree:
 
 
 def place_local(array: ArrayLike, axes: str, mesh: Mesh | None) -> jax.Array:
-    """An array of which this process has its own rows (`row_part`), on the devices."""
+    """An array on the devices, from the rows that this process has (`row_part`)."""
     if mesh is None:
         return jnp.asarray(array)
     host = np.asarray(array)

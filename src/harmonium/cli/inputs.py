@@ -24,7 +24,7 @@ SHARED: dict[str, dict[str, Any]] = {
     "model": {"metavar": "MODEL", "help": "a model file, or the run folder it is in"},
     "data": {"metavar": "DATA", "help": "a named source (its test rows) or a file (all its rows)"},
     "table": {"metavar": "TABLE", "help": "a .csv or .parquet file with the model's columns, or an array"},
-    "--binarize": {"metavar": "HOW", "help": "zeros and ones from gray levels: threshold=X or stochastic"},
+    "--binarize": {"metavar": "HOW", "help": "turn gray levels into zeros and ones: threshold=X or stochastic"},
     "--as": {"metavar": "NAME=KIND", "dest": "kinds", "action": "append", "help": "kind: binary, categorical, ordered, real"},
     "--ignore": {"metavar": "NAME", "action": "append", "help": "leave out a column"},
     "--schema": {"metavar": "FILE", "help": "kinds of columns, and which to ignore, in a .toml or .json file"},

@@ -129,7 +129,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     length.add_argument("--minutes", metavar="X", type=number, help="time allowed (default: 2)")
     length.add_argument("--updates", metavar="N", type=int, help="train for N updates instead")
     length.add_argument("--epochs", metavar="X", type=number, help="train for X passes over the data instead")
-    early = "patience after the best model, as a fraction of the updates it took; 0: never stop early (default: 1)"
+    early = "end when the updates since the best model are X times those before it; 0: never (default: 1)"
     group.add_argument("--early-stopping", metavar="X", type=number, help=early)
     group = command.add_argument_group("how to train")
     group.add_argument("--estimator", metavar="E", help="gradient estimator: pcd-K, cd-K, pt-K, ptt-K or exact")

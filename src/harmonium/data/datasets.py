@@ -39,8 +39,9 @@ class Dataset:
     Training rows are an array, but for `load(..., stream=True)` of a file that need not be in memory: then `Streamed` ones.
     `held_out`: how validation and test rows were chosen, in words. `description`: what was read, such as `2 images of 2 x 2`.
     `image_shape`: (height, width) if a row is an image. `columns`: their names if they have any. `entropy`: of the distribution
-    of the rows, in nats, where it is known (no model's mean log likelihood can exceed -entropy). `binarized`: how, or None.
-    `schema`: of rows that encode a table with columns of any kinds. NaN is a missing cell.
+    of the rows, in nats, where it is known (no model's mean log likelihood can exceed -entropy). Training on rows that are the
+    distribution itself needs no penalty: the command line sets `l1=0` and shows it, a caller from Python passes it.
+    `binarized`: how, or None. `schema`: of rows that encode a table with columns of any kinds. NaN is a missing cell.
     """
 
     name: str
@@ -63,7 +64,7 @@ class Dataset:
         """The data set with other rows for the test or for validation, read by its schema if it has one.
 
         Args:
-            part: "test" or "valid". location: a named source, whose own rows of that part count, or a file, of which all do.
+            part: "test" or "valid". location: a named source, for its own rows of that part, or a file, for all of its rows.
             binarized, seed: as `load` takes them.
 
         Raises:

@@ -3,7 +3,7 @@
 All figures are of the second half of the chains, by the definitions of ArviZ (`to_arviz` gives it the same chains).
 
 Reference: A. Vehtari, A. Gelman, D. Simpson, B. Carpenter and P. Buerkner, "Rank-normalization, folding, and localization: an
-improved R-hat", Bayesian Analysis 16 (2021) (R-hat, and the effective sample size, of which they ask 400).
+improved R-hat", Bayesian Analysis 16 (2021) (R-hat, and the effective sample size: they ask for 400).
 """
 
 from __future__ import annotations

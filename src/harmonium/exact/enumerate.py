@@ -25,7 +25,7 @@ from harmonium.model import RBM
 from harmonium.units import Units
 
 BLOCK_ELEMENTS = 1 << 18
-"""States x columns of the wider layer in one block: 2 MiB in float64, a few of which are alive at once."""
+"""States x columns of the wider layer in one block: 2 MiB in float64; a few blocks are alive at once."""
 MAX_STATES = 1 << 32
 """The largest number of states that are enumerated at all."""
 

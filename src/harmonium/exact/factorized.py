@@ -184,7 +184,7 @@ def _factors(rbm: RBM, shifts: Shifts, split: Split, group: int) -> tuple[Callab
             # The power of two is put aside before the group, not after it: XLA would form the group's product twice.
             product, power = _mantissa_and_exponent(carry[0])
             q = [a[place, i] + b[place, i, :, None] for i in range(GROUP)]
-            for first in range(0, GROUP, 4):  # short chains, of which a processor works on several at once
+            for first in range(0, GROUP, 4):  # short chains: a processor works on several at once
                 product = product * math.prod(q[first : first + 4])
             return product, carry[1] + power
 

@@ -29,7 +29,7 @@ from harmonium.model import RBM, in_float64
 from harmonium.units import Units
 
 BLOCK_ELEMENTS = 1 << 20
-"""Numbers in the largest array of a block of hidden states: 8 MiB in float64, a few of which are alive at once."""
+"""Numbers in the largest array of a block of hidden states: 8 MiB in float64; a few blocks are alive at once."""
 MAX_ROWS = 256
 """Rows that are computed at once, at most."""
 MAX_TERMS = 1 << 32

@@ -1,4 +1,4 @@
-"""Parquet files: tables in memory, and rows of large files and folders of which about a row group at a time is in memory.
+"""Parquet files: tables in memory, and rows of large files and folders, read about one row group at a time.
 
 `ParquetFile` serves better here than a `pyarrow.dataset`: it reads chosen row groups in their order, and nothing ahead of them.
 """

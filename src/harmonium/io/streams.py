@@ -20,7 +20,7 @@ Sparse: TypeAlias = Union["spmatrix", "sparray"]
 
 
 class Streamed:
-    """Some rows of a two-dimensional source of which a few are read at a time.
+    """Rows of a two-dimensional source, read a few at a time.
 
     Args:
         source: a memory-mapped array `[n, V]`, a SciPy sparse matrix or array, whose missing entries are zeros, or the rows

@@ -1,4 +1,4 @@
-"""The lab: a page, served to this computer alone, on which a small machine is taken apart and a real one watched as it learns.
+"""The lab: a page, served to this computer alone, on which a small model is taken apart and a larger one watched as it learns.
 
 The library computes every number; the page draws them. `ask.py` checks what a page says, `answers/` has one file a chapter,
 `connection.py` is one page's conversation, and `server.py` serves them.

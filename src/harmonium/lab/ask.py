@@ -123,7 +123,7 @@ class Ask:
         return np.array([float(bit) for bit in characters])
 
     def held(self, name: str, length: int) -> np.ndarray:
-        """`length` bits of which some are free, as `[length]` in float64 with NaN for those: a list of 0, 1 and null."""
+        """`length` bits, some of them free, as `[length]` in float64 with NaN for those: a list of 0, 1 and null."""
         value = self.params.get(name)
         if (
             not isinstance(value, list)

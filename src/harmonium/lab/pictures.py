@@ -28,7 +28,7 @@ def _text(rows: np.ndarray) -> str:
 
 
 def layout(columns: int, image_shape: Any) -> tuple[int, int, str]:
-    """Height and width of a picture of so many columns, and where that shape is from.
+    """Height and width of a picture of `columns` columns, and where that shape is from.
 
     `file`: the shape stored with the machine, if it fits; `square` if the number is one; otherwise `grid`, the smallest nearly
     square one, whose last places stay empty.

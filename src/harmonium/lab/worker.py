@@ -216,7 +216,7 @@ def _states(start: Any, rows: dict[str, np.ndarray], settings: dict[str, Any], s
 
 
 def _seconds_of_work(speed: float, pace: float | None) -> float:
-    """How long to compute until the next state, at a speed of so many updates per second; at least one update."""
+    """How long to compute until the next state, at `speed` updates per second; at least one update."""
     if pace is None or speed <= 0:
         return FRAME_SECONDS
     return min(FRAME_SECONDS, (max(1.0, pace * FRAME_SECONDS) + 0.5) / speed)

@@ -37,7 +37,7 @@ from harmonium.samplers.gibbs import sweep_many
 from harmonium.units import Units
 
 PILOTS = (256, 1024)
-"""Temperatures of the pilot runs, each of which places the temperatures of the next."""
+"""Temperatures of the pilot runs; each run places the temperatures of the next."""
 MIN_TEMPERATURES, MAX_TEMPERATURES = 512, 1 << 20
 """Of the final runs, unless their number is given."""
 MIN_RUNS = 20

@@ -22,7 +22,7 @@ from harmonium.exact import missing as enumerated
 from harmonium.model import RBM
 
 BLOCK_ELEMENTS = 1 << 20
-"""Rows x values of a unit x columns of the wider layer at a time: 8 MiB in float64, a few of which are alive at once."""
+"""Rows x values of a unit x columns of the wider layer at a time: 8 MiB in float64; a few blocks are alive at once."""
 ROWS_OF_ONE_UNIT = 16
 """Rows at a time where each row has a unit of its own: few enough that hardly any is padding."""
 PANELS, MAX_PANELS, NODES, REACH = 8, 10_000, 16, 20.0
@@ -132,7 +132,7 @@ def _grids(rbm: RBM) -> dict[int, tuple[np.ndarray, np.ndarray]]:
     """For each continuous column points that cover its values, `[n, 1]`, and the logs of their weights in a sum, `[n]`.
 
     They reach from the column's extreme means over all states of the hidden layer to REACH deviations beyond. Gaussian
-    quadrature on panels, one of which begins at zero, where the density of some kinds has a kink.
+    quadrature on panels; one begins at zero, where the density of some kinds has a kink.
     """
     lowest, highest = rbm.hidden.ranges
     if not np.isfinite([lowest, highest]).all():

@@ -72,7 +72,7 @@ class Ladder(abc.ABC):
     @property
     @abc.abstractmethod
     def in_use(self) -> Scalar:
-        """The number of rungs in use, the last of which is the model itself."""
+        """The number of rungs in use; the last one is the model itself."""
 
     @property
     def v(self) -> Float[AnyArray, "rungs chains visible"]:

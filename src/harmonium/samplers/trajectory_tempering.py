@@ -36,7 +36,7 @@ GROW_BELOW = 0.3
 class Trajectory(Ladder):
     """A ladder of models and the chains on it.
 
-    `models`: an RBM whose leaves have a leading axis of M rungs, of which the first `count` are in use. The chains of the top,
+    `models`: an RBM whose leaves have a leading axis of M rungs; the first `count` are in use. The chains of the top,
     the model itself, are number `count` of `replicas`, which has place for M + 1. `last`: that model at the step before.
     """
 

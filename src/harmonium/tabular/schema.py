@@ -1,9 +1,9 @@
 """What the columns of a table mean: their kinds, categories and units, and the way to a model's columns and back.
 
 A column is binary (two values), categorical or ordered (several), or real. In the model a binary column is 0 and 1, a
-categorical or ordered one has a column for each category of which one is 1 (one-hot), and a real one is in standard deviations
-from its mean. Ordered columns are one-hot too: a code that used the order in the model (as many ones as the level is high)
-would have states that encode no level. A missing cell is NaN in all of its columns.
+categorical or ordered one has a column for each category, one of them 1 and the others 0 (one-hot), and a real one is in
+standard deviations from its mean. Ordered columns are one-hot too: a code that used the order in the model (as many ones as the
+level is high) would have states that encode no level. A missing cell is NaN in all of its columns.
 
 In the model the columns are grouped: all binary ones, then categorical and ordered ones, then real ones.
 """

@@ -25,12 +25,12 @@ from harmonium.units import Units
 MAX_INDICES = 1 << 20
 """Row indices in a window of rows in memory: 4 MiB."""
 MIN_UPDATES, EPOCHS = 1024, 16
-"""A window holds at most so many updates, or the updates of so many epochs, whichever are more: little is prepared in vain."""
+"""A window holds at most MIN_UPDATES updates, or those of EPOCHS epochs if they are more: little is prepared in vain."""
 SHUFFLED_TOGETHER = 1 << 14
 PADDED_TO = 64
-"""Rows in memory are padded to a multiple of so many."""
+"""Rows in memory are padded to a multiple of this number."""
 MAX_BYTES = 1 << 26
-"""Bytes of streamed rows in a window, of which two are in memory at a time."""
+"""Bytes of streamed rows in a window; two windows are in memory at a time."""
 
 
 class Window(NamedTuple):
@@ -135,7 +135,7 @@ class Batches:
         raise AssertionError("every row by itself is sound")
 
     def _indices(self, first: int, updates: int) -> Int[np.ndarray, "updates batch"]:
-        """The row indices of so many updates from the first on."""
+        """The row indices of `updates` updates, from update `first` on."""
         parts = []
         while updates:
             epoch, position = divmod(first, self.per_epoch)

@@ -4,7 +4,7 @@ Every random number depends on the seed and the number of the update, and so do 
 the parameters, their average, the optimizer's and the estimator's states (chains, ladders), the values of missing cells, the
 best model so far, and the run's progress: small numbers, read back by a declared schema.
 
-A run's checkpoints are files in its folder, named after their update; the last two that are sound remain.
+A run's checkpoints are files in its folder, named after their update; the last two whole ones remain.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ def checkpoint_files(folder: PathLike) -> list[Path]:
 
 
 def latest_checkpoint(folder: PathLike) -> tuple[Checkpoint | None, Path | None, list[str]]:
-    """The latest checkpoint that is sound and its file (None if there is none), and what is wrong with later ones.
+    """The latest undamaged checkpoint and its file (None if there is none), and what is wrong with later ones.
 
     Raises:
         OSError: one cannot be read. VersionError: one is of another version. Neither need be damaged.
@@ -150,7 +150,7 @@ def latest_checkpoint(folder: PathLike) -> tuple[Checkpoint | None, Path | None,
 
 
 class CheckpointManager:
-    """Writes a checkpoint into a run's folder every so many minutes (0: only when asked to), and keeps the last two sound ones.
+    """Writes a checkpoint into a run's folder every `minutes` (0: only when asked to), and keeps the last two whole ones.
 
     Args:
         sound: the checkpoint that the run was resumed from. Others in the folder may be damaged, and do not count.

@@ -144,7 +144,7 @@ def summarize(history: Sequence[Mapping[str, float]]) -> str:
 
 
 def _space_evenly(rows: Shaped[np.ndarray, "rows visible"], most: int) -> Shaped[np.ndarray, "some visible"]:
-    """At most so many of the rows, evenly spaced: files may be sorted by class."""
+    """At most `most` of the rows, evenly spaced: files may be sorted by class."""
     return rows if len(rows) <= most else rows[np.linspace(0, len(rows) - 1, most, dtype=np.int64)]
 
 

@@ -1,12 +1,12 @@
-"""When a run ends, and which of its models it keeps: values beside the loop, none of which reads a clock.
+"""When a run ends, and which of its models it keeps: values beside the loop. None of them reads a clock.
 
 The models of a run are compared by their held-out log likelihood, never by the reconstruction error. When the best one is long
 ago, the run is not cut off: at a constant rate the log likelihood levels off at what the noise of the updates allows, and most
 of the remaining gain comes as that noise dies away. So the learning rate falls to zero over some more updates, and then the
 best model of all is kept.
 
-An estimated log likelihood is too high now and then, and no later model would beat such a value. So of estimates the median of
-the last three counts, and a model is worse than another only by more than their errors.
+An estimated log likelihood is too high now and then, and no later model would beat such a value. So the median of the last
+three estimates counts, and a model is worse than another only by more than their errors.
 
 Reference: L. Prechelt, "Early stopping - but when?", in Neural Networks: Tricks of the Trade, 1998.
 """
@@ -23,9 +23,9 @@ from harmonium._checks import MAX_COUNT
 
 KEY, ERROR = "valid_log_likelihood", "log_partition_error"
 SMOOTHED, STANDARD_ERRORS = 3, 2.0
-"""Estimates of which the median counts, and the standard errors by which it must have fallen."""
+"""Estimates in a median, and the standard errors by which that median must have fallen."""
 MIN_UPDATES_SINCE_BEST = 10_000
-"""No run stops before so many updates without a better model: at first the chains lag behind."""
+"""A run goes on for at least this many updates after its best model: at first the chains lag behind."""
 DECAY_FRACTION = 0.5
 """The decay of early stopping takes this fraction of the updates before it."""
 UPDATE_FRACTION = 0.93

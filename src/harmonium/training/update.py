@@ -32,7 +32,7 @@ from harmonium.training.batches import Window
 from harmonium.training.stopping import Decay
 
 AVERAGING_STRIDE = 8
-"""After the first AVERAGING_STRIDE^2 updates, one in so many is averaged."""
+"""After the first AVERAGING_STRIDE^2 updates, every AVERAGING_STRIDE-th is averaged."""
 MISSING_SWEEPS = 1
 """Gibbs sweeps of a row's missing cells each time the row is used: two or five came no closer to the maximum."""
 
