@@ -218,6 +218,23 @@ def test_what_leaves_the_finite_numbers_is_refused_without_a_warning(call, messa
         call(jax.tree.map(lambda leaf: np.asarray(leaf, dtype), REAL))
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda rbm, v: hm.evaluate(rbm, v),
+        lambda rbm, v: hm.log_prob(rbm, v),
+        lambda rbm, v: hm.initialize(v, 2),
+        lambda rbm, v: hm.likelihood.base_rate_log_likelihood(rbm.visible, v),
+    ],
+    ids=["evaluate", "log_prob", "initialize", "base rate"],
+)
+def test_rows_without_any_value_are_refused_as_a_whole_only(two_by_two, call):
+    empty = np.full((3, 2), np.nan)
+    with pytest.raises(hm.InputError, match="must have observed values, but every cell is missing"):
+        call(two_by_two, empty)
+    call(two_by_two, np.concatenate([empty, [[0, 1]]]))
+
+
 @pytest.mark.parametrize("function", [hm.evaluate, hm.impute, hm.log_prob, hm.surprisal, hm.likelihood.pseudo_log_likelihood])
 def test_three_dimensional_rows_are_refused_and_not_flattened(two_by_two, function):
     with pytest.raises(hm.InputError, match=r"must have shape \[n, 2\] with n at least 1, but has \[3, 1, 2\]"):

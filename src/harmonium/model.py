@@ -310,6 +310,13 @@ def check_rows(
     return rows
 
 
+def check_observed(rows: np.ndarray, name: str = "data") -> np.ndarray:
+    """`rows`, if any of their cells has a value: rows without one, such as a wrongly parsed table's, say nothing."""
+    if np.isnan(rows).all():
+        raise InputError(f"{name} must have observed values, but every cell is missing (NaN)")
+    return rows
+
+
 def validate_layer(name: str, layer: object) -> None:
     """Raise an `InputError` if `layer` is not a layer of units whose parameters are permissible finite numbers."""
     layer = _checks.instance(layer, Units, name, "units such as harmonium.Binary(bias)")

@@ -323,13 +323,6 @@ def test_the_provenance_tells_rows_from_others():
     assert differing == {"binarized", "sha256"}
 
 
-def test_rows_that_are_all_alike_are_refused_for_training_alone():
-    np.save("x.npy", np.ones((20, 3, 3)))
-    with pytest.raises(InputError, match=r"x.npy has 20 images of 3 x 3, all of them alike"):
-        load("x.npy")
-    assert len(load("x.npy", hold_out=()).test) == 20
-
-
 # ---- tables of columns of any kinds
 
 

@@ -287,6 +287,9 @@ def test_initial_visible_biases_are_the_data_means(patterns):
         (dict(data=np.full((3, 9), 0.5)), "0.5 in row 1, column 1"),
         (dict(valid=np.ones((3, 4))), "valid must have 9 columns"),
         (dict(data=np.ones((0, 9))), "n at least 1"),
+        (dict(data=np.ones((3, 9))), "data has 3 rows, all of them alike: there is nothing to learn"),
+        (dict(data=np.full((3, 9), np.nan)), "data must have observed values"),
+        (dict(valid=np.full((3, 9), np.nan)), "valid must have observed values"),
     ],
 )
 def test_bad_input_is_refused_at_the_call(patterns, change, message):

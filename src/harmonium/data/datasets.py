@@ -175,8 +175,6 @@ def load(
             raise FileNotFoundError(errno.ENOENT, words, location) from error
         if isinstance(table, Frame):
             return _split_frame(location, table, None, (), hold_out)
-        if hold_out and len(table.values) > 1 and (table.values == table.values[0]).all():
-            raise InputError(f"{location} has {table.description}, all of them alike: there is nothing to learn from them")
         dataset = _split(location, table, hold_out)
         if np.isnan(dataset.train).all():
             raise InputError(f"{location} has no values to learn from: every cell is missing")

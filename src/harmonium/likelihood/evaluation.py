@@ -63,13 +63,13 @@ def evaluate(
             they belong to several processes, each must make the same call.
 
     Raises:
-        InputError: data outside the units' domain, an argument out of range, a model too large for `exact`, or a result that
-            is not finite.
+        InputError: data outside the units' domain or without any value, an argument out of range, a model too large for
+            `exact`, or a result that is not finite.
 
     References: R. Salakhutdinov and I. Murray, ICML 2008; Y. Burda, R. Grosse and R. Salakhutdinov, AISTATS 2015.
     """
     begun = time.monotonic()
-    rows = model.check_rows(rbm, data, missing=True)
+    rows = model.check_observed(model.check_rows(rbm, data, missing=True))
     _checks.choice(method, ("auto", "exact", "estimate"), "method")
     settings: dict[str, Any] = {"base_rate": base_rate, "seconds": seconds, "precision": precision, "runs": runs, "seed": seed}
     settings |= {"temperatures": temperatures, "steps": steps, "rungs": rungs}
@@ -117,7 +117,7 @@ def evaluate(
 
 def evaluate_with(result: LogLikelihood, rbm: RBM, data: ArrayLike) -> LogLikelihood:
     """The result for other rows `[n, V]` of the same model, with the ln Z of `result`; raises as `evaluate`."""
-    rows = model.check_rows(rbm, data, missing=True)
+    rows = model.check_observed(model.check_rows(rbm, data, missing=True))
     _checks.instance(result, LogLikelihood, "result")
     of_rows = log_weights(rbm, rows)
     mean = float(of_rows.value.mean()) - result.log_partition
@@ -161,6 +161,7 @@ def base_rate_log_likelihood(base_rate: Units, data: ArrayLike) -> float:
         InputError: data outside the units' domain, or a result that is not finite.
     """
     rows = _checks.instance(base_rate, Units, "base_rate").check(data, "data", missing=True).astype(np.float64)
+    model.check_observed(rows)
     with float64():
         units = jax.tree.map(jnp.asarray, to_float64(base_rate))
         # A missing unit is put at zero, where it adds nothing to the energy; nor may it add to ln Z.

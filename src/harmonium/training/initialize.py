@@ -42,7 +42,7 @@ def initialize(
         raise InputError(f"visible must be units or a kind of units such as harmonium.Binary, but is {visible!r}")
     scale = _checks.not_negative(scale, "scale")
     template = visible if isinstance(visible, Units) else visible.zeros(array.shape[1])
-    array = template.fill_missing(template.check(array, "data", missing=True))
+    array = template.fill_missing(model.check_observed(template.check(array, "data", missing=True)))
     if not isinstance(hidden, Units):
         hidden = Binary.zeros(_checks.integer(hidden, "hidden"))
     with np.errstate(all="ignore"):  # what comes out is validated
@@ -55,11 +55,11 @@ def read_rows(rbm: RBM, data: ArrayLike | Streamed, what: str, expected: bool, m
     """All rows in memory, or at most `most` of streamed ones, in the form in which they travel to the device.
 
     Raises:
-        InputError: there is no row, or one that the visible units do not allow.
+        InputError: there is no row or no observed value, or a row that the visible units do not allow.
     """
     streamed = as_streamed(data)
     if streamed is None:
-        array = model.check_rows(rbm, cast(ArrayLike, data), what, missing=True, expected=expected)
+        array = model.check_observed(model.check_rows(rbm, cast(ArrayLike, data), what, missing=True, expected=expected), what)
     else:
         what += "" if len(streamed) <= most else f" (of {most:,} evenly spaced rows)"
         array = model.check_rows(rbm, sample_rows(streamed, most, what), what, expected=expected)

@@ -160,8 +160,8 @@ def train(
         settings: of `TrainConfig`, by name: `updates=1000`, `learning_rate=0.1`, ...
 
     Raises:
-        InputError: at the call, not at the first state: an argument is out of range or of the wrong shape, or the checkpoint
-            is another run's.
+        InputError: at the call, not at the first state: an argument is out of range or of the wrong shape, the rows
+            have no value or are all alike, or the checkpoint is another run's.
         DivergenceError: the run diverged once more.
     """
     model.validate(rbm)
@@ -175,6 +175,8 @@ def train(
     devices = distributed.row_shards(mesh)
     measured = read_rows(rbm, data, "data", expected, MAX_ROWS)
     rows = as_streamed(data) or measured
+    if 1 < len(rows) == len(measured) and (measured == measured[0]).all():
+        raise InputError(f"data has {len(rows)} rows, all of them alike: there is nothing to learn from them")
     held_out = None if valid is None else read_rows(rbm, valid, "valid", expected, MAX_ROWS)
     of_run = {"rows": len(rows), "seed": _checks.seed(seed)}
     if config is not None:
