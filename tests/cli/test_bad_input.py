@@ -461,7 +461,7 @@ def test_seeds(capsys, command, value):
     assert "seed" in mistake(capsys, [*shlex.split(command), "--seed", value])
 
 
-@pytest.mark.parametrize("option", ["--learning-rate", "--epochs", "--minutes"])
+@pytest.mark.parametrize("option", ["--epochs", "--minutes"])
 @pytest.mark.parametrize("value", ["0", "-1", "nan", "inf", "-0.0", "fast", "1e999"])
 def test_positive_numbers_of_training(capsys, option, value):
     message = mistake(capsys, ["train", "bits.npy", option, value])
@@ -475,6 +475,7 @@ def test_positive_numbers_of_training(capsys, option, value):
         ("final_decay=NaN", "final_decay must be a number from 0 to 1"),
         ("l1=-1", "l1 must be a number of zero or above"),
         ("early_stopping=Infinity", "early_stopping must be a number of zero or above"),
+        ("learning_rate=-0.0", "learning_rate must be a positive number"),
         ("batch_size=0", "batch_size must be a whole number of at least 1"),
         ("chains=20", "chains must be left out (None): with estimator exact it has no effect"),
         ("momentum=2", "momentum must be a number from 0 to 1"),

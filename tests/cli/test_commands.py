@@ -273,10 +273,10 @@ def test_minutes_record_what_repeats_the_run(as_json, tmp_path):
         "pcd-1",
         "--set",
         "chains=20",
+        "--set",
+        "early_stopping=0",
         "--minutes",
         "0.1",
-        "--early-stopping",
-        "0",
     )
     config = json.loads((tmp_path / timed["run"] / "config.json").read_text())
     assert config["updates"] == timed["updates"]
@@ -322,7 +322,7 @@ def test_rows_that_are_read_as_they_are_needed_train_the_same_model(as_json, kin
 def test_early_stopping_keeps_the_best_model_and_says_how_to_repeat_it(as_json):
     """Rows of coin flips, which a model of twelve hidden units soon knows by heart."""
     np.save("noise.npy", np.random.default_rng(0).integers(0, 2, size=(40, 14)))
-    options = ["--hidden", "12", "--estimator", "pcd-1", "--set", "l1=0", "--minutes", "1", "--early-stopping", "0.2"]
+    options = ["--hidden", "12", "--estimator", "pcd-1", "--set", "l1=0", "--minutes", "1", "--set", "early_stopping=0.2"]
     report = as_json("train", "noise.npy", *options)
     run = pathlib.Path(report["run"])
     metrics = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
@@ -575,7 +575,9 @@ def test_interrupting_an_evaluation_ends_it_cleanly(tmp_path, how):
 
 
 def test_divergence_keeps_the_last_good_model(tmp_path, capsys):
-    assert run(["train", "bars-and-stripes:3x3", *TINY, "--estimator", "cd-1", "--learning-rate", "3e38", "--out", "run"]) == 2
+    assert (
+        run(["train", "bars-and-stripes:3x3", *TINY, "--estimator", "cd-1", "--set", "learning_rate=3e38", "--out", "run"]) == 2
+    )
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "diverged" in captured.err.strip().splitlines()[-1]

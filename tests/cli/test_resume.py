@@ -145,6 +145,21 @@ def test_where_no_checkpoint_is_whole_the_run_begins_again(monkeypatch, capsys):
     assert found[0] == 0
 
 
+def test_what_a_run_has_lost_is_said(monkeypatch, capsys):
+    """Its checkpoints, so that it begins again, and lines of metrics; the half line of a run that was killed is none."""
+    stopped_in_process(monkeypatch)
+    metrics = Path("run/metrics.jsonl")
+    content = metrics.read_text()
+    for path in checkpoint_files(Path("run")):
+        path.unlink()
+    metrics.write_text("{}\n" + content + '{"st')
+    assert run(["train", "--resume", "run", "--set", "x=1"]) == 2
+    assert run(["train", "--resume", "run"]) == 0
+    errors = capsys.readouterr().err
+    assert "run has no checkpoint to resume from; the run begins again" in errors
+    assert f"{metrics} is damaged: 2 of" in errors
+
+
 def test_a_full_disk_ends_no_training_and_spoils_no_checkpoint(monkeypatch, capsys):
     def full(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device")

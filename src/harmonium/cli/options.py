@@ -15,7 +15,7 @@ from harmonium.cli.inputs import add, column_choices, number
 from harmonium.errors import InputError
 
 EVERY_KIND = "kind of the visible units: binary, spin, gaussian, relu, drelu, or categorical:K for K categories"
-SETTINGS = ("minutes", "updates", "epochs", "early_stopping", "estimator", "learning_rate")
+SETTINGS = ("minutes", "updates", "epochs", "estimator")
 """The settings of `TrainConfig` that have an option of their own."""
 FREE = ("checkpoint_every", "evaluation_seconds")
 """Options of a run that may be given anew when it is resumed: they change nothing of its result."""
@@ -129,12 +129,11 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     length.add_argument("--minutes", metavar="X", type=number, help="time allowed (default: 2)")
     length.add_argument("--updates", metavar="N", type=int, help="train for N updates instead")
     length.add_argument("--epochs", metavar="X", type=number, help="train for X passes over the data instead")
-    early = "end when the updates since the best model are X times those before it; 0: never (default: 1)"
-    group.add_argument("--early-stopping", metavar="X", type=number, help=early)
     group = command.add_argument_group("how to train")
     group.add_argument("--estimator", metavar="E", help="gradient estimator: pcd-K, cd-K, pt-K, ptt-K or exact")
-    group.add_argument("--learning-rate", metavar="R", type=number, help="step size of gradient ascent")
-    group.add_argument("--set", metavar="NAME=VALUE", action="append", help="any setting that --show-config lists")
+    group.add_argument(
+        "--set", metavar="NAME=VALUE", action="append", help="any setting that --show-config lists, such as learning_rate=0.05"
+    )
     add(group, "--seed", default=None)
     group.add_argument("--show-config", action="store_true", help="print the settings of the run and do not train")
     group = command.add_argument_group("the run folder")

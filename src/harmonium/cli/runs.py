@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import harmonium as hm
-from harmonium.cli.output import plain, write
+from harmonium.cli.output import plain, say, write
 from harmonium.errors import InputError, describe
 
 if TYPE_CHECKING:
@@ -87,16 +87,24 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 
 def trim_metrics(folder: Path, step: int) -> list[dict[str, float]]:
-    """The metrics before that update; its own and later ones, which will come again, are removed from the file."""
+    """The metrics before that update; its own and later ones, which will come again, are removed from the file.
+
+    The last line may be cut, of a run that was killed. Other lines that cannot be read are reported.
+    """
     path, what = folder / METRICS, "file of metrics"
     history: list[dict[str, float]] = []
-    with contextlib.suppress(FileNotFoundError):
-        content = hm.io.untrusted.read_file(path, what) if hm.io.untrusted.check_file(path, what) else b""
-        for line in content.decode(errors="replace").splitlines():
-            with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError):  # half a line, of a run that was killed
-                metrics = json.loads(line)
-                if metrics["step"] < step:
-                    history.append(metrics)
+    content = hm.io.untrusted.read_file(path, what) if path.exists() and hm.io.untrusted.check_file(path, what) else b""
+    lines = content.decode(errors="replace").splitlines()
+    unreadable = []
+    for index, line in enumerate(lines):
+        try:
+            metrics = json.loads(line)
+            if metrics["step"] < step:
+                history.append(metrics)
+        except (ValueError, KeyError, TypeError, RecursionError):
+            unreadable.append(index)
+    if unreadable and (unreadable != [len(lines) - 1] or content.endswith(b"\n")):
+        say(f"{path} is damaged: {len(unreadable)} of {len(lines)} lines are lost")
     text = "".join(json.dumps(plain(metrics), allow_nan=False) + "\n" for metrics in history)
     hm.io.container.write_file(path, text.encode(), overwrite=True)
     return history

@@ -80,12 +80,12 @@ def run(arguments: argparse.Namespace) -> Answer | int | None:
             parts = {"options": dataclasses.asdict(run), "settings": config.to_dict()}
             rows = [[name, "-" if value is None else str(value)] for part in parts.values() for name, value in part.items()]
             return Answer(parts, [Table("", ["option or setting", "value"], rows)]) if is_primary else None
-        states = hm.training.train(
-            rbm, dataset.train, config, valid=dataset.valid, seed=run.seed, resume=start.checkpoint, mesh=mesh
-        )
         record = _record(run, config, dataset, mesh)
         if start.record is not None:
             _check_unchanged(start.record, record)
+        states = hm.training.train(
+            rbm, dataset.train, config, valid=dataset.valid, seed=run.seed, resume=start.checkpoint, mesh=mesh
+        )
         folder = start.folder or _new_folder(arguments, dataset, stack)
         history: list[dict[str, float]] = []
         if is_primary:
@@ -155,8 +155,10 @@ def _resume(options: TrainOptions, folder: Path, stack: contextlib.ExitStack) ->
     if hm.distributed.is_primary():
         stack.enter_context(runs.lock(folder))
         checkpoint, file, damage = hm.training.latest_checkpoint(folder)
-        then = "the run begins again" if checkpoint is None else f"resuming from update {checkpoint.step:,}"
+        if checkpoint is None:
+            damage = [*damage, f"{folder} has no checkpoint to resume from"]
         if damage:
+            then = "the run begins again" if checkpoint is None else f"resuming from update {checkpoint.step:,}"
             say(f"{'; '.join(damage)}; {then}")
     name = hm.distributed.broadcast(None if file is None else str(file))
     if checkpoint is None and name is not None:
