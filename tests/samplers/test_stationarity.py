@@ -172,7 +172,7 @@ def test_a_kernel_broken_on_purpose_is_caught(mistake):
     ("name", "mistake"),
     [
         ("parallel tempering", "beta times free energy"),
-        ("parallel tempering", "sign"),
+        pytest.param("parallel tempering", "sign", marks=pytest.mark.slow),
         ("trajectory tempering", "stale inputs"),
         pytest.param("parallel tempering", "always", marks=pytest.mark.slow),
         pytest.param("parallel tempering", "stale inputs", marks=pytest.mark.slow),
