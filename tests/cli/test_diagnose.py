@@ -191,7 +191,7 @@ def test_a_sum_of_too_many_terms_is_estimated_and_called_so(monkeypatch):
             for name in ("chains", "sweeps", "rungs")
             for value in ("0", "-1", "1", "9" * 20)
         ),
-        ("m.safetensors bits.npy --sweeps 1.5", "invalid int value: '1.5'"),
+        ("m.safetensors bits.npy --sweeps 1.5", "must be a whole number, but is '1.5'"),
     ],
     ids=lambda text: text[-30:],
 )

@@ -182,22 +182,23 @@ def test_a_full_disk_ends_no_training_and_spoils_no_checkpoint(monkeypatch, caps
     assert steps("run")[-1] == 300
 
 
-def test_a_model_that_the_run_folder_does_not_take_is_saved_elsewhere(monkeypatch, capsys, tmp_path):
+@pytest.mark.parametrize(("code", "remedy"), [(errno.ENOSPC, "make room"), (errno.EISDIR, "mend that")])
+def test_a_model_that_the_run_folder_does_not_take_is_saved_elsewhere(monkeypatch, capsys, tmp_path, code, remedy):
     from harmonium import io
 
     save = io.save
 
     def fail_in_run(rbm, path, **options):
         if Path(path).parent == Path("run"):
-            raise OSError(errno.ENOSPC, "cannot be written: No space left on device", str(path))
+            raise OSError(code, f"cannot be written: {os.strerror(code)}", str(path))
         return save(rbm, path, **options)
 
     with monkeypatch.context() as context:
         context.setattr(io, "save", fail_in_run)
         context.setattr("tempfile.tempdir", str(tmp_path))
         line = mistake(capsys, *RUN, "--updates", "50", "--checkpoint-every", "1e-9", "--out", "run")
-    assert "No space left on device; the model is in " in line
-    assert line.endswith("make room and resume from the last checkpoint: harmonium train --resume run")
+    assert f"{os.strerror(code)}; the model is in " in line
+    assert line.endswith(f"{remedy} and resume from the last checkpoint: harmonium train --resume run")
     elsewhere = hm.load(line.partition("the model is in ")[2].partition(";")[0])
     assert run(["train", "--resume", "run"]) == 0
     np.testing.assert_array_equal(elsewhere.weights, hm.load("run").weights)
@@ -334,7 +335,9 @@ def test_the_settings_of_a_run_are_shown_without_training(capsys):
     assert hm.training.TrainConfig.from_dict(shown["settings"]).make_estimator() == hm.centered(hm.pcd(1, chains=20))
     assert not Path("runs").exists()
     assert run([*RUN, "--show-config"]) == 0
-    assert "learning_rate" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "learning_rate" in printed
+    assert "optimizer (from Python only)" in printed
 
 
 def test_two_writers(capsys):

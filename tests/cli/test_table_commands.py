@@ -151,6 +151,11 @@ def test_explaining_a_row(said):
     assert "moves its input by" in printed
 
 
+def test_explaining_a_row_of_a_named_source(said):
+    hm.save(hm.initialize(hm.data.load("bars-and-stripes:2x2").train, 2), "patterns.safetensors")
+    assert "row 3: -F = " in said("explain patterns.safetensors bars-and-stripes:2x2 --row 3")
+
+
 def test_drawing_rows(said):
     result = said('sample run --count 20 --sweeps 20 --clamp "region=north, sex=f" --exact --json')
     assert result["samples"]["region"] == ["north"] * 20

@@ -16,19 +16,30 @@ if TYPE_CHECKING:
 
 
 def number(text: str) -> float:
-    """A number; argparse reports any other text."""
-    return float(text)
+    """A number; argparse puts the option before the message."""
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a number, but is {text!r:.60}") from None
+
+
+def integer(text: str) -> int:
+    """A whole number; argparse puts the option before the message."""
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a whole number, but is {text!r:.60}") from None
 
 
 SHARED: dict[str, dict[str, Any]] = {
     "model": {"metavar": "MODEL", "help": "a model file, or the run folder it is in"},
     "data": {"metavar": "DATA", "help": "a named source (its test rows) or a file (all its rows)"},
-    "table": {"metavar": "TABLE", "help": "a .csv or .parquet file with the model's columns, or an array"},
+    "table": {"metavar": "TABLE", "help": "a .csv or .parquet file with the model's columns, an array, or a named source"},
     "--binarize": {"metavar": "HOW", "help": "turn gray levels into zeros and ones: threshold=X or stochastic"},
     "--as": {"metavar": "NAME=KIND", "dest": "kinds", "action": "append", "help": "kind: binary, categorical, ordered, real"},
     "--ignore": {"metavar": "NAME", "action": "append", "help": "leave out a column"},
     "--schema": {"metavar": "FILE", "help": "kinds of columns, and which to ignore, in a .toml or .json file"},
-    "--seed": {"metavar": "N", "type": int, "default": 0, "help": "seed of every random number (default: 0)"},
+    "--seed": {"metavar": "N", "type": integer, "default": 0, "help": "seed of every random number (default: 0)"},
     "--out": {"metavar": "FILE"},
     "--overwrite": {"action": "store_true", "help": "write to --out even if it exists"},
     "--distributed": {"action": "store_true", "help": "share the work among the processes of srun, mpirun or an indexed job"},
@@ -44,7 +55,7 @@ def add(command: argparse._ActionsContainer, *names: str, **settings: Any) -> No
 
 def add_count(command: argparse._ActionsContainer, name: str, default: int, what: str) -> None:
     """A whole number with a default."""
-    command.add_argument(f"--{name}", metavar="N", type=int, default=default, help=f"{what} (default: {default})")
+    command.add_argument(f"--{name}", metavar="N", type=integer, default=default, help=f"{what} (default: {default})")
 
 
 # ---- models and their data
@@ -70,7 +81,12 @@ class ModelFile:
 
     def read_table(self, location: str) -> hm.io.Frame:
         """The table, with the columns of the schema."""
-        return hm.io.read_frame(location) if self.is_of_table else hm.tabular.read_by_position(location, self.rbm, self.schema)
+        if self.is_of_table:
+            return hm.io.read_frame(location)
+        if location.partition(":")[0] in hm.data.SOURCES:
+            rows = self.rbm.visible.check(hm.data.load(location).test, location)
+            return hm.io.Frame(self.schema.decode(rows))
+        return hm.tabular.read_by_position(location, self.rbm, self.schema)
 
     @property
     def image_shape(self) -> tuple[int, int] | None:

@@ -24,6 +24,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import errno
 import functools
 import platform
 import re
@@ -39,7 +40,15 @@ import harmonium as hm
 from harmonium.cli import runs
 from harmonium.cli.evaluate import evaluate, likelihood_text
 from harmonium.cli.inputs import schema_text
-from harmonium.cli.options import RunOptions, TrainOptions, add_arguments, load_dataset, repeat_command, start_model
+from harmonium.cli.options import (
+    PYTHON_ONLY,
+    RunOptions,
+    TrainOptions,
+    add_arguments,
+    load_dataset,
+    repeat_command,
+    start_model,
+)
 from harmonium.cli.output import Answer, Table, console, plain, print_text, progress_bar, say
 from harmonium.cli.process import WORDS, GracefulShutdown, keep_compiled_code
 from harmonium.errors import DivergenceError, InputError, describe
@@ -78,7 +87,8 @@ def run(arguments: argparse.Namespace) -> Answer | int | None:
         config = start.config or hm.TrainConfig.derive(len(dataset.train), rbm, devices=devices, held_out=True, **settings)
         if arguments.show_config:
             parts = {"options": dataclasses.asdict(run), "settings": config.to_dict()}
-            rows = [[name, "-" if value is None else str(value)] for part in parts.values() for name, value in part.items()]
+            values = {name: "-" if value is None else str(value) for part in parts.values() for name, value in part.items()}
+            rows = [[f"{name} (from Python only)" if name in PYTHON_ONLY else name, text] for name, text in values.items()]
             return Answer(parts, [Table("", ["option or setting", "value"], rows)]) if is_primary else None
         record = _record(run, config, dataset, mesh)
         if start.record is not None:
@@ -274,7 +284,8 @@ def _save(
             hm.io.save(rbm, other, base_rate=base_rate, notes=plain(notes))
             words += f"; the model is in {other}"
         if checkpoints.sound:
-            words += f"; make room and resume from the last checkpoint: {_resume_command(folder)}"
+            remedy = "make room" if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) else "mend that"
+            words += f"; {remedy} and resume from the last checkpoint: {_resume_command(folder)}"
         raise OSError(getattr(error, "errno", None) or 0, words) from error
 
 

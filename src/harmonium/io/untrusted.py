@@ -56,6 +56,8 @@ def check_path(path: PathLike, name: str = "path") -> Path:
     """`path` as a `Path`, if it is text or a path that a system can hold."""
     if not isinstance(path, (str, os.PathLike)) or not isinstance(os.fspath(path), str):
         raise InputError(f"{name} must be the name of a file, but is {path!r:.60}")
+    if not os.fspath(path):
+        raise InputError(f"{name} must be the name of a file, but is empty")
     if "\0" in os.fspath(path):
         raise InputError(f"{name} must be the name of a file, but {os.fspath(path)!r:.60} has a null character in it")
     return Path(path)
