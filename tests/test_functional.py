@@ -131,6 +131,9 @@ def test_evaluation_is_exact_and_says_so(two_by_two):
         (lambda rbm: hm.sample(rbm, 2, clamp=[1, 1, 1]), r"clamp must have shape \[2\] or \[2, 2\]"),
         (lambda rbm: hm.sample(rbm, 2, start=[[0, 1]]), r"start must have shape \[2, 2\]"),
         (lambda rbm: hm.reconstruct(rbm, [[0, 1]], draws=0), "draws must be a whole number"),
+        (lambda rbm: hm.evaluate(rbm, [[0, 1]], rungs=5), r"rungs must be left out .* ln Z of RBM\(2 binary, .* is enumerated"),
+        (lambda rbm: hm.evaluate(rbm, [[0, 1]], mesh="x"), "mesh must be a mesh"),
+        (lambda rbm: hm.evaluate(rbm, [[0, 1]], base_rate=iter([1])), "base_rate must be 2 binary units"),
         (lambda rbm: hm.evaluate(rbm, [0, 1]), r"data must have shape \[n, 2\]"),
         (
             lambda rbm: hm.evaluate(random_rbm(Binary, Binary, (50, 60)), np.ones((1, 50)), method="exact"),

@@ -35,10 +35,17 @@ def bracket() -> Any:
 
 
 CALLS: dict[Callable[..., Any], Callable[[], dict[str, Any]]] = {
+    hm.RBM: lambda: {"visible": RBM.visible, "hidden": RBM.hidden, "weights": [[1.0]]},
+    hm.Binary: lambda: {"bias": [0.0]},
+    hm.Categorical: lambda: {"bias": [0.0, 0.0], "levels": (2,)},
+    hm.Gaussian: lambda: {"bias": [0.0], "precision": [1.0]},
+    hm.Mixed: lambda: {"parts": (RBM.visible,)},
     hm.at_temperature: lambda: {"rbm": RBM, "temperature": 2.0},
     hm.cd: lambda: {"k": 1, "sampled": False},
     hm.energy: lambda: {"rbm": RBM, "v": ROWS, "h": ROWS},
-    hm.evaluate: lambda: {"rbm": RBM, "data": ROWS, "method": "auto", "base_rate": None, **SHORT, "precision": 0.1, "seed": 0},
+    hm.evaluate: lambda: (
+        {"rbm": RBM, "data": ROWS, "method": "estimate", "base_rate": None, "precision": 0.1, "seed": 0, "mesh": None} | SHORT
+    ),
     hm.free_energy: lambda: {"rbm": RBM, "v": ROWS},
     hm.from_sampler: lambda: {"sampler": hm.gibbs(2)},
     hm.gibbs: lambda: {"chains": 2, "sweeps": 1, "clamp": None},

@@ -109,6 +109,11 @@ def numeric_array(x: object, name: str) -> np.ndarray:
     return array.astype(np.float32) if array.dtype == np.float16 else array
 
 
+def float64_array(x: object, name: str) -> np.ndarray:
+    """`x` as a NumPy array of real numbers in float64."""
+    return numeric_array(x, name).astype("float64")
+
+
 def finite_array(x: object, name: str, shape: tuple[int | None, ...] | None = None) -> np.ndarray:
     """`x` as a NumPy array of finite numbers, of the given shape where one is (None in it: any length)."""
     import numpy as np

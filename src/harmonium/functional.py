@@ -37,12 +37,9 @@ def energy(rbm: RBM, v: ArrayLike, h: ArrayLike) -> Float[np.ndarray, "*rows"]:
             finite.
     """
     v, h = _states(rbm, v, "visible"), _states(rbm, h, "hidden")
-    try:
-        np.broadcast_shapes(v.shape[:-1], h.shape[:-1])
-    except ValueError as error:
-        raise InputError(
-            f"v and h must have the same number of rows, but have shapes {list(v.shape)} and {list(h.shape)}"
-        ) from error
+    axes = zip(reversed(v.shape[:-1]), reversed(h.shape[:-1]), strict=False)
+    if any(m != n and 1 not in (m, n) for m, n in axes):
+        raise InputError(f"v and h must have the same number of rows, but have shapes {list(v.shape)} and {list(h.shape)}")
     return _call(_energy, rbm, v, h)
 
 

@@ -47,7 +47,7 @@ class RBM:
     def __post_init__(self) -> None:
         # As in Units: anything but a list passes untouched, because tracers pass through here too.
         if isinstance(self.weights, (list, tuple)):
-            object.__setattr__(self, "weights", np.asarray(self.weights, dtype=np.float64))
+            object.__setattr__(self, "weights", _checks.float64_array(self.weights, "weights"))
 
     def __repr__(self) -> str:
         return f"RBM({_layer(self.visible)}, {_layer(self.hidden)}, {getattr(self.weights, 'dtype', '?')})"

@@ -200,3 +200,8 @@ print(next(line for line in open("/proc/self/status") if line.startswith("VmHWM"
 def test_bad_input_is_refused(two_by_two, call, message):
     with pytest.raises(hm.InputError, match=message):
         call(two_by_two)
+
+
+def test_no_rows_have_no_probabilities(two_by_two):
+    for function in (exact.log_likelihood, exact.log_reconstruction):
+        assert function(two_by_two, np.zeros((0, 2))).shape == (0,)

@@ -267,6 +267,8 @@ def test_initial_visible_biases_are_the_data_means(patterns):
         (dict(updates=5, total_updates=4), "total_updates must be"),
         (dict(updates=None, minutes=1.0, total_updates=10), "total_updates goes with"),
         (dict(seconds_between_states=0.0), "seconds_between_states must be a positive"),
+        (dict(learning_rate=1e308), "learning_rate must be at most 3e.38, as training is in float32, but is 1e.308"),
+        (dict(l1=1e308), "l1 must be at most 3e.38"),
         (dict(momentum=1.0), "momentum must be below 1"),
         (dict(estimator="pt-0"), "estimator 'pt-0' is unknown"),
         (dict(estimator=3), "estimator must be a name such as pcd-1"),

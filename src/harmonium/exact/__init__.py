@@ -12,7 +12,6 @@ from harmonium.exact.distribution import (
     sample_joint,
 )
 from harmonium.exact.enumerate import enumerable_states
-from harmonium.exact.factorized import log_partition_and_statistics
 from harmonium.exact.tables import JointTable, all_states, configurations, joint_table, most_probable
 
 __all__ = [
@@ -26,7 +25,6 @@ __all__ = [
     "joint_table",
     "log_likelihood",
     "log_partition",
-    "log_partition_and_statistics",
     "log_reconstruction",
     "moments",
     "most_probable",

@@ -189,7 +189,9 @@ def log_reconstruction(rbm: RBM, v: ArrayLike, reconstructed: ArrayLike | None =
     length = block_length(model.transpose(rbm))
     rows = max(1, plain.BLOCK_ELEMENTS // (length * max(rbm.weights.shape)))
     with float64():
-        parts = [_log_reconstruction(rbm, v[i : i + rows], target[i : i + rows], length) for i in range(0, len(v), rows)]
+        parts = [
+            _log_reconstruction(rbm, v[i : i + rows], target[i : i + rows], length) for i in range(0, max(1, len(v)), rows)
+        ]
         return _checks.finite_result(np.concatenate([np.asarray(part) for part in parts]), "ln p(v' | v)")
 
 

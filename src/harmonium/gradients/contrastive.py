@@ -18,9 +18,9 @@ import jax
 from jaxtyping import Float
 
 from harmonium import _checks, model
-from harmonium import exact as enumeration
 from harmonium._types import Array, Key
 from harmonium.errors import InputError
+from harmonium.exact.factorized import log_partition_and_statistics
 from harmonium.gradients.estimator import Estimator, Terms, subtract
 from harmonium.model import RBM
 from harmonium.samplers import Sampler, gibbs, parallel_tempering, trajectory_tempering
@@ -35,7 +35,7 @@ def exact() -> Estimator:
 
     def gradient(_key: Key, rbm: RBM, state: tuple[()], v: Rows) -> tuple[RBM, tuple[()], Terms]:
         positive = model.statistics(rbm, v, model.hidden_inputs(rbm, v))
-        negative = enumeration.log_partition_and_statistics(rbm)[1]
+        negative = log_partition_and_statistics(rbm)[1]
         return subtract(positive, negative), state, Terms(positive, negative)
 
     return Estimator(_no_state, gradient)

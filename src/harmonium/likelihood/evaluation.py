@@ -15,6 +15,8 @@ from jax.sharding import Mesh
 from harmonium import _checks, exact, model
 from harmonium._numerics import float64, to_float64
 from harmonium._types import ArrayLike
+from harmonium.distributed import row_shards
+from harmonium.errors import InputError
 from harmonium.exact.missing import missing_units
 from harmonium.likelihood.bidirectional import bidirectional_ais, check_settings
 from harmonium.likelihood.log_likelihood import MAX_WIDTH, RAISE_KEY, LogLikelihood, StageProgress, details_of
@@ -57,7 +59,8 @@ def evaluate(
         base_rate: visible units at the start of the annealing path; by default fitted to `data`.
         seconds: time allowed to an estimate, which also decides, with the size of the model, where its tempering starts.
         precision: half the width of the interval (nats) at which it stops earlier. runs: annealing runs in each direction.
-        temperatures: of each run. steps, rungs: of the tempering; by default as many as the time allows.
+        temperatures: of each run. steps, rungs: of the tempering; by default as many as the time allows. All three are for an
+            estimate alone.
         seed: of all random numbers. progress: called with a stage and the fraction of it that is done.
         mesh: devices that share the chains and runs of an estimate (`harmonium.distributed.make_mesh`), by default one; if
             they belong to several processes, each must make the same call.
@@ -74,8 +77,12 @@ def evaluate(
     settings: dict[str, Any] = {"base_rate": base_rate, "seconds": seconds, "precision": precision, "runs": runs, "seed": seed}
     settings |= {"temperatures": temperatures, "steps": steps, "rungs": rungs}
     check_settings(rbm, **settings)
+    row_shards(mesh)
     details: dict[str, Any] = {}
     if method == "exact" or (method == "auto" and can_be_exact(rbm)):
+        for name in ("temperatures", "steps", "rungs"):
+            if settings[name] is not None:
+                raise InputError(f"{name} must be left out (None): ln Z of {rbm!r} is enumerated; or ask for method estimate")
         log_z = lower = upper = exact.log_partition(rbm, progress=partial(progress, "enumerating"))
         method, effective, arguments = _exact_method(rbm), None, {"method": "exact", "seed": seed}
     else:

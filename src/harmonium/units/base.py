@@ -26,6 +26,7 @@ import numpy as np
 from jaxtyping import Float, Real
 
 from harmonium import _pytree
+from harmonium._checks import float64_array
 from harmonium._types import Array, Key, Result
 from harmonium.errors import InputError
 from harmonium.units.codec import Codec
@@ -55,7 +56,7 @@ class Units(Codec):
             value = getattr(self, field.name)
             if isinstance(value, (list, tuple)):
                 keep = _pytree.is_static(field) or any(isinstance(part, Units) for part in value)
-                object.__setattr__(self, field.name, tuple(value) if keep else np.asarray(value, dtype=np.float64))
+                object.__setattr__(self, field.name, tuple(value) if keep else float64_array(value, field.name))
 
     @property
     def size(self) -> int:
@@ -157,6 +158,8 @@ class Units(Codec):
 
     def same_structure(self, other: object) -> bool:
         """Whether `other` is a layer of the same kind and size, which can replace this one."""
+        if not isinstance(other, Units):
+            return False
         own, others = (
             (jax.tree.structure(layer), [np.shape(leaf) for leaf in jax.tree.leaves(layer)]) for layer in (self, other)
         )
