@@ -2,35 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from conftest import LECTURE, random_rbm
+from small_models import _float64, data_for, each_pair, exact_gradient  # noqa: F401
 from statistics_of_tests import largest_z, z_limit
 
 import harmonium as hm
 from harmonium import exact, gradients, model
-from harmonium.units import Binary, Spin
-
-each_pair = pytest.mark.parametrize(("visible", "hidden"), list(itertools.product((Binary, Spin), repeat=2)))
-
-
-@pytest.fixture(autouse=True)
-def _float64():
-    with jax.enable_x64(True):
-        yield
-
-
-def data_for(rbm, n=6):
-    states = exact.all_states(rbm.visible)
-    return states[np.random.default_rng(0).integers(len(states), size=n)]
-
-
-def exact_gradient(rbm, v):
-    return gradients.exact().gradient(None, rbm, (), v)[0]
+from harmonium.units import Binary
 
 
 @each_pair

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import NamedTuple
 
 import jax
@@ -10,13 +9,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from conftest import random_rbm
+from small_models import _float64, data_for, each_pair  # noqa: F401
 
 import harmonium as hm
-from harmonium import exact, gradients
+from harmonium import gradients
 from harmonium.gradients.centering import SMOOTHING
 from harmonium.units import Binary, Spin
 
-each_pair = pytest.mark.parametrize(("visible", "hidden"), list(itertools.product((Binary, Spin), repeat=2)))
 ESTIMATORS = {
     "exact": gradients.exact(),
     "cd-1": gradients.cd(1),
@@ -29,17 +28,6 @@ ESTIMATORS = {
     "pcd-1, centered": gradients.centered(gradients.pcd(1, chains=50)),
 }
 each_estimator = pytest.mark.parametrize("estimator", ESTIMATORS.values(), ids=list(ESTIMATORS))
-
-
-@pytest.fixture(autouse=True)
-def _float64():
-    with jax.enable_x64(True):
-        yield
-
-
-def data_for(rbm, n=6):
-    states = exact.all_states(rbm.visible)
-    return states[np.random.default_rng(0).integers(len(states), size=n)]
 
 
 @each_estimator
