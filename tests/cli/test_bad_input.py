@@ -481,8 +481,8 @@ def test_positive_numbers_of_training(capsys, option, value):
         ("chains=20", "chains must be left out (None): with estimator exact it has no effect"),
         ("momentum=2", "momentum must be a number from 0 to 1"),
         ("centered=1", "centered must be True or False"),
-        ("rate=0.1", "there is no setting rate: use estimator, centered"),
-        ("optimizer=adam", "optimizer is set from Python only: use estimator, centered"),
+        ("rate=0.1", "there is no setting rate that text can give: use estimator, centered"),
+        ("optimizer=adam", "there is no setting optimizer that text can give: use estimator, centered"),
         ("momentum", "write NAME=VALUE"),
     ],
 )

@@ -337,7 +337,7 @@ def test_the_settings_of_a_run_are_shown_without_training(capsys):
     assert run([*RUN, "--show-config"]) == 0
     printed = capsys.readouterr().out
     assert "learning_rate" in printed
-    assert "optimizer (from Python only)" in printed
+    assert "An optimizer is set from Python only." in printed
 
 
 def test_two_writers(capsys):

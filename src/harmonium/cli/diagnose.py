@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import harmonium as hm
 from harmonium.cli import runs
-from harmonium.cli.inputs import ModelFile, add, add_count, integer, load_model, load_rows
+from harmonium.cli.inputs import ModelFile, add, add_count, load_model, load_rows
 from harmonium.cli.output import Answer, Table, staged_progress
 from harmonium.errors import InputError, describe
 
@@ -31,7 +31,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--train", metavar="FILE", help="the training rows (default: those of DATA, if it is a named source)")
     add_count(command, "chains", 100, "chains from each start")
     add_count(command, "sweeps", 1000, "sweeps of each chain")
-    command.add_argument("--rungs", metavar="N", type=integer, help="temperatures of tempering (default: 12 to 48, as needed)")
+    command.add_argument("--rungs", metavar="N", type=int, help="temperatures of tempering (default: 12 to 48, as needed)")
     add(command, "--out", metavar="DIR", help="folder for the pictures (default: diagnosis in the run, or MODEL-diagnosis)")
 
 

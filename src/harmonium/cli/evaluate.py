@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import harmonium as hm
-from harmonium.cli.inputs import add, add_count, integer, load_model, load_rows, number
+from harmonium.cli.inputs import add, add_count, load_model, load_rows
 from harmonium.cli.output import Answer, Styled, say, staged_progress
 
 if TYPE_CHECKING:
@@ -33,11 +33,11 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     how.add_argument("--exact", action="store_true", help="enumerate, however long it takes")
     how.add_argument("--estimate", action="store_true", help="estimate, even if the model can be enumerated")
     group = command.add_argument_group("the estimate")
-    group.add_argument("--seconds", metavar="X", type=number, default=60.0, help="time allowed (default: 60)")
-    group.add_argument("--precision", metavar="X", type=number, default=0.1, help="half-width to reach, in nats (default: 0.1)")
+    group.add_argument("--seconds", metavar="X", type=float, default=60.0, help="time allowed (default: 60)")
+    group.add_argument("--precision", metavar="X", type=float, default=0.1, help="half-width to reach, in nats (default: 0.1)")
     add_count(group, "runs", 100, "AIS runs in each direction")
     for name, what in (("temperatures", "annealing"), ("steps", "tempering"), ("rungs", "tempering")):
-        group.add_argument(f"--{name}", metavar="N", type=integer, help=f"{what} {name} (default: as the time allows)")
+        group.add_argument(f"--{name}", metavar="N", type=int, help=f"{what} {name} (default: as the time allows)")
     add(group, "--distributed")
 
 

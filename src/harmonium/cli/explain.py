@@ -15,14 +15,14 @@ import argparse
 
 import harmonium as hm
 from harmonium import _checks
-from harmonium.cli.inputs import add, add_count, integer, load_model
+from harmonium.cli.inputs import add, add_count, load_model
 from harmonium.cli.output import Answer, Styled, cell_text
 from harmonium.errors import InputError
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     add(command, "model", "table", "--seed")
-    command.add_argument("--row", metavar="N", type=integer, required=True, help="number of the row; the first is 1")
+    command.add_argument("--row", metavar="N", type=int, required=True, help="number of the row; the first is 1")
     add_count(command, "units", 5, "hidden units to name")
     add_count(command, "cells", 3, "cells to name for each")
 

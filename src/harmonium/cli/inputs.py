@@ -15,22 +15,6 @@ if TYPE_CHECKING:
     from harmonium.cli.options import RunOptions
 
 
-def number(text: str) -> float:
-    """A number; argparse puts the option before the message."""
-    try:
-        return float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"must be a number, but is {text!r:.60}") from None
-
-
-def integer(text: str) -> int:
-    """A whole number; argparse puts the option before the message."""
-    try:
-        return int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"must be a whole number, but is {text!r:.60}") from None
-
-
 SHARED: dict[str, dict[str, Any]] = {
     "model": {"metavar": "MODEL", "help": "a model file, or the run folder it is in"},
     "data": {"metavar": "DATA", "help": "a named source (its test rows) or a file (all its rows)"},
@@ -39,7 +23,7 @@ SHARED: dict[str, dict[str, Any]] = {
     "--as": {"metavar": "NAME=KIND", "dest": "kinds", "action": "append", "help": "kind: binary, categorical, ordered, real"},
     "--ignore": {"metavar": "NAME", "action": "append", "help": "leave out a column"},
     "--schema": {"metavar": "FILE", "help": "kinds of columns, and which to ignore, in a .toml or .json file"},
-    "--seed": {"metavar": "N", "type": integer, "default": 0, "help": "seed of every random number (default: 0)"},
+    "--seed": {"metavar": "N", "type": int, "default": 0, "help": "seed of every random number (default: 0)"},
     "--out": {"metavar": "FILE"},
     "--overwrite": {"action": "store_true", "help": "write to --out even if it exists"},
     "--distributed": {"action": "store_true", "help": "share the work among the processes of srun, mpirun or an indexed job"},
@@ -55,7 +39,7 @@ def add(command: argparse._ActionsContainer, *names: str, **settings: Any) -> No
 
 def add_count(command: argparse._ActionsContainer, name: str, default: int, what: str) -> None:
     """A whole number with a default."""
-    command.add_argument(f"--{name}", metavar="N", type=integer, default=default, help=f"{what} (default: {default})")
+    command.add_argument(f"--{name}", metavar="N", type=int, default=default, help=f"{what} (default: {default})")
 
 
 # ---- models and their data

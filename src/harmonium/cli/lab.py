@@ -14,13 +14,13 @@ import argparse
 import os
 import sys
 
-from harmonium.cli.inputs import add, integer
+from harmonium.cli.inputs import add
 from harmonium.errors import InputError
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     add(command, "model", nargs="?")
-    command.add_argument("--port", metavar="N", type=integer, help="port to serve on (default: 8765, or a free one)")
+    command.add_argument("--port", metavar="N", type=int, help="port to serve on (default: 8765, or a free one)")
     command.add_argument("--no-browser", action="store_true", help="print the address and open no browser")
 
 

@@ -11,14 +11,12 @@ from typing import Any
 
 import harmonium as hm
 from harmonium import _checks
-from harmonium.cli.inputs import add, column_choices, integer, number
+from harmonium.cli.inputs import add, column_choices
 from harmonium.errors import InputError
 
 EVERY_KIND = "kind of the visible units: binary, spin, gaussian, relu, drelu, or categorical:K for K categories"
 SETTINGS = ("minutes", "updates", "epochs", "estimator")
 """The settings of `TrainConfig` that have an option of their own."""
-PYTHON_ONLY = ("optimizer",)
-"""The settings of `TrainConfig` that no text can give."""
 FREE = ("checkpoint_every", "evaluation_seconds")
 """Options of a run that may be given anew when it is resumed: they change nothing of its result."""
 
@@ -107,10 +105,9 @@ def _setting(text: str) -> tuple[str, Any]:
     name, separator, value = text.partition("=")
     if not separator:
         raise InputError(f"--set {text!r}: write NAME=VALUE, as in momentum=0.5")
-    names = [field.name for field in fields(hm.TrainConfig) if field.name not in PYTHON_ONLY]
+    names = [field.name for field in fields(hm.TrainConfig) if field.name != "optimizer"]
     if name not in names:
-        what = f"{name} is set from Python only" if name in PYTHON_ONLY else f"there is no setting {name}"
-        raise InputError(f"--set: {what}: use {', '.join(names)}")
+        raise InputError(f"--set {text!r:.60}: there is no setting {name} that text can give: use {', '.join(names)}")
     for form in (value, f"[{value}]"):
         try:
             parsed = json.loads(form)
@@ -127,14 +124,14 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         group.add_argument(f"--{part}", metavar="FILE", help=f"{use} rows (default: a tenth of DATA is held out)")
     add(group, "--binarize", "--as", "--ignore", "--schema")
     group = command.add_argument_group("the model")
-    group.add_argument("--hidden", metavar="N", type=integer, help=f"number of hidden units (default: {RunOptions.hidden})")
+    group.add_argument("--hidden", metavar="N", type=int, help=f"number of hidden units (default: {RunOptions.hidden})")
     group.add_argument("--visible-units", metavar="KIND", help=f"{EVERY_KIND} (default: binary; those of columns)")
     group.add_argument("--hidden-units", metavar="KIND", help="kind of the hidden units, likewise (default: binary)")
     group = command.add_argument_group("how long")
     length = group.add_mutually_exclusive_group()
-    length.add_argument("--minutes", metavar="X", type=number, help="time allowed (default: 2)")
-    length.add_argument("--updates", metavar="N", type=integer, help="train for N updates instead")
-    length.add_argument("--epochs", metavar="X", type=number, help="train for X passes over the data instead")
+    length.add_argument("--minutes", metavar="X", type=float, help="time allowed (default: 2)")
+    length.add_argument("--updates", metavar="N", type=int, help="train for N updates instead")
+    length.add_argument("--epochs", metavar="X", type=float, help="train for X passes over the data instead")
     group = command.add_argument_group("how to train")
     group.add_argument("--estimator", metavar="E", help="gradient estimator: pcd-K, cd-K, pt-K, ptt-K or exact")
     group.add_argument(
@@ -148,12 +145,12 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     group.add_argument("--resume", metavar="RUN", help="continue the run in that folder with its own settings")
     every, seconds = RunOptions.checkpoint_every, RunOptions.evaluation_seconds
     every_help = f"minutes between checkpoints (default: {every:g}; 0: only when stopped)"
-    group.add_argument("--checkpoint-every", metavar="MINUTES", type=number, help=every_help)
+    group.add_argument("--checkpoint-every", metavar="MINUTES", type=float, help=every_help)
     seconds_help = f"time for the final log likelihood if it is not exact (default: {seconds:g})"
-    group.add_argument("--evaluation-seconds", metavar="X", type=number, help=seconds_help)
+    group.add_argument("--evaluation-seconds", metavar="X", type=float, help=seconds_help)
     group = command.add_argument_group("several devices")
     add(group, "--distributed")
-    group.add_argument("--hidden-shards", metavar="N", type=integer, help="devices that share the hidden units (default: 1)")
+    group.add_argument("--hidden-shards", metavar="N", type=int, help="devices that share the hidden units (default: 1)")
 
 
 # ---- what a run starts from

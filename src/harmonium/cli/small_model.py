@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import harmonium as hm
 from harmonium import _checks
-from harmonium.cli.inputs import number
 from harmonium.errors import InputError
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ def add_small_model(command: argparse.ArgumentParser) -> None:
         bias = f"one number for each {layer} unit (default: zeros)"
         group.add_argument(f"--{layer}-bias", metavar=letter, help=bias)
         group.add_argument(f"--{layer}-units", choices=KINDS, help=f"kind of {layer} units (default: binary, 0 or 1)")
-    group.add_argument("--temperature", metavar="T", type=number, default=1.0, help="temperature T (default: 1)")
+    group.add_argument("--temperature", metavar="T", type=float, default=1.0, help="temperature T (default: 1)")
 
 
 def small_model(options: argparse.Namespace) -> hm.RBM:

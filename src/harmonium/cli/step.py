@@ -17,7 +17,7 @@ from typing import Any
 
 import harmonium as hm
 from harmonium import _checks
-from harmonium.cli.inputs import add, add_count, number
+from harmonium.cli.inputs import add, add_count
 from harmonium.cli.output import Answer, Table
 from harmonium.cli.small_model import add_small_model, small_model
 from harmonium.errors import InputError
@@ -33,7 +33,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     what = command.add_mutually_exclusive_group(required=True)
     what.add_argument("--target", metavar="V", help="the visible state to make more probable, such as 01")
     what.add_argument("--data", metavar="DATA", help="a whole training set instead: a named source or a file")
-    command.add_argument("--rate", metavar="R", type=number, default=0.1, help="learning rate (default: 0.1)")
+    command.add_argument("--rate", metavar="R", type=float, default=0.1, help="learning rate (default: 0.1)")
     add_count(command, "steps", 1, "number of steps")
     command.add_argument("--estimator", metavar="E", default="exact", help="exact (default), cd-K, pcd-K, pt-K or ptt-K")
     add_count(command, "chains", 100, "number of pcd chains")

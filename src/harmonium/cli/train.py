@@ -40,15 +40,7 @@ import harmonium as hm
 from harmonium.cli import runs
 from harmonium.cli.evaluate import evaluate, likelihood_text
 from harmonium.cli.inputs import schema_text
-from harmonium.cli.options import (
-    PYTHON_ONLY,
-    RunOptions,
-    TrainOptions,
-    add_arguments,
-    load_dataset,
-    repeat_command,
-    start_model,
-)
+from harmonium.cli.options import RunOptions, TrainOptions, add_arguments, load_dataset, repeat_command, start_model
 from harmonium.cli.output import Answer, Table, console, plain, print_text, progress_bar, say
 from harmonium.cli.process import WORDS, GracefulShutdown, keep_compiled_code
 from harmonium.errors import DivergenceError, InputError, describe
@@ -87,9 +79,9 @@ def run(arguments: argparse.Namespace) -> Answer | int | None:
         config = start.config or hm.TrainConfig.derive(len(dataset.train), rbm, devices=devices, held_out=True, **settings)
         if arguments.show_config:
             parts = {"options": dataclasses.asdict(run), "settings": config.to_dict()}
-            values = {name: "-" if value is None else str(value) for part in parts.values() for name, value in part.items()}
-            rows = [[f"{name} (from Python only)" if name in PYTHON_ONLY else name, text] for name, text in values.items()]
-            return Answer(parts, [Table("", ["option or setting", "value"], rows)]) if is_primary else None
+            rows = [[name, "-" if value is None else str(value)] for part in parts.values() for name, value in part.items()]
+            text: list[Any] = [Table("", ["option or setting", "value"], rows), "An optimizer is set from Python only."]
+            return Answer(parts, text) if is_primary else None
         record = _record(run, config, dataset, mesh)
         if start.record is not None:
             _check_unchanged(start.record, record)
