@@ -288,13 +288,13 @@ def test_a_named_source_goes_before_a_file_of_its_name():
     np.testing.assert_array_equal(load("digits.npy").valid.shape, (2, 3))
 
 
-@pytest.mark.parametrize("name", ["digit", "bars_and_stripes", "BARS-AND-STRIPES", "", "x.npy"])
+@pytest.mark.parametrize("name", ["digit", "bars_and_stripes", "BARS-AND-STRIPES", "x.npy"])
 def test_unknown_names(name):
-    with pytest.raises((InputError, FileNotFoundError), match=r"nor a data set of that name \(digits, .*|is a folder"):
+    with pytest.raises((InputError, FileNotFoundError), match=r"nor a data set of that name \(digits, "):
         load(name)
 
 
-@pytest.mark.parametrize("location", [5, None, b"digits", ["digits"], "x\0y"])
+@pytest.mark.parametrize("location", [5, None, b"digits", ["digits"], "", "x\0y"])
 def test_what_names_no_data(location):
     for function in (load, load_columns):
         with pytest.raises(InputError, match="location must be the name of a file, but"):
