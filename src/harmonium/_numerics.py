@@ -25,12 +25,12 @@ def float64() -> AbstractContextManager[Any]:
     return jax.enable_x64(True)
 
 
-def own_dtype(tree: Any) -> np.dtype:
+def own_dtype(tree: object) -> np.dtype:
     """The precision in which to compute with a tree's arrays: float64 if any of them is that wide, float32 otherwise."""
     return np.dtype(np.float64 if any(np.dtype(leaf.dtype).itemsize > 4 for leaf in jax.tree.leaves(tree)) else np.float32)
 
 
-def own_precision(tree: Any) -> AbstractContextManager[Any]:
+def own_precision(tree: object) -> AbstractContextManager[Any]:
     """A scope in which JAX computes in `own_dtype(tree)`."""
     return jax.enable_x64(own_dtype(tree) == np.float64)
 

@@ -10,7 +10,7 @@ import jax
 T = TypeVar("T")
 
 
-def named_leaves(tree: Any, prefix: str = "") -> dict[str, Any]:
+def named_leaves(tree: object, prefix: str = "") -> dict[str, Any]:
     """Each leaf under its path, such as `replicas.v` or `visible.parts.0.bias`, after `prefix`."""
     paths = jax.tree.leaves_with_path(tree)
     return {prefix + jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in paths}
@@ -36,7 +36,7 @@ def register(cls: type[T]) -> type[T]:
     children = [each.name for each in of_class if not is_static(each)]
     fixed = [each.name for each in of_class if is_static(each)]
 
-    def structure(x: Any) -> tuple[Any, ...]:
+    def structure(x: object) -> tuple[Any, ...]:
         return tuple(getattr(x, name) for name in fixed)
 
     jax.tree_util.register_pytree_with_keys(

@@ -196,7 +196,7 @@ def place(tree: Tree, axes: Any, mesh: Mesh | None) -> Tree:
     if mesh is None:
         return jax.tree.map(jnp.array, tree)
 
-    def put(leaf: Any, sharding: NamedSharding) -> jax.Array:
+    def put(leaf: jax.Array | np.ndarray, sharding: NamedSharding) -> jax.Array:
         if isinstance(leaf, jax.Array) and not leaf.is_fully_addressable:
             return jax.device_put(leaf, sharding)
         host = np.array(leaf)

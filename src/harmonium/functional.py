@@ -123,7 +123,7 @@ def sample_chains(
         return _checks.finite_result(np.asarray(v), "the sample"), state
 
 
-def _form(state: Any) -> Any:
+def _form(state: object) -> Any:
     leaves = [np.asarray(leaf) if not hasattr(leaf, "dtype") else leaf for leaf in jax.tree.leaves(state)]
     return jax.tree.structure(state), [(np.shape(leaf), np.dtype(leaf.dtype)) for leaf in leaves]
 

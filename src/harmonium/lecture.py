@@ -175,8 +175,8 @@ def _run_chain(rbm: RBM, start: Float[np.ndarray, " V"], sweeps: int, seed: int)
 
 
 @jax.jit
-def _sweeps(rbm: RBM, h: Float[Result, "1 H"], keys: Any) -> tuple[Any, Any]:
-    def one(h: Any, key: Any) -> tuple[Any, Any]:
+def _sweeps(rbm: RBM, h: Float[Result, "1 H"], keys: jax.Array) -> tuple[Any, Any]:
+    def one(h: jax.Array, key: jax.Array) -> tuple[Any, Any]:
         samples = sweep(key, rbm, h)
         return samples.h, jnp.concatenate([samples.v[0], samples.h[0]]).astype(jnp.int8)
 
@@ -428,7 +428,7 @@ def mean_log_reconstruction(rbm: RBM, rows: np.ndarray) -> float:
     return float(exact.log_reconstruction(rbm, rows).mean())
 
 
-def _rows(columns: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _rows(columns: Mapping[str, object]) -> list[dict[str, Any]]:
     """Columns of equal length as a dictionary a row, of plain values."""
     values = [column.tolist() if isinstance(column, np.ndarray) else column for column in columns.values()]
     return [dict(zip(columns, row, strict=True)) for row in zip(*values, strict=True)]

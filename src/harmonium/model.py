@@ -336,7 +336,7 @@ def validate_layer(name: str, layer: object) -> None:
         raise InputError(f"{name} {wrong}")
 
 
-def _check_parameter(name: str, value: Any) -> None:
+def _check_parameter(name: str, value: object) -> None:
     if not hasattr(value, "dtype") or np.dtype(value.dtype).kind not in "fiu":
         kind = getattr(value, "dtype", type(value).__name__)
         raise InputError(f"{name} must be an array of real numbers, but its type is {kind}")

@@ -102,7 +102,7 @@ def statistics(rbm: RBM) -> tuple[Float[Result, ""], RBM]:
     length = block_length(rbm)
     dtype = rbm.weights.dtype
 
-    def body(index: jax.Array, carry: tuple[Any, ...]) -> Any:
+    def body(index: jax.Array, carry: tuple[jax.Array, jax.Array, RBM]) -> Any:
         largest, total, sums = carry
         x, inputs, log_weights = _block(rbm, index, length)
         new_largest = jnp.maximum(largest, jnp.max(log_weights))

@@ -180,7 +180,7 @@ def _factors(rbm: RBM, shifts: Shifts, split: Split, group: int) -> tuple[Callab
         g = top_y - start_y
         b = middle_b * _in_groups(jnp.exp(shifts.least_top - g).T, group, 0)
 
-        def multiply(place: jax.Array, carry: tuple[Any, ...]) -> Any:
+        def multiply(place: jax.Array, carry: tuple[jax.Array, jax.Array]) -> Any:
             # The power of two is put aside before the group, not after it: XLA would form the group's product twice.
             product, power = _mantissa_and_exponent(carry[0])
             q = [a[place, i] + b[place, i, :, None] for i in range(GROUP)]
@@ -280,7 +280,7 @@ def _statistics(rbm: RBM, shifts: Shifts, split: Split) -> tuple[Any, RBM]:
     size = rbm.hidden.size
     a = a.reshape(-1, low_count)[:size]
 
-    def body(index: jax.Array, carry: tuple[Any, ...]) -> Any:
+    def body(index: jax.Array, carry: tuple[jax.Array, ...]) -> Any:
         largest, *sums = carry
         log_weights, b = block(index)
         x = states(rbm, index * split.length + jnp.arange(middle_count) * low_count)[:, :-low_columns]

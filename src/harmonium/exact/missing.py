@@ -115,7 +115,7 @@ def _block_count(rbm: RBM, length: int) -> Any:
 
 @partial(jax.jit, static_argnames="length")
 def _posterior(rbm: RBM, v: Float[Array, "B V"], *, first: int | jax.Array, length: int) -> Posterior:  # noqa: ARG001 (all of `_in_blocks` are called alike)
-    def body(index: jax.Array, carry: tuple[Any, ...]) -> Any:
+    def body(index: jax.Array, carry: tuple[jax.Array, ...]) -> Any:
         largest, total, mean, square = carry
         h, log_weights = _block(rbm, v, index, length)
         new = jnp.maximum(largest, jnp.max(log_weights, axis=1))
@@ -151,7 +151,7 @@ def conditional_moments(
 def _draw(rbm: RBM, v: Float[Array, "B V"], *, key: Key, draws: int, first: int | jax.Array, length: int) -> tuple[Any]:
     choice_key, v_key = jax.random.split(jax.random.fold_in(key, first))
 
-    def body(index: jax.Array, carry: tuple[Any, ...]) -> Any:
+    def body(index: jax.Array, carry: tuple[jax.Array, jax.Array]) -> Any:
         # The largest of the log weights plus Gumbel noise, over all states, is at a state drawn by the weights.
         best, best_h = carry
         h, log_weights = _block(rbm, v, index, length)

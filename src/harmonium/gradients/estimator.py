@@ -56,7 +56,7 @@ def subtract(positive: RBM, negative: RBM) -> RBM:
     return jax.tree.map(lambda p, n: p - n, positive, negative)
 
 
-def state_axes(state: Any) -> Any:
+def state_axes(state: object) -> Any:
     """The names of the axes of every array in an estimator's state, as `harmonium.distributed` takes them.
 
     Raises:

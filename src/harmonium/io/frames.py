@@ -82,7 +82,7 @@ def missing(cells: np.ndarray) -> np.ndarray:
     return np.array([cell is None for cell in cells], dtype=bool)
 
 
-def value_text(value: Any) -> str:
+def value_text(value: object) -> str:
     """A value as text: whole numbers without a decimal point."""
     if not isinstance(value, (float, np.floating)):
         return str(value)
@@ -203,7 +203,7 @@ def _native_columns(data: object, what: str) -> Iterator[tuple[str, list[Any] | 
             yield name, series.to_list(), series.cat.get_categories().to_list() if has_categories else None
 
 
-def _cells(values: list[Any] | np.ndarray) -> np.ndarray:
+def _cells(values: list[object] | np.ndarray) -> np.ndarray:
     """Cells as a column of one kind.
 
     Raises:
@@ -222,7 +222,7 @@ def _cells(values: list[Any] | np.ndarray) -> np.ndarray:
     return np.array(cells, dtype=np.float64 if "number" in examples or not examples else object)
 
 
-def _is_absent(value: Any) -> bool:
+def _is_absent(value: object) -> bool:
     # NaN, NaT and pandas' NA differ from themselves, or refuse to say.
     if value is None or (isinstance(value, str) and not value):
         return True

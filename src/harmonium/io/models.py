@@ -68,7 +68,7 @@ def save(
     *,
     overwrite: bool = False,
     base_rate: Units | None = None,
-    notes: Mapping[str, Any] | None = None,
+    notes: Mapping[str, object] | None = None,
 ) -> Path:
     """Write `rbm` to a model file (.safetensors).
 

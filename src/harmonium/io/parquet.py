@@ -59,7 +59,7 @@ class ParquetRows:
         self._name = paths[0] if len(paths) == 1 else paths[0].parent
         self._groups: list[Group] = []
         names: list[str] = []
-        types: set[np.dtype[Any]] = set()
+        types: set[np.dtype] = set()
         count = 0
         for path in paths:
             with _open(path) as file:
@@ -183,7 +183,7 @@ def _open(path: Path) -> ParquetFile:
         return pyarrow.parquet.ParquetFile(path)
 
 
-def _common_type(types: set[np.dtype[Any]]) -> np.dtype[Any]:
+def _common_type(types: set[np.dtype]) -> np.dtype[Any]:
     """The type that holds the values of columns of these types.
 
     It follows from the stored types alone, not from the values, so that it is the same for all parts of the rows.

@@ -141,7 +141,7 @@ def _parse(read: Callable[[Any], Any], text: str | bytes, kind: Any, what: str, 
     return convert(value, kind, what, finite)
 
 
-def convert(value: Any, kind: type[T] | Any, what: str, finite: bool = True) -> T:
+def convert(value: object, kind: type[T] | Any, what: str, finite: bool = True) -> T:
     """A value of Python's plain types as one of the declared type.
 
     Args:

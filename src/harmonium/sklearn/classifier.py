@@ -62,7 +62,7 @@ class RBMClassifier(ClassifierMixin, RBMEstimator):
     dropout: float = 0.2
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: ArrayLike) -> RBMClassifier:
+    def fit(self, X: object, y: ArrayLike) -> RBMClassifier:
         """Train the model on the rows of X `[n, V]` and their labels y `[n]`."""
         v = self._read(X, reset=True)
         numbers = self._numbers(X, y)
@@ -95,7 +95,7 @@ class RBMClassifier(ClassifierMixin, RBMEstimator):
         self.rbm_ = to_float64(self.rbm_)
         return self
 
-    def _numbers(self, X: Any, y: ArrayLike) -> np.ndarray:
+    def _numbers(self, X: object, y: ArrayLike) -> np.ndarray:
         """Labels as numbers of `classes_`, `[n]`."""
         if y is None:
             raise ValueError("RBMClassifier requires y to be passed, but the target y is None")
@@ -110,16 +110,16 @@ class RBMClassifier(ClassifierMixin, RBMEstimator):
     def _most_probable(self, rbm: RBM, v: Any) -> np.ndarray:
         return np.asarray(compiled.apply(compiled.log_probabilities, rbm, v, len(self.classes_)).argmax(axis=1))
 
-    def predict_log_proba(self, X: Any) -> np.ndarray:
+    def predict_log_proba(self, X: object) -> np.ndarray:
         """ln p(y | v) of every class, `[n, C]` (nats), in the order of `classes_`."""
         v = self._read(X)
         return compiled.apply(compiled.log_probabilities, self.rbm_, v, len(self.classes_)).astype(np.float64)
 
-    def predict_proba(self, X: Any) -> np.ndarray:
+    def predict_proba(self, X: object) -> np.ndarray:
         """p(y | v) of every class, `[n, C]`, in the order of `classes_`."""
         return np.exp(self.predict_log_proba(X))
 
-    def predict(self, X: Any) -> np.ndarray:
+    def predict(self, X: object) -> np.ndarray:
         """The most probable label of each row, `[n]`."""
         v = self._read(X)
         return np.asarray(self.classes_[self._most_probable(self.rbm_, v)])

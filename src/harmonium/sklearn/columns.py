@@ -139,7 +139,7 @@ class Tabular:
         return to_native(columns, self.like if X is None else X, same_rows=X is not None)
 
 
-def is_table(X: Any, visible: str) -> bool:
+def is_table(X: object, visible: str) -> bool:
     """Whether X is a frame that needs a schema: as asked, or because a column holds no numbers.
 
     Without names that are text, unasked, it is an array here, as it is to scikit-learn.
@@ -151,7 +151,7 @@ def is_table(X: Any, visible: str) -> bool:
     return visible == "table" or any(cells.dtype.kind == "O" for cells in from_native(X, "X").columns.values())
 
 
-def _frame(X: Any, names: tuple[str, ...]) -> Frame:
+def _frame(X: object, names: tuple[str, ...]) -> Frame:
     """X as a table; an array's columns under these names."""
     return from_native(X, "X") if hasattr(X, "columns") else Frame(dict(zip(names, dense(X).astype(np.float64).T, strict=True)))
 

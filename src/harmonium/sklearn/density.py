@@ -43,18 +43,18 @@ class RBMDensity(OutlierMixin, LikelihoodMixin, RBMEstimator):
     contamination: float = 0.1
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: object = None) -> RBMDensity:  # noqa: ARG002
+    def fit(self, X: object, y: object = None) -> RBMDensity:  # noqa: ARG002
         """Train the model on the rows of X, an array, a sparse matrix or a frame, `[n, V]`."""
         v = self._read(X, reset=True)
         self._train(v)
         self.offset_ = float(np.percentile(self._log_likelihood(v), 100 * self.contamination))
         return self
 
-    def decision_function(self, X: Any) -> np.ndarray:
+    def decision_function(self, X: object) -> np.ndarray:
         """`score_samples` minus `offset_`, `[n]`: below zero for outliers."""
         return self.score_samples(X) - self.offset_
 
-    def predict(self, X: Any) -> np.ndarray:
+    def predict(self, X: object) -> np.ndarray:
         """1 for inliers, -1 for outliers, `[n]`."""
         return np.where(self.decision_function(X) >= 0, 1, -1)
 

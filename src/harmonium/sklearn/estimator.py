@@ -111,7 +111,7 @@ class RBMEstimator(BaseEstimator):
 
     # ---- rows
 
-    def _validate(self, X: Any, *, reset: bool = False) -> Any:
+    def _validate(self, X: object, *, reset: bool = False) -> Any:
         """`X` as scikit-learn checks it, an array or sparse matrix; a frame that is a table as it is."""
         if not reset:
             check_is_fitted(self)
@@ -129,7 +129,7 @@ class RBMEstimator(BaseEstimator):
             self.columns_ = columns_of(X, self.visible)
         return X
 
-    def _read(self, X: Any, *, reset: bool = False) -> Any:
+    def _read(self, X: object, *, reset: bool = False) -> Any:
         """`X` as rows for the model, `[n, V]`: an array, or a sparse matrix where its values are taken as they are."""
         validated = self._validate(X, reset=reset)
         v = self.columns_.encode(validated)
@@ -140,7 +140,7 @@ class RBMEstimator(BaseEstimator):
     # ---- training
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: object = None) -> Self:  # noqa: ARG002
+    def fit(self, X: object, y: object = None) -> Self:  # noqa: ARG002
         """Train the model on the rows of X, an array, a sparse matrix or a frame, `[n, V]`."""
         self._train(self._read(X, reset=True))
         return self
@@ -245,7 +245,7 @@ class RBMEstimator(BaseEstimator):
 class LikelihoodMixin:
     """ln p(v) of an `RBMEstimator`."""
 
-    def score_samples(self: Any, X: Any) -> np.ndarray:
+    def score_samples(self: Any, X: object) -> np.ndarray:
         """ln p(v) of each row, `[n]` (nats; a density in the data's own units where columns are real).
 
         ln Z is computed once: exact where the model can be enumerated in about ten seconds (`score_method_` is "exact"),
@@ -255,6 +255,6 @@ class LikelihoodMixin:
         """
         return self._log_likelihood(self._read(X))
 
-    def score(self, X: Any, y: object = None) -> float:  # noqa: ARG002
+    def score(self, X: object, y: object = None) -> float:  # noqa: ARG002
         """The mean of `score_samples`: what a search over parameters maximizes."""
         return float(self.score_samples(X).mean())

@@ -43,7 +43,7 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Likeliho
     _centered = False
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X: Any, y: object = None) -> RBMTransformer:  # noqa: ARG002
+    def partial_fit(self, X: object, y: object = None) -> RBMTransformer:  # noqa: ARG002
         """One update on all rows of X; the model's chains go on from call to call.
 
         The first call settles what the columns stand for. The rate is constant, as there is no end for it to fall to.
@@ -58,7 +58,7 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Likeliho
         self._forget_log_partition(v)
         return self
 
-    def transform(self, X: Any) -> np.ndarray:
+    def transform(self, X: object) -> np.ndarray:
         """E[h | v], for binary units p(h_j = 1 | v), `[n, n_components]`."""
         v = self._read(X)
         return compiled.apply(compiled.hidden_mean, self.rbm_, v)

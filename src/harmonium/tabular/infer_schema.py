@@ -114,7 +114,7 @@ def _spec(what: str, kind: Kind | None) -> ColumnSpec:
     return spec
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     """NumPy's numbers, and lists of them, as Python's own."""
     if isinstance(value, (list, tuple, np.ndarray)):
         return [_plain(each) for each in value]

@@ -31,7 +31,7 @@ def units_of(schema: Schema) -> Units:
     return parts[0] if len(parts) == 1 else Mixed(tuple(parts))
 
 
-def schema_of(rbm: RBM, description: Mapping[str, Any]) -> Schema:
+def schema_of(rbm: RBM, description: Mapping[str, object]) -> Schema:
     """The schema in a model file's notes; without one, a column for each visible unit, of its own values.
 
     Without one a categorical unit's column has the numbers of its categories, from 0, and no column is scaled.
