@@ -5,7 +5,7 @@ or a folder of .parquet files. The columns of a .csv or .parquet file may be of 
 null, ?): the inferred kinds are printed, and --as, --ignore and --schema change them. NaN in an array is a missing cell.
 Folders, sparse matrices and very large arrays are read as they are needed, and their values are taken as they are.
 The run folder gets the model, metrics.jsonl, config.json (enough to repeat the run exactly) and pictures. The saved model has
-the best held-out log likelihood, in nats per example. With 20 hidden units, the default, the likelihood is exact; with many it is
+the best held-out log likelihood, in nats per example. With 20 hidden units, the default, it is exact. With many it is
 estimated, and the report gives an interval. The progress line compares mean free energies with that of the training rows: a
 held-out gap above 0 is overfitting, and chains far from 0 have left the data.
 A run that stops, by Ctrl-C, a signal or a failure, resumes bit for bit from its last checkpoint with --resume RUN.
