@@ -21,6 +21,7 @@ REFUSED = {
     "floating point can hold": lambda: _checks.positive(10**400, "rbm"),
     "must be a number of zero or above, but is -1": lambda: _checks.not_negative(-1, "rbm"),
     "must be a number from 0 to 1, but is 1.5": lambda: _checks.fraction(1.5, "rbm"),
+    "must be at most 3e.38, as training is in float32": lambda: _checks.in_float32(1e308, "rbm"),
     "must be a finite number, but is inf": lambda: _checks.finite(float("inf"), "rbm"),
     "must be a finite number, but is '3'": lambda: _checks.finite("3", "rbm"),
     "must be a whole number of at least 1, but is 2.0": lambda: _checks.integer(2.0, "rbm"),

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 MAX_COUNT = 2**31 - 1
 """The largest count: what the 32-bit integers of compiled loops and shapes hold."""
+MAX_FLOAT32 = 3e38
+"""A little less than the largest number of float32."""
 
 Value = TypeVar("Value")
 
@@ -70,6 +72,13 @@ def fraction(value: object, name: str) -> float:
 def finite(value: object, name: str) -> float:
     """`value` as a float, if it is a finite number."""
     return _number(value, name, "a finite number", lambda x: -math.inf < x < math.inf)
+
+
+def in_float32(value: float, name: str) -> float:
+    """`value`, if float32 can hold it."""
+    if abs(value) > MAX_FLOAT32:
+        raise InputError(f"{name} must be at most {MAX_FLOAT32:.0e}, as training is in float32, but is {value}")
+    return value
 
 
 def _number(value: object, name: str, expected: str, allowed: Callable[[Any], bool]) -> float:

@@ -177,7 +177,7 @@ def test_the_optimizers_steps_fall_linearly_to_zero_in_the_final_decay(patterns)
 def test_fit_is_train_to_its_end_and_a_config_is_its_settings(patterns):
     rbm, seen = hm.initialize(patterns, 3), []
     config = hm.TrainConfig.derive(len(patterns), rbm, updates=20)
-    by_config = hm.fit(rbm, patterns, config, progress=seen.append)
+    by_config = hm.fit(rbm, patterns, config, progress=seen.append, seconds_between_states=1e308)
     assert same(by_config, last(hm.train(rbm, patterns, updates=20)).rbm)
     assert seen[-1].step == 20
     assert not same(by_config, hm.fit(rbm, patterns, config, learning_rate=0.1))

@@ -99,7 +99,8 @@ def hybrid(generative: Estimator, classes: int, alpha: float, dropout: float = 0
         generative: estimates the gradient of the second part. alpha: above zero. classes, dropout: as in `discriminative`.
     """
     _checks.instance(generative, Estimator, "generative", "an estimator such as harmonium.pcd()")
-    return _hybrid(generative, _checks.integer(classes, "classes", 2), _checks.positive(alpha, "alpha"), _below_one(dropout))
+    alpha = _checks.in_float32(_checks.positive(alpha, "alpha"), "alpha")
+    return _hybrid(generative, _checks.integer(classes, "classes", 2), alpha, _below_one(dropout))
 
 
 @cache

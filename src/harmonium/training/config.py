@@ -34,8 +34,6 @@ MAX_COST_RATIO = 10
 FINAL_DECAY, MAX_FINAL_DECAY = 0.9, 0.9
 AVERAGE = 0.1
 MINUTES, EARLY_STOPPING = 2.0, 1.0
-MAX_FLOAT32 = 3e38
-"""A little less than the largest number of float32."""
 ASCENT = ("learning_rate", "momentum", "l1")
 """What an optimizer of your own is given in place of."""
 
@@ -99,10 +97,8 @@ class TrainConfig:
             which = f"estimator {self.estimator}" if isinstance(self.estimator, str) else "an Estimator"
             raise InputError(f"chains must be left out (None): with {which} it has no effect, but is {self.chains}")
         if self.optimizer is None:
-            rates = _checks.positive(self.learning_rate, "learning_rate"), _checks.not_negative(self.l1, "l1")
-            for name, rate in zip(("learning_rate", "l1"), rates, strict=True):
-                if rate > MAX_FLOAT32:
-                    raise InputError(f"{name} must be at most {MAX_FLOAT32:.0e}, as training is in float32, but is {rate}")
+            _checks.in_float32(_checks.positive(self.learning_rate, "learning_rate"), "learning_rate")
+            _checks.in_float32(_checks.not_negative(self.l1, "l1"), "l1")
             if _checks.fraction(self.momentum, "momentum") == 1:
                 raise InputError("momentum must be below 1: with 1 no step would ever be forgotten")
         else:

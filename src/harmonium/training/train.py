@@ -387,7 +387,7 @@ def _loop(
             # 5. How many updates fit in until the next state.
             wanted = seconds_between_states() if callable(seconds_between_states) else seconds_between_states
             elapsed, wanted = run.agree([time.monotonic() - began, max(wanted, UPDATES_PER_COPY * copying)])
-            count = max(1, min(int(speed * budget.limit(wanted, elapsed)), 8 * count))
+            count = max(1, int(min(speed * budget.limit(wanted, elapsed), 8 * count)))
 
 
 def _copy(state: LoopState, rows: Float[np.ndarray, "rows visible"] | None) -> tuple[LoopState, float]:
