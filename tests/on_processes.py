@@ -24,7 +24,7 @@ RANDOM = np.random.default_rng(0)
 HALVES = np.repeat([[1, 1, 1, 1, 0, 0, 0, 0], [0, 0, 0, 0, 1, 1, 1, 1]], 49, axis=0)[:97]
 ROWS = np.where(RANDOM.random(HALVES.shape) < 0.1, 1 - HALVES, HALVES).astype(np.uint8)
 """A model that has seen only the first or the second half of them knows nothing of the other."""
-SETTINGS = dict(estimator=hm.centered(hm.pcd(1, chains=24)), centered=False, chains=24, optimizer=optax.sgd(0.2, momentum=0.5))
+SETTINGS = dict(estimator=hm.centered(hm.pcd(1, chains=24)), centered=False, optimizer=optax.sgd(0.2, momentum=0.5))
 SEEDS = 5
 
 

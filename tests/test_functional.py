@@ -161,7 +161,7 @@ def test_run_goes_on_where_it_stopped_and_follows_the_distribution():
     with pytest.raises(hm.InputError, match="has another form"):
         hm.sample_chains(rbm, hm.gibbs(4000), 5, state=state, seed=2)
     again, later = hm.sample_chains(rbm, sampler, 5, state=state, seed=2)
-    assert int(later.steps) == 35
+    assert int(later.replicas.steps) == 35
     states = hm.exact.all_states(rbm.visible)
     assert counts_agree(rbm.visible.indices(again), np.exp(hm.exact.log_likelihood(rbm, states))) > FALSE_ALARM
     with pytest.raises(hm.InputError, match="steps must be a whole number of at least 1"):
