@@ -299,8 +299,8 @@ def test_data_in_every_command(capsys, command, file):
             "nan in row 1, column 1; every value must be a finite number; fill missing cells",
         ),
         (f"step {W} --data nan.npy", "fill missing cells first (harmonium.impute)"),
-        ("train nothing.npy", "no values to learn from"),
-        ("data nothing.npy", "no values to learn from"),
+        ("train nothing.npy", "nothing.npy has no values: every cell"),
+        ("data nothing.npy", "nothing.npy has no values: every cell"),
     ]
 )
 def test_missing_cells_where_there_may_be_none(capsys, command, words):

@@ -323,6 +323,16 @@ def test_the_provenance_tells_rows_from_others():
     assert differing == {"binarized", "sha256"}
 
 
+@pytest.mark.parametrize("part", ["train", "valid", "test"])
+def test_a_part_without_any_value_is_refused(part):
+    rows = numbered(20)
+    np.save("x.npy", rows)
+    is_empty = np.isin(rows[:, 0], load("x.npy").parts[part][:, 0])
+    np.save("x.npy", np.where(is_empty[:, None], np.nan, rows))
+    with pytest.raises(InputError, match=f"x.npy has no values in its {part} rows: every cell is missing"):
+        load("x.npy", missing=True)
+
+
 # ---- tables of columns of any kinds
 
 

@@ -176,8 +176,10 @@ def load(
         if isinstance(table, Frame):
             return _split_frame(location, table, None, (), hold_out)
         dataset = _split(location, table, hold_out)
-        if np.isnan(dataset.train).all():
-            raise InputError(f"{location} has no values to learn from: every cell is missing")
+        parts = {f" in its {part} rows": rows for part, rows in dataset.parts.items()}
+        for where, rows in ({"": table.values} | parts).items():
+            if np.isnan(rows).all():
+                raise InputError(f"{location} has no values{where}: every cell is missing")
     if binarized is None:
         return dataset
     bits = []
