@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -35,6 +36,9 @@ SMALL = json.loads((REFERENCE / "small_models.json").read_text())["cases"]
 
 # The commands under test leave no compiled code in the user's folder.
 os.environ["HARMONIUM_CACHE"] = "off"
+
+# Each collection looks through all that JAX has compiled: 4 % of the time.
+gc.set_threshold(100_000)
 
 # Tests that run in the background (&, nohup) inherit these as ignored, and so would the commands under test.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -78,7 +78,7 @@ def test_a_model_of_every_pair_of_kinds_lives(visible, hidden, tmp_path):
 @pytest.mark.parametrize(
     ("visible", "hidden", "estimator"),
     [
-        ("mixed", "ragged", "cd-1"),
+        pytest.param("mixed", "ragged", "cd-1", marks=pytest.mark.slow),
         *(
             pytest.param(*case, marks=pytest.mark.slow)
             for case in (("ragged", "binary", "exact"), ("gaussian", "binary", "pt-1"), ("mixed", "ragged", "ptt-1"))

@@ -82,7 +82,8 @@ def expectation(log_p, values):
     return np.exp(log_p - np.logaddexp.reduce(log_p)) @ values
 
 
-@pytest.mark.parametrize("visible", ["binary", "mixed", pytest.param("drelu", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("visible", ["binary", "mixed", "drelu"])
+@pytest.mark.slow_except("mixed")
 def test_observed_cells_are_as_likely_as_all_rows_that_have_them(visible):
     rbm = rbm_of(visible, "binary")
     v = with_holes(rbm.visible)
@@ -191,6 +192,7 @@ def test_surprise_is_what_the_sum_over_the_units_own_values_says(visible):
         np.testing.assert_allclose(expected[0, first:end], expectation(log_p, states[:, first:end]), atol=1e-7)
 
 
+@pytest.mark.slow
 def test_surprise_beside_missing_cells_averages_over_them():
     """Against ln p(v_o) - ln p(v_o without the cell) of the enumeration, which 20,000 draws meet within 0.02 nats."""
     rbm = rbm_of("mixed", "binary", scale=1.0)

@@ -142,6 +142,7 @@ def test_cd_step_shows_the_sampled_states_it_counted(as_json):
     assert again == step
 
 
+@pytest.mark.slow
 def test_pcd_and_many_steps_and_a_whole_training_set(as_json, command):
     step = as_json("step", *WEIGHTS, "--target", "01", "--estimator", "pcd-2", "--steps", "3")
     assert len(step["steps"]) == 3
@@ -349,6 +350,7 @@ def test_compiled_code_is_kept_where_the_user_says(tmp_path):
     assert first.items() <= second.items()  # what takes long to compile was found; short work may come to be kept too
 
 
+@pytest.mark.slow
 def test_gray_images_from_files_are_binarized_and_called_images(as_json, command):
     # As many rows as all patterns of bars and stripes, for which other tests have compiled the training.
     rows = np.random.default_rng(0).integers(0, 256, size=(14, 3, 3), dtype=np.uint8)

@@ -57,8 +57,9 @@ def test_no_stream_at_all():
 @pytest.mark.parametrize(
     ("seconds", "number", "word", "status"),
     [
-        *((seconds, "SIGINT", "interrupted", 130) for seconds in (0.0, 0.7, 2.5)),
-        pytest.param(0.2, "SIGINT", "interrupted", 130, marks=pytest.mark.slow),
+        (0.0, "SIGINT", "interrupted", 130),
+        (0.7, "SIGINT", "interrupted", 130),
+        *(pytest.param(seconds, "SIGINT", "interrupted", 130, marks=pytest.mark.slow) for seconds in (0.2, 2.5)),
         (0.3, "SIGTERM", "terminated", 143),
         pytest.param(2.5, "SIGTERM", "terminated", 143, marks=pytest.mark.slow),
         (0.3, "SIGHUP", "hung up", 129),

@@ -108,6 +108,7 @@ def float_or_text(text):
         return text
 
 
+@pytest.mark.slow
 def test_drawing_completions(said):
     result = said("impute run survey.csv --draws 3 --out draws.parquet --json")
     frame = read_frame("draws.parquet")

@@ -98,7 +98,7 @@ def test_every_kind_agrees_with_quadrature(visible, hidden):
 
 
 @pytest.mark.parametrize("shape", [(4, 11), (11, 4)])
-@pytest.mark.slow_except("shape1")
+@pytest.mark.slow
 def test_sums_over_many_blocks_agree_with_one(monkeypatch, shape):
     """The last block is cut short, and states beyond the last one must count for nothing."""
     rbm = random_rbm(Spin, Binary, shape, seed=5)

@@ -31,6 +31,7 @@ each_estimator = pytest.mark.parametrize("estimator", ESTIMATORS.values(), ids=l
 
 
 @each_estimator
+@pytest.mark.slow_except("[exact]", "[pcd-1]", "sampled, centered")
 def test_a_gradient_is_shaped_like_its_model_and_is_the_difference_of_its_terms(estimator):
     rbm = random_rbm(Spin, Binary, (3, 4))
     state = estimator.init(jax.random.key(0), rbm)

@@ -367,7 +367,7 @@ def test_two_hundred_random_damages_raise_nothing_else():
 
 
 @pytest.mark.parametrize("name", ["gibbs", "tempering", "trajectory"])
-@pytest.mark.slow_except("tempering")
+@pytest.mark.slow_except("gibbs")
 def test_a_samplers_state_comes_back_and_goes_on_as_if_it_had_never_left(tmp_path, name):
     rbm = jax.tree.map(jnp.float32, random_rbm(hm.Binary, hm.Binary, (4, 3)))
     sampler = {

@@ -15,6 +15,8 @@ from harmonium.errors import InputError
 from harmonium.lab.answers.road import ANSWERS
 from harmonium.lab.ask import Ask
 
+pytestmark = pytest.mark.slow
+
 REFERENCE = json.loads((Path(__file__).parents[1] / "reference" / "two_by_two.json").read_text())
 LECTURE = {"weights": [[0.5, 0.5], [0.5, 0.5]], "a": [0, 0], "b": [0, 0]}
 SHAPES = [(1, 5), (3, 2)]

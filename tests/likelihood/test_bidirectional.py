@@ -38,7 +38,7 @@ def two_modes(size: int = 24, strength: float = 3.0, tilt: float = 0.02) -> hm.R
 @pytest.mark.parametrize(
     ("visible", "hidden", "scale", "exact_start"),
     [
-        (Binary, Binary, 0.3, False),
+        pytest.param(Binary, Binary, 0.3, False, marks=pytest.mark.slow),
         (Binary, Binary, 1.5, True),
         pytest.param(Binary, Binary, 1.5, False, marks=pytest.mark.slow),
         pytest.param(Spin, Binary, 0.7, False, marks=pytest.mark.slow),
@@ -76,6 +76,7 @@ def test_an_estimate_reports_in_one_line_and_in_plain_numbers():
 
 
 @pytest.mark.parametrize("missing_cells", [False, True])
+@pytest.mark.slow_except("False")
 def test_the_arguments_of_a_result_repeat_it_bit_for_bit(missing_cells):
     rbm = random_rbm(Binary, Binary, (12, 9), seed=11)
     rows = exact.sample(rbm, 100, seed=1)

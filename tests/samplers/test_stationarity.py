@@ -242,6 +242,7 @@ def test_exact_draws_of_every_kind_stay_exact(visible, hidden):
 
 
 @pytest.mark.parametrize("name", ["gibbs", "parallel tempering"])
+@pytest.mark.slow_except("gibbs")
 def test_two_gaussian_layers_keep_their_joint_normal_distribution(name):
     """The one pair of unbounded layers whose distribution has a closed form: precision matrix [[P, -W], [-W^T, Q]]."""
     visible = LAYERS["gaussian"]

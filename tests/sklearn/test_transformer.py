@@ -107,6 +107,7 @@ def test_partial_fit_goes_on_with_another_gradient(rows):
     assert not np.array_equal(estimator.set_params(gradient="pcd-1").partial_fit(rows).components_, before)
 
 
+@pytest.mark.slow
 def test_a_pipeline_in_a_search():
     rows, kinds = rows_of(80)
     search = GridSearchCV(

@@ -50,7 +50,7 @@ def through_a_file(checkpoint, folder):
 
 
 @pytest.mark.parametrize("name", ESTIMATORS)
-@pytest.mark.slow_except("pcd", "[ptt]")
+@pytest.mark.slow_except("[pcd, centered]", "[ptt]")
 def test_a_run_goes_on_bit_for_bit(rows, tmp_path, name):
     """Stopped three times, inside windows of batches; momentum, average, final decay, chains and ladders go with it."""
     rbm = hm.initialize(rows, 4)

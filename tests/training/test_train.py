@@ -44,7 +44,7 @@ def test_exact_gradient_comes_within_a_tenth_of_a_nat_of_the_bound(patterns, see
 
 
 @pytest.mark.parametrize(("visible", "hidden"), [(Binary, Binary), (Spin, Spin), (Spin, Binary), (Binary, Spin)])
-@pytest.mark.slow_except("Binary-Spin")
+@pytest.mark.slow
 def test_every_kind_of_unit_learns(patterns, visible, hidden):
     rows = patterns if visible is Binary else 2 * patterns - 1
     rbm = hm.initialize(rows, hidden.zeros(8), visible=visible, scale=0.1)
@@ -78,6 +78,7 @@ def test_the_result_depends_on_the_seed_alone_and_not_on_where_states_were_yield
     assert not same(often.rbm, run(4, 1e9)[1].rbm)
 
 
+@pytest.mark.slow
 def test_minutes_record_the_updates_that_repeat_the_run(patterns):
     rbm = hm.initialize(patterns, 4)
     config = hm.TrainConfig.derive(len(patterns), rbm, estimator=hm.cd(1), batch_size=5, minutes=0.03)
