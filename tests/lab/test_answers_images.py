@@ -291,7 +291,6 @@ import sys, time
 import numpy as np
 from harmonium.lab.worker_handle import Training
 
-pytestmark = pytest.mark.slow
 rows = {part: np.eye(64)[:40] for part in ("train", "valid", "test")}
 settings = {"hidden": 4, "rate": 0.05, "seed": 0, "updates": 10**9, "pace": None}
 training = Training(1, settings, rows, lambda view: view["step"] > 10 and print(training.process_id, flush=True))

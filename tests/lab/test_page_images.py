@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+import time
 
 import numpy as np
 import pytest
@@ -148,15 +149,20 @@ def test_a_training_is_watched_paused_closed_and_its_machine_answers_a_drawing(o
     v = bits(page)
 
     def answered() -> None:
-        expected = f"{exact.log_likelihood(rbm, bits(page)):.3f}".replace("-", "−")
-        wait(page, "x => document.querySelector('[data-test=log-probability]')?.innerText === x", expected)
+        # The drawing is read anew at each look: the server may be a moment away from sending another one.
+        end = time.monotonic() + PATIENCE / 1000
+        while text(page, "log-probability") != f"{exact.log_likelihood(rbm, bits(page)):.3f}":
+            assert time.monotonic() < end, "the page does not show the log probability of its drawing"
+            page.wait_for_timeout(50)
 
     answered()
     assert number(page, "free-energy") == pytest.approx(float(hm.free_energy(rbm, v)), abs=0.002)
     names = at(page, "hidden-answer").locator("[role=listitem]")
     shown = [float(names.nth(j).get_attribute("aria-label").split(": ")[1]) for j in range(8)]
     np.testing.assert_allclose(shown, hm.hidden_given_visible(rbm, v), atol=0.00501)
+    before = at(page, "log-probability").inner_text()
     at(page, "another").click()
+    wait(page, "x => document.querySelector('[data-test=log-probability]')?.innerText !== x", before)
     answered()
     assert any(np.array_equal(bits(page), row) for row in test)
 
