@@ -23,7 +23,7 @@ import contextlib
 import json
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import jax
@@ -216,6 +216,32 @@ def place_local(array: ArrayLike, axes: str, mesh: Mesh | None) -> jax.Array:
     parts = row_part(mesh)[1]
     shape = tuple(length * (parts if is_row else 1) for length, is_row in zip(host.shape, rows, strict=True))
     return jax.make_array_from_process_local_data(_sharding(shape, axes, mesh), host, shape)
+
+
+@contextlib.contextmanager
+def use(mesh: Mesh | None) -> Iterator[None]:
+    """While code is traced for `jax.jit`: its rows and chains lie on `mesh` (`mean_over_rows`)."""
+    with contextlib.nullcontext() if mesh is None else jax.sharding.use_abstract_mesh(mesh.abstract_mesh):
+        yield
+
+
+def mean_over_rows(f: Callable[..., Tree], whole: Any, *rows: Any) -> Tree:
+    """f(whole, *rows), where the values of `f` are means over rows.
+
+    On the mesh in use each device takes the means of its own rows, and only those of `f`'s results that are wanted are averaged
+    over devices: once, where XLA by itself would do so for every product that goes into them.
+
+    Args:
+        whole: arrays that every device has. rows: trees of arrays whose first axis is that of rows or chains.
+    """
+    if jax.sharding.get_abstract_mesh().shape.get(DATA, 1) == 1:
+        return f(whole, *rows)
+    return jax.shard_map(
+        lambda whole, *rows: jax.lax.pmean(f(whole, *rows), DATA),
+        in_specs=(PartitionSpec(), *(PartitionSpec(DATA) for _ in rows)),
+        out_specs=PartitionSpec(),
+        axis_names={DATA},
+    )(whole, *rows)
 
 
 def to_host(tree: Tree) -> Tree:

@@ -21,7 +21,7 @@ from harmonium import _checks, model
 from harmonium._types import Array, Key
 from harmonium.errors import InputError
 from harmonium.exact.factorized import log_partition_and_statistics
-from harmonium.gradients.estimator import Estimator, Terms, subtract
+from harmonium.gradients.estimator import Estimator, Terms, contrast, subtract
 from harmonium.model import RBM
 from harmonium.samplers import Sampler, gibbs, parallel_tempering, trajectory_tempering
 from harmonium.samplers.gibbs import sweep_many
@@ -62,10 +62,10 @@ def _cd(k: int, sampled: bool) -> Estimator:
         h = rbm.hidden.sample(start_key, inputs)
         end = sweep_many(sweep_key, rbm, h, k)
         if sampled:
-            positive, negative = model.joint_statistics(rbm, v, h), model.joint_statistics(rbm, end.v, end.h)
+            slope, terms = contrast(model.joint_statistics, rbm, (v, h), (end.v, end.h))
         else:
-            positive, negative = model.statistics(rbm, v, inputs), model.statistics(rbm, end.v, end.hidden_inputs)
-        return subtract(positive, negative), state, Terms(positive, negative, (v, h, end.v, end.h))
+            slope, terms = contrast(model.statistics, rbm, (v, inputs), (end.v, end.hidden_inputs))
+        return slope, state, terms._replace(trace=(v, h, end.v, end.h))
 
     return Estimator(_no_state, gradient)
 
@@ -95,10 +95,9 @@ def from_sampler(sampler: Sampler) -> Estimator:
 
     def gradient(key: Key, rbm: RBM, state: Any, v: Rows) -> tuple[RBM, Any, Terms]:
         state, samples = sampler.step(key, rbm, state)
-        inputs = model.hidden_inputs(rbm, v)
-        positive = model.statistics(rbm, v, inputs)
-        negative = model.statistics(rbm, samples.v, samples.hidden_inputs)
-        return subtract(positive, negative), state, Terms(positive, negative)
+        data = v, model.hidden_inputs(rbm, v)
+        slope, terms = contrast(model.statistics, rbm, data, (samples.v, samples.hidden_inputs))
+        return slope, state, terms
 
     return Estimator(sampler.init, gradient)
 

@@ -8,11 +8,13 @@ A gradient is an `RBM` whose leaves are the derivatives.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 import jax
 from jaxtyping import Float, Real
 
+from harmonium import distributed
 from harmonium._types import Array, Key
 from harmonium.errors import InputError
 from harmonium.model import RBM
@@ -54,6 +56,20 @@ class Estimator(NamedTuple):
 def subtract(positive: RBM, negative: RBM) -> RBM:
     """The gradient of the two terms."""
     return jax.tree.map(lambda p, n: p - n, positive, negative)
+
+
+def contrast(statistics: Callable[..., RBM], rbm: RBM, data: tuple[Array, ...], chains: tuple[Array, ...]) -> tuple[RBM, Terms]:
+    """The gradient from rows of the data and of chains, and its two terms.
+
+    Args:
+        statistics: `model.statistics` or `model.joint_statistics`. data, chains: its arguments after the model.
+    """
+
+    def means(rbm: RBM, data: tuple[Array, ...], chains: tuple[Array, ...]) -> tuple[RBM, Terms]:
+        positive, negative = statistics(rbm, *data), statistics(rbm, *chains)
+        return subtract(positive, negative), Terms(positive, negative)
+
+    return distributed.mean_over_rows(means, rbm, data, chains)
 
 
 def state_axes(state: object) -> Any:

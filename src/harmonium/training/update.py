@@ -121,7 +121,8 @@ def advance(
             indices = batches.indices_at(window, position)
             v = resample_missing(jax.random.fold_in(key, 1), rounded, v, completed[indices], MISSING_SWEEPS)
             completed = completed.at[indices].set(v)
-        gradient, estimator_state, _terms = estimator.gradient(key, rounded, state.estimator, v)
+        with distributed.use(mesh):
+            gradient, estimator_state, _terms = estimator.gradient(key, rounded, state.estimator, v)
         # optax descends, so it is given the gradient of -ln p.
         descent = jax.tree.map(jnp.negative, gradient)
         step, optimizer_state = optimizer.update(descent, state.optimizer, iterate)
