@@ -30,6 +30,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.experimental import multihost_utils
+from jax.flatten_util import ravel_pytree
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jax.typing import ArrayLike
 
@@ -234,14 +235,23 @@ def mean_over_rows(f: Callable[..., Tree], whole: Any, *rows: Any) -> Tree:
     Args:
         whole: arrays that every device has. rows: trees of arrays whose first axis is that of rows or chains.
     """
-    if jax.sharding.get_abstract_mesh().shape.get(DATA, 1) == 1:
+    shape = jax.sharding.get_abstract_mesh().shape
+    if shape.get(DATA, 1) == 1:
         return f(whole, *rows)
-    return jax.shard_map(
-        lambda whole, *rows: jax.lax.pmean(f(whole, *rows), DATA),
-        in_specs=(PartitionSpec(), *(PartitionSpec(DATA) for _ in rows)),
-        out_specs=PartitionSpec(),
-        axis_names={DATA},
-    )(whole, *rows)
+
+    def of_device(whole: Any, *rows: Any) -> Tree:
+        means = f(whole, *rows)
+        if shape[HIDDEN] > 1:
+            return jax.lax.pmean(means, DATA)
+        # Every array takes a time of its own, however short it is: vectors travel as one.
+        leaves, structure = jax.tree.flatten(means)
+        together, restore = ravel_pytree([leaf for leaf in leaves if leaf.ndim < 2])
+        vectors = iter(restore(jax.lax.pmean(together, DATA)))
+        averaged = [next(vectors) if leaf.ndim < 2 else jax.lax.pmean(leaf, DATA) for leaf in leaves]
+        return jax.tree.unflatten(structure, averaged)
+
+    in_specs = PartitionSpec(), *(PartitionSpec(DATA) for _ in rows)
+    return jax.shard_map(of_device, in_specs=in_specs, out_specs=PartitionSpec(), axis_names={DATA})(whole, *rows)
 
 
 def to_host(tree: Tree) -> Tree:
