@@ -3,7 +3,7 @@
 V x H units; D shards of the rows with B rows and B chains each; S devices that share the hidden units; k Gibbs sweeps:
 
     work      2 V H (2 B + (1 + 2 k) B) / (S F)                     five products at k = 1
-    sums      2 (D - 1) / D * 8 V H / (S b) + a(D)                  both terms of the gradient, in a ring
+    sums      2 (D - 1) / D * 4 V H / (S b) + a(D)                  of the gradient, in a ring
     inputs    k (2 (S - 1) / S * 4 B V / b + a(S))                  of the visible units, where the hidden ones are divided
     floor     the least time of an update, in which its kernels are started
 
@@ -33,7 +33,7 @@ class Computer:
         """Seconds of work, and of communication."""
         weights = visible * hidden / shards
         work = max(self.floor, 2 * weights * rows * (3 + 2 * sweeps) / self.flops)
-        sums = 2 * (parts - 1) / parts * 8 * weights / self.bandwidth + self._wait(parts)
+        sums = 2 * (parts - 1) / parts * 4 * weights / self.bandwidth + self._wait(parts)
         inputs = sweeps * (2 * (shards - 1) / shards * 4 * rows * visible / self.bandwidth + self._wait(shards))
         return work, sums + inputs
 
@@ -43,9 +43,9 @@ class Computer:
 
 COMPUTERS = (
     # Measured: `python -m benchmarks.processes`, in RESULTS.md.
-    Computer("one thread of a Xeon at 2.80 GHz each, Gloo over loopback", 70e9, 0.42e9, 0.3e-3, 0.2e-3),
+    Computer("one thread of a Xeon each, Gloo over loopback", 127e9, 1.0e9, 0.2e-3, 0.2e-3),
     # Sixteen such threads, if they are sixteen times as fast; the network by its name.
-    Computer("computers of 16 such threads, 25 Gb/s between them", 16 * 70e9, 2.5e9, 0.1e-3, 0.2e-3),
+    Computer("computers of 16 such threads, 25 Gb/s between them", 16 * 127e9, 2.5e9, 0.1e-3, 0.2e-3),
     # From data sheets, at 60 % of the tensor cores' TF32 and 80 % of the links; nothing here was measured.
     Computer("H200, NVLink", 300e12, 360e9, 8e-6, 60e-6),
     Computer("H200, 400 Gb/s each", 300e12, 40e9, 10e-6, 60e-6),
@@ -67,7 +67,7 @@ def main() -> None:
                 lines.append([f"{visible:,} x {hidden:,}" + (f" over {shards}" if shards > 1 else ""), f"{rows:,}", *cells])
         print(f"\n{computer.name}\n")
         print(here.table(["units", "rows and chains a shard", *(f"{devices:,} devices" for devices in DEVICES)], lines))
-        worth = 9 * 1.6 * computer.flops / computer.bandwidth
+        worth = 9 * 0.8 * computer.flops / computer.bandwidth
         print(f"\nrows and chains a shard at which nine tenths of the time are work, one sweep: {worth:,.0f}")
 
 
