@@ -38,7 +38,7 @@ def main() -> None:
         writes = []
         for _ in range(WRITES):
             begun = time.perf_counter()
-            path = state.checkpoint.save(folder / "checkpoint.safetensors")
+            path = state.checkpoint.save(folder / "checkpoint.safetensors", overwrite=True)
             writes.append(1000 * (time.perf_counter() - begun))
         size = path.stat().st_size / 2**20
         fresh, _ = time_to_metrics(RUN, folder, environment)
