@@ -211,7 +211,7 @@ MODELS = [
     ("cut.safetensors", "damaged or no model file"),
     ("flipped.safetensors", "damaged or no model file"),
     ("foreign.safetensors", "not one that harmonium wrote"),
-    ("later.safetensors", "format version '3'; this harmonium reads 1 and 2"),
+    ("later.safetensors", "format version '3', or is damaged (its checksum differs); this harmonium reads 1 and 2"),
     ("partial.safetensors", "'visible.bias' is missing"),
     ("x" * 5000, "xxx"),  # too long for the system, or just missing, as Python versions see it
 ]
@@ -635,6 +635,20 @@ def test_a_disk_that_fails_leaves_nothing_half_written(copy, capsys, monkeypatch
     monkeypatch.setattr(function, fail)
     command = ["sample", "m.safetensors", "--sweeps", "1", "--out", out, "--overwrite"]
     assert f"{out}: cannot be written: No space left on device" in mistake(capsys, command)
+
+
+@each(
+    [
+        ("sample m.safetensors --count 0", "error: --count must be a whole number of at least 1, but is 0"),
+        ("train bits.npy --hidden-shards 0", "error: --hidden-shards must be a whole number"),
+        ("train bits.npy --estimator cd", "error: --estimator 'cd' is unknown"),
+        ("train bits.npy --set momentum=2", "error: momentum must be"),
+        ("evaluate m.safetensors bits.npy --binarize 3", "error: --binarize '3' is unknown"),
+        ("evaluate m.safetensors ''", "error: DATA must be the name of a file, but is empty"),
+    ]
+)
+def test_messages_name_what_was_typed(capsys, command, words):
+    assert words in mistake(capsys, shlex.split(command))
 
 
 # ---- what looks like a mistake and is none

@@ -81,7 +81,8 @@ def parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=text.splitlines()[0], description=text, epilog=epilog)
         module.add_arguments(command)
         command.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
-        command.set_defaults(run=module.run)
+        options = {action.dest: action.option_strings[-1] for action in command._actions if action.option_strings}
+        command.set_defaults(run=module.run, words=options | {"n": "--count", "location": "DATA"})
     return top
 
 
@@ -127,7 +128,12 @@ def run(arguments: Sequence[str]) -> int:
 def _run(arguments: Sequence[str]) -> int:
     try:
         options = Options(parser().parse_args(_attach_values(arguments) or ["--help"]))
-        answer = options.run(options)
+        try:
+            answer = options.run(options)
+        except InputError as error:
+            # The library names its parameter; the user gave an option.
+            text = re.sub(r"^(\w+)(?= must | ')", lambda word: options.words.get(word[1], word[1]), str(error))
+            raise InputError(text) from error
         if isinstance(answer, Answer):
             answer = 0 if print_answer(answer, options) else BAD_INPUT
         status = answer or 0
