@@ -167,7 +167,8 @@ def unpack(path: Path, kind: type[H]) -> tuple[dict[str, np.ndarray], H]:
 
     Raises:
         OSError: there is no such file, or it cannot be read.
-        VersionError: it is of a later version. InputError: it is damaged or of another kind, or its header is not as declared.
+        VersionError: it is of a later version, or damaged where its version stands. InputError: it is damaged elsewhere or of
+            another kind, or its header is not as declared.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -177,9 +178,6 @@ def unpack(path: Path, kind: type[H]) -> tuple[dict[str, np.ndarray], H]:
             texts: dict[str, str] = dict(file.metadata() or {})
             if texts.get("format") != kind.FORMAT:
                 raise InputError(f"{path} is a safetensors file, but not one that harmonium wrote as a {kind.WHAT}")
-            if texts.get("version") not in [str(version) for version in kind.VERSIONS]:
-                known = " and ".join(map(str, kind.VERSIONS))
-                raise VersionError(f"{path} has format version {texts.get('version')!r:.20}; this harmonium reads {known}")
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
     except InputError:
         raise
@@ -190,8 +188,13 @@ def unpack(path: Path, kind: type[H]) -> tuple[dict[str, np.ndarray], H]:
     for name, array in arrays.items():
         if array.dtype.kind not in "fiub":  # such as bfloat16, which is no type of NumPy's own
             raise InputError(f"{path} is damaged: {name!r:.60} holds {array.dtype.name} values, which harmonium does not store")
-    checksum = texts.pop(CHECKSUM, None)
-    if (checksum is not None or int(texts["version"]) != WITHOUT_CHECKSUM) and checksum != _checksum(arrays, texts):
+    checksum, version = texts.pop(CHECKSUM, None), texts.get("version")
+    is_whole = checksum == (None if version == str(WITHOUT_CHECKSUM) and checksum is None else _checksum(arrays, texts))
+    if version not in [str(each) for each in kind.VERSIONS]:
+        doubt = "" if is_whole else ", or is damaged (its checksum differs)"
+        known = " and ".join(map(str, kind.VERSIONS))
+        raise VersionError(f"{path} has format version {version!r:.20}{doubt}; this harmonium reads {known}")
+    if not is_whole:
         raise InputError(f"{path} is damaged: its content is not what was written (its checksum differs); use an earlier copy")
     values: dict[str, Any] = dict(texts)
     for field in msgspec.structs.fields(kind):
