@@ -1,7 +1,7 @@
 """Chapter 3, the chain: half-steps with their coins, runs and their visits, many chains at once, and a ladder of temperatures.
 
-The page holds a chain's whole state and its visits and sends them along; nothing is kept here. After so many sweeps a chain
-is where its machine, temperature, start and seed put it, however its steps were bundled.
+The page holds a chain's whole state and its visits and sends them along; nothing is kept here. After a given number of sweeps
+a chain is where its machine, temperature, start and seed put it, however its steps were bundled.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def run(ask: Ask) -> dict[str, Any]:
 def many(ask: Ask) -> dict[str, Any]:
     """Chains side by side, number k with seed + k: how far all of them together are from the table after each sweep.
 
-    Exact beside it: the distance of the law of one chain after so many sweeps from the same start.
+    Exact beside it: the distance of the law of one chain after as many sweeps from the same start.
     """
     cold, v_units, h_units = _cold(ask)
     found, rows = laws.law(cold), 1 << (v_units + h_units)

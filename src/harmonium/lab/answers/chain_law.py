@@ -1,4 +1,4 @@
-"""The law that a Gibbs chain of a small machine obeys: its target, what it has come to after so many sweeps, its errors.
+"""The law that a Gibbs chain of a small machine obeys: its target, what it has come to after a number of sweeps, its errors.
 
 A sweep takes (v, h) to (v', h') with probability p(v'|h) p(h'|v'). With the singular values s_m, the largest being 1, of
 B[v, h] = sqrt(p(v|h) p(h|v)) = sum_m s_m W[v, m] U[h, m], a chain that is at (v, h) is there again k sweeps later with
@@ -61,7 +61,7 @@ class Law:
         return float(1 / gap) if gap > 1e-13 else float("inf")
 
     def errors(self, sweeps: int) -> tuple[np.ndarray, np.ndarray]:
-        """Standard errors of the frequencies of (v, h) `[rows]` and of v `[2^V]` in so many sweeps, from equilibrium on."""
+        """Standard errors of the frequencies of (v, h) `[rows]` and of v `[2^V]` in a number of sweeps, from equilibrium on."""
         w, singular, u = self._modes
         weights = _lag_sum(1 - singular**2, sweeps)
         returns = np.sqrt(self.up * self.down) * ((w * (singular * weights)) @ u.T)
@@ -69,7 +69,7 @@ class Law:
         return _error(self.probability, returns.ravel(), sweeps), _error(self.visible, visible_returns, sweeps)
 
     def after(self, start: int, sweeps: int) -> np.ndarray:
-        """The law `[rows]` of (v, h) after so many sweeps from v number `start`; none made: h is drawn from that v."""
+        """The law `[rows]` of (v, h) after a number of sweeps from v number `start`; none made: h is drawn from that v."""
         if sweeps == 0:
             law = np.zeros_like(self.joint)
             law[start] = self.up[start]

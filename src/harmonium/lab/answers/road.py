@@ -16,7 +16,7 @@ from harmonium.lab.tables import Parameters, Tables, number_of, sigmoid, tables,
 
 CURVE_POINTS = 121
 CURVE_REACH = 4.0
-"""The sigmoid is drawn over at least +- so many temperatures."""
+"""The sigmoid is drawn over at least this many temperatures on either side of zero."""
 NUDGE = 1e-4
 """How far a weight is moved to both sides to measure a slope, in temperatures."""
 

@@ -15,7 +15,7 @@ from harmonium.lab.small_training import METHODS, MOST_PARAMETER, Lesson, Parame
 SIZES = (2, 3, 4, 5, 9)
 """Numbers of pixels: rows of 2, 3 and 5, pictures of 2x2 and 3x3."""
 MOST_LISTED = 5
-"""Up to so many pixels all patterns are shown."""
+"""Up to this number of pixels all patterns are shown."""
 MOST_PATTERNS = 32
 MOST_CHAINS = 200
 MOST_RATE = 5.0

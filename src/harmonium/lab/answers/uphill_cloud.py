@@ -76,7 +76,7 @@ def plane(slope: np.ndarray, bias: np.ndarray) -> np.ndarray:
 
 
 def cd_moments(tables: Tables, target: np.ndarray, statistics: np.ndarray, sweeps: int, updates: int) -> Moments:
-    """Of CD-`sweeps`, for `statistics [n, m, D]` and a cloud of so many independent updates."""
+    """Of CD-`sweeps`, for `statistics [n, m, D]` and a cloud of independent updates."""
     up, down = tables.hidden_given_visible, tables.visible_given_hidden
     start = up[number_of(target)]
     positive = statistics[number_of(target)]
@@ -90,7 +90,7 @@ def cd_moments(tables: Tables, target: np.ndarray, statistics: np.ndarray, sweep
 
 
 def pcd_moments(tables: Tables, target: np.ndarray, statistics: np.ndarray, updates: int, chains: int) -> Moments:
-    """Of so many successive updates, each with one more sweep of `chains` chains that began at the target.
+    """Of successive updates, each with one more sweep of `chains` chains that began at the target.
 
     The standard error allows for the chains' memory. With R the sum of the statistics still to come, the recursion
     <R> = <f> + <R'>, <R^2> = <f^2> + 2 <f R'> + <R'^2> runs back from the last sweep to the first.
