@@ -73,10 +73,9 @@ def run(arguments: argparse.Namespace) -> Answer | int | None:
         dataset = load_dataset(run)
         rbm = start_model(run, dataset)
 
-        # Configure. Rows that are the distribution itself cannot be overfitted.
-        settings = ({} if dataset.entropy is None else {"l1": 0.0}) | dict(options.settings)
-        devices = hm.distributed.row_shards(mesh)
-        config = start.config or hm.TrainConfig.derive(len(dataset.train), rbm, devices=devices, held_out=True, **settings)
+        # Configure.
+        given = {"devices": hm.distributed.row_shards(mesh), "held_out": True} | dict(options.settings)
+        config = start.config or hm.TrainConfig.derive(len(dataset.train), rbm, **given)
         if arguments.show_config:
             parts = {"options": dataclasses.asdict(run), "settings": config.to_dict()}
             rows = [[name, "-" if value is None else str(value)] for part in parts.values() for name, value in part.items()]

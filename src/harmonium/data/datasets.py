@@ -39,8 +39,8 @@ class Dataset:
     Training rows are an array, but for `load(..., stream=True)` of a file that need not be in memory: then `Streamed` ones.
     `held_out`: how validation and test rows were chosen, in words. `description`: what was read, such as `2 images of 2 x 2`.
     `image_shape`: (height, width) if a row is an image. `columns`: their names if they have any. `entropy`: of the distribution
-    of the rows, in nats, where it is known (no model's mean log likelihood can exceed -entropy). Training on rows that are the
-    distribution itself needs no penalty: the command line sets `l1=0` and shows it, a caller from Python passes it.
+    of the rows, in nats, where it is known (no model's mean log likelihood can exceed -entropy; training on rows that are the
+    distribution itself needs no penalty, `l1=0`).
     `binarized`: how, or None. `schema`: of rows that encode a table with columns of any kinds. NaN is a missing cell.
     """
 

@@ -59,8 +59,9 @@ def evaluate(
         base_rate: visible units at the start of the annealing path; by default fitted to `data`.
         seconds: time allowed to an estimate, which also decides, with the size of the model, where its tempering starts.
         precision: half the width of the interval (nats) at which it stops earlier. runs: annealing runs in each direction.
-        temperatures: of each run. steps, rungs: of the tempering; by default as many as the time allows. All three are for an
-            estimate alone.
+            These three bound an estimate, and change nothing where ln Z is exact.
+        temperatures: of each run. steps, rungs: of the tempering; by default as many as the time allows. Where ln Z is exact
+            these three are refused.
         seed: of all random numbers. progress: called with a stage and the fraction of it that is done.
         mesh: devices that share the chains and runs of an estimate (`harmonium.distributed.make_mesh`), by default one; if
             they belong to several processes, each must make the same call.
