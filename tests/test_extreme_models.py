@@ -61,7 +61,7 @@ QUICK = {
     "histograms": lambda rbm, _: plots.weight_histograms(rbm) and (),
 }
 LONG = {
-    "sample": lambda rbm, _: hm.sample(rbm, 3, sweeps=2),
+    "sample": lambda rbm, _: hm.sample(rbm, 3, method="gibbs", sweeps=2),
     "reconstruction": lambda rbm, v: hm.reconstruct(rbm, v, 2),
     "exact sample": lambda rbm, _: exact.sample(rbm, 5),
     "ln p(v | v)": lambda rbm, v: exact.log_reconstruction(rbm, v),

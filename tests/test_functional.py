@@ -48,11 +48,12 @@ def test_the_lectures_conditionals(two_by_two):
     assert hm.hidden_given_visible(two_by_two, [1, 1])[0] == pytest.approx(LECTURE["p_h1_given_v_11"], abs=1e-9)
 
 
+@pytest.mark.parametrize("method", ["exact", "gibbs"])
 @pytest.mark.parametrize(("visible", "hidden"), [(Binary, Binary), (Spin, Binary)])
-def test_samples_follow_p_of_v(visible, hidden):
+def test_samples_follow_p_of_v(visible, hidden, method):
     rbm = random_rbm(visible, hidden, (3, 3), seed=1)
     n = draws_for_counts(8, 0.005)
-    v = hm.sample(rbm, n, seed=2, sweeps=60)
+    v = hm.sample(rbm, n, seed=2, method=method, sweeps=60)
     p = np.exp(exact.log_likelihood(rbm, exact.all_states(rbm.visible)))
     assert counts_agree(rbm.visible.indices(v), p) > FALSE_ALARM
 
@@ -66,10 +67,11 @@ def test_samples_at_a_temperature_follow_that_temperature():
     assert counts_agree(rbm.visible.indices(v), np.exp(exact.log_likelihood(rbm, states))) < FALSE_ALARM
 
 
+@pytest.mark.parametrize("method", ["exact", "gibbs"])
 @pytest.mark.parametrize("clamp", [{1: 1}, [np.nan, 1, np.nan]])
-def test_clamped_samples_follow_the_conditional_distribution(clamp):
+def test_clamped_samples_follow_the_conditional_distribution(clamp, method):
     rbm = random_rbm(Binary, Binary, (3, 3), seed=1)
-    v = hm.sample(rbm, draws_for_counts(4, 0.005), clamp=clamp, sweeps=60)
+    v = hm.sample(rbm, draws_for_counts(4, 0.005), clamp=clamp, method=method, sweeps=60)
     assert (v[:, 1] == 1).all()
     states = exact.all_states(rbm.visible)
     p = np.exp(exact.log_likelihood(rbm, states)) * (states[:, 1] == 1)
@@ -87,7 +89,7 @@ def test_chains_start_where_they_should():
     """Weights so strong that one sweep cannot leave the start."""
     rbm = hm.RBM(Binary([-50.0] * 3), Binary([-50.0] * 3), 100 * np.eye(3))
     start = np.array([[1, 0, 1], [0, 0, 0], [1, 1, 1]])
-    np.testing.assert_array_equal(hm.sample(rbm, 3, start=start, sweeps=1), start)
+    np.testing.assert_array_equal(hm.sample(rbm, 3, method="gibbs", start=start, sweeps=1), start)
 
 
 def test_the_same_seed_gives_the_same_samples(two_by_two):
@@ -129,7 +131,8 @@ def test_evaluation_is_exact_and_says_so(two_by_two):
         (lambda rbm: hm.sample(rbm, 2, clamp={2: 1}), "clamp names column 2"),
         (lambda rbm: hm.sample(rbm, 2, clamp={0: 5}), "clamp has 5.0"),
         (lambda rbm: hm.sample(rbm, 2, clamp=[1, 1, 1]), r"clamp must have shape \[2\] or \[2, 2\]"),
-        (lambda rbm: hm.sample(rbm, 2, start=[[0, 1]]), r"start must have shape \[2, 2\]"),
+        (lambda rbm: hm.sample(rbm, 2, start=[[0, 1]]), "ask for method 'gibbs'"),
+        (lambda rbm: hm.sample(rbm, 2, method="gibbs", start=[[0, 1]]), r"start must have shape \[2, 2\]"),
         (lambda rbm: hm.reconstruct(rbm, [[0, 1]], draws=0), "draws must be a whole number"),
         (lambda rbm: hm.evaluate(rbm, [[0, 1]], rungs=5), r"rungs must be left out .* ln Z of RBM\(2 binary, .* is enumerated"),
         (lambda rbm: hm.evaluate(rbm, [[0, 1]], mesh="x"), "mesh must be a mesh"),

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         model,
         plots,
         samplers,
+        sampling,
         sklearn,
         tabular,
         training,
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
         free_energy,
         hidden_given_visible,
         reconstruct,
-        sample,
         sample_chains,
         visible_given_hidden,
     )
@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from harmonium.samplers.gibbs import gibbs
     from harmonium.samplers.parallel_tempering import parallel_tempering
     from harmonium.samplers.trajectory_tempering import trajectory_tempering
+    from harmonium.sampling import sample
     from harmonium.training import TrainConfig
     from harmonium.training.initialize import initialize
     from harmonium.training.train import TrainState, fit, train
@@ -67,12 +68,12 @@ _HOMES = {
         "free_energy",
         "hidden_given_visible",
         "reconstruct",
-        "sample",
         "sample_chains",
         "visible_given_hidden",
     ),
     "imputation": ("impute", "log_prob", "surprisal"),
     "samplers": ("gibbs", "parallel_tempering", "trajectory_tempering"),
+    "sampling": ("sample",),
     "gradients": ("cd", "centered", "from_sampler", "pcd"),
     "likelihood": ("LogLikelihood", "bidirectional_ais", "evaluate"),
     "training": ("TrainConfig", "TrainState", "fit", "initialize", "train"),
@@ -92,6 +93,7 @@ _MODULES = (
     "model",
     "plots",
     "samplers",
+    "sampling",
     "sklearn",
     "tabular",
     "training",
@@ -147,6 +149,7 @@ __all__ = [
     "sample",
     "sample_chains",
     "samplers",
+    "sampling",
     "save",
     "save_state",
     "sklearn",

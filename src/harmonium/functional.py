@@ -6,10 +6,8 @@ A float64 model (one made from Python numbers) is computed in float64, a float32
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
-from itertools import pairwise
 from typing import Any
 
 import jax
@@ -23,7 +21,7 @@ from harmonium._types import Array, ArrayLike, Key
 from harmonium.errors import InputError
 from harmonium.model import RBM
 from harmonium.random import key_of
-from harmonium.samplers import Sampler, gibbs
+from harmonium.samplers import Sampler
 from harmonium.units import Units
 
 
@@ -60,38 +58,6 @@ def visible_given_hidden(rbm: RBM, h: ArrayLike) -> Float[np.ndarray, "*rows vis
     Raises as `energy`.
     """
     return _call(_visible_mean, rbm, _states(rbm, h, "hidden"))
-
-
-def sample(
-    rbm: RBM,
-    n: int,
-    seed: int = 0,
-    *,
-    clamp: Mapping[int, float] | ArrayLike | None = None,
-    sweeps: int = 1000,
-    start: ArrayLike | None = None,
-) -> Float[np.ndarray, "n visible"]:
-    """`n` draws of v: the ends of n independent Gibbs chains of `sweeps` sweeps.
-
-    The draws approach p(v) (or p(v | clamped)) as `sweeps` grows; `harmonium.exact.sample` draws from p(v) itself where the
-    model can be enumerated.
-
-    Args:
-        clamp: fixed visible columns: `{column: value}`, or an array `[V]` or `[n, V]` with NaN where a column is free. A
-            categorical unit is fixed by the column that is 1. Or a text: `v1=1,v3=0`, `v1..v8=0` or a pattern `1??0`.
-        start: `[n, V]`, where the chains start; by default draws of the visible units alone.
-
-    Raises:
-        InputError: as `energy`; or n, sweeps, seed or clamp is out of range.
-    """
-    model.validate(rbm)
-    n, sweeps = _checks.integer(n, "n"), _checks.integer(sweeps, "sweeps")
-    fixed = None if clamp is None else _read_clamp(rbm.visible, clamp, n)
-    if start is not None:
-        start = _states(rbm, start, "visible", "start")
-        if start.shape != (n, rbm.visible.size):
-            raise InputError(f"start must have shape [{n}, {rbm.visible.size}], but has {list(start.shape)}")
-    return _call(_run_gibbs, rbm, key_of(seed), fixed, start, chains=n, sweeps=sweeps)
 
 
 def sample_chains(
@@ -153,91 +119,10 @@ def _states(rbm: RBM, x: ArrayLike, layer: str, name: str | None = None) -> np.n
     return units.check(x, name or ("v" if layer == "visible" else "h")).astype(own_dtype(rbm))
 
 
-def _read_clamp(units: Units, clamp: Mapping[int, float] | ArrayLike, n: int) -> Float[np.ndarray, "*n visible"]:
-    """The values of the fixed columns, NaN where a column is free."""
-    if isinstance(clamp, str):
-        fixed = _read_clamp_text(units, clamp)
-    elif isinstance(clamp, Mapping):
-        fixed = np.full(units.size, np.nan)
-        for column, value in clamp.items():
-            if isinstance(column, bool) or not isinstance(column, (int, np.integer)) or not 0 <= column < units.size:
-                raise InputError(f"clamp names column {column!r}, but the visible columns are 0 to {units.size - 1}")
-            fixed[column] = _checks.finite(value, f"clamp of column {column}")
-    else:
-        fixed = _checks.numeric_array(clamp, "clamp").astype(np.float64)
-        if fixed.shape not in ((units.size,), (n, units.size)):
-            raise InputError(f"clamp must have shape [{units.size}] or [{n}, {units.size}], but has {list(fixed.shape)}")
-    fixed = _complete_units(units, fixed)
-    # Free columns are checked as if they held permissible values.
-    units.check(np.where(np.isnan(fixed), units.zero_state, fixed), "clamp")
-    return fixed
-
-
-def _read_clamp_text(units: Units, text: str) -> Float[np.ndarray, "visible"]:
-    """The values of the fixed columns: of a pattern such as `1??0`, or of `v1=1,v3=0` or `v1..v8=0`.
-
-    Raises:
-        InputError: the text is neither, or names units or values that do not exist.
-    """
-    values = np.full(units.size, np.nan)
-    if "=" not in text:
-        cleaned = text.replace(" ", "").replace(",", "")
-        # A free unit is read as if it were in its first state.
-        first = [(symbols or "?")[0] for symbols in units.unit_symbols] + list(cleaned[len(units.unit_symbols) :])
-        filled = [own if character == "?" else character for character, own in zip(cleaned, first, strict=False)]
-        state = units.read("".join(filled), "clamp")
-        is_clamped = np.repeat([character != "?" for character in cleaned], np.diff(units.boundaries))
-        return np.where(is_clamped, state, np.nan)
-    for part in filter(None, text.replace(" ", ",").split(",")):
-        match = re.fullmatch(r"v(\d+)(?:\.\.v(\d+))?=(\S+)", part)
-        if not match:
-            raise InputError(f"clamp {part!r}: write v1=1,v3=0 or v1..v8=0 (v1 is the first unit), or a pattern 1??0")
-        start, last = int(match[1]), int(match[2] or match[1])
-        if not 1 <= start <= last <= units.size:
-            raise InputError(f"clamp {part!r}: the visible units are v1 to v{units.size}")
-        try:
-            value = float(match[3])
-        except ValueError:
-            value = np.nan
-        if np.isnan(value):  # which would set the unit free
-            raise InputError(f"clamp {part!r}: {match[3]!r} is not a number")
-        values[start - 1 : last] = value
-    return values
-
-
-def _complete_units(units: Units, fixed: Float[np.ndarray, "*n visible"]) -> Float[np.ndarray, "*n visible"]:
-    """The columns of a unit are fixed together: one that is fixed at 1 fixes the others of its unit at 0."""
-    fixed = fixed.copy()
-    for first, end in pairwise(units.boundaries):
-        if end - first == 1:
-            continue
-        unit = fixed[..., first:end]  # a view
-        unit[(unit == 1).any(axis=-1, keepdims=True) & np.isnan(unit)] = 0
-        partly = np.isnan(unit).any(axis=-1) & ~np.isnan(unit).all(axis=-1)
-        if partly.any():
-            raise InputError(
-                f"clamp must fix columns {first} to {end - 1} together, as they are one unit: give the one that is 1, or all"
-            )
-    return fixed
-
-
 _energy = jax.jit(model.energy)
 _free_energy = jax.jit(model.free_energy)
 _hidden_mean = jax.jit(model.hidden_mean)
 _visible_mean = jax.jit(model.visible_mean)
-
-
-@partial(jax.jit, static_argnames=("chains", "sweeps"))
-def _run_gibbs(
-    rbm: RBM, key: Key, fixed: Array | None, start: Array | None, *, chains: int, sweeps: int
-) -> Float[Array, "chains visible"]:
-    init_key, start_key, step_key = jax.random.split(key, 3)
-    sampler = gibbs(chains, sweeps, fixed)
-    state = sampler.init(init_key, rbm)
-    if start is not None:
-        v = start if fixed is None else jnp.where(jnp.isnan(fixed), start, fixed)
-        state = state._replace(v=v, h=rbm.hidden.sample(start_key, model.hidden_inputs(rbm, v)))
-    return sampler.step(step_key, rbm, state)[0].v
 
 
 @partial(jax.jit, static_argnums=0)

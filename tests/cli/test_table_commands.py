@@ -158,7 +158,7 @@ def test_explaining_a_row_of_a_named_source(said):
 
 
 def test_drawing_rows(said):
-    result = said('sample run --count 20 --sweeps 20 --clamp "region=north, sex=f" --exact --json')
+    result = said('sample run --count 20 --sweeps 20 --clamp "region=north, sex=f" --json')
     assert result["samples"]["region"] == ["north"] * 20
     assert result["samples"]["sex"] == ["f"] * 20
     assert list(result["samples"]) == ["age", "region", "sex", "answer"]

@@ -85,7 +85,7 @@ def test_scores_and_surprises_are_those_of_the_rows(rbm, schema):
 
 
 def test_samples_have_the_tables_columns_and_keep_what_is_given(rbm, schema):
-    drawn = tabular.sample(rbm, schema, 50, given={"region": "east", "age": "30"}, like="polars")
+    drawn = tabular.sample(rbm, schema, 50, given={"region": "east", "age": "30"}, like="polars").table
     assert drawn.columns == ["sex", "age", "region"]
     assert set(drawn["region"]) == {"east"}
     assert set(drawn["age"]) == {30}

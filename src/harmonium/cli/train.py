@@ -310,8 +310,8 @@ def _pictures(
     if dataset.schema is not None:  # the columns of a table make no picture
         return figures
     shape, real, some = dataset.image_shape, dataset.test[:100], dataset.test[:64]
-    draw = hm.exact.sample if hm.likelihood.can_be_exact(rbm) else hm.sample
-    fantasies = draw(rbm, len(real), seed)
+    method = "auto" if hm.likelihood.can_be_exact(rbm) else "gibbs"  # a picture is not worth the time of tempering
+    fantasies = hm.sample(rbm, len(real), seed, method=method)
     filled = hm.impute(rbm, some, seed=seed).values if np.isnan(some).any() else some
     return figures | {
         "filters": hm.plots.filters(rbm.weights, shape),

@@ -98,7 +98,7 @@ class ImageMachine:
             v, how = hm.exact.sample(self.rbm, FANTASIES, seed), "independent draws from p(v) itself, by enumeration"
         else:
             sweeps = self._sweeps(FANTASIES)
-            v = hm.sample(self.rbm, FANTASIES, seed, sweeps=sweeps)
+            v = hm.sample(self.rbm, FANTASIES, seed, method="gibbs", sweeps=sweeps)
             how = f"the ends of {FANTASIES} Gibbs chains of {sweeps:,} sweeps: approximately from p(v)"
         means = hm.reconstruct(self.rbm, v, draws=1, seed=seed)
         return {"chains": packed(self.shades(v)), "means": packed(self.shades(means)), "how": how}
@@ -132,7 +132,8 @@ class ImageMachine:
         v, done, stages = None, 0, []
         most = self._sweeps(CHAINS, STAGES[-1])
         for number, sweeps in enumerate(s for s in STAGES if s <= most or s == STAGES[0]):
-            v = hm.sample(self.rbm, CHAINS, seed + number, clamp=held, sweeps=sweeps - done, start=v)
+            chosen = {"clamp": held, "method": "gibbs", "start": v}
+            v = hm.sample(self.rbm, CHAINS, seed + number, sweeps=sweeps - done, **chosen)
             done = sweeps
             stages.append({"sweeps": sweeps, "mean": packed(self.shades(v.mean(axis=0))[None])})
         assert v is not None
@@ -150,7 +151,7 @@ class ImageMachine:
         """Free energies of the rows that a drawing is compared with."""
         rows = self.digits
         if rows is None:
-            rows = {"fantasies": self.shades(hm.sample(self.rbm, REFERENCE, sweeps=self._sweeps(REFERENCE)))}
+            rows = {"fantasies": self.shades(hm.sample(self.rbm, REFERENCE, method="gibbs", sweeps=self._sweeps(REFERENCE)))}
         values = {name: self.low + (self.high - self.low) * bits for name, bits in rows.items()}
         return {name: np.asarray(hm.free_energy(self.rbm, v), dtype=np.float64) for name, v in values.items()}
 

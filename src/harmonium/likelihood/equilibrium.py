@@ -14,6 +14,7 @@ Reference: A. Gelman and D. Rubin, Statistical Science 7 (1992) (chains from ove
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import NamedTuple
 
@@ -75,23 +76,29 @@ def sample_by_tempering(
     rbm: RBM,
     rows: Float[np.ndarray, "rows visible"],
     chains: int,
-    seconds: float,
+    seconds: float = math.inf,
     *,
+    start: Float[np.ndarray, "visible"] | None = None,
     rungs: int | None = None,
     steps: int | None = None,
+    max_sweeps: float = math.inf,
+    draws: int = 0,
     progress: Progress = lambda _: None,
     mesh: Mesh | None = None,
 ) -> ModelSamples:
-    """The top states of `chains` ladders of parallel tempering after about `seconds`, or after `steps` (in whole blocks).
+    """The top states of `chains` ladders of parallel tempering in equilibrium, or after about `seconds`, or after `steps`.
 
     Args:
-        base: the model without weights at the bottom. rows: the starts of half of the chains. rungs: by default 12, or
-            more if too few exchanges succeed. mesh: devices that share the ladders.
+        base: the model without weights at the bottom. rows: the starts of half of the chains, drawn from them, unless all of
+            these begin at `start`; the others begin at noise. rungs: by default 12, or more if too few exchanges succeed.
+            steps: in whole blocks. max_sweeps: of a ladder on all of its rungs together. draws: to go on until there are as
+            many, which takes further blocks if they are more than the chains. mesh: devices that share the ladders.
     """
     noise_key, row_key, begin_key, run_key = jax.random.split(key, 4)
     from_data = np.arange(chains) < chains // 2
     directions = _leading_directions(rows)
-    some = jnp.asarray(rows[np.asarray(jax.random.randint(row_key, (chains,), 0, len(rows)))], rbm.weights.dtype)
+    chosen = rows[np.asarray(jax.random.randint(row_key, (chains,), 0, len(rows)))] if start is None else start
+    some = jnp.asarray(chosen, rbm.weights.dtype)
     v = jnp.where(from_data[:, None], some, draw_noise(noise_key, rbm, chains))
     count, deadline = rungs or RUNGS, None
     while True:
@@ -107,21 +114,26 @@ def sample_by_tempering(
             now = clock(mesh)
             # The first block, which compiles, is not timed.
             deadline = now + seconds if deadline is None else deadline
-            progress(max(0.0, min(1.0, len(averages) * BLOCK / steps if steps else 1 - (deadline - now) / seconds)))
+            total = len(averages) * BLOCK
+            if steps or seconds < math.inf:
+                progress(max(0.0, min(1.0, total / steps if steps else 1 - (deadline - now) / seconds)))
             if len(averages) == next_check:
                 agreeing = agreeing + 1 if _largest_z(averages, from_data) < Z_LIMIT else 0
                 next_check += -(-next_check // 2)
             traveled = agreeing >= CHECKS_IN_A_ROW and trips >= chains
-            late = len(averages) > 1 and deadline - now < now - before
-            if len(averages) * BLOCK >= steps if steps else traveled or late:
+            late = len(averages) > 1 and (deadline - now < now - before or total * count >= max_sweeps)
+            if total >= steps if steps else traveled or late:
                 z = _largest_z(averages, from_data)
                 # A single block includes the start.
                 converged = len(averages) > 1 and z < Z_LIMIT
-                total = len(averages) * BLOCK
-                top = jnp.asarray(to_host(state.v)[-1])
+                tops = [to_host(state.v)[-1]]
+                while len(tops) * chains < draws:
+                    state, _ = _advance(jax.random.fold_in(block_key, len(averages) + len(tops)), rbm, state, directions)
+                    tops.append(to_host(state.v)[-1])
+                top = jnp.asarray(np.concatenate(tops))
                 return ModelSamples(top, from_data, z, converged, total, count, int(trips), float(acceptance.min()))
             sparse = len(averages) == 1 and float(acceptance.mean()) < MIN_ACCEPTANCE
-            in_time = steps is not None or deadline - now > MIN_FRACTION_LEFT * seconds
+            in_time = steps is not None or deadline - now >= MIN_FRACTION_LEFT * seconds
             if rungs is None and sparse and in_time and count < MAX_RUNGS:
                 break
         count *= 2

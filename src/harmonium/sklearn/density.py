@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
-from functools import partial
 from numbers import Real
 from typing import Any, ClassVar
 
@@ -13,11 +12,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
-from harmonium import exact, functional
-from harmonium.likelihood.evaluation import can_be_exact
+from harmonium import sampling
 from harmonium.sklearn.estimator import LikelihoodMixin, RBMEstimator, seed_from
-
-SWEEPS = 1000
 
 
 @dataclass(eq=False, repr=False)
@@ -60,9 +56,8 @@ class RBMDensity(OutlierMixin, LikelihoodMixin, RBMEstimator):
 
     def sample(self, n_samples: int = 1, random_state: int | np.random.RandomState | None = None) -> Any:
         """Rows drawn from the model, `[n_samples, V]`, in the form of X: independent draws where the model can be
-        enumerated in some ten seconds, otherwise the ends of Gibbs chains of a thousand sweeps.
+        enumerated in some ten seconds, otherwise tempered chains, with a warning if they are not in equilibrium.
         """
         check_is_fitted(self)
         seed = seed_from(check_random_state(random_state))
-        draw = exact.sample if can_be_exact(self.rbm_) else partial(functional.sample, sweeps=SWEEPS)
-        return self.columns_.decode(draw(self.rbm_, n_samples, seed))
+        return self.columns_.decode(sampling.sample(self.rbm_, n_samples, seed))

@@ -2,6 +2,7 @@
 
 from harmonium.tabular.explain import Explanation, HiddenContribution, explain
 from harmonium.tabular.functional import (
+    TableDraws,
     TableImputation,
     TableLogProbs,
     decode,
@@ -21,6 +22,7 @@ __all__ = [
     "Explanation",
     "HiddenContribution",
     "Schema",
+    "TableDraws",
     "TableImputation",
     "TableLogProbs",
     "decode",

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from harmonium import _checks, imputation
+from harmonium import _checks, imputation, sampling
 from harmonium._types import ArrayLike
 from harmonium.errors import InputError
 from harmonium.imputation import LogProbs
@@ -60,6 +60,14 @@ class TableLogProbs(NamedTuple):
         """The columns of a row's observed cells, the most surprising first."""
         observed = {name: nats[row] for name, nats in self.surprisal.items() if not np.isnan(nats[row])}
         return sorted(observed, key=lambda name: -observed[name])
+
+
+class TableDraws(NamedTuple):
+    """Rows drawn from a model as a table, how they were drawn, and reasons not to trust their proportions."""
+
+    table: Any
+    method: str
+    warnings: list[str]
 
 
 def encode(schema: Schema, table: object) -> Float[np.ndarray, "rows visible"]:
@@ -122,14 +130,15 @@ def sample(
     *,
     given: Mapping[str, Value] | None = None,
     method: str = "auto",
-    sweeps: int = 1000,
+    sweeps: int | None = None,
     seed: int = 0,
     like: object = "pandas",
-) -> Any:
+) -> TableDraws:
     """`n` rows drawn from the model as a table, given the values of no column or of some.
 
     Args:
-        given: values of some columns by name. like: the library of the table, by name or by a frame.
+        given: values of some columns by name. method, sweeps: as in `harmonium.sample`. like: the library of the table, by
+            name or by a frame.
 
     Raises:
         InputError: a name or value in `given` is unknown, or an argument is out of range.
@@ -140,8 +149,8 @@ def sample(
     if unknown:
         raise InputError(f"there is no column {unknown[0]!r}; the model has {', '.join(map(repr, names[:20]))}")
     rows = schema.encode(from_native({name: [given.get(name)] for name in names}))
-    imputed = imputation.impute(rbm, rows, _checks.integer(n, "n"), method=method, chains=1, sweeps=sweeps, seed=seed)
-    return decode(schema, imputed.draws[:, 0], like)
+    drawn = sampling.draw(rbm, n, seed, clamp=rows[0] if given else None, method=method, sweeps=sweeps)
+    return TableDraws(decode(schema, drawn.values, like), drawn.method, drawn.warnings)
 
 
 def fill(schema: Schema, frame: Frame, rows: Float[np.ndarray, "rows visible"]) -> dict[str, Shaped[np.ndarray, " rows"]]:
