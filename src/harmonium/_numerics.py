@@ -20,6 +20,10 @@ FIRST_ON_CUDA = 8.0
 """The compute capability of the first NVIDIA cards with such products (A100)."""
 
 
+ROUNDING = 1e-12
+"""A column whose deviation is this fraction of its mean, or less, does not vary: sums of equal values round off as much."""
+
+
 def float64() -> AbstractContextManager[Any]:
     """A scope in which JAX computes in float64, whatever its setting outside."""
     return jax.enable_x64(True)
@@ -45,6 +49,24 @@ def in_own_precision(tree: Tree) -> Tree:
 def to_float64(tree: Tree) -> Tree:
     """The tree with all leaves as float64 arrays on the host."""
     return jax.tree.map(lambda leaf: np.asarray(leaf, dtype=np.float64), tree)
+
+
+def mean_and_deviation(x: Array) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of each column of `x [n, N]` without its NaN, in float64 on the host.
+
+    In units of the column's largest value, so that no square leaves the floating-point numbers: multiplied by any power of
+    two, a column has the same relative result. A column whose values are equal has a deviation of exactly zero, as has one
+    that varies by no more than rounding; one of NaN alone has zeros.
+    """
+    x = np.asarray(x, dtype=np.float64)
+    present = ~np.isnan(x)
+    counts = np.maximum(present.sum(axis=0), 1)
+    _, exponent = np.frexp(np.max(np.abs(x), axis=0, where=present, initial=0.0))
+    scaled = np.ldexp(np.where(present, x, 0), -exponent)
+    mean = scaled.sum(axis=0) / counts
+    deviation = np.sqrt((np.where(present, scaled - mean, 0) ** 2).sum(axis=0) / counts)
+    varies = deviation > ROUNDING * np.abs(mean)
+    return np.ldexp(mean, exponent), np.where(varies, np.ldexp(deviation, exponent), 0.0)
 
 
 def log_sum_exp(x: Array, axis: int = -1) -> np.ndarray:

@@ -54,6 +54,16 @@ def test_what_is_filled_in_is_the_models_conditional_distribution(fitted, gaps):
         assert expected[row, column] == pytest.approx(weights[1] / weights.sum())
 
 
+def test_the_unit_of_a_column_changes_nothing():
+    """From the smallest to the largest of floating point, also where columns differ in their units."""
+    random = np.random.default_rng(0)
+    x = random.multivariate_normal([2, -3], [[1, 0.96], [0.96, 1]], 60)
+    x[::4, 0] = x[1::4, 1] = np.nan
+    expected = small(n_iter=20).fit_transform(x)
+    for unit in (1e-300, 1e-13, [1e-13, 1e9], 1e300):
+        np.testing.assert_allclose(small(n_iter=20).fit_transform(x * unit) / unit, expected, rtol=1e-6)
+
+
 def test_draws_differ_and_the_seed_decides(gaps):
     first, again = (small(strategy="draw", n_iter=20).fit(gaps) for _ in range(2))
     one = first.transform(gaps)

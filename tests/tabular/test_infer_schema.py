@@ -110,3 +110,11 @@ def test_bad_schema_files(tmp_path, text, words):
 def test_bad_tables(text, kinds, ignore, words):
     with pytest.raises(InputError, match=words):
         infer(csv_frame(text), kinds, ignore)
+
+
+@pytest.mark.parametrize("unit", [1e-300, 1e-13, 1e300])
+def test_real_columns_may_have_any_unit(unit):
+    values = np.array([1.25, 2.5, 3.5, 0.75, 8.0, 2.25])
+    (column,) = infer({"x": values * unit}).columns
+    assert (column.mean, column.scale) == pytest.approx((values.mean() * unit, values.std() * unit), rel=1e-12, abs=0)
+    np.testing.assert_allclose(column.decode(column.encode(values * unit)), values * unit)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from harmonium import tabular
+from harmonium._numerics import mean_and_deviation
 from harmonium.errors import InputError
 from harmonium.io import Frame, from_native, to_native
 from harmonium.io.streams import is_sparse
@@ -190,10 +191,7 @@ def _values_of(X: Any, visible: str) -> Values | Standardized:
     x = dense(X)
     present = ~np.isnan(x)
     binary = (~present | (x == 0) | (x == 1)).all(axis=0) & (visible == "auto")
-    counts = np.maximum(present.sum(axis=0), 1)
-    mean = np.where(present, x, 0).sum(axis=0, dtype=np.float64) / counts
-    scale = np.sqrt((np.where(present, x - mean, 0) ** 2).sum(axis=0) / counts)
-    # A constant column stays at zero; rounding leaves its deviation a little above.
-    scale = np.where(scale > 1e-12 * np.maximum(np.abs(mean), 1), scale, 1.0)
+    mean, scale = mean_and_deviation(x)
+    scale = np.where(scale > 0, scale, 1.0)  # a constant column stays at zero
     order = np.argsort(~binary, kind="stable")
     return Standardized(np.where(binary, 0.0, mean), np.where(binary, 1.0, scale), order, int(binary.sum()))

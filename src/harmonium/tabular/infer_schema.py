@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from harmonium import _checks
+from harmonium._numerics import mean_and_deviation
 from harmonium._types import PathLike
 from harmonium.errors import InputError
 from harmonium.io.frames import Value, as_numbers, from_native, missing, parse_number, value_text
@@ -188,12 +189,10 @@ def _kind(name: str, cells: np.ndarray, levels: Sequence[Value], listed: bool) -
 
 def _real(name: str, values: Float[np.ndarray, " rows"], spec: ColumnSpec, fit_on: np.ndarray) -> Column:
     present = values[fit_on]
-    present = present[~np.isnan(present)]
-    with np.errstate(over="ignore", invalid="ignore"):
-        mean, scale = (float(present.mean()), float(present.std())) if len(present) else (0.0, 1.0)
+    (mean,), (scale,) = (part.tolist() for part in mean_and_deviation(present[:, None]))
+    if np.isnan(present).all():
+        scale = 1.0
     mean, scale = (mean if spec.mean is None else spec.mean), (scale if spec.scale is None else spec.scale)
-    if not (np.isfinite(mean) and np.isfinite(scale)):
-        raise InputError(f"column {name!r}: its values are too large for a mean and a scale: scale them down")
     if not scale > 0:
         raise InputError(f"column {name!r}: its scale must be above zero, but is {scale!r}; if all values are equal, ignore it")
     decimals = spec.decimals

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Real
 
-from harmonium._numerics import float64
+from harmonium._numerics import float64, mean_and_deviation
 from harmonium._types import Array, Key, Result
 from harmonium.errors import InputError
 from harmonium.random import normal, uniform
@@ -109,9 +109,21 @@ def _update_precision(precision: Float[Array, " N"], step: Float[Array, " N"]) -
 
 
 def _variance_of(x: Float[np.ndarray, "n N"]) -> Float[np.ndarray, " N"]:
-    """The variance of each column, with a floor for columns that hardly vary."""
-    variance = x.var(axis=0)
-    return np.maximum(variance, LEAST_FRACTION * (variance.mean() or 1.0))
+    """The variance of each column, with a floor for columns that hardly vary.
+
+    Raises:
+        InputError: it is the inverse of no precision that can be learned.
+    """
+    _, deviation = mean_and_deviation(x)
+    least, most = MAX_PRECISION**-0.5, MIN_PRECISION**-0.5
+    outside = (deviation > most) | (deviation < least) & (deviation == deviation.max()) & (deviation > 0)
+    if outside.any():
+        column = int(np.flatnonzero(outside)[0])
+        raise InputError(
+            f"data has a standard deviation of {deviation[column]:.3g} in column {column + 1}, but real units learn those from "
+            f"{least:g} to {most:g}: standardize the columns"
+        )
+    return np.maximum(deviation**2, LEAST_FRACTION * ((deviation**2).mean() or 1.0))
 
 
 @units
