@@ -522,7 +522,7 @@ def test_files_that_are_read_as_they_are_needed(copy, capsys, monkeypatch):
     assert "texts/1.parquet: column 'b' holds string values" in mistake(capsys, f"train texts {short}".split())
     assert "holes/1.parquet: column 'b' has missing values" in mistake(capsys, f"train holes {short}".split())
     assert "cannot be binarized" in mistake(capsys, f"train holes --binarize threshold=1 {short}".split())
-    assert "none is a folder, but a file was expected" in mistake(capsys, f"train none {short}".split())
+    assert "none is a folder without Parquet files or images" in mistake(capsys, f"train none {short}".split())
     assert "a binary unit is 0 or 1" in mistake(capsys, f"train threes.npz {short}".split())
     assert "cannot be binarized" in mistake(capsys, f"train bits.npz --binarize threshold=1 {short}".split())
     assert "damaged.npz cannot be read as .npz" in mistake(capsys, f"train damaged.npz {short}".split())

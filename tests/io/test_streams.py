@@ -333,7 +333,7 @@ def test_folders_without_parquet_files_are_no_data():
         Path(name).mkdir()
         Path(name, "_SUCCESS").touch()
         assert open_streamed(name) is None
-        with pytest.raises(InputError, match="is a folder, but a file was expected"):
+        with pytest.raises(InputError, match="is a folder without Parquet files or images"):
             load(name, stream=True)
 
 

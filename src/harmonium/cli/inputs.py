@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 SHARED: dict[str, dict[str, Any]] = {
     "model": {"metavar": "MODEL", "help": "a model file, or the run folder it is in"},
     "data": {"metavar": "DATA", "help": "a named source (its test rows) or a file (all its rows)"},
-    "table": {"metavar": "TABLE", "help": "a .csv or .parquet file with the model's columns, an array, or a named source"},
+    "table": {"metavar": "TABLE", "help": "a file with the model's columns, an array, or a named source"},
     "--binarize": {"metavar": "HOW", "help": "turn gray levels into zeros and ones: threshold=X or stochastic"},
     "--as": {"metavar": "NAME=KIND", "dest": "kinds", "action": "append", "help": "kind: binary, categorical, ordered, real"},
     "--ignore": {"metavar": "NAME", "action": "append", "help": "leave out a column"},
@@ -65,9 +65,12 @@ class ModelFile:
 
     def read_table(self, location: str) -> hm.io.Frame:
         """The table, with the columns of the schema."""
+        is_source = location.partition(":")[0] in hm.data.SOURCES
+        if self.is_of_table and is_source:
+            raise InputError(f"{location} is a named source, but the model was trained on a table: name a file of its columns")
         if self.is_of_table:
             return hm.io.read_frame(location)
-        if location.partition(":")[0] in hm.data.SOURCES:
+        if is_source:
             rows = self.rbm.visible.check(hm.data.load(location).test, location)
             return hm.io.Frame(self.schema.decode(rows))
         return hm.tabular.read_by_position(location, self.rbm, self.schema)
@@ -94,7 +97,7 @@ def load_rows(location: str, options: argparse.Namespace, model: ModelFile, miss
         return hm.data.load(location, options.binarize, options.seed, hold_out=(), missing=missing)
     if options.binarize is not None:
         raise InputError("--binarize is not for a model that was trained on the columns of a table")
-    frame = hm.io.read_frame(location)
+    frame = model.read_table(location)
     rows = model.schema.encode(frame)
     if not missing and np.isnan(rows).any():
         row = np.flatnonzero(np.isnan(rows).any(axis=1))[0]

@@ -118,7 +118,7 @@ def _setting(text: str) -> tuple[str, Any]:
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    add(command, "data", nargs="?", help="a named source, a file or a folder of Parquet files")
+    add(command, "data", nargs="?", help="a named source, a file, or a folder of Parquet files or images")
     group = command.add_argument_group("the data")
     for part, use in (("valid", "validation"), ("test", "test")):
         group.add_argument(f"--{part}", metavar="FILE", help=f"{use} rows (default: a tenth of DATA is held out)")
@@ -168,8 +168,8 @@ def load_dataset(run: RunOptions) -> hm.data.Dataset:
         dataset = hm.data.load(run.data, run.binarize, run.seed, missing, stream=True, missing=True, columns=columns)
     elif refuses is not None:
         raise InputError(f"{option_name(asks)} goes with columns as they are; leave out {option_name(refuses)}")
-    elif run.data in hm.data.SOURCES or not hm.io.is_table_file(run.data):
-        raise InputError(f"{option_name(asks)} is for the columns of a .csv or .parquet file, but DATA is {run.data}")
+    elif run.data.partition(":")[0] in hm.data.SOURCES:
+        raise InputError(f"{option_name(asks)} is for the columns of a file, but {run.data} is a named source")
     else:
         dataset = hm.data.load_columns(run.data, *column_choices(run), missing)
     for part in ("valid", "test"):

@@ -139,7 +139,8 @@ def load(
         stream: leave training rows that `open_streamed` can read as they are needed in their file; at most 10,000 rows are held
             out then.
         missing: let NaN in a file stand for a missing cell. max_bytes: as `read_table` takes it.
-        columns: read a CSV or Parquet file that holds anything but zeros and ones as `load_columns` does.
+        columns: read as `load_columns` does: a file of named columns that holds anything but zeros and ones, and an array
+            `[n, V]` of small whole numbers, which may be codes of categories.
 
     Raises:
         OSError: there is no such file or source, or it cannot be read.
@@ -170,6 +171,8 @@ def load(
             return _split_stream(location, streamed, hold_out)
         try:
             table = read_bits_or_frame(location, max_bytes) if as_columns else read_table(location, missing, max_bytes)
+            if columns and isinstance(table, Table) and table.has_codes:
+                table = read_frame(location, max_bytes)
         except FileNotFoundError as error:
             words = f"there is no such file, nor a data set of that name ({', '.join(SOURCES)})"
             raise FileNotFoundError(errno.ENOENT, words, location) from error

@@ -1,4 +1,4 @@
-"""Tables from files: .npy, .npz (dense or SciPy's sparse), .csv, .parquet and IDX, gzipped or not; into .csv and .parquet."""
+"""Tables from files: .npy, .npz (dense or SciPy's sparse), .csv, .parquet, IDX and other programs'; into .csv and .parquet."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from jaxtyping import Num, Shaped
 
 from harmonium import _checks
 from harmonium.errors import InputError
-from harmonium.io import csv_files, parquet
+from harmonium.io import csv_files, foreign_formats, parquet
+from harmonium.io.foreign_formats import ARFF, HDF5, MATLAB, SVMLIGHT
 from harmonium.io.frames import CsvForm, Frame, as_numbers, from_native, plain_cells, value_text
 from harmonium.io.parquet import FILL
 from harmonium.io.streams import Sparse, Streamed, is_sparse
@@ -31,6 +32,9 @@ IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x
 """Element types of the IDX format by the third byte of its magic number (Y. LeCun's MNIST page)."""
 SPARSE_MEMBERS = {"format.npy", "shape.npy", "data.npy"}
 """What every sparse matrix has in its archive, whatever its format."""
+LEAST_WHITE = 128
+"""Bytes are gray levels where one is at least this; smaller ones may be codes, ranks or counts."""
+KINDS = ".npy, .npz, .csv, .parquet, IDX, .arff, .svmlight, .h5 or .mat (each may be gzipped), or a folder of images"
 LARGE_BYTES = 1 << 30
 """An .npy or Parquet file of this size or more is not read into memory where its rows can be read as they are needed."""
 
@@ -50,26 +54,35 @@ class Table:
         return (self.row_shape[0], self.row_shape[1]) if len(self.row_shape) == 2 else None
 
     @property
+    def has_codes(self) -> bool:
+        """Whether the rows are lists of small whole numbers that are not all zeros and ones: codes of categories, or ranks."""
+        values = self.values
+        return len(self.row_shape) == 1 and values.dtype.kind in "iu" and 1 < np.abs(values).max() < LEAST_WHITE
+
+    @property
     def description(self) -> str:
         """What was read, such as `2 images of 2 x 2`."""
         rows, columns = self.values.shape
         sizes = " x ".join(map(str, self.row_shape))
+        form = self.form and f", {self.form}"
         if len(self.row_shape) == 2:
-            return f"{rows:,} images of {sizes}"
+            return f"{rows:,} images of {sizes}{form}"
         if len(self.row_shape) > 2:
-            return f"{rows:,} rows of {sizes} values, each flattened to {columns:,} columns"
-        return f"{rows:,} rows of {columns:,} columns{self.form and f', {self.form}'}"
+            return f"{rows:,} rows of {sizes} values, each flattened to {columns:,} columns{form}"
+        return f"{rows:,} rows of {columns:,} columns{form}"
 
 
-def read_table(location: str, missing: bool = False, max_bytes: int | None = None) -> Table:
-    """The table in a file; an array inside an .npz file is named after a colon: `file.npz:train`.
+def read_table(location: str, missing: bool = False, max_bytes: int | None = None, gray_levels: bool | None = None) -> Table:
+    """The table in a file, or the images in a folder.
 
-    Gray levels stored as bytes (0 to 255) are read as 0 to 1; all other values are left as they are. A sparse .npz file is read
-    into memory.
+    What is in the file is named after a colon: an array of .npz, .h5 or .mat (`file.npz:train`), the size of a folder's images
+    (`photos:28x28`). Gray levels, which are bytes of which one is 128 at least, are read as 0 to 1; all other values are left
+    as they are. Sparse matrices are read into memory, and the labels of svmlight files are left out.
 
     Args:
         missing: let NaN stand for missing cells; in text also an empty cell, NA and the like, in Parquet a null.
         max_bytes: what a compressed file may grow to; by default 100 times its size, or 1 GiB if that is more.
+        gray_levels: whether bytes are; by default the largest decides.
 
     Raises:
         OSError: there is no such file, or it cannot be read.
@@ -77,20 +90,13 @@ def read_table(location: str, missing: bool = False, max_bytes: int | None = Non
     """
     path, key = _split_key(location)
     _checks.boolean(missing, "missing")
-    content = read_file(path, "file", max_bytes)
     name = path.name.lower().removesuffix(".gz")
+    content = b"" if path.is_dir() else read_file(path, "file", max_bytes)
     with translate_errors(f"{path} cannot be read as {Path(name).suffix or 'data'}"):
-        if name.endswith(".npy"):
-            table = _from_array(_npy(content, path), path)
-        elif name.endswith(".npz"):
-            array = _npz_member(content, key, path, max_bytes)
-            table = Table(Streamed(array).take(np.arange(array.shape[0]))) if is_sparse(array) else _from_array(array, path)
-        elif is_table_file(name):
-            table = _from_columns(_read_columns(content, path, max_bytes), path, missing)
-        elif content[:2] == b"\0\0" and len(content) > 4 and content[2] in IDX_TYPES:
-            table = _from_array(_idx(content, path), path)
+        if is_table_file(name) and content:
+            table = _from_columns(_read_columns(content, path, max_bytes), path, missing, gray_levels)
         else:
-            raise InputError(f"{path}: unknown kind of file; use .npy, .npz, .csv, .parquet or IDX (each may be gzipped)")
+            table = _from_array(_read_array(content, name, key, path, max_bytes), path, gray_levels)
     unusable = np.argwhere(np.isinf(table.values) if missing else ~np.isfinite(table.values))
     if len(unusable):
         row, column = unusable[0]
@@ -100,22 +106,44 @@ def read_table(location: str, missing: bool = False, max_bytes: int | None = Non
     return table
 
 
+def _read_array(content: bytes, name: str, key: str | None, path: Path, max_bytes: int | None) -> np.ndarray | Sparse:
+    """The array in a file of this name (without .gz), or of a folder's images."""
+    if path.is_dir():
+        return foreign_formats.read_images(path, key)
+    if name.endswith(".npy"):
+        return _npy(content, path)
+    if name.endswith(".npz"):
+        return _npz_member(content, key, path, max_bytes)
+    if name.endswith(SVMLIGHT):
+        return foreign_formats.read_svmlight(content, path, max_bytes)
+    if name.endswith(HDF5):
+        return foreign_formats.read_hdf5(content, key, path, max_bytes)
+    if name.endswith(MATLAB):
+        return foreign_formats.read_matlab(content, key, path, max_bytes)
+    if content[:2] == b"\0\0" and len(content) > 4 and content[2] in IDX_TYPES:
+        return _idx(content, path)
+    raise InputError(f"{path}: unknown kind of file; use {KINDS}")
+
+
 def is_table_file(location: str) -> bool:
-    """Whether the file is of a kind that has columns with names: CSV or Parquet, gzipped or not."""
+    """Whether the file is of a kind that has columns with names: CSV, Parquet or ARFF, gzipped or not."""
     name = str(check_path(location, "location")).lower().removesuffix(".gz")
-    return name.endswith((*csv_files.SUFFIXES, parquet.SUFFIX))
+    return name.endswith((*csv_files.SUFFIXES, *ARFF, parquet.SUFFIX))
 
 
 def read_frame(location: str, max_bytes: int | None = None) -> Frame:
-    """The columns of a CSV or Parquet file, with texts and missing cells as they are; `max_bytes` as in `read_table`.
+    """The columns of a table, with texts and missing cells as they are; `max_bytes` as in `read_table`.
+
+    Those of a file without names, such as .npy, are called c1, c2, ... Their values are left as they are, bytes too.
 
     Raises:
         OSError: there is no such file, or it cannot be read.
-        InputError: it is of another kind, empty or damaged, or its names are not unique.
+        InputError: it is empty or damaged, or its names are not unique.
     """
     path = check_path(location, "location")
     if not is_table_file(str(path)):
-        raise InputError(f"{path}: a table of named columns is read from a .csv or .parquet file (each may be gzipped)")
+        values = read_table(location, True, max_bytes, gray_levels=False).values.astype(np.float64)
+        return Frame({f"c{place + 1}": column for place, column in enumerate(values.T)})
     return from_native(_read_columns(read_file(path, "file", max_bytes), path, max_bytes), str(path))
 
 
@@ -180,6 +208,8 @@ def open_streamed(location: str, max_bytes: int | None = None) -> Streamed | Non
             with zipfile.ZipFile(path) as archive:
                 is_matrix = set(archive.namelist()) >= SPARSE_MEMBERS
             source = _sparse(read_file(path, "file"), path, max_bytes) if is_matrix else None
+        elif suffix in SVMLIGHT and path.is_file():
+            source = foreign_formats.read_svmlight(read_file(path, "file"), path, max_bytes)
     try:
         return None if source is None else Streamed(source)
     except InputError as error:
@@ -187,8 +217,11 @@ def open_streamed(location: str, max_bytes: int | None = None) -> Streamed | Non
 
 
 def _split_key(location: str) -> tuple[Path, str | None]:
-    match = re.fullmatch(r"(.*\.npz(?:\.gz)?):([^:]+)", str(check_path(location, "location")), re.IGNORECASE)
-    return (Path(match[1]), match[2]) if match else (Path(location), None)
+    name = str(check_path(location, "location"))
+    match = re.fullmatch(r"(.*\.(?:npz|h5|hdf5|mat)(?:\.gz)?):([^:]+)", name, re.IGNORECASE)
+    if match is None and (match := re.fullmatch(r"(.*):(\d+x\d+)", name)) and not Path(match[1]).is_dir():
+        match = None
+    return (Path(match[1]), match[2]) if match else (Path(name), None)
 
 
 def _npy(content: bytes, path: Path) -> np.ndarray:
@@ -238,28 +271,42 @@ def _sparse(content: bytes, path: Path, max_bytes: int | None) -> Sparse:
     return matrix.astype(np.float32 if dtype == np.float16 else dtype)
 
 
-def _from_array(array: np.ndarray, path: Path) -> Table:
+def _from_array(array: np.ndarray | Sparse, path: Path, gray_levels: bool | None) -> Table:
+    if is_sparse(array):
+        form = "labels left out" if path.name.lower().removesuffix(".gz").endswith(SVMLIGHT) else ""
+        return Table(Streamed(array).take(np.arange(array.shape[0])), form=form)
     if array.dtype.kind not in "fiub":
         raise InputError(f"{path} holds {array.dtype.name} values, but real numbers were expected")
     if array.ndim < 2 or array.size == 0:
         raise InputError(f"{path} has shape {list(array.shape)}, but rows and columns [n, V] were expected, none empty")
-    return Table(_gray_levels(array).reshape(len(array), -1), row_shape=array.shape[1:])
+    values, form = _scale_bytes(array, (path.is_dir() or None) if gray_levels is None else gray_levels)
+    return Table(values.reshape(len(array), -1), row_shape=array.shape[1:], form=form)
 
 
-def _gray_levels(array: Shaped[np.ndarray, ...]) -> Shaped[np.ndarray, ...]:
-    return array / 255.0 if array.dtype == np.uint8 and array.max() > 1 else array
+def _scale_bytes(array: Shaped[np.ndarray, ...], gray_levels: bool | None) -> tuple[Shaped[np.ndarray, ...], str]:
+    """Gray levels as numbers from 0 to 1, other values as they are, and in words what was done."""
+    if array.dtype != np.uint8 or gray_levels is False or array.max() <= 1:
+        return array, ""
+    if gray_levels or array.max() >= LEAST_WHITE:
+        return array / 255.0, "gray levels divided by 255"
+    return array, f"bytes up to {array.max()} as they are"
 
 
 def _read_columns(content: bytes, path: Path, max_bytes: int | None) -> Frame | pa.Table:
-    """The columns of a CSV or Parquet file."""
+    """The columns of a CSV, Parquet or ARFF file."""
+    if path.name.lower().removesuffix(".gz").endswith(ARFF):
+        return foreign_formats.read_arff(content, path)
     if path.name.lower().removesuffix(".gz").endswith(parquet.SUFFIX):
         return parquet.read_parquet(content, path, max_bytes)
     with translate_errors(f"{path} cannot be read as a table"):
         return csv_files.read_csv(content, path)
 
 
-def _from_columns(table: Frame | pa.Table, path: Path, missing: bool) -> Table:
+def _from_columns(table: Frame | pa.Table, path: Path, missing: bool, gray_levels: bool | None = None) -> Table:
     """Columns that hold numbers alone as a table."""
+    if isinstance(table, Frame) and table.csv is None:  # of ARFF
+        values = np.stack([as_numbers(table[name], name) for name in table.columns], axis=1)
+        return Table(values, list(table.columns))
     if isinstance(table, Frame):
         form = cast(CsvForm, table.csv)
         try:
@@ -276,8 +323,8 @@ def _from_columns(table: Frame | pa.Table, path: Path, missing: bool) -> Table:
             raise InputError(f"{path}: column {name!r} has {column.null_count} missing values; {FILL}")
         arrays.append(column.cast("float64").to_numpy() if column.null_count else column.to_numpy())
     values = np.stack(arrays, axis=1)
-    is_gray = all(str(column.type) == "uint8" for column in table.columns)
-    return Table(_gray_levels(values) if is_gray else values, list(table.column_names))
+    values, words = _scale_bytes(values, gray_levels)
+    return Table(values, list(table.column_names), form=words)
 
 
 def _idx(content: bytes, path: Path) -> np.ndarray:

@@ -264,5 +264,6 @@ def by_name(name: str, size: int, what: str = "units", columns: bool = False) ->
     if len(levels) == 1:
         levels *= size // levels[0] if columns else size
     if (sum(levels) if columns else len(levels)) != size:
-        raise InputError(f"{what} {name!r} does not fit: there are {size} {'columns' if columns else 'units'}")
+        there = f"{size} columns, and each category of a unit needs one of zeros and ones" if columns else f"{size} units"
+        raise InputError(f"{what} {name!r} does not fit: there are {there}")
     return Categorical.zeros(levels)
