@@ -192,6 +192,16 @@ def test_surprise_is_what_the_sum_over_the_units_own_values_says(visible):
         np.testing.assert_allclose(expected[0, first:end], expectation(log_p, states[:, first:end]), atol=1e-7)
 
 
+def test_a_saturated_unit_beside_real_ones_costs_no_finer_grid():
+    """Its deviation, 1e-22, is no scale of the real cells' quadrature."""
+    rbm = hm.RBM(hm.Mixed((hm.Binary([100.0]), hm.Gaussian([0.5], [1.7]))), hm.Binary([0.3]), [[1.0], [0.7]])
+    nats, expected, method = hm.surprisal(rbm, [[1, 0.4]])
+    assert method == "exact"
+    alone = hm.RBM(hm.Gaussian([0.5], [1.7]), hm.Binary([1.3]), [[0.7]])
+    assert nats[0, 1] == pytest.approx(-hm.exact.log_likelihood(alone, [[0.4]])[0])
+    assert expected[0, 1] == pytest.approx(hm.exact.moments(alone).v[0])
+
+
 @pytest.mark.slow
 def test_surprise_beside_missing_cells_averages_over_them():
     """Against ln p(v_o) - ln p(v_o without the cell) of the enumeration, which 20,000 draws meet within 0.02 nats."""

@@ -165,13 +165,19 @@ def surprisal(rbm: RBM, v: ArrayLike, *, draws: int = SURPRISAL_DRAWS, seed: int
     holes = absent.any(axis=1)
     units = len(rbm.visible.boundaries) - 1
     nats, expected, method = np.empty((len(rows), units)), np.empty(rows.shape), "exact"
-    if not holes.all():
-        nats[~holes], expected[~holes] = conditionals(rbm, rows[~holes])
+    whole, filled = rows[~holes], np.empty((_checks.integer(draws, "draws"), 0, rows.shape[1]))
     if holes.any():
-        imputed = impute(rbm, rows[holes], _checks.integer(draws, "draws"), seed=seed)
+        # Of enumeration only its draws are of use here, not the means that it has without them.
+        by = "auto" if enumerated.is_cheap(rbm, int(holes.sum()), draws) else "gibbs"
+        imputed = impute(rbm, rows[holes], draws, method=by, seed=seed)
         filled, method = imputed.draws, f"averages over {draws} draws of a row's missing cells ({imputed.method})"
-        nats_drawn, means = conditionals(rbm, filled.reshape(-1, rows.shape[1]))
-        nats_drawn, means = nats_drawn.reshape(*filled.shape[:2], units), means.reshape(filled.shape)
+    all_nats, all_means = conditionals(rbm, np.concatenate([whole, filled.reshape(-1, rows.shape[1])]))
+    nats[~holes], expected[~holes] = all_nats[: len(whole)], all_means[: len(whole)]
+    if holes.any():
+        nats_drawn, means = (
+            all_nats[len(whole) :].reshape(*filled.shape[:2], units),
+            all_means[len(whole) :].reshape(filled.shape),
+        )
         nats[holes] = log_mean_exp(nats_drawn, axis=0)
         weights = np.exp(nats_drawn - nats_drawn.max(axis=0))
         weights = np.repeat(weights / weights.sum(axis=0), np.diff(rbm.visible.boundaries), axis=-1)

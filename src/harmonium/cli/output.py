@@ -204,7 +204,7 @@ def cell_text(value: Any) -> str:
     """A table's cell as it is printed: five digits of a number that is not whole."""
     if value is None or value != value:
         return "-"
-    return f"{value:.5g}" if isinstance(value, float) and value != int(value) else hm.io.frames.value_text(value)
+    return f"{value:.5g}" if isinstance(value, float) and not value.is_integer() else hm.io.frames.value_text(value)
 
 
 # ---- files

@@ -6,7 +6,6 @@ With all other units fixed, -F(v) as a function of v_i is ln p(v_i | v_-i) up to
 from __future__ import annotations
 
 from functools import partial
-from itertools import pairwise
 from typing import NamedTuple
 
 import jax
@@ -20,9 +19,12 @@ from harmonium._numerics import float64, to_float64
 from harmonium.errors import InputError
 from harmonium.exact import missing as enumerated
 from harmonium.model import RBM
+from harmonium.units import Units
 
 BLOCK_ELEMENTS = 1 << 20
 """Rows x values of a unit x columns of the wider layer at a time: 8 MiB in float64; a few blocks are alive at once."""
+MAX_ROWS = 256
+"""Rows at a time, at most: so that complete rows and those with missing cells are served by the same code."""
 ROWS_OF_ONE_UNIT = 16
 """Rows at a time where each row has a unit of its own: few enough that hardly any is padding."""
 PANELS, MAX_PANELS, NODES, REACH = 8, 10_000, 16, 20.0
@@ -59,7 +61,7 @@ def conditionals(
             return np.stack(nats, axis=1), np.concatenate(expected, axis=1)
 
         # A power of two, so that code compiled for some rows serves as many others.
-        rows = min(max(1, most), 1 << (len(v) - 1).bit_length())
+        rows = min(max(1, most), MAX_ROWS, 1 << (len(v) - 1).bit_length())
         nats, expected = enumerated.in_batches(of_batch, v, rows)
     return _checks.finite_result(nats, "-ln p of a cell"), _checks.finite_result(expected, "the mean of a cell")
 
@@ -119,13 +121,29 @@ def _values(rbm: RBM) -> list[tuple[bool, _Values]]:
     """Of each unit, whether its states are listed, and its values."""
     units = rbm.visible
     grids = _grids(rbm) if any(table is None for table in units.unit_tables) else {}
-    values = []
-    for (first, end), table in zip(pairwise(units.boundaries), units.unit_tables, strict=True):
-        points, log_weights = grids[int(first)] if table is None else (table, np.zeros(len(table)))
-        layer = np.zeros((len(points), units.size))
-        layer[:, first:end] = points
-        values.append((table is not None, _Values(int(first), points, log_weights - units.energy(layer))))
-    return values
+    starts, tables = units.boundaries[:-1], units.unit_tables
+    each = [
+        grids[int(first)] if table is None else (table, np.zeros(len(table)))
+        for first, table in zip(starts, tables, strict=True)
+    ]
+    ends = np.cumsum([len(points) for points, _ in each])
+    # Each unit's values with all others at zero, unit after unit: the energies of all in one call.
+    layers = np.zeros((ends[-1], units.size))
+    for (points, _), first, end in zip(each, starts, ends, strict=True):
+        layers[end - len(points) : end, first : first + points.shape[1]] = points
+    energies = np.split(np.asarray(_energy(units, layers)), ends[:-1])
+    return [
+        (table is not None, _Values(int(first), points, log_weights - energy))
+        for table, first, (points, log_weights), energy in zip(tables, starts, each, energies, strict=True)
+    ]
+
+
+@jax.jit
+def _energy(units: Units, x: Float[Array, "states columns"]) -> Float[Array, "states"]:
+    return units.energy(x)
+
+
+_moments = jax.jit(enumerated.conditional_moments)
 
 
 def _grids(rbm: RBM) -> dict[int, tuple[np.ndarray, np.ndarray]]:
@@ -139,17 +157,19 @@ def _grids(rbm: RBM) -> dict[int, tuple[np.ndarray, np.ndarray]]:
         raise InputError(f"the surprisal of a real cell needs bounded hidden units, but those of {rbm!r} are not")
     ends = np.stack([rbm.weights * lowest, rbm.weights * highest])
     inputs = np.stack([ends.min(axis=0).sum(axis=-1), ends.max(axis=0).sum(axis=-1)])
-    mean, square = (np.asarray(part) for part in enumerated.conditional_moments(rbm.visible, inputs))
+    mean, square = (np.asarray(part) for part in _moments(rbm.visible, inputs))
     deviation = np.sqrt(np.maximum(square - mean**2, 0))
     bounds = rbm.visible.ranges
     low = np.maximum(mean[0] - REACH * deviation.max(axis=0), bounds[0])
     high = np.minimum(mean[1] + REACH * deviation.max(axis=0), bounds[1])
-    panels = max(PANELS, np.ceil(((high - low) / deviation.min(axis=0) / NODES).max()))
+    # Of other columns a deviation says nothing: that of a saturated binary one is next to zero.
+    real = np.isinf(bounds[1])
+    panels = max(PANELS, np.ceil(((high - low) / deviation.min(axis=0) / NODES)[real].max()))
     if not panels <= MAX_PANELS:
         raise InputError(f"the means of a real cell of {rbm!r} lie too far apart for quadrature; scale the weights down")
     nodes, weights = np.polynomial.legendre.leggauss(NODES)
     grids = {}
-    for column in np.flatnonzero(np.isinf(bounds[1])):
+    for column in np.flatnonzero(real):
         middle = 0.0 if low[column] < 0 < high[column] else (low[column] + high[column]) / 2
         edges = [np.linspace(low[column], middle, int(panels) + 1), np.linspace(middle, high[column], int(panels) + 1)[1:]]
         starts = np.concatenate(edges)
