@@ -101,6 +101,41 @@ def test_columns_that_the_model_does_not_have_come_through(said):
     assert said("impute run days.parquet --json")["table"]["day"] == ["2020-01-01", "2020-01-02", "2020-01-03"]
 
 
+def test_observed_cells_come_back_byte_for_byte(said):
+    """Also codes with zeros before them, decimals as they were written, and marks of missing cells that are not filled."""
+    lines = ["zip,note,age,region,sex,answer", "02138,NA,40.10,north,m,1", "00501,n/a,,south,NA,5", "10001,,+30,?,f,2"]
+    Path("codes.csv").write_text("\n".join(lines) + "\n")
+    said("impute run codes.csv --out codes_full.csv --overwrite")
+    found = [line.split(",") for line in Path("codes_full.csv").read_text().splitlines()]
+    filled = {(2, "age"), (2, "sex"), (3, "region")}
+    for row, (before, after) in enumerate(zip(lines, found, strict=True)):
+        for name, old, new in zip(lines[0].split(","), before.split(","), after, strict=True):
+            assert (old != new) == ((row, name) in filled)
+    said("impute run codes.csv --out codes.parquet --overwrite")
+    columns = read_frame("codes.parquet").columns
+    assert columns["zip"].tolist() == ["02138", "00501", "10001"]
+    assert columns["answer"].tolist() == [1, 5, 2]
+
+
+def test_values_not_met_in_training_count_as_missing(said, capsys):
+    Path("west.csv").write_text("age,region,sex,answer\n31,west,m,9\n31,,m,\n20,north,f,high\n")
+    result = said("impute run west.csv --out west_full.csv --overwrite --json")
+    assert result["unseen"] == {"region": [1], "answer": [1, 3]}
+    assert [(cell["row"], cell["column"]) for cell in result["cells"]] == [(2, "region"), (2, "answer")]
+    assert read_frame("west_full.csv").columns["region"].tolist()[0] == "west"
+    scored = said("score run west.csv --out west_scores.csv --overwrite --json")
+    assert scored["unseen"] == result["unseen"]
+    scores = [float(text) for text in read_frame("west_scores.csv").columns["score"]]
+    assert scores[0] == pytest.approx(scores[1])
+    assert run(shlex.split("evaluate run west.csv")) == 0
+    words = "warning: 3 cells count as missing, of values not met in training: 'region' in row 1; 'answer' in rows 1, 3"
+    assert words in capsys.readouterr().err
+    for command in ("score", "evaluate", "explain"):
+        assert "'west' in row 1 is none of its values" in said(
+            f"{command} run west.csv --unseen error{' --row 1' * (command == 'explain')}"
+        )
+
+
 def float_or_text(text):
     try:
         return float(text)
@@ -265,7 +300,7 @@ def test_reconstructing_and_diagnosing_a_table(said):
         ("train digits --ignore id", "is for the columns of a file, but digits is a named source"),
         ("train survey.csv --schema nowhere.toml", "nowhere.toml: there is no such schema file"),
         ("train survey.csv --ignore id --test new.csv", "new.csv: column 'region': 'west'"),
-        ("impute run new.csv", "column 'region': 'west' in row 1 is none of its values (east, north, south)"),
+        ("impute run new.csv --unseen error", "column 'region': 'west' in row 1 is none of its values (east, north, south)"),
         ("impute run lacking.csv", "lacks the column 'sex'"),
         ("score run mixed.csv", "column 'age': 'old' in row 1 is not a number"),
         ("score run infinite.csv", "column 'age' has inf in row 1"),

@@ -7,6 +7,7 @@ import datetime
 import jax
 import numpy as np
 import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pytest
 from kinds import rbm_of
@@ -70,6 +71,36 @@ def test_completing_fills_what_is_missing_and_nothing_else(rbm, schema):
         else:
             p = found.mean[row, place.start]
             assert (value, probability) == (("m", pytest.approx(p)) if p > 0.5 else ("f", pytest.approx(1 - p)))
+
+
+@pytest.mark.parametrize("library", ["pandas", "nullable", "polars", "pyarrow", "dict"])
+def test_completing_keeps_index_dtypes_and_other_columns(library):
+    """Of every library, also dates and whole numbers, and a column in which a single value was met."""
+    columns = {"sex": ["m", "f", None, "f"], "age": [20, None, 31, 40], "one": ["x", None, "x", "x"]}
+    columns |= {"day": [datetime.date(2020, 1, 1 + day) for day in range(4)]}
+    schema = tabular.infer(columns | {"age": [20, 25, 31, 40]}, {"age": "real"}, ignore=["day"])
+    rbm = hm.initialize(tabular.encode(schema, columns), 2, tabular.units_of(schema))
+    if library in ("pandas", "nullable"):
+        table = pd.DataFrame(columns, index=["d", "b", "c", "a"]).astype({"sex": "category"})
+        if library == "nullable":
+            table = table.convert_dtypes()
+    else:
+        table = {"polars": pl.DataFrame, "pyarrow": pa.table, "dict": dict}[library](columns)
+    done = tabular.impute(rbm, schema, table)
+    assert type(done.table) is type(table)
+    if library in ("pandas", "nullable"):
+        assert list(done.table.index) == ["d", "b", "c", "a"]
+        assert done.table.dtypes.tolist() == table.dtypes.tolist()
+    elif library == "polars":
+        assert done.table.schema == table.schema
+    after = done.table.to_pydict() if library == "pyarrow" else {name: list(done.table[name]) for name in columns}
+    assert after["day"] == columns["day"]
+    assert after["one"] == ["x"] * 4
+    assert [after["age"][row] for row in (0, 2, 3)] == [20, 31, 40]
+    assert after["sex"][2] in ("m", "f")
+    places = list(zip(done.cells["row"], done.cells["column"], done.cells["probability"], strict=True))
+    assert (1, "one", None) in places
+    assert {place[:2] for place in places} == {(2, "sex"), (1, "age"), (1, "one")}
 
 
 def test_scores_and_surprises_are_those_of_the_rows(rbm, schema):

@@ -118,3 +118,17 @@ def test_real_columns_may_have_any_unit(unit):
     (column,) = infer({"x": values * unit}).columns
     assert (column.mean, column.scale) == pytest.approx((values.mean() * unit, values.std() * unit), rel=1e-12, abs=0)
     np.testing.assert_allclose(column.decode(column.encode(values * unit)), values * unit)
+
+
+def test_one_line_types_many_columns():
+    frame = csv_frame("user,film 1,film 2,film 10,mood\n" + "a,1,3,4,low\nb,2,4,3,high\n" * 3)
+    kinds = {"film *": "ordered:1..5", "film 10": "binary", "mood": "ordered:low,middle,high"}
+    schema = infer(frame, kinds, ignore=["us*"])
+    assert [(column.name, column.kind, column.levels) for column in schema.columns] == [
+        ("film 1", "ordered", (1, 2, 3, 4, 5)),
+        ("film 2", "ordered", (1, 2, 3, 4, 5)),
+        ("film 10", "binary", (3, 4)),
+        ("mood", "ordered", ("low", "middle", "high")),
+    ]
+    with pytest.raises(InputError, match=r"there is no column 'song \*'"):
+        infer(frame, {"song *": "real"})

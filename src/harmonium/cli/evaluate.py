@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    add(command, "model", "data", "--binarize", "--seed")
+    add(command, "model", "data", "--binarize", "--unseen", "--seed")
     how = command.add_mutually_exclusive_group()
     how.add_argument("--exact", action="store_true", help="enumerate, however long it takes")
     how.add_argument("--estimate", action="store_true", help="estimate, even if the model can be enumerated")

@@ -21,7 +21,7 @@ from harmonium.errors import InputError
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    add(command, "model", "table", "--seed")
+    add(command, "model", "table", "--unseen", "--seed")
     command.add_argument("--row", metavar="N", type=int, required=True, help="number of the row; the first is 1")
     add_count(command, "units", 5, "hidden units to name")
     add_count(command, "cells", 3, "cells to name for each")
@@ -34,7 +34,8 @@ def run(options: argparse.Namespace) -> Answer:
     frame = model.read_table(options.table)
     if row > len(frame):
         raise InputError(f"--row {row}: the table has {len(frame)} rows")
-    explanation = hm.tabular.explain(model.rbm, model.schema, frame, row - 1, average=model.base_rate, seed=options.seed)
+    settings = {"average": model.base_rate, "unseen": options.unseen, "seed": options.seed}
+    explanation = hm.tabular.explain(model.rbm, model.schema, frame, row - 1, **settings)
     units = [{**unit._asdict(), "unit": f"h{unit.unit + 1}"} for unit in explanation.contributions[:most_units]]
     figures = {name: getattr(explanation, name) for name in ("free_energy", "visible", "average", "filled")}
     total = sum(unit.nats for unit in explanation.contributions)

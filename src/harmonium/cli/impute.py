@@ -1,8 +1,9 @@
 """fill the missing cells of a table
 
 Each missing cell gets its most probable value given the row's observed cells (real columns their mean), and the probability
-of that value (real columns a standard deviation). --draws N draws it instead, N times: N tables one after the other, numbered
-by a first column `draw` (multiple imputation). For an array --out may be .npy: [rows, columns] or [draws, rows, columns].
+of that value (real columns a standard deviation). Observed cells stay as they are. --draws N draws it instead, N times: N
+tables one after the other, numbered by a first column `draw` (multiple imputation). For an array --out may be .npy: [rows,
+columns] or [draws, rows, columns].
 
 example:
   harmonium impute runs/survey survey.csv --out completed.csv
@@ -13,19 +14,23 @@ example:
 from __future__ import annotations
 
 import argparse
-from typing import Any
+import re
+from typing import TYPE_CHECKING, Any
 
 import harmonium as hm
 from harmonium import _checks
-from harmonium.cli.inputs import add, add_count, load_model
+from harmonium.cli.inputs import add, add_count, load_model, say_unseen
 from harmonium.cli.output import TABLES, Answer, Table, cell_text, check_out
+
+if TYPE_CHECKING:
+    import numpy as np
 
 MAX_CELLS = 30
 """Cells that are printed."""
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    add(command, "model", "table", "--seed", "--overwrite")
+    add(command, "model", "table", "--unseen", "--seed", "--overwrite")
     add_count(command, "draws", 0, "draw the missing cells N times instead")
     method = "enumerate the hidden units or average over Gibbs chains (default: exact if that takes seconds)"
     command.add_argument("--method", choices=("auto", "exact", "gibbs"), default="auto", help=method)
@@ -40,18 +45,24 @@ def run(options: argparse.Namespace) -> Answer:
     _checks.integer(options.draws, "--draws", 0)
     model = load_model(options.model)
     frame = model.read_table(options.table)
-    settings = {"method": options.method, "sweeps": options.sweeps, "seed": options.seed}
-    table, filled_cells, draws, method = hm.tabular.impute(model.rbm, model.schema, frame, options.draws, **settings)
-    content: Any = table.columns
+    settings = {name: getattr(options, name) for name in ("method", "sweeps", "unseen", "seed")}
+    imputed = hm.tabular.impute(model.rbm, model.schema, frame, options.draws, **settings)
+    table, filled_cells, draws, method, unseen = imputed
+    content: Any = {name: _with_marks(cells, frame.marks.get(name, {})) for name, cells in table.columns.items()}
     if draws:  # one after the other, with a first column that numbers them
         number = "harmonium draw" if "draw" in content else "draw"
-        stacked = {name: np.concatenate([draw.columns[name] for draw in draws]) for name in content}
+        marks = frame.marks
+        stacked = {
+            name: np.concatenate([_with_marks(draw.columns[name], marks.get(name, {})) for draw in draws]) for name in content
+        }
         content = {number: np.repeat(np.arange(1.0, len(draws) + 1), len(frame))} | stacked
     cells = [dict(zip(filled_cells, cell, strict=True)) for cell in zip(*filled_cells.values(), strict=True)]
     for cell in cells:
         cell["row"] += 1
     result: dict[str, Any] = {"rows": len(frame), "method": method, "cells": cells}
-    result |= {"draws": options.draws, "seed": options.seed}
+    result |= {"draws": options.draws, "seed": options.seed, "unseen": say_unseen(unseen)}
+    if frame.csv is not None and not str(options.out).endswith(".csv"):
+        content = {name: _as_numbers(column) for name, column in content.items()}
     text: list[str | Table] = [f"{len(cells)} missing cells in {len(frame)} rows; {method}"]
     if cells:
         lines = [[cell["row"], cell["column"], cell_text(cell["value"]), _certainty(cell)] for cell in cells[:MAX_CELLS]]
@@ -67,5 +78,27 @@ def run(options: argparse.Namespace) -> Answer:
     return Answer(result, text, content)
 
 
+def _with_marks(cells: np.ndarray, marks: dict[int, str]) -> np.ndarray:
+    """The cells of a column with what a CSV file has in those that are still missing, such as NA."""
+    cells = cells.copy()
+    for row, text in marks.items():
+        if cells[row] is None:
+            cells[row] = text
+    return cells
+
+
+def _as_numbers(cells: np.ndarray) -> np.ndarray:
+    """The texts of a CSV file's column as numbers, if all of them are, and none is written like a code such as 02138."""
+    import numpy as np
+
+    texts = [cell for cell in cells if cell is not None]
+    is_code = any(not isinstance(text, str) or re.match(r"[-+]?0\d", text) for text in texts)
+    if cells.dtype.kind == "f" or is_code or any(hm.io.frames.parse_number(text) is None for text in texts):
+        return cells
+    return np.array([np.nan if cell is None else float(cell) for cell in cells])
+
+
 def _certainty(cell: dict[str, Any]) -> str:
+    if cell["probability"] is cell["deviation"] is None:
+        return "the only value met in training"
     return f"+- {cell['deviation']:.4g}" if cell["probability"] is None else f"probability {cell['probability']:.3f}"

@@ -8,21 +8,27 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import harmonium as hm
-from harmonium.cli.output import Styled, Table, cell_text
+from harmonium.cli.output import Styled, Table, cell_text, say
 from harmonium.errors import InputError
 
 if TYPE_CHECKING:
     from harmonium.cli.options import RunOptions
 
 
+KIND_HELP = "kind of a column, or of those of a pattern: binary, categorical, ordered, real; with levels 'film *=ordered:1..5'"
 SHARED: dict[str, dict[str, Any]] = {
     "model": {"metavar": "MODEL", "help": "a model file, or the run folder it is in"},
     "data": {"metavar": "DATA", "help": "a named source (its test rows) or a file (all its rows)"},
     "table": {"metavar": "TABLE", "help": "a file with the model's columns, an array, or a named source"},
     "--binarize": {"metavar": "HOW", "help": "turn gray levels into zeros and ones: threshold=X or stochastic"},
-    "--as": {"metavar": "NAME=KIND", "dest": "kinds", "action": "append", "help": "kind: binary, categorical, ordered, real"},
-    "--ignore": {"metavar": "NAME", "action": "append", "help": "leave out a column"},
+    "--as": {"metavar": "NAME=KIND", "dest": "kinds", "action": "append", "help": KIND_HELP},
+    "--ignore": {"metavar": "NAME", "action": "append", "help": "leave out a column, or those of a pattern such as 'note *'"},
     "--schema": {"metavar": "FILE", "help": "kinds of columns, and which to ignore, in a .toml or .json file"},
+    "--unseen": {
+        "choices": ("missing", "error"),
+        "default": "missing",
+        "help": "what a category is that was not met in training: a missing cell (the default), or an error",
+    },
     "--seed": {"metavar": "N", "type": int, "default": 0, "help": "seed of every random number (default: 0)"},
     "--out": {"metavar": "FILE"},
     "--overwrite": {"action": "store_true", "help": "write to --out even if it exists"},
@@ -98,7 +104,10 @@ def load_rows(location: str, options: argparse.Namespace, model: ModelFile, miss
     if options.binarize is not None:
         raise InputError("--binarize is not for a model that was trained on the columns of a table")
     frame = model.read_table(location)
-    rows = model.schema.encode(frame)
+    unseen = getattr(options, "unseen", "error")
+    rows = model.schema.encode(frame, unseen)
+    if unseen == "missing":
+        say_unseen(model.schema.find_unseen(frame))
     if not missing and np.isnan(rows).any():
         row = np.flatnonzero(np.isnan(rows).any(axis=1))[0]
         name = next(name for name, place in model.schema.column_slices.items() if np.isnan(rows[row, place]).any())
@@ -106,6 +115,17 @@ def load_rows(location: str, options: argparse.Namespace, model: ModelFile, miss
         raise InputError(f"{location}: column {name!r} has no value in row {row + 1}; {remedy}")
     about = f"{len(rows):,} rows of {len(frame.columns):,} columns"
     return hm.data.Dataset(location, rows, rows, rows, "all rows", about, schema=model.schema)
+
+
+def say_unseen(unseen: dict[str, list[int]]) -> dict[str, list[int]]:
+    """Warn of cells whose values were not met in training; their rows, from 1, by column."""
+    numbers = {name: [row + 1 for row in rows] for name, rows in unseen.items()}
+    if numbers:
+        named = [f"{name!r} in row{'s' * (len(rows) > 1)} {', '.join(map(str, rows[:5]))}" for name, rows in numbers.items()]
+        named = [f"{text}, ..." if len(rows) > 5 else text for text, rows in zip(named, numbers.values(), strict=True)]
+        listed = "; ".join(named[:5]) + ("; ..." if len(named) > 5 else "")
+        say(f"warning: {sum(map(len, numbers.values())):,} cells count as missing, of values not met in training: {listed}")
+    return numbers
 
 
 def column_choices(run: argparse.Namespace | RunOptions) -> tuple[dict[str, Any], list[str]]:

@@ -16,12 +16,12 @@ from typing import Any
 
 import harmonium as hm
 from harmonium import _checks
-from harmonium.cli.inputs import add, add_count, load_model
+from harmonium.cli.inputs import add, add_count, load_model, say_unseen
 from harmonium.cli.output import TABLES, Answer, Table, cell_text, check_out
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    add(command, "model", "table", "--seed", "--overwrite")
+    add(command, "model", "table", "--unseen", "--seed", "--overwrite")
     add_count(command, "top", 10, "number of rows to print, the unlikeliest first")
     add_count(command, "cells", 3, "cells to name in each of them")
     add(command, "--out", help="file for the scores of all rows, .csv or .parquet")
@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> Answer:
     top, most = _checks.integer(options.top, "--top", 0), _checks.integer(options.cells, "--cells", 0)
     model = load_model(options.model)
     frame = model.read_table(options.table)
-    log_probs = hm.tabular.log_prob(model.rbm, model.schema, frame, seed=options.seed)
+    log_probs = hm.tabular.log_prob(model.rbm, model.schema, frame, unseen=options.unseen, seed=options.seed)
     scores = log_probs.rows
     rows: list[dict[str, Any]] = []
     for row in log_probs.unlikeliest(top):
@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> Answer:
         rows.append({"row": row + 1, "score": value, "standard_error": error, "missing": missing, "cells": cells})
     result: dict[str, Any] = {"rows": len(frame), "score": "ln p + ln Z" if scores.log_partition is None else "ln p"}
     result |= {"log_partition": scores.log_partition, "method": scores.method, "mean": float(scores.value.mean())}
-    result["unlikeliest"] = rows
+    result |= {"unseen": say_unseen(log_probs.unseen), "unlikeliest": rows}
     columns = {"score": scores.value, "standard error": scores.error}
     columns |= {f"surprisal {name}": nats for name, nats in log_probs.surprisal.items()}
     what = "ln p(row)" if result["score"] == "ln p" else "ln p(row) + ln Z (ln Z is not known, and the same for all rows)"

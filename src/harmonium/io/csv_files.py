@@ -65,4 +65,9 @@ def read_csv(content: bytes, path: Path) -> Frame:
     columns = ([None if text.lower() in MISSING else text for text in texts] for texts in zip(*rows, strict=True))
     cells = [np.array(column, dtype=object) for column in columns]
     form = CsvForm(starts[has_names:-1], delimiter, has_names)
-    return Frame(dict(zip(check_names(names, str(path)), cells, strict=True)), csv=form)
+    names = check_names(names, str(path))
+    marks = {
+        name: {row: text for row, text in enumerate(texts) if text and text.lower() in MISSING}
+        for name, texts in zip(names, zip(*rows, strict=True), strict=True)
+    }
+    return Frame(dict(zip(names, cells, strict=True)), csv=form, marks=marks)

@@ -50,12 +50,14 @@ class Frame:
             missing. The cells of a CSV file are texts, also where they spell numbers.
         categories: of columns that come with a list of categories, the list.
         unusable: of columns that hold something else, such as dates, what they hold, in words. Such a column may be ignored.
+        marks: of the columns of a CSV file, the texts of missing cells that are not empty, such as NA, by their rows.
     """
 
     columns: dict[str, np.ndarray]
     categories: dict[str, list[Value]] = field(default_factory=dict)
     unusable: dict[str, str] = field(default_factory=dict)
     csv: CsvForm | None = None
+    marks: dict[str, dict[int, str]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()), ()))
@@ -72,7 +74,7 @@ class Frame:
 
     def rows(self, indices: Sequence[int] | np.ndarray) -> Frame:
         """The rows of these indices (or under this mask)."""
-        return replace(self, columns={name: cells[indices] for name, cells in self.columns.items()}, csv=None)
+        return replace(self, columns={name: cells[indices] for name, cells in self.columns.items()}, csv=None, marks={})
 
 
 def missing(cells: np.ndarray) -> np.ndarray:
@@ -250,10 +252,59 @@ def _read_cell(value: Any, row: int) -> tuple[str, Value]:
     return "number", number
 
 
-def to_native(columns: Mapping[str, np.ndarray], like: object, *, same_rows: bool = False) -> Any:
+def fill_missing(table: object, values: Mapping[str, np.ndarray]) -> Any:
+    """The table with the missing cells of some columns taken from `values`, each `[n]`; everything else is as it was.
+
+    So observed cells, columns without a gap, an index and, where they can hold the values, dtypes are those of the table. In
+    columns of texts values become texts.
+
+    Args:
+        table: as `from_native` takes it, and of that kind is what is returned.
+    """
+    frame = from_native(table)
+    gaps = {name: np.flatnonzero(missing(frame.columns[name])) for name in values}
+    gaps = {name: rows for name, rows in gaps.items() if len(rows)}
+    new = {name: _fitting_cells(frame.columns[name], values[name], rows) for name, rows in gaps.items()}
+    if isinstance(table, (Frame, Mapping)):
+        columns: dict[str, Any] = dict(table.columns if isinstance(table, Frame) else table)
+        for name, rows in gaps.items():
+            cells = np.array(frame.columns[name]) if isinstance(table, Frame) else list(columns[name])
+            for row, value in zip(rows.tolist(), new[name], strict=True):
+                cells[row] = value
+            columns[name] = cells
+        return replace(table, columns=columns) if isinstance(table, Frame) else columns
+    import narwhals.stable.v2 as nw
+
+    native = nw.from_native(cast(Any, table), eager_only=True)
+    for name, rows in gaps.items():
+        native = native.with_columns(_scatter(native[name], rows.tolist(), new[name]))
+    return native.to_native()
+
+
+def _fitting_cells(cells: np.ndarray, values: np.ndarray, rows: np.ndarray) -> list[Any]:
+    """The values of these rows as cells of a column: as texts beside texts."""
+    new = plain_cells(values[rows])
+    return [value_text(value) for value in new] if any(isinstance(cell, str) for cell in cells) else new
+
+
+def _scatter(series: Any, rows: list[int], values: list[Any]) -> Any:
+    """The series with these values in these rows, in its own dtype if that can hold them."""
+    import narwhals.stable.v2 as nw
+
+    is_number = not isinstance(values[0], (str, bool))
+    for wider in (None, nw.Float64() if is_number else nw.String(), nw.Object()):
+        with suppress(Exception):  # any, of the library of the table
+            filled = (series if wider is None else series.cast(wider)).scatter(rows, values)
+            with suppress(Exception):
+                return filled if wider is None else filled.cast(series.dtype)
+            return filled
+    raise InputError(f"column {series.name!r} cannot hold {values[0]!r}: give it another dtype")
+
+
+def to_native(columns: Mapping[str, np.ndarray], like: object) -> Any:
     """Columns as a frame of the library that `like` is of: a frame, or the library's name; for a dict one of lists.
 
-    Where `like` has a column of that name, its dtype is kept if it can hold the values; its index is kept for the same rows.
+    Where `like` has a column of that name, its dtype is kept if it can hold the values.
 
     Raises:
         InputError: `like` is no frame, nor the name of an installed library of frames.
@@ -277,10 +328,7 @@ def to_native(columns: Mapping[str, np.ndarray], like: object, *, same_rows: boo
     for name in set(values) & set(template.columns):
         with suppress(Exception):  # it cannot hold the values, for example a category that is new to it
             frame = frame.with_columns(frame[name].cast(template[name].dtype))
-    native = frame.to_native()
-    if same_rows and hasattr(native, "index"):
-        native.index = cast(Any, template.to_native()).index
-    return native
+    return frame.to_native()
 
 
 def plain_cells(cells: np.ndarray) -> list[Any]:

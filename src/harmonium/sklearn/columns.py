@@ -128,16 +128,14 @@ class Tabular:
 
     def decode(self, v: np.ndarray) -> Any:
         """The model's rows as X; columns that the schema leaves out are not there."""
-        return self._native(self.schema.decode(v))
+        columns = self.schema.decode(v)
+        return to_native(columns, self.like) if self.of_frame else np.stack(list(columns.values()), axis=1)
 
     def fill(self, X: Any, v: np.ndarray) -> Any:
         """X with its missing cells from the model's rows; columns that the schema leaves out as they are."""
-        return self._native(fill(self.schema, _frame(X, self.names), v), X)
-
-    def _native(self, columns: dict[str, np.ndarray], X: Any = None) -> Any:
-        if not self.of_frame:
-            return np.stack(list(columns.values()), axis=1)
-        return to_native(columns, self.like if X is None else X, same_rows=X is not None)
+        if self.of_frame:
+            return fill(self.schema, X, v)
+        return np.stack(list(fill(self.schema, _frame(X, self.names), v).columns.values()), axis=1)
 
 
 def is_table(X: object, visible: str) -> bool:

@@ -43,7 +43,9 @@ class Explanation(NamedTuple):
     filled: list[str]
 
 
-def explain(rbm: RBM, schema: Schema, table: object, row: int, *, average: Units | None = None, seed: int = 0) -> Explanation:
+def explain(
+    rbm: RBM, schema: Schema, table: object, row: int, *, average: Units | None = None, unseen: str = "missing", seed: int = 0
+) -> Explanation:
     """The contributions of the hidden units to -F of a row, and of its cells to their inputs.
 
     Everything is compared with an average row m, so that it does not depend on which state of a cell is called 0:
@@ -51,7 +53,7 @@ def explain(rbm: RBM, schema: Schema, table: object, row: int, *, average: Units
 
     Args:
         row: its index, from 0. average: visible units whose mean is m, such as the base rate in a model file; by default the
-            model's own visible biases.
+            model's own visible biases. unseen: as in `impute`.
 
     Raises:
         InputError: the table does not fit the schema, or has no such row.
@@ -63,7 +65,7 @@ def explain(rbm: RBM, schema: Schema, table: object, row: int, *, average: Units
     frame = from_native(table)
     if not 0 <= _checks.integer(row, "row", 0) < len(frame):
         raise InputError(f"there is no row {row}; the table has {len(frame)}")
-    encoded = schema.encode(frame.rows([row]))
+    encoded = schema.encode(frame.rows([row]), unseen)
     v = imputation.impute(rbm, encoded, seed=seed).values
     rbm = to_float64(rbm)
     with float64():

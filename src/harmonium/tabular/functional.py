@@ -15,13 +15,13 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Float
 
 from harmonium import _checks, imputation, sampling
 from harmonium._types import ArrayLike
 from harmonium.errors import InputError
 from harmonium.imputation import LogProbs
-from harmonium.io.frames import Frame, Value, as_numbers, from_native, missing, to_native
+from harmonium.io.frames import Value, fill_missing, from_native, missing, to_native
 from harmonium.model import RBM
 from harmonium.tabular.schema import SPIN, Schema
 
@@ -30,14 +30,16 @@ class TableImputation(NamedTuple):
     """A table whose missing cells are filled with their most probable values, real ones with their mean.
 
     `cells`: each filled cell as columns `row` (from 0), `column`, `value`, `probability` of that value (None of a real column)
-    and `deviation` (of a real one, in its own units, else None). `draws`: tables drawn from p(missing | observed).
-    `method`: how.
+    and `deviation` (of a real one, in its own units, else None); of a column in which the training rows had a single value,
+    which is filled in, both are None. `draws`: tables drawn from p(missing | observed). `method`: how. `unseen`: the rows
+    (from 0) of each column with a value that it did not have in training; they stay, and counted as missing.
     """
 
     table: Any
     cells: dict[str, list[Any]]
     draws: list[Any]
     method: str
+    unseen: dict[str, list[int]]
 
 
 class TableLogProbs(NamedTuple):
@@ -45,12 +47,13 @@ class TableLogProbs(NamedTuple):
 
     `rows`: ln p of each row's observed cells, real ones counted in standard deviations. `surprisal`: -ln p(cell | the row's
     other cells) in nats of each column, `[n]`, NaN where missing. `expected`: each cell's most probable value (of a real
-    column the mean) given the others, a column each.
+    column the mean) given the others, a column each. `unseen`: as in `TableImputation`; such a cell has no surprisal.
     """
 
     rows: LogProbs
     surprisal: dict[str, np.ndarray]
     expected: dict[str, np.ndarray]
+    unseen: dict[str, list[int]]
 
     def unlikeliest(self, count: int) -> list[int]:
         """The indices of `count` rows, the unlikeliest first."""
@@ -70,9 +73,9 @@ class TableDraws(NamedTuple):
     warnings: list[str]
 
 
-def encode(schema: Schema, table: object) -> Float[np.ndarray, "rows visible"]:
+def encode(schema: Schema, table: object, unseen: str = "error") -> Float[np.ndarray, "rows visible"]:
     """A table as rows of a model, NaN where cells are missing, see `Schema.encode`."""
-    return _checks.instance(schema, Schema, "schema").encode(from_native(table))
+    return _checks.instance(schema, Schema, "schema").encode(from_native(table), unseen)
 
 
 def decode(schema: Schema, rows: ArrayLike, like: object = "pandas") -> Any:
@@ -85,42 +88,66 @@ def decode(schema: Schema, rows: ArrayLike, like: object = "pandas") -> Any:
 
 
 def impute(
-    rbm: RBM, schema: Schema, table: object, draws: int = 0, *, method: str = "auto", sweeps: int = 200, seed: int = 0
+    rbm: RBM,
+    schema: Schema,
+    table: object,
+    draws: int = 0,
+    *,
+    method: str = "auto",
+    sweeps: int = 200,
+    unseen: str = "missing",
+    seed: int = 0,
 ) -> TableImputation:
     """Fill a table's missing cells, see `harmonium.impute`; columns that the schema ignores pass through.
+
+    Observed cells, the table's index and its dtypes stay as they are.
+
+    Args:
+        unseen: `missing`: a value that its column did not have in training counts as missing, and stays; or `error`.
+        All others as those of `harmonium.impute`.
 
     Raises:
         InputError: the table does not fit the schema, or an argument is out of range.
     """
     frame = from_native(table)
-    rows = _checks.instance(schema, Schema, "schema").encode(frame)
+    rows = _checks.instance(schema, Schema, "schema").encode(frame, unseen)
+    unknown = schema.find_unseen(frame)
     imputed = imputation.impute(rbm, rows, draws, method=method, sweeps=sweeps, seed=seed)
-    filled = fill(schema, frame, imputed.values)
+    decoded = schema.decode(imputed.values)
     cells: dict[str, list[Any]] = {name: [] for name in ("row", "column", "value", "probability", "deviation")}
     slices = schema.column_slices
     for column in schema.columns:
         here = slices[column.name]
-        for row in np.flatnonzero(np.isnan(rows[:, here.start])):
+        for row in np.flatnonzero(missing(frame[column.name])).tolist():
             mean = imputed.mean[row, here]
             real = column.kind == "real"
             up = (1 + mean) / 2 if column.kind == SPIN else mean
             likely = float(up.max() if column.one_hot else max(up[0], 1 - up[0]))
-            cells["row"].append(int(row))
+            cells["row"].append(row)
             cells["column"].append(column.name)
-            cells["value"].append(filled[column.name][row])
+            cells["value"].append(decoded[column.name][row])
             cells["probability"].append(None if real else likely)
             cells["deviation"].append(float(imputed.deviation[row, here.start] * column.scale) if real else None)
-    drawn = [to_native(fill(schema, frame, rows), table, same_rows=True) for rows in imputed.draws]
-    return TableImputation(to_native(filled, table, same_rows=True), cells, drawn, imputed.method)
+    for name in set(schema.constants) & set(frame.columns):
+        for row in np.flatnonzero(missing(frame.columns[name])).tolist():
+            for key, value in zip(cells, (row, name, schema.constants[name], None, None), strict=True):
+                cells[key].append(value)
+    drawn = [fill(schema, table, rows) for rows in imputed.draws]
+    return TableImputation(fill(schema, table, imputed.values), cells, drawn, imputed.method, unknown)
 
 
-def log_prob(rbm: RBM, schema: Schema, table: object, *, seed: int = 0) -> TableLogProbs:
-    """ln p of each row and the surprisal of each cell; see `hm.log_prob` and `hm.surprisal`; raises as `impute`."""
-    rows = encode(schema, table)
+def log_prob(rbm: RBM, schema: Schema, table: object, *, unseen: str = "missing", seed: int = 0) -> TableLogProbs:
+    """ln p of each row and the surprisal of each cell; see `hm.log_prob` and `hm.surprisal`; else as `impute`."""
+    rows = encode(schema, table, unseen)
     scored = imputation.log_prob(rbm, rows, seed=seed)
     nats, expected, _ = imputation.surprisal(rbm, rows, seed=seed)
     likely = schema.decode(imputation.nearest_states(rbm.visible, np.nan_to_num(expected)))
-    return TableLogProbs(scored, {name: nats[:, unit] for unit, name in enumerate(schema.column_slices)}, likely)
+    return TableLogProbs(
+        scored,
+        {name: nats[:, unit] for unit, name in enumerate(schema.column_slices)},
+        likely,
+        schema.find_unseen(from_native(table)),
+    )
 
 
 def sample(
@@ -153,10 +180,8 @@ def sample(
     return TableDraws(decode(schema, drawn.values, like), drawn.method, drawn.warnings)
 
 
-def fill(schema: Schema, frame: Frame, rows: Float[np.ndarray, "rows visible"]) -> dict[str, Shaped[np.ndarray, " rows"]]:
-    """The frame's columns with their missing cells taken from the rows; those that are not in the schema as they are."""
-    columns = dict(frame.columns)
-    for name, decoded in schema.decode(rows).items():
-        own = as_numbers(frame[name], name) if decoded.dtype.kind == "f" else frame[name]
-        columns[name] = np.where(missing(own), decoded, own)
-    return columns
+def fill(schema: Schema, table: object, rows: Float[np.ndarray, "rows visible"]) -> Any:
+    """The table with its missing cells taken from the rows, or of columns with a single value that value."""
+    names = from_native(table).columns
+    constants = {name: np.array([value] * len(rows)) for name, value in schema.constants.items() if name in names}
+    return fill_missing(table, schema.decode(rows) | constants)

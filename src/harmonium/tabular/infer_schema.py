@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import Any, TypeAlias
 
 import msgspec
@@ -18,20 +20,24 @@ from harmonium.io.untrusted import check_path, convert, parse_json, parse_toml, 
 from harmonium.tabular.schema import GROUPS, Column, ColumnSpec, Schema
 
 Kind: TypeAlias = str | ColumnSpec | Mapping[str, Any]
-"""What a caller says of a column: its kind, or a mapping with `kind`, and `levels` or `mean`, `scale`, `decimals`."""
+"""What a caller says of a column: its kind, also with its levels, as in `ordered:1..5` or `ordered:low,middle,high`; or a
+mapping with `kind`, and `levels` or `mean`, `scale`, `decimals`."""
 MAX_LEVELS = 50
 """The most different texts that are categories by default."""
 MAX_ORDERED, ROWS_PER_LEVEL = 10, 4
 """The most whole numbers that are levels by default, and the rows that each must have on average."""
 MAX_DECIMALS = 6
+MAX_NAMED_LEVELS = 1000
+"""The most levels that a range such as `1..5` may stand for."""
 
 
 class SchemaFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a schema file may hold; that of a run has a version, and a reason for each column that is ignored."""
+    """What a schema file may hold; that of a run has a version, a reason for each column that is ignored, and constants."""
 
     columns: dict[str, str | dict[str, Any]] = {}
     ignore: list[str] | dict[str, str] = []
     version: int = 1
+    constants: dict[str, str | float | bool] = {}
 
 
 def read_schema_file(path: PathLike) -> tuple[dict[str, ColumnSpec], list[str]]:
@@ -65,8 +71,10 @@ def infer(
 
     Args:
         table: any frame that narwhals knows, or a dict of columns.
-        kinds: for some columns the kind, or a dict with `kind`, and `levels` or `mean`, `scale`, `decimals`.
-        ignore: columns to leave out. fit_on: indices of the rows that give mean and scale; by default all.
+        kinds: for some columns, by names or patterns such as `film *`, the kind, also with its levels (`ordered:1..5`), or a
+            dict with `kind`, and `levels` or `mean`, `scale`, `decimals`.
+        ignore: columns to leave out, by names or patterns. fit_on: indices of the rows that give mean and scale; by default
+            all.
 
     Raises:
         InputError: a name or kind is unknown, a column cannot be of the kind that is asked for or of any, or none is left.
@@ -80,11 +88,9 @@ def infer(
         fit_on = np.atleast_1d(np.arange(len(data))[slice(None) if fit_on is None else fit_on])
     except (IndexError, ValueError, OverflowError) as error:
         raise InputError(f"fit_on must be indices of the table's {len(data)} rows") from error
-    for name in (*kinds, *ignore):
-        if not isinstance(name, str) or name not in data.columns:
-            known = ", ".join(map(repr, list(data.columns)[:20]))
-            raise InputError(f"there is no column {name!r}; the table has {known}")
-    columns, ignored = [], dict.fromkeys(ignore, "as asked")
+    kinds = _match_names(kinds, list(data.columns))
+    columns, ignored = [], dict.fromkeys(_match_names(dict.fromkeys(ignore, ""), list(data.columns)), "as asked")
+    constants: dict[str, Value] = {}
     for name in data.columns:
         if name in ignored:
             continue
@@ -93,12 +99,13 @@ def infer(
         if kind is None and not len(present):
             ignored[name] = "no row has a value"
         elif kind is None and len(set(present.tolist())) == 1:
-            ignored[name] = f"every value is {value_text(present[0])}"
+            constants[name] = present.tolist()[0]
+            ignored[name] = f"every value is {value_text(constants[name])}"
         else:
             columns.append(_column(name, cells, data.categories.get(name), _spec(f"column {name!r}", kind), fit_on))
     if not columns:
         raise InputError("the table has no column with two different values, so there is nothing to learn")
-    return Schema(tuple(columns), {name: ignored[name] for name in data.columns if name in ignored})
+    return Schema(tuple(columns), {name: ignored[name] for name in data.columns if name in ignored}, constants=constants)
 
 
 def _spec(what: str, kind: Kind | None) -> ColumnSpec:
@@ -106,6 +113,9 @@ def _spec(what: str, kind: Kind | None) -> ColumnSpec:
     if isinstance(kind, ColumnSpec):
         return kind
     values = {} if kind is None else dict(kind) if isinstance(kind, Mapping) else {"kind": kind}
+    if isinstance(kind, str) and ":" in kind:
+        word, _, levels = kind.partition(":")
+        values = {"kind": word, "levels": _read_levels(levels)}
     if values.get("kind") is not None:
         _checks.choice(values["kind"], GROUPS, f"the kind of {what}")
     spec: ColumnSpec = convert({key: _plain(value) for key, value in values.items()}, ColumnSpec, what)
@@ -113,6 +123,31 @@ def _spec(what: str, kind: Kind | None) -> ColumnSpec:
         if getattr(spec, key) is not None:
             raise InputError(f"{what}: {key!r} is not for a column of this kind")
     return spec
+
+
+def _match_names(choices: Mapping[str, Any], names: list[str]) -> dict[str, Any]:
+    """The choices by the names of columns: those of patterns such as `film *`, and over them those of names themselves.
+
+    Raises:
+        InputError: a name or pattern is that of no column.
+    """
+    matched: dict[str, Any] = {}
+    for name, choice in choices.items():
+        of = [each for each in names if each not in choices and fnmatchcase(each, name)] if isinstance(name, str) else []
+        if name not in names and not of:
+            raise InputError(f"there is no column {name!r}; the table has {', '.join(map(repr, names[:20]))}")
+        matched |= {name: choice} if name in names else dict.fromkeys(of, choice)
+    return matched
+
+
+def _read_levels(text: str) -> list[Value]:
+    """`1..5` as the whole numbers from 1 to 5; `low,middle,high` as these, numbers where all of them are."""
+    ends = re.fullmatch(r"(-?\d{1,9})\.\.(-?\d{1,9})", text.strip())
+    if ends and int(ends[2]) - int(ends[1]) < MAX_NAMED_LEVELS:
+        return [float(level) for level in range(int(ends[1]), int(ends[2]) + 1)]
+    parts = [part.strip() for part in text.split(",")]
+    numbers = [number for part in parts if (number := parse_number(part)) is not None]
+    return list(numbers if len(numbers) == len(parts) else parts)
 
 
 def _plain(value: object) -> Any:

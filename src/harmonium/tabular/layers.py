@@ -91,7 +91,9 @@ def read_by_position(location: str, rbm: RBM, schema: Schema) -> Frame:
         if set(names) <= set(frame.columns):
             return frame
         if len(frame.columns) == len(names):
-            return Frame({name: frame[own] for name, own in zip(names, frame.columns, strict=True)})
+            own = list(zip(names, frame.columns, strict=True))
+            marks = {name: frame.marks.get(their, {}) for name, their in own}
+            return replace(frame, columns={name: frame[their] for name, their in own}, marks=marks)
         if len(frame.columns) != rbm.visible.size:
             return frame  # encoding it says which columns it lacks
         rows = np.stack([as_numbers(frame[name], name) for name in frame.columns], axis=1)

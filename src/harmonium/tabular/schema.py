@@ -11,7 +11,7 @@ In the model the columns are grouped: all binary ones, then categorical and orde
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Annotated, Any, Literal
 
@@ -19,8 +19,9 @@ import msgspec
 import numpy as np
 from jaxtyping import Float, Shaped
 
+from harmonium import _checks
 from harmonium.errors import InputError
-from harmonium.io.frames import Frame, Value, as_numbers, missing, value_text
+from harmonium.io.frames import Frame, Value, as_numbers, missing, parse_number, value_text
 from harmonium.io.untrusted import convert
 
 GROUPS = {"binary": 0, "categorical": 1, "ordered": 1, "real": 2}
@@ -30,6 +31,8 @@ SCHEMA = "schema"
 SPIN = "spin"
 """A column of -1 and +1 that is the same in the model: of models that were trained on no table."""
 VERSION = 1
+UNSEEN = ("missing", "error")
+"""What a value may be that was not met in training: a missing cell, or a mistake."""
 
 
 class ColumnSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -48,6 +51,7 @@ class StoredSchema(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     version: int
     columns: dict[str, ColumnSpec]
     ignore: dict[str, str]
+    constants: dict[str, str | float | bool] = {}
 
 
 @dataclass(frozen=True)
@@ -81,19 +85,30 @@ class Column:
         """Whether its levels are numbers."""
         return not any(isinstance(level, (str, bool)) for level in self.levels)
 
-    def encode(self, cells: Shaped[np.ndarray, " rows"]) -> Float[np.ndarray, "rows width"]:
+    def encode(self, cells: Shaped[np.ndarray, " rows"], unseen: str = "error") -> Float[np.ndarray, "rows width"]:
         """Cells as the model's columns, NaN where missing.
+
+        Args:
+            unseen: `missing`, so that a value that is none of the levels counts as missing, or `error`.
 
         Raises:
             InputError: a value that is none of the levels, or no finite number; it is named.
         """
         if self.kind == "real":
             return ((as_numbers(cells, self.name) - self.mean) / self.scale)[:, None]
-        values = as_numbers(cells, self.name) if self.numeric else cells
+        values = cells
+        if self.numeric and unseen == "missing" and cells.dtype.kind == "O":
+            texts = np.array([None if cell is None or parse_number(str(cell)) is None else str(cell) for cell in cells])
+            values = as_numbers(texts.astype(object), self.name)
+        elif self.numeric:
+            values = as_numbers(cells, self.name)
         absent = missing(values)
         key = float if self.numeric else value_text
         indices = {key(level): index for index, level in enumerate(self.levels)}
         codes = np.array([indices.get(key(value), -1) for value in values[~absent]], dtype=np.int64)
+        if (codes < 0).any() and unseen == "missing":
+            absent[~absent] = codes < 0
+            codes = codes[codes >= 0]
         if (codes < 0).any():
             row = np.flatnonzero(~absent)[np.flatnonzero(codes < 0)[0]]
             known = ", ".join(map(value_text, self.levels[:8])) + (", ..." if len(self.levels) > 8 else "")
@@ -131,12 +146,14 @@ class Column:
 class Schema:
     """The columns of a table in the table's own order, and those that are left out, each with the reason.
 
-    `in_order`: the model has them in that order too, not grouped by kind (of models that were not trained on a table).
+    `constants`: of columns that are left out because all of their cells have one value, the value. `in_order`: the model has
+    the columns in that order too, not grouped by kind (of models that were not trained on a table).
     """
 
     columns: tuple[Column, ...]
     ignored: Mapping[str, str]
     in_order: bool = False
+    constants: Mapping[str, Value] = field(default_factory=dict)
 
     @property
     def model_columns(self) -> tuple[Column, ...]:
@@ -162,8 +179,11 @@ class Schema:
             names += [f"{column.name}={value_text(level)}" for level in column.levels] if column.one_hot else [column.name]
         return names
 
-    def encode(self, data: Frame) -> Float[np.ndarray, "rows visible"]:
+    def encode(self, data: Frame, unseen: str = "error") -> Float[np.ndarray, "rows visible"]:
         """A table as rows of the model in float64, NaN where cells are missing; columns are found by their names.
+
+        Args:
+            unseen: what values are that a binary, categorical or ordered column does not have: `missing`, or an `error`.
 
         Raises:
             InputError: a column is missing, the table has no rows, or a value is not one that its column has.
@@ -176,7 +196,14 @@ class Schema:
             )
         if not len(data):
             raise InputError("the table has no rows")
-        return np.concatenate([column.encode(data[column.name]) for column in self.model_columns], axis=1)
+        _checks.choice(unseen, UNSEEN, "unseen")
+        return np.concatenate([column.encode(data[column.name], unseen) for column in self.model_columns], axis=1)
+
+    def find_unseen(self, data: Frame) -> dict[str, list[int]]:
+        """The rows (from 0) of each column in which a cell has a value that the column does not have; raises as `encode`."""
+        rows, slices = self.encode(data, "missing"), self.column_slices
+        unknown = {name: np.isnan(rows[:, here.start]) & ~missing(data[name]) for name, here in slices.items()}
+        return {name: np.flatnonzero(mask).tolist() for name, mask in unknown.items() if mask.any()}
 
     def decode(self, rows: Shaped[np.ndarray, "rows visible"]) -> dict[str, Shaped[np.ndarray, " rows"]]:
         """Rows of the model as the table's columns, in the table's order, categories and units."""
@@ -186,7 +213,8 @@ class Schema:
     def description(self) -> dict[str, Any]:
         """The schema in terms of JSON, as `from_description` reads it."""
         columns = {column.name: column.description() for column in self.columns}
-        return {"version": VERSION, "columns": columns, "ignore": dict(self.ignored)}
+        constants = {"constants": dict(self.constants)} if self.constants else {}
+        return {"version": VERSION, "columns": columns, "ignore": dict(self.ignored)} | constants
 
 
 def from_description(description: object) -> Schema:
@@ -210,4 +238,4 @@ def from_description(description: object) -> Schema:
             raise InputError(f"the schema is damaged: column {name!r} has no kind, or levels that are not of its kind")
         mean, scale = (0.0 if spec.mean is None else spec.mean), (1.0 if spec.scale is None else spec.scale)
         columns.append(Column(name, str(spec.kind), levels, mean, scale, spec.decimals))
-    return Schema(tuple(columns), stored.ignore)
+    return Schema(tuple(columns), stored.ignore, constants=stored.constants)
