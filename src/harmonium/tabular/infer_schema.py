@@ -88,8 +88,8 @@ def infer(
         fit_on = np.atleast_1d(np.arange(len(data))[slice(None) if fit_on is None else fit_on])
     except (IndexError, ValueError, OverflowError) as error:
         raise InputError(f"fit_on must be indices of the table's {len(data)} rows") from error
-    kinds = _match_names(kinds, list(data.columns))
-    columns, ignored = [], dict.fromkeys(_match_names(dict.fromkeys(ignore, ""), list(data.columns)), "as asked")
+    kinds = _match_names(list(kinds.items()), list(data.columns))
+    columns, ignored = [], _match_names([(name, "as asked") for name in ignore], list(data.columns))
     constants: dict[str, Value] = {}
     for name in data.columns:
         if name in ignored:
@@ -125,19 +125,22 @@ def _spec(what: str, kind: Kind | None) -> ColumnSpec:
     return spec
 
 
-def _match_names(choices: Mapping[str, Any], names: list[str]) -> dict[str, Any]:
+def _match_names(choices: Sequence[tuple[object, Any]], names: list[str]) -> dict[str, Any]:
     """The choices by the names of columns: those of patterns such as `film *`, and over them those of names themselves.
 
     Raises:
         InputError: a name or pattern is that of no column.
     """
-    matched: dict[str, Any] = {}
-    for name, choice in choices.items():
-        of = [each for each in names if each not in choices and fnmatchcase(each, name)] if isinstance(name, str) else []
-        if name not in names and not of:
-            raise InputError(f"there is no column {name!r}; the table has {', '.join(map(repr, names[:20]))}")
-        matched |= {name: choice} if name in names else dict.fromkeys(of, choice)
-    return matched
+    by_pattern: dict[str, Any] = {}
+    by_name: dict[str, Any] = {}
+    for name, choice in choices:
+        if not isinstance(name, str) or not (of := [each for each in names if name == each or fnmatchcase(each, name)]):
+            raise InputError(f"there is no column {name!r:.80}; the table has {', '.join(map(repr, names[:20]))}")
+        if name in names:
+            by_name[name] = choice
+        else:
+            by_pattern |= dict.fromkeys(of, choice)
+    return by_pattern | by_name
 
 
 def _read_levels(text: str) -> list[Value]:
