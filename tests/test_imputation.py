@@ -12,7 +12,7 @@ from kinds import LAYERS, rbm_of
 from statistics_of_tests import largest_z, z_limit
 
 import harmonium as hm
-from harmonium import model
+from harmonium import imputation, model
 from harmonium.errors import InputError
 from harmonium.exact import missing
 from harmonium.likelihood import missing as annealed
@@ -271,3 +271,21 @@ def test_a_unit_is_missing_as_a_whole():
 def test_enumeration_is_refused_where_it_cannot_be():
     with pytest.raises(InputError, match="cannot be enumerated"):
         hm.impute(rbm_of("binary", "gaussian"), [[np.nan, 0.0, 1.0]], method="exact")
+
+
+@pytest.mark.parametrize("visible", ["mixed", pytest.param("ragged", marks=pytest.mark.slow)])
+def test_a_unit_is_predicted_from_the_others(visible):
+    """Against the enumeration with the unit's cell missing, in rows with and without other missing cells."""
+    rbm = rbm_of(visible, "binary", scale=1.0)
+    v = with_holes(rbm.visible, rows=2)
+    for unit, (first, end) in enumerate(pairwise(rbm.visible.boundaries)):
+        without = v.copy()
+        without[:, first:end] = np.nan
+        expected = exactly(rbm, without)
+        found = imputation.predict(rbm, v, unit)
+        assert found.method.startswith("exact")
+        np.testing.assert_allclose(found.mean, expected.mean[:, first:end], atol=1e-7)
+        variance = expected.square[:, first:end] - expected.mean[:, first:end] ** 2
+        np.testing.assert_allclose(found.deviation**2, variance, atol=1e-7)
+        nats = expected.log_weight - exactly(rbm, v).log_weight
+        np.testing.assert_allclose(found.nats, np.where(np.isnan(v[:, first]), np.nan, nats), atol=1e-7)

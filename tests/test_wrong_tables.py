@@ -65,6 +65,9 @@ CALLS: dict[Callable[..., Any], Callable[[], dict[str, Any]]] = {
     tabular.infer: lambda: {"table": TABLE, "kinds": {}, "ignore": [], "fit_on": None},
     tabular.load: lambda: {"path": "missing"},
     tabular.log_prob: lambda: WITH_SCHEMA | {"table": TABLE, "unseen": "missing", "seed": 0},
+    tabular.predict: lambda: (
+        WITH_SCHEMA | {"table": TABLE, "column": "a", "method": "auto", "sweeps": 2, "unseen": "missing", "seed": 0}
+    ),
     tabular.read_by_position: lambda: {"location": table()} | WITH_SCHEMA,
     tabular.read_schema_file: lambda: {"path": "missing"},
     tabular.sample: lambda: WITH_SCHEMA | {"n": 2, "given": None, "method": "auto", "sweeps": 2, "seed": 0, "like": "pandas"},

@@ -67,6 +67,19 @@ class LogProbs(NamedTuple):
     method: str
 
 
+class UnitPrediction(NamedTuple):
+    """A visible unit given the others: `mean`, `deviation` of its columns, of binary and one-hot ones the probability of a 1.
+
+    `nats`: -ln p of the unit's own value, of a real unit of the density; NaN where it is missing. `method`: how they were
+    obtained.
+    """
+
+    mean: Float[np.ndarray, "rows columns"]
+    deviation: Float[np.ndarray, "rows columns"]
+    nats: Float[np.ndarray, "rows"]
+    method: str
+
+
 class Surprisal(NamedTuple):
     """`nats`: -ln p(v_i | the row's other observed cells), of real units of the density; NaN where missing.
 
@@ -171,7 +184,7 @@ def surprisal(rbm: RBM, v: ArrayLike, *, draws: int = SURPRISAL_DRAWS, seed: int
         by = "auto" if enumerated.is_cheap(rbm, int(holes.sum()), draws) else "gibbs"
         imputed = impute(rbm, rows[holes], draws, method=by, seed=seed)
         filled, method = imputed.draws, f"averages over {draws} draws of a row's missing cells ({imputed.method})"
-    all_nats, all_means = conditionals(rbm, np.concatenate([whole, filled.reshape(-1, rows.shape[1])]))
+    all_nats, all_means, _ = conditionals(rbm, np.concatenate([whole, filled.reshape(-1, rows.shape[1])]))
     nats[~holes], expected[~holes] = all_nats[: len(whole)], all_means[: len(whole)]
     if holes.any():
         nats_drawn, means = (
@@ -185,6 +198,60 @@ def surprisal(rbm: RBM, v: ArrayLike, *, draws: int = SURPRISAL_DRAWS, seed: int
     expected[absent] = np.nan
     nats[absent[:, rbm.visible.boundaries[:-1]]] = np.nan
     return Surprisal(nats, expected, method)
+
+
+def predict(rbm: RBM, v: ArrayLike, unit: int, *, method: str = "auto", sweeps: int = SWEEPS, seed: int = 0) -> UnitPrediction:
+    """p(v_i | the row's other observed cells) of one visible unit, whether its own cell is observed or not.
+
+    Rows in which all other cells are observed are exact: -F as a function of v_i is ln p up to a constant. In others the
+    missing cells are summed over, as in `impute`.
+
+    Args:
+        v: `[n, V]`, NaN where cells are missing. unit: its index. method, sweeps: as in `impute`, for rows with missing cells.
+
+    Raises as `impute`.
+    """
+    rows = model.check_rows(rbm, v, "v", missing=True).astype(np.float64)
+    bounds = rbm.visible.boundaries
+    if _checks.integer(unit, "unit", 0) >= len(bounds) - 1:
+        raise InputError(f"unit must be below {len(bounds) - 1}, the number of visible units, but is {unit}")
+    here = slice(int(bounds[unit]), int(bounds[unit + 1]))
+    own, others = rows[:, here].copy(), rows.copy()
+    others[:, here] = np.nan
+    known, real = ~np.isnan(own[:, 0]), rbm.visible.unit_tables[unit] is None
+    whole = ~np.isnan(np.delete(rows, here, axis=1)).any(axis=1)
+    if real and not np.isfinite(rbm.hidden.ranges).all():
+        whole = np.zeros_like(whole)  # there is no quadrature for these
+    mean, square = np.empty(own.shape), np.empty(own.shape)
+    nats, how = np.full(len(rows), np.nan), "exact"
+    if whole.any():
+        filled = rows[whole]
+        filled[:, here] = np.where(known[whole, None], own[whole], rbm.visible.zero_state[here])
+        of_own, mean[whole], square[whole] = conditionals(rbm, filled, unit)
+        nats[whole] = np.where(known[whole], of_own[:, 0], np.nan)
+    if not whole.all():
+        imputed = impute(rbm, others[~whole], method=method, sweeps=sweeps, seed=seed)
+        how = imputed.method
+        mean[~whole] = imputed.mean[:, here]
+        square[~whole] = imputed.deviation[:, here] ** 2 + mean[~whole] ** 2
+        scored = known & ~whole
+        if real and scored.any():
+            parts = (log_prob(rbm, some[scored], log_partition=0.0, seed=seed) for some in (others, rows))
+            without, with_own = parts
+            nats[scored], how = without.value - with_own.value, f"{how}; densities: {without.method}"
+        elif scored.any():
+            table = rbm.visible.unit_tables[unit]
+            assert table is not None
+            # A unit of one column has two states, between which its mean lies; of others the means are probabilities.
+            p = mean[scored]
+            if own.shape[1] == 1:
+                low, high = table.min(), table.max()
+                p = np.concatenate([high - p, p - low], axis=1) / (high - low)
+                chosen = (own[scored, 0] == high).astype(int)
+            else:
+                chosen = own[scored].argmax(axis=1)
+            nats[scored] = -np.log(np.maximum(p[np.arange(len(p)), chosen], np.finfo(np.float64).tiny))
+    return UnitPrediction(mean, np.sqrt(np.maximum(square - mean**2, 0)), nats, how)
 
 
 def nearest_states(units: Units, mean: Float[np.ndarray, "*rows columns"]) -> Float[np.ndarray, "*rows columns"]:

@@ -152,6 +152,15 @@ def test_drawing_completions(said):
     assert "row" in said("impute run survey.csv --sweeps 20")
 
 
+def test_predicting_a_column(said):
+    result = said("predict run survey.csv --column region --out regions.csv --json")
+    found = tabular.predict(*tabular.load("run"), read_frame("survey.csv"), "region")
+    assert result["log loss"]["mean"] == pytest.approx(found.scores["log loss"].mean)
+    assert result["known"] == found.known
+    assert list(read_frame("regions.csv").columns) == ["region", "p(east)", "p(north)", "p(south)"]
+    assert "standard deviation" in said("predict run survey.csv --column age")
+
+
 def test_scoring_rows_and_cells(said):
     result = said("score run survey.csv --top 4 --cells 2 --out scores.csv --json")
     rbm, schema = tabular.load("run")
@@ -309,6 +318,7 @@ def test_reconstructing_and_diagnosing_a_table(said):
         ("score run empty.csv", "empty.csv is empty"),
         ("score run nowhere.csv", "there is no such file"),
         ("score run survey.csv --top -1", "--top"),
+        ("predict run survey.csv --column color", "the model has no column 'color'"),
         ("explain run survey.csv --row 62", "the table has 61 rows"),
         ("impute run survey.csv --out survey.csv", "exists already"),
         ("impute run survey.csv --out x.txt", "must end with .csv or .parquet"),

@@ -225,3 +225,30 @@ def test_arguments_of_other_kinds():
             call()
     schema = tabular.infer(SURVEY, {"age": {"kind": "real", "mean": np.float64(3)}}, ignore=["name"])
     assert schema.columns[1].mean == 3
+
+
+@pytest.mark.parametrize("column", ["sex", "region", "age"])
+def test_a_column_is_predicted_from_the_others_and_scored(rbm, schema, column):
+    found = tabular.predict(rbm, schema, SURVEY, column)
+    lacking = {name: cells for name, cells in SURVEY.items() if name != column}
+    blind = tabular.predict(rbm, schema, lacking, column)
+    assert (blind.known, blind.scores) == (0, {})
+    if column == "age":
+        np.testing.assert_allclose(blind.values, found.values)
+    else:
+        np.testing.assert_array_equal(blind.values, found.values)
+    cells = SURVEY[column]
+    known = [row for row, cell in enumerate(cells) if cell is not None]
+    assert found.known == len(known)
+    if column == "age":
+        assert found.scores["squared error"].mean == pytest.approx(
+            np.mean([(found.values[row] - cells[row]) ** 2 for row in known])
+        )
+        assert found.scores["squared error"].baseline == pytest.approx(np.var([cells[row] for row in known]))
+        assert found.deviation.min() > 0
+        return
+    p = np.array([found.probabilities[cells[row]][row] for row in known])
+    assert found.scores["log loss"].mean == pytest.approx(-np.log(p).mean())
+    assert found.scores["log loss"].error == pytest.approx(np.log(p).std() / np.sqrt(len(p)))
+    assert found.scores["accuracy"].mean == np.mean([found.values[row] == cells[row] for row in known])
+    np.testing.assert_allclose(sum(found.probabilities.values()), 1)

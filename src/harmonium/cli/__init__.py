@@ -19,7 +19,7 @@ from harmonium.cli.output import Answer, print_answer
 from harmonium.errors import DivergenceError, InputError, describe, printable, reason
 
 COMMANDS = (
-    *("train", "evaluate", "diagnose", "impute", "score", "explain", "sample", "reconstruct", "info", "data"),
+    *("train", "evaluate", "diagnose", "impute", "predict", "score", "explain", "sample", "reconstruct", "info", "data"),
     *("table", "chain", "conditional", "step", "lab"),
 )
 EXAMPLES = """\

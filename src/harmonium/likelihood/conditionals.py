@@ -42,9 +42,9 @@ class _Values(NamedTuple):
 
 @np.errstate(all="ignore")
 def conditionals(
-    rbm: RBM, v: Float[np.ndarray, "rows visible"]
-) -> tuple[Float[np.ndarray, "rows units"], Float[np.ndarray, "rows visible"]]:
-    """-ln p(v_i | v_-i) and E[v_i | v_-i] of every unit.
+    rbm: RBM, v: Float[np.ndarray, "rows visible"], unit: int | None = None
+) -> tuple[Float[np.ndarray, "rows units"], Float[np.ndarray, "rows columns"], Float[np.ndarray, "rows columns"]]:
+    """-ln p(v_i | v_-i), E[v_i | v_-i] and E[v_i^2 | v_-i] of every unit, or of one.
 
     Raises:
         InputError: real cells of a model whose hidden units are not bounded, or whose means lie too far apart; or a result that
@@ -52,18 +52,19 @@ def conditionals(
     """
     rbm = to_float64(rbm)
     with float64():
-        units, rbm = _values(rbm), jax.device_put(rbm)
+        units, rbm = _values(rbm, unit), jax.device_put(rbm)
         most = BLOCK_ELEMENTS // (max(len(values.points) for _, values in units) * max(rbm.weights.shape))
 
-        def of_batch(_: int, batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        def of_batch(_: int, batch: np.ndarray) -> tuple[np.ndarray, ...]:
             inputs = _inputs(rbm, batch)
-            nats, expected = zip(*(_conditional(rbm, *unit, batch, *inputs) for unit in units), strict=True)
-            return np.stack(nats, axis=1), np.concatenate(expected, axis=1)
+            nats, *moments = zip(*(_conditional(rbm, *values, batch, *inputs) for values in units), strict=True)
+            return np.stack(nats, axis=1), *(np.concatenate(moment, axis=1) for moment in moments)
 
         # A power of two, so that code compiled for some rows serves as many others.
         rows = min(max(1, most), MAX_ROWS, 1 << (len(v) - 1).bit_length())
-        nats, expected = enumerated.in_batches(of_batch, v, rows)
-    return _checks.finite_result(nats, "-ln p of a cell"), _checks.finite_result(expected, "the mean of a cell")
+        nats, *moments = enumerated.in_batches(of_batch, v, rows)
+    mean, square = (_checks.finite_result(moment, "the mean of a cell") for moment in moments)
+    return _checks.finite_result(nats, "-ln p of a cell"), mean, square
 
 
 def conditionals_of(
@@ -76,7 +77,7 @@ def conditionals_of(
         for unit in np.unique(chosen):
             here = chosen == unit
             of_batch = lambda _, batch: _conditional(rbm, *units[unit], batch, *_inputs(rbm, batch))  # noqa: B023, E731
-            nats[here], _ = enumerated.in_batches(of_batch, v[here], ROWS_OF_ONE_UNIT)
+            nats[here], *_ = enumerated.in_batches(of_batch, v[here], ROWS_OF_ONE_UNIT)
     return _checks.finite_result(nats, "-ln p of a cell")
 
 
@@ -95,8 +96,8 @@ def _conditional(
     v: Float[Array, "rows visible"],
     inputs: Float[Array, "rows hidden"],
     normalizer: Float[Array, "rows"],
-) -> tuple[Float[Array, "rows"], Float[Array, "rows columns"]]:
-    """-ln p and E of one unit given all others."""
+) -> tuple[Float[Array, "rows"], Float[Array, "rows columns"], Float[Array, "rows columns"]]:
+    """-ln p and the first two moments of one unit given all others."""
     first, points, offsets = unit
     own = jax.lax.dynamic_slice_in_dim(v, first, points.shape[1], axis=1)
     weights = jax.lax.dynamic_slice_in_dim(rbm.weights, first, points.shape[1])
@@ -113,15 +114,16 @@ def _conditional(
     log_p = rbm.hidden.log_normalizer(inputs[:, None] + (values - own[:, None]) @ weights) + offsets[others]
     if is_listed:
         values, log_p = jnp.concatenate([own[:, None], values], 1), jnp.concatenate([at_own[:, None], log_p], 1)
-    mean = jnp.sum(jax.nn.softmax(log_p, axis=1)[..., None] * values, axis=1)
-    return jax.nn.logsumexp(log_p, axis=1) - at_own, mean
+    p = jax.nn.softmax(log_p, axis=1)[..., None]
+    return jax.nn.logsumexp(log_p, axis=1) - at_own, jnp.sum(p * values, axis=1), jnp.sum(p * values**2, axis=1)
 
 
-def _values(rbm: RBM) -> list[tuple[bool, _Values]]:
-    """Of each unit, whether its states are listed, and its values."""
+def _values(rbm: RBM, unit: int | None = None) -> list[tuple[bool, _Values]]:
+    """Of each unit, or of one, whether its states are listed, and its values."""
     units = rbm.visible
-    grids = _grids(rbm) if any(table is None for table in units.unit_tables) else {}
-    starts, tables = units.boundaries[:-1], units.unit_tables
+    chosen = slice(None) if unit is None else slice(unit, unit + 1)
+    starts, tables = units.boundaries[:-1][chosen], units.unit_tables[chosen]
+    grids = _grids(rbm) if any(table is None for table in tables) else {}
     each = [
         grids[int(first)] if table is None else (table, np.zeros(len(table)))
         for first, table in zip(starts, tables, strict=True)

@@ -13,6 +13,7 @@ from harmonium.tabular.functional import (
 )
 from harmonium.tabular.infer_schema import infer, read_schema_file
 from harmonium.tabular.layers import load, read_by_position, schema_of, units_of
+from harmonium.tabular.predict import TablePrediction, predict
 from harmonium.tabular.schema import SCHEMA, Column, ColumnSpec, Schema
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "TableDraws",
     "TableImputation",
     "TableLogProbs",
+    "TablePrediction",
     "decode",
     "encode",
     "explain",
@@ -32,6 +34,7 @@ __all__ = [
     "infer",
     "load",
     "log_prob",
+    "predict",
     "read_by_position",
     "read_schema_file",
     "sample",
