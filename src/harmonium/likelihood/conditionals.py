@@ -6,7 +6,7 @@ With all other units fixed, -F(v) as a function of v_i is ln p(v_i | v_-i) up to
 from __future__ import annotations
 
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -25,8 +25,6 @@ BLOCK_ELEMENTS = 1 << 20
 """Rows x values of a unit x columns of the wider layer at a time: 8 MiB in float64; a few blocks are alive at once."""
 MAX_ROWS = 256
 """Rows at a time, at most: so that complete rows and those with missing cells are served by the same code."""
-ROWS_OF_ONE_UNIT = 16
-"""Rows at a time where each row has a unit of its own: few enough that hardly any is padding."""
 PANELS, MAX_PANELS, NODES, REACH = 8, 10_000, 16, 20.0
 """Of the quadrature over a real cell: the least and the largest number of panels on either side, points of each, and deviations
 beyond extreme means."""
@@ -53,15 +51,13 @@ def conditionals(
     rbm = to_float64(rbm)
     with float64():
         units, rbm = _values(rbm, unit), jax.device_put(rbm)
-        most = BLOCK_ELEMENTS // (max(len(values.points) for _, values in units) * max(rbm.weights.shape))
 
         def of_batch(_: int, batch: np.ndarray) -> tuple[np.ndarray, ...]:
             inputs = _inputs(rbm, batch)
             nats, *moments = zip(*(_conditional(rbm, *values, batch, *inputs) for values in units), strict=True)
             return np.stack(nats, axis=1), *(np.concatenate(moment, axis=1) for moment in moments)
 
-        # A power of two, so that code compiled for some rows serves as many others.
-        rows = min(max(1, most), MAX_ROWS, 1 << (len(v) - 1).bit_length())
+        rows = _batch_size(rbm, max(len(values.points) for _, values in units), len(v))
         nats, *moments = enumerated.in_batches(of_batch, v, rows)
     mean, square = (_checks.finite_result(moment, "the mean of a cell") for moment in moments)
     return _checks.finite_result(nats, "-ln p of a cell"), mean, square
@@ -73,12 +69,26 @@ def conditionals_of(
     """-ln p(v_i | v_-i) of one unit i of each row, `chosen`; raises as `conditionals`."""
     rbm, nats = to_float64(rbm), np.empty(len(v))
     with float64():
-        units = _values(rbm)
-        for unit in np.unique(chosen):
-            here = chosen == unit
-            of_batch = lambda _, batch: _conditional(rbm, *units[unit], batch, *_inputs(rbm, batch))  # noqa: B023, E731
-            nats[here], *_ = enumerated.in_batches(of_batch, v[here], ROWS_OF_ONE_UNIT)
+        units, rbm = _values(rbm), jax.device_put(rbm)
+        kinds = [(is_listed, values.points.shape) for is_listed, values in units]
+        for kind in dict.fromkeys(kinds[unit] for unit in np.unique(chosen)):
+            of_kind = [unit for unit, other in enumerate(kinds) if other == kind]
+            values = jax.tree.map(lambda *leaves: np.stack(leaves), *(units[unit][1] for unit in of_kind))
+            here = np.isin(chosen, of_kind)
+            places = np.searchsorted(of_kind, chosen[here])
+
+            def of_batch(_: int, batch: np.ndarray, kind: Any = kind, values: _Values = values) -> tuple[Any]:
+                return (_conditional_of_each(rbm, kind[0], values, batch[:, :-1], batch[:, -1].astype(np.int32)),)
+
+            rows = _batch_size(rbm, kind[1][0], len(places))
+            (nats[here],) = enumerated.in_batches(of_batch, np.column_stack([v[here], places]), rows)
     return _checks.finite_result(nats, "-ln p of a cell")
+
+
+def _batch_size(rbm: RBM, points: int, rows: int) -> int:
+    """Rows at a time; a power of two, so that code compiled for some rows serves as many others."""
+    most = BLOCK_ELEMENTS // (points * max(rbm.weights.shape))
+    return min(max(1, most), MAX_ROWS, 1 << (rows - 1).bit_length())
 
 
 @jax.jit
@@ -118,6 +128,19 @@ def _conditional(
     return jax.nn.logsumexp(log_p, axis=1) - at_own, jnp.sum(p * values, axis=1), jnp.sum(p * values**2, axis=1)
 
 
+@partial(jax.jit, static_argnums=1)
+def _conditional_of_each(
+    rbm: RBM, is_listed: bool, units: _Values, v: Float[Array, "rows visible"], places: Int[Array, "rows"]
+) -> Float[Array, "rows"]:
+    """-ln p of one unit of each row: the one at its place among `units`, which are stacked."""
+
+    def of_row(row: Float[Array, "visible"], place: Int[Array, ""]) -> Float[Array, ""]:
+        unit = jax.tree.map(lambda leaf: leaf[place], units)
+        return _conditional(rbm, is_listed, unit, row[None], *_inputs(rbm, row[None]))[0][0]
+
+    return jax.vmap(of_row)(v, places)
+
+
 def _values(rbm: RBM, unit: int | None = None) -> list[tuple[bool, _Values]]:
     """Of each unit, or of one, whether its states are listed, and its values."""
     units = rbm.visible
@@ -128,12 +151,16 @@ def _values(rbm: RBM, unit: int | None = None) -> list[tuple[bool, _Values]]:
         grids[int(first)] if table is None else (table, np.zeros(len(table)))
         for first, table in zip(starts, tables, strict=True)
     ]
-    ends = np.cumsum([len(points) for points, _ in each])
-    # Each unit's values with all others at zero, unit after unit: the energies of all in one call.
-    layers = np.zeros((ends[-1], units.size))
-    for (points, _), first, end in zip(each, starts, ends, strict=True):
-        layers[end - len(points) : end, first : first + points.shape[1]] = points
-    energies = np.split(np.asarray(_energy(units, layers)), ends[:-1])
+    energies = []
+    # Each unit's values with all others at zero, unit after unit: the energies of many in one call.
+    at_once = max(1, BLOCK_ELEMENTS // (units.size * max(len(points) for points, _ in each)))
+    for begin in range(0, len(each), at_once):
+        group = each[begin : begin + at_once]
+        ends = np.cumsum([len(points) for points, _ in group])
+        layers = np.zeros((ends[-1], units.size))
+        for (points, _), first, end in zip(group, starts[begin:], ends, strict=False):
+            layers[end - len(points) : end, first : first + points.shape[1]] = points
+        energies += np.split(np.asarray(_energy(units, layers)), ends[:-1])
     return [
         (table is not None, _Values(int(first), points, log_weights - energy))
         for table, first, (points, log_weights), energy in zip(tables, starts, each, energies, strict=True)
