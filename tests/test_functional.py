@@ -245,3 +245,28 @@ def test_rows_without_any_value_are_refused_as_a_whole_only(two_by_two, call):
 def test_three_dimensional_rows_are_refused_and_not_flattened(two_by_two, function):
     with pytest.raises(hm.InputError, match=r"must have shape \[n, 2\] with n at least 1, but has \[3, 1, 2\]"):
         function(two_by_two, np.zeros((3, 1, 2)))
+
+
+def test_expected_values_are_taken_where_asked():
+    rbm = hm.RBM(hm.Binary([0.3, -0.2]), hm.Binary([0.1, 0.4]), [[1.0, -2.0], [0.5, 0.7]])
+    gray = np.array([[0.25, 0.5]])
+    for function in (hm.free_energy, hm.hidden_given_visible, hm.reconstruct):
+        assert np.isfinite(function(rbm, gray, expected=True)).all()
+        with pytest.raises(hm.InputError, match="binary unit"):
+            function(rbm, gray)
+    corners = np.array([[0, 0], [0, 1], [1, 0], [1, 1.0]])
+    assert hm.energy(rbm, gray, gray, expected=True)[0] == pytest.approx(
+        sum(
+            p * q * hm.energy(rbm, v, h)
+            for p, v in zip([0.375, 0.375, 0.125, 0.125], corners, strict=True)
+            for q, h in zip([0.375, 0.375, 0.125, 0.125], corners, strict=True)
+        )
+    )
+
+
+def test_the_partition_function_of_gaussian_layers_has_a_closed_form():
+    one = hm.RBM(hm.Gaussian([0.3], [2.0]), hm.Gaussian([-0.4], [1.5]), [[0.6]])
+    x = np.linspace(-15, 15, 1501)
+    v, h = np.meshgrid(x, x)
+    integral = np.exp(0.6 * v * h - v**2 + 0.3 * v - 0.75 * h**2 - 0.4 * h).sum() * (x[1] - x[0]) ** 2
+    assert hm.exact.log_partition(one) == pytest.approx(np.log(integral), abs=1e-8)

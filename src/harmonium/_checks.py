@@ -105,9 +105,10 @@ def seed(value: object) -> int:
 
 
 def numeric_array(x: object, name: str) -> np.ndarray:
-    """`x` as a NumPy array of real numbers, of float32 where it was float16."""
+    """`x` as a NumPy array of real numbers, of float32 where it was float16; masked cells are NaN."""
     import numpy as np  # here, because the command line's --help needs no arrays
 
+    x = fill_masked(x)
     try:
         array = np.asarray(x)
     except ValueError as error:
@@ -116,6 +117,20 @@ def numeric_array(x: object, name: str) -> np.ndarray:
         raise InputError(f"{name} must hold real numbers, but holds {array.dtype.name} values")
     # Limits such as the largest value of a column would overflow in float16.
     return array.astype(np.float32) if array.dtype == np.float16 else array
+
+
+def fill_masked(x: Any) -> Any:
+    """`x` as it is; of a masked array with masked cells an array of floats, NaN in those cells."""
+    import numpy as np
+
+    if not isinstance(x, np.ma.MaskedArray):
+        return x
+    masked: Any = x
+    if not np.ma.is_masked(masked):
+        return masked.data
+    if masked.dtype.kind not in "fiub":
+        return masked.astype(object).filled(None)
+    return masked.astype(np.result_type(masked.dtype, np.float32)).filled(np.nan)
 
 
 def float64_array(x: object, name: str) -> np.ndarray:

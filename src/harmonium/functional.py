@@ -25,39 +25,44 @@ from harmonium.samplers import Sampler
 from harmonium.units import Units
 
 
-def energy(rbm: RBM, v: ArrayLike, h: ArrayLike) -> Float[np.ndarray, "*rows"]:
+def energy(rbm: RBM, v: ArrayLike, h: ArrayLike, *, expected: bool = False) -> Float[np.ndarray, "*rows"]:
     """E(v, h) = -v . weights . h + visible.energy(v) + hidden.energy(h) for each row of `v [..., V]` and `h [..., H]`.
 
     For binary units -sum_ij w_ij v_i h_j - sum_i a_i v_i - sum_j b_j h_j. In nats at temperature 1.
+
+    Args:
+        expected: v and h may hold expected values of the units, such as gray levels as probabilities of binary ones.
 
     Raises:
         InputError: a malformed model, a wrong number of columns, a value outside the units' domain, or an energy that is not
             finite.
     """
-    v, h = _states(rbm, v, "visible"), _states(rbm, h, "hidden")
+    v, h = _states(rbm, v, "visible", expected), _states(rbm, h, "hidden", expected)
     axes = zip(reversed(v.shape[:-1]), reversed(h.shape[:-1]), strict=False)
     if any(m != n and 1 not in (m, n) for m, n in axes):
         raise InputError(f"v and h must have the same number of rows, but have shapes {list(v.shape)} and {list(h.shape)}")
     return _call(_energy, rbm, v, h)
 
 
-def free_energy(rbm: RBM, v: ArrayLike) -> Float[np.ndarray, "*rows"]:
-    """F(v) = -ln sum_h exp(-E(v, h)) for each row of `v [..., V]`, in nats; ln p(v) = -F(v) - ln Z. Raises as `energy`."""
-    return _call(_free_energy, rbm, _states(rbm, v, "visible"))
+def free_energy(rbm: RBM, v: ArrayLike, *, expected: bool = False) -> Float[np.ndarray, "*rows"]:
+    """F(v) = -ln sum_h exp(-E(v, h)) for each row of `v [..., V]`, in nats; ln p(v) = -F(v) - ln Z. `expected`: as in `energy`;
+    then -F(v) is at most its mean over rows drawn with those expectations. Raises as `energy`.
+    """
+    return _call(_free_energy, rbm, _states(rbm, v, "visible", expected))
 
 
-def hidden_given_visible(rbm: RBM, v: ArrayLike) -> Float[np.ndarray, "*rows hidden"]:
+def hidden_given_visible(rbm: RBM, v: ArrayLike, *, expected: bool = False) -> Float[np.ndarray, "*rows hidden"]:
     """E[h | v] for each row of `v [..., V]`; for binary units p(h_j = 1 | v) = 1 / (1 + exp(-(b_j + sum_i w_ij v_i))).
-    Raises as `energy`.
+    `expected`: as in `energy`. Raises as `energy`.
     """
-    return _call(_hidden_mean, rbm, _states(rbm, v, "visible"))
+    return _call(_hidden_mean, rbm, _states(rbm, v, "visible", expected))
 
 
-def visible_given_hidden(rbm: RBM, h: ArrayLike) -> Float[np.ndarray, "*rows visible"]:
+def visible_given_hidden(rbm: RBM, h: ArrayLike, *, expected: bool = False) -> Float[np.ndarray, "*rows visible"]:
     """E[v | h] for each row of `h [..., H]`; for binary units p(v_i = 1 | h) = 1 / (1 + exp(-(a_i + sum_j w_ij h_j))).
-    Raises as `energy`.
+    `expected`: as in `energy`. Raises as `energy`.
     """
-    return _call(_visible_mean, rbm, _states(rbm, h, "hidden"))
+    return _call(_visible_mean, rbm, _states(rbm, h, "hidden", expected))
 
 
 def sample_chains(
@@ -94,13 +99,16 @@ def _form(state: object) -> Any:
     return jax.tree.structure(state), [(np.shape(leaf), np.dtype(leaf.dtype)) for leaf in leaves]
 
 
-def reconstruct(rbm: RBM, v: ArrayLike, draws: int = 100, seed: int = 0) -> Float[np.ndarray, "*rows visible"]:
+def reconstruct(
+    rbm: RBM, v: ArrayLike, draws: int = 100, seed: int = 0, *, expected: bool = False
+) -> Float[np.ndarray, "*rows visible"]:
     """E[v' | v] under p(v'|v) = sum_h p(v'|h) p(h|v) for each row of `v [..., V]`: the mean over `draws` draws of h ~ p(h|v).
+    `expected`: as in `energy`.
 
     Raises:
         InputError: as `energy`; or draws or seed is out of range.
     """
-    v = _states(rbm, v, "visible")
+    v = _states(rbm, v, "visible", expected)
     return _call(_reconstruct, rbm, v, key_of(seed), draws=_checks.integer(draws, "draws"))
 
 
@@ -114,9 +122,10 @@ def _call(function: Callable[..., Array], rbm: RBM, *arguments: Any, **settings:
     return _checks.finite_result(result, "the result")
 
 
-def _states(rbm: RBM, x: ArrayLike, layer: str, name: str | None = None) -> np.ndarray:
+def _states(rbm: RBM, x: ArrayLike, layer: str, expected: bool) -> np.ndarray:
     units: Units = getattr(model.validate(rbm), layer)
-    return units.check(x, name or ("v" if layer == "visible" else "h")).astype(own_dtype(rbm))
+    name = "v" if layer == "visible" else "h"
+    return units.check(x, name, expected=_checks.boolean(expected, "expected")).astype(own_dtype(rbm))
 
 
 _energy = jax.jit(model.energy)

@@ -147,13 +147,15 @@ def impute(
     return Imputation(values, mean, deviation, drawn, how)
 
 
-def log_prob(rbm: RBM, v: ArrayLike, *, log_partition: float | None = None, seed: int = 0) -> LogProbs:
+def log_prob(rbm: RBM, v: ArrayLike, *, log_partition: float | None = None, expected: bool = False, seed: int = 0) -> LogProbs:
     """ln p(v_o) of each row of `v [n, V]`, NaN where cells are missing; up to the constant ln Z where that is unknown.
 
     ln Z, unless it is given as `log_partition`, is enumerated if that takes about ten seconds. Rows with few observed cells are
-    likelier than others: they say less; one without any has ln p = 0. Raises as `impute`, and where no cell of `v` is observed.
+    likelier than others: they say less; one without any has ln p = 0. `expected`: as in `impute`. Raises as `impute`, and where
+    no cell of `v` is observed.
     """
-    rows = model.check_observed(model.check_rows(rbm, v, "v", missing=True), "v").astype(np.float64)
+    _checks.boolean(expected, "expected")
+    rows = model.check_observed(model.check_rows(rbm, v, "v", missing=True, expected=expected), "v").astype(np.float64)
     if log_partition is not None:
         log_partition = _checks.finite(log_partition, "log_partition")
     elif likelihood.can_be_exact(rbm):

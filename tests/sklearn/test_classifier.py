@@ -52,10 +52,10 @@ def test_sparse_rows_and_the_seed(data, model):
     np.testing.assert_allclose(small().fit(sparse.csr_matrix(rows), labels).components_, model.components_, atol=1e-4)
 
 
-def test_early_stopping_keeps_a_model_of_fewest_held_out_errors(data, capsys):
+def test_early_stopping_keeps_the_model_of_least_held_out_log_loss(data, capsys):
     rows, labels = data
     model = small(early_stopping=True, verbose=1).fit(rows, labels)
-    assert "held out error" in capsys.readouterr().out
+    assert "held out log loss" in capsys.readouterr().out
     assert model.score(rows, labels) > 0.95
 
 

@@ -32,7 +32,7 @@ def test_real_columns_are_standardized_and_come_back():
     np.testing.assert_allclose(v[:, 1:].mean(axis=0), 0, atol=1e-12)
     np.testing.assert_allclose(v[:, 1:].std(axis=0), 1)
     np.testing.assert_allclose(columns.decode(v), REAL)
-    assert columns.log_density == pytest.approx(-np.log(REAL[:, [0, 2]].std(axis=0)).sum())
+    assert columns.log_density(v) == pytest.approx(-np.log(REAL[:, [0, 2]].std(axis=0)).sum())
 
 
 def test_missing_cells_count_for_nothing():

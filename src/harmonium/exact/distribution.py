@@ -24,6 +24,7 @@ from harmonium.exact import enumerate as plain
 from harmonium.exact import host
 from harmonium.exact.enumerate import block_length, count_of, enumerable_states, smaller_first
 from harmonium.model import RBM, in_float64
+from harmonium.units import Gaussian
 
 NEGLIGIBLE = 1e-16
 """The total probability of the states that `moments` may leave out."""
@@ -74,6 +75,9 @@ def estimate_seconds(rbm: RBM) -> float:
 def log_partition(rbm: RBM, progress: Progress | None = None) -> float:
     """ln Z = ln sum_{v,h} exp(-E(v, h)), in nats, by enumerating the smaller layer in float64.
 
+    Of Gaussian visible and hidden units it is that of a normal distribution of precision P [[D_v, -W], [-W^T, D_h]] and bias b:
+    ln Z = ((V + H) ln 2 pi - ln det P + b^T P^-1 b) / 2.
+
     Args:
         progress: called with the fraction of the work that is done, many times a second, from the calling thread; what it
             raises stops the work, as Ctrl-C does.
@@ -83,7 +87,23 @@ def log_partition(rbm: RBM, progress: Progress | None = None) -> float:
     """
     if progress is not None and not callable(progress):
         raise InputError(f"progress must be a function of the fraction that is done, but is {progress!r:.80}")
-    return _log_partition(host.split_into_blocks(smaller_first(in_float64(rbm))).log_sums(progress))
+    rbm = in_float64(rbm)
+    if isinstance(rbm.visible, Gaussian) and isinstance(rbm.hidden, Gaussian):
+        return _gaussian_log_partition(rbm.visible, rbm.hidden, np.asarray(rbm.weights))
+    return _log_partition(host.split_into_blocks(smaller_first(rbm)).log_sums(progress))
+
+
+def _gaussian_log_partition(visible: Gaussian, hidden: Gaussian, weights: Float[np.ndarray, "V H"]) -> float:
+    # Scaled by the roots of the precisions, the matrix has ones in its diagonal.
+    roots = np.sqrt(np.concatenate([visible.precision, hidden.precision]))
+    bias = np.concatenate([visible.bias, hidden.bias]) / roots
+    size = len(visible.bias)
+    precision = np.eye(len(roots))
+    precision[:size, size:] = -weights / np.outer(roots[:size], roots[size:])
+    precision[size:, :size] = precision[:size, size:].T
+    _, log_det = np.linalg.slogdet(precision)
+    value = (len(roots) * np.log(2 * np.pi) - log_det + bias @ np.linalg.solve(precision, bias)) / 2 - np.log(roots).sum()
+    return float(_checks.finite_result(value, "ln Z"))
 
 
 def _log_partition(log_sums: Float[np.ndarray, " blocks"]) -> float:

@@ -226,7 +226,7 @@ def _cells(values: list[object] | np.ndarray) -> np.ndarray:
 
 def _is_absent(value: object) -> bool:
     # NaN, NaT and pandas' NA differ from themselves, or refuse to say.
-    if value is None or (isinstance(value, str) and not value):
+    if value is None or value is np.ma.masked or (isinstance(value, str) and not value):
         return True
     try:
         return bool(value != value)

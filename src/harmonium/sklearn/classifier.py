@@ -9,20 +9,25 @@ from typing import Any, ClassVar
 
 import numpy as np
 import optax
+from jaxtyping import Float
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
+from harmonium import imputation
 from harmonium._numerics import to_float64
 from harmonium._types import ArrayLike
+from harmonium.errors import InputError
 from harmonium.gradients import discriminative
 from harmonium.model import RBM
 from harmonium.sklearn import compiled
 from harmonium.sklearn.estimator import RBMEstimator, seed_from
 from harmonium.training import train
 
+LOOKS, MIN_ROWS = 50, 20
+"""How often a fit looks at held-out rows, and the fewest rows of which some are held out."""
 BATCH = 100
 RATE = 0.01
 """Of Adam, which suits these objectives better than plain ascent: their gradients shrink as rows are learned
@@ -39,7 +44,8 @@ class RBMClassifier(ClassifierMixin, RBMEstimator):
         alpha: weight of the generative part of `hybrid`, a regularizer. dropout: fraction of the cells, drawn at each update,
             that the discriminative part takes for 0: another regularizer.
         gradient: of ln p(v, y): `auto` (`cd-1` in `hybrid`, as the source has it), or a name as in `RBMTransformer`.
-        early_stopping: keep the model with the fewest errors on held-out rows.
+        early_stopping: keep the model whose held-out -ln p(y | v) is least, which needs at least 20 rows.
+        Missing cells (NaN) are summed over: p(y | the row's observed cells).
         All others as those of `RBMTransformer`; rates are those of Adam, except for `generative`.
 
     Attributes:
@@ -49,6 +55,7 @@ class RBMClassifier(ClassifierMixin, RBMEstimator):
     References: see `harmonium.gradients.discriminative`.
     """
 
+    _finite = "allow-nan"
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **RBMEstimator._parameter_constraints,
         "objective": [StrOptions({"generative", "discriminative", "hybrid"})],
@@ -60,6 +67,7 @@ class RBMClassifier(ClassifierMixin, RBMEstimator):
     objective: str = "hybrid"
     alpha: float = 0.01
     dropout: float = 0.2
+    early_stopping: bool = True
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: object, y: ArrayLike) -> RBMClassifier:
@@ -69,8 +77,8 @@ class RBMClassifier(ClassifierMixin, RBMEstimator):
         label = np.eye(len(self.classes_))[numbers]
         random = check_random_state(self.random_state)
         held_out = None
-        if self.early_stopping:
-            chosen, rest = compiled.hold_out(v.shape[0], self.validation_fraction, random)
+        if self.early_stopping and len(numbers) >= MIN_ROWS:
+            chosen, rest = compiled.hold_out(v.shape[0], self.validation_fraction, random, numbers)
             held_out, v, label = (v[chosen], numbers[chosen]), v[rest], label[rest]
         rbm, joint, classes = self._start(v, random, label), compiled.beside(v, label), label.shape[1]
         gradient = "cd-1" if self.objective == "hybrid" and self.gradient == "auto" else self.gradient
@@ -85,13 +93,16 @@ class RBMClassifier(ClassifierMixin, RBMEstimator):
             optimizer = _adam(config.learning_rate if self.learning_rate != "auto" else RATE)
             config = replace(config, estimator=estimator, chains=None)
             config = replace(config, optimizer=optimizer, learning_rate=None, momentum=None, l1=None)
-        fewest = np.inf
-        for state in train(rbm, joint, config, seed=seed_from(random), expected=True, measure=False):
-            errors = np.inf if held_out is None else np.mean(self._most_probable(state.rbm, held_out[0]) != held_out[1])
-            if errors <= fewest:
-                fewest, self.rbm_ = errors, state.rbm
+        # States by the clock would let chance choose the model.
+        updates = config.updates or (config.epochs or 0) * joint.shape[0] / config.batch_size
+        every = max(1, int(updates / LOOKS)) if held_out is not None and self.minutes is None else None
+        least, seed = np.inf, seed_from(random)
+        for state in train(rbm, joint, config, seed=seed, expected=True, measure=False, updates_between_states=every):
+            loss = np.inf if held_out is None else self._log_loss(state.rbm, *held_out)
+            if loss <= least:
+                least, self.rbm_ = loss, state.rbm
             if self.verbose:
-                self._print(state.metrics | ({} if held_out is None else {"held_out_error": float(errors)}))
+                self._print(state.metrics | ({} if held_out is None else {"held_out_log_loss": loss}))
         self.rbm_ = to_float64(self.rbm_)
         return self
 
@@ -99,6 +110,8 @@ class RBMClassifier(ClassifierMixin, RBMEstimator):
         """Labels as numbers of `classes_`, `[n]`."""
         if y is None:
             raise ValueError("RBMClassifier requires y to be passed, but the target y is None")
+        if np.ma.is_masked(y):
+            raise InputError("y has masked labels: leave out the rows whose label is not known")
         check_classification_targets(y)
         y = column_or_1d(y, warn=True)
         check_consistent_length(X, y)
@@ -107,13 +120,24 @@ class RBMClassifier(ClassifierMixin, RBMEstimator):
             raise ValueError(f"y must have at least two classes, but has one class: {self.classes_[0]}")
         return numbers
 
-    def _most_probable(self, rbm: RBM, v: Any) -> np.ndarray:
-        return np.asarray(compiled.apply(compiled.log_probabilities, rbm, v, len(self.classes_)).argmax(axis=1))
+    def _log_probabilities(self, rbm: RBM, v: Any) -> Float[np.ndarray, "n C"]:
+        """ln p(y | the observed cells of v): exact, but of rows with missing cells where `harmonium.impute` is not."""
+        holes, classes = compiled.has_holes(v), len(self.classes_)
+        values = np.empty((v.shape[0], classes))
+        if not holes.all():
+            values[~holes] = compiled.apply(compiled.log_probabilities, rbm, v[~holes], classes)
+        if holes.any():
+            unknown = compiled.beside(v[holes], np.full((int(holes.sum()), classes), np.nan))
+            p = imputation.impute(rbm, unknown, expected=True).mean[:, -classes:]
+            values[holes] = np.log(np.maximum(p / p.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny))
+        return values
+
+    def _log_loss(self, rbm: RBM, v: Any, numbers: np.ndarray) -> float:
+        return -float(self._log_probabilities(rbm, v)[np.arange(len(numbers)), numbers].mean())
 
     def predict_log_proba(self, X: object) -> np.ndarray:
         """ln p(y | v) of every class, `[n, C]` (nats), in the order of `classes_`."""
-        v = self._read(X)
-        return compiled.apply(compiled.log_probabilities, self.rbm_, v, len(self.classes_)).astype(np.float64)
+        return self._log_probabilities(self._fitted_rbm(), self._read(X))
 
     def predict_proba(self, X: object) -> np.ndarray:
         """p(y | v) of every class, `[n, C]`, in the order of `classes_`."""
@@ -121,8 +145,7 @@ class RBMClassifier(ClassifierMixin, RBMEstimator):
 
     def predict(self, X: object) -> np.ndarray:
         """The most probable label of each row, `[n]`."""
-        v = self._read(X)
-        return np.asarray(self.classes_[self._most_probable(self.rbm_, v)])
+        return np.asarray(self.classes_[self.predict_log_proba(X).argmax(axis=1)])
 
 
 @lru_cache(maxsize=64)

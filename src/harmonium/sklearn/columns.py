@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
+from jaxtyping import Float
 
 from harmonium import tabular
 from harmonium._numerics import mean_and_deviation
@@ -18,12 +20,21 @@ from harmonium.tabular.infer_schema import infer
 from harmonium.tabular.schema import Schema
 from harmonium.units import Binary, Gaussian, Mixed, Spin, Units
 
+ROUNDING = 1e-6
+"""How far outside its range a value may lie by rounding, as the largest one of a scaled column does (1 + 2.2e-16)."""
+
+LEVELS = 255
+"""Of gray, between black and white, in images of bytes."""
+
 
 class _Arrays:
     """Columns of arrays."""
 
     of_frame = False
-    log_density = 0.0
+
+    def log_density(self, v: Any) -> Float[np.ndarray, " n"]:
+        """The change of ln p from the model's rows to those of X, `[n]` (nats)."""
+        return np.zeros(v.shape[0])
 
     def decode(self, v: np.ndarray) -> np.ndarray:
         """The model's rows as X."""
@@ -40,20 +51,27 @@ class Values(_Arrays):
 
     units: Units
 
-    def encode(self, X: Any) -> Any:
+    @property
+    def visible(self) -> str:
+        return self.units.name
+
+    def encode(self, X: Any, clip: bool = True) -> Any:
         """X as the model's rows.
+
+        Args:
+            clip: values outside the range by less than its width are moved to its ends.
+
+        Warns:
+            UserWarning: values were moved by more than rounding.
 
         Raises:
             InputError: a value that is none of these units, nor an expected value of them.
         """
-        values = X.data if is_sparse(X) else X
         least = -1 if self.units.name == "spin" else 0
-        if ((values < least) | (values > 1)).any():
-            raise InputError(
-                f"X has values from {np.nanmin(values):g} to {np.nanmax(values):g}, but {self.units.name} units take values "
-                f"from {least} to 1: scale them, or fit with visible='gaussian'"
-            )
-        return X
+        if not is_sparse(X):
+            return _clip(X, least, clip, self.units.name)
+        clipped = _clip(X.data, least, clip, self.units.name)
+        return X if clipped is X.data else type(X)((clipped, X.indices, X.indptr), shape=X.shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,9 +90,12 @@ class Standardized(_Arrays):
     binary: int
 
     @property
-    def log_density(self) -> float:  # type: ignore[override]
-        """The change of ln p from the model's columns to those of X (nats)."""
-        return -float(np.log(self.scale).sum())
+    def visible(self) -> str:
+        return "binary and gaussian" if self.binary else "gaussian"
+
+    def log_density(self, v: np.ndarray) -> Float[np.ndarray, " n"]:
+        """As of all arrays; only observed cells count."""
+        return -(~np.isnan(v) @ np.log(self.scale[self.order]))
 
     @property
     def units(self) -> Units:
@@ -82,11 +103,10 @@ class Standardized(_Arrays):
         real = Gaussian.zeros(len(self.order) - self.binary)
         return Mixed((Binary.zeros(self.binary), real)) if self.binary else real
 
-    def encode(self, X: Any) -> Any:
-        """X as the model's rows; raises as `Values.encode`."""
+    def encode(self, X: Any, clip: bool = True) -> Any:
+        """X as the model's rows; as `Values.encode`."""
         v = ((dense(X) - self.mean) / self.scale).astype(X.dtype)[:, self.order]
-        if ((v[:, : self.binary] < 0) | (v[:, : self.binary] > 1)).any():
-            raise InputError("X has other values than 0 and 1 in columns that had only those when the model was fitted")
+        v[:, : self.binary] = _clip(v[:, : self.binary], 0, clip, "binary")
         return v
 
     def decode(self, v: np.ndarray) -> np.ndarray:
@@ -112,17 +132,19 @@ class Tabular:
     def of_frame(self) -> bool:
         return self.like is not None
 
-    @property
-    def log_density(self) -> float:
+    visible: ClassVar[str] = "table"
+
+    def log_density(self, v: np.ndarray) -> Float[np.ndarray, " n"]:
         """As of `Standardized`."""
-        return -sum(float(np.log(column.scale)) for column in self.schema.columns)
+        firsts = [here.start for here in self.schema.column_slices.values()]
+        return -(~np.isnan(v[:, firsts]) @ np.log([column.scale for column in self.schema.model_columns]))
 
     @property
     def units(self) -> Units:
         """The visible units, without parameters to speak of."""
         return tabular.units_of(self.schema)
 
-    def encode(self, X: Any) -> np.ndarray:
+    def encode(self, X: Any, clip: bool = True) -> np.ndarray:  # noqa: ARG002
         """X as the model's rows, NaN where cells are missing; raises as `Schema.encode`."""
         return self.schema.encode(_frame(X, self.names))
 
@@ -139,7 +161,7 @@ class Tabular:
 
 
 def is_table(X: object, visible: str) -> bool:
-    """Whether X is a frame that needs a schema: as asked, or because a column holds no numbers.
+    """Whether X is a frame that needs a schema: as asked, or because a column holds neither numbers nor truth values.
 
     Without names that are text, unasked, it is an array here, as it is to scikit-learn.
     """
@@ -147,7 +169,42 @@ def is_table(X: object, visible: str) -> bool:
         return False
     if visible == "auto" and not all(isinstance(name, str) for name in X.columns):
         return False
-    return visible == "table" or any(cells.dtype.kind == "O" for cells in from_native(X, "X").columns.values())
+    return visible == "table" or _as_array(from_native(X, "X")) is None
+
+
+def frame_values(X: Any) -> Float[np.ndarray, "n V"] | None:
+    """A frame of numbers and truth values, of any library and with its own mark of missing cells, as an array.
+
+    None for what is no frame, or has names that are no texts: scikit-learn reads those.
+    """
+    if not hasattr(X, "columns") or not all(isinstance(name, str) for name in X.columns):
+        return None
+    frame = from_native(X, "X")
+    for name in frame.unusable:
+        frame[name]  # raises
+    return _as_array(frame)
+
+
+def _as_array(frame: Frame) -> Float[np.ndarray, "n V"] | None:
+    """The cells, if they are numbers and truth values."""
+    objects = [cells for cells in frame.columns.values() if cells.dtype.kind == "O"]
+    if frame.unusable or any(isinstance(cell, str) for cells in objects for cell in cells):
+        return None
+    return np.stack([cells.astype(np.float64) for cells in frame.columns.values()], axis=1)
+
+
+def _clip(values: np.ndarray, least: int, clip: bool, kind: str) -> np.ndarray:
+    """The values moved to the range from `least` to 1; see `Values.encode`."""
+    outside = np.maximum(least - values, values - 1)
+    excess = float(np.nanmax(outside, initial=0.0))
+    if not excess > 0:
+        return values
+    extent = f"X has values from {np.nanmin(values):g} to {np.nanmax(values):g}, but {kind} units take values from {least} to 1"
+    if excess >= 1 - least if clip else excess > ROUNDING:
+        raise InputError(f"{extent}: scale them, or fit with visible='gaussian'")
+    if excess > ROUNDING:
+        warnings.warn(f"{extent}: {(outside > ROUNDING).sum():,} were moved to the ends of the range", stacklevel=6)
+    return np.clip(values, least, 1)
 
 
 def _frame(X: object, names: tuple[str, ...]) -> Frame:
@@ -180,16 +237,38 @@ def _values_of(X: Any, visible: str) -> Values | Standardized:
         raise InputError(f"column {int(empty.argmax()) + 1} of X has no value in any row: leave it out")
     if visible == "auto" and not np.isinf(values).any():
         known = values[~np.isnan(values)]
-        if ((known >= 0) & (known <= 1)).all():
-            visible = "binary"
-        elif (np.abs(known) == 1).all() and not is_sparse(X):
+        least = ROUNDING * known.max(initial=0.0)
+        if ((known >= -least) & (known <= 1 + ROUNDING)).all():
+            visible = "auto" if _is_continuous(X, least) else "binary"
+        elif (np.abs(np.abs(known) - 1) <= ROUNDING).all() and not is_sparse(X):
             visible = "spin"
     if visible in ("binary", "spin"):
         return Values((Spin if visible == "spin" else Binary).zeros(X.shape[1]))
     x = dense(X)
     present = ~np.isnan(x)
-    binary = (~present | (x == 0) | (x == 1)).all(axis=0) & (visible == "auto")
+    is_zero = np.abs(x) <= ROUNDING * np.abs(x).max(axis=0, where=present, initial=0.0)
+    binary = (~present | is_zero | (np.abs(x - 1) <= ROUNDING)).all(axis=0) & (visible == "auto")
     mean, scale = mean_and_deviation(x)
     scale = np.where(scale > 0, scale, 1.0)  # a constant column stays at zero
     order = np.argsort(~binary, kind="stable")
     return Standardized(np.where(binary, 0.0, mean), np.where(binary, 1.0, scale), order, int(binary.sum()))
+
+
+def _is_continuous(X: Any, least: float) -> bool:
+    """Whether values from 0 to 1 are real numbers that were scaled, and not probabilities of zeros and ones.
+
+    Gray levels are mostly black or white, or whole multiples of 1/255. Columns of nothing but zeros and ones say nothing.
+    `least`: what is no more is zero.
+    """
+    if is_sparse(X):
+        X = X.tocsr()
+        inner = (X.data > least) & (X.data < 1 - ROUNDING)
+        counts = np.bincount(X.indices[inner], minlength=X.shape[1])
+        known, values = np.full(X.shape[1], X.shape[0]), X.data[inner]
+    else:
+        within = (least < X) & (X < 1 - ROUNDING)
+        counts, known, values = within.sum(axis=0), (~np.isnan(X)).sum(axis=0), X[within]
+    mixed = counts > 0
+    of_bytes = np.abs(values * LEVELS - np.rint(values * LEVELS)) <= LEVELS * ROUNDING
+    of_bytes &= np.rint(values * LEVELS) > 0
+    return bool(2 * counts[mixed].sum() > known[mixed].sum() and not of_bytes.all())

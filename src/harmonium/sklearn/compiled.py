@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from harmonium import model
 from harmonium._numerics import to_float64
@@ -84,18 +84,29 @@ def _update(key: Key, rbm: RBM, state: Any, v: Array, rate: Scalar, l1: Scalar, 
     return model.apply_update(rbm, jax.tree.map(lambda slope: rate * slope, penalized)), state
 
 
-def hold_out(count: int, fraction: float, random: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
-    """Indices of a fraction of the rows, at least one, and of all others, at least one."""
+def hold_out(
+    count: int, fraction: float, random: np.random.RandomState, labels: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of a fraction of the rows, at least one, and of all others, at least one; of each label the same fraction."""
     if count < 2:
         raise InputError("early_stopping needs at least two rows, but there is one sample: fit with early_stopping=False")
     order = random.permutation(count)
     size = min(max(1, round(fraction * count)), count - 1)
+    if labels is not None:
+        order = order[np.argsort(labels[order], kind="stable")]
+        chosen = ((np.arange(size) + 0.5) * count / size).astype(int)
+        order = np.concatenate([order[chosen], np.delete(order, chosen)])
     return order[:size], np.sort(order[size:])
 
 
 def dense(rows: Any) -> np.ndarray:
     """The rows as an array."""
     return np.asarray(rows.toarray() if is_sparse(rows) else rows)
+
+
+def has_holes(rows: Any) -> Bool[np.ndarray, " n"]:
+    """Which rows have missing cells."""
+    return np.zeros(rows.shape[0], bool) if is_sparse(rows) else np.isnan(rows).any(axis=1)
 
 
 def beside(rows: Any, label: np.ndarray) -> Any:

@@ -29,6 +29,7 @@ class RBMDensity(OutlierMixin, LikelihoodMixin, RBMEstimator):
             `RBMTransformer`; ln Z is computed in `fit`. offset_: ln p(v) below which a row is an outlier.
     """
 
+    _finite = "allow-nan"
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **RBMEstimator._parameter_constraints,
         "contamination": [Interval(Real, 0, 0.5, closed="right")],
@@ -40,7 +41,7 @@ class RBMDensity(OutlierMixin, LikelihoodMixin, RBMEstimator):
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: object, y: object = None) -> RBMDensity:  # noqa: ARG002
-        """Train the model on the rows of X, an array, a sparse matrix or a frame, `[n, V]`."""
+        """Train the model on the rows of X, an array, a sparse matrix or a frame, `[n, V]`, missing cells (NaN) summed over."""
         v = self._read(X, reset=True)
         self._train(v)
         self.offset_ = float(np.percentile(self._log_likelihood(v), 100 * self.contamination))

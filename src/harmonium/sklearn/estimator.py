@@ -11,16 +11,16 @@ import numpy as np
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from harmonium import _checks, exact
 from harmonium._numerics import to_float64
 from harmonium.errors import InputError
-from harmonium.imputation import nearest_states
+from harmonium.imputation import log_prob, nearest_states
 from harmonium.likelihood import bidirectional_ais, can_be_exact
 from harmonium.model import RBM
 from harmonium.sklearn import compiled
-from harmonium.sklearn.columns import Columns, columns_of, is_table
+from harmonium.sklearn.columns import Columns, columns_of, frame_values, is_table
 from harmonium.training import TrainConfig, train
 from harmonium.units import Binary, Categorical, Mixed
 
@@ -30,6 +30,8 @@ SCALE = 0.01
 EARLY_STOPPING = 0.5
 UPDATES, EPOCHS = 5000, 10
 """Updates of a fit by default, or epochs if those are more."""
+BATCH = 10
+"""Rows in a batch by which `n_iter` counts where the batch is chosen by the data's size, as in BernoulliRBM."""
 START_ROWS = 200
 """Training rows that are kept as starts of the chains that bracket ln Z."""
 RUNS, TEMPERATURES, STEPS, RUNGS = 64, 1024, 200, 12
@@ -86,6 +88,12 @@ class RBMEstimator(BaseEstimator):
     # ---- what is fitted
 
     @property
+    def visible_(self) -> str:
+        """What the columns were taken for: `binary`, `spin`, `gaussian`, `binary and gaussian`, or `table`; see `columns_`."""
+        check_is_fitted(self)
+        return self.columns_.visible
+
+    @property
     def components_(self) -> np.ndarray:
         """The weights as BernoulliRBM has them, `[n_components, V]`."""
         return np.asarray(self._fitted_rbm().weights.T)
@@ -106,7 +114,7 @@ class RBMEstimator(BaseEstimator):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = bool(self._sparse)
+        tags.input_tags.sparse, tags.input_tags.allow_nan = bool(self._sparse), self._finite == "allow-nan"
         return tags
 
     # ---- rows
@@ -120,19 +128,30 @@ class RBMEstimator(BaseEstimator):
         if is_table(X, self.visible) if reset else self.columns_.of_frame:
             validate_data(self, X, reset=reset, skip_check_array=True)
         else:
-            checks = {"accept_sparse": self._sparse, "dtype": (np.float64, np.float32), "ensure_all_finite": self._finite}
-            try:
-                X = validate_data(self, X, reset=reset, **checks)
-            except OverflowError as error:
-                raise InputError("X holds a number beyond floating point") from error
+            X = self._validate_array(_checks.fill_masked(X), reset)
         if reset:
             self.columns_ = columns_of(X, self.visible)
         return X
 
+    def _validate_array(self, X: Any, reset: bool) -> Any:
+        checks = {"accept_sparse": self._sparse, "dtype": (np.float64, np.float32), "ensure_all_finite": self._finite}
+        values = frame_values(X)
+        try:
+            if values is not None:
+                validate_data(self, X, reset=reset, skip_check_array=True)  # the names of its columns
+                return check_array(values, **checks)
+            return validate_data(self, X, reset=reset, **checks)
+        except OverflowError as error:
+            raise InputError("X holds a number beyond floating point") from error
+        except ValueError as error:
+            if "infinity" in str(error):
+                raise InputError(str(error)) from error
+            raise
+
     def _read(self, X: object, *, reset: bool = False) -> Any:
         """`X` as rows for the model, `[n, V]`: an array, or a sparse matrix where its values are taken as they are."""
         validated = self._validate(X, reset=reset)
-        v = self.columns_.encode(validated)
+        v = self.columns_.encode(validated, clip=not reset)
         if self._finite is True and self.columns_.of_frame and np.isnan(v).any():
             raise InputError("X has cells without a value: complete them first, for example by RBMImputer")
         return v
@@ -182,11 +201,11 @@ class RBMEstimator(BaseEstimator):
     def _config(self, rows: int, rbm: RBM, gradient: str | None = None, early_stopping: float = 0.0) -> TrainConfig:
         """The derived settings but for those that the parameters give; a number of updates where no length is given."""
         gradient, epochs = gradient or self.gradient, None if self.n_iter == "auto" else int(self.n_iter)
-        given: dict[str, Any] = {
-            "epochs": None if self.minutes else epochs,
-            "minutes": self.minutes,
-            "early_stopping": early_stopping,
-        }
+        given: dict[str, Any] = {"minutes": self.minutes, "early_stopping": early_stopping}
+        if epochs is not None and self.minutes is None:
+            # A larger batch makes no fewer updates than BernoulliRBM does.
+            count = {"epochs": epochs} if self.batch_size != "auto" else {"updates": epochs * -(-rows // BATCH)}
+            given |= count
         # Rows may hold expected values such as gray levels, which bfloat16 would round.
         given |= {"centered": self._centered, "bfloat16": False}
         if gradient != "auto":
@@ -206,7 +225,7 @@ class RBMEstimator(BaseEstimator):
     def _print(self, metrics: dict[str, float]) -> None:
         known = "".join(
             f", {name.replace('_', ' ')} {metrics[name]:.3f}"
-            for name in ("train_log_likelihood", "valid_log_likelihood", "held_out_error")
+            for name in ("train_log_likelihood", "valid_log_likelihood", "held_out_log_loss")
             if name in metrics
         )
         print(f"[{type(self).__name__}] update {metrics['step']:,.0f}, {metrics['seconds']:.1f} s{known}")  # noqa: T201
@@ -217,7 +236,8 @@ class RBMEstimator(BaseEstimator):
         """Let ln Z be computed anew when it is asked for, with chains that start at some of the rows `v`."""
         self.__dict__.pop("log_partition_", None)
         some = np.unique(np.linspace(0, v.shape[0] - 1, START_ROWS).astype(int))
-        self._start_rows = nearest_states(self.rbm_.visible, compiled.dense(v[some]))
+        visible = self.rbm_.visible
+        self._start_rows = nearest_states(visible, visible.fill_missing(compiled.dense(v[some])))
 
     def _log_partition(self) -> float:
         """ln Z (nats), computed once: exact, or the Bennett acceptance ratio of a bracket."""
@@ -237,9 +257,13 @@ class RBMEstimator(BaseEstimator):
 
     def _log_likelihood(self, v: Any) -> np.ndarray:
         """ln p of each row in the data's own units, `[n]` (nats)."""
-        log_z = self._log_partition()
-        energies = compiled.apply(compiled.free_energy, self.rbm_, v).astype(np.float64)
-        return np.asarray(self.columns_.log_density - energies - log_z)
+        log_z, holes = self._log_partition(), compiled.has_holes(v)
+        values = np.empty(v.shape[0])
+        if not holes.all():
+            values[~holes] = -compiled.apply(compiled.free_energy, self.rbm_, v[~holes]) - log_z
+        if holes.any():
+            values[holes] = log_prob(self.rbm_, v[holes], log_partition=log_z, expected=True).value
+        return self.columns_.log_density(v) + values
 
 
 class LikelihoodMixin:

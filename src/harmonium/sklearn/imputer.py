@@ -47,8 +47,3 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, RBMEstimator):
         imputed = imputation.impute(self.rbm_, self.columns_.encode(X), draws=int(draw), expected=True, seed=seed)
         v = imputed.draws[0] if draw else imputed.mean if self.strategy == "expected" else imputed.values
         return self.columns_.fill(X, v)
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        return tags

@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
 
 from harmonium._types import ArrayLike
+from harmonium.functional import visible_given_hidden
 from harmonium.sklearn import compiled
 from harmonium.sklearn.estimator import LikelihoodMixin, RBMEstimator, seed_from
 
@@ -18,19 +19,23 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Likeliho
 
     Args:
         n_components: hidden units. learning_rate, batch_size: by default what suits the size of the data.
-        n_iter: passes over the data; by default as many as make 5,000 updates, at least ten. minutes: time allowed instead
+        n_iter: passes over the data, in batches of ten where batch_size is `auto`, so that as many updates are made as
+            BernoulliRBM makes; by default 5,000 updates, or ten passes if those are more. minutes: time allowed instead
             (such a fit cannot be repeated exactly).
         visible: units of the columns. `binary`: values in [0, 1], those between 0 and 1 being probabilities; `spin`: -1 and 1;
-            `gaussian`: real, standardized; `table`: by `harmonium.data`'s schema. `auto`: binary or spin where all values
-            allow it; otherwise columns of zeros and ones are binary and all others gaussian; frames with texts are tables.
+            `gaussian`: real, standardized; `table`: by `harmonium.tabular`'s schema. `auto`: spin where all values are -1 and
+            1; binary where all are 0 and 1, or gray levels, most of them 0 or 1 or all of them multiples of 1/255;
+            otherwise columns of zeros and ones are binary and all others gaussian; frames with texts are tables. After a fit,
+            values of binary units outside [0, 1] by less than 1 are clipped, with a warning.
         gradient: `auto`, or `exact`, `cd-K`, `pcd-K`, `pt-K`, `ptt-K`, as the command line names them.
         early_stopping: keep the model whose held-out log likelihood is best. validation_fraction: rows held out for that.
         verbose: print where training is. random_state: the same whole number gives the same model.
 
     Attributes:
         rbm_: the model, a `harmonium.RBM` in float64. components_, intercept_hidden_, intercept_visible_: its parameters,
-            as in BernoulliRBM. columns_: what the model's columns stand for. log_partition_, log_partition_interval_: ln Z and
-            the ends of its 95 % interval (both ln Z where it is exact), once `score_samples` has been called; score_method_:
+            as in BernoulliRBM. visible_: what the columns were taken for. columns_: what the model's columns stand for.
+            log_partition_, log_partition_interval_: ln Z and the ends of its 95 % interval (both ln Z where it is exact), once
+            `score_samples` has been called; score_method_:
             how it was obtained. n_features_in_, feature_names_in_: as ever.
 
     It follows the plain gradient, as BernoulliRBM does, and not the centered one, as `RBMDensity` does: the model is less
@@ -62,6 +67,16 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Likeliho
         """E[h | v], for binary units p(h_j = 1 | v), `[n, n_components]`."""
         v = self._read(X)
         return compiled.apply(compiled.hidden_mean, self.rbm_, v)
+
+    def inverse_transform(self, X: ArrayLike) -> Any:
+        """E[v | h] of hidden units in [0, 1], `[n, n_components] -> [n, V]`, in the form and units of the columns that the
+        model was fitted to.
+
+        Raises:
+            InputError: another number of columns, or a value that is no expected value of a hidden unit.
+        """
+        rbm = self._fitted_rbm()
+        return self.columns_.decode(visible_given_hidden(rbm, X, expected=True))
 
     def gibbs(self, v: ArrayLike) -> Any:
         """One sweep of Gibbs sampling from the rows v `[n, V]`: h ~ p(h|v), then v' ~ p(v'|h)."""

@@ -137,6 +137,7 @@ def train(
     exact_seconds: float = EXACT_SECONDS,
     estimates: bool = True,
     seconds_between_states: float | Callable[[], float] = 1.0,
+    updates_between_states: int | None = None,
     **settings: Any,
 ) -> Iterator[TrainState]:
     """Train `rbm` on `data`, yielding a `TrainState` at the start, about every second, and at the end.
@@ -156,7 +157,8 @@ def train(
         expected: rows may hold expected values of the visible units, such as gray levels as probabilities of binary ones.
         measure: measure the models. exact_seconds: the log likelihood is exact where one value takes no longer. estimates:
             estimate it elsewhere, in runs of more than some seconds.
-        seconds_between_states: or a function that is asked after every state.
+        seconds_between_states: or a function that is asked after every state. updates_between_states: a number of updates
+            instead, so that the states do not depend on the clock.
         settings: of `TrainConfig`, by name: `updates=1000`, `learning_rate=0.1`, ...
 
     Raises:
@@ -170,6 +172,8 @@ def train(
     for name, value in (("expected", expected), ("measure", measure), ("estimates", estimates)):
         _checks.boolean(value, name)
     _checks.positive(exact_seconds, "exact_seconds")
+    if updates_between_states is not None:
+        _checks.integer(updates_between_states, "updates_between_states")
     if not callable(seconds_between_states):
         _checks.positive(seconds_between_states, "seconds_between_states")
     devices = distributed.row_shards(mesh)
@@ -197,7 +201,7 @@ def train(
         rbm = model.validate(jax.tree.map(lambda leaf: np.array(leaf, dtype=np.float32), rbm))
     limit = MAX_GROWTH * max(1.0, *(float(np.abs(leaf).max()) for leaf in jax.tree.leaves(rbm)))
     run = _Run(rbm, config, batches, metrics, incomplete, mesh, seed, limit)
-    return _loop(run, *run.begin(resume, config.to_dict() | of_run), seconds_between_states)
+    return _loop(run, *run.begin(resume, config.to_dict() | of_run), seconds_between_states, updates_between_states)
 
 
 def _check_gradient(rbm: RBM, estimator: Estimator, v: Shaped[np.ndarray, "1 visible"]) -> None:
@@ -318,7 +322,12 @@ class _Run:
 
 
 def _loop(
-    run: _Run, state: LoopState, progress: Progress, best: RBM | None, seconds_between_states: float | Callable[[], float]
+    run: _Run,
+    state: LoopState,
+    progress: Progress,
+    best: RBM | None,
+    seconds_between_states: float | Callable[[], float],
+    updates_between_states: int | None,
 ) -> Iterator[TrainState]:
     """The loop: updates, a look at the model, decisions, a state.
 
@@ -333,7 +342,7 @@ def _loop(
         progress = replace(progress, metrics=run.measurements(progress, measured, 0.0))
     yield _train_state(run.incomplete, good, best, progress, ended)
 
-    speed, count, timed_updates, timed_seconds = 0.0, 1, 0, 0.0
+    speed, count, timed_updates, timed_seconds = 0.0, updates_between_states or 1, 0, 0.0
     with closing(run.batches):
         while not ended:
             # 1. Updates.
@@ -387,7 +396,7 @@ def _loop(
             # 5. How many updates fit in until the next state.
             wanted = seconds_between_states() if callable(seconds_between_states) else seconds_between_states
             elapsed, wanted = run.agree([time.monotonic() - began, max(wanted, UPDATES_PER_COPY * copying)])
-            count = max(1, int(min(speed * budget.limit(wanted, elapsed), 8 * count)))
+            count = updates_between_states or max(1, int(min(speed * budget.limit(wanted, elapsed), 8 * count)))
 
 
 def _copy(state: LoopState, rows: Float[np.ndarray, "rows visible"] | None) -> tuple[LoopState, float]:

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, Int, Real
 
-from harmonium._checks import numeric_array
+from harmonium._checks import fill_masked, numeric_array
 from harmonium._pytree import static
 from harmonium._types import Array, ArrayLike, Key, Result
 from harmonium.errors import InputError
@@ -69,7 +69,7 @@ class TwoStates(Discrete):
         return state if self.low == 0 else (self.high - self.low) * state + self.low
 
     def fit_base_rate(self, data: Real[Array, "n N"]) -> Self:
-        x = np.asarray(data, dtype=np.float64)
+        x = np.asarray(fill_masked(data), dtype=np.float64)
         rate = (((x - self.low) / (self.high - self.low)).sum(axis=0) + 0.5) / (len(x) + 1.0)
         return self._with_bias((np.log(rate) - np.log1p(-rate)) / (self.high - self.low))
 
@@ -189,7 +189,7 @@ class Categorical(Discrete):
         return self._by_column((jnp.arange(total.shape[-1]) == chosen).astype(total.dtype))
 
     def fit_base_rate(self, data: Real[Array, "n N"]) -> Categorical:
-        x = np.asarray(data, dtype=np.float64)
+        x = np.asarray(fill_masked(data), dtype=np.float64)
         each = np.repeat(self.levels, self.levels)
         return Categorical(np.log((x.sum(axis=0) + 1 / each) / (len(x) + 1.0)), self.levels)
 

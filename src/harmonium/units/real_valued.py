@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Real
 
+from harmonium._checks import fill_masked
 from harmonium._numerics import float64, mean_and_deviation
 from harmonium._types import Array, Key, Result
 from harmonium.errors import InputError
@@ -159,7 +160,7 @@ class Gaussian(Quadratic):
         return Gaussian(mean, -(mean**2 + 1 / self.precision) / 2)
 
     def fit_base_rate(self, data: Real[Array, "n N"]) -> Gaussian:
-        x = np.asarray(data, dtype=np.float64)
+        x = np.asarray(fill_masked(data), dtype=np.float64)
         variance = _variance_of(x)
         return Gaussian(x.mean(axis=0) / variance, 1 / variance)
 
@@ -200,7 +201,7 @@ class ReLU(Quadratic):
         return (inputs + self.bias) / jnp.sqrt(self.precision)
 
     def fit_base_rate(self, data: Real[Array, "n N"]) -> ReLU:
-        x = np.asarray(data, dtype=np.float64)
+        x = np.asarray(fill_masked(data), dtype=np.float64)
         return ReLU(*_fit_truncated(x.mean(axis=0), (x**2).mean(axis=0)))
 
     @property
@@ -296,7 +297,7 @@ class DReLU(Quadratic):
         return replace(moved, precision_positive=up * back, precision_negative=down * back)
 
     def fit_base_rate(self, data: Real[Array, "n N"]) -> DReLU:
-        x = np.asarray(data, dtype=np.float64)
+        x = np.asarray(fill_masked(data), dtype=np.float64)
         mean, precision = x.mean(axis=0), 1 / _variance_of(x)
         # Starts at the normal distribution with the data's mean and variance; one row of it is added, so both signs occur.
         normal = DReLU(mean * precision, mean * precision, precision, precision)
