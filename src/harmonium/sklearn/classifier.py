@@ -145,7 +145,8 @@ class RBMClassifier(ClassifierMixin, RBMEstimator):
 
     def predict(self, X: object) -> np.ndarray:
         """The most probable label of each row, `[n]`."""
-        return np.asarray(self.classes_[self.predict_log_proba(X).argmax(axis=1)])
+        most_probable = self.predict_log_proba(X).argmax(axis=1)
+        return np.asarray(self.classes_[most_probable])
 
 
 @lru_cache(maxsize=64)
