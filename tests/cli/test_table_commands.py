@@ -304,8 +304,8 @@ def test_reconstructing_and_diagnosing_a_table(said):
         ("train survey.csv --ignore id --as age=odd", "the kind of column 'age' must be 'binary' or"),
         ("train survey.csv --ignore color", "no column 'color'"),
         ("train survey.csv", "column 'id' has 61 different texts"),
-        ("train survey.csv --ignore id --binarize threshold=1", "leave out --binarize"),
-        ("train survey.csv --ignore id --visible-units spin", "leave out --visible-units"),
+        ("train survey.csv --ignore id --binarize threshold=1", "column 'region': 'south' in line 3 is not a number"),
+        ("train survey.csv --as id=real --visible-units spin", "leave out --visible-units"),
         ("train digits --ignore id", "is for the columns of a file, but digits is a named source"),
         ("train survey.csv --schema nowhere.toml", "nowhere.toml: there is no such schema file"),
         ("train survey.csv --ignore id --test new.csv", "new.csv: column 'region': 'west'"),
@@ -348,3 +348,27 @@ def test_mistakes(said, command, words):
     Path("header.csv").write_text(header)
     Path("empty.csv").write_text("")
     assert words in said(command)
+
+
+def test_pixels_are_binarized_without_their_label(said):
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (40, 6))
+    lines = [",".join(map(str, [label, *row])) for label, row in zip(rng.integers(0, 10, 40), pixels, strict=True)]
+    Path("images.csv").write_text("label," + ",".join(f"pixel{place}" for place in range(6)) + "\n" + "\n".join(lines))
+    text = said("data images.csv --ignore label --binarize threshold=127")
+    assert "32 rows of 6 columns" in text
+    assert "zeros and ones (by threshold=127)" in text
+    report = said("train images.csv --ignore label --binarize threshold=127 --hidden 2 --updates 3 --evaluation-seconds 1")
+    assert "exact" in report
+    assert "no column 'lable'" in said("data images.csv --ignore lable --binarize threshold=127")
+
+
+def test_how_a_csv_file_is_written_can_be_said(said):
+    rows = "".join(f"{1 + place},{234 + place};{'xy'[place % 2]}\n" for place in range(30))
+    Path("marks.csv").write_text(rows)
+    numbers = np.array([1001 * place + 1234 for place in range(30)])
+    assert "thousands commas in 'c1'" in said("data marks.csv --csv header=no")
+    schema = hm.data.load_columns("marks.csv", dialect=hm.io.Dialect(header=False), hold_out=()).schema
+    assert schema.columns[0].mean == pytest.approx(numbers.mean())
+    assert "decimal commas in 'c1'" in said("data marks.csv --csv 'header=no decimal=,'")
+    assert "decimal must be '.' or ','" in said("data marks.csv --csv decimal=x")

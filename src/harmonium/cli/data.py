@@ -13,9 +13,10 @@ example:
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 import harmonium as hm
-from harmonium.cli.inputs import add, column_choices, schema_text
+from harmonium.cli.inputs import add, column_choices, dialect_of, schema_text
 from harmonium.cli.output import Answer, Table
 from harmonium.errors import InputError
 
@@ -33,13 +34,14 @@ def run(options: argparse.Namespace) -> Answer:
         files = "DATA may also be a file: .npy, .npz (file.npz:key), .csv, .parquet, IDX; gzipped or not."
         return Answer({"sources": sources}, [*(f"{source['name']}: {source['about']}" for source in sources), "", files])
     kinds, ignore = column_choices(options)
-    if not kinds and not ignore:
-        columns = options.binarize is None
-        dataset = hm.data.load(options.data, options.binarize, options.seed, missing=True, columns=columns)
+    dialect = dialect_of(options)
+    if not kinds and (options.binarize is not None or not ignore):
+        how: dict[str, Any] = {"missing": True, "columns": options.binarize is None, "dialect": dialect, "ignore": ignore}
+        dataset = hm.data.load(options.data, options.binarize, options.seed, **how)
     elif options.binarize is None:
-        dataset = hm.data.load_columns(options.data, kinds, ignore)
+        dataset = hm.data.load_columns(options.data, kinds, ignore, dialect=dialect)
     else:
-        raise InputError("--binarize is not for columns with kinds: leave out --as, --ignore and --schema")
+        raise InputError("--binarize is not for columns with kinds: leave out --as and --schema")
     if dataset.schema is None:
         return _describe(dataset)
     summary = f"{dataset.name}: {dataset.description}; {dataset.held_out}"

@@ -31,7 +31,7 @@ def run(options: argparse.Namespace) -> Answer:
     row = _checks.integer(options.row, "--row")
     most_units, most_cells = _checks.integer(options.units, "--units"), _checks.integer(options.cells, "--cells", 0)
     model = load_model(options.model)
-    frame = model.read_table(options.table)
+    frame = model.read_table(options.table, options)
     if row > len(frame):
         raise InputError(f"--row {row}: the table has {len(frame)} rows")
     settings = {"average": model.base_rate, "unseen": options.unseen, "seed": options.seed}

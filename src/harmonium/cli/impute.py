@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> Answer:
     check_out(options, TABLES if hm.io.is_table_file(options.table) else (".npy", *TABLES))
     _checks.integer(options.draws, "--draws", 0)
     model = load_model(options.model)
-    frame = model.read_table(options.table)
+    frame = model.read_table(options.table, options)
     settings = {name: getattr(options, name) for name in ("method", "sweeps", "unseen", "seed")}
     imputed = hm.tabular.impute(model.rbm, model.schema, frame, options.draws, **settings)
     table, filled_cells, draws, method, unseen = imputed

@@ -22,6 +22,10 @@ SHARED: dict[str, dict[str, Any]] = {
     "table": {"metavar": "TABLE", "help": "a file with the model's columns, an array, or a named source"},
     "--binarize": {"metavar": "HOW", "help": "turn gray levels into zeros and ones: threshold=X or stochastic"},
     "--as": {"metavar": "NAME=KIND", "dest": "kinds", "action": "append", "help": KIND_HELP},
+    "--csv": {
+        "metavar": "SETTINGS",
+        "help": "how a CSV file is written, where guessing fails: header=no delimiter=; decimal=, encoding=cp1252 index=no",
+    },
     "--ignore": {"metavar": "NAME", "action": "append", "help": "leave out a column, or those of a pattern such as 'note *'"},
     "--schema": {"metavar": "FILE", "help": "kinds of columns, and which to ignore, in a .toml or .json file"},
     "--unseen": {
@@ -38,9 +42,11 @@ SHARED: dict[str, dict[str, Any]] = {
 
 
 def add(command: argparse._ActionsContainer, *names: str, **settings: Any) -> None:
-    """Add shared arguments, with settings that differ from those in `SHARED`."""
+    """Add shared arguments, with settings that differ from those in `SHARED`; with those that name a file, also --csv."""
     for name in names:
         command.add_argument(name, **SHARED[name] | settings)
+    if {"data", "table"} & set(names):
+        command.add_argument("--csv", **SHARED["--csv"])
 
 
 def add_count(command: argparse._ActionsContainer, name: str, default: int, what: str) -> None:
@@ -69,17 +75,17 @@ class ModelFile:
         """The columns of the model's tables."""
         return hm.tabular.schema_of(self.rbm, self.description)
 
-    def read_table(self, location: str) -> hm.io.Frame:
+    def read_table(self, location: str, options: argparse.Namespace) -> hm.io.Frame:
         """The table, with the columns of the schema."""
         is_source = location.partition(":")[0] in hm.data.SOURCES
         if self.is_of_table and is_source:
             raise InputError(f"{location} is a named source, but the model was trained on a table: name a file of its columns")
         if self.is_of_table:
-            return hm.io.read_frame(location)
+            return hm.io.read_frame(location, dialect=dialect_of(options))
         if is_source:
             rows = self.rbm.visible.check(hm.data.load(location).test, location)
             return hm.io.Frame(self.schema.decode(rows))
-        return hm.tabular.read_by_position(location, self.rbm, self.schema)
+        return hm.tabular.read_by_position(location, self.rbm, self.schema, dialect_of(options))
 
     @property
     def image_shape(self) -> tuple[int, int] | None:
@@ -100,10 +106,11 @@ def load_rows(location: str, options: argparse.Namespace, model: ModelFile, miss
     import numpy as np
 
     if not model.is_of_table:
-        return hm.data.load(location, options.binarize, options.seed, hold_out=(), missing=missing)
+        how: dict[str, Any] = {"hold_out": (), "missing": missing, "dialect": dialect_of(options)}
+        return hm.data.load(location, options.binarize, options.seed, **how)
     if options.binarize is not None:
         raise InputError("--binarize is not for a model that was trained on the columns of a table")
-    frame = model.read_table(location)
+    frame = model.read_table(location, options)
     unseen = getattr(options, "unseen", "error")
     rows = model.schema.encode(frame, unseen)
     if unseen == "missing":
@@ -115,6 +122,11 @@ def load_rows(location: str, options: argparse.Namespace, model: ModelFile, miss
         raise InputError(f"{location}: column {name!r} has no value in row {row + 1}; {remedy}")
     about = f"{len(rows):,} rows of {len(frame.columns):,} columns"
     return hm.data.Dataset(location, rows, rows, rows, "all rows", about, schema=model.schema)
+
+
+def dialect_of(options: argparse.Namespace | RunOptions) -> hm.io.Dialect | None:
+    """How CSV files are written, as far as --csv says it."""
+    return None if options.csv is None else hm.io.Dialect.read(options.csv)
 
 
 def say_unseen(unseen: dict[str, list[int]]) -> dict[str, list[int]]:

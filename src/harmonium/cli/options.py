@@ -11,7 +11,7 @@ from typing import Any
 
 import harmonium as hm
 from harmonium import _checks
-from harmonium.cli.inputs import add, column_choices
+from harmonium.cli.inputs import add, column_choices, dialect_of
 from harmonium.errors import InputError
 
 EVERY_KIND = "kind of the visible units: binary, spin, gaussian, relu, drelu, or categorical:K for K categories"
@@ -32,6 +32,7 @@ class RunOptions:
     kinds: list[str] | None = None
     ignore: list[str] | None = None
     schema: str | None = None
+    csv: str | None = None
     hidden: int = 20
     visible_units: str | None = None
     hidden_units: str = "binary"
@@ -161,20 +162,22 @@ def load_dataset(run: RunOptions) -> hm.data.Dataset:
     import jax
 
     missing = [part for part in hm.data.PARTS if getattr(run, part) is None]
-    asks = next((name for name in ("kinds", "ignore", "schema") if getattr(run, name) is not None), None)
+    asks = next((name for name in ("kinds", "schema", "ignore") if getattr(run, name) is not None), None)
     refuses = next((name for name in ("binarize", "visible_units") if getattr(run, name) is not None), None)
-    if asks is None:
-        columns = refuses is None
-        dataset = hm.data.load(run.data, run.binarize, run.seed, missing, stream=True, missing=True, columns=columns)
+    how: dict[str, Any] = {"dialect": dialect_of(run)}
+    if asks is None or (asks == "ignore" and refuses is not None):
+        how |= {"ignore": column_choices(run)[1]}
+        kinds: dict[str, Any] = {"stream": asks is None, "missing": True, "columns": refuses is None}
+        dataset = hm.data.load(run.data, run.binarize, run.seed, missing, **kinds, **how)
     elif refuses is not None:
         raise InputError(f"{option_name(asks)} goes with columns as they are; leave out {option_name(refuses)}")
     elif run.data.partition(":")[0] in hm.data.SOURCES:
         raise InputError(f"{option_name(asks)} is for the columns of a file, but {run.data} is a named source")
     else:
-        dataset = hm.data.load_columns(run.data, *column_choices(run), missing)
+        dataset = hm.data.load_columns(run.data, *column_choices(run), missing, **how)
     for part in ("valid", "test"):
         if part not in missing:
-            dataset = dataset.replace_part(part, getattr(run, part), run.binarize, run.seed)
+            dataset = dataset.replace_part(part, getattr(run, part), run.binarize, run.seed, **how)
     if isinstance(dataset.train, hm.io.Streamed) and jax.process_count() == 1:
         # Training needs all rows: where they can only be read from front to back, this reads them once.
         dataset = replace(dataset, train=dataset.train.part(0, 1))

@@ -36,7 +36,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> Answer:
     check_out(options, TABLES)
     model = load_model(options.model)
-    frame = model.read_table(options.table)
+    frame = model.read_table(options.table, options)
     settings = {name: getattr(options, name) for name in ("method", "sweeps", "unseen", "seed")}
     found = hm.tabular.predict(model.rbm, model.schema, frame, options.column, **settings)
     columns: dict[str, Any] = {options.column: found.values}

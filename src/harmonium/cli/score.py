@@ -31,7 +31,7 @@ def run(options: argparse.Namespace) -> Answer:
     check_out(options, TABLES)
     top, most = _checks.integer(options.top, "--top", 0), _checks.integer(options.cells, "--cells", 0)
     model = load_model(options.model)
-    frame = model.read_table(options.table)
+    frame = model.read_table(options.table, options)
     log_probs = hm.tabular.log_prob(model.rbm, model.schema, frame, unseen=options.unseen, seed=options.seed)
     scores = log_probs.rows
     rows: list[dict[str, Any]] = []

@@ -17,6 +17,7 @@ from harmonium._types import ArrayLike, PathLike
 from harmonium.data.sources import SOURCES, Source
 from harmonium.errors import InputError
 from harmonium.io.arrays import Table, is_table_file, open_streamed, read_bits_or_frame, read_frame, read_table
+from harmonium.io.dialect import Dialect
 from harmonium.io.frames import Frame, parse_number
 from harmonium.io.streams import Streamed, sample_rows
 from harmonium.io.untrusted import check_path
@@ -60,21 +61,30 @@ class Dataset:
         """The number of rows of a part and their form, such as `2 images of 2 x 2`."""
         return f"{len(getattr(self, part)):,} {self.description.partition(', ')[0].partition(' ')[2] or 'rows'}"
 
-    def replace_part(self, part: str, location: PathLike, binarized: str | None = None, seed: int = 0) -> Dataset:
+    def replace_part(
+        self,
+        part: str,
+        location: PathLike,
+        binarized: str | None = None,
+        seed: int = 0,
+        dialect: Dialect | None = None,
+        ignore: Collection[str] = (),
+    ) -> Dataset:
         """The data set with other rows for the test or for validation, read by its schema if it has one.
 
         Args:
             part: "test" or "valid". location: a named source, for its own rows of that part, or a file, for all of its rows.
-            binarized, seed: as `load` takes them.
+            binarized, seed, dialect, ignore: as `load` takes them.
 
         Raises:
             OSError, InputError: as `load`.
         """
         _checks.choice(part, PARTS, "part")
         if self.schema is None:
-            rows = getattr(load(location, binarized, seed, hold_out=(), missing=True), part)
+            settings: dict[str, Any] = {"dialect": dialect, "ignore": ignore}
+            rows = getattr(load(location, binarized, seed, hold_out=(), missing=True, **settings), part)
         else:
-            frame = read_frame(os.fspath(check_path(location, "location")))
+            frame = read_frame(os.fspath(check_path(location, "location")), dialect=dialect)
             try:
                 rows = self.schema.encode(frame)
             except InputError as error:
@@ -128,6 +138,8 @@ def load(
     missing: bool = False,
     max_bytes: int | None = None,
     columns: bool = False,
+    dialect: Dialect | None = None,
+    ignore: Collection[str] = (),
 ) -> Dataset:
     """The data set that `location` names: a named source, NAME or NAME:SIZE, or a file (see `read_table`); with
     `stream` also a folder of Parquet files.
@@ -140,7 +152,7 @@ def load(
             out then.
         missing: let NaN in a file stand for a missing cell. max_bytes: as `read_table` takes it.
         columns: read as `load_columns` does: a file of named columns that holds anything but zeros and ones, and an array
-            `[n, V]` of small whole numbers, which may be codes of categories.
+            `[n, V]` of small whole numbers, which may be codes of categories. dialect, ignore: as `read_table` takes them.
 
     Raises:
         OSError: there is no such file or source, or it cannot be read.
@@ -170,7 +182,10 @@ def load(
                 raise InputError(f"{location} is read as it is needed, so it cannot be binarized: do that beforehand")
             return _split_stream(location, streamed, hold_out)
         try:
-            table = read_bits_or_frame(location, max_bytes) if as_columns else read_table(location, missing, max_bytes)
+            if as_columns:
+                table: Table | Frame = read_bits_or_frame(location, max_bytes, dialect)
+            else:
+                table = read_table(location, missing, max_bytes, dialect=dialect, ignore=ignore)
             if columns and isinstance(table, Table) and table.has_codes:
                 table = read_frame(location, max_bytes)
         except FileNotFoundError as error:
@@ -196,14 +211,18 @@ def load(
 
 
 def load_columns(
-    location: PathLike, kinds: Mapping[str, Kind] | None = None, ignore: Collection[str] = (), hold_out: Collection[str] = PARTS
+    location: PathLike,
+    kinds: Mapping[str, Kind] | None = None,
+    ignore: Collection[str] = (),
+    hold_out: Collection[str] = PARTS,
+    dialect: Dialect | None = None,
 ) -> Dataset:
     """The data set in a CSV or Parquet file whose columns are of any kinds, with missing cells as NaN, and its schema.
 
     Rows in which every cell is missing are left out. Mean and scale of real columns are those of the training rows.
 
     Args:
-        kinds, ignore: as `infer` takes them. hold_out: as `load` takes it.
+        kinds, ignore: as `infer` takes them. hold_out: as `load` takes it. dialect: as `read_table` takes it.
 
     Raises:
         OSError: there is no such file, or it cannot be read.
@@ -211,7 +230,7 @@ def load_columns(
     """
     hold_out = _check_parts(hold_out)
     location = os.fspath(check_path(location, "location"))
-    return _split_frame(location, read_frame(location), kinds, ignore, hold_out)
+    return _split_frame(location, read_frame(location, dialect=dialect), kinds, ignore, hold_out)
 
 
 def binarize(values: ArrayLike, how: str, seed: int = 0) -> np.ndarray:

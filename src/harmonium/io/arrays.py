@@ -7,9 +7,9 @@ import io
 import math
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -19,6 +19,7 @@ from jaxtyping import Num, Shaped
 from harmonium import _checks
 from harmonium.errors import InputError
 from harmonium.io import csv_files, foreign_formats, parquet
+from harmonium.io.dialect import Dialect
 from harmonium.io.foreign_formats import ARFF, HDF5, MATLAB, SVMLIGHT
 from harmonium.io.frames import CsvForm, Frame, as_numbers, from_native, plain_cells, value_text
 from harmonium.io.parquet import FILL
@@ -32,6 +33,8 @@ IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x
 """Element types of the IDX format by the third byte of its magic number (Y. LeCun's MNIST page)."""
 SPARSE_MEMBERS = {"format.npy", "shape.npy", "data.npy"}
 """What every sparse matrix has in its archive, whatever its format."""
+PANDAS_INDEX = re.compile(r"__index_level_\d+__")
+"""What pandas calls an index in a Parquet file."""
 LEAST_WHITE = 128
 """Bytes are gray levels where one is at least this; smaller ones may be codes, ranks or counts."""
 KINDS = ".npy, .npz, .csv, .parquet, IDX, .arff, .svmlight, .h5 or .mat (each may be gzipped), or a folder of images"
@@ -72,7 +75,14 @@ class Table:
         return f"{rows:,} rows of {columns:,} columns{form}"
 
 
-def read_table(location: str, missing: bool = False, max_bytes: int | None = None, gray_levels: bool | None = None) -> Table:
+def read_table(
+    location: str,
+    missing: bool = False,
+    max_bytes: int | None = None,
+    gray_levels: bool | None = None,
+    dialect: Dialect | None = None,
+    ignore: Collection[str] = (),
+) -> Table:
     """The table in a file, or the images in a folder.
 
     What is in the file is named after a colon: an array of .npz, .h5 or .mat (`file.npz:train`), the size of a folder's images
@@ -82,7 +92,8 @@ def read_table(location: str, missing: bool = False, max_bytes: int | None = Non
     Args:
         missing: let NaN stand for missing cells; in text also an empty cell, NA and the like, in Parquet a null.
         max_bytes: what a compressed file may grow to; by default 100 times its size, or 1 GiB if that is more.
-        gray_levels: whether bytes are; by default the largest decides.
+        gray_levels: whether bytes are; by default the largest decides. dialect: how a CSV file is written, as far as that is
+            said. ignore: columns to leave out, by their names.
 
     Raises:
         OSError: there is no such file, or it cannot be read.
@@ -94,7 +105,9 @@ def read_table(location: str, missing: bool = False, max_bytes: int | None = Non
     content = b"" if path.is_dir() else read_file(path, "file", max_bytes)
     with translate_errors(f"{path} cannot be read as {Path(name).suffix or 'data'}"):
         if is_table_file(name) and content:
-            table = _from_columns(_read_columns(content, path, max_bytes), path, missing, gray_levels)
+            table = _from_columns(_read_columns(content, path, max_bytes, dialect), path, missing, gray_levels, ignore)
+        elif ignore:
+            raise InputError(f"{path} has no names of columns, so none can be left out by its name")
         else:
             table = _from_array(_read_array(content, name, key, path, max_bytes), path, gray_levels)
     unusable = np.argwhere(np.isinf(table.values) if missing else ~np.isfinite(table.values))
@@ -131,8 +144,8 @@ def is_table_file(location: str) -> bool:
     return name.endswith((*csv_files.SUFFIXES, *ARFF, parquet.SUFFIX))
 
 
-def read_frame(location: str, max_bytes: int | None = None) -> Frame:
-    """The columns of a table, with texts and missing cells as they are; `max_bytes` as in `read_table`.
+def read_frame(location: str, max_bytes: int | None = None, dialect: Dialect | None = None) -> Frame:
+    """The columns of a table, with texts and missing cells as they are; `max_bytes` and `dialect` as in `read_table`.
 
     Those of a file without names, such as .npy, are called c1, c2, ... Their values are left as they are, bytes too.
 
@@ -144,18 +157,24 @@ def read_frame(location: str, max_bytes: int | None = None) -> Frame:
     if not is_table_file(str(path)):
         values = read_table(location, True, max_bytes, gray_levels=False).values.astype(np.float64)
         return Frame({f"c{place + 1}": column for place, column in enumerate(values.T)})
-    return from_native(_read_columns(read_file(path, "file", max_bytes), path, max_bytes), str(path))
+    return _to_frame(_read_columns(read_file(path, "file", max_bytes), path, max_bytes, dialect), path)
 
 
-def read_bits_or_frame(location: str, max_bytes: int | None = None) -> Table | Frame:
+def read_bits_or_frame(location: str, max_bytes: int | None = None, dialect: Dialect | None = None) -> Table | Frame:
     """The zeros and ones in a CSV or Parquet file that holds nothing else; the columns of any other; raises as `read_frame`."""
     path = Path(location)
-    columns = _read_columns(read_file(path, "file", max_bytes), path, max_bytes)
+    columns = _read_columns(read_file(path, "file", max_bytes), path, max_bytes, dialect)
     with suppress(InputError):  # texts, missing cells, or a fault that using the columns will show
         table = _from_columns(columns, path, missing=False)
         if ((table.values == 0) | (table.values == 1)).all():
             return table
-    return from_native(columns, str(path))
+    return _to_frame(columns, path)
+
+
+def _to_frame(columns: Frame | pa.Table, path: Path) -> Frame:
+    frame = from_native(columns, str(path))
+    index = next((name for name in frame.columns if PANDAS_INDEX.fullmatch(name)), frame.index)
+    return replace(frame, index=index)
 
 
 def table_content(columns: Mapping[str, np.ndarray], suffix: str) -> bytes:
@@ -292,18 +311,28 @@ def _scale_bytes(array: Shaped[np.ndarray, ...], gray_levels: bool | None) -> tu
     return array, f"bytes up to {array.max()} as they are"
 
 
-def _read_columns(content: bytes, path: Path, max_bytes: int | None) -> Frame | pa.Table:
+def _read_columns(content: bytes, path: Path, max_bytes: int | None, dialect: Dialect | None) -> Frame | pa.Table:
     """The columns of a CSV, Parquet or ARFF file."""
     if path.name.lower().removesuffix(".gz").endswith(ARFF):
         return foreign_formats.read_arff(content, path)
     if path.name.lower().removesuffix(".gz").endswith(parquet.SUFFIX):
         return parquet.read_parquet(content, path, max_bytes)
     with translate_errors(f"{path} cannot be read as a table"):
-        return csv_files.read_csv(content, path)
+        return csv_files.read_csv(content, path, dialect)
 
 
-def _from_columns(table: Frame | pa.Table, path: Path, missing: bool, gray_levels: bool | None = None) -> Table:
-    """Columns that hold numbers alone as a table."""
+def _from_columns(
+    table: Frame | pa.Table, path: Path, missing: bool, gray_levels: bool | None = None, ignore: Collection[str] = ()
+) -> Table:
+    """Columns that hold numbers alone as a table, without an index and those to ignore."""
+    names = list(table.columns if isinstance(table, Frame) else table.column_names)
+    if unknown := set(ignore) - set(names):
+        raise InputError(f"{path} has no column {min(unknown)!r}, but {', '.join(map(repr, names[:20]))}")
+    left_out = {*ignore, *filter(PANDAS_INDEX.fullmatch, names)} | ({table.index} if isinstance(table, Frame) else set())
+    if isinstance(table, Frame):
+        table = replace(table, columns={name: cells for name, cells in table.columns.items() if name not in left_out})
+    else:
+        table = table.select([name for name in names if name not in left_out])
     if isinstance(table, Frame) and table.csv is None:  # of ARFF
         values = np.stack([as_numbers(table[name], name) for name in table.columns], axis=1)
         return Table(values, list(table.columns))

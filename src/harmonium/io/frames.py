@@ -30,15 +30,22 @@ Value = str | float | bool
 
 
 class CsvForm(NamedTuple):
-    """How a CSV file was read: the line that each row begins at, what stands between cells, and whether there are names."""
+    """How a CSV file was read: the line that each row begins at, what stands between cells, and whether there are names.
+
+    `notes`: what else was guessed, in words.
+    """
 
     lines: list[int]
     delimiter: str
     has_names: bool
+    notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        marks = {"\t": "tabs", ";": "semicolons", ",": "commas", " ": "spaces"}
-        return f"separated by {marks[self.delimiter]}, {'below' if self.has_names else 'without'} a line of names"
+        marks = {"\t": "tabs", ";": "semicolons", "|": "bars", ",": "commas", " ": "spaces"}
+        separated = marks.get(self.delimiter, repr(self.delimiter))
+        return ", ".join(
+            [f"separated by {separated}", f"{'below' if self.has_names else 'without'} a line of names", *self.notes]
+        )
 
 
 @dataclass(frozen=True)
@@ -50,6 +57,7 @@ class Frame:
             missing. The cells of a CSV file are texts, also where they spell numbers.
         categories: of columns that come with a list of categories, the list.
         unusable: of columns that hold something else, such as dates, what they hold, in words. Such a column may be ignored.
+        index: the column that counts the rows, if one does; it is no data.
         marks: of the columns of a CSV file, the texts of missing cells that are not empty, such as NA, by their rows.
     """
 
@@ -58,6 +66,7 @@ class Frame:
     unusable: dict[str, str] = field(default_factory=dict)
     csv: CsvForm | None = None
     marks: dict[str, dict[int, str]] = field(default_factory=dict)
+    index: str | None = None
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()), ()))

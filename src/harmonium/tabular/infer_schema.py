@@ -91,6 +91,8 @@ def infer(
     kinds = _match_names(list(kinds.items()), list(data.columns))
     columns, ignored = [], _match_names([(name, "as asked") for name in ignore], list(data.columns))
     constants: dict[str, Value] = {}
+    if data.index is not None and data.index not in kinds:
+        ignored = {data.index: "it counts the rows"} | ignored
     for name in data.columns:
         if name in ignored:
             continue
@@ -184,12 +186,23 @@ def _levels(name: str, cells: np.ndarray) -> tuple[Value, ...]:
     present = cells[~missing(cells)]
     if len(present) and isinstance(present[0], bool):
         return False, True
+    if _are_codes(present):
+        return tuple(sorted(set(present.tolist())))
     try:
         return tuple(np.unique(as_numbers(present, name)).tolist())
     except InputError:
         if present.dtype.kind == "f":  # an infinity
             raise
         return tuple(sorted(set(present.tolist())))
+
+
+def _are_codes(present: np.ndarray) -> bool:
+    """Whether texts that spell numbers are codes: all of one length, some with a zero in front or all of eight bits or more."""
+    texts = [cell for cell in present if isinstance(cell, str)]
+    if not texts or len(texts) < len(present) or len(set(map(len, texts))) > 1 or not all(text.isdecimal() for text in texts):
+        return False
+    has_zero = len(texts[0]) > 2 and any(text[0] == "0" for text in texts)
+    return has_zero or (len(texts[0]) > 7 and set("".join(texts)) <= {"0", "1"})
 
 
 def _kind(name: str, cells: np.ndarray, levels: Sequence[Value], listed: bool) -> str:
@@ -204,7 +217,7 @@ def _kind(name: str, cells: np.ndarray, levels: Sequence[Value], listed: bool) -
         integral = all(level == round(float(level)) for level in levels)
         return "ordered" if integral and len(levels) <= min(MAX_ORDERED, rows // ROWS_PER_LEVEL) else "real"
     texts = [cell for cell in cells if isinstance(cell, str)]
-    if 2 * sum(parse_number(text) is not None for text in texts) > rows:
+    if 2 * sum(parse_number(text) is not None for text in texts) > rows and not _are_codes(cells[~missing(cells)]):
         try:
             as_numbers(cells, name)  # names the cell that is no number
         except InputError as error:

@@ -11,6 +11,7 @@ import numpy as np
 from harmonium import _checks, io, model
 from harmonium._types import PathLike
 from harmonium.errors import InputError
+from harmonium.io.dialect import Dialect
 from harmonium.io.frames import Frame, as_numbers
 from harmonium.model import RBM
 from harmonium.tabular.schema import SCHEMA, SPIN, Column, Schema, from_description
@@ -74,7 +75,7 @@ def load(path: PathLike) -> tuple[RBM, Schema]:
         raise InputError(f"{path} is damaged: {error}") from error
 
 
-def read_by_position(location: str, rbm: RBM, schema: Schema) -> Frame:
+def read_by_position(location: str, rbm: RBM, schema: Schema, dialect: Dialect | None = None) -> Frame:
     """The table in a file for a model that was not trained on one, with the columns of `schema`.
 
     The file has those columns, by name or in order, or all columns of the model; an array has the model's.
@@ -86,7 +87,7 @@ def read_by_position(location: str, rbm: RBM, schema: Schema) -> Frame:
     model.validate(rbm)
     _checks.instance(schema, Schema, "schema")
     if io.is_table_file(location):
-        frame = io.read_frame(location)
+        frame = io.read_frame(location, dialect=dialect)
         names = [column.name for column in schema.columns]
         if set(names) <= set(frame.columns):
             return frame
@@ -98,5 +99,5 @@ def read_by_position(location: str, rbm: RBM, schema: Schema) -> Frame:
             return frame  # encoding it says which columns it lacks
         rows = np.stack([as_numbers(frame[name], name) for name in frame.columns], axis=1)
     else:
-        rows = io.read_table(location, missing=True).values
+        rows = io.read_table(location, missing=True, dialect=dialect).values
     return Frame(schema.decode(rbm.visible.check(rows, location, missing=True)))
