@@ -147,3 +147,8 @@ def test_probabilities_are_calibrated():
     p = RBMClassifier(32, random_state=0).fit(x[:300], y[:300]).predict_proba(x[300:])
     assert -np.log(p[np.arange(300), y[300:]]).mean() < 0.62  # at best 0.50; ln 2 by the base rate
     assert abs(p.max(axis=1).mean() - (p.argmax(axis=1) == y[300:]).mean()) < 0.1
+
+
+def test_a_model_that_learned_nothing_warns():
+    with pytest.warns(UserWarning, match="learned nothing"):
+        RBMTransformer(3, **SMALL | {"n_iter": 1, "learning_rate": 1e-6}).fit(np.tile([[0.0, 0.05], [0.05, 0.0]], (20, 1)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import KW_ONLY, dataclass, field, replace
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
@@ -32,6 +33,8 @@ UPDATES, EPOCHS = 5000, 10
 """Updates of a fit by default, or epochs if those are more."""
 BATCH = 10
 """Rows in a batch by which `n_iter` counts where the batch is chosen by the data's size, as in BernoulliRBM."""
+LEAST_CHANGE = 1e-3
+"""A model whose hidden units' means differ by less between rows is one of independent columns."""
 START_ROWS = 200
 """Training rows that are kept as starts of the chains that bracket ln Z."""
 RUNS, TEMPERATURES, STEPS, RUNGS = 64, 1024, 200, 12
@@ -197,6 +200,13 @@ class RBMEstimator(BaseEstimator):
             if self.verbose:
                 self._print(state.metrics)
         self.rbm_, self._chains = to_float64(state.rbm), state.estimator
+        some = self.rbm_.visible.fill_missing(compiled.dense(v[:START_ROWS]))
+        if len(some) > 1 and np.ptp(compiled.apply(compiled.hidden_mean, self.rbm_, some), axis=0).max() < LEAST_CHANGE:
+            warnings.warn(
+                f"{type(self).__name__} learned nothing: no hidden unit varies by {LEAST_CHANGE:g} over the rows. Visible "
+                f"units are {self.columns_.visible!r}; try others, a larger learning_rate or n_iter",
+                stacklevel=3,
+            )
 
     def _config(self, rows: int, rbm: RBM, gradient: str | None = None, early_stopping: float = 0.0) -> TrainConfig:
         """The derived settings but for those that the parameters give; a number of updates where no length is given."""
