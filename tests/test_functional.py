@@ -270,3 +270,4 @@ def test_the_partition_function_of_gaussian_layers_has_a_closed_form():
     v, h = np.meshgrid(x, x)
     integral = np.exp(0.6 * v * h - v**2 + 0.3 * v - 0.75 * h**2 - 0.4 * h).sum() * (x[1] - x[0]) ** 2
     assert hm.exact.log_partition(one) == pytest.approx(np.log(integral), abs=1e-8)
+    assert hm.evaluate(one, [[0.5]], method="exact").method == "exact (Gaussian)"

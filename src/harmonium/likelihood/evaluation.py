@@ -157,6 +157,8 @@ def can_be_exact(rbm: RBM) -> bool:
 
 def _exact_method(rbm: RBM) -> str:
     states = exact.enumerable_states(rbm)
+    if states is None:
+        return "exact (Gaussian)"
     layer = "visible" if rbm.visible.state_count == states else "hidden"
     return f"exact (all {states:,} {layer} states)"
 
