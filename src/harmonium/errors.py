@@ -18,6 +18,10 @@ class DivergenceError(_OneLineError, RuntimeError):
     """Training left the finite numbers, or its chains froze. The message says when and names a remedy."""
 
 
+class NoGainWarning(UserWarning):
+    """A model is no better than independent units: it has learned nothing of how they depend on each other."""
+
+
 def describe(error: BaseException) -> str:
     """What an exception says, in one line, with the name of the file that it is about."""
     name = getattr(error, "filename", None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,6 +12,7 @@ from conftest import random_rbm
 
 import harmonium as hm
 from harmonium import exact
+from harmonium.errors import NoGainWarning
 from harmonium.samplers import parallel_tempering
 from harmonium.training import metrics
 from harmonium.training.metrics import Metrics, summarize
@@ -88,3 +91,23 @@ def test_the_progress_line_says_what_is_known():
     assert "held-out log likelihood -5.000" in collapsed
     assert "chains: only 10% of the data's spread" in collapsed
     assert "chains: 300% of the data's spread" in summarize([later | {"chain_gap": 0.0, "chain_spread": 3.0}])
+
+
+def test_a_model_that_gains_nothing_over_independent_units_says_so():
+    rows = np.random.default_rng(0).integers(0, 2, (60, 5))
+    rbm = hm.initialize(rows, hidden=2, seed=0)
+    with pytest.warns(NoGainWarning, match=r"no better than independent units: .* differs from theirs by [+-]0"):
+        hm.fit(rbm, rows, updates=3)
+    alike = np.repeat(np.arange(60)[:, None] % 2, 5, axis=1)  # two states: much to gain
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = hm.fit(hm.initialize(alike, hidden=2, seed=0), alike, estimator="exact", updates=300)
+        hm.fit(rbm, rows, updates=3, measure=False)  # unknown
+    result = hm.evaluate(found, alike)
+    base = found.visible.fit_base_rate(alike)
+    gain, error = hm.likelihood.gain_over_independent(found, base, result, alike)
+    assert gain == pytest.approx(result.mean - hm.likelihood.base_rate_log_likelihood(base, alike))
+    each = exact.log_likelihood(found, alike)
+    assert result.standard_error == pytest.approx(each.std(ddof=1) / np.sqrt(60))
+    assert error == pytest.approx((each + 5 * np.log(2)).std(ddof=1) / np.sqrt(60))
+    assert gain > 2

@@ -64,8 +64,11 @@ def run(options: argparse.Namespace) -> Answer | None:
         "seconds": time.monotonic() - begun,
         "run": str(folder if folder.is_dir() else folder.parent),
     }
+    error = log_likelihood.standard_error
+    spread = "" if error is None else f", standard error over rows {error:.3f}"
+    unit = nats_per_example(dataset).removeprefix("nats per example")
     compared = "" if baseline is None else f"; independent units reach {baseline:.3f}"
-    about = f"mean of {dataset.count('test')}, ln Z = {log_likelihood.log_partition:.6f}{compared}"
+    about = f"mean of {dataset.count('test')}{unit}{spread}, ln Z = {log_likelihood.log_partition:.6f}{compared}"
     text = [*likelihood_text("", log_likelihood), about]
     if log_likelihood.arguments.get("method") == "estimate":
         counts = " ".join(f"--{name} {value}" for name, value in log_likelihood.arguments.items() if name != "method")
@@ -81,6 +84,12 @@ def evaluate(
         say(f"enumerating takes some {hm.exact.estimate_seconds(rbm):,.0f} s")
     with staged_progress() as progress:
         return hm.likelihood.evaluate(rbm, rows, method=method, base_rate=base_rate, progress=progress, **limits)
+
+
+def nats_per_example(dataset: hm.data.Dataset) -> str:
+    """The unit of a log likelihood: of real columns it is that of a density in their standard deviations."""
+    is_density = dataset.schema is not None and any(column.kind == "real" for column in dataset.schema.columns)
+    return "nats per example" + (", real columns in standard deviations" if is_density else "")
 
 
 def likelihood_text(of: str, log_likelihood: hm.LogLikelihood) -> list[str | Styled]:

@@ -31,6 +31,7 @@ import re
 import shlex
 import tempfile
 import time
+import warnings
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -38,12 +39,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import harmonium as hm
 from harmonium.cli import runs
-from harmonium.cli.evaluate import evaluate, likelihood_text
+from harmonium.cli.evaluate import evaluate, likelihood_text, nats_per_example
 from harmonium.cli.inputs import schema_text
 from harmonium.cli.options import RunOptions, TrainOptions, add_arguments, load_dataset, repeat_command, start_model
-from harmonium.cli.output import Answer, Table, console, plain, print_text, progress_bar, say
+from harmonium.cli.output import Answer, Styled, Table, console, plain, print_text, progress_bar, say
 from harmonium.cli.process import WORDS, GracefulShutdown, keep_compiled_code
-from harmonium.errors import DivergenceError, InputError, describe
+from harmonium.errors import DivergenceError, InputError, NoGainWarning, describe
 
 if TYPE_CHECKING:
     from jax.sharding import Mesh
@@ -217,7 +218,8 @@ def _follow(
     """
     primary, state, stopped = hm.distributed.is_primary(), None, None
     bar, say_once = progress_bar(disable=not primary), functools.cache(say)
-    with bar, contextlib.closing(states):  # type: ignore[type-var]
+    with bar, contextlib.closing(states), warnings.catch_warnings():  # type: ignore[type-var]
+        warnings.simplefilter("ignore", NoGainWarning)  # the report says it
         task = bar.add_task("compiling", total=1.0)
         try:
             for state in states:
@@ -292,10 +294,12 @@ def _evaluate(
 ) -> dict[str, Any]:
     """How likely the test and the training rows are."""
     test = evaluate(rbm, dataset.test, base_rate, seconds=run.evaluation_seconds, seed=run.seed, mesh=mesh)
+    gain, error = hm.likelihood.gain_over_independent(rbm, base_rate, test, dataset.test)
     return {
         "log_likelihood": test,
         "train": hm.likelihood.evaluate_with(test, rbm, hm.io.streams.sample_rows(dataset.train, MAX_TRAINING_ROWS, "data")),
         "baseline": hm.likelihood.base_rate_log_likelihood(base_rate, dataset.test),
+        "gain": {"mean": gain, "standard_error": error},
         "bound": None if dataset.entropy is None else -dataset.entropy,
     }
 
@@ -322,13 +326,24 @@ def _pictures(
 
 def _answer(report: dict[str, Any], dataset: hm.data.Dataset, trouble: list[str]) -> Answer:
     test, bound = report["log_likelihood"], report["bound"]
-    rows = [["this model", test.mean, report["train"].mean], ["independent units (the baseline)", report["baseline"], None]]
+    gain, train = report["gain"], report["train"]
+    rows = [
+        ["this model", test.mean, test.standard_error, train.mean, train.standard_error],
+        ["independent units (the baseline)", report["baseline"], None, None, None],
+        ["difference", gain["mean"], gain["standard_error"], None, None],
+    ]
     if bound is not None:
-        rows.append(["best possible: minus the source's entropy", bound, bound])
+        rows.append(["best possible: minus the source's entropy", bound, None, bound, None])
+    doubts = []
+    if gain["mean"] <= 2 * gain["standard_error"]:
+        words = "no better" if gain["mean"] <= 0 else "not clearly better (by less than two standard errors over the test rows)"
+        remedy = "try a lower rate (--set learning_rate=0.01), more --updates, or --estimator pt-10"
+        doubts = [Styled(f"warning: the model is {words} than independent units; {remedy}", "yellow")]
     text = [
         f"{dataset.name}: {len(dataset.train):,} training rows; {dataset.held_out}",
         *likelihood_text("test ", test),
-        Table("", ["nats per example", "test", "training"], rows, decimals=3),
+        *doubts,
+        Table("", [nats_per_example(dataset), "test", "+-", "training", "+-"], rows, decimals=3),
         f"{report['updates']:,} updates, {report['seconds']:.1f} s from command to report; all of it in {report['run']}",
     ]
     return Answer(report | {part: report[part].to_dict() for part in ("log_likelihood", "train")}, text, trouble=trouble)

@@ -1,7 +1,14 @@
 """How likely data is under a model: one type of result, whatever the method."""
 
 from harmonium.likelihood.bidirectional import BidirectionalAIS, bidirectional_ais
-from harmonium.likelihood.evaluation import EXACT_SECONDS, base_rate_log_likelihood, can_be_exact, evaluate, evaluate_with
+from harmonium.likelihood.evaluation import (
+    EXACT_SECONDS,
+    base_rate_log_likelihood,
+    can_be_exact,
+    evaluate,
+    evaluate_with,
+    gain_over_independent,
+)
 from harmonium.likelihood.log_likelihood import LogLikelihood
 from harmonium.likelihood.log_weights import Estimate
 from harmonium.likelihood.pseudo import pseudo_log_likelihood, stochastic_pseudo_log_likelihood
@@ -19,6 +26,7 @@ __all__ = [
     "can_be_exact",
     "evaluate",
     "evaluate_with",
+    "gain_over_independent",
     "pseudo_log_likelihood",
     "raise_bound",
     "replica_log_likelihood",

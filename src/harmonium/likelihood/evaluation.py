@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import replace
 from functools import partial
@@ -11,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
+from jaxtyping import Float
 
 from harmonium import _checks, exact, model
 from harmonium._numerics import float64, to_float64
@@ -118,6 +120,7 @@ def evaluate(
         log_partition=log_z,
         seconds=time.monotonic() - begun,
         effective_sample_size=effective,
+        standard_error=_standard_error(of_rows.value),
         arguments=arguments,
         details=details,
     )
@@ -138,9 +141,31 @@ def evaluate_with(result: LogLikelihood, rbm: RBM, data: ArrayLike) -> LogLikeli
         upper=result.upper + shift + margin,
         method=_method(result.method, of_rows.method),
         rows=len(rows),
+        standard_error=_standard_error(of_rows.value),
         arguments={},
         details={name: value for name, value in result.details.items() if name != RAISE_KEY},
     )
+
+
+def gain_over_independent(rbm: RBM, base_rate: Units, result: LogLikelihood, data: ArrayLike) -> tuple[float, float]:
+    """By how much rows `[n, V]` are likelier than under independent units, and the standard error of that over rows, in nats.
+
+    Args:
+        base_rate: the independent units. result: of `evaluate`, for the same model and rows.
+
+    Raises:
+        InputError: as `evaluate`.
+    """
+    rows = model.check_observed(model.check_rows(rbm, data, missing=True))
+    _checks.instance(result, LogLikelihood, "result")
+    baseline = _base_rate_log_likelihoods(base_rate, rows)
+    error = _standard_error(log_weights(rbm, rows).value - baseline)
+    return result.mean - float(baseline.mean()), math.inf if error is None else error
+
+
+def _standard_error(values: Float[np.ndarray, " rows"]) -> float | None:
+    """Of their mean over rows; None of a single one."""
+    return None if len(values) < 2 else float(np.std(values, ddof=1)) / math.sqrt(len(values))
 
 
 def _method(of_log_z: str, of_rows: str) -> str:
@@ -170,11 +195,16 @@ def base_rate_log_likelihood(base_rate: Units, data: ArrayLike) -> float:
     Raises:
         InputError: data outside the units' domain, or a result that is not finite.
     """
+    mean = _base_rate_log_likelihoods(base_rate, data).mean()
+    return float(_checks.finite_result(mean, "the mean ln p(v)"))
+
+
+@np.errstate(all="ignore")
+def _base_rate_log_likelihoods(base_rate: Units, data: ArrayLike) -> Float[np.ndarray, " rows"]:
     rows = _checks.instance(base_rate, Units, "base_rate").check(data, "data", missing=True).astype(np.float64)
     model.check_observed(rows)
     with float64():
         units = jax.tree.map(jnp.asarray, to_float64(base_rate))
         # A missing unit is put at zero, where it adds nothing to the energy; nor may it add to ln Z.
         log_z = jnp.where(missing_units(units, rows), 0, units.log_normalizer_terms(np.zeros(units.size))).sum(axis=-1)
-        mean = np.mean(-units.energy(np.nan_to_num(rows)) - log_z)
-        return float(_checks.finite_result(mean, "the mean ln p(v)"))
+        return np.broadcast_to(np.asarray(-units.energy(np.nan_to_num(rows)) - log_z), len(rows))

@@ -15,6 +15,8 @@ StageProgress: TypeAlias = Callable[[str, float], object]
 
 MAX_WIDTH = 1.0
 """The widest interval (nats) without a warning."""
+USELESS_WIDTH = 20.0
+"""An interval wider than this says nothing of the model."""
 MIN_EFFECTIVE_FRACTION = 0.1
 """The smallest effective fraction of the runs without a warning."""
 RAISE_KEY = "raise_log_likelihood"
@@ -26,7 +28,8 @@ class LogLikelihood:
 
     `lower`, `upper`: ends of a 95 % interval for the mean over these very rows. Only ln Z is uncertain, and ln p of rows whose
     missing cells are annealed, so an exact value has lower = mean = upper; the interval of an estimate contains the forward and
-    the reverse estimate with their statistical errors. `rows`: their number. `seconds`: time spent. `effective_sample_size`: of
+    the reverse estimate with their statistical errors. `rows`: their number. `standard_error`: of the mean as an
+    estimate for all rows of their kind (None for a single row). `seconds`: time spent. `effective_sample_size`: of
     the worse direction, in runs (None if exact, or from replicas). `arguments`: those of `evaluate` that repeat an estimate bit
     for bit on the same devices, with the counts that a time limit led to; a `base_rate` or `mesh` must be given again.
     `details`: the estimates of ln Z, and the work spent on them.
@@ -43,6 +46,7 @@ class LogLikelihood:
     log_partition: float
     seconds: float
     effective_sample_size: float | None = None
+    standard_error: float | None = None
     arguments: dict[str, Any] = field(default_factory=dict)
     details: dict[str, Any] = field(default_factory=dict)
 
@@ -87,11 +91,14 @@ class LogLikelihood:
         return tuple(warnings)
 
     def __str__(self) -> str:
+        seconds = f"{self.seconds:.2g}" if self.seconds < 100 else f"{self.seconds:,.0f}"
+        if self.upper - self.lower > USELESS_WIDTH:
+            between = f"between {self.lower:,.0f} and {self.upper:,.0f} nats/example, too uncertain to use"
+            return f"{between}, {self.method}, {seconds} s"
         exact = self.lower == self.upper
         # More decimals than the interval supports would claim too much.
         decimals = 3 if exact or self.upper - self.lower < 0.1 else 2
         interval = "" if exact else f" [{self.lower:.{decimals}f}, {self.upper:.{decimals}f}]"
-        seconds = f"{self.seconds:.2g}" if self.seconds < 100 else f"{self.seconds:,.0f}"
         return f"{self.mean:.{decimals}f}{interval} nats/example, {self.method}, {seconds} s"
 
 

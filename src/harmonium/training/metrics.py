@@ -35,6 +35,8 @@ MAX_TERMS = 1 << 29
 """... within half a second: rows x hidden states x columns."""
 NARROW = 0.5
 """The chains' spread is reported where it is below this fraction of the rows', or above its inverse."""
+SMALL_GAIN = 1e-3
+"""A gain over independent units of this fraction of their log likelihood is none."""
 MIN_CHAINS, COLLAPSED = 10, 1e-3
 """So many chains have collapsed where their total variance is below this fraction of the rows'."""
 
@@ -59,7 +61,7 @@ class Metrics:
         enabled: bool = True,
         mesh: Mesh | None = None,
     ) -> None:
-        self._enabled, self._mesh = enabled, mesh
+        self._enabled, self._mesh, self._visible = enabled, mesh, rbm.visible
         most = MAX_INCOMPLETE_ROWS if any(each is not None and has_missing(each) for each in (rows, held_out)) else MAX_ROWS
         self._rows = rows
         self._held_out = None if held_out is None else _space_evenly(held_out, most)
@@ -113,6 +115,18 @@ class Metrics:
         self._spent += time.monotonic() - before if self._compiled else 0.0
         self._compiled = True
         return metrics
+
+    def gain(self, metrics: Mapping[str, float]) -> tuple[float, float] | None:
+        """By how much training rows are likelier than under independent units fitted to them, and what counts as nothing.
+
+        In nats per example; None where the log likelihood was not measured, or cells are missing.
+        """
+        if "train_log_likelihood" not in metrics or has_missing(self._compared):
+            return None
+        units = self._visible.fit_base_rate(self._compared)
+        baseline = float(np.mean(-np.asarray(units.energy(self._compared))) - units.log_normalizer(np.zeros(units.size)))
+        nothing = max(SMALL_GAIN * abs(baseline), 2 * metrics.get("log_partition_error", 0.0))
+        return metrics["train_log_likelihood"] - baseline, nothing
 
     def _log_partition(self, rbm: RBM, metrics: dict[str, float], elapsed: float, last: bool) -> float | None:
         if self._exact:

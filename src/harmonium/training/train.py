@@ -7,6 +7,7 @@ depends neither on where the states lie nor on whether the run was stopped and r
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -25,7 +26,7 @@ from harmonium import _checks, distributed, model
 from harmonium._checks import MAX_COUNT
 from harmonium._pytree import named_leaves
 from harmonium._types import Key
-from harmonium.errors import DivergenceError, InputError
+from harmonium.errors import DivergenceError, InputError, NoGainWarning
 from harmonium.gradients import Estimator
 from harmonium.io.streams import Streamed, as_streamed
 from harmonium.model import RBM
@@ -160,6 +161,9 @@ def train(
         seconds_between_states: or a function that is asked after every state. updates_between_states: a number of updates
             instead, so that the states do not depend on the clock.
         settings: of `TrainConfig`, by name: `updates=1000`, `learning_rate=0.1`, ...
+
+    Warns:
+        NoGainWarning: at the end, the training rows are no likelier than under independent units, where that was measured.
 
     Raises:
         InputError: at the call, not at the first state: an argument is out of range or of the wrong shape, the rows
@@ -391,6 +395,8 @@ def _loop(
                     measured |= _end_of_early_stopping(early_stopping, progress)
             progress = replace(progress, early_stopping=early_stopping)
             progress = replace(progress, metrics=run.measurements(progress, measured, speed))
+            if ended:
+                _warn_of_no_gain(run.metrics.gain(progress.metrics))
             yield _train_state(run.incomplete, good, best, progress, ended)
 
             # 5. How many updates fit in until the next state.
@@ -435,6 +441,16 @@ def _train_state(
     if diverged_at is not None:
         metrics["diverged_at"] = float(diverged_at)
     return TrainState(rbm, metrics, good, best, progress, rows)
+
+
+def _warn_of_no_gain(gain: tuple[float, float] | None) -> None:
+    if gain is not None and gain[0] <= gain[1]:
+        warnings.warn(
+            f"the model is no better than independent units: the mean log likelihood of training rows differs from theirs by "
+            f"{gain[0]:+.3f} nats; try a lower learning_rate, more updates, or an estimator that mixes better, such as pt-10",
+            NoGainWarning,
+            stacklevel=3,
+        )
 
 
 def _end_of_early_stopping(early_stopping: EarlyStopping, progress: Progress) -> dict[str, float]:
