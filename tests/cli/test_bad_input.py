@@ -115,9 +115,11 @@ def each(cases: list[tuple[str, str]]) -> pytest.MarkDecorator:
 
 @each(
     [
-        ("fly", "invalid choice: 'fly'"),
+        ("fly", "there is no command 'fly' (see harmonium --help)"),
+        ("trian digits", "there is no command 'trian'; did you mean train?"),
+        ("train bits.npy --hiden 3", "unrecognized arguments: --hiden 3; did you mean --hidden?"),
         ("--fly", "required: COMMAND"),
-        ("'two\nlines'", "invalid choice"),
+        ("'two\nlines'", "there is no command"),
         (f"table {W} 'two\nlines'", "unrecognized arguments: two lines"),
         (f"table {W} --fly", "unrecognized arguments: --fly"),
         ("table", "one of the arguments --weights --model is required"),

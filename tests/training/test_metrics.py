@@ -103,6 +103,8 @@ def test_a_model_that_gains_nothing_over_independent_units_says_so():
         warnings.simplefilter("error")
         found = hm.fit(hm.initialize(alike, hidden=2, seed=0), alike, estimator="exact", updates=300)
         hm.fit(rbm, rows, updates=3, measure=False)  # unknown
+    first = next(hm.train(found, alike, updates=1))
+    assert repr(first).startswith("TrainState(step 0, RBM(5 binary, 2 binary, float32), train_log_likelihood -0.")
     result = hm.evaluate(found, alike)
     base = found.visible.fit_base_rate(alike)
     gain, error = hm.likelihood.gain_over_independent(found, base, result, alike)

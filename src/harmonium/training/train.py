@@ -52,7 +52,7 @@ UPDATES_PER_COPY = 10
 """Updates run at least this many times as long as copying a state takes, which is long for a large model."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TrainState:
     """The state of a training run: NumPy arrays that nothing overwrites.
 
@@ -69,6 +69,12 @@ class TrainState:
     _best: RBM | None
     _progress: Progress
     _rows: Float[np.ndarray, "rows visible"] | None
+
+    def __repr__(self) -> str:
+        shown = {name: self.metrics[name] for name in ("train_log_likelihood", "valid_log_likelihood") if name in self.metrics}
+        return (
+            f"TrainState(step {self.step:,}, {self.rbm!r}{''.join(f', {name} {value:.3f}' for name, value in shown.items())})"
+        )
 
     @property
     def step(self) -> int:
