@@ -331,6 +331,7 @@ def test_early_stopping_keeps_the_best_model_and_says_how_to_repeat_it(as_json):
     best = max(m["valid_log_likelihood"] for m in metrics if "valid_log_likelihood" in m)
     assert metrics[-1]["valid_log_likelihood"] == best
     assert report["updates"] == metrics[-1]["best_step"] < metrics[-1]["step"]
+    assert report["updates_made"] == metrics[-1]["step"]
     again = as_json(*shlex.split(json.loads((run / "config.json").read_text())["repeat"])[1:])
     np.testing.assert_array_equal(hm.load(report["run"]).weights, hm.load(again["run"]).weights)
 

@@ -126,7 +126,12 @@ def run(arguments: argparse.Namespace) -> Answer | int | None:
             _, trouble = runs.write_pictures(folder, _pictures(state.rbm, dataset, history, report, run.seed))
         if arguments.distributed:
             hm.distributed.shutdown()
-        report |= {"updates": record["updates"], "seconds": time.monotonic() - started, "run": str(folder)}
+        report |= {
+            "updates": record["updates"],
+            "updates_made": state.step,
+            "seconds": time.monotonic() - started,
+            "run": str(folder),
+        }
         return _answer(report, dataset, trouble) if is_primary else None
 
 
@@ -339,11 +344,14 @@ def _answer(report: dict[str, Any], dataset: hm.data.Dataset, trouble: list[str]
         words = "no better" if gain["mean"] <= 0 else "not clearly better (by less than two standard errors over the test rows)"
         remedy = "try a lower rate (--set learning_rate=0.01), more --updates, or --estimator pt-10"
         doubts = [Styled(f"warning: the model is {words} than independent units; {remedy}", "yellow")]
+    more = ""
+    if report["updates_made"] > report["updates"]:
+        more = f" (of {report['updates_made']:,}: the held-out log likelihood rose no more)"
     text = [
         f"{dataset.name}: {len(dataset.train):,} training rows; {dataset.held_out}",
         *likelihood_text("test ", test),
         *doubts,
         Table("", [nats_per_example(dataset), "test", "+-", "training", "+-"], rows, decimals=3),
-        f"{report['updates']:,} updates, {report['seconds']:.1f} s from command to report; all of it in {report['run']}",
+        f"{report['updates']:,} updates{more}, {report['seconds']:.1f} s from command to report; all of it in {report['run']}",
     ]
     return Answer(report | {part: report[part].to_dict() for part in ("log_likelihood", "train")}, text, trouble=trouble)
