@@ -31,7 +31,7 @@ def run(options: argparse.Namespace) -> Answer:
         if options.binarize is not None:
             raise InputError("--binarize goes with DATA")
         sources = [{"name": s.name, "about": s.about, "binarize": s.binarize} for s in hm.data.SOURCES.values()]
-        files = "DATA may also be a file: .npy, .npz (file.npz:key), .csv, .parquet, IDX; gzipped or not."
+        files = f"DATA may also be a file: {hm.io.arrays.KINDS}."
         return Answer({"sources": sources}, [*(f"{source['name']}: {source['about']}" for source in sources), "", files])
     kinds, ignore = column_choices(options)
     dialect = dialect_of(options)

@@ -1,9 +1,9 @@
 """train a model on a data set and report how likely the test data is
 
-DATA is a named source (`harmonium data` lists them), a file (.npy, .npz or file.npz:key, .csv, .parquet, IDX; gzipped or not),
-or a folder of .parquet files. The columns of a .csv or .parquet file may be of any kinds, with missing cells (empty, NA, NaN,
-null, ?): the inferred kinds are printed, and --as, --ignore and --schema change them. NaN in an array is a missing cell.
-Folders, sparse matrices and very large arrays are read as they are needed, and their values are taken as they are.
+DATA is a named source, a file or a folder (`harmonium data` lists both). The columns of a table may be of any kinds, with
+missing cells (empty, NA, NaN, null, ?): the inferred kinds are printed, and --as, --ignore and --schema change them. NaN in an
+array is a missing cell. Folders of Parquet files, sparse matrices and very large arrays are read as they are needed, and their
+values are taken as they are.
 The run folder gets the model, metrics.jsonl, config.json (enough to repeat the run exactly) and pictures. The saved model has
 the best held-out log likelihood, in nats per example. With 20 hidden units, the default, it is exact. With many it is
 estimated, and the report gives an interval. The progress line compares mean free energies with that of the training rows: a

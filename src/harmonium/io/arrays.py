@@ -37,7 +37,8 @@ PANDAS_INDEX = re.compile(r"__index_level_\d+__")
 """What pandas calls an index in a Parquet file."""
 LEAST_WHITE = 128
 """Bytes are gray levels where one is at least this; smaller ones may be codes, ranks or counts."""
-KINDS = ".npy, .npz, .csv, .parquet, IDX, .arff, .svmlight, .h5 or .mat (each may be gzipped), or a folder of images"
+FILES = ".npy, .npz, .csv, .parquet, IDX, .arff, .svmlight, .h5 or .mat (each may be gzipped)"
+KINDS = f"{FILES}; or a folder of Parquet files or images"
 LARGE_BYTES = 1 << 30
 """An .npy or Parquet file of this size or more is not read into memory where its rows can be read as they are needed."""
 
