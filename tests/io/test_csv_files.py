@@ -38,6 +38,9 @@ def test_a_line_of_names_may_have_numbers():
     frame = read("country,2019,2020,2021\nA,18,20,22\nB,16,20,24\nC,20,22,21\nD,26,23,20\n")
     assert list(frame.columns) == ["country", "2019", "2020", "2021"]
     assert (np.mean(numbers(frame, "2019")), np.std(numbers(frame, "2019"))) == pytest.approx((20, np.sqrt(14)))
+    assert list(read("country,2021,2020\nA,20,21\nB,18,19\n").columns) == ["country", "2021", "2020"]
+    assert list(read("2000,2005\n20,21\n18,19\n").columns) == ["2000", "2005"]
+    assert len(read("2000,2005\n1990,21\n18,19\n")) == 3
     assert list(read("id,7\n1,2\n3,4\n5,2\n").columns) == ["id", "7"]  # a text above numbers
 
 
@@ -82,6 +85,7 @@ def test_an_index_in_a_parquet_file_is_no_data():
         ("a,b\n12 %,x\n7%,y\n", [12, 7], "percent in 'a'"),
         ("a,b\n\u22121.5,x\n2,y\n", [-1.5, 2], "in another notation in 'a'"),
         ('a,b\n"$1,234",x\n$7,y\n', [1234, 7], "currency and thousands commas in 'a'"),
+        ("a,b\n-$5,x\n6 €,y\n", [-5, 6], "currency in 'a'"),
         ("a;b\n1 234;x\n7;y\n", [1234, 7], "in another notation in 'a'"),
     ],
 )
@@ -154,3 +158,8 @@ def test_what_is_no_text_is_refused():
         read(b"\x81\x8d,b\n\x00,1\n")
     with pytest.raises(InputError, match="cannot be read as text"):
         read("é,b\n1,2\n".encode("cp1252"), encoding="ascii")
+
+
+def test_rows_of_different_lengths_name_the_delimiter():
+    with pytest.raises(InputError, match=r"line 2: 1 columns, .* \(separated by spaces\); say the delimiter if it is another"):
+        read("hello world\na\n")

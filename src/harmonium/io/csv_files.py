@@ -64,7 +64,9 @@ def read_csv(content: bytes, path: Path, dialect: Dialect | None = None) -> Fram
             rows, starts = [[name.strip() for name in names], *rows], [0, *starts]
     for line, row in zip(starts, rows, strict=False):
         if len(row) != len(rows[0]):
-            raise InputError(f"{path}, line {line}: {len(row)} columns, but the first line has {len(rows[0])}")
+            separated = str(CsvForm([], delimiter, False)).partition(", ")[0]
+            problem = f"{len(row)} columns, but the first line has {len(rows[0])}"
+            raise InputError(f"{path}, line {line}: {problem} ({separated}); say the delimiter if it is another")
     texts = [[None if cell.lower() in MISSING else cell for cell in column] for column in zip(*rows[1:], strict=True)]
     plain, notes = _plain(texts or [[]] * len(rows[0]), said.decimal)
     has_names = dialects.guess_header(rows, plain) if said.header is None else said.header

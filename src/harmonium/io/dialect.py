@@ -26,7 +26,7 @@ COMMENT = "#"
 SAMPLE = 1 << 16
 """Characters from which the delimiter is guessed."""
 _SIGNS = str.maketrans({"\u2212": "-", "\u00a0": None, "\u202f": None, "'": None})
-_UNITS = re.compile(r"[$\u20ac\u00a3]?\s*(.*?)\s*%?", re.DOTALL)
+_UNITS = re.compile(r"([-+]?)[$\u20ac\u00a3]?\s*(.*?)\s*[%$\u20ac\u00a3]?", re.DOTALL)
 _POINTS = {",": re.compile(r"[-+]?\d{1,3}(,\d{3})+(\.\d+)?"), ".": re.compile(r"[-+]?\d{1,3}(\.\d{3})+(,\d+)?")}
 _DECIMAL_COMMA = re.compile(r"[-+]?(\d+|\d{1,3}(\.\d{3})+|),?\d*([eE][-+]?\d+)?")
 
@@ -112,7 +112,7 @@ def guess_delimiter(text: str) -> str:
 
 
 def guess_header(rows: Sequence[Sequence[str]], read: list[list[str | None]]) -> bool:
-    """Whether the first row has names: it has no number, or has a text above numbers, or its numbers count on.
+    """Whether the first row has names: it has no number, or has a text above numbers, or its numbers count on or are years.
 
     Args:
         rows: all rows as they are. read: the columns below the first row, with numbers in plain notation.
@@ -127,14 +127,21 @@ def guess_header(rows: Sequence[Sequence[str]], read: list[list[str | None]]) ->
         present = [text for text in column if text is not None]
         if cell and number is None and len(present) > 1 and all(parse_number(text) is not None for text in present):
             return True
+    years = [place for place, number in enumerate(numbers) if _is_year(number)]
+    if len(years) == sum(number is not None for number in numbers) > (None not in numbers):
+        # Years alone, above what is no year.
+        return not any(_is_year(parse_number(text or "")) for place in years for text in read[place])
     return _counts(first) and 10 * sum(map(_counts, rest)) < len(rest)
 
 
+def _is_year(number: float | None) -> bool:
+    return number is not None and 1900 <= number <= 2100 and number == int(number)
+
+
 def _counts(row: Sequence[str]) -> bool:
-    """Whether the numbers of a row are whole and each is one more than the one before, as in 0,1,2 or 2019,2020."""
+    """Whether the numbers of a row are whole and each is one more than the one before, as in 0,1,2."""
     numbers = [number for cell in row if (number := parse_number(cell)) is not None]
-    is_year = len(numbers) == 2 and 1900 <= numbers[0] <= 2100
-    return (len(numbers) > 2 or is_year) and all(b == a + 1 for a, b in pairwise(numbers))
+    return len(numbers) > 2 and all(b == a + 1 for a, b in pairwise(numbers))
 
 
 def plain_numbers(texts: list[str | None], decimal: str | None) -> tuple[list[str | None], str]:
@@ -148,7 +155,7 @@ def plain_numbers(texts: list[str | None], decimal: str | None) -> tuple[list[st
     present = [text for text in texts if text is not None]
     if not present or all(parse_number(text) is not None for text in present):
         return texts, ""
-    bare = [re.sub(r"(?<=\d) (?=\d{3}\b)", "", _UNITS.fullmatch(text.translate(_SIGNS))[1]) for text in present]  # type: ignore[index]
+    bare = [re.sub(r"(?<=\d) (?=\d{3}\b)", "", "".join(_UNITS.fullmatch(text.translate(_SIGNS)).groups())) for text in present]  # type: ignore[union-attr]
     notes = [
         name for sign, name in (("%", "percent"), ("$\u20ac\u00a3", "currency")) if any(set(sign) & set(t) for t in present)
     ]
