@@ -72,6 +72,7 @@ def test_an_index_in_a_parquet_file_is_no_data():
     pd.DataFrame({"a": [0, 1, 1]}, index=[5, 7, 9]).to_parquet("x.parquet")
     frame = read_frame("x.parquet")
     assert frame.index == "__index_level_0__"
+    assert "without '__index_level_0__', the index" in read_table("x.parquet").description
     np.testing.assert_array_equal(read_table("x.parquet").values, [[0], [1], [1]])
 
 

@@ -354,7 +354,8 @@ def _from_columns(
         arrays.append(column.cast("float64").to_numpy() if column.null_count else column.to_numpy())
     values = np.stack(arrays, axis=1)
     values, words = _scale_bytes(values, gray_levels)
-    return Table(values, list(table.column_names), form=words)
+    notes = [f"without {name!r}, the index" for name in names if PANDAS_INDEX.fullmatch(name)]
+    return Table(values, list(table.column_names), form=", ".join(filter(None, [words, *notes])))
 
 
 def _idx(content: bytes, path: Path) -> np.ndarray:
