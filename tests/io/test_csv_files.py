@@ -12,6 +12,7 @@ from harmonium import tabular
 from harmonium.errors import InputError
 from harmonium.io import read_frame, read_table
 from harmonium.io.dialect import Dialect
+from harmonium.io.parquet import ParquetRows
 
 BITS = np.random.default_rng(0).integers(0, 2, (200, 12))
 
@@ -73,6 +74,8 @@ def test_an_index_in_a_parquet_file_is_no_data():
     frame = read_frame("x.parquet")
     assert frame.index == "__index_level_0__"
     assert "without '__index_level_0__', the index" in read_table("x.parquet").description
+    rows = ParquetRows([Path("x.parquet")])
+    assert (rows.shape, rows.read(np.arange(3)).tolist()) == ((3, 1), [[0], [1], [1]])
     np.testing.assert_array_equal(read_table("x.parquet").values, [[0], [1], [1]])
 
 

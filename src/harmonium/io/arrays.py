@@ -33,8 +33,6 @@ IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x
 """Element types of the IDX format by the third byte of its magic number (Y. LeCun's MNIST page)."""
 SPARSE_MEMBERS = {"format.npy", "shape.npy", "data.npy"}
 """What every sparse matrix has in its archive, whatever its format."""
-PANDAS_INDEX = re.compile(r"__index_level_\d+__")
-"""What pandas calls an index in a Parquet file."""
 LEAST_WHITE = 128
 """Bytes are gray levels where one is at least this; smaller ones may be codes, ranks or counts."""
 FILES = ".npy, .npz, .csv, .parquet, IDX, .arff, .svmlight, .h5 or .mat (each may be gzipped)"
@@ -174,7 +172,7 @@ def read_bits_or_frame(location: str, max_bytes: int | None = None, dialect: Dia
 
 def _to_frame(columns: Frame | pa.Table, path: Path) -> Frame:
     frame = from_native(columns, str(path))
-    index = next((name for name in frame.columns if PANDAS_INDEX.fullmatch(name)), frame.index)
+    index = next((name for name in frame.columns if parquet.PANDAS_INDEX.fullmatch(name)), frame.index)
     return replace(frame, index=index)
 
 
@@ -329,7 +327,9 @@ def _from_columns(
     names = list(table.columns if isinstance(table, Frame) else table.column_names)
     if unknown := set(ignore) - set(names):
         raise InputError(f"{path} has no column {min(unknown)!r}, but {', '.join(map(repr, names[:20]))}")
-    left_out = {*ignore, *filter(PANDAS_INDEX.fullmatch, names)} | ({table.index} if isinstance(table, Frame) else set())
+    left_out = {*ignore, *filter(parquet.PANDAS_INDEX.fullmatch, names)} | (
+        {table.index} if isinstance(table, Frame) else set()
+    )
     if isinstance(table, Frame):
         table = replace(table, columns={name: cells for name, cells in table.columns.items() if name not in left_out})
     else:
@@ -354,7 +354,7 @@ def _from_columns(
         arrays.append(column.cast("float64").to_numpy() if column.null_count else column.to_numpy())
     values = np.stack(arrays, axis=1)
     values, words = _scale_bytes(values, gray_levels)
-    notes = [f"without {name!r}, the index" for name in names if PANDAS_INDEX.fullmatch(name)]
+    notes = [f"without {name!r}, the index" for name in names if parquet.PANDAS_INDEX.fullmatch(name)]
     return Table(values, list(table.column_names), form=", ".join(filter(None, [words, *notes])))
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import io
+import re
 import tempfile
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
@@ -31,6 +32,9 @@ BATCH_VALUES = 1 << 22
 """Values that are made into an array at a time."""
 FILL = "fill missing cells first (harmonium.impute)"
 """The remedy where cells may not be missing."""
+
+PANDAS_INDEX = re.compile(r"__index_level_\d+__")
+"""What pandas calls an index in a Parquet file."""
 
 
 class Group(NamedTuple):
@@ -71,12 +75,15 @@ class ParquetRows:
                     lacking, more = set(names) - set(schema.names), set(schema.names) - set(names)
                     what = f"has no column {min(lacking)!r}" if lacking else f"has a column {min(more)!r}" if more else ""
                     raise InputError(f"{path} {what or 'has its columns in another order'}, unlike {paths[0].name} beside it")
-                types |= {np.dtype(column.type.to_pandas_dtype()) for column in schema}
+                types |= {
+                    np.dtype(column.type.to_pandas_dtype()) for column in schema if not PANDAS_INDEX.fullmatch(column.name)
+                }
                 for index in range(file.metadata.num_row_groups):
                     end = count + file.metadata.row_group(index).num_rows
                     self._groups.append(Group(path, index, count, end))
                     count = end
-        self.shape = count, len(names)
+        self._stored, self._names = names, [name for name in names if not PANDAS_INDEX.fullmatch(name)]
+        self.shape = count, len(self._names)
         self.dtype = _common_type(types)
 
     def read(self, indices: Int[np.ndarray, " k"]) -> Shaped[np.ndarray, "k visible"]:
@@ -119,10 +126,10 @@ class ParquetRows:
                 for group, *bounds in of_file:
                     about = file.metadata
                     count = about.row_group(group.place).num_rows if group.place < about.num_row_groups else 0
-                    if count != group.end - group.first or about.num_columns != self.shape[1]:
+                    if count != group.end - group.first or file.schema_arrow.names != self._stored:
                         raise InputError(f"{path} has changed since it was opened")
                     place, first, end = group.first, int(indices[bounds[0]]), int(indices[bounds[1] - 1]) + 1
-                    batches = file.iter_batches(max(1, BATCH_VALUES // self.shape[1]), [group.place])
+                    batches = file.iter_batches(max(1, BATCH_VALUES // self.shape[1]), [group.place], self._names)
                     while place < end:
                         with translate_errors(f"{path} is damaged"):
                             batch = next(batches)
