@@ -180,23 +180,21 @@ def surprisal(rbm: RBM, v: ArrayLike, *, draws: int = SURPRISAL_DRAWS, seed: int
     holes = absent.any(axis=1)
     units = len(rbm.visible.boundaries) - 1
     nats, expected, method = np.empty((len(rows), units)), np.empty(rows.shape), "exact"
-    whole, filled = rows[~holes], np.empty((_checks.integer(draws, "draws"), 0, rows.shape[1]))
-    if holes.any():
-        # Of enumeration only its draws are of use here, not the means that it has without them.
-        by = "auto" if enumerated.is_cheap(rbm, int(holes.sum()), draws) else "gibbs"
-        imputed = impute(rbm, rows[holes], draws, method=by, seed=seed)
+    if not holes.all():
+        nats[~holes], expected[~holes], _ = conditionals(rbm, rows[~holes])
+    # Of enumeration only its draws are of use here, not the means that it has without them.
+    by = "exact" if enumerated.is_cheap(rbm, int(holes.sum()), _checks.integer(draws, "draws")) else "gibbs"
+    some = max(1, BLOCK_ELEMENTS // (draws * rows.shape[1]))
+    for start in range(0, int(holes.sum()), some):
+        here = np.flatnonzero(holes)[start : start + some]
+        imputed = impute(rbm, rows[here], draws, method=by, seed=(_checks.seed(seed) + start) % 2**63)
         filled, method = imputed.draws, f"averages over {draws} draws of a row's missing cells ({imputed.method})"
-    all_nats, all_means, _ = conditionals(rbm, np.concatenate([whole, filled.reshape(-1, rows.shape[1])]))
-    nats[~holes], expected[~holes] = all_nats[: len(whole)], all_means[: len(whole)]
-    if holes.any():
-        nats_drawn, means = (
-            all_nats[len(whole) :].reshape(*filled.shape[:2], units),
-            all_means[len(whole) :].reshape(filled.shape),
-        )
-        nats[holes] = log_mean_exp(nats_drawn, axis=0)
-        weights = np.exp(nats_drawn - nats_drawn.max(axis=0))
+        drawn, means, _ = conditionals(rbm, filled.reshape(-1, rows.shape[1]))
+        drawn, means = drawn.reshape(*filled.shape[:2], units), means.reshape(filled.shape)
+        nats[here] = log_mean_exp(drawn, axis=0)
+        weights = np.exp(drawn - drawn.max(axis=0))
         weights = np.repeat(weights / weights.sum(axis=0), np.diff(rbm.visible.boundaries), axis=-1)
-        expected[holes] = (weights * means).sum(axis=0)
+        expected[here] = (weights * means).sum(axis=0)
     expected[absent] = np.nan
     nats[absent[:, rbm.visible.boundaries[:-1]]] = np.nan
     return Surprisal(nats, expected, method)

@@ -92,7 +92,8 @@ def sample_by_tempering(
         base: the model without weights at the bottom. rows: the starts of half of the chains, drawn from them, unless all of
             these begin at `start`; the others begin at noise. rungs: by default 12, or more if too few exchanges succeed.
             steps: in whole blocks. max_sweeps: of a ladder on all of its rungs together. draws: to go on until there are as
-            many, which takes further blocks if they are more than the chains. mesh: devices that share the ladders.
+            many, after as many blocks again (unless `steps` is given) and with further ones if they are more than the chains.
+            mesh: devices that share the ladders.
     """
     noise_key, row_key, begin_key, run_key = jax.random.split(key, 4)
     from_data = np.arange(chains) < chains // 2
@@ -127,9 +128,12 @@ def sample_by_tempering(
                 # A single block includes the start.
                 converged = len(averages) > 1 and z < Z_LIMIT
                 tops = [to_host(state.v)[-1]]
-                while len(tops) * chains < draws:
-                    state, _ = _advance(jax.random.fold_in(block_key, len(averages) + len(tops)), rbm, state, directions)
-                    tops.append(to_host(state.v)[-1])
+                # What the test just misses would still show in the draws: as many blocks again forget it.
+                ahead = len(averages) if draws and not steps else 0
+                for block in range(ahead + max(0, -(-draws // chains) - 1)):
+                    state, _ = _advance(jax.random.fold_in(block_key, len(averages) + block), rbm, state, directions)
+                    tops = [*(tops if block >= ahead else []), to_host(state.v)[-1]]
+                total += ahead * BLOCK
                 top = jnp.asarray(np.concatenate(tops))
                 return ModelSamples(top, from_data, z, converged, total, count, int(trips), float(acceptance.min()))
             sparse = len(averages) == 1 and float(acceptance.mean()) < MIN_ACCEPTANCE
