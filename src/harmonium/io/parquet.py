@@ -83,6 +83,8 @@ class ParquetRows:
                     self._groups.append(Group(path, index, count, end))
                     count = end
         self._stored, self._names = names, [name for name in names if not PANDAS_INDEX.fullmatch(name)]
+        if not self._names:
+            raise InputError(f"{self._name} has no column but an index")
         self.shape = count, len(self._names)
         self.dtype = _common_type(types)
 

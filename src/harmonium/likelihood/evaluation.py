@@ -207,4 +207,4 @@ def _base_rate_log_likelihoods(base_rate: Units, data: ArrayLike) -> Float[np.nd
         units = jax.tree.map(jnp.asarray, to_float64(base_rate))
         # A missing unit is put at zero, where it adds nothing to the energy; nor may it add to ln Z.
         log_z = jnp.where(missing_units(units, rows), 0, units.log_normalizer_terms(np.zeros(units.size))).sum(axis=-1)
-        return np.broadcast_to(np.asarray(-units.energy(np.nan_to_num(rows)) - log_z), len(rows))
+        return np.broadcast_to(np.asarray(-units.energy(np.nan_to_num(rows)) - log_z), rows.shape[:-1]).ravel()
