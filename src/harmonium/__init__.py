@@ -34,7 +34,7 @@ if TYPE_CHECKING:
         training,
         units,
     )
-    from harmonium.errors import DivergenceError, InputError
+    from harmonium.errors import DivergenceError, InputError, NoGainWarning
     from harmonium.exact import at_temperature
     from harmonium.functional import (
         energy,
@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     from harmonium.units import Binary, Categorical, DReLU, Gaussian, Mixed, ReLU, Spin
 
 _HOMES = {
-    "errors": ("DivergenceError", "InputError"),
+    "errors": ("DivergenceError", "InputError", "NoGainWarning"),
     "units": ("Binary", "Categorical", "DReLU", "Gaussian", "Mixed", "ReLU", "Spin"),
     "model": ("RBM",),
     "exact": ("at_temperature",),
@@ -111,6 +111,7 @@ __all__ = [
     "InputError",
     "LogLikelihood",
     "Mixed",
+    "NoGainWarning",
     "ReLU",
     "Spin",
     "TrainConfig",
