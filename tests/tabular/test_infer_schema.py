@@ -130,3 +130,19 @@ def test_one_line_types_many_columns():
     ]
     with pytest.raises(InputError, match=r"there is no column 'song \*'"):
         infer(frame, {"song *": "real"})
+
+
+def test_all_pixels_are_of_one_kind():
+    random = np.random.default_rng(0)
+    pixels = random.choice([0, 0, 255, 128, 17], (40, 20))
+    pixels = pixels.astype(float)
+    pixels[:, 2] = np.nan
+    pixels[:, 0], pixels[:, 1] = 0, random.choice([0, 255], 40)  # a corner, and one that is black or white
+    labels = random.integers(0, 4, 40)
+    frame = {"label": labels} | {f"pixel{place}": column for place, column in enumerate(pixels.T)}
+    schema = infer(frame)
+    kinds = {column.name: column.kind for column in schema.columns}
+    assert kinds == {"label": "ordered"} | {f"pixel{place}": "real" for place in range(1, 20) if place != 2}
+    assert schema.ignored == {"pixel0": "every value is 0", "pixel2": "no row has a value"}
+    ranks = {f"film {place}": column for place, column in enumerate(random.integers(1, 6, (40, 20)).T)}
+    assert {column.kind for column in infer(ranks).columns} == {"ordered"}

@@ -15,7 +15,8 @@ from harmonium import _checks
 from harmonium._numerics import mean_and_deviation
 from harmonium._types import PathLike
 from harmonium.errors import InputError
-from harmonium.io.frames import Value, as_numbers, from_native, missing, parse_number, value_text
+from harmonium.io.arrays import LEAST_WHITE
+from harmonium.io.frames import Frame, Value, as_numbers, from_native, missing, parse_number, value_text
 from harmonium.io.untrusted import check_path, convert, parse_json, parse_toml, read_file
 from harmonium.tabular.schema import GROUPS, Column, ColumnSpec, Schema
 
@@ -26,6 +27,8 @@ MAX_LEVELS = 50
 """The most different texts that are categories by default."""
 MAX_ORDERED, ROWS_PER_LEVEL = 10, 4
 """The most whole numbers that are levels by default, and the rows that each must have on average."""
+MIN_PIXELS = 16
+"""The fewest columns that are read as an image's."""
 MAX_DECIMALS = 6
 MAX_NAMED_LEVELS = 1000
 """The most levels that a range such as `1..5` may stand for."""
@@ -67,7 +70,8 @@ def infer(
 
     Two values make a column binary. Texts are categories (unless there are more than 50 of them, or nearly as many as rows),
     and so are the values of a dtype with categories. At most ten different whole numbers are ordered levels, where each has
-    four rows on average; all other numbers are real. Columns without any value, and with a single one, are left out.
+    four rows on average; all other numbers are real, and so are all pixels of an image (16 columns or more of one name with a
+    number, such as pixel0, that hold whole numbers up to 255). Columns without any value, and with a single one, are left out.
 
     Args:
         table: any frame that narwhals knows, or a dict of columns.
@@ -91,6 +95,7 @@ def infer(
     kinds = _match_names(list(kinds.items()), list(data.columns))
     columns, ignored = [], _match_names([(name, "as asked") for name in ignore], list(data.columns))
     constants: dict[str, Value] = {}
+    kinds = dict.fromkeys(_pixels(data), "real") | kinds
     if data.index is not None and data.index not in kinds:
         ignored = {data.index: "it counts the rows"} | ignored
     for name in data.columns:
@@ -108,6 +113,26 @@ def infer(
     if not columns:
         raise InputError("the table has no column with two different values, so there is nothing to learn")
     return Schema(tuple(columns), {name: ignored[name] for name in data.columns if name in ignored}, constants=constants)
+
+
+def _pixels(data: Frame) -> list[str]:
+    """The columns of an image's pixels, which are of one kind: many of one name and a number, of bytes that are gray levels."""
+    groups: dict[str, list[str]] = {}
+    for name in data.columns:
+        if match := re.fullmatch(r"(.*?)\d+(?:[x_,. ]\d+)?", name):
+            groups.setdefault(match[1], []).append(name)
+    pixels = []
+    for names in groups.values():
+        if len(names) < MIN_PIXELS or any(name in data.unusable for name in names):
+            continue
+        try:
+            values = np.stack([as_numbers(data[name], name) for name in names])
+        except InputError:
+            continue
+        known = values[~np.isnan(values)]
+        if len(known) and known.min() >= 0 and LEAST_WHITE <= known.max() <= 255 and (known == np.rint(known)).all():
+            pixels += [name for name, row in zip(names, values, strict=True) if len(np.unique(row[~np.isnan(row)])) > 1]
+    return pixels
 
 
 def _spec(what: str, kind: Kind | None) -> ColumnSpec:
