@@ -372,3 +372,10 @@ def test_how_a_csv_file_is_written_can_be_said(said):
     assert schema.columns[0].mean == pytest.approx(numbers.mean())
     assert "decimal commas in 'c1'" in said("data marks.csv --csv 'header=no decimal=,'")
     assert "decimal must be '.' or ','" in said("data marks.csv --csv decimal=x")
+
+
+def test_a_model_of_a_table_is_described_by_its_columns(said):
+    text = said("info run")
+    assert "north, south" in text
+    assert "learning_rate" in text
+    assert "{" not in text

@@ -12,8 +12,8 @@ import argparse
 from typing import Any
 
 import harmonium as hm
-from harmonium.cli.inputs import add, load_model
-from harmonium.cli.output import Answer, Table, plain
+from harmonium.cli.inputs import add, load_model, schema_text
+from harmonium.cli.output import Answer, Styled, Table, cell_text, plain
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
@@ -49,15 +49,19 @@ def run(options: argparse.Namespace) -> Answer:
     counts = " and ".join(f"{layer['units']} {layer['kind']} {name}" for name, layer in layers.items())
     header = ["", "shape", *(name.replace("_", " ") for name in statistics)]
     rows = [[name, " x ".join(map(str, of["shape"])), *(of[key] for key in statistics)] for name, of in arrays.items()]
-    text: list[str | Table] = [
+    text: list[str | Styled | Table] = [
         f"{counts} units, {result['parameters']:,} parameters in {result['precision']}, file format {result['format_version']}",
         f"small enough to be exact: {result['enumerable_states']:,} states of the smaller layer"
         if result["exact"]
         else "too large for its likelihood to be exact",
         Table("", header, rows, decimals=4),
     ]
+    if model.is_of_table:
+        text += schema_text(model.schema)[:1]
     for key, value in plain(notes).items():
-        words = ", ".join(f"{k} {v}" for k, v in value.items() if v is not None) if isinstance(value, dict) else value
-        if words is not None:
+        if isinstance(value, dict) and key != hm.tabular.SCHEMA:
+            text.append(Table("", [key, ""], [[name, cell_text(each)] for name, each in value.items() if each is not None]))
+        elif value is not None and key != hm.tabular.SCHEMA:
+            words = ", ".join(map(cell_text, value)) if isinstance(value, list) else cell_text(value)
             text.append(f"{key.replace('_', ' ')}: {words}")
     return Answer(result, text)

@@ -65,7 +65,7 @@ def read(stream: BinaryIO) -> tuple[dict[str, Any], dict[str, np.ndarray]] | Non
 
 
 def _exactly(stream: BinaryIO, count: int) -> bytes | None:
-    """So many bytes, or None where the stream ends before."""
+    """This number of bytes, or None where the stream ends before."""
     parts = b""
     while len(parts) < count:
         more = stream.read(count - len(parts))

@@ -22,7 +22,7 @@ MIN_EFFECTIVE_FRACTION = 0.1
 RAISE_KEY = "raise_log_likelihood"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LogLikelihood:
     """A mean log likelihood in nats per example, how it was obtained, and how far to trust it.
 
@@ -89,6 +89,9 @@ class LogLikelihood:
                 "may miss modes: allow more seconds"
             )
         return tuple(warnings)
+
+    def __repr__(self) -> str:
+        return f"LogLikelihood({self})"
 
     def __str__(self) -> str:
         seconds = f"{self.seconds:.2g}" if self.seconds < 100 else f"{self.seconds:,.0f}"

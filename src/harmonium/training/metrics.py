@@ -38,7 +38,7 @@ NARROW = 0.5
 SMALL_GAIN = 1e-3
 """A gain over independent units of this fraction of their log likelihood is none."""
 MIN_CHAINS, COLLAPSED = 10, 1e-3
-"""So many chains have collapsed where their total variance is below this fraction of the rows'."""
+"""Chains, at least this number, have collapsed where their total variance is below this fraction of the rows'."""
 
 
 class Metrics:
