@@ -417,7 +417,7 @@ def test_a_model_too_large_to_be_exact_is_bracketed(as_json, command):
         rf"log likelihood {number} \[{number}, {number}\] nats/example, AIS \+ reverse, 20 runs x [\d,]+ temperatures, [\d.]+ s"
     )
     assert re.fullmatch(line, out[0])
-    assert out[-1].startswith("mean of 40 rows of 50 columns, ln Z = ")
+    assert out[-1].startswith("mean of 40 rows of 50 columns, standard error over rows ")
 
 
 @pytest.mark.slow
