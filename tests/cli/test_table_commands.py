@@ -219,6 +219,12 @@ def test_evaluating_by_the_schema(said):
 def test_describing_a_table(said):
     assert said("data survey.csv --ignore id --json")["schema"]["columns"]["age"]["kind"] == "real"
     assert "read as" in said("data survey.csv --ignore id")
+    table = said("data survey.csv --json")["schema"]
+    assert sorted(table["columns"]) == ["age", "answer", "region", "sex"]
+    assert table["ignore"]["id"].startswith("has 60 different texts")
+    assert list(said("data survey.csv --ignore age,re* --json")["schema"]["columns"]) == ["sex", "answer"]
+    assert "column 'id' has 61 different texts" in said("data survey.csv --strict")
+    assert said("data survey.csv --csv missing=north --json")["schema"]["columns"]["region"]["kind"] == "binary"
 
 
 @pytest.mark.slow
@@ -303,7 +309,7 @@ def test_reconstructing_and_diagnosing_a_table(said):
         ("train survey.csv --as age", "write NAME=KIND"),
         ("train survey.csv --ignore id --as age=odd", "the kind of column 'age' must be 'binary' or"),
         ("train survey.csv --ignore color", "no column 'color'"),
-        ("train survey.csv", "column 'id' has 61 different texts"),
+        ("train survey.csv --strict", "column 'id' has 61 different texts"),
         ("train survey.csv --ignore id --binarize threshold=1", "column 'region': 'south' in line 3 is not a number"),
         ("train survey.csv --as id=real --visible-units spin", "leave out --visible-units"),
         ("train digits --ignore id", "is for the columns of a file, but digits is a named source"),

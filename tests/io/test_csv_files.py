@@ -142,10 +142,18 @@ def test_what_is_said_is_obeyed():
     )
 
 
+def test_marks_of_missing_cells_can_be_said():
+    frame = read("a,b\n-999,not asked\n2.5,x\nNA,y\n", missing=("-999", "Not asked"))
+    assert (numbers(frame, "a"), frame.columns["b"].tolist()) == ([None, 2.5, None], [None, "x", "y"])
+    assert frame.marks == {"a": {0: "-999", 2: "NA"}, "b": {0: "not asked"}}
+    assert Dialect.read("missing=-999 missing='not asked' header=yes") == Dialect(header=True, missing=("-999", "not asked"))
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("head=no", "is no setting of a CSV file: write NAME=VALUE with encoding, delimiter, header, decimal, index"),
+        ("missing='a", "a quotation mark is not closed"),
+        ("head=no", "is no setting of a CSV file: write NAME=VALUE with encoding, delimiter, header, decimal, index, missing"),
         ("header=maybe", "header must be yes or no"),
         ("decimal=;", "decimal must be '.' or ','"),
         ("delimiter=ab", "delimiter must be one character"),

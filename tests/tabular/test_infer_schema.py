@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 
 import numpy as np
@@ -107,7 +108,7 @@ def test_bad_schema_files(tmp_path, text, words):
 )
 def test_bad_tables(text, kinds, ignore, words):
     with pytest.raises(InputError, match=words):
-        infer(csv_frame(text), kinds, ignore)
+        infer(csv_frame(text), kinds, ignore, strict=True)
 
 
 @pytest.mark.parametrize("unit", [1e-300, 1e-13, 1e300])
@@ -146,3 +147,39 @@ def test_all_pixels_are_of_one_kind():
     assert schema.ignored == {"pixel0": "every value is 0", "pixel2": "no row has a value"}
     ranks = {f"film {place}": column for place, column in enumerate(random.integers(1, 6, (40, 20)).T)}
     assert {column.kind for column in infer(ranks).columns} == {"ordered"}
+
+
+def test_columns_that_nothing_can_be_learned_from_are_left_out():
+    rows = range(30)
+    frame = {
+        "name": [f"person {row}" for row in rows],
+        "day": [f"2024-01-{row + 1:02d}" for row in rows],
+        "seen": [f"{row % 3 + 1}.2.2024 10:30" for row in rows],
+        "born": [datetime.date(2000, 1, 1)] * 30,
+        "parts": [[row] for row in rows],
+        "row": list(rows),
+        "user_id": [7 * row % 31 for row in rows],
+        "barcode": [str(10**17 + 1 + row % 5) for row in rows],
+        "age": [20 + row % 13 for row in rows],
+        "color": ["red", "green", "blue"] * 10,
+        "grid": [row % 6 for row in rows],
+    }
+    schema = infer(frame)
+    assert [column.name for column in schema.columns] == ["age", "color", "grid"]
+    assert schema.ignored == {
+        "name": "has 30 different texts in 30 rows, too many for categories",
+        "day": "holds dates",
+        "seen": "holds dates",
+        "born": "holds a date in row 1",
+        "parts": "holds a list in row 1",
+        "row": "numbers the rows",
+        "user_id": "numbers the rows",
+        "barcode": "has whole numbers with more digits than floating point holds",
+    }
+    said = infer(frame, {"row": "real", "day": "categorical"})
+    assert [column.name for column in said.columns] == ["day", "row", "age", "color", "grid"]
+    for name in schema.ignored:
+        with pytest.raises(InputError, match=f"column '{name}' .*; ignore it, or give it a kind"):
+            infer({name: frame[name], "age": frame["age"]}, strict=True)
+    with pytest.raises(InputError, match=r"nothing to learn .*\('name' has 30 different texts .*; 'day' holds dates\)"):
+        infer({"name": frame["name"], "day": frame["day"]})

@@ -23,7 +23,7 @@ from harmonium.errors import InputError
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     add(command, "data", nargs="?", help="a named source or a file to describe")
-    add(command, "--binarize", "--as", "--ignore", "--schema", "--seed")
+    add(command, "--binarize", "--as", "--ignore", "--schema", "--strict", "--seed")
 
 
 def run(options: argparse.Namespace) -> Answer:
@@ -37,9 +37,10 @@ def run(options: argparse.Namespace) -> Answer:
     dialect = dialect_of(options)
     if not kinds and (options.binarize is not None or not ignore):
         how: dict[str, Any] = {"missing": True, "columns": options.binarize is None, "dialect": dialect, "ignore": ignore}
+        how["strict"] = options.strict
         dataset = hm.data.load(options.data, options.binarize, options.seed, **how)
     elif options.binarize is None:
-        dataset = hm.data.load_columns(options.data, kinds, ignore, dialect=dialect)
+        dataset = hm.data.load_columns(options.data, kinds, ignore, dialect=dialect, strict=options.strict)
     else:
         raise InputError("--binarize is not for columns with kinds: leave out --as and --schema")
     if dataset.schema is None:

@@ -24,10 +24,12 @@ SHARED: dict[str, dict[str, Any]] = {
     "--as": {"metavar": "NAME=KIND", "dest": "kinds", "action": "append", "help": KIND_HELP},
     "--csv": {
         "metavar": "SETTINGS",
-        "help": "how a CSV file is written, where guessing fails: header=no delimiter=; decimal=, encoding=cp1252 index=no",
+        "help": "how a CSV file is written, where guessing fails: header=no delimiter=; decimal=, encoding=cp1252 index=no "
+        "missing=-999",
     },
-    "--ignore": {"metavar": "NAME", "action": "append", "help": "leave out a column, or those of a pattern such as 'note *'"},
+    "--ignore": {"metavar": "NAMES", "action": "append", "help": "leave out columns: names or patterns, as in 'id,note *'"},
     "--schema": {"metavar": "FILE", "help": "kinds of columns, and which to ignore, in a .toml or .json file"},
+    "--strict": {"action": "store_true", "help": "refuse columns that cannot be learned from instead of leaving them out"},
     "--unseen": {
         "choices": ("missing", "error"),
         "default": "missing",
@@ -143,7 +145,7 @@ def say_unseen(unseen: dict[str, list[int]]) -> dict[str, list[int]]:
 def column_choices(run: argparse.Namespace | RunOptions) -> tuple[dict[str, Any], list[str]]:
     """The kinds by name, and the names to ignore, that --as, --ignore and --schema give, as `tabular.infer` takes them."""
     kinds: dict[str, Any] = {}
-    ignore = list(run.ignore or [])
+    ignore = [name.strip() for names in run.ignore or [] for name in names.split(",")]
     if run.schema is not None:
         kinds, more = hm.tabular.read_schema_file(run.schema)
         ignore += more

@@ -32,6 +32,7 @@ class RunOptions:
     kinds: list[str] | None = None
     ignore: list[str] | None = None
     schema: str | None = None
+    strict: bool = False
     csv: str | None = None
     hidden: int = 20
     visible_units: str | None = None
@@ -93,7 +94,7 @@ def repeat_command(run: RunOptions, config: hm.TrainConfig) -> str:
         value = getattr(run, field.name)
         if field.name not in ("data", "checkpoint_every") and value != field.default:
             for each in value if isinstance(value, list) else [value]:
-                words += [option_name(field.name), str(each)]
+                words += [option_name(field.name)] if each is True else [option_name(field.name), str(each)]
     for name, value in config.to_dict().items():
         if value is not None and name != "updates":
             text = str(value).lower() if isinstance(value, bool) else str(value).strip("[]").replace(" ", "")
@@ -124,6 +125,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     for part, use in (("valid", "validation"), ("test", "test")):
         group.add_argument(f"--{part}", metavar="FILE", help=f"{use} rows (default: a tenth of DATA is held out)")
     add(group, "--binarize", "--as", "--ignore", "--schema")
+    add(group, "--strict", default=None)
     group = command.add_argument_group("the model")
     group.add_argument("--hidden", metavar="N", type=int, help=f"number of hidden units (default: {RunOptions.hidden})")
     group.add_argument("--visible-units", metavar="KIND", help=f"{EVERY_KIND} (default: binary; those of columns)")
@@ -167,14 +169,14 @@ def load_dataset(run: RunOptions) -> hm.data.Dataset:
     how: dict[str, Any] = {"dialect": dialect_of(run)}
     if asks is None or (asks == "ignore" and refuses is not None):
         how |= {"ignore": column_choices(run)[1]}
-        kinds: dict[str, Any] = {"stream": asks is None, "missing": True, "columns": refuses is None}
+        kinds: dict[str, Any] = {"stream": asks is None, "missing": True, "columns": refuses is None, "strict": run.strict}
         dataset = hm.data.load(run.data, run.binarize, run.seed, missing, **kinds, **how)
     elif refuses is not None:
         raise InputError(f"{option_name(asks)} goes with columns as they are; leave out {option_name(refuses)}")
     elif run.data.partition(":")[0] in hm.data.SOURCES:
         raise InputError(f"{option_name(asks)} is for the columns of a file, but {run.data} is a named source")
     else:
-        dataset = hm.data.load_columns(run.data, *column_choices(run), missing, **how)
+        dataset = hm.data.load_columns(run.data, *column_choices(run), missing, strict=run.strict, **how)
     for part in ("valid", "test"):
         if part not in missing:
             dataset = dataset.replace_part(part, getattr(run, part), run.binarize, run.seed, **how)

@@ -140,6 +140,7 @@ def load(
     columns: bool = False,
     dialect: Dialect | None = None,
     ignore: Collection[str] = (),
+    strict: bool = False,
 ) -> Dataset:
     """The data set that `location` names: a named source, NAME or NAME:SIZE, or a file (see `read_table`); with
     `stream` also a folder of Parquet files.
@@ -153,6 +154,7 @@ def load(
         missing: let NaN in a file stand for a missing cell. max_bytes: as `read_table` takes it.
         columns: read as `load_columns` does: a file of named columns that holds anything but zeros and ones, and an array
             `[n, V]` of small whole numbers, which may be codes of categories. dialect, ignore: as `read_table` takes them.
+        strict: as `infer` takes it.
 
     Raises:
         OSError: there is no such file or source, or it cannot be read.
@@ -162,7 +164,7 @@ def load(
     _checks.seed(seed)
     if binarized is not None:
         _checks.instance(binarized, str, "binarized", BINARIZE)
-    for name, value in (("stream", stream), ("missing", missing), ("columns", columns)):
+    for name, value in (("stream", stream), ("missing", missing), ("columns", columns), ("strict", strict)):
         _checks.boolean(value, name)
     hold_out = _check_parts(hold_out)
     name, _, size = location.partition(":")
@@ -192,7 +194,7 @@ def load(
             words = f"there is no such file, nor a data set of that name ({', '.join(SOURCES)})"
             raise FileNotFoundError(errno.ENOENT, words, location) from error
         if isinstance(table, Frame):
-            return _split_frame(location, table, None, (), hold_out)
+            return _split_frame(location, table, None, (), hold_out, strict)
         dataset = _split(location, table, hold_out)
         parts = {f" in its {part} rows": rows for part, rows in dataset.parts.items()}
         for where, rows in ({"": table.values} | parts).items():
@@ -216,13 +218,14 @@ def load_columns(
     ignore: Collection[str] = (),
     hold_out: Collection[str] = PARTS,
     dialect: Dialect | None = None,
+    strict: bool = False,
 ) -> Dataset:
     """The data set in a CSV or Parquet file whose columns are of any kinds, with missing cells as NaN, and its schema.
 
     Rows in which every cell is missing are left out. Mean and scale of real columns are those of the training rows.
 
     Args:
-        kinds, ignore: as `infer` takes them. hold_out: as `load` takes it. dialect: as `read_table` takes it.
+        kinds, ignore, strict: as `infer` takes them. hold_out: as `load` takes it. dialect: as `read_table` takes it.
 
     Raises:
         OSError: there is no such file, or it cannot be read.
@@ -230,7 +233,7 @@ def load_columns(
     """
     hold_out = _check_parts(hold_out)
     location = os.fspath(check_path(location, "location"))
-    return _split_frame(location, read_frame(location, dialect=dialect), kinds, ignore, hold_out)
+    return _split_frame(location, read_frame(location, dialect=dialect), kinds, ignore, hold_out, strict)
 
 
 def binarize(values: ArrayLike, how: str, seed: int = 0) -> np.ndarray:
@@ -280,9 +283,14 @@ def _load_source(source: Source, size: str) -> Dataset:
 
 
 def _split_frame(
-    name: str, frame: Frame, kinds: Mapping[str, Kind] | None, ignore: Collection[str], hold_out: Collection[str]
+    name: str,
+    frame: Frame,
+    kinds: Mapping[str, Kind] | None,
+    ignore: Collection[str],
+    hold_out: Collection[str],
+    strict: bool,
 ) -> Dataset:
-    empty = np.isnan(infer(frame, kinds, ignore).encode(frame)).all(axis=1)
+    empty = np.isnan(infer(frame, kinds, ignore, strict=strict).encode(frame)).all(axis=1)
     form = f", {frame.csv}" if frame.csv else ""
     frame = frame.rows(~empty)
     indices, words = _parts(len(frame), hold_out)

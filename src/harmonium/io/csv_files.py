@@ -67,11 +67,12 @@ def read_csv(content: bytes, path: Path, dialect: Dialect | None = None) -> Fram
             separated = str(CsvForm([], delimiter, False)).partition(", ")[0]
             problem = f"{len(row)} columns, but the first line has {len(rows[0])}"
             raise InputError(f"{path}, line {line}: {problem} ({separated}); say the delimiter if it is another")
-    texts = [[None if cell.lower() in MISSING else cell for cell in column] for column in zip(*rows[1:], strict=True)]
+    marks = MISSING | {mark.strip().lower() for mark in said.missing}
+    texts = _texts(rows[1:], marks)
     plain, notes = _plain(texts or [[]] * len(rows[0]), said.decimal)
     has_names = dialects.guess_header(rows, plain) if said.header is None else said.header
     if not has_names:
-        texts = [[None if cell.lower() in MISSING else cell for cell in column] for column in zip(*rows, strict=True)]
+        texts = _texts(rows, marks)
         plain, notes = _plain(texts, said.decimal)
     if len(rows) == has_names:
         raise InputError(f"{path} has a header but no rows")
@@ -85,7 +86,7 @@ def read_csv(content: bytes, path: Path, dialect: Dialect | None = None) -> Fram
     words += [f"without {names[0]!r}, which counts the rows"] if index else []
     words += [f"encoding {encoding}"] if encoding not in ("utf-8", "utf-8-sig") else []
     form = CsvForm(starts[has_names:], delimiter, has_names, tuple(words))
-    marks = {
+    absent = {
         name: {
             row: rows[row + has_names][place]
             for row, cell in enumerate(texts[place])
@@ -94,7 +95,7 @@ def read_csv(content: bytes, path: Path, dialect: Dialect | None = None) -> Fram
         for place, name in enumerate(names)
     }
     columns = {name: np.array(cells, dtype=object) for name, cells in zip(names, plain, strict=True)}
-    return Frame(columns, csv=form, marks=marks, index=index)
+    return Frame(columns, csv=form, marks=absent, index=index)
 
 
 def _drop_comments(lines: list[str]) -> str | None:
@@ -127,6 +128,11 @@ def _rows(source: list[str] | io.StringIO, delimiter: str, path: Path) -> tuple[
     if rows.pop() != [END]:
         raise InputError(f"{path}, line {starts[-1]}: a quotation mark is not closed")
     return rows, starts[:-1]
+
+
+def _texts(rows: list[list[str]], marks: set[str]) -> list[list[str | None]]:
+    """The columns of rows, None where a cell has one of the marks."""
+    return [[None if cell.lower() in marks else cell for cell in column] for column in zip(*rows, strict=True)]
 
 
 def _plain(texts: list[list[str | None]], decimal: str | None) -> tuple[list[list[str | None]], dict[int, str]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from itertools import pairwise
@@ -36,7 +37,7 @@ class Dialect:
     """How a CSV file is written; what is None is guessed.
 
     `header`: whether the first row has names. `decimal`: "." or ",". `index`: whether a first column without a name that counts
-    the rows is left out.
+    the rows is left out. `missing`: texts of cells without a value, besides the usual ones.
     """
 
     encoding: str | None = None
@@ -44,6 +45,7 @@ class Dialect:
     header: bool | None = None
     decimal: str | None = None
     index: bool | None = None
+    missing: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.encoding is not None:
@@ -56,6 +58,9 @@ class Dialect:
                 _checks.boolean(getattr(self, name), name)
         if self.decimal is not None:
             _checks.choice(self.decimal, (".", ","), "decimal")
+        _checks.instance(self.missing, tuple, "missing", "a tuple of texts")
+        for mark in self.missing:
+            _checks.instance(mark, str, "missing", "a tuple of texts")
         if self.delimiter is not None and (not isinstance(self.delimiter, str) or len(self.delimiter) != 1):
             raise InputError(f"delimiter must be one character, but is {self.delimiter!r:.40}")
 
@@ -63,11 +68,18 @@ class Dialect:
     def read(cls, text: str) -> Dialect:
         """`header=no delimiter=; decimal=,` as a dialect; a delimiter may be called tab, space, comma, semicolon or bar.
 
+        `missing` has one mark, and may be there several times; quotation marks enclose one with spaces: `missing="not asked"`.
+
         Raises:
             InputError: a word is no setting with its value.
         """
         given: dict[str, object] = {}
-        for word in text.split():
+        marks = []
+        try:
+            words = shlex.split(text)
+        except ValueError as error:
+            raise InputError(f"{text!r:.80} are no settings of a CSV file: a quotation mark is not closed") from error
+        for word in words:
             name, _, value = word.partition("=")
             if name not in [field.name for field in fields(cls)] or not value:
                 names = ", ".join(field.name for field in fields(cls))
@@ -75,8 +87,11 @@ class Dialect:
             is_switch = name in ("header", "index")
             if is_switch and value not in ("yes", "no"):
                 raise InputError(f"{name} must be yes or no, but is {value!r:.40}")
+            if name == "missing":
+                marks.append(value)
+                continue
             given[name] = value == "yes" if is_switch else WORDS.get(value, value) if name == "delimiter" else value
-        return cls(**given)  # type: ignore[arg-type]
+        return cls(**given, missing=tuple(marks))  # type: ignore[arg-type]
 
 
 def decode(content: bytes, encoding: str | None) -> tuple[str, str]:
@@ -152,8 +167,9 @@ def plain_numbers(texts: list[str | None], decimal: str | None) -> tuple[list[st
     Args:
         decimal: the sign that stands for the decimal point, where it is known.
     """
-    present = [text for text in texts if text is not None]
-    if not present or all(parse_number(text) is not None for text in present):
+    # Most columns of texts have few different ones.
+    present = list({text: None for text in texts if text is not None})
+    if not present or all(parse_number(text) is not None for text in present) or not any(map(str.isdigit, present[0])):
         return texts, ""
     bare = [re.sub(r"(?<=\d) (?=\d{3}\b)", "", "".join(_UNITS.fullmatch(text.translate(_SIGNS)).groups())) for text in present]  # type: ignore[union-attr]
     notes = [
@@ -166,8 +182,8 @@ def plain_numbers(texts: list[str | None], decimal: str | None) -> tuple[list[st
         bare, notes = [text.replace(".", "").replace(",", ".") for text in bare], [*notes, "decimal commas"]
     if any(parse_number(text) is None for text in bare):
         return texts, ""
-    numbers = iter(bare)
-    return [None if text is None else next(numbers) for text in texts], " and ".join(notes or ["numbers in another notation"])
+    numbers = dict(zip(present, bare, strict=True))
+    return [None if text is None else numbers[text] for text in texts], " and ".join(notes or ["numbers in another notation"])
 
 
 def is_index(name: str, texts: Sequence[str | None]) -> bool:

@@ -228,7 +228,7 @@ def columns_of(X: Any, visible: str) -> Columns:
         like = X[:0]
     else:
         frame, like = _frame(X, tuple(f"x{place}" for place in range(X.shape[1]))), None
-    return Tabular(infer(frame), tuple(frame.columns), like)
+    return Tabular(infer(frame, strict=True), tuple(frame.columns), like)
 
 
 def _values_of(X: Any, visible: str) -> Values | Standardized:

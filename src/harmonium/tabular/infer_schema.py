@@ -29,7 +29,12 @@ MAX_ORDERED, ROWS_PER_LEVEL = 10, 4
 """The most whole numbers that are levels by default, and the rows that each must have on average."""
 MIN_PIXELS = 16
 """The fewest columns that are read as an image's."""
+DIGITS = 15
+"""Whole numbers of so many digits are all floating point numbers."""
 MAX_DECIMALS = 6
+_DATE = re.compile(r"(\d{4}([-/.])\d{1,2}\2\d{1,2}|\d{1,2}([-/.])\d{1,2}\3(\d{4}|\d\d))([T ]\d{1,2}:\d\d.*)?")
+_ID = re.compile(r"(.*[\W_])?(id|ID|Id|uuid|guid)|.*[a-z]I[dD]|(?i:index|row|row ?names?|row ?number)|Unnamed: \d+")
+"""The names of columns that number the rows."""
 MAX_NAMED_LEVELS = 1000
 """The most levels that a range such as `1..5` may stand for."""
 
@@ -65,20 +70,25 @@ def infer(
     kinds: Mapping[str, Kind] | None = None,
     ignore: Collection[str] = (),
     fit_on: np.ndarray | slice | None = None,
+    strict: bool = False,
 ) -> Schema:
     """The schema of a table: what the caller says of its columns, and for all others what their values look like.
 
     Two values make a column binary. Texts are categories (unless there are more than 50 of them, or nearly as many as rows),
     and so are the values of a dtype with categories. At most ten different whole numbers are ordered levels, where each has
     four rows on average; all other numbers are real, and so are all pixels of an image (16 columns or more of one name with a
-    number, such as pixel0, that hold whole numbers up to 255). Columns without any value, and with a single one, are left out.
+    number, such as pixel0, that hold whole numbers up to 255).
+
+    Left out, with the reason in `Schema.ignored`, is what nothing can be learned from unless the caller names its kind: columns
+    without any value, and with a single one; of dates, lists or a mixture of kinds; of too many different texts; whole numbers
+    that floating point rounds, or that differ in all rows of a column with a name such as id, user_id or index.
 
     Args:
         table: any frame that narwhals knows, or a dict of columns.
         kinds: for some columns, by names or patterns such as `film *`, the kind, also with its levels (`ordered:1..5`), or a
             dict with `kind`, and `levels` or `mean`, `scale`, `decimals`.
         ignore: columns to leave out, by names or patterns. fit_on: indices of the rows that give mean and scale; by default
-            all.
+            all. strict: whether a column that would be left out is an error instead, unless it has no or a single value.
 
     Raises:
         InputError: a name or kind is unknown, a column cannot be of the kind that is asked for or of any, or none is left.
@@ -96,12 +106,20 @@ def infer(
     columns, ignored = [], _match_names([(name, "as asked") for name in ignore], list(data.columns))
     constants: dict[str, Value] = {}
     kinds = dict.fromkeys(_pixels(data), "real") | kinds
+    _checks.boolean(strict, "strict")
     if data.index is not None and data.index not in kinds:
         ignored = {data.index: "it counts the rows"} | ignored
     for name in data.columns:
         if name in ignored:
             continue
-        cells, kind = data[name], kinds.get(name)
+        kind = kinds.get(name)
+        problem = _problem(name, data) if kind is None else None
+        if problem is not None and strict:
+            raise InputError(f"column {name!r} {problem}; ignore it, or give it a kind")
+        if problem is not None:
+            ignored[name] = problem
+            continue
+        cells = data[name]
         present = cells[~missing(cells)]
         if kind is None and not len(present):
             ignored[name] = "no row has a value"
@@ -111,7 +129,8 @@ def infer(
         else:
             columns.append(_column(name, cells, data.categories.get(name), _spec(f"column {name!r}", kind), fit_on))
     if not columns:
-        raise InputError("the table has no column with two different values, so there is nothing to learn")
+        reasons = "; ".join(f"{name!r} {reason}" for name, reason in list(ignored.items())[:5])
+        raise InputError(f"there is nothing to learn in the table's columns ({reasons}); give one of them a kind")
     return Schema(tuple(columns), {name: ignored[name] for name in data.columns if name in ignored}, constants=constants)
 
 
@@ -133,6 +152,35 @@ def _pixels(data: Frame) -> list[str]:
         if len(known) and known.min() >= 0 and LEAST_WHITE <= known.max() <= 255 and (known == np.rint(known)).all():
             pixels += [name for name, row in zip(names, values, strict=True) if len(np.unique(row[~np.isnan(row)])) > 1]
     return pixels
+
+
+def _problem(name: str, data: Frame) -> str | None:
+    """Why nothing can be learned from a column as it is, in words; None if something can."""
+    if name in data.unusable:
+        return data.unusable[name]
+    if name in data.categories:
+        return None
+    cells = data.columns[name]
+    present = cells[~missing(cells)]
+    values = set(present.tolist())
+    if len(values) < 2 or isinstance(present[0], bool):
+        return None
+    read = [parse_number(cell) if isinstance(cell, str) else cell for cell in present]
+    if None not in read and not _are_codes(present):
+        if any(
+            isinstance(cell, str) and len(cell) > DIGITS and cell.isdecimal() and int(cell) != float(cell) for cell in values
+        ):
+            return "has whole numbers with more digits than floating point holds"
+        numbers = np.array(read, dtype=float)
+        is_whole = np.isfinite(numbers).all() and (numbers == np.rint(numbers)).all()
+        return "numbers the rows" if is_whole and _ID.fullmatch(name) and len(values) == len(cells) else None
+    if all(isinstance(cell, str) and _DATE.fullmatch(cell) for cell in values):
+        return "holds dates"
+    if 2 * sum(number is not None for number in read) > len(read):  # texts among numbers: an error says where
+        return None
+    if len(values) > MAX_LEVELS or (len(values) > MAX_ORDERED and 2 * len(values) > len(present)):
+        return f"has {len(values)} different texts in {len(present)} rows, too many for categories"
+    return None
 
 
 def _spec(what: str, kind: Kind | None) -> ColumnSpec:
@@ -246,7 +294,10 @@ def _kind(name: str, cells: np.ndarray, levels: Sequence[Value], listed: bool) -
         try:
             as_numbers(cells, name)  # names the cell that is no number
         except InputError as error:
-            raise InputError(f"{error}; if they are categories, give the column the kind 'categorical'") from error
+            raise InputError(
+                f"{error}; if they are categories, give the column the kind 'categorical'; if "
+                "they stand for missing values, say so"
+            ) from error
     commas = [text for text in texts if "," in text and parse_number(text.replace(",", "")) is not None]
     if 2 * len(commas) > rows:
         raise InputError(
@@ -255,11 +306,6 @@ def _kind(name: str, cells: np.ndarray, levels: Sequence[Value], listed: bool) -
         )
     if is_binary:
         return "binary"
-    if len(levels) > MAX_LEVELS or (len(levels) > MAX_ORDERED and 2 * len(levels) > rows):
-        raise InputError(
-            f"column {name!r} has {len(levels)} different texts in {rows} rows, too many for categories: ignore it, or give it "
-            "the kind 'categorical'"
-        )
     return "categorical"
 
 
