@@ -117,7 +117,7 @@ def read_images(folder: Path, size: str | None = None) -> UInt8[np.ndarray, "ima
     Raises:
         OSError: a file cannot be read. InputError: there is no image, one is damaged, or their sizes differ.
     """
-    from PIL import Image
+    from PIL import Image  # which matplotlib needs too
 
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGES and path.name[0] != ".")
     if not paths:
