@@ -120,9 +120,11 @@ def numeric_array(x: object, name: str) -> np.ndarray:
 
 
 def fill_masked(x: Any) -> Any:
-    """`x` as it is; of a masked array with masked cells an array of floats, NaN in those cells."""
+    """`x` as it is; of a masked array with masked cells, or a list of such, an array of floats, NaN in those cells."""
     import numpy as np
 
+    if isinstance(x, (list, tuple)) and any(isinstance(row, np.ma.MaskedArray) for row in x):
+        return [fill_masked(row) for row in x]  # NumPy would drop their masks
     if not isinstance(x, np.ma.MaskedArray):
         return x
     masked: Any = x

@@ -27,6 +27,7 @@ from harmonium.tabular.infer_schema import infer
         ({"a": b"xyz"}, "column 'a' must be a list of cells, but is b'xyz'"),
         ({"a": "xyz"}, "column 'a' must be a list of cells, but is 'xyz'"),
         ({"a": [np.zeros(2)]}, "holds a ndarray in row 1"),
+        ({"a": [b"1", b"0"]}, "holds bytes in row 1"),
         (pa.table({"a": [{"x": 1}]}), "holds a dict in row 1"),
         ({"a": [1, 10**400]}, "holds a number beyond floating point in row 2"),
         ({}, "no columns"),
@@ -90,3 +91,12 @@ def test_pandas_columns_of_several_levels_are_refused():
     columns = pd.MultiIndex.from_product([["a"], ["x", "y"]])
     with pytest.raises(InputError, match=r"every column needs a name that is text, but one is called \('a', 'x'\)"):
         frames.from_native(pd.DataFrame([[1, 2]], columns=columns))
+
+
+def test_dictionaries_of_arrow_in_pandas_are_texts():
+    """They have no list of categories, and None where no cell is."""
+    dictionary = pd.ArrowDtype(pa.dictionary(pa.int32(), pa.string()))
+    table = pd.DataFrame({"a": pd.Series(["x", "y", None, "x"], dtype=dictionary), "b": [0, 1, 1, 0]})
+    assert frames.from_native(table).columns["a"].tolist() == ["x", "y", None, "x"]
+    filled = frames.fill_missing(table, {"a": np.array(["x", "y", "y", "x"], dtype=object)})
+    assert filled["a"].tolist() == ["x", "y", "y", "x"]

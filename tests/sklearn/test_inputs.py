@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_digits, load_iris
@@ -72,6 +73,8 @@ def test_masked_cells_are_missing_everywhere():
     np.testing.assert_array_equal(
         hm.impute(rbm, np.ma.masked_array(ROWS.astype(int), HOLES)).values, hm.impute(rbm, masked).values
     )
+    np.testing.assert_array_equal(hm.impute(rbm, list(masked)).values, hm.impute(rbm, masked).values)
+    np.testing.assert_array_equal(of_nan.score_samples(list(masked)), of_nan.score_samples(with_nan))
     with pytest.raises(hm.InputError, match="finite"):
         hm.free_energy(rbm, masked)
     table = {"a": np.ma.masked_array([1.5, 2, 3], [0, 1, 0]), "b": [1, 2, 3.5]}
@@ -89,6 +92,30 @@ def test_frames_of_either_backend_are_arrays(backend):
     assert model.visible_ == "binary"
     with pytest.raises(hm.InputError, match=r"'a' holds a Timestamp in row 1.* ignore it"):
         model.transform(frame.assign(a=pd.Timestamp("2020-01-01")))
+
+
+def test_marks_of_missing_cells_are_nan():
+    with_nan = np.where(HOLES, np.nan, ROWS)
+    frame = pd.DataFrame(with_nan)
+    objects = frame.astype(object).where(~HOLES, pd.NA)
+    named = frame.rename(columns="x{}".format)
+    model = RBMDensity(3, **SMALL).fit(with_nan)
+    expected = model.score_samples(with_nan)
+    for x in (objects, objects.to_numpy(), frame.convert_dtypes(), np.where(HOLES, None, ROWS.astype(object))):
+        before = pd.DataFrame(x).copy()
+        np.testing.assert_array_equal(model.score_samples(x), expected)
+        pd.testing.assert_frame_equal(pd.DataFrame(x), before)
+    of_table = RBMDensity(3, **SMALL).fit(pa.Table.from_pandas(named))
+    np.testing.assert_array_equal(of_table.score_samples(named), expected)
+
+
+def test_tables_of_arrow_are_frames():
+    frame = pd.DataFrame({"a": ROWS[:, 0], "c": np.where(ROWS[:, 1] > 0, "x", "y")})
+    model = RBMImputer(3, **SMALL).fit(pa.Table.from_pandas(frame))
+    assert model.visible_ == "table"
+    filled = model.transform(pa.Table.from_pandas(frame.assign(c=frame["c"].where(~HOLES[:, 1]))))
+    assert isinstance(filled, pa.Table)
+    assert filled["c"].null_count == 0
 
 
 def test_columns_of_truth_values_keep_their_places():

@@ -210,8 +210,11 @@ def _native_columns(data: object, what: str) -> Iterator[tuple[str, list[Any] | 
             is_exact = not (series.dtype.is_integer() and len(known)) or max(-int(known.min()), int(known.max())) <= EXACT
             yield name, series.cast(nw.Float64()).to_numpy() if is_exact else series.to_list(), None
         else:
-            has_categories = isinstance(series.dtype, (nw.Categorical, nw.Enum))
-            yield name, series.to_list(), series.cat.get_categories().to_list() if has_categories else None
+            categories = None
+            if isinstance(series.dtype, (nw.Categorical, nw.Enum)):
+                with suppress(AttributeError):  # Arrow's dictionaries in pandas have no list of categories
+                    categories = series.cat.get_categories().to_list()
+            yield name, series.to_list(), categories
 
 
 def _cells(values: list[object] | np.ndarray) -> np.ndarray:
@@ -225,7 +228,7 @@ def _cells(values: list[object] | np.ndarray) -> np.ndarray:
     examples: dict[str, Any] = {}
     cells: list[Value | None] = [None] * len(values)
     for row, value in enumerate(values):
-        if not _is_absent(value):
+        if not is_absent(value):
             kind, cells[row] = _read_cell(value, row)
             examples.setdefault(kind, value)
     if len(examples) > 1:
@@ -233,7 +236,8 @@ def _cells(values: list[object] | np.ndarray) -> np.ndarray:
     return np.array(cells, dtype=np.float64 if "number" in examples or not examples else object)
 
 
-def _is_absent(value: object) -> bool:
+def is_absent(value: object) -> bool:
+    """Whether a cell has no value: None, NaN, the marks of pandas and NumPy's masks, and an empty text."""
     # NaN, NaT and pandas' NA differ from themselves, or refuse to say.
     if value is None or value is np.ma.masked or (isinstance(value, str) and not value):
         return True
@@ -251,6 +255,8 @@ def _read_cell(value: Any, row: int) -> tuple[str, Value]:
         return "truth value", bool(value)
     if isinstance(value, str):
         return "text", str(value)
+    if isinstance(value, (bytes, bytearray)):  # to Python b"1" is a number
+        raise InputError(f"holds {type(value).__name__} in row {row + 1}")
     try:
         number = float(value)
     except (TypeError, ValueError, OverflowError) as error:

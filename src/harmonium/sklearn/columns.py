@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 
 from harmonium import tabular
 from harmonium._numerics import mean_and_deviation
 from harmonium.errors import InputError
 from harmonium.io import Frame, from_native, to_native
+from harmonium.io.frames import is_absent
 from harmonium.io.streams import is_sparse
 from harmonium.sklearn.compiled import dense
 from harmonium.tabular.functional import fill
@@ -167,22 +168,33 @@ def is_table(X: object, visible: str) -> bool:
     """
     if visible not in ("auto", "table") or not hasattr(X, "columns"):
         return False
-    if visible == "auto" and not all(isinstance(name, str) for name in X.columns):
+    if visible == "auto" and not _has_names(X):
         return False
     return visible == "table" or _as_array(from_native(X, "X")) is None
 
 
-def frame_values(X: Any) -> Float[np.ndarray, "n V"] | None:
-    """A frame of numbers and truth values, of any library and with its own mark of missing cells, as an array.
+def cell_values(X: Any) -> Shaped[np.ndarray, "n V"] | None:
+    """A frame of numbers and truth values, or an array of objects, of any library and with its own mark of missing cells, as
+    an array with NaN there.
 
-    None for what is no frame, or has names that are no texts: scikit-learn reads those.
+    None for what scikit-learn reads as well.
     """
-    if not hasattr(X, "columns") or not all(isinstance(name, str) for name in X.columns):
-        return None
-    frame = from_native(X, "X")
-    for name in frame.unusable:
-        frame[name]  # raises
-    return _as_array(frame)
+    if hasattr(X, "columns") and _has_names(X):
+        frame = from_native(X, "X")
+        for name in frame.unusable:
+            frame[name]  # raises
+        return _as_array(frame)
+    dtypes = list(X.dtypes) if hasattr(X, "dtypes") else [getattr(X, "dtype", None)]
+    if object in dtypes and X.ndim == 2:
+        cells = np.array(X, dtype=object)  # a copy, for a caller's array stays as it is
+        cells[[[is_absent(cell) for cell in row] for row in cells.tolist()]] = np.nan
+        return cells
+    return None
+
+
+def _has_names(X: Any) -> bool:
+    """Whether the names of a frame's columns are texts."""
+    return all(isinstance(name, str) for name in getattr(X, "column_names", X.columns))  # those of pyarrow
 
 
 def _as_array(frame: Frame) -> Float[np.ndarray, "n V"] | None:

@@ -21,7 +21,7 @@ from harmonium.imputation import log_prob, nearest_states
 from harmonium.likelihood import bidirectional_ais, can_be_exact
 from harmonium.model import RBM
 from harmonium.sklearn import compiled
-from harmonium.sklearn.columns import Columns, columns_of, frame_values, is_table
+from harmonium.sklearn.columns import Columns, cell_values, columns_of, is_table
 from harmonium.training import TrainConfig, train
 from harmonium.units import Binary, Categorical, Mixed
 
@@ -138,7 +138,7 @@ class RBMEstimator(BaseEstimator):
 
     def _validate_array(self, X: Any, reset: bool) -> Any:
         checks = {"accept_sparse": self._sparse, "dtype": (np.float64, np.float32), "ensure_all_finite": self._finite}
-        values = frame_values(X)
+        values = cell_values(X)
         try:
             if values is not None:
                 validate_data(self, X, reset=reset, skip_check_array=True)  # the names of its columns
