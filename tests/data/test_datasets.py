@@ -398,7 +398,7 @@ def test_what_is_left_out_of_a_table_is_said():
 def test_parquet_with_dates_and_nested_columns():
     table = pa.table({"day": [datetime.date(2020, 1, 1)] * 2, "list": [[1], [2]], "a": ["x", "y"]})
     parquet.write_table(table, "x.parquet")
-    with pytest.raises(InputError, match="column 'day' holds a date in row 1; ignore it, or give it a kind"):
+    with pytest.raises(InputError, match=r"column 'day' holds a date in row 1; make .* or leave it out"):
         load("x.parquet", columns=True, strict=True)
     assert load("x.parquet", columns=True).schema.ignored["day"] == "holds a date in row 1"
     with pytest.raises(InputError, match="column 'list' holds a list in row 1"):

@@ -33,7 +33,7 @@ def test_arff_has_numbers_categories_and_missing_cells(tmp_path):
     np.testing.assert_array_equal(frame["length"], [1.5, np.nan, 2.0, 3.0])
     assert frame["petal color"].tolist() == ["red", "white", None, "red"]
     assert frame.categories == {"petal color": ["red", "white"]}
-    with pytest.raises(InputError, match="column 'seen' holds dates; make numbers or texts of it, or ignore it"):
+    with pytest.raises(InputError, match="column 'seen' holds dates; make numbers or texts of it, or leave it out"):
         frame["seen"]
     data = hm.data.load_columns(tmp_path / "a.arff", ignore=["seen"], hold_out=())
     assert [column.kind for column in data.schema.columns] == ["real", "binary"]

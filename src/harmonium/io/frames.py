@@ -78,7 +78,7 @@ class Frame:
             InputError: it holds neither numbers nor texts.
         """
         if name in self.unusable:
-            raise InputError(f"column {name!r} {self.unusable[name]}; make numbers or texts of it, or ignore it")
+            raise InputError(f"column {name!r} {self.unusable[name]}; make numbers or texts of it, or leave it out")
         return self.columns[name]
 
     def rows(self, indices: Sequence[int] | np.ndarray) -> Frame:

@@ -115,7 +115,7 @@ def infer(
         kind = kinds.get(name)
         problem = _problem(name, data) if kind is None else None
         if problem is not None and strict:
-            raise InputError(f"column {name!r} {problem}; ignore it, or give it a kind")
+            raise InputError(f"column {name!r} {problem}; make numbers or texts of it, give it a kind, or leave it out")
         if problem is not None:
             ignored[name] = problem
             continue
