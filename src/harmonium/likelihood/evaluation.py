@@ -164,8 +164,12 @@ def gain_over_independent(rbm: RBM, base_rate: Units, result: LogLikelihood, dat
 
 
 def _standard_error(values: Float[np.ndarray, " rows"]) -> float | None:
-    """Of their mean over rows; None of a single one."""
-    return None if len(values) < 2 else float(np.std(values, ddof=1)) / math.sqrt(len(values))
+    """Of their mean over rows; None of a single one, and beyond the largest number."""
+    if len(values) < 2:
+        return None
+    with np.errstate(over="ignore", invalid="ignore"):
+        error = float(np.std(values, ddof=1)) / math.sqrt(len(values))
+    return error if math.isfinite(error) else None
 
 
 def _method(of_log_z: str, of_rows: str) -> str:
