@@ -30,7 +30,7 @@ MAX_ORDERED, ROWS_PER_LEVEL = 10, 4
 MIN_PIXELS = 16
 """The fewest columns that are read as an image's."""
 DIGITS = 15
-"""Whole numbers of so many digits are all floating point numbers."""
+"""Whole numbers of this many digits or fewer are floating point numbers, all of them."""
 MAX_DECIMALS = 6
 _DATE = re.compile(r"(\d{4}([-/.])\d{1,2}\2\d{1,2}|\d{1,2}([-/.])\d{1,2}\3(\d{4}|\d\d))([T ]\d{1,2}:\d\d.*)?")
 _ID = re.compile(r"(.*[\W_])?(id|ID|Id|uuid|guid)|.*[a-z]I[dD]|(?i:index|row|row ?names?|row ?number)|Unnamed: \d+")
