@@ -26,6 +26,7 @@ from harmonium._types import ArrayLike, Key
 from harmonium.errors import InputError
 from harmonium.exact import missing as enumerated
 from harmonium.exact.enumerate import MAX_STATES
+from harmonium.exact.normal import is_normal
 from harmonium.likelihood.conditionals import conditionals
 from harmonium.likelihood.missing import log_weights
 from harmonium.model import RBM
@@ -124,7 +125,7 @@ def impute(
     holes = np.isnan(rows).any(axis=1)
     _checks.choice(method, ("auto", "exact", "gibbs"), "method")
     states = rbm.hidden.state_count
-    if method == "exact" and (states is None or states > MAX_STATES):
+    if method == "exact" and not is_normal(rbm) and (states is None or states > MAX_STATES):
         raise InputError(f"the hidden units of {rbm!r} cannot be enumerated: use gibbs")
     mean, square = rows.copy(), rows**2
     drawn = np.repeat(rows[None], draws, axis=0)
@@ -220,7 +221,7 @@ def predict(rbm: RBM, v: ArrayLike, unit: int, *, method: str = "auto", sweeps: 
     others[:, here] = np.nan
     known, real = ~np.isnan(own[:, 0]), rbm.visible.unit_tables[unit] is None
     whole = ~np.isnan(np.delete(rows, here, axis=1)).any(axis=1)
-    if real and not np.isfinite(rbm.hidden.ranges).all():
+    if real and not (is_normal(rbm) or np.isfinite(rbm.hidden.ranges).all()):
         whole = np.zeros_like(whole)  # there is no quadrature for these
     mean, square = np.empty(own.shape), np.empty(own.shape)
     nats, how = np.full(len(rows), np.nan), "exact"

@@ -49,11 +49,13 @@ def run(options: argparse.Namespace) -> Answer:
     counts = " and ".join(f"{layer['units']} {layer['kind']} {name}" for name, layer in layers.items())
     header = ["", "shape", *(name.replace("_", " ") for name in statistics)]
     rows = [[name, " x ".join(map(str, of["shape"])), *(of[key] for key in statistics)] for name, of in arrays.items()]
+    size = "too large for its likelihood to be exact"
+    if result["exact"]:
+        states = result["enumerable_states"]
+        size = f"small enough to be exact: {states:,} states of the smaller layer" if states else "a normal distribution: exact"
     text: list[str | Styled | Table] = [
         f"{counts} units, {result['parameters']:,} parameters in {result['precision']}, file format {result['format_version']}",
-        f"small enough to be exact: {result['enumerable_states']:,} states of the smaller layer"
-        if result["exact"]
-        else "too large for its likelihood to be exact",
+        size,
         Table("", header, rows, decimals=4),
     ]
     if model.is_of_table:

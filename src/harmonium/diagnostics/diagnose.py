@@ -149,7 +149,7 @@ def check_settings(chains: int, sweeps: int, rungs: int | None, seed: int) -> No
 def _draws(rbm: RBM, count: int, sweeps: int, seed: int) -> tuple[np.ndarray, str]:
     """Draws of the model, and how they were obtained."""
     if exact.estimate_seconds(rbm) <= EXACT_SECONDS:
-        return exact.sample(rbm, count, seed), "by enumeration"
+        return exact.sample(rbm, count, seed), "independently, with no chain"
     v = _gibbs_ends(key_of(seed), single(rbm), count=count, sweeps=sweeps)
     return np.asarray(v), f"by Gibbs chains of {sweeps:,} sweeps from noise"
 

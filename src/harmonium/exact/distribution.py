@@ -23,8 +23,8 @@ from harmonium.errors import InputError
 from harmonium.exact import enumerate as plain
 from harmonium.exact import host
 from harmonium.exact.enumerate import block_length, count_of, enumerable_states, smaller_first
+from harmonium.exact.normal import draw, is_normal, normal_of
 from harmonium.model import RBM, in_float64
-from harmonium.units import Gaussian
 
 NEGLIGIBLE = 1e-16
 """The total probability of the states that `moments` may leave out."""
@@ -64,7 +64,9 @@ def estimate_seconds(rbm: RBM) -> float:
 
     Fitted to models of 2^13 to 2^25 states whose wider layer has 20 to 3000 columns, between an idle and a busy processor.
     """
-    states = enumerable_states(model.validate(rbm))
+    if is_normal(model.validate(rbm)):
+        return 1e-3 + 1e-10 * sum(rbm.weights.shape) ** 3
+    states = enumerable_states(rbm)
     if states is None or states > plain.MAX_STATES:
         return float("inf")
     columns = max(rbm.weights.shape)
@@ -75,8 +77,7 @@ def estimate_seconds(rbm: RBM) -> float:
 def log_partition(rbm: RBM, progress: Progress | None = None) -> float:
     """ln Z = ln sum_{v,h} exp(-E(v, h)), in nats, by enumerating the smaller layer in float64.
 
-    Of Gaussian visible and hidden units it is that of a normal distribution of precision P [[D_v, -W], [-W^T, D_h]] and bias b:
-    ln Z = ((V + H) ln 2 pi - ln det P + b^T P^-1 b) / 2.
+    Gaussian visible and hidden units are one normal distribution, whose ln Z is in closed form.
 
     Args:
         progress: called with the fraction of the work that is done, many times a second, from the calling thread; what it
@@ -88,22 +89,10 @@ def log_partition(rbm: RBM, progress: Progress | None = None) -> float:
     if progress is not None and not callable(progress):
         raise InputError(f"progress must be a function of the fraction that is done, but is {progress!r:.80}")
     rbm = in_float64(rbm)
-    if isinstance(rbm.visible, Gaussian) and isinstance(rbm.hidden, Gaussian):
-        return _gaussian_log_partition(rbm.visible, rbm.hidden, np.asarray(rbm.weights))
+    normal = normal_of(rbm)
+    if normal is not None:
+        return normal.log_partition
     return _log_partition(host.split_into_blocks(smaller_first(rbm)).log_sums(progress))
-
-
-def _gaussian_log_partition(visible: Gaussian, hidden: Gaussian, weights: Float[np.ndarray, "V H"]) -> float:
-    # Scaled by the roots of the precisions, the matrix has ones in its diagonal.
-    roots = np.sqrt(np.concatenate([visible.precision, hidden.precision]))
-    bias = np.concatenate([visible.bias, hidden.bias]) / roots
-    size = len(visible.bias)
-    precision = np.eye(len(roots))
-    precision[:size, size:] = -weights / np.outer(roots[:size], roots[size:])
-    precision[size:, :size] = precision[:size, size:].T
-    _, log_det = np.linalg.slogdet(precision)
-    value = (len(roots) * np.log(2 * np.pi) - log_det + bias @ np.linalg.solve(precision, bias)) / 2 - np.log(roots).sum()
-    return float(_checks.finite_result(value, "ln Z"))
 
 
 def _log_partition(log_sums: Float[np.ndarray, " blocks"]) -> float:
@@ -121,6 +110,10 @@ def moments(rbm: RBM) -> Moments:
         InputError: the model is malformed, or neither layer can be enumerated.
     """
     rbm = in_float64(rbm)
+    normal = normal_of(rbm)
+    if normal is not None:
+        v, h = np.split(normal.mean, [rbm.visible.size])
+        return Moments(v, h, normal.covariance[: len(v), len(v) :] + np.outer(v, h))
     enumerated = smaller_first(rbm)
     blocks = host.split_into_blocks(enumerated)
     log_sums = blocks.log_sums()
@@ -250,9 +243,12 @@ def sample(rbm: RBM, n: int, seed: int = 0) -> Float[np.ndarray, "n V"]:
 def sample_joint(rbm: RBM, n: int, seed: int = 0) -> tuple[Float[np.ndarray, "n V"], Float[np.ndarray, "n H"]]:
     """`n` independent samples of (v, h) from p(v, h); see `sample`."""
     rbm = in_float64(rbm)
-    n = _checks.integer(n, "n")
+    n, random = _checks.integer(n, "n"), np.random.default_rng(_checks.seed(seed))
+    normal = normal_of(rbm)
+    if normal is not None:
+        v, h = np.split(draw(normal, random, n), [rbm.visible.size], axis=1)
+        return v, h
     enumerated = smaller_first(rbm)
-    random = np.random.default_rng(_checks.seed(seed))
     with float64():
         # A block by its part of Z, then a state inside the block: there is never an array of all states.
         blocks = host.split_into_blocks(enumerated)

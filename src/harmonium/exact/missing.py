@@ -24,6 +24,7 @@ from jaxtyping import Bool, Float
 from harmonium import model
 from harmonium._numerics import float64
 from harmonium._types import Array, Key, Result
+from harmonium.exact import normal
 from harmonium.exact.enumerate import count_of
 from harmonium.model import RBM, in_float64
 from harmonium.units import Units
@@ -48,6 +49,8 @@ class Posterior(NamedTuple):
 
 def is_cheap(rbm: RBM, rows: int, draws: int = 0, max_terms: int = MAX_TERMS) -> bool:
     """Whether enumerating the hidden layer for this number of rows, and of draws for each, takes seconds only."""
+    if normal.is_normal(rbm):
+        return True
     states = rbm.hidden.state_count
     if states is None:
         return False
@@ -70,12 +73,21 @@ def joint_log_weights(rbm: RBM, v: Float[Array, "B V"], h: Float[Array, "K H"]) 
 
 def posterior(rbm: RBM, v: Float[Array, "n V"]) -> Posterior:
     """ln p(v_o) + ln Z, and the moments of every cell given v_o, for rows with NaN where missing, in float64."""
-    return Posterior(*_in_blocks(_posterior, in_float64(rbm), v))
+    rbm = in_float64(rbm)
+    gaussian = normal.normal_of(rbm)
+    if gaussian is not None:
+        return Posterior(*normal.posterior(gaussian, np.asarray(v, dtype=np.float64)))
+    return Posterior(*_in_blocks(_posterior, rbm, v))
 
 
 def draw_missing(rbm: RBM, v: Float[Array, "n V"], draws: int, key: Key) -> Float[np.ndarray, "draws n V"]:
     """Independent draws of rows from p(v | v_o), in float64."""
-    (samples,) = _in_blocks(partial(_draw, key=key, draws=draws), in_float64(rbm), v, draws)
+    rbm = in_float64(rbm)
+    gaussian = normal.normal_of(rbm)
+    if gaussian is not None:
+        random = np.random.default_rng(np.asarray(jax.random.key_data(key)))
+        return normal.draw_missing(gaussian, random, np.asarray(v, dtype=np.float64), draws)
+    (samples,) = _in_blocks(partial(_draw, key=key, draws=draws), rbm, v, draws)
     return np.moveaxis(samples, 1, 0)
 
 

@@ -18,6 +18,7 @@ from harmonium import _checks, model
 from harmonium._numerics import float64, to_float64
 from harmonium.errors import InputError
 from harmonium.exact import missing as enumerated
+from harmonium.exact import normal
 from harmonium.model import RBM
 from harmonium.units import Units
 
@@ -49,6 +50,11 @@ def conditionals(
             is not finite.
     """
     rbm = to_float64(rbm)
+    gaussian = normal.normal_of(rbm)
+    if gaussian is not None:
+        parts = normal.conditionals(gaussian, v)
+        nats, mean, square = parts if unit is None else (part[:, [unit]] for part in parts)
+        return _checks.finite_result(nats, "-ln p of a cell"), mean, square
     with float64():
         units, rbm = _values(rbm, unit), jax.device_put(rbm)
 
