@@ -77,6 +77,7 @@ def test_tables_with_texts():
     drawn = model.sample(4, random_state=0)
     assert list(drawn.columns) == ["color", "weight"]
     assert set(drawn["color"]) <= {"red", "green", "blue"}
-    with pytest.raises(hm.InputError, match="'purple' in row 1 is none of its values"):
-        model.predict(pd.DataFrame({"color": ["purple"], "weight": [1.0]}))
+    new, unknown = (pd.DataFrame({"color": [color], "weight": [1.0]}) for color in ("purple", None))
+    with pytest.warns(UserWarning, match="1 cells of X have values not met in training and count as missing: 'color' in row 1"):
+        assert model.score_samples(new) == model.score_samples(unknown)
     assert np.isfinite(model.score_samples(pd.DataFrame({"color": [None, "red"], "weight": [1.0, None]}))).all()

@@ -104,6 +104,7 @@ def test_bad_schema_files(tmp_path, text, words):
         ("a,b\n1,x\ninf,y\n2,y\n", {}, (), "column 'a' has inf in row 2"),
         ("a,b\n1,x\n2,y\n3,x\nold,y\n", {}, (), "'old' in row 4 is not a number"),
         ("a,b\n" + "".join(f"t{n},x\nt{n}b,y\n" for n in range(30)), {}, (), "60 different texts"),
+        ("id,day\n1,2020-01-02\n2,2020-01-03\n", {}, (), "columns 'id' numbers the rows; 'day' holds dates: make numbers"),
     ],
 )
 def test_bad_tables(text, kinds, ignore, words):
@@ -117,6 +118,18 @@ def test_real_columns_may_have_any_unit(unit):
     (column,) = infer({"x": values * unit}).columns
     assert (column.mean, column.scale) == pytest.approx((values.mean() * unit, values.std() * unit), rel=1e-12, abs=0)
     np.testing.assert_allclose(column.decode(column.encode(values * unit)), values * unit)
+
+
+def test_codes_of_digits_are_few_categories_or_left_out():
+    random = np.random.default_rng(0)
+    codes = [f"{code:08d}" for code in random.choice(10**8, 60, replace=False)]
+    frame = {"account": codes, "zip": [codes[row % 5] for row in range(60)], "Unnamed: 0.1": list(range(60))}
+    schema = infer(frame)
+    assert [(column.name, column.kind, len(column.levels)) for column in schema.columns] == [("zip", "categorical", 5)]
+    assert dict(schema.ignored) == {
+        "account": "has 60 different texts in 60 rows, too many for categories",
+        "Unnamed: 0.1": "numbers the rows",
+    }
 
 
 def test_one_line_types_many_columns():
@@ -179,7 +192,7 @@ def test_columns_that_nothing_can_be_learned_from_are_left_out():
     said = infer(frame, {"row": "real", "day": "categorical"})
     assert [column.name for column in said.columns] == ["day", "row", "age", "color", "grid"]
     for name in schema.ignored:
-        with pytest.raises(InputError, match=f"column '{name}' .*; make .* or leave it out"):
+        with pytest.raises(InputError, match=f"column '{name}' .*: make .* or leave it out"):
             infer({name: frame[name], "age": frame["age"]}, strict=True)
     with pytest.raises(InputError, match=r"nothing to learn .*\('name' has 30 different texts .*; 'day' holds dates\)"):
         infer({"name": frame["name"], "day": frame["day"]})

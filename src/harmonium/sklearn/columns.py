@@ -145,9 +145,19 @@ class Tabular:
         """The visible units, without parameters to speak of."""
         return tabular.units_of(self.schema)
 
-    def encode(self, X: Any, clip: bool = True) -> np.ndarray:  # noqa: ARG002
-        """X as the model's rows, NaN where cells are missing; raises as `Schema.encode`."""
-        return self.schema.encode(_frame(X, self.names))
+    def encode(self, X: Any, clip: bool = True, unseen: str = "error") -> np.ndarray:  # noqa: ARG002
+        """X as the model's rows, NaN where cells are missing; warns of cells of values not met in training.
+
+        Raises:
+            InputError: as `Schema.encode`.
+        """
+        frame = _frame(X, self.names)
+        rows = self.schema.encode(frame, unseen)
+        if unseen == "missing" and (found := self.schema.find_unseen(frame)):
+            words = "; ".join(f"{name!r} in row {rows[0] + 1}" + ", ..." * (len(rows) > 1) for name, rows in found.items())
+            count = sum(map(len, found.values()))
+            warnings.warn(f"{count:,} cells of X have values not met in training and count as missing: {words}", stacklevel=5)
+        return rows
 
     def decode(self, v: np.ndarray) -> Any:
         """The model's rows as X; columns that the schema leaves out are not there."""

@@ -21,7 +21,7 @@ from harmonium.imputation import log_prob, nearest_states
 from harmonium.likelihood import bidirectional_ais, can_be_exact
 from harmonium.model import RBM
 from harmonium.sklearn import compiled
-from harmonium.sklearn.columns import Columns, cell_values, columns_of, is_table
+from harmonium.sklearn.columns import Columns, Tabular, cell_values, columns_of, is_table
 from harmonium.training import TrainConfig, train
 from harmonium.units import Binary, Categorical, Mixed
 
@@ -154,10 +154,16 @@ class RBMEstimator(BaseEstimator):
     def _read(self, X: object, *, reset: bool = False) -> Any:
         """`X` as rows for the model, `[n, V]`: an array, or a sparse matrix where its values are taken as they are."""
         validated = self._validate(X, reset=reset)
-        v = self.columns_.encode(validated, clip=not reset)
+        v = self._encode(validated, reset=reset)
         if self._finite is True and self.columns_.of_frame and np.isnan(v).any():
             raise InputError("X has cells without a value: complete them first, for example by RBMImputer")
         return v
+
+    def _encode(self, X: Any, *, reset: bool = False) -> Any:
+        """What is validated as rows for the model; where cells may be missing, values that are new count as missing."""
+        if isinstance(self.columns_, Tabular) and self._finite == "allow-nan" and not reset:
+            return self.columns_.encode(X, unseen="missing")
+        return self.columns_.encode(X, clip=not reset)
 
     # ---- training
 

@@ -44,6 +44,6 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, RBMEstimator):
         X = self._validate(X)
         draw = self.strategy == "draw"
         seed = seed_from(self._random()) if draw else 0
-        imputed = imputation.impute(self.rbm_, self.columns_.encode(X), draws=int(draw), expected=True, seed=seed)
+        imputed = imputation.impute(self.rbm_, self._encode(X), draws=int(draw), expected=True, seed=seed)
         v = imputed.draws[0] if draw else imputed.mean if self.strategy == "expected" else imputed.values
         return self.columns_.fill(X, v)

@@ -33,7 +33,7 @@ DIGITS = 15
 """Whole numbers of this many digits or fewer are floating point numbers, all of them."""
 MAX_DECIMALS = 6
 _DATE = re.compile(r"(\d{4}([-/.])\d{1,2}\2\d{1,2}|\d{1,2}([-/.])\d{1,2}\3(\d{4}|\d\d))([T ]\d{1,2}:\d\d.*)?")
-_ID = re.compile(r"(.*[\W_])?(id|ID|Id|uuid|guid)|.*[a-z]I[dD]|(?i:index|row|row ?names?|row ?number)|Unnamed: \d+")
+_ID = re.compile(r"(.*[\W_])?(id|ID|Id|uuid|guid)|.*[a-z]I[dD]|(?i:index|row|row ?names?|row ?number)|Unnamed: \d+(\.\d+)*")
 """The names of columns that number the rows."""
 MAX_NAMED_LEVELS = 1000
 """The most levels that a range such as `1..5` may stand for."""
@@ -106,7 +106,13 @@ def infer(
     columns, ignored = [], _match_names([(name, "as asked") for name in ignore], list(data.columns))
     constants: dict[str, Value] = {}
     kinds = dict.fromkeys(_pixels(data), "real") | kinds
-    _checks.boolean(strict, "strict")
+    if _checks.boolean(strict, "strict"):
+        named = {*kinds, *ignored, data.index}
+        problems = {name: problem for name in data.columns if name not in named and (problem := _problem(name, data))}
+        if problems:
+            listed = "; ".join(f"{name!r} {problem}" for name, problem in list(problems.items())[:5])
+            words = f"column{'s' * (len(problems) > 1)} {listed}{'; ...' * (len(problems) > 5)}"
+            raise InputError(f"{words}: make numbers or texts of each, give it a kind, or leave it out")
     if data.index is not None and data.index not in kinds:
         ignored = {data.index: "it counts the rows"} | ignored
     for name in data.columns:
@@ -114,8 +120,6 @@ def infer(
             continue
         kind = kinds.get(name)
         problem = _problem(name, data) if kind is None else None
-        if problem is not None and strict:
-            raise InputError(f"column {name!r} {problem}; make numbers or texts of it, give it a kind, or leave it out")
         if problem is not None:
             ignored[name] = problem
             continue
@@ -166,7 +170,8 @@ def _problem(name: str, data: Frame) -> str | None:
     if len(values) < 2 or isinstance(present[0], bool):
         return None
     read = [parse_number(cell) if isinstance(cell, str) else cell for cell in present]
-    if None not in read and not _are_codes(present):
+    codes = _are_codes(present)
+    if None not in read and not codes:
         if any(
             isinstance(cell, str) and len(cell) > DIGITS and cell.isdecimal() and int(cell) != float(cell) for cell in values
         ):
@@ -176,7 +181,7 @@ def _problem(name: str, data: Frame) -> str | None:
         return "numbers the rows" if is_whole and _ID.fullmatch(name) and len(values) == len(cells) else None
     if all(isinstance(cell, str) and _DATE.fullmatch(cell) for cell in values):
         return "holds dates"
-    if 2 * sum(number is not None for number in read) > len(read):  # texts among numbers: an error says where
+    if not codes and 2 * sum(number is not None for number in read) > len(read):  # texts among numbers: an error says where
         return None
     if len(values) > MAX_LEVELS or (len(values) > MAX_ORDERED and 2 * len(values) > len(present)):
         return f"has {len(values)} different texts in {len(present)} rows, too many for categories"
