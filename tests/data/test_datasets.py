@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import datetime
+import gzip
 import itertools
 import math
 from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
 from harmonium.data import SOURCES, load, load_columns
 from harmonium.errors import InputError
-from harmonium.io import csv_files
+from harmonium.io import csv_files, read_frame
+from harmonium.tabular import infer
 
 
 @pytest.fixture(autouse=True)
@@ -365,6 +369,51 @@ def test_a_table_is_read_once(monkeypatch):
     assert len(reads) == 2
 
 
+@pytest.mark.parametrize("names", [["label", *(f"pixel{place}" for place in range(20))], None])
+def test_a_label_among_pixels_is_not_binarized(names):
+    random = np.random.default_rng(0)
+    rows = np.column_stack([np.arange(60) % 10, random.choice([0, 0, 30, 255], (60, 20))])
+    np.savetxt("x.csv", rows, "%d", ",", header="" if names is None else ",".join(names), comments="")
+    name = "c1" if names is None else "label"
+    with pytest.raises(InputError, match=f"x.csv: column '{name}' is unlike the 20 others, a label beside pixels"):
+        load("x.csv", "threshold=127")
+    pixels = load("x.csv", "threshold=127", hold_out=(), ignore=[name]).train
+    np.testing.assert_array_equal(pixels, rows[:, 1:] > 127)
+    np.savetxt("y.csv", rows[:, 1:] // 25, "%d", ",")  # all columns alike
+    assert load("y.csv", "threshold=5", hold_out=()).train.shape == (60, 20)
+
+
+@pytest.mark.parametrize("index", [[["a", "b"], [0, 1]], [["kiel", "bonn"]]])
+def test_an_index_of_pandas_in_parquet_is_left_out_and_said(index):
+    names = [None, None] if len(index) > 1 else ["town"]
+    frame = pd.DataFrame({"x": [0.5, 1.5], "y": [2.5, 0.5]}, index=pd.MultiIndex.from_arrays(index, names=names))
+    frame.to_parquet("x.parquet")
+    schema = infer(read_frame("x.parquet"))
+    assert [column.name for column in schema.columns] == ["x", "y"]
+    assert set(schema.ignored.values()) == {"it counts the rows"}
+    if "town" in schema.ignored:
+        assert "town" not in infer(read_frame("x.parquet"), {"town": "binary"}).ignored
+    Path("folder").mkdir()
+    frame.set_index(pd.Index(["kiel", "bonn"], name="town")).to_parquet("folder/x.parquet")
+    assert load("folder", stream=True).description.endswith("read as they are needed, without 'town', the index")
+    assert "without 'town', the index" in load("folder/x.parquet").description
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (gzip.compress(b"a\n1\n2\n"), "gzipped: add .gz to its name"),
+        (b"PK\x03\x04 ...", "a zip archive, or one of Excel's files: unpack it, or save"),
+        (b"PAR1 ...", "a Parquet file: name it .parquet"),
+    ],
+)
+def test_a_file_under_another_kinds_name_says_what_it_is(content, words):
+    for name in ("x.csv", "x.table"):
+        Path(name).write_bytes(content)
+        with pytest.raises(InputError, match=f"{name} is {words}"):
+            load(name)
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
@@ -398,7 +447,7 @@ def test_what_is_left_out_of_a_table_is_said():
 def test_parquet_with_dates_and_nested_columns():
     table = pa.table({"day": [datetime.date(2020, 1, 1)] * 2, "list": [[1], [2]], "a": ["x", "y"]})
     parquet.write_table(table, "x.parquet")
-    with pytest.raises(InputError, match=r"column 'day' holds a date in row 1; make .* or leave it out"):
+    with pytest.raises(InputError, match=r"columns 'day' holds a date in row 1; 'list' .*: make .* or leave it out"):
         load("x.parquet", columns=True, strict=True)
     assert load("x.parquet", columns=True).schema.ignored["day"] == "holds a date in row 1"
     with pytest.raises(InputError, match="column 'list' holds a list in row 1"):

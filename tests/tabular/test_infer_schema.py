@@ -158,6 +158,8 @@ def test_all_pixels_are_of_one_kind():
     kinds = {column.name: column.kind for column in schema.columns}
     assert kinds == {"label": "ordered"} | {f"pixel{place}": "real" for place in range(1, 20) if place != 2}
     assert schema.ignored == {"pixel0": "every value is 0", "pixel2": "no row has a value"}
+    unnamed = infer({f"c{place}": column for place, column in enumerate([labels, *pixels.T])})  # MNIST without names
+    assert [column.kind for column in unnamed.columns] == ["ordered"] + ["real"] * 18
     ranks = {f"film {place}": column for place, column in enumerate(random.integers(1, 6, (40, 20)).T)}
     assert {column.kind for column in infer(ranks).columns} == {"ordered"}
 

@@ -93,6 +93,7 @@ def run(arguments: argparse.Namespace) -> Answer | int | None:
         if is_primary:
             history = runs.trim_metrics(folder, 0 if start.checkpoint is None else start.checkpoint.step)
             runs.write_json(folder / runs.CONFIG, record)
+            print_text([f"{dataset.name}: {dataset.description}"], console(stderr=True))
             if dataset.schema is not None:
                 runs.write_json(folder / runs.SCHEMA, dataset.schema.description())
                 print_text(schema_text(dataset.schema), console(stderr=True))

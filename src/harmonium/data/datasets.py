@@ -21,7 +21,7 @@ from harmonium.io.dialect import Dialect
 from harmonium.io.frames import Frame, parse_number
 from harmonium.io.streams import Streamed, sample_rows
 from harmonium.io.untrusted import check_path
-from harmonium.tabular.infer_schema import Kind, infer
+from harmonium.tabular.infer_schema import Kind, find_label, infer
 from harmonium.tabular.schema import Schema
 
 HELD_OUT_FRACTION = 0.1
@@ -195,6 +195,8 @@ def load(
             raise FileNotFoundError(errno.ENOENT, words, location) from error
         if isinstance(table, Frame):
             return _split_frame(location, table, None, (), hold_out, strict)
+        if binarized is not None and is_table_file(location):
+            _refuse_label(location, table)
         dataset = _split(location, table, hold_out)
         parts = {f" in its {part} rows": rows for part, rows in dataset.parts.items()}
         for where, rows in ({"": table.values} | parts).items():
@@ -263,6 +265,16 @@ def binarize(values: ArrayLike, how: str, seed: int = 0) -> np.ndarray:
     return (values > threshold).astype(np.float64)
 
 
+def _refuse_label(name: str, table: Table) -> None:
+    """Refuse to binarize a label among the pixels."""
+    values = table.values
+    names = table.columns or [f"c{place + 1}" for place in range(values.shape[1])]
+    is_gray = not (np.isin(values, (0, 1)) | np.isnan(values)).all()
+    if is_gray and (label := find_label(values, names)) is not None:
+        words = f"column {label!r} is unlike the {len(names) - 1:,} others, a label beside pixels"
+        raise InputError(f"{name}: {words}, and would be binarized too; leave it out by its name, or binarize beforehand")
+
+
 def _check_parts(hold_out: Collection[str]) -> Collection[str]:
     _checks.instance(hold_out, Collection, "hold_out", 'some of "test" and "valid"')
     return [_checks.choice(part, PARTS, "hold_out") for part in hold_out]
@@ -327,7 +339,7 @@ def _parts(count: int, hold_out: Collection[str], most: int | None = None) -> tu
 
 
 def _split_stream(name: str, rows: Streamed, hold_out: Collection[str]) -> Dataset:
-    about = f"{len(rows):,} rows of {rows.shape[1]:,} columns, read as they are needed"
+    about = f"{len(rows):,} rows of {rows.shape[1]:,} columns, read as they are needed{rows.form and f', {rows.form}'}"
     indices, words = _parts(len(rows), hold_out, MAX_HELD_OUT)
     if isinstance(indices["train"], slice):
         some = sample_rows(rows, MAX_HELD_OUT, "rows")

@@ -20,7 +20,7 @@ from harmonium import _checks
 from harmonium.errors import InputError
 from harmonium.io import csv_files, foreign_formats, parquet
 from harmonium.io.dialect import Dialect
-from harmonium.io.foreign_formats import ARFF, HDF5, MATLAB, SVMLIGHT
+from harmonium.io.foreign_formats import ARFF, HDF5, HDF5_MAGIC, MATLAB, SVMLIGHT
 from harmonium.io.frames import CsvForm, Frame, as_numbers, from_native, plain_cells, value_text
 from harmonium.io.parquet import FILL
 from harmonium.io.streams import Sparse, Streamed, is_sparse
@@ -37,6 +37,16 @@ LEAST_WHITE = 128
 """Bytes are gray levels where one is at least this; smaller ones may be codes, ranks or counts."""
 FILES = ".npy, .npz, .csv, .parquet, IDX, .arff, .svmlight, .h5 or .mat (each may be gzipped)"
 KINDS = f"{FILES}; or a folder of Parquet files or images"
+BEGINNINGS = {
+    b"\x1f\x8b": "gzipped: add .gz to its name",
+    b"PK\x03\x04": "a zip archive, or one of Excel's files: unpack it, or save its table as CSV",
+    b"BZh": "compressed by bzip2: unpack it",
+    b"\xfd7zXZ\0": "compressed by xz: unpack it",
+    b"PAR1": "a Parquet file: name it .parquet",
+    HDF5_MAGIC: "an HDF5 file: name it .h5",
+    b"\xd0\xcf\x11\xe0": "an old file of Excel: save its table as CSV",
+}
+"""What the first bytes of a file say that it is, and the remedy where its name says otherwise."""
 LARGE_BYTES = 1 << 30
 """An .npy or Parquet file of this size or more is not read into memory where its rows can be read as they are needed."""
 
@@ -134,7 +144,15 @@ def _read_array(content: bytes, name: str, key: str | None, path: Path, max_byte
         return foreign_formats.read_matlab(content, key, path, max_bytes)
     if content[:2] == b"\0\0" and len(content) > 4 and content[2] in IDX_TYPES:
         return _idx(content, path)
-    raise InputError(f"{path}: unknown kind of file; use {KINDS}")
+    _check_beginning(content, path)
+    raise InputError(f"{path}: unknown kind of file; use {KINDS}; rows of text need the name .csv")
+
+
+def _check_beginning(content: bytes, path: Path) -> None:
+    """Refuse a file of a known kind under another's name, with what would be right."""
+    for begin, words in BEGINNINGS.items():
+        if content.startswith(begin):
+            raise InputError(f"{path} is {words}")
 
 
 def is_table_file(location: str) -> bool:
@@ -172,8 +190,10 @@ def read_bits_or_frame(location: str, max_bytes: int | None = None, dialect: Dia
 
 def _to_frame(columns: Frame | pa.Table, path: Path) -> Frame:
     frame = from_native(columns, str(path))
-    index = next((name for name in frame.columns if parquet.PANDAS_INDEX.fullmatch(name)), frame.index)
-    return replace(frame, index=index)
+    if isinstance(columns, Frame):
+        return frame
+    first, *more = parquet.find_index(columns.schema) or [None]
+    return replace(frame, index=first, unusable=frame.unusable | dict.fromkeys(map(str, more), "is part of the index"))
 
 
 def table_content(columns: Mapping[str, np.ndarray], suffix: str) -> bytes:
@@ -316,6 +336,7 @@ def _read_columns(content: bytes, path: Path, max_bytes: int | None, dialect: Di
         return foreign_formats.read_arff(content, path)
     if path.name.lower().removesuffix(".gz").endswith(parquet.SUFFIX):
         return parquet.read_parquet(content, path, max_bytes)
+    _check_beginning(content, path)
     with translate_errors(f"{path} cannot be read as a table"):
         return csv_files.read_csv(content, path, dialect)
 
@@ -327,9 +348,8 @@ def _from_columns(
     names = list(table.columns if isinstance(table, Frame) else table.column_names)
     if unknown := set(ignore) - set(names):
         raise InputError(f"{path} has no column {min(unknown)!r}, but {', '.join(map(repr, names[:20]))}")
-    left_out = {*ignore, *filter(parquet.PANDAS_INDEX.fullmatch, names)} | (
-        {table.index} if isinstance(table, Frame) else set()
-    )
+    index = [table.index] if isinstance(table, Frame) else parquet.find_index(table.schema)
+    left_out = {*ignore, *index}
     if isinstance(table, Frame):
         table = replace(table, columns={name: cells for name, cells in table.columns.items() if name not in left_out})
     else:
@@ -354,7 +374,7 @@ def _from_columns(
         arrays.append(column.cast("float64").to_numpy() if column.null_count else column.to_numpy())
     values = np.stack(arrays, axis=1)
     values, words = _scale_bytes(values, gray_levels)
-    notes = [f"without {name!r}, the index" for name in names if parquet.PANDAS_INDEX.fullmatch(name)]
+    notes = [f"without {name!r}, the index" for name in index]
     return Table(values, list(table.column_names), form=", ".join(filter(None, [words, *notes])))
 
 

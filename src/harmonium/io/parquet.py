@@ -11,6 +11,7 @@ import re
 import tempfile
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import groupby
 from pathlib import Path
 from types import ModuleType
@@ -50,7 +51,7 @@ class ParquetRows:
     """The rows of Parquet files, one file after the other, whose columns are all numbers without nulls; `shape` is [n, V].
 
     Opening reads what the files say of themselves, no rows. Values are left as they are, in one type that holds those of
-    all columns: a byte where each is of one at most, otherwise float32 or float64.
+    all columns: a byte where each is of one at most, otherwise float32 or float64. `form`: what is left out, in words.
 
     Args:
         paths: of the files, which must have the same columns; their types may differ.
@@ -63,6 +64,7 @@ class ParquetRows:
         self._name = paths[0] if len(paths) == 1 else paths[0].parent
         self._groups: list[Group] = []
         names: list[str] = []
+        index: list[str] = []
         types: set[np.dtype] = set()
         count = 0
         for path in paths:
@@ -70,19 +72,18 @@ class ParquetRows:
                 schema = file.schema_arrow
                 check_numbers(schema, path)
                 if path == paths[0]:
-                    names = check_names(schema.names, str(path))
+                    names, index = check_names(schema.names, str(path)), find_index(schema)
                 elif schema.names != names:
                     lacking, more = set(names) - set(schema.names), set(schema.names) - set(names)
                     what = f"has no column {min(lacking)!r}" if lacking else f"has a column {min(more)!r}" if more else ""
                     raise InputError(f"{path} {what or 'has its columns in another order'}, unlike {paths[0].name} beside it")
-                types |= {
-                    np.dtype(column.type.to_pandas_dtype()) for column in schema if not PANDAS_INDEX.fullmatch(column.name)
-                }
-                for index in range(file.metadata.num_row_groups):
-                    end = count + file.metadata.row_group(index).num_rows
-                    self._groups.append(Group(path, index, count, end))
+                types |= {np.dtype(column.type.to_pandas_dtype()) for column in schema if column.name not in index}
+                for place in range(file.metadata.num_row_groups):
+                    end = count + file.metadata.row_group(place).num_rows
+                    self._groups.append(Group(path, place, count, end))
                     count = end
-        self._stored, self._names = names, [name for name in names if not PANDAS_INDEX.fullmatch(name)]
+        self._stored, self._names = names, [name for name in names if name not in index]
+        self.form = ", ".join(f"without {name!r}, the index" for name in index)
         if not self._names:
             raise InputError(f"{self._name} has no column but an index")
         self.shape = count, len(self._names)
@@ -177,11 +178,20 @@ def load_pyarrow(what: str) -> ModuleType:
     return pyarrow
 
 
+def find_index(schema: pa.Schema) -> list[str]:
+    """The columns of a Parquet file that are the index: by what pandas wrote of itself there, or by their names."""
+    index = []
+    with suppress(ValueError, TypeError, AttributeError, RecursionError):  # metadata of another program
+        index = schema.pandas_metadata["index_columns"]
+    return [name for name in schema.names if PANDAS_INDEX.fullmatch(name) or name in index]
+
+
 def check_numbers(schema: pa.Schema, path: Path) -> None:
-    """Refuse columns that hold anything but numbers."""
-    types = load_pyarrow(f"reading {path}").types
+    """Refuse columns that hold anything but numbers and are no index."""
+    types, index = load_pyarrow(f"reading {path}").types, find_index(schema)
     for column in schema:
-        if not (types.is_integer(column.type) or types.is_floating(column.type) or types.is_boolean(column.type)):
+        is_number = types.is_integer(column.type) or types.is_floating(column.type) or types.is_boolean(column.type)
+        if not is_number and column.name not in index:
             raise InputError(f"{path}: column {column.name!r} holds {column.type} values, but numbers were expected")
 
 

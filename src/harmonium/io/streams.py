@@ -41,6 +41,11 @@ class Streamed:
         count = self._source.shape[0] if self._rows is None else len(self._rows)
         return int(count), int(self._source.shape[1])
 
+    @property
+    def form(self) -> str:
+        """What the source leaves out, in words."""
+        return self._source.form if isinstance(self._source, ParquetRows) else ""
+
     def __len__(self) -> int:
         return self.shape[0]
 

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 
 from harmonium import _checks
 from harmonium._numerics import mean_and_deviation
@@ -17,6 +17,7 @@ from harmonium._types import PathLike
 from harmonium.errors import InputError
 from harmonium.io.arrays import LEAST_WHITE
 from harmonium.io.frames import Frame, Value, as_numbers, from_native, missing, parse_number, value_text
+from harmonium.io.parquet import PANDAS_INDEX
 from harmonium.io.untrusted import check_path, convert, parse_json, parse_toml, read_file
 from harmonium.tabular.schema import GROUPS, Column, ColumnSpec, Schema
 
@@ -106,15 +107,15 @@ def infer(
     columns, ignored = [], _match_names([(name, "as asked") for name in ignore], list(data.columns))
     constants: dict[str, Value] = {}
     kinds = dict.fromkeys(_pixels(data), "real") | kinds
+    index = {data.index, *filter(PANDAS_INDEX.fullmatch, data.columns)} & set(data.columns)
+    ignored = dict.fromkeys(index - set(kinds), "it counts the rows") | ignored
     if _checks.boolean(strict, "strict"):
-        named = {*kinds, *ignored, data.index}
+        named = {*kinds, *ignored}
         problems = {name: problem for name in data.columns if name not in named and (problem := _problem(name, data))}
         if problems:
             listed = "; ".join(f"{name!r} {problem}" for name, problem in list(problems.items())[:5])
             words = f"column{'s' * (len(problems) > 1)} {listed}{'; ...' * (len(problems) > 5)}"
             raise InputError(f"{words}: make numbers or texts of each, give it a kind, or leave it out")
-    if data.index is not None and data.index not in kinds:
-        ignored = {data.index: "it counts the rows"} | ignored
     for name in data.columns:
         if name in ignored:
             continue
@@ -140,22 +141,50 @@ def infer(
 
 def _pixels(data: Frame) -> list[str]:
     """The columns of an image's pixels, which are of one kind: many of one name and a number, of bytes that are gray levels."""
-    groups: dict[str, list[str]] = {}
-    for name in data.columns:
-        if match := re.fullmatch(r"(.*?)\d+(?:[x_,. ]\d+)?", name):
-            groups.setdefault(match[1], []).append(name)
     pixels = []
-    for names in groups.values():
-        if len(names) < MIN_PIXELS or any(name in data.unusable for name in names):
+    for names in _numbered(list(data.columns)):
+        if any(name in data.unusable for name in names):
             continue
         try:
-            values = np.stack([as_numbers(data[name], name) for name in names])
+            values = np.stack([as_numbers(data[name], name) for name in names], axis=1)
         except InputError:
             continue
         known = values[~np.isnan(values)]
         if len(known) and known.min() >= 0 and LEAST_WHITE <= known.max() <= 255 and (known == np.rint(known)).all():
-            pixels += [name for name, row in zip(names, values, strict=True) if len(np.unique(row[~np.isnan(row)])) > 1]
+            label = find_label(values, names)
+            spread = [len(np.unique(column[~np.isnan(column)])) > 1 for column in values.T]
+            pixels += [name for name, varies in zip(names, spread, strict=True) if varies and name != label]
     return pixels
+
+
+def _numbered(names: Sequence[str]) -> list[list[str]]:
+    """Groups of names that differ by a number alone, each of as many as the pixels of an image."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        if match := re.fullmatch(r"(.*?)\d+(?:[x_,. ]\d+)?", name):
+            groups.setdefault(match[1], []).append(name)
+    return [group for group in groups.values() if len(group) >= MIN_PIXELS]
+
+
+def find_label(values: Shaped[np.ndarray, "rows columns"], names: Sequence[str]) -> str | None:
+    """The column that is a label beside pixels: of another name than all others, or the first or last one if it holds codes.
+
+    Codes are whole numbers from 0 or 1 on, each in four rows or more on average, none of them in most rows, and so few that
+    they are no gray levels.
+    """
+    for group in _numbered(names):
+        if len(group) == len(names) - 1:
+            return next(name for name in names if name not in group)
+    greatest = float(np.nanmax(values, initial=0.0))
+    scale = 255 if greatest <= 1 else 1
+    if len(names) <= MIN_PIXELS or scale * greatest < LEAST_WHITE:
+        return None
+    for place in (0, -1):
+        levels, counts = np.unique(np.rint(values[:, place] * scale), return_counts=True)
+        are_codes = levels[0] in (0, 1) and 1 < len(levels) <= MAX_LEVELS and (np.diff(levels) == 1).all()
+        if are_codes and counts.max() <= len(values) / 2 and len(values) >= ROWS_PER_LEVEL * len(levels):
+            return names[place]
+    return None
 
 
 def _problem(name: str, data: Frame) -> str | None:
