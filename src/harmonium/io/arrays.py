@@ -192,8 +192,9 @@ def _to_frame(columns: Frame | pa.Table, path: Path) -> Frame:
     frame = from_native(columns, str(path))
     if isinstance(columns, Frame):
         return frame
-    first, *more = parquet.find_index(columns.schema) or [None]
-    return replace(frame, index=first, unusable=frame.unusable | dict.fromkeys(map(str, more), "is part of the index"))
+    if not (index := parquet.find_index(columns.schema)):
+        return frame
+    return replace(frame, index=index[0], unusable=frame.unusable | dict.fromkeys(index[1:], "is part of the index"))
 
 
 def table_content(columns: Mapping[str, np.ndarray], suffix: str) -> bytes:
