@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import io
 import os
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -246,12 +245,6 @@ def test_parquet_with_a_name_used_twice():
     buffer = io.BytesIO()
     parquet.write_table(pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["a", "a"]), buffer)
     assert refused(put("x.parquet", buffer.getvalue())) == "x.parquet has 2 columns called 'a'; names must differ"
-
-
-def test_parquet_without_pyarrow_says_how_to_mend_it(monkeypatch):
-    put("x.parquet", as_parquet(a=[1]))
-    monkeypatch.setitem(sys.modules, "pyarrow", None)
-    assert "pip install 'harmonium[tables]'" in refused("x.parquet")
 
 
 # ---- IDX

@@ -19,11 +19,11 @@ BITS = np.random.default_rng(0).integers(0, 2, (200, 12))
 
 def read(content: str | bytes, name: str = "x.csv", **said):
     Path(name).write_bytes(content if isinstance(content, bytes) else content.encode())
-    return read_frame(name, dialect=Dialect(**said))
+    return read_frame(name, dialect=Dialect(**said), texts=True)
 
 
 def numbers(frame, name):
-    return [None if cell is None else float(cell) for cell in frame.columns[name]]
+    return [None if np.isnan(cell) else cell for cell in frame.columns[name].tolist()]
 
 
 @pytest.fixture(autouse=True)
@@ -131,7 +131,7 @@ def test_dialects(content, names):
     frame = read(content)
     assert list(frame.columns) == names
     assert [numbers(frame, name) for name in names] == [[1, 3], [2, 4]]
-    assert len(frame.csv.lines) == 2
+    assert len(frame.csv.lines()) == 2
 
 
 def test_what_is_said_is_obeyed():
@@ -145,7 +145,8 @@ def test_what_is_said_is_obeyed():
 def test_marks_of_missing_cells_can_be_said():
     frame = read("a,b\n-999,not asked\n2.5,x\nNA,y\n", missing=("-999", "Not asked"))
     assert (numbers(frame, "a"), frame.columns["b"].tolist()) == ([None, 2.5, None], [None, "x", "y"])
-    assert frame.marks == {"a": {0: "-999", 2: "NA"}, "b": {0: "not asked"}}
+    assert frame.texts["a"].tolist() == ["-999", "2.5", "NA"]
+    assert frame.texts["b"].tolist() == ["not asked", "x", "y"]
     assert Dialect.read("missing=-999 missing='not asked' header=yes") == Dialect(header=True, missing=("-999", "not asked"))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -335,14 +334,6 @@ def test_folders_without_parquet_files_are_no_data():
         assert open_streamed(name) is None
         with pytest.raises(InputError, match="is a folder without Parquet files or images"):
             load(name, stream=True)
-
-
-def test_parquet_without_pyarrow_says_how_to_mend_it(monkeypatch):
-    parquet_folder()
-    one_parquet()
-    monkeypatch.setitem(sys.modules, "pyarrow", None)
-    assert "pip install 'harmonium[tables]'" in refused("rows")
-    assert "pip install 'harmonium[tables]'" in refused("rows.parquet")
 
 
 def test_rows_that_are_streamed_need_no_schema():

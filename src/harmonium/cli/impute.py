@@ -14,7 +14,6 @@ example:
 from __future__ import annotations
 
 import argparse
-import re
 from typing import TYPE_CHECKING, Any
 
 import harmonium as hm
@@ -44,25 +43,21 @@ def run(options: argparse.Namespace) -> Answer:
     check_out(options, TABLES if hm.io.is_table_file(options.table) else (".npy", *TABLES))
     _checks.integer(options.draws, "--draws", 0)
     model = load_model(options.model)
-    frame = model.read_table(options.table, options)
+    as_texts = str(options.out).endswith(".csv")
+    frame = model.read_table(options.table, options, as_texts)
     settings = {name: getattr(options, name) for name in ("method", "sweeps", "unseen", "seed")}
     imputed = hm.tabular.impute(model.rbm, model.schema, frame, options.draws, **settings)
     table, filled_cells, draws, method, unseen = imputed
-    content: Any = {name: _with_marks(cells, frame.marks.get(name, {})) for name, cells in table.columns.items()}
+    tables = [_with_texts(each, frame) if as_texts else each.columns for each in draws or [table]]
+    content: Any = {name: np.concatenate([columns[name] for columns in tables]) for name in table.columns}
     if draws:  # one after the other, with a first column that numbers them
         number = "harmonium draw" if "draw" in content else "draw"
-        marks = frame.marks
-        stacked = {
-            name: np.concatenate([_with_marks(draw.columns[name], marks.get(name, {})) for draw in draws]) for name in content
-        }
-        content = {number: np.repeat(np.arange(1.0, len(draws) + 1), len(frame))} | stacked
+        content = {number: np.repeat(np.arange(1.0, len(draws) + 1), len(frame))} | content
     cells = [dict(zip(filled_cells, cell, strict=True)) for cell in zip(*filled_cells.values(), strict=True)]
     for cell in cells:
         cell["row"] += 1
     result: dict[str, Any] = {"rows": len(frame), "method": method, "cells": cells}
     result |= {"draws": options.draws, "seed": options.seed, "unseen": say_unseen(unseen)}
-    if frame.csv is not None and not str(options.out).endswith(".csv"):
-        content = {name: _as_numbers(column) for name, column in content.items()}
     text: list[str | Table] = [f"{len(cells)} missing cells in {len(frame)} rows; {method}"]
     if cells:
         lines = [[cell["row"], cell["column"], cell_text(cell["value"]), _certainty(cell)] for cell in cells[:MAX_CELLS]]
@@ -78,24 +73,16 @@ def run(options: argparse.Namespace) -> Answer:
     return Answer(result, text, content)
 
 
-def _with_marks(cells: np.ndarray, marks: dict[int, str]) -> np.ndarray:
-    """The cells of a column with what a CSV file has in those that are still missing, such as NA."""
-    cells = cells.copy()
-    for row, text in marks.items():
-        if cells[row] is None:
-            cells[row] = text
-    return cells
-
-
-def _as_numbers(cells: np.ndarray) -> np.ndarray:
-    """The texts of a CSV file's column as numbers, if all of them are, and none is written like a code such as 02138."""
-    import numpy as np
-
-    texts = [cell for cell in cells if cell is not None]
-    is_code = any(not isinstance(text, str) or re.match(r"[-+]?0\d", text) for text in texts)
-    if cells.dtype.kind == "f" or is_code or any(hm.io.frames.parse_number(text) is None for text in texts):
-        return cells
-    return np.array([np.nan if cell is None else float(cell) for cell in cells])
+def _with_texts(filled: hm.io.Frame, frame: hm.io.Frame) -> dict[str, np.ndarray]:
+    """The columns of a filled table, in which cells that were not filled are as a CSV file has them, byte for byte."""
+    columns = dict(filled.columns)
+    for name, texts in frame.texts.items():
+        was, now = hm.io.frames.missing(frame.columns[name]), hm.io.frames.missing(filled.columns[name])
+        columns[name] = texts.copy()
+        for row in (was & ~now).nonzero()[0]:
+            text = hm.io.frames.value_text(filled.columns[name][row])
+            columns[name][row] = text.replace(".", ",") if frame.csv and name in frame.csv.decimal_commas else text
+    return columns
 
 
 def _certainty(cell: dict[str, Any]) -> str:

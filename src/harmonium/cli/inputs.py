@@ -77,17 +77,17 @@ class ModelFile:
         """The columns of the model's tables."""
         return hm.tabular.schema_of(self.rbm, self.description)
 
-    def read_table(self, location: str, options: argparse.Namespace) -> hm.io.Frame:
-        """The table, with the columns of the schema."""
+    def read_table(self, location: str, options: argparse.Namespace, texts: bool = False) -> hm.io.Frame:
+        """The table, with the columns of the schema; `texts` as `hm.io.read_frame` takes it."""
         is_source = location.partition(":")[0] in hm.data.SOURCES
         if self.is_of_table and is_source:
             raise InputError(f"{location} is a named source, but the model was trained on a table: name a file of its columns")
         if self.is_of_table:
-            return hm.io.read_frame(location, dialect=dialect_of(options))
+            return hm.io.read_frame(location, dialect=dialect_of(options), texts=texts)
         if is_source:
             rows = self.rbm.visible.check(hm.data.load(location).test, location)
             return hm.io.Frame(self.schema.decode(rows))
-        return hm.tabular.read_by_position(location, self.rbm, self.schema, dialect_of(options))
+        return hm.tabular.read_by_position(location, self.rbm, self.schema, dialect_of(options), texts)
 
     @property
     def image_shape(self) -> tuple[int, int] | None:

@@ -111,13 +111,13 @@ def read_table(
     path, key = _split_key(location)
     _checks.boolean(missing, "missing")
     name = path.name.lower().removesuffix(".gz")
-    content = b"" if path.is_dir() else read_file(path, "file", max_bytes)
     with translate_errors(f"{path} cannot be read as {Path(name).suffix or 'data'}"):
-        if is_table_file(name) and content:
-            table = _from_columns(_read_columns(content, path, max_bytes, dialect), path, missing, gray_levels, ignore)
+        if is_table_file(name) and not path.is_dir():
+            table = _from_columns(_read_columns(path, max_bytes, dialect), path, missing, gray_levels, ignore)
         elif ignore:
             raise InputError(f"{path} has no names of columns, so none can be left out by its name")
         else:
+            content = b"" if path.is_dir() else read_file(path, "file", max_bytes)
             table = _from_array(_read_array(content, name, key, path, max_bytes), path, gray_levels)
     unusable = np.argwhere(np.isinf(table.values) if missing else ~np.isfinite(table.values))
     if len(unusable):
@@ -161,10 +161,13 @@ def is_table_file(location: str) -> bool:
     return name.endswith((*csv_files.SUFFIXES, *ARFF, parquet.SUFFIX))
 
 
-def read_frame(location: str, max_bytes: int | None = None, dialect: Dialect | None = None) -> Frame:
+def read_frame(location: str, max_bytes: int | None = None, dialect: Dialect | None = None, texts: bool = False) -> Frame:
     """The columns of a table, with texts and missing cells as they are; `max_bytes` and `dialect` as in `read_table`.
 
     Those of a file without names, such as .npy, are called c1, c2, ... Their values are left as they are, bytes too.
+
+    Args:
+        texts: whether to keep the cells of a CSV file as they are in it, too.
 
     Raises:
         OSError: there is no such file, or it cannot be read.
@@ -174,13 +177,13 @@ def read_frame(location: str, max_bytes: int | None = None, dialect: Dialect | N
     if not is_table_file(str(path)):
         values = read_table(location, True, max_bytes, gray_levels=False).values.astype(np.float64)
         return Frame({f"c{place + 1}": column for place, column in enumerate(values.T)})
-    return _to_frame(_read_columns(read_file(path, "file", max_bytes), path, max_bytes, dialect), path)
+    return _to_frame(_read_columns(path, max_bytes, dialect, texts), path)
 
 
 def read_bits_or_frame(location: str, max_bytes: int | None = None, dialect: Dialect | None = None) -> Table | Frame:
     """The zeros and ones in a CSV or Parquet file that holds nothing else; the columns of any other; raises as `read_frame`."""
     path = Path(location)
-    columns = _read_columns(read_file(path, "file", max_bytes), path, max_bytes, dialect)
+    columns = _read_columns(path, max_bytes, dialect)
     with suppress(InputError):  # texts, missing cells, or a fault that using the columns will show
         table = _from_columns(columns, path, missing=False)
         if ((table.values == 0) | (table.values == 1)).all():
@@ -201,7 +204,7 @@ def table_content(columns: Mapping[str, np.ndarray], suffix: str) -> bytes:
     """Columns as the content of a .csv file with a line of names, missing cells empty, or of a .parquet file.
 
     Raises:
-        InputError: the columns differ in length or the suffix is another; pyarrow is needed and not installed.
+        InputError: the columns differ in length or the suffix is another.
     """
     _checks.instance(columns, Mapping, "columns", "a mapping of names to arrays")
     _checks.choice(suffix, (".csv", parquet.SUFFIX), "suffix")
@@ -209,9 +212,12 @@ def table_content(columns: Mapping[str, np.ndarray], suffix: str) -> bytes:
         raise InputError("the columns of a table must be of one length")
     cells = {name: plain_cells(column) for name, column in columns.items()}
     if suffix == parquet.SUFFIX:
-        pyarrow, buffer = parquet.load_pyarrow("writing Parquet"), io.BytesIO()
+        import pyarrow
+        from pyarrow import parquet as writer
+
+        buffer = io.BytesIO()
         with translate_errors("the columns cannot be written as Parquet; leave out those of dates and lists"):
-            pyarrow.parquet.write_table(pyarrow.table(cells), buffer)
+            writer.write_table(pyarrow.table(cells), buffer)
         return buffer.getvalue()
     lines = io.StringIO(newline="")
     writer = csv.writer(lines, lineterminator="\n")
@@ -331,15 +337,20 @@ def _scale_bytes(array: Shaped[np.ndarray, ...], gray_levels: bool | None) -> tu
     return array, f"bytes up to {array.max()} as they are"
 
 
-def _read_columns(content: bytes, path: Path, max_bytes: int | None, dialect: Dialect | None) -> Frame | pa.Table:
+def _read_columns(path: Path, max_bytes: int | None, dialect: Dialect | None, texts: bool = False) -> Frame | pa.Table:
     """The columns of a CSV, Parquet or ARFF file."""
-    if path.name.lower().removesuffix(".gz").endswith(ARFF):
+    name = path.name.lower()
+    if name.endswith(csv_files.SUFFIXES) and check_file(path, "file") >= csv_files.LARGE_BYTES:
+        with translate_errors(f"{path} cannot be read as a table"):
+            return csv_files.read_csv(path, path, dialect, texts)
+    content = read_file(path, "file", max_bytes)
+    if name.removesuffix(".gz").endswith(ARFF):
         return foreign_formats.read_arff(content, path)
-    if path.name.lower().removesuffix(".gz").endswith(parquet.SUFFIX):
+    if name.removesuffix(".gz").endswith(parquet.SUFFIX):
         return parquet.read_parquet(content, path, max_bytes)
     _check_beginning(content, path)
     with translate_errors(f"{path} cannot be read as a table"):
-        return csv_files.read_csv(content, path, dialect)
+        return csv_files.read_csv(content, path, dialect, texts)
 
 
 def _from_columns(

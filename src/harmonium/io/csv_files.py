@@ -1,7 +1,9 @@
-"""CSV files as columns of texts.
+"""CSV files as columns of numbers and texts.
 
-Python's `csv` reads them, not pyarrow's reader: that one neither knows the lines of cells nor the many forms that are read here
-(`dialect`), and it would be needed by every user.
+Arrow's reader splits the cells and reads the numbers, told what `dialect` guesses and what the first lines show. Forms that it
+does not know, such as comments or columns of spaces, Python's `csv` reads and writes again for it.
+
+Reference: Apache Arrow, https://arrow.apache.org/docs/python/csv.html; RFC 4180 (quotation marks).
 """
 
 from __future__ import annotations
@@ -9,93 +11,321 @@ from __future__ import annotations
 import csv
 import io
 import re
-from itertools import chain
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from itertools import chain, islice
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
+from jaxtyping import Int, Shaped
 
 from harmonium.errors import InputError
 from harmonium.io import dialect as dialects
-from harmonium.io.dialect import COMMENT, Dialect
-from harmonium.io.frames import CsvForm, Frame, check_names
+from harmonium.io.dialect import COMMENT, DECIMAL_COMMAS, Dialect
+from harmonium.io.frames import EXACT, CsvForm, Frame, are_codes, check_names, parse_number
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".dat", ".amat")
-MISSING = {"", "na", "n/a", "nan", "null", "<na>", "#n/a", "?"}
+MISSING = ("", "na", "n/a", "nan", "null", "<na>", "#n/a", "?")
 """The text of a cell without a value, in small letters or large."""
 END = "\0"
 """A last line of its own: it becomes part of a cell where a quotation mark is open."""
+HEAD = 1 << 16
+"""Bytes at the beginning of a file that show how it is written."""
+SAMPLE = 1000
+"""Rows at the beginning of a file that show which columns are numbers."""
+BLOCK = 1 << 20
+"""Bytes that Arrow's reader takes at a time; a row must fit in."""
+MISLED = 3
+"""Columns that are no numbers although they begin so; after that no column is taken for numbers by its beginning."""
+LARGE_BYTES = 1 << 24
+"""A file of this size or more is not held in memory as it is."""
+
+Source: TypeAlias = bytes | Path
+"""The content of a file, or the file."""
 
 
-def read_csv(content: bytes, path: Path, dialect: Dialect | None = None) -> Frame:
-    """The columns of a CSV file: texts, None where a value is missing; numbers are in plain notation.
+class Text(NamedTuple):
+    """Text for Arrow's reader, in UTF-8: what stands between cells, and the rows at its beginning.
+
+    `before`: empty lines before the first row. `quoted`: whether there
+    are quotation marks, within which a line may end. `lines`: the line of the file as it was that each row begins at, if the
+    text is another.
+    """
+
+    source: Source
+    delimiter: str
+    rows: list[list[str]]
+    before: int
+    quoted: bool
+    lines: list[int] | None = None
+
+
+class Columns(NamedTuple):
+    """Columns of numbers or of texts, None where missing, and of some, by their places, how their numbers were read."""
+
+    cells: list[Shaped[np.ndarray, " rows"]]
+    notes: dict[int, str]
+
+
+def read_csv(source: Source, path: Path, dialect: Dialect | None = None, texts: bool = False) -> Frame:
+    """The columns of a CSV file: numbers where all cells are and none is a code such as 02138, otherwise texts.
 
     Without names the columns are called c1, c2, ...; one without a name among others by its place.
 
     Args:
-        dialect: how the file is written, as far as that is said.
+        source: the content, or where it is. dialect: how the file is written, as far as that is said. texts: whether to keep
+            the cells as they are, too.
 
     Raises:
         InputError: it is no text, has no rows, or rows of different lengths, or a quotation mark is not closed; two columns
             have one name.
     """
+    import pyarrow as pa
+
     said = dialect or Dialect()
+    if isinstance(source, Path):
+        with suppress(pa.ArrowInvalid, UnicodeError):
+            if said.encoding is None and (text := _look(source, path, said)) is not None:
+                return _read(text, path, said, "utf-8", texts)
+        source = source.read_bytes()
     try:
-        text, encoding = dialects.decode(content, said.encoding)
+        string, encoding = dialects.decode(source, said.encoding)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
-    lines = list(io.StringIO(text, newline=""))
+    with suppress(pa.ArrowInvalid):  # rows of different lengths, or a form that Python's reader knows
+        if (text := _look(string.encode(), path, said)) is not None:
+            return _read(text, path, said, encoding, texts)
+    return _read(_rewrite(string, path, said), path, said, encoding, texts)
+
+
+def _look(source: Source, path: Path, said: Dialect) -> Text | None:
+    """How the text of a CSV file is written, by its beginning; None if Arrow's reader does not know that form.
+
+    Raises:
+        InputError: there is no row. UnicodeError: it is not in UTF-8.
+    """
+    with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
+        head = file.read(HEAD) + file.readline()
+        quotes, block = 0, head
+        while block:
+            quotes += block.count(b'"') if b'"' in block else 0  # the search is much faster than the count
+            block = file.read(BLOCK)
+    beginning = head.decode("utf-8-sig")
+    lines = list(io.StringIO(beginning, newline=""))
+    before = next((place for place, line in enumerate(lines) if line.strip()), None)
+    if before is None:
+        raise InputError(f"{path} is empty")
+    delimiter = said.delimiter or dialects.guess_delimiter(beginning)
+    is_other = lines[before].lstrip().startswith((COMMENT, "sep=")) or delimiter == " " or quotes % 2
+    if is_other or (quotes and re.search(re.escape(delimiter) + ' +"', beginning)):
+        return None
+    rows = [row for row in islice(csv.reader(lines[before:], delimiter=delimiter), SAMPLE + 1) if row]
+    if len(rows[0]) == 1 or len({len(row) for row in rows}) > 1:
+        return None
+    return Text(source, delimiter, rows, before, quotes > 0)
+
+
+def _read(text: Text, path: Path, said: Dialect, encoding: str, texts: bool) -> Frame:
+    """The frame of a text; raises as `read_csv`, and pyarrow's `ArrowInvalid` if its reader does not know the form."""
+    first = [cell.strip() for cell in text.rows[0]]
+    has_names = said.header is not False
+    read = _columns(text, said, int(has_names))
+    if said.header is None:
+        decimal = "," if any(DECIMAL_COMMAS in note for note in read.notes.values()) else said.decimal
+        has_names = dialects.guess_header(first, read.cells, text.rows[1:], decimal)
+        read = read if has_names else _columns(text, said, 0)
+    count = len(read.cells[0])
+    if not count:
+        raise InputError(f"{path} has a header but no rows")
+    index = None
+    if said.index is not False and has_names and len(first) > 1 and dialects.is_index(first[0], read.cells[0]):
+        index = first[0] or "index"
+    names = [name * has_names or ("index" if index and not place else f"c{place + 1}") for place, name in enumerate(first)]
+    names = check_names(names, str(path))
+    notes = {names[place]: note for place, note in read.notes.items()}
+    words = [f"{note} in {name!r}" for name, note in notes.items()][:3] + ["..."] * (len(notes) > 3)
+    words += [f"without {names[0]!r}, which counts the rows"] if index else []
+    words += [f"encoding {encoding}"] if encoding not in ("utf-8", "utf-8-sig") else []
+    commas = tuple(name for name, note in notes.items() if DECIMAL_COMMAS in note)
+    form = CsvForm(text.delimiter, has_names, partial(_lines, text, has_names, path), tuple(words), commas)
+    frame = Frame(dict(zip(names, read.cells, strict=True)), csv=form, index=index)
+    if not texts:
+        return frame
+    for name, (places, distinct) in zip(names, _arrow(text, int(has_names), [False] * len(names), []), strict=True):
+        frame.texts[name] = np.array(distinct, dtype=object)[places]
+    return frame
+
+
+def _lines(text: Text, has_names: bool, path: Path) -> list[int]:
+    """The line that each row begins at."""
+    lines = text.lines
+    if lines is None:
+        content = text.source if isinstance(text.source, bytes) else text.source.read_bytes()
+        lines = _rows(content.decode("utf-8-sig"), text.delimiter, path)[1]
+    return lines[has_names:]
+
+
+def _columns(text: Text, said: Dialect, skip: int) -> Columns:
+    """The columns below the first `skip` rows, with numbers in any notation as numbers."""
+    marks = {mark.strip().lower() for mark in (*MISSING, *said.missing)}
+    nulls = sorted({spelled for mark in (*MISSING, *said.missing) for spelled in (mark, mark.upper(), mark.title(), "NaN")})
+    width = len(text.rows[0])
+    numeric = [False] * width
+    if said.decimal != ",":
+        numeric = [_looks_numeric(cells, marks) for cells in zip(*text.rows[1:], strict=True)] or numeric
+    cells: list[np.ndarray] = []
+    notes: dict[int, str] = {}
+    for place, (values, texts) in enumerate(_arrow(text, skip, numeric, nulls)):
+        read, note = (values, "") if numeric[place] else _values(values, texts, marks, said.decimal)
+        cells.append(read)
+        notes |= {place: note} if note else {}
+    rounded = [place for place in range(width) if numeric[place] and np.nanmax(np.abs(cells[place]), initial=0) >= EXACT]
+    if rounded:
+        numeric = [is_number and place not in rounded for place, is_number in enumerate(numeric)]
+        arrow = _arrow(text, skip, numeric, nulls)
+        for place in rounded:
+            cells[place], _ = _values(*arrow[place], marks, said.decimal)
+    if said.decimal is None and any(DECIMAL_COMMAS in note for note in notes.values()):
+        return _columns(text, replace(said, decimal=","), skip)  # one column tells how the others' commas and points are meant
+    return Columns(cells, notes)
+
+
+def _looks_numeric(cells: Sequence[str], marks: set[str]) -> bool:
+    """Whether some cells of a column are all numbers, and are no codes; what is written otherwise will show later."""
+    present = [cell.strip() for cell in cells if cell.strip().lower() not in marks]
+    if len({len(cell) for cell in present}) == 1 and len(present[0]) > 2 and all(map(str.isdecimal, present)):
+        return False  # they may be codes
+    return bool(present) and all(parse_number(cell) is not None for cell in present)
+
+
+def _arrow(text: Text, skip: int, numeric: list[bool], nulls: list[str]) -> list[tuple[Shaped[np.ndarray, " rows"], list[str]]]:
+    """The columns below the first `skip` rows: numbers, NaN where null; or places in a list of texts, -1 where null.
+
+    `numeric` says which are numbers, and is mended where it is wrong.
+    """
+    import pyarrow as pa
+    from pyarrow import csv as reader
+
+    names = [str(place) for place in range(len(numeric))]
+    block = max(BLOCK, 8 * sum(map(len, text.rows[0])))
+    how = reader.ReadOptions(column_names=names, skip_rows_after_names=text.before + skip, block_size=block)
+    parse = reader.ParseOptions(delimiter=text.delimiter, newlines_in_values=text.quoted)
+    kinds = {False: pa.dictionary(pa.int32(), pa.string()), True: pa.float64()}
+    misled = 0
+    while True:
+        types = {name: kinds[is_number] for name, is_number in zip(names, numeric, strict=True)}
+        convert = reader.ConvertOptions(column_types=types, null_values=nulls, strings_can_be_null=bool(nulls))
+        columns: list[tuple[np.ndarray, dict[str, int]]] = [(np.empty(0, float if each else np.int32), {}) for each in numeric]
+        end = room = 0
+        try:
+            source = io.BytesIO(text.source) if isinstance(text.source, bytes) else text.source
+            with reader.open_csv(source, how, parse, convert) as batches:
+                for batch in batches:
+                    start, end = end, end + len(batch)
+                    if end > room:
+                        room = 2 * end  # memory that is not written to costs nothing
+                        for cells, _ in columns:
+                            cells.resize(room, refcheck=False)
+                    for part, (cells, places) in zip(batch.columns, columns, strict=True):
+                        _fill(cells[start:end], places, part)
+        except pa.ArrowInvalid as error:
+            match = re.match(r"In CSV column #(\d+): CSV conversion error to double", str(error))
+            if match is None:
+                raise
+            numeric[int(match[1])] = False
+            misled += 1
+            if misled == MISLED:
+                numeric[:] = [False] * len(numeric)
+            continue
+        for cells, _ in columns:
+            cells.resize(end, refcheck=False)
+        return [(cells, list(places)) for cells, places in columns]
+
+
+def _fill(cells: Shaped[np.ndarray, " rows"], places: dict[str, int], part: pa.Array) -> None:
+    """Set cells to part of a column: its numbers, NaN where null, or the places of its texts, which may grow, -1 where null."""
+    values = part
+    if cells.dtype.kind == "i":
+        values = part.indices
+        own = [places.setdefault(text, len(places)) for text in part.dictionary.to_pylist()]
+    # pyarrow's own way to NumPy imports pandas where that is installed.
+    mask, content = values.buffers()
+    cells[:] = np.frombuffer(content, cells.dtype)[values.offset :][: len(cells)]
+    if cells.dtype.kind == "i":
+        cells[:] = np.array([*own, -1], np.int32)[cells]
+    if mask is not None:
+        is_null = np.unpackbits(~np.frombuffer(mask, np.uint8), bitorder="little").view(bool)
+        np.copyto(cells, -1 if cells.dtype.kind == "i" else np.nan, where=is_null[values.offset :][: len(cells)])
+
+
+def _values(
+    places: Int[np.ndarray, " rows"], texts: list[str], marks: set[str], decimal: str | None
+) -> tuple[Shaped[np.ndarray, " rows"], str]:
+    """A column of texts as numbers if all are and none is a code, else as texts without spaces at their ends; in words how.
+
+    Args:
+        places: of the cells in the list of `texts`, -1 where missing.
+    """
+    if any("\0" in text for text in texts):
+        raise UnicodeError("it has null characters")
+    texts = [text.strip() for text in texts]
+    is_present = np.array([text.lower() not in marks for text in texts] + [False])
+    present = [text for text, there in zip(texts, is_present, strict=False) if there]
+    values, note = (None, "") if are_codes(present) else dialects.read_numbers(present, decimal)
+    cells = np.full(len(texts) + 1, np.nan if values is not None or not present else None)
+    cells[is_present] = present if values is None else values
+    return cells[places], note
+
+
+def _rewrite(string: str, path: Path, said: Dialect) -> Text:
+    """The text of a CSV file in a form that Arrow's reader knows, without comments, runs of spaces and the like.
+
+    Raises:
+        InputError: it has no rows, or rows of different lengths, or a quotation mark is not closed.
+    """
+    lines = list(io.StringIO(string, newline=""))
     names_of_comment, delimiter = _drop_comments(lines), said.delimiter
     # Excel's own line, such as sep=;
     place = next((index for index, line in enumerate(lines) if line.strip()), None)
-    if place is None:
-        raise InputError(f"{path} is empty")
-    if match := re.fullmatch("sep=(.)", lines[place].strip("\r\n")):
+    if place is not None and (match := re.fullmatch("sep=(.)", lines[place].strip("\r\n"))):
         lines[place], delimiter = "\n", delimiter or match[1]
-    cleaned = "".join(lines)
-    delimiter = delimiter or dialects.guess_delimiter(cleaned)
-    rows, starts = _rows(lines if delimiter == " " else io.StringIO(cleaned, newline=""), delimiter, path)
+    delimiter = delimiter or dialects.guess_delimiter("".join(lines)[:HEAD])
+    if delimiter == " ":
+        lines = [" ".join(line.split()) + "\n" for line in lines]
+    elif delimiter not in string:  # then a missing cell is "" on a line of its own
+        lines = [line if line.strip() else "\n" for line in lines]
+    rows, starts = _rows("".join(lines), delimiter, path)
     if not rows:
         raise InputError(f"{path} is empty")
     if names_of_comment is not None and said.header is not False:
         names = next(csv.reader([names_of_comment], delimiter=delimiter, skipinitialspace=True))
-        if delimiter == " ":
-            names = names_of_comment.split()
+        names = names_of_comment.split() if delimiter == " " else names
         if len(names) == len(rows[0]):
-            rows, starts = [[name.strip() for name in names], *rows], [0, *starts]
-    for line, row in zip(starts, rows, strict=False):
+            rows, starts = [names, *rows], [0, *starts]
+    rows = _fit_names(rows)
+    for line, row in zip(starts, rows, strict=True):
         if len(row) != len(rows[0]):
-            separated = str(CsvForm([], delimiter, False)).partition(", ")[0]
+            separated = str(CsvForm(delimiter, False)).partition(", ")[0]
             problem = f"{len(row)} columns, but the first line has {len(rows[0])}"
             raise InputError(f"{path}, line {line}: {problem} ({separated}); say the delimiter if it is another")
-    marks = MISSING | {mark.strip().lower() for mark in said.missing}
-    texts = _texts(rows[1:], marks)
-    plain, notes = _plain(texts or [[]] * len(rows[0]), said.decimal)
-    has_names = dialects.guess_header(rows, plain) if said.header is None else said.header
-    if not has_names:
-        texts = _texts(rows, marks)
-        plain, notes = _plain(texts, said.decimal)
-    if len(rows) == has_names:
-        raise InputError(f"{path} has a header but no rows")
-    names = rows[0] if has_names else [f"c{place + 1}" for place in range(len(rows[0]))]
-    index = None
-    if said.index is not False and has_names and len(names) > 1 and dialects.is_index(names[0], plain[0]):
-        index = names[0] or "index"
-    names = [name or ("index" if index and not place else f"c{place + 1}") for place, name in enumerate(names)]
-    names = check_names(names, str(path))
-    words = [f"{note} in {names[place]!r}" for place, note in notes.items()][:3] + ["..."] * (len(notes) > 3)
-    words += [f"without {names[0]!r}, which counts the rows"] if index else []
-    words += [f"encoding {encoding}"] if encoding not in ("utf-8", "utf-8-sig") else []
-    form = CsvForm(starts[has_names:], delimiter, has_names, tuple(words))
-    absent = {
-        name: {
-            row: rows[row + has_names][place]
-            for row, cell in enumerate(texts[place])
-            if cell is None and rows[row + has_names][place]
-        }
-        for place, name in enumerate(names)
-    }
-    columns = {name: np.array(cells, dtype=object) for name, cells in zip(names, plain, strict=True)}
-    return Frame(columns, csv=form, marks=absent, index=index)
+    content = io.StringIO(newline="")
+    csv.writer(content, delimiter=delimiter, lineterminator="\n").writerows(rows)
+    return Text(content.getvalue().encode(), delimiter, rows[: SAMPLE + 1], 0, True, starts)
+
+
+def _fit_names(rows: list[list[str]]) -> list[list[str]]:
+    """The rows, with a name more where all but the first have one cell more: for R's names of rows; or without empty ends."""
+    if len(rows) < 2 or {len(row) for row in rows[1:]} != {len(rows[0]) + 1}:
+        return rows
+    if any(row[-1].strip() for row in rows[1:]):
+        return [["", *rows[0]], *rows[1:]]
+    return [rows[0], *(row[:-1] for row in rows[1:])]
 
 
 def _drop_comments(lines: list[str]) -> str | None:
@@ -114,31 +344,17 @@ def _drop_comments(lines: list[str]) -> str | None:
     return last
 
 
-def _rows(source: list[str] | io.StringIO, delimiter: str, path: Path) -> tuple[list[list[str]], list[int]]:
+def _rows(text: str, delimiter: str, path: Path) -> tuple[list[list[str]], list[int]]:
     """The cells of all rows that have some, and the line that each row begins at."""
-    rows, starts, before = [], [], 0
-    lines = (" ".join(line.split()) for line in source) if delimiter == " " else source
-    reader = csv.reader(chain(lines, [END]), delimiter=delimiter, skipinitialspace=True)
+    rows: list[list[str]] = []
+    starts, before = [], 0
+    reader = csv.reader(chain(io.StringIO(text, newline=""), [END]), delimiter=delimiter, skipinitialspace=True)
     for row in reader:
         # "" on a line of its own is a missing cell of a single column.
-        if row and (len(row) > 1 or row[0].strip() or delimiter == " "):
-            rows.append([cell.strip() for cell in row])
+        if row and (len(row) > 1 or row[0].strip() or (rows and len(rows[0]) == 1)):
+            rows.append(row)
             starts.append(before + 1)
         before = reader.line_num
     if rows.pop() != [END]:
         raise InputError(f"{path}, line {starts[-1]}: a quotation mark is not closed")
     return rows, starts[:-1]
-
-
-def _texts(rows: list[list[str]], marks: set[str]) -> list[list[str | None]]:
-    """The columns of rows, None where a cell has one of the marks."""
-    return [[None if cell.lower() in marks else cell for cell in column] for column in zip(*rows, strict=True)]
-
-
-def _plain(texts: list[list[str | None]], decimal: str | None) -> tuple[list[list[str | None]], dict[int, str]]:
-    """All columns with numbers in plain notation, and what was read so, by place."""
-    read = [dialects.plain_numbers(column, decimal) for column in texts]
-    if decimal is None and any("decimal commas" in note for _, note in read):
-        # One column tells how the others' commas are meant.
-        read = [dialects.plain_numbers(column, ",") for column in texts]
-    return [column for column, _ in read], {place: note for place, (_, note) in enumerate(read) if note}

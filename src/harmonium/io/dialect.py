@@ -14,20 +14,21 @@ from dataclasses import dataclass, fields
 from itertools import pairwise
 
 import numpy as np
+from jaxtyping import Float, Shaped
 
 from harmonium import _checks
 from harmonium.errors import InputError, reason
-from harmonium.io.frames import parse_number
+from harmonium.io.frames import is_rounded, parse_number
 
 DELIMITERS = ("\t", ";", "|", ",", " ")
 """In the order in which they are tried: a comma may be a decimal one, and a space part of a name."""
 WORDS = {"tab": "\t", "space": " ", "comma": ",", "semicolon": ";", "bar": "|"}
 BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 COMMENT = "#"
-SAMPLE = 1 << 16
-"""Characters from which the delimiter is guessed."""
 _SIGNS = str.maketrans({"\u2212": "-", "\u00a0": None, "\u202f": None, "'": None})
 _UNITS = re.compile(r"([-+]?)[$\u20ac\u00a3]?\s*(.*?)\s*[%$\u20ac\u00a3]?", re.DOTALL)
+_UNIT_NAMES = {"%": "percent", "$\u20ac\u00a3": "currency"}
+DECIMAL_COMMAS = "decimal commas"
 _POINTS = {",": re.compile(r"[-+]?\d{1,3}(,\d{3})+(\.\d+)?"), ".": re.compile(r"[-+]?\d{1,3}(\.\d{3})+(,\d+)?")}
 _DECIMAL_COMMA = re.compile(r"[-+]?(\d+|\d{1,3}(\.\d{3})+|),?\d*([eE][-+]?\d+)?")
 
@@ -115,38 +116,57 @@ def decode(content: bytes, encoding: str | None) -> tuple[str, str]:
 
 
 def guess_delimiter(text: str) -> str:
-    """What stands between cells: the mark of which all lines have as many, or else one that the first line has."""
-    sample = re.sub('"[^"]*"', "", text[:SAMPLE])
-    lines = [line for line in sample.splitlines()[: None if len(text) <= SAMPLE else -1] if line.strip()]
+    """What stands between cells: the mark of which all lines have as many, or else one that the first line has, or a comma.
+
+    Args:
+        text: the first lines of a file, or all of them.
+    """
+    lines = [line for line in re.sub('"[^"]*"', "", text).splitlines() if line.strip()]
     for mark in DELIMITERS[:-1]:
         counts = {line.count(mark) for line in lines}
         if len(counts) == 1 and counts != {0}:
             return mark
     first = lines[0] if lines else ""
-    return next((mark for mark in DELIMITERS if mark in first), " ")
+    return next((mark for mark in DELIMITERS if mark in first.strip()), ",")
 
 
-def guess_header(rows: Sequence[Sequence[str]], read: list[list[str | None]]) -> bool:
-    """Whether the first row has names: it has no number, or has a text above numbers, or its numbers count on or are years.
+def guess_header(
+    first: Sequence[str], columns: Sequence[Shaped[np.ndarray, " rows"]], sample: Sequence[Sequence[str]], decimal: str | None
+) -> bool:
+    """Whether the first row has names.
+
+    It does where it has a text above numbers; or no number, unless each of its texts is found below; or years above what are
+    none; or numbers that count on, as few of the other rows' do.
 
     Args:
-        rows: all rows as they are. read: the columns below the first row, with numbers in plain notation.
+        first: the row. columns: what is below it, as numbers or texts. sample: rows below it as they are. decimal: the sign
+            that stands for the decimal point, where it is known.
     """
-    first, rest = rows[0], rows[1:]
-    numbers = [parse_number(cell) for cell in first]
-    if all(number is None for number in numbers):
-        return True
-    if not rest or len(set(first)) < len(first):
-        return False
-    for cell, number, column in zip(first, numbers, read, strict=True):
-        present = [text for text in column if text is not None]
-        if cell and number is None and len(present) > 1 and all(parse_number(text) is not None for text in present):
+    read = [read_numbers([cell], decimal)[0] for cell in first]
+    numbers = [None if values is None else float(values[0]) for values in read]
+    has_rows = bool(len(columns[0]))
+    for cell, number, cells in zip(first, numbers, columns, strict=True):
+        if cell and number is None and has_rows and _are_numbers(cells):
             return True
+    if all(number is None for number in numbers):
+        found = [cell in set(cells.tolist()) for cell, cells in zip(first, columns, strict=True) if cell]
+        return len(first) == 1 or not (found and all(found))
+    if not has_rows or len(set(first)) < len(first):
+        return False
     years = [place for place, number in enumerate(numbers) if _is_year(number)]
     if len(years) == sum(number is not None for number in numbers) > (None not in numbers):
         # Years alone, above what is no year.
-        return not any(_is_year(parse_number(text or "")) for place in years for text in read[place])
-    return _counts(first) and 10 * sum(map(_counts, rest)) < len(rest)
+        below = [parse_number(str(cell)) for place in years for cell in set(columns[place].tolist())]
+        return not any(map(_is_year, below))
+    return _counts(first) and 10 * sum(map(_counts, sample)) < len(sample)
+
+
+def _are_numbers(cells: Shaped[np.ndarray, " rows"]) -> bool:
+    """Whether a column has two numbers or more, and nothing else."""
+    if cells.dtype.kind == "f":
+        return int((~np.isnan(cells)).sum()) > 1
+    present = [cell for cell in cells.tolist() if cell is not None]
+    return len(present) > 1 and all(parse_number(text) is not None for text in set(present))
 
 
 def _is_year(number: float | None) -> bool:
@@ -159,36 +179,43 @@ def _counts(row: Sequence[str]) -> bool:
     return len(numbers) > 2 and all(b == a + 1 for a, b in pairwise(numbers))
 
 
-def plain_numbers(texts: list[str | None], decimal: str | None) -> tuple[list[str | None], str]:
-    """The cells of a column with numbers in plain notation if all of them are numbers, and what was read so, in words.
+def read_numbers(texts: Sequence[str], decimal: str | None) -> tuple[Float[np.ndarray, " texts"] | None, str]:
+    """The numbers that texts spell, if all of them do and floating point holds them, and what else was read so, in words.
 
-    Decimal commas, thousands set apart by commas, points or spaces, percent and currency signs, and the minus of typesetters.
+    Besides plain notation that is decimal commas, thousands set apart by commas, points or spaces, percent and currency signs,
+    and the minus of typesetters.
 
     Args:
-        decimal: the sign that stands for the decimal point, where it is known.
+        texts: different ones. decimal: the sign that stands for the decimal point, where it is known.
     """
-    # Most columns of texts have few different ones.
-    present = list({text: None for text in texts if text is not None})
-    if not present or all(parse_number(text) is not None for text in present) or not any(map(str.isdigit, present[0])):
-        return texts, ""
-    bare = [re.sub(r"(?<=\d) (?=\d{3}\b)", "", "".join(_UNITS.fullmatch(text.translate(_SIGNS)).groups())) for text in present]  # type: ignore[union-attr]
-    notes = [
-        name for sign, name in (("%", "percent"), ("$\u20ac\u00a3", "currency")) if any(set(sign) & set(t) for t in present)
-    ]
-    has_comma = any("," in text for text in bare)
-    if has_comma and decimal != "," and all(_POINTS[","].fullmatch(t) or parse_number(t) is not None for t in bare):
-        bare, notes = [text.replace(",", "") for text in bare], [*notes, "thousands commas"]
-    elif has_comma and decimal != "." and all(_DECIMAL_COMMA.fullmatch(text) for text in bare):
-        bare, notes = [text.replace(".", "").replace(",", ".") for text in bare], [*notes, "decimal commas"]
-    if any(parse_number(text) is None for text in bare):
-        return texts, ""
-    numbers = dict(zip(present, bare, strict=True))
-    return [None if text is None else numbers[text] for text in texts], " and ".join(notes or ["numbers in another notation"])
+    if not texts or not any(map(str.isdigit, texts[0])):
+        return None, ""
+    bare, notes = list(texts), []
+    if any(parse_number(text) is None for text in texts) or decimal == ",":
+        # Few columns of texts begin with what looks like a number, so most have been left by now.
+        bare = [re.sub(r"(?<=\d) (?=\d{3}\b)", "", "".join(_UNITS.fullmatch(t.translate(_SIGNS)).groups())) for t in texts]  # type: ignore[union-attr]
+        notes = [name for signs, name in _UNIT_NAMES.items() if any(set(signs) & set(text) for text in texts)]
+        has_comma = any("," in text for text in bare)
+        if has_comma and decimal != "," and all(_POINTS[","].fullmatch(t) or parse_number(t) is not None for t in bare):
+            bare, notes = [text.replace(",", "") for text in bare], [*notes, "thousands commas"]
+        elif has_comma and decimal != "." and all(_DECIMAL_COMMA.fullmatch(text) for text in bare):
+            bare, notes = [text.replace(".", "").replace(",", ".") for text in bare], [*notes, DECIMAL_COMMAS]
+        elif (
+            decimal == ","
+            and any("." in text for text in bare)
+            and all(_POINTS["."].fullmatch(t) or t.isdecimal() for t in bare)
+        ):
+            bare, notes = [text.replace(".", "") for text in bare], [*notes, "thousands points"]
+        elif bare != list(texts):
+            notes = notes or ["numbers in another notation"]
+    numbers = [parse_number(text) for text in bare]
+    if any(number is None or is_rounded(text, number) for text, number in zip(bare, numbers, strict=True)):
+        return None, ""
+    return np.array(numbers, dtype=np.float64), " and ".join(notes)
 
 
-def is_index(name: str, texts: Sequence[str | None]) -> bool:
+def is_index(name: str, cells: Shaped[np.ndarray, " rows"]) -> bool:
     """Whether a first column counts the rows: it has no name but pandas', and holds 0, 1, 2, ... or 1, 2, 3, ..."""
     if name and not re.fullmatch(r"Unnamed: \d+|__index_level_\d+__", name):
         return False
-    numbers = np.array([np.nan if text is None else parse_number(text) for text in texts], dtype=float)
-    return bool(len(numbers) > 1 and numbers[0] in (0, 1) and (np.diff(numbers) == 1).all())
+    return cells.dtype.kind == "f" and len(cells) > 1 and cells[0] in (0, 1) and bool((np.diff(cells) == 1).all())

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from numbers import Integral
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, TypeAlias, cast
 
 import numpy as np
 
@@ -29,16 +29,21 @@ Value = str | float | bool
 """What a cell holds; None where it is missing."""
 
 
-class CsvForm(NamedTuple):
-    """How a CSV file was read: the line that each row begins at, what stands between cells, and whether there are names.
+Lines: TypeAlias = Callable[[], Sequence[int]]
 
-    `notes`: what else was guessed, in words.
+
+class CsvForm(NamedTuple):
+    """How a CSV file was read: what stands between cells, and whether there are names.
+
+    `lines`: gives the line that each row begins at. `notes`: what else was guessed, in words. `decimal_commas`: the columns
+    that have them.
     """
 
-    lines: list[int]
     delimiter: str
     has_names: bool
+    lines: Lines | None = None
     notes: tuple[str, ...] = ()
+    decimal_commas: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         marks = {"\t": "tabs", ";": "semicolons", "|": "bars", ",": "commas", " ": "spaces"}
@@ -54,18 +59,18 @@ class Frame:
 
     Args:
         columns: the cells of each column by its name, `[n]`: float64, NaN where missing; or objects: str or bool, None where
-            missing. The cells of a CSV file are texts, also where they spell numbers.
+            missing.
         categories: of columns that come with a list of categories, the list.
         unusable: of columns that hold something else, such as dates, what they hold, in words. Such a column may be ignored.
         index: the column that counts the rows, if one does; it is no data.
-        marks: of the columns of a CSV file, the texts of missing cells that are not empty, such as NA, by their rows.
+        texts: of the columns of a CSV file that was read with them, the cells as they are in the file.
     """
 
     columns: dict[str, np.ndarray]
     categories: dict[str, list[Value]] = field(default_factory=dict)
     unusable: dict[str, str] = field(default_factory=dict)
     csv: CsvForm | None = None
-    marks: dict[str, dict[int, str]] = field(default_factory=dict)
+    texts: dict[str, np.ndarray] = field(default_factory=dict)
     index: str | None = None
 
     def __len__(self) -> int:
@@ -83,7 +88,7 @@ class Frame:
 
     def rows(self, indices: Sequence[int] | np.ndarray) -> Frame:
         """The rows of these indices (or under this mask)."""
-        return replace(self, columns={name: cells[indices] for name, cells in self.columns.items()}, csv=None, marks={})
+        return replace(self, columns={name: cells[indices] for name, cells in self.columns.items()}, csv=None, texts={})
 
 
 def missing(cells: np.ndarray) -> np.ndarray:
@@ -109,18 +114,32 @@ def parse_number(text: str) -> float | None:
         return None
 
 
-def as_numbers(cells: np.ndarray, name: str, lines: Sequence[int] | None = None) -> np.ndarray:
+def is_rounded(text: str, number: float) -> bool:
+    """Whether a text spells a whole number that floating point rounds."""
+    return abs(number) >= EXACT and text.lstrip("+-").isdecimal() and Decimal(text) != number
+
+
+def are_codes(texts: Collection[object]) -> bool:
+    """Whether texts that spell numbers are codes: all of one length, some with a zero in front or all of eight bits or more."""
+    length = {len(text) if isinstance(text, str) and text.isdecimal() else 0 for text in texts}
+    if len(length) != 1 or 0 in length:
+        return False
+    has_zero = max(length) > 2 and any(str(text)[0] == "0" for text in texts)
+    return has_zero or (max(length) > 7 and set("".join(map(str, texts))) <= {"0", "1"})
+
+
+def as_numbers(cells: np.ndarray, name: str, lines: Lines | None = None) -> np.ndarray:
     """A column as finite numbers, `[n]`, NaN where missing.
 
     Args:
-        lines: of a file, at which the rows begin: they say where a fault is, otherwise the row does.
+        lines: gives those of a file at which the rows begin: they say where a fault is, otherwise the row does.
 
     Raises:
         InputError: a cell is no number, infinite, or a whole number that float64 rounds; it is named.
     """
 
     def where(row: int) -> str:
-        return f"row {row + 1}" if lines is None else f"line {lines[row]}"
+        return f"row {row + 1}" if lines is None else f"line {lines()[row]}"
 
     values = cells
     if cells.dtype.kind != "f":
@@ -132,7 +151,7 @@ def as_numbers(cells: np.ndarray, name: str, lines: Sequence[int] | None = None)
             )
         values = np.array(numbers, dtype=np.float64)
         for row in np.flatnonzero(np.isfinite(values) & (np.abs(values) >= EXACT)).tolist():
-            if cells[row].lstrip("+-").isdecimal() and Decimal(cells[row]) != values[row]:
+            if is_rounded(cells[row], values[row]):
                 words = f"{cells[row]} in {where(row)}, which floating point rounds"
                 raise InputError(f"column {name!r} has {words}; ignore the column")
     infinite = np.flatnonzero(np.isinf(values))

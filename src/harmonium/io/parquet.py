@@ -14,7 +14,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import groupby
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -57,7 +56,7 @@ class ParquetRows:
         paths: of the files, which must have the same columns; their types may differ.
 
     Raises:
-        InputError: pyarrow is missing, a file is damaged, or a column holds no numbers or is not in all files.
+        InputError: a file is damaged, or a column holds no numbers or is not in all files.
     """
 
     def __init__(self, paths: Sequence[Path]) -> None:
@@ -154,28 +153,15 @@ def read_parquet(content: bytes, path: Path, max_bytes: int | None = None) -> pa
     """The table in the content of a Parquet file.
 
     Raises:
-        InputError: it is damaged, has two columns of one name, or cells beyond what `check_growth` allows; pyarrow is missing.
+        InputError: it is damaged, has two columns of one name, or cells beyond what `check_growth` allows.
     """
-    pyarrow = load_pyarrow(f"reading {path}")
+    from pyarrow.parquet import ParquetFile
+
     source = io.BytesIO(content)
-    with translate_errors(f"{path} is damaged or no Parquet file"), pyarrow.parquet.ParquetFile(source) as file:
+    with translate_errors(f"{path} is damaged or no Parquet file"), ParquetFile(source) as file:
         check_growth(path, len(content), file.metadata.num_rows * file.metadata.num_columns, max_bytes)
         check_names(file.schema_arrow.names, str(path))
         return file.read()
-
-
-def load_pyarrow(what: str) -> ModuleType:
-    """The module pyarrow, with `pyarrow.parquet`; `what` needs it.
-
-    Raises:
-        InputError: it is not installed.
-    """
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError as error:
-        raise InputError(f"{what} needs pyarrow: pip install 'harmonium[tables]'") from error
-    return pyarrow
 
 
 def find_index(schema: pa.Schema) -> list[str]:
@@ -188,7 +174,9 @@ def find_index(schema: pa.Schema) -> list[str]:
 
 def check_numbers(schema: pa.Schema, path: Path) -> None:
     """Refuse columns that hold anything but numbers and are no index."""
-    types, index = load_pyarrow(f"reading {path}").types, find_index(schema)
+    from pyarrow import types
+
+    index = find_index(schema)
     for column in schema:
         is_number = types.is_integer(column.type) or types.is_floating(column.type) or types.is_boolean(column.type)
         if not is_number and column.name not in index:
@@ -196,10 +184,11 @@ def check_numbers(schema: pa.Schema, path: Path) -> None:
 
 
 def _open(path: Path) -> ParquetFile:
-    pyarrow = load_pyarrow(f"reading {path}")
+    from pyarrow.parquet import ParquetFile
+
     check_file(path, "Parquet file")
     with translate_errors(f"{path} is damaged or no Parquet file"):
-        return pyarrow.parquet.ParquetFile(path)
+        return ParquetFile(path)
 
 
 def _common_type(types: set[np.dtype]) -> np.dtype[Any]:

@@ -16,7 +16,7 @@ from harmonium._numerics import mean_and_deviation
 from harmonium._types import PathLike
 from harmonium.errors import InputError
 from harmonium.io.arrays import LEAST_WHITE
-from harmonium.io.frames import Frame, Value, as_numbers, from_native, missing, parse_number, value_text
+from harmonium.io.frames import Frame, Value, are_codes, as_numbers, from_native, missing, parse_number, value_text
 from harmonium.io.parquet import PANDAS_INDEX
 from harmonium.io.untrusted import check_path, convert, parse_json, parse_toml, read_file
 from harmonium.tabular.schema import GROUPS, Column, ColumnSpec, Schema
@@ -199,7 +199,7 @@ def _problem(name: str, data: Frame) -> str | None:
     if len(values) < 2 or isinstance(present[0], bool):
         return None
     read = [parse_number(cell) if isinstance(cell, str) else cell for cell in present]
-    codes = _are_codes(present)
+    codes = are_codes(present)
     if None not in read and not codes:
         if any(
             isinstance(cell, str) and len(cell) > DIGITS and cell.isdecimal() and int(cell) != float(cell) for cell in values
@@ -293,7 +293,7 @@ def _levels(name: str, cells: np.ndarray) -> tuple[Value, ...]:
     present = cells[~missing(cells)]
     if len(present) and isinstance(present[0], bool):
         return False, True
-    if _are_codes(present):
+    if are_codes(present):
         return tuple(sorted(set(present.tolist())))
     try:
         return tuple(np.unique(as_numbers(present, name)).tolist())
@@ -301,15 +301,6 @@ def _levels(name: str, cells: np.ndarray) -> tuple[Value, ...]:
         if present.dtype.kind == "f":  # an infinity
             raise
         return tuple(sorted(set(present.tolist())))
-
-
-def _are_codes(present: np.ndarray) -> bool:
-    """Whether texts that spell numbers are codes: all of one length, some with a zero in front or all of eight bits or more."""
-    texts = [cell for cell in present if isinstance(cell, str)]
-    if not texts or len(texts) < len(present) or len(set(map(len, texts))) > 1 or not all(text.isdecimal() for text in texts):
-        return False
-    has_zero = len(texts[0]) > 2 and any(text[0] == "0" for text in texts)
-    return has_zero or (len(texts[0]) > 7 and set("".join(texts)) <= {"0", "1"})
 
 
 def _kind(name: str, cells: np.ndarray, levels: Sequence[Value], listed: bool) -> str:
@@ -324,7 +315,7 @@ def _kind(name: str, cells: np.ndarray, levels: Sequence[Value], listed: bool) -
         integral = all(level == round(float(level)) for level in levels)
         return "ordered" if integral and len(levels) <= min(MAX_ORDERED, rows // ROWS_PER_LEVEL) else "real"
     texts = [cell for cell in cells if isinstance(cell, str)]
-    if 2 * sum(parse_number(text) is not None for text in texts) > rows and not _are_codes(cells[~missing(cells)]):
+    if 2 * sum(parse_number(text) is not None for text in texts) > rows and not are_codes(cells[~missing(cells)]):
         try:
             as_numbers(cells, name)  # names the cell that is no number
         except InputError as error:

@@ -75,10 +75,11 @@ def load(path: PathLike) -> tuple[RBM, Schema]:
         raise InputError(f"{path} is damaged: {error}") from error
 
 
-def read_by_position(location: str, rbm: RBM, schema: Schema, dialect: Dialect | None = None) -> Frame:
+def read_by_position(location: str, rbm: RBM, schema: Schema, dialect: Dialect | None = None, texts: bool = False) -> Frame:
     """The table in a file for a model that was not trained on one, with the columns of `schema`.
 
-    The file has those columns, by name or in order, or all columns of the model; an array has the model's.
+    The file has those columns, by name or in order, or all columns of the model; an array has the model's. `dialect` and
+    `texts` as `io.read_frame` takes them.
 
     Raises:
         OSError: it cannot be read.
@@ -87,14 +88,14 @@ def read_by_position(location: str, rbm: RBM, schema: Schema, dialect: Dialect |
     model.validate(rbm)
     _checks.instance(schema, Schema, "schema")
     if io.is_table_file(location):
-        frame = io.read_frame(location, dialect=dialect)
+        frame = io.read_frame(location, dialect=dialect, texts=texts)
         names = [column.name for column in schema.columns]
         if set(names) <= set(frame.columns):
             return frame
         if len(frame.columns) == len(names):
             own = list(zip(names, frame.columns, strict=True))
-            marks = {name: frame.marks.get(their, {}) for name, their in own}
-            return replace(frame, columns={name: frame[their] for name, their in own}, marks=marks)
+            cells = {name: frame.texts[their] for name, their in own if their in frame.texts}
+            return replace(frame, columns={name: frame[their] for name, their in own}, texts=cells)
         if len(frame.columns) != rbm.visible.size:
             return frame  # encoding it says which columns it lacks
         rows = np.stack([as_numbers(frame[name], name) for name in frame.columns], axis=1)

@@ -10,6 +10,7 @@ In the model the columns are grouped: all binary ones, then categorical and orde
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import accumulate
@@ -105,6 +106,11 @@ class Column:
         absent = missing(values)
         key = float if self.numeric else value_text
         indices = {key(level): index for index, level in enumerate(self.levels)}
+        if not self.numeric and cells.dtype.kind == "f":
+            # Codes such as 02138 may come as numbers; those that two levels spell stay unknown.
+            spelled = [(value_text(number), level) for level in self.levels if (number := parse_number(str(level))) is not None]
+            count = Counter(text for text, _ in spelled)
+            indices |= {text: indices[key(level)] for text, level in spelled if count[text] == 1}
         codes = np.array([indices.get(key(value), -1) for value in values[~absent]], dtype=np.int64)
         if (codes < 0).any() and unseen == "missing":
             absent[~absent] = codes < 0
