@@ -138,7 +138,8 @@ def _read(text: Text, path: Path, said: Dialect, encoding: str, texts: bool) -> 
     read = _columns(text, said, int(has_names))
     if said.header is None:
         decimal = "," if any(DECIMAL_COMMAS in note for note in read.notes.values()) else said.decimal
-        has_names = dialects.guess_header(first, read.cells, text.rows[1:], decimal)
+        shown = ["" if cell.lower() in _marks(said) else cell for cell in first]
+        has_names = dialects.guess_header(shown, read.cells, text.rows[1:], decimal)
         read = read if has_names else _columns(text, said, 0)
     count = len(read.cells[0])
     if not count:
@@ -173,7 +174,7 @@ def _lines(text: Text, has_names: bool, path: Path) -> list[int]:
 
 def _columns(text: Text, said: Dialect, skip: int) -> Columns:
     """The columns below the first `skip` rows, with numbers in any notation as numbers."""
-    marks = {mark.strip().lower() for mark in (*MISSING, *said.missing)}
+    marks = _marks(said)
     nulls = sorted({spelled for mark in (*MISSING, *said.missing) for spelled in (mark, mark.upper(), mark.title(), "NaN")})
     width = len(text.rows[0])
     numeric = [False] * width
@@ -194,6 +195,11 @@ def _columns(text: Text, said: Dialect, skip: int) -> Columns:
     if said.decimal is None and any(DECIMAL_COMMAS in note for note in notes.values()):
         return _columns(text, replace(said, decimal=","), skip)  # one column tells how the others' commas and points are meant
     return Columns(cells, notes)
+
+
+def _marks(said: Dialect) -> set[str]:
+    """The texts of cells without a value, in small letters."""
+    return {mark.strip().lower() for mark in (*MISSING, *said.missing)}
 
 
 def _looks_numeric(cells: Sequence[str], marks: set[str]) -> bool:

@@ -139,8 +139,8 @@ def guess_header(
     none; or numbers that count on, as few of the other rows' do.
 
     Args:
-        first: the row. columns: what is below it, as numbers or texts. sample: rows below it as they are. decimal: the sign
-            that stands for the decimal point, where it is known.
+        first: the row, empty where it has no value. columns: what is below it, as numbers or texts. sample: rows below it as
+            they are. decimal: the sign that stands for the decimal point, where it is known.
     """
     read = [read_numbers([cell], decimal)[0] for cell in first]
     numbers = [None if values is None else float(values[0]) for values in read]
@@ -150,7 +150,7 @@ def guess_header(
             return True
     if all(number is None for number in numbers):
         found = [cell in set(cells.tolist()) for cell, cells in zip(first, columns, strict=True) if cell]
-        return len(first) == 1 or not (found and all(found))
+        return bool(found) and (len(first) == 1 or not all(found))
     if not has_rows or len(set(first)) < len(first):
         return False
     years = [place for place, number in enumerate(numbers) if _is_year(number)]
