@@ -390,7 +390,7 @@ def test_an_index_of_pandas_in_parquet_is_left_out_and_said(index):
     frame.to_parquet("x.parquet")
     schema = infer(read_frame("x.parquet"))
     assert [column.name for column in schema.columns] == ["x", "y"]
-    assert set(schema.ignored.values()) == {"it counts the rows"}
+    assert set(schema.ignored.values()) == {"it names the rows"}
     if "town" in schema.ignored:
         assert "town" not in infer(read_frame("x.parquet"), {"town": "binary"}).ignored
     Path("folder").mkdir()

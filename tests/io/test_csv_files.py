@@ -57,22 +57,25 @@ def test_rows_of_numbers_are_no_names_unless_that_is_said():
 def test_an_index_is_no_data():
     pd.DataFrame({"a": [0, 1, 1], "b": ["x", "y", "x"]}).to_csv("x.csv")
     frame = read_frame("x.csv")
-    assert (frame.index, list(frame.columns)) == ("index", ["index", "a", "b"])
-    assert "without 'index', which counts the rows" in str(frame.csv)
+    assert (frame.index, list(frame.columns)) == (("index",), ["index", "a", "b"])
+    assert "without 'index', which names the rows" in str(frame.csv)
     schema = tabular.infer(frame)
     assert [column.name for column in schema.columns] == ["a", "b"]
-    assert schema.ignored == {"index": "it counts the rows"}
-    assert read_frame("x.csv", dialect=Dialect(index=False)).index is None
+    assert schema.ignored == {"index": "it names the rows"}
+    assert read_frame("x.csv", dialect=Dialect(index=False)).index == ()
     pd.DataFrame({"a": [0, 1, 1]}).to_csv("y.csv")
     np.testing.assert_array_equal(read_table("y.csv").values, [[0], [1], [1]])
     assert list(read("a,,b\n1,2,3\n").columns) == ["a", "c2", "b"]
-    assert read(",b\n7,2\n3,4\n").index is None  # it does not count
+    assert read(",b\n7,2\n3,4\n").index == read(",b\nx,2\ny,4\n").index == ("index",)
+    assert read(",b\n7,2\n7,4\n").index == ()  # it tells no rows apart
+    assert read("Unnamed: 0.1,Unnamed: 0,b\n7,0,2\n3,1,4\n").index == ("Unnamed: 0.1", "Unnamed: 0")
+    assert read("a,b\n7,2\n7,4\n", index=True).index == ("a",)
 
 
 def test_an_index_in_a_parquet_file_is_no_data():
     pd.DataFrame({"a": [0, 1, 1]}, index=[5, 7, 9]).to_parquet("x.parquet")
     frame = read_frame("x.parquet")
-    assert frame.index == "__index_level_0__"
+    assert frame.index == ("__index_level_0__",)
     assert "without '__index_level_0__', the index" in read_table("x.parquet").description
     rows = ParquetRows([Path("x.parquet")])
     assert (rows.shape, rows.read(np.arange(3)).tolist()) == ((3, 1), [[0], [1], [1]])

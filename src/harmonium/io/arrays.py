@@ -193,11 +193,7 @@ def read_bits_or_frame(location: str, max_bytes: int | None = None, dialect: Dia
 
 def _to_frame(columns: Frame | pa.Table, path: Path) -> Frame:
     frame = from_native(columns, str(path))
-    if isinstance(columns, Frame):
-        return frame
-    if not (index := parquet.find_index(columns.schema)):
-        return frame
-    return replace(frame, index=index[0], unusable=frame.unusable | dict.fromkeys(index[1:], "is part of the index"))
+    return frame if isinstance(columns, Frame) else replace(frame, index=tuple(parquet.find_index(columns.schema)))
 
 
 def table_content(columns: Mapping[str, np.ndarray], suffix: str) -> bytes:
@@ -360,7 +356,7 @@ def _from_columns(
     names = list(table.columns if isinstance(table, Frame) else table.column_names)
     if unknown := set(ignore) - set(names):
         raise InputError(f"{path} has no column {min(unknown)!r}, but {', '.join(map(repr, names[:20]))}")
-    index = [table.index] if isinstance(table, Frame) else parquet.find_index(table.schema)
+    index = table.index if isinstance(table, Frame) else parquet.find_index(table.schema)
     left_out = {*ignore, *index}
     if isinstance(table, Frame):
         table = replace(table, columns={name: cells for name, cells in table.columns.items() if name not in left_out})

@@ -144,18 +144,18 @@ def _read(text: Text, path: Path, said: Dialect, encoding: str, texts: bool) -> 
     count = len(read.cells[0])
     if not count:
         raise InputError(f"{path} has a header but no rows")
-    index = None
-    if said.index is not False and has_names and len(first) > 1 and dialects.is_index(first[0], read.cells[0]):
-        index = first[0] or "index"
-    names = [name * has_names or ("index" if index and not place else f"c{place + 1}") for place, name in enumerate(first)]
-    names = check_names(names, str(path))
+    index = 0
+    while has_names and index < len(first) - 1 and dialects.is_index(first[index], read.cells[index], said.index, index):
+        index += 1
+    names = [name * has_names or f"c{place + 1}" for place, name in enumerate(first)]
+    names = check_names(["index" if index and not first[0] else names[0], *names[1:]], str(path))
     notes = {names[place]: note for place, note in read.notes.items()}
     words = [f"{note} in {name!r}" for name, note in notes.items()][:3] + ["..."] * (len(notes) > 3)
-    words += [f"without {names[0]!r}, which counts the rows"] if index else []
+    words += [f"without {name!r}, which names the rows" for name in names[:index]]
     words += [f"encoding {encoding}"] if encoding not in ("utf-8", "utf-8-sig") else []
     commas = tuple(name for name, note in notes.items() if DECIMAL_COMMAS in note)
     form = CsvForm(text.delimiter, has_names, partial(_lines, text, has_names, path), tuple(words), commas)
-    frame = Frame(dict(zip(names, read.cells, strict=True)), csv=form, index=index)
+    frame = Frame(dict(zip(names, read.cells, strict=True)), csv=form, index=tuple(names[:index]))
     if not texts:
         return frame
     for name, (places, distinct) in zip(names, _arrow(text, int(has_names), [False] * len(names), []), strict=True):

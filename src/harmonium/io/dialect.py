@@ -24,6 +24,8 @@ DELIMITERS = ("\t", ";", "|", ",", " ")
 """In the order in which they are tried: a comma may be a decimal one, and a space part of a name."""
 WORDS = {"tab": "\t", "space": " ", "comma": ",", "semicolon": ";", "bar": "|"}
 BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+UNNAMED = re.compile(r"Unnamed: \d+(\.\d+)*|__index_level_\d+__")
+"""What pandas calls columns without a name, and an index."""
 COMMENT = "#"
 _SIGNS = str.maketrans({"\u2212": "-", "\u00a0": None, "\u202f": None, "'": None})
 _UNITS = re.compile(r"([-+]?)[$\u20ac\u00a3]?\s*(.*?)\s*[%$\u20ac\u00a3]?", re.DOTALL)
@@ -37,8 +39,8 @@ _DECIMAL_COMMA = re.compile(r"[-+]?(\d+|\d{1,3}(\.\d{3})+|),?\d*([eE][-+]?\d+)?"
 class Dialect:
     """How a CSV file is written; what is None is guessed.
 
-    `header`: whether the first row has names. `decimal`: "." or ",". `index`: whether a first column without a name that counts
-    the rows is left out. `missing`: texts of cells without a value, besides the usual ones.
+    `header`: whether the first row has names. `decimal`: "." or ",". `index`: whether the first column names the rows and is
+    left out. `missing`: texts of cells without a value, besides the usual ones.
     """
 
     encoding: str | None = None
@@ -214,8 +216,14 @@ def read_numbers(texts: Sequence[str], decimal: str | None) -> tuple[Float[np.nd
     return np.array(numbers, dtype=np.float64), " and ".join(notes)
 
 
-def is_index(name: str, cells: Shaped[np.ndarray, " rows"]) -> bool:
-    """Whether a first column counts the rows: it has no name but pandas', and holds 0, 1, 2, ... or 1, 2, 3, ..."""
-    if name and not re.fullmatch(r"Unnamed: \d+|__index_level_\d+__", name):
+def is_index(name: str, cells: Shaped[np.ndarray, " rows"], said: bool | None, place: int) -> bool:
+    """Whether a column names or counts the rows: a first one has no name but pandas', and different whole numbers or texts.
+
+    Args:
+        said: whether the first column does, if that is said. place: of the column; those before it do.
+    """
+    if said is not None and (place == 0 or not said):
+        return said
+    if (name and not UNNAMED.fullmatch(name)) or len(cells) < 2 or len(set(cells.tolist())) < len(cells):
         return False
-    return cells.dtype.kind == "f" and len(cells) > 1 and cells[0] in (0, 1) and bool((np.diff(cells) == 1).all())
+    return cells.dtype.kind == "O" or bool((cells == np.rint(cells)).all())

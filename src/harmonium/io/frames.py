@@ -62,7 +62,7 @@ class Frame:
             missing.
         categories: of columns that come with a list of categories, the list.
         unusable: of columns that hold something else, such as dates, what they hold, in words. Such a column may be ignored.
-        index: the column that counts the rows, if one does; it is no data.
+        index: the columns that name or count the rows; they are no data.
         texts: of the columns of a CSV file that was read with them, the cells as they are in the file.
     """
 
@@ -71,7 +71,7 @@ class Frame:
     unusable: dict[str, str] = field(default_factory=dict)
     csv: CsvForm | None = None
     texts: dict[str, np.ndarray] = field(default_factory=dict)
-    index: str | None = None
+    index: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()), ()))

@@ -107,8 +107,8 @@ def infer(
     columns, ignored = [], _match_names([(name, "as asked") for name in ignore], list(data.columns))
     constants: dict[str, Value] = {}
     kinds = dict.fromkeys(_pixels(data), "real") | kinds
-    index = [name for name in data.columns if name == data.index or PANDAS_INDEX.fullmatch(name)]
-    ignored = {name: "it counts the rows" for name in index if name not in kinds} | ignored
+    index = {*data.index, *filter(PANDAS_INDEX.fullmatch, data.columns)} - set(kinds)
+    ignored = dict.fromkeys(index, "it names the rows") | ignored
     if _checks.boolean(strict, "strict"):
         named = {*kinds, *ignored}
         problems = {name: problem for name in data.columns if name not in named and (problem := _problem(name, data))}
