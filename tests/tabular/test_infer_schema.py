@@ -132,6 +132,17 @@ def test_codes_of_digits_are_few_categories_or_left_out():
     }
 
 
+def test_what_is_worth_a_look_is_said():
+    ages = [20.0 + row * 7 % 60 for row in range(60)]
+    table = {"age": [*ages[:-3], -99, -99, None], "count": [*(rows := [1.0 + row % 11 for row in range(59)]), sum(rows)], "b": ages}
+    assert infer(table).notes == {
+        "age": "1 missing; -99 in 2 rows is unlike all other values: say so if it marks missing cells",
+        "count": "the last row is the sum of all others: leave it out if it is no row of data",
+    }
+    days = {"day": [20190101 + 100 * (row % 12) + row % 28 for row in range(60)], "b": ages}
+    assert infer(days).ignored == {"day": "holds dates"}
+
+
 def test_one_line_types_many_columns():
     frame = csv_frame("user,film 1,film 2,film 10,mood\n" + "a,1,3,4,low\nb,2,4,3,high\n" * 3)
     kinds = {"film *": "ordered:1..5", "film 10": "binary", "mood": "ordered:low,middle,high"}

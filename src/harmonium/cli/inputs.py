@@ -159,10 +159,11 @@ def column_choices(run: argparse.Namespace | RunOptions) -> tuple[dict[str, Any]
 
 def schema_text(schema: hm.tabular.Schema) -> list[str | Styled | Table]:
     """The columns, how they are read, and which are left out."""
-    rows = [[column.name, column.kind, _values(column)] for column in schema.columns]
-    rows += [[name, "ignored", reason] for name, reason in schema.ignored.items()]
+    rows = [[column.name, column.kind, _values(column), schema.notes.get(column.name, "")] for column in schema.columns]
+    rows += [[name, "ignored", reason, ""] for name, reason in schema.ignored.items()]
     remedy = "(to change this: --as NAME=KIND, --ignore NAME, or --schema FILE)"
-    return [Table("", ["column", "read as", "values"], rows), remedy]
+    size = 4 if schema.notes else 3
+    return [Table("", ["column", "read as", "values", "notes"][:size], [row[:size] for row in rows]), remedy]
 
 
 def _values(column: hm.tabular.Column) -> str:

@@ -34,8 +34,12 @@ DIGITS = 15
 """Whole numbers of this many digits or fewer are floating point numbers, all of them."""
 MAX_DECIMALS = 6
 _DATE = re.compile(r"(\d{4}([-/.])\d{1,2}\2\d{1,2}|\d{1,2}([-/.])\d{1,2}\3(\d{4}|\d\d))([T ]\d{1,2}:\d\d.*)?")
+_YMD = re.compile(r"(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])")
+"""A date as one number, such as 20190131."""
 _ID = re.compile(r"(.*[\W_])?(id|ID|Id|uuid|guid)|.*[a-z]I[dD]|(?i:index|row|row ?names?|row ?number)|Unnamed: \d+(\.\d+)*")
 """The names of columns that number the rows."""
+_MARK = re.compile(r"-1|-?(7+|8+|9+)")
+"""Numbers that often mark missing cells, such as -9, 99, 888 or -999."""
 MAX_NAMED_LEVELS = 1000
 """The most levels that a range such as `1..5` may stand for."""
 
@@ -136,7 +140,28 @@ def infer(
     if not columns:
         reasons = "; ".join(f"{name!r} {reason}" for name, reason in list(ignored.items())[:5])
         raise InputError(f"there is nothing to learn in the table's columns ({reasons}); give one of them a kind")
-    return Schema(tuple(columns), {name: ignored[name] for name in data.columns if name in ignored}, constants=constants)
+    left_out = {name: ignored[name] for name in data.columns if name in ignored}
+    notes = {column.name: words for column in columns if (words := _note(column, data[column.name]))}
+    return Schema(tuple(columns), left_out, constants=constants, notes=notes)
+
+
+def _note(column: Column, cells: np.ndarray) -> str:
+    """What of a column is worth a look: missing cells, numbers that may mark some, and a last row that sums up the others."""
+    absent = missing(cells)
+    words = [f"{absent.sum():,} missing"] if absent.any() else []
+    if column.kind != "real":
+        return "; ".join(words)
+    present = as_numbers(cells, column.name)[~absent]
+    values, counts = np.unique(present, return_counts=True)
+    for end, near, far in ((0, 1, -1), (-1, -2, 0)):
+        if len(values) > 2 and counts[end] > 1 and _MARK.fullmatch(value_text(values[end])):
+            is_far = abs(values[end] - values[near]) > abs(values[near] - values[far])
+            if is_far or values[end] < 0 <= values[near]:
+                what = f"{value_text(values[end])} in {counts[end]:,} rows is unlike all other values"
+                words.append(f"{what}: say so if it marks missing cells")
+    if len(values) > 2 and not absent[-1] and present[-1] and np.isclose(present[:-1].sum(), present[-1], rtol=1e-9, atol=0):
+        words.append("the last row is the sum of all others: leave it out if it is no row of data")
+    return "; ".join(words)
 
 
 def _pixels(data: Frame) -> list[str]:
@@ -206,6 +231,8 @@ def _problem(name: str, data: Frame) -> str | None:
         ):
             return "has whole numbers with more digits than floating point holds"
         numbers = np.array(read, dtype=float)
+        if all(_YMD.fullmatch(value_text(value)) for value in set(numbers.tolist())):
+            return "holds dates"
         is_whole = np.isfinite(numbers).all() and (numbers == np.rint(numbers)).all()
         return "numbers the rows" if is_whole and _ID.fullmatch(name) and len(values) == len(cells) else None
     if all(isinstance(cell, str) and _DATE.fullmatch(cell) for cell in values):

@@ -153,13 +153,15 @@ class Schema:
     """The columns of a table in the table's own order, and those that are left out, each with the reason.
 
     `constants`: of columns that are left out because all of their cells have one value, the value. `in_order`: the model has
-    the columns in that order too, not grouped by kind (of models that were not trained on a table).
+    the columns in that order too, not grouped by kind (of models that were not trained on a table). `notes`: what of the table's
+    columns is worth a look, in words, such as cells that are missing; it is not stored.
     """
 
     columns: tuple[Column, ...]
     ignored: Mapping[str, str]
     in_order: bool = False
     constants: Mapping[str, Value] = field(default_factory=dict)
+    notes: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @property
     def model_columns(self) -> tuple[Column, ...]:
