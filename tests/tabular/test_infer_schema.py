@@ -134,7 +134,8 @@ def test_codes_of_digits_are_few_categories_or_left_out():
 
 def test_what_is_worth_a_look_is_said():
     ages = [20.0 + row * 7 % 60 for row in range(60)]
-    table = {"age": [*ages[:-3], -99, -99, None], "count": [*(rows := [1.0 + row % 11 for row in range(59)]), sum(rows)], "b": ages}
+    counts = [1.0 + row % 11 for row in range(59)]
+    table = {"age": [*ages[:-3], -99, -99, None], "count": [*counts, sum(counts)], "b": ages}
     assert infer(table).notes == {
         "age": "1 missing; -99 in 2 rows is unlike all other values: say so if it marks missing cells",
         "count": "the last row is the sum of all others: leave it out if it is no row of data",

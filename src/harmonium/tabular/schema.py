@@ -153,8 +153,8 @@ class Schema:
     """The columns of a table in the table's own order, and those that are left out, each with the reason.
 
     `constants`: of columns that are left out because all of their cells have one value, the value. `in_order`: the model has
-    the columns in that order too, not grouped by kind (of models that were not trained on a table). `notes`: what of the table's
-    columns is worth a look, in words, such as cells that are missing; it is not stored.
+    the columns in that order too, not grouped by kind (of models that were not trained on a table). `notes`: what is worth a
+    look in a column, in words, such as how many cells are missing; they are not stored.
     """
 
     columns: tuple[Column, ...]
