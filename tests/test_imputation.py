@@ -142,6 +142,21 @@ def test_sweeps_without_the_clamp_are_caught():
     assert largest_z(end[:, absent], exact.mean[0, absent]) > z_limit(4 * rbm.visible.size)
 
 
+@pytest.mark.parametrize("visible", ["binary", "spin", "ragged", "mixed"])
+@pytest.mark.slow_except("mixed")
+def test_rows_of_few_completions_are_sums_over_these(visible, monkeypatch):
+    """Whatever the hidden layer: nothing is left to anneal, but where a real cell is missing."""
+    rbm = rbm_of(visible, "binary", scale=1.0)
+    v = with_holes(rbm.visible)
+    absent_real = np.isnan(v[:, ~np.isfinite(rbm.visible.ranges[1])]).any(axis=1)
+    monkeypatch.setattr(annealed, "MAX_COMPLETED", 2 * rbm.visible.size * annealed.MAX_COMPLETIONS)  # several batches
+    found = annealed.log_weights(rbm, v[~absent_real], max_terms=0)
+    assert found.method == "exact"
+    np.testing.assert_allclose(found.value, exactly(rbm, v[~absent_real]).log_weight, atol=1e-9)
+    both = annealed.log_weights(rbm, v, max_terms=0)
+    assert ((both.error == 0) == ~absent_real).all()
+
+
 @pytest.mark.slow
 def test_annealed_weights_are_unbiased():
     """The mean weight over that of the enumeration is 1; z tests at a false-alarm rate of 1e-6. Few temperatures on purpose."""

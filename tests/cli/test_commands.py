@@ -321,8 +321,9 @@ def test_rows_that_are_read_as_they_are_needed_train_the_same_model(as_json, kin
 
 @pytest.mark.slow
 def test_early_stopping_keeps_the_best_model_and_says_how_to_repeat_it(as_json):
-    """Rows of coin flips, which a model of twelve hidden units soon knows by heart."""
-    np.save("noise.npy", np.random.default_rng(0).integers(0, 2, size=(40, 14)))
+    """Rows of coin flips, each twice, which a model of twelve hidden units soon knows by heart."""
+    flips = np.random.default_rng(0).integers(0, 2, size=(40, 7))
+    np.save("noise.npy", np.hstack([flips, flips]))
     options = ["--hidden", "12", "--estimator", "pcd-1", "--set", "l1=0", "--minutes", "1", "--set", "early_stopping=0.2"]
     report = as_json("train", "noise.npy", *options)
     run = pathlib.Path(report["run"])
@@ -332,6 +333,7 @@ def test_early_stopping_keeps_the_best_model_and_says_how_to_repeat_it(as_json):
     assert metrics[-1]["valid_log_likelihood"] == best
     assert report["updates"] == metrics[-1]["best_step"] < metrics[-1]["step"]
     assert report["updates_made"] == metrics[-1]["step"]
+    assert report["ended"] == json.loads((run / "config.json").read_text())["ended"] == hm.training.ENDINGS["no gain"]
     again = as_json(*shlex.split(json.loads((run / "config.json").read_text())["repeat"])[1:])
     np.testing.assert_array_equal(hm.load(report["run"]).weights, hm.load(again["run"]).weights)
 

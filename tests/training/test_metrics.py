@@ -22,7 +22,7 @@ ROWS = np.random.default_rng(0).integers(0, 2, size=(60, 10), dtype=np.int8)
 
 
 def measured(rbm, state=(), rows=ROWS, valid=ROWS[:20], exact_seconds=1.0, estimates=True, elapsed=0.0, last=False):
-    return Metrics(rbm, rows, valid, exact_seconds, estimates).measure(rbm, state, elapsed, last)
+    return Metrics(rbm, rows, valid, exact_seconds, estimates).measure(rbm, state, elapsed, last).metrics
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def rbm():
 def test_means_of_thousands_of_large_free_energies_lose_no_digits():
     wide = random_rbm(Binary, Binary, (400, 6), scale=3.0)
     rows = np.random.default_rng(1).integers(0, 2, size=(5000, 400), dtype=np.int8)
-    shown = metrics._mean_free_energy(wide, rows)
+    shown = metrics._free_energies(wide, rows).mean()
     assert shown == pytest.approx(hm.free_energy(wide, rows).mean(), rel=1e-7)
 
 

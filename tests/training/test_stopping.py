@@ -2,24 +2,56 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 import jax
 import numpy as np
 import pytest
 
 import harmonium as hm
-from harmonium.training.stopping import UPDATE_FRACTION, Budget, Decay, EarlyStopping
+from harmonium.training.stopping import MAX_SPACING, UPDATE_FRACTION, Budget, Decay, EarlyStopping, looks, rise
 
 
-def observe(early_stopping, values, spacing=1000, error=None):
-    """Observe models of these held-out log likelihoods (None: not measured); the decays to begin after each, and the end."""
-    decays = []
+def test_looks_lie_at_growing_distances_up_to_a_constant_one():
+    steps = np.array(list(islice(looks(0.01), 60)))
+    assert list(steps[:4]) == [10, 15, 22, 34]
+    distances = np.diff(steps)
+    assert (np.diff(distances) >= -1).all()  # they are rounded
+    assert (distances <= MAX_SPACING).all()
+    assert distances[-1] == MAX_SPACING
+    assert (steps <= 10_000).sum() < 20  # few, though they begin early
+
+
+def test_dear_looks_are_fewer_in_proportion():
+    cheap, dear = (np.array(list(islice(looks(seconds), 40))) for seconds in (0.1, 0.5))
+    np.testing.assert_allclose(dear, 5 * cheap, atol=3)
+    assert list(islice(looks(1e-9), 40)) == cheap.tolist()
+
+
+def test_a_rise_is_compared_row_by_row():
+    earlier = np.random.default_rng(0).normal(-9, 5, 50)
+    assert rise(earlier + 0.01, earlier) == pytest.approx((0.01, 0))  # however much the rows differ
+    later = earlier + np.tile([0.5, -0.3], 25)
+    assert rise(later, earlier) == pytest.approx((0.1, 0.4 * np.sqrt(50 / 49) / np.sqrt(50)))
+    assert rise(None, earlier) is rise(earlier, None) is None
+    assert rise(earlier[:1] + 1, earlier[:1]) == pytest.approx((1, 0))
+
+
+def observe(early_stopping, values, spacing=1000, error=None, of_rows=0.0):
+    """Observe models of these held-out log likelihoods (None: not measured); the decays to begin after each, and the end.
+
+    `of_rows`: the standard error over rows of the difference of two models.
+    """
+    decays, risen_value = [], None
     for index, value in enumerate(values):
         metrics = {"updates_per_second": 7.0}
         if value is not None:
             metrics |= {"valid_log_likelihood": value, "train_log_likelihood": value + 1, "free_energy_gap": float(index)}
         if error is not None:
             metrics |= {"log_partition_error": error}
-        early_stopping = early_stopping.observe(index * spacing, metrics)
+        risen = None if value is None or risen_value is None else (value - risen_value, of_rows)
+        early_stopping = early_stopping.observe(index * spacing, metrics, risen)
+        risen_value = value if early_stopping.risen_step == index * spacing else risen_value
         decays.append(early_stopping.decay(index * spacing))
     return decays, early_stopping
 
@@ -28,6 +60,7 @@ def test_it_begins_the_decay_when_the_best_is_long_ago_and_keeps_the_best():
     # The best is number 2; as many updates again are over after number 4.
     decays, observed = observe(EarlyStopping(1.0), [-9.0, -5.0, -3.0, -4.0, -3.5, -3.2], spacing=10_000)
     assert decays == [None] * 5 + [Decay(50_000, 75_000)]
+    assert observed.risen_step == observed.best_step
     assert observed.is_worse
     assert observed.best_step == 20_000
     assert observed.best_metrics == {"valid_log_likelihood": -3.0, "train_log_likelihood": -2.0, "free_energy_gap": 2.0}
@@ -44,8 +77,26 @@ def test_without_a_likelihood_nothing_is_known():
         assert observed == EarlyStopping(0.5)
 
 
-def test_no_run_stops_in_its_first_ten_thousand_updates():
-    assert observe(EarlyStopping(0.5), [-1.0, -2.0, -3.0, -4.0], spacing=3000)[0] == [None] * 4
+def test_no_run_stops_in_its_first_five_thousand_updates():
+    decays, _ = observe(EarlyStopping(0.5), [-1.0, -2.0, -3.0, -4.0, -5.0], spacing=1500)
+    assert decays == [None] * 4 + [Decay(6000, 9000)]
+
+
+@pytest.mark.parametrize(("of_rows", "ends"), [(0.0, False), (0.4, True)])
+def test_a_rise_below_its_standard_error_is_none(of_rows, ends):
+    values = [-9.0, -5.0, -3.0, -2.9, -2.8, -2.7]
+    decays, observed = observe(EarlyStopping(1.0), values, spacing=10_000, of_rows=of_rows)
+    assert decays[-1] == (Decay(50_000, 75_000) if ends else None)
+    assert observed.best_step == 50_000  # it counts as the best all the same
+    assert not observed.is_worse
+
+
+def test_small_rises_add_up():
+    """Each is below the error; all are compared with the last one that was not."""
+    values = [-9.0, *(-5.0 + 0.1 * index for index in range(9))]
+    decays, observed = observe(EarlyStopping(1.0), values, spacing=1000, of_rows=0.25)
+    assert decays == [None] * 10
+    assert observed.risen_step == 7000  # by 0.3 each
 
 
 def test_an_estimate_that_was_too_high_once_neither_stops_the_run_nor_is_kept():
@@ -92,6 +143,23 @@ def coin_flips():
     return random.integers(0, 2, size=(20, 10)), random.integers(0, 2, size=(50, 10))
 
 
+def test_the_kept_model_does_not_depend_on_when_states_come(coin_flips):
+    """As on computers of different loads; and it is no worse than the start, for rows of which nothing can be learned."""
+    rows, others = coin_flips
+    rbm = hm.initialize(rows, 4, seed=0)
+    run = dict(estimator="pcd-1", updates=300, early_stopping=0.5, valid=others)
+    few, many = (list(hm.train(rbm, rows, seconds_between_states=seconds, **run)) for seconds in (100.0, 1e-6))
+    kept, other = few[-1], many[-1]
+    assert len(few) < len(many)
+    assert kept.ended == other.ended == "updates"
+    assert {state.ended for state in few[:-1]} == {None}
+    assert kept.metrics["best_step"] == other.metrics["best_step"]
+    assert jax.tree.all(jax.tree.map(np.array_equal, kept.rbm, other.rbm))
+    assert hm.exact.log_likelihood(kept.rbm, others).mean() >= hm.exact.log_likelihood(rbm, others).mean() - 1e-6
+    looked_at = [state.step for state in few if "valid_log_likelihood" in state.metrics]
+    assert looked_at == [step for step in [0, *islice(looks(1e-3), 9), 300] if step <= 300]
+
+
 @pytest.mark.slow
 def test_an_overfitting_run_stops_early_and_can_be_repeated(coin_flips):
     rows, others = coin_flips
@@ -102,6 +170,7 @@ def test_an_overfitting_run_stops_early_and_can_be_repeated(coin_flips):
     )
     decay = Decay(int(state.metrics["early_decay_first"]), int(state.metrics["early_decay_last"]))
     assert state.step == decay.last < 200_000
+    assert state.ended == "no gain"
     assert decay.last == pytest.approx(1.5 * decay.first, abs=1)
     assert state.metrics["best_step"] < state.step
     found = hm.exact.log_likelihood(state.rbm, others).mean()

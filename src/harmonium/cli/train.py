@@ -106,6 +106,7 @@ def run(arguments: argparse.Namespace) -> Answer | int | None:
         # Save.
         repeated = config.repeat(state.metrics)
         record |= {"updates": int(state.metrics.get("best_step", state.step)), "finished": stopped is None}
+        record["ended"] = stopped or hm.training.ENDINGS[str(state.ended)]
         record["repeat"] = repeated and repeat_command(run, repeated)
         if is_primary:
             _save(state.rbm, rbm.visible, folder, dataset, record, checkpoints)
@@ -130,6 +131,7 @@ def run(arguments: argparse.Namespace) -> Answer | int | None:
         report |= {
             "updates": record["updates"],
             "updates_made": state.step,
+            "ended": record["ended"],
             "seconds": time.monotonic() - started,
             "run": str(folder),
         }
@@ -345,14 +347,13 @@ def _answer(report: dict[str, Any], dataset: hm.data.Dataset, trouble: list[str]
         words = "no better" if gain["mean"] <= 0 else "not clearly better (by less than two standard errors over the test rows)"
         remedy = "try a lower rate (--set learning_rate=0.01), more --updates, or --estimator pt-10"
         doubts = [Styled(f"warning: the model is {words} than independent units; {remedy}", "yellow")]
-    more = ""
-    if report["updates_made"] > report["updates"]:
-        more = f" (of {report['updates_made']:,}: the held-out log likelihood rose no more)"
+    more = f" (the best of {report['updates_made']:,})" if report["updates_made"] > report["updates"] else ""
     text = [
         f"{dataset.name}: {len(dataset.train):,} training rows; {dataset.held_out}",
         *likelihood_text("test ", test),
         *doubts,
         Table("", [nats_per_example(dataset), "test", "+-", "training", "+-"], rows, decimals=3),
-        f"{report['updates']:,} updates{more}, {report['seconds']:.1f} s from command to report; all of it in {report['run']}",
+        f"{report['updates']:,} updates{more}; ended because {report['ended']}",
+        f"{report['seconds']:.1f} s from command to report; all of it in {report['run']}",
     ]
     return Answer(report | {part: report[part].to_dict() for part in ("log_likelihood", "train")}, text, trouble=trouble)

@@ -1,5 +1,8 @@
 """ln p(v_o) + ln Z of rows with missing cells: by enumeration, or by annealed importance sampling row by row.
 
+Where a row's missing cells have few joint states, -F of the completed rows is summed over these. Otherwise the hidden layer is
+enumerated if it is small.
+
 With v_o fixed, the missing cells v_m and h are a model of their own, whose ln Z is in question. Its path begins where the
 missing units receive constant inputs c and send nothing, and switches their weights on:
 
@@ -14,6 +17,7 @@ ICML 2008, section 4.
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import NamedTuple
 
@@ -21,7 +25,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from harmonium import _checks, exact, model
 from harmonium._numerics import float64, log_mean_exp, to_float64
@@ -31,11 +35,16 @@ from harmonium.likelihood.log_weights import relative_error
 from harmonium.model import RBM
 from harmonium.random import key_of
 from harmonium.samplers.gibbs import guess_missing, resample_missing
+from harmonium.units import Units
 
 RUNS, TEMPERATURES = 64, 256
 """Annealing runs of each row."""
 SWEEPS = 50
 """Of the chains that complete rows."""
+MAX_COMPLETIONS = 64
+"""Joint states of a row's missing cells that are summed over."""
+MAX_COMPLETED = 1 << 23
+"""Completed rows x columns at a time: 64 MiB."""
 BLOCK_ELEMENTS = 1 << 21
 """Rows x runs x columns of the wider layer at a time."""
 
@@ -64,17 +73,17 @@ def log_weights(
 ) -> LogWeights:
     """ln p(v_o) + ln Z of each row, NaN where cells are missing: -F(v) of complete rows.
 
-    Exact where no cell is missing, or where rows x hidden states x columns are at most `max_terms`; otherwise annealed, with
-    `runs` runs for each row.
+    Exact where the missing cells of a row have at most MAX_COMPLETIONS joint states, or where rows x hidden states x columns
+    of all others are at most `max_terms`; otherwise annealed, with `runs` runs for each row.
 
     Raises:
         InputError: a result that is not finite.
     """
     v = np.asarray(v, dtype=np.float64)
-    holes = np.isnan(v).any(axis=1)
     value, error = np.empty(len(v)), np.zeros(len(v))
-    value[~holes] = exact.log_likelihood(rbm, v[~holes], 0.0, expected=True)  # callers have checked what the rows may hold
-    method = "exact"
+    few, method = _has_few_completions(rbm.visible, v), "exact"
+    value[few] = _sum_completions(rbm, v[few])
+    holes = ~few
     if holes.any():
         rows = v[holes]
         if enumerated.is_cheap(rbm, len(rows), max_terms=max_terms):
@@ -83,6 +92,40 @@ def log_weights(
             value[holes], error[holes] = _anneal(to_float64(rbm), rows, seed, runs, temperatures)
             method = f"AIS of the missing cells, {runs} runs x {temperatures} temperatures a row"
     return LogWeights(_checks.finite_result(value, "ln p(v) + ln Z"), error, method)
+
+
+def _has_few_completions(units: Units, v: Float[np.ndarray, "rows visible"]) -> Bool[np.ndarray, "rows"]:
+    counts = [np.inf if table is None else len(table) for table in units.unit_tables]
+    with np.errstate(over="ignore"):
+        return np.where(np.isnan(v[:, units.boundaries[:-1]]), counts, 1).prod(axis=1) <= MAX_COMPLETIONS
+
+
+def _sum_completions(rbm: RBM, v: Float[np.ndarray, "rows visible"]) -> Float[np.ndarray, "rows"]:
+    """ln sum over the states of the missing cells of exp(-F(v)), for rows where they are few."""
+    units, values = rbm.visible, []
+    some = max(1, MAX_COMPLETED // (MAX_COMPLETIONS * units.size)) if np.isnan(v).any() else max(1, len(v))
+    for first in range(0, len(v), some):
+        rows = v[first : first + some]
+        absent, of_row = np.unique(np.isnan(rows[:, units.boundaries[:-1]]), axis=0, return_inverse=True)
+        states = [_states(units, each) for each in absent]
+        counts = np.array([len(each) for each in states])[of_row]
+        completed = np.repeat(np.nan_to_num(rows), counts, axis=0) + np.concatenate([states[each] for each in of_row])
+        # Callers have checked what the rows may hold.
+        terms, starts = exact.log_likelihood(rbm, completed, 0.0, expected=True), np.cumsum(counts) - counts
+        largest = np.maximum.reduceat(terms, starts)
+        values.append(largest + np.log(np.add.reduceat(np.exp(terms - np.repeat(largest, counts)), starts)))
+    return np.concatenate([np.empty(0), *values])
+
+
+def _states(units: Units, absent: Bool[np.ndarray, "units"]) -> Float[np.ndarray, "states visible"]:
+    """All joint states of some units, with all others at zero."""
+    tables = [table for table, is_absent in zip(units.unit_tables, absent, strict=True) if is_absent and table is not None]
+    states = np.zeros((math.prod(len(table) for table in tables), units.size))
+    if tables:
+        digits = np.indices([len(table) for table in tables]).reshape(len(tables), -1)
+        columns = np.repeat(absent, np.diff(units.boundaries))
+        states[:, columns] = np.concatenate([table[digit] for table, digit in zip(tables, digits, strict=True)], axis=1)
+    return states
 
 
 def complete_rows(rbm: RBM, v: Float[np.ndarray, "rows visible"], seed: int = 0) -> Float[np.ndarray, "rows visible"]:

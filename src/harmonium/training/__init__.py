@@ -4,9 +4,10 @@ from harmonium.training.checkpoint import Checkpoint, CheckpointManager, checkpo
 from harmonium.training.config import TrainConfig
 from harmonium.training.initialize import initialize
 from harmonium.training.metrics import summarize
-from harmonium.training.train import TrainState, fit, train
+from harmonium.training.train import ENDINGS, TrainState, fit, train
 
 __all__ = [
+    "ENDINGS",
     "Checkpoint",
     "CheckpointManager",
     "TrainConfig",

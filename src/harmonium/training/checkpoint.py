@@ -65,11 +65,11 @@ class Progress:
 
 
 class CheckpointHeader(Header, frozen=True, kw_only=True):
-    """There was no version 1. Version 2 held its progress in other words, and is not read."""
+    """There was no version 1. Versions 2 and 3 held other progress, and are not read."""
 
     FORMAT: ClassVar[str] = "harmonium checkpoint"
     WHAT: ClassVar[str] = "checkpoint"
-    VERSIONS: ClassVar[tuple[int, ...]] = (3,)
+    VERSIONS: ClassVar[tuple[int, ...]] = (4,)
 
     progress: Progress
 

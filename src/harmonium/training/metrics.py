@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
-from jaxtyping import Array, Float, PyTree, Shaped
+from jaxtyping import Float, PyTree, Shaped
 
 from harmonium import exact, gradients, model
 from harmonium.model import RBM
@@ -41,12 +40,19 @@ MIN_CHAINS, COLLAPSED = 10, 1e-3
 """Chains, at least this number, have collapsed where their total variance is below this fraction of the rows'."""
 
 
+class Measurement(NamedTuple):
+    """A model's `metrics` by name, and ln p of each held-out row where that is known, in nats."""
+
+    metrics: dict[str, float]
+    held_out: Float[np.ndarray, " heldout"] | None
+
+
 class Metrics:
     """Measures a run's models.
 
     `free_energy_gap`: held-out minus training mean free energy, nats: above zero is overfitting. `train_log_likelihood`,
-    `valid_log_likelihood`: means, nats per example; exact where that is quick, otherwise with an estimated ln Z whose
-    standard error is `log_partition_error`. `chain_gap`: mean free energy of the persistent chains minus that of
+    `valid_log_likelihood`: means, nats per example. `log_partition`: their ln Z, exact where that is quick and otherwise
+    estimated, with standard error `log_partition_error`. `chain_gap`: mean free energy of the persistent chains minus that of
     training rows, and `chain_spread`: their total variance as a fraction of the rows'; chains that have collapsed into one
     mode have a spread far below 1, chains that have left the data a gap far from 0.
     """
@@ -69,7 +75,8 @@ class Metrics:
         self._compared = _space_evenly(rows, most if self._held_out is None else len(self._held_out))
         self._variance = float(np.var(rbm.visible.fill_missing(self._compared), axis=0, dtype=np.float64).sum())
         self._spent, self._compiled = 0.0, False
-        self._exact = enabled and exact.estimate_seconds(rbm) <= exact_seconds
+        self._exact_seconds = exact.estimate_seconds(rbm)
+        self._exact = enabled and self._exact_seconds <= exact_seconds
         self._estimate = self._estimator_of(rbm) if enabled and estimates and not self._exact else None
         self._estimated = False
 
@@ -88,33 +95,44 @@ class Metrics:
             return False
         return not (self._rows == chains[0]).all(axis=1).any()
 
-    def is_due(self, elapsed: float) -> bool:
-        """Whether measuring has kept to its fraction of the time, `elapsed` seconds into the run."""
-        return self._spent <= TIME_FRACTION * elapsed
+    @property
+    def look_seconds(self) -> float | None:
+        """What a measurement is estimated to take; None unless ln Z is exact."""
+        return self._exact_seconds if self._exact else None
 
-    def measure(self, rbm: RBM, estimator_state: PyTree, elapsed: float, last: bool = False) -> dict[str, float]:
-        """The metrics of a model `elapsed` seconds into the run; `last`: of the run's last one. Nothing if not `enabled`."""
+    @property
+    def held_out_rows(self) -> int:
+        """Held-out rows that are measured."""
+        return 0 if self._held_out is None else len(self._held_out)
+
+    def is_due(self, elapsed: float, allowance: float = 0.0) -> bool:
+        """Whether measuring has kept to its fraction of the time and an allowance, `elapsed` seconds into the run."""
+        return self._spent <= TIME_FRACTION * elapsed + allowance
+
+    def measure(self, rbm: RBM, estimator_state: PyTree, elapsed: float, last: bool = False) -> Measurement:
+        """A model `elapsed` seconds into the run; `last`: the run's last one. Nothing if not `enabled`."""
         if not self._enabled:
-            return {}
+            return Measurement({}, None)
         before = time.monotonic()
-        free_energy, metrics = _mean_free_energy(rbm, self._compared), {}
+        free_energy, metrics = float(_free_energies(rbm, self._compared).mean()), {}
         chains = gradients.chains_of(estimator_state)
         if chains is not None:
             chains = np.asarray(chains)
-            metrics["chain_gap"] = _mean_free_energy(rbm, chains) - free_energy
+            metrics["chain_gap"] = float(_free_energies(rbm, chains).mean()) - free_energy
             metrics["chain_spread"] = float(np.var(chains, axis=0, dtype=np.float64).sum()) / max(self._variance, 1e-12)
-        held_out = None if self._held_out is None else _mean_free_energy(rbm, self._held_out)
+        held_out = None if self._held_out is None else -_free_energies(rbm, self._held_out)
         if held_out is not None:
-            metrics["free_energy_gap"] = held_out - free_energy
+            metrics["free_energy_gap"] = -float(held_out.mean()) - free_energy
         log_z = self._log_partition(rbm, metrics, elapsed, last)
         if log_z is not None:
-            metrics["train_log_likelihood"] = -free_energy - log_z
+            metrics |= {"log_partition": log_z, "train_log_likelihood": -free_energy - log_z}
             if held_out is not None:
-                metrics["valid_log_likelihood"] = -held_out - log_z
+                held_out -= log_z
+                metrics["valid_log_likelihood"] = float(held_out.mean())
         # The first time is mostly compilation and says little about the next.
         self._spent += time.monotonic() - before if self._compiled else 0.0
         self._compiled = True
-        return metrics
+        return Measurement(metrics, None if log_z is None else held_out)
 
     def gain(self, metrics: Mapping[str, float]) -> tuple[float, float] | None:
         """By how much training rows are likelier than under independent units fitted to them, and what counts as nothing.
@@ -162,19 +180,13 @@ def _space_evenly(rows: Shaped[np.ndarray, "rows visible"], most: int) -> Shaped
     return rows if len(rows) <= most else rows[np.linspace(0, len(rows) - 1, most, dtype=np.int64)]
 
 
-def _mean_free_energy(rbm: RBM, v: Shaped[np.ndarray, "rows visible"]) -> float:
-    """The mean of F(v), where cells are missing of -ln p(v_o) - ln Z."""
+def _free_energies(rbm: RBM, v: Shaped[np.ndarray, "rows visible"]) -> Float[np.ndarray, " rows"]:
+    """F(v) of each row, where cells are missing -ln p(v_o) - ln Z. In float64, so that their mean loses no digits."""
     if has_missing(v):
         from harmonium.likelihood.missing import log_weights  # SciPy takes half a second to import
 
-        found = log_weights(rbm, v, runs=RUNS, temperatures=TEMPERATURES, max_terms=MAX_TERMS)
-        return -float(found.value.mean())
-    return float(_sum_of_free_energies(rbm, v)) / len(v)
+        return -log_weights(rbm, v, runs=RUNS, temperatures=TEMPERATURES, max_terms=MAX_TERMS).value
+    return np.asarray(_free_energy(rbm, v.astype(rbm.weights.dtype)), np.float64)
 
 
-@jax.jit
-def _sum_of_free_energies(rbm: RBM, v: Shaped[Array, "rows visible"]) -> Float[Array, ""]:
-    # Single terms in float32, their sum about their mean: thousands of numbers of some hundred nats lose no digits.
-    terms = model.free_energy(rbm, v.astype(rbm.weights.dtype))
-    center = terms[0]
-    return len(terms) * center + jnp.sum(terms - center)
+_free_energy = jax.jit(model.free_energy)

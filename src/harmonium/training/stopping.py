@@ -5,8 +5,12 @@ ago, the run is not cut off: at a constant rate the log likelihood levels off at
 of the remaining gain comes as that noise dies away. So the learning rate falls to zero over some more updates, and then the
 best model of all is kept.
 
-An estimated log likelihood is too high now and then, and no later model would beat such a value. So the median of the last
-three estimates counts, and a model is worse than another only by more than their errors.
+Few held-out rows cannot tell models apart that are nearly alike: a rise below the standard error over rows of the difference of
+the two models counts as none. An estimated log likelihood is too high now and then, and no later model would beat such a value.
+So the median of the last three estimates counts, and a model is worse than another only by more than their errors.
+
+Where ln Z is exact, models are looked at after fixed numbers of updates, at growing distances up to a constant one. So the load
+of the computer does not decide which of them is kept.
 
 Reference: L. Prechelt, "Early stopping - but when?", in Neural Networks: Tricks of the Trade, 1998.
 """
@@ -14,18 +18,21 @@ Reference: L. Prechelt, "Early stopping - but when?", in Neural Networks: Tricks
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
 
 from harmonium._checks import MAX_COUNT
 
 KEY, ERROR = "valid_log_likelihood", "log_partition_error"
 SMOOTHED, STANDARD_ERRORS = 3, 2.0
 """Estimates in a median, and the standard errors by which that median must have fallen."""
-MIN_UPDATES_SINCE_BEST = 10_000
-"""A run goes on for at least this many updates after its best model: at first the chains lag behind."""
+MIN_UPDATES_SINCE_BEST = 5_000
+"""A run goes on for at least this many updates after its last rise: at first the chains lag behind."""
 DECAY_FRACTION = 0.5
 """The decay of early stopping takes this fraction of the updates before it."""
 UPDATE_FRACTION = 0.93
@@ -34,6 +41,10 @@ MIN_TIMED = 0.01
 """The fraction of the time for which updates must have run before their speed counts, however long compiling took."""
 OVERTIME = 1.1
 """A run ends at the latest when it has used its time by this factor."""
+FIRST_LOOK, GROWTH, MAX_SPACING = 10, 1.5, 5_000
+"""The updates before the first look, the factor from one to the next, and the largest spacing ..."""
+CHEAP_LOOK = 0.1
+"""... where a look takes at most these seconds; first and largest grow in proportion with dearer ones."""
 
 
 class Decay(NamedTuple):
@@ -46,14 +57,38 @@ class Decay(NamedTuple):
 NO_DECAY = Decay(MAX_COUNT - 1, MAX_COUNT)
 
 
+def looks(seconds: float) -> Iterator[int]:
+    """The numbers of updates after which a model is looked at, without end; `seconds`: what a look is estimated to take.
+
+    They are 10, 15, 22, ..., and from a spacing of 5,000 updates on evenly spaced. They do not depend on the clock: a run looks
+    at the same models whatever else its computer does.
+    """
+    dear = max(1.0, seconds / CHEAP_LOOK)
+    step = FIRST_LOOK * dear
+    while True:
+        yield round(step)
+        step += min((GROWTH - 1) * step, MAX_SPACING * dear)
+
+
+def rise(later: Float[np.ndarray, " rows"] | None, earlier: Float[np.ndarray, " rows"] | None) -> tuple[float, float] | None:
+    """By how much a later model makes the same rows likelier on average, and the standard error of that over rows, in nats."""
+    if later is None or earlier is None:
+        return None
+    with np.errstate(invalid="ignore"):
+        difference = later - earlier
+        error = float(difference.std(ddof=1)) / math.sqrt(len(difference)) if len(difference) > 1 else 0.0
+        return float(difference.mean()), error
+
+
 @dataclass(frozen=True)
 class EarlyStopping:
     """The best model of a run so far, known by its step, and when to begin the decay that ends the run.
 
     Attributes:
-        fraction: the best model may be as many updates ago as this fraction of its own step.
-        recent: the latest held-out log likelihoods. value, error: the one that counts now, and its standard error.
+        fraction: the last rise may be as many updates ago as this fraction of its own step.
+        recent: the latest held-out log likelihoods. value, error: the one that counts now, and the standard error of its ln Z.
         best_step, best_value, best_metrics: of the best model; `best_step` is None before the first measurement.
+        risen_step: of the last model whose rise over the one before it that rose was more than its standard error.
     """
 
     fraction: float
@@ -63,15 +98,22 @@ class EarlyStopping:
     best_step: int | None = None
     best_value: float = 0.0
     best_metrics: dict[str, float] = field(default_factory=dict)
+    risen_step: int | None = None
 
-    def observe(self, step: int, metrics: Mapping[str, float]) -> EarlyStopping:
-        """With the metrics of the model after `step` updates, which is the best one if `best_step` is `step` afterwards."""
+    def observe(self, step: int, metrics: Mapping[str, float], risen: tuple[float, float] | None = None) -> EarlyStopping:
+        """With the metrics of the model after `step` updates, which is the best one if `best_step` is `step` afterwards.
+
+        Args:
+            risen: its `rise` over the model after `risen_step` updates; None where that is unknown.
+        """
         if not math.isfinite(metrics.get(KEY, math.nan)):
             return self
         error = metrics.get(ERROR, 0.0)
         recent = (*self.recent, metrics[KEY])[-SMOOTHED:]
         value = median(recent) if error else metrics[KEY]
         observed = replace(self, recent=recent, value=value, error=error)
+        if self.risen_step is None or (risen is not None and risen[0] > math.hypot(risen[1], error)):
+            observed = replace(observed, risen_step=step)
         if self.best_step is not None and value <= self.best_value:
             return observed
         kept = {name: number for name, number in metrics.items() if "log_" in name or name == "free_energy_gap"}
@@ -83,10 +125,14 @@ class EarlyStopping:
         return self.best_step is not None and self.value < self.best_value - STANDARD_ERRORS * self.error
 
     def decay(self, step: int) -> Decay | None:
-        """The decay to begin after `step` updates, if the best model is too long ago."""
-        if self.best_step is None or not self.is_worse:
+        """The decay to begin after `step` updates, if the last rise is too long ago.
+
+        An estimated ln Z hides small rises. There the run goes on until the model is worse than the best one.
+        """
+        since = self.best_step if self.error else self.risen_step
+        if since is None or (self.error and not self.is_worse):
             return None
-        if step - self.best_step <= max(self.fraction * self.best_step, MIN_UPDATES_SINCE_BEST):
+        if step - since <= max(self.fraction * since, MIN_UPDATES_SINCE_BEST):
             return None
         return Decay(step, step + max(1, math.ceil(DECAY_FRACTION * step)))
 

@@ -6,13 +6,15 @@ depends neither on where the states lie nor on whether the run was stopped and r
 
 from __future__ import annotations
 
+import itertools
+import math
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -36,8 +38,8 @@ from harmonium.training.batches import Batches
 from harmonium.training.checkpoint import Checkpoint, Progress
 from harmonium.training.config import TrainConfig
 from harmonium.training.initialize import has_missing, read_rows
-from harmonium.training.metrics import EXACT_SECONDS, MAX_ROWS, Metrics
-from harmonium.training.stopping import NO_DECAY, Budget, Decay, EarlyStopping
+from harmonium.training.metrics import EXACT_SECONDS, MAX_ROWS, Measurement, Metrics
+from harmonium.training.stopping import NO_DECAY, Budget, Decay, EarlyStopping, looks, rise
 from harmonium.training.update import LoopState, Schedule, advance, axes_of, initial_states
 
 T = TypeVar("T")
@@ -46,10 +48,23 @@ MAX_GROWTH = 1000.0
 """A parameter larger than this many times 1, or the largest one at the start if that is more, means nothing."""
 LR_REDUCTION, MAX_LR_REDUCTIONS = 0.5, 4
 """The factor of the learning rate after each divergence, and how many divergences a run survives."""
-BEST = "best."
-"""Prefix of the names of the best model's arrays in a checkpoint."""
+LOOKS_FRACTION = 0.1
+"""The fraction of the time allowed that looks may take besides that of all measurements, since most of them come early."""
+ENDINGS = {
+    "updates": "all updates were made",
+    "no gain": "nothing more was gained on held-out rows",
+    "time": "the time was up",
+}
+"""Why a run ended, in words."""
 UPDATES_PER_COPY = 10
 """Updates run at least this many times as long as copying a state takes, which is long for a large model."""
+
+
+class Kept(NamedTuple):
+    """What early stopping keeps: the `best` model, and ln p of the held-out rows under the one that rose last, in nats."""
+
+    best: RBM
+    risen: Float[np.ndarray, " heldout"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -61,12 +76,14 @@ class TrainState:
         metrics: numbers by name: `step`, `epoch`, `seconds`, `updates_per_second`, `total_updates` once known, now and then
             those of `Metrics`; after a divergence `diverged_at` (once) and `lr_reduction`, the factor of the learning rate
             since; in the last state of a run with early stopping `best_step` and its decay, `early_decay_first` and `_last`.
+        ended: why the run ended, in its last state: a key of `ENDINGS`. None before.
     """
 
     rbm: RBM
     metrics: dict[str, float]
+    ended: str | None
     _reached: LoopState
-    _best: RBM | None
+    _kept: Kept | None
     _progress: Progress
     _rows: Float[np.ndarray, "rows visible"] | None
 
@@ -100,7 +117,7 @@ class TrainState:
     def checkpoint(self) -> Checkpoint:
         """What the run can be resumed from. Rows with missing cells are completed when it is asked for."""
         arrays = named_leaves(_complete(self._reached, self._rows))
-        arrays |= {} if self._best is None else named_leaves(self._best, BEST)
+        arrays |= {} if self._kept is None else named_leaves(self._kept)
         return Checkpoint(arrays, self._progress)
 
 
@@ -239,8 +256,8 @@ class _Run:
         init_key, key = jax.random.split(key_of(self.seed))
         return init_key, key
 
-    def begin(self, resume: Checkpoint | None, settings: dict[str, Any]) -> tuple[LoopState, Progress, RBM | None]:
-        """Where the run or its rest begins: the state on the devices, the progress, and the best model so far, if any is."""
+    def begin(self, resume: Checkpoint | None, settings: dict[str, Any]) -> tuple[LoopState, Progress, Kept | None]:
+        """Where the run or its rest begins: the state on the devices, the progress, and what is kept so far."""
         config, rbm, init_key = self.config, self.rbm, self.keys[0]
         # Two copies, because the updates overwrite each.
         iterate, average = (distributed.place(rbm, model.logical_axes(rbm), self.mesh) for _ in range(2))
@@ -262,10 +279,34 @@ class _Run:
         for name, now in settings.items():
             if (before := progress.settings.get(name, now)) != now:
                 raise InputError(f"the run began with {name} {before}, but {now} is given: resume it with its own settings")
-        early_stopping, best = progress.early_stopping, None
+        early_stopping, kept = progress.early_stopping, None
         if early_stopping is not None and early_stopping.best_step is not None:
-            best = resume.tree(rbm, BEST)
-        return self.place(state), progress, best
+            kept = resume.tree(Kept(rbm, np.zeros(self.metrics.held_out_rows)))
+        return self.place(state), progress, kept
+
+    def looks(self, step: int) -> Iterator[int]:
+        """The numbers of updates beyond `step` at which early stopping looks: none where it looks by the clock."""
+        seconds = self.metrics.look_seconds
+        if not self.config.early_stopping or seconds is None:
+            return itertools.repeat(MAX_COUNT)
+        return (look for look in looks(seconds) if look > step)
+
+    def observe(
+        self, progress: Progress, measurement: Measurement, average: RBM, kept: Kept | None
+    ) -> tuple[Progress, Kept | None]:
+        """The progress after a measurement of the model `average`, and what is kept now."""
+        held_out, early_stopping = measurement.held_out, progress.early_stopping
+        # Each process has its own rounding.
+        metrics = self.agree(measurement.metrics)
+        risen = self.agree(None if kept is None else rise(held_out, kept.risen))
+        progress = replace(progress, metrics=metrics)
+        if early_stopping is None or held_out is None:
+            return progress, kept
+        early_stopping = early_stopping.observe(progress.step, metrics, risen)
+        if early_stopping.best_step is not None:
+            best = average if kept is None or early_stopping.best_step == progress.step else kept.best
+            kept = Kept(best, held_out if kept is None or early_stopping.risen_step == progress.step else kept.risen)
+        return replace(progress, early_stopping=early_stopping), kept
 
     def _budget(self) -> Budget:
         config = self.config
@@ -335,7 +376,7 @@ def _loop(
     run: _Run,
     state: LoopState,
     progress: Progress,
-    best: RBM | None,
+    kept: Kept | None,
     seconds_between_states: float | Callable[[], float],
     updates_between_states: int | None,
 ) -> Iterator[TrainState]:
@@ -348,16 +389,20 @@ def _loop(
     first_step, began = progress.step, time.monotonic() - progress.seconds
     ended = progress.budget.is_over(progress.step, progress.seconds)
     if not progress.metrics:
-        measured = run.agree(run.metrics.measure(good.average, good.estimator, 0.0))
-        progress = replace(progress, metrics=run.measurements(progress, measured, 0.0))
-    yield _train_state(run.incomplete, good, best, progress, ended)
+        progress, kept = run.observe(progress, run.metrics.measure(good.average, good.estimator, 0.0), good.average, kept)
+        progress = replace(progress, metrics=run.measurements(progress, progress.metrics, 0.0))
+    yield _train_state(run, good, kept, progress, ended)
 
     speed, count, timed_updates, timed_seconds = 0.0, updates_between_states or 1, 0, 0.0
+    upcoming = run.looks(progress.step)
+    look = next(upcoming)
+    by_clock = look == MAX_COUNT
+    allowance = LOOKS_FRACTION * (progress.budget.seconds or math.inf)
     with closing(run.batches):
         while not ended:
             # 1. Updates.
             step = progress.step
-            stop = step + count if progress.budget.last is None else min(step + count, progress.budget.last)
+            stop = min(step + count, look, progress.budget.last or MAX_COUNT)
             before = time.monotonic()
             state, sound = run.advance(state, step, stop, run.schedule(progress))
             taken = time.monotonic() - before
@@ -370,42 +415,46 @@ def _loop(
                     raise _divergence(step, stop, sound)
                 state = run.place(_complete(good, run.incomplete))
                 progress = replace(progress, metrics=run.measurements(progress, {}, speed))
-                yield _train_state(run.incomplete, good, best, progress, ended, diverged_at=stop)
+                yield _train_state(run, good, kept, progress, ended, diverged_at=stop)
                 continue
 
             # 3. How long the run goes on. The first call is mostly compilation: it says nothing about speed.
-            elapsed, taken, is_due = run.agree([time.monotonic() - began, taken, run.metrics.is_due(time.monotonic() - began)])
+            elapsed = time.monotonic() - began
+            is_due = run.metrics.is_due(elapsed) if by_clock else stop == look and run.metrics.is_due(elapsed, allowance)
+            elapsed, taken = run.agree([elapsed, taken])
+            is_due = run.agree(is_due)
             compiled = step == first_step
             if not compiled:
                 timed_updates, timed_seconds = timed_updates + stop - step, timed_seconds + taken
             budget = progress.budget.settle(stop, elapsed, timed_updates, timed_seconds)
             ended = budget.is_over(stop, elapsed)
             progress = replace(progress, step=stop, seconds=elapsed, budget=budget)
-            if compiled and not ended:
+            if compiled and not ended and stop < look:
                 continue
             speed = (stop - step) / taken
 
             # 4. How good the model is, and whether that was better before.
-            measured = {}
+            good, measurement = reached, Measurement({}, None)
             if is_due or ended:
-                measured = run.agree(run.metrics.measure(reached.average, reached.estimator, elapsed, ended))
-            good, early_stopping = reached, progress.early_stopping
+                measurement = run.metrics.measure(reached.average, reached.estimator, elapsed, ended)
+            progress, kept = run.observe(progress, measurement, good.average, kept)
+            measured, early_stopping = progress.metrics, progress.early_stopping
             if early_stopping is not None:
-                early_stopping = early_stopping.observe(stop, measured)
-                best = good.average if early_stopping.best_step == stop else best
-                decay = early_stopping.decay(stop) if progress.early_decay is None else None
+                # Decided where a model was measured, and so not by the clock.
+                may_decay = progress.early_decay is None and measurement.held_out is not None
+                decay = early_stopping.decay(stop) if may_decay else None
                 if decay is not None and decay.last < (budget.last or MAX_COUNT):
-                    budget = replace(budget, last=decay.last)
-                    progress = replace(progress, early_decay=decay, budget=budget)
+                    progress = replace(progress, early_decay=decay, budget=replace(budget, last=decay.last))
                 if ended:
-                    measured |= _end_of_early_stopping(early_stopping, progress)
-            progress = replace(progress, early_stopping=early_stopping)
+                    measured = measured | _end_of_early_stopping(early_stopping, progress)
             progress = replace(progress, metrics=run.measurements(progress, measured, speed))
             if ended:
                 _warn_of_no_gain(run.metrics.gain(progress.metrics))
-            yield _train_state(run.incomplete, good, best, progress, ended)
+            yield _train_state(run, good, kept, progress, ended)
 
             # 5. How many updates fit in until the next state.
+            if stop == look:
+                look = next(upcoming)
             wanted = seconds_between_states() if callable(seconds_between_states) else seconds_between_states
             elapsed, wanted = run.agree([time.monotonic() - began, max(wanted, UPDATES_PER_COPY * copying)])
             count = updates_between_states or max(1, int(min(speed * budget.limit(wanted, elapsed), 8 * count)))
@@ -434,19 +483,18 @@ def _complete(copied: LoopState, rows: Float[np.ndarray, "rows visible"] | None)
 
 
 def _train_state(
-    rows: Float[np.ndarray, "rows visible"] | None,
-    good: LoopState,
-    best: RBM | None,
-    progress: Progress,
-    ended: bool,
-    diverged_at: int | None = None,
+    run: _Run, good: LoopState, kept: Kept | None, progress: Progress, ended: bool, diverged_at: int | None = None
 ) -> TrainState:
-    early_stopping, rbm, metrics = progress.early_stopping, good.average, dict(progress.metrics)
-    if ended and early_stopping is not None and early_stopping.is_worse and best is not None:
-        rbm = best
+    early_stopping, rbm, metrics, why = progress.early_stopping, good.average, dict(progress.metrics), None
+    if ended and early_stopping is not None and early_stopping.is_worse and kept is not None:
+        rbm = kept.best
+    if ended:
+        decay = progress.early_decay if run.config.early_decay is None else None
+        by_decay = decay is not None and progress.step >= decay.last
+        why = "no gain" if by_decay else "updates" if progress.budget.seconds is None else "time"
     if diverged_at is not None:
         metrics["diverged_at"] = float(diverged_at)
-    return TrainState(rbm, metrics, good, best, progress, rows)
+    return TrainState(rbm, metrics, why, good, kept, progress, run.incomplete)
 
 
 def _warn_of_no_gain(gain: tuple[float, float] | None) -> None:
