@@ -157,7 +157,10 @@ def test_marks_of_missing_cells_can_be_said():
     ("text", "words"),
     [
         ("missing='a", "a quotation mark is not closed"),
-        ("head=no", "is no setting of a CSV file: write NAME=VALUE with encoding, delimiter, header, decimal, index, missing"),
+        (
+            "head=no",
+            "write NAME=VALUE with encoding, delimiter, header, decimal, index, missing, quote",
+        ),
         ("header=maybe", "header must be yes or no"),
         ("decimal=;", "decimal must be '.' or ','"),
         ("delimiter=ab", "delimiter must be one character"),
@@ -177,5 +180,46 @@ def test_what_is_no_text_is_refused():
 
 
 def test_rows_of_different_lengths_name_the_delimiter():
-    with pytest.raises(InputError, match=r"line 2: 1 columns, .* \(separated by spaces\); say the delimiter if it is another"):
+    with pytest.raises(InputError, match=r"line 2: 1 columns, .*spaces\); mend or delete that line, or say the delimiter"):
         read("hello world\na\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "columns", "note"),
+    [
+        ("a,b\n1,2\n3\n4\n", None, None),
+        (
+            "a,b,c\n1,2,3\n4,5\n7,8,9\n",
+            {"a": [1, 4, 7], "b": [2, 5, 8], "c": [3, None, 9]},
+            "missing the last cells of 1 row",
+        ),
+        (
+            '"a","b"\n"x",1,2\n"y",3,4\n',
+            {"index": ["x", "y"], "a": [1, 3], "b": [2, 4]},
+            "without 'index', which names the rows",
+        ),
+        ("a,b\n1,2,\n3,4,\n", {"a": [1, 3], "b": [2, 4]}, "separated by commas"),
+        ("a,b\n1,2\n# second wave\n3,4\n", {"a": [1, 3], "b": [2, 4]}, "without 1 comment"),
+        ("% a b\n1 2\n3 4\n", {"a": [1, 3], "b": [2, 4]}, "separated by spaces"),
+        (
+            "A report\nof 2\n\na,b\n1,2\n3,4\n5,6\n7,8\n",
+            {"a": [1, 3, 5, 7], "b": [2, 4, 6, 8]},
+            "without 2 lines",
+        ),
+        ("'a','b, c'\n1,'x'\n3,'y, z'\n", {"a": [1, 3], "b, c": ["x", "y, z"]}, "single quotation marks"),
+        ("p,x\ne,b\np,b\np,x\n", {"c1": ["p", "e", "p", "p"], "c2": ["x", "b", "b", "x"]}, "without a line of names"),
+        ("a;b\n46.775;1,73\n3.075;2,5\n", {"a": [46775, 3075], "b": [1.73, 2.5]}, "thousands points in 'a'"),
+        ('a,b\n"(1,234.50)",x\n12,y\n', {"a": [-1234.5, 12], "b": ["x", "y"]}, "thousands commas in 'a'"),
+        ("a,b\n1.5D+02,x\n2d-1,y\n", {"a": [150, 0.2], "b": ["x", "y"]}, "in another notation in 'a'"),
+        ("1,5;x\n2,5;y\n", {"c1": [1.5, 2.5], "c2": ["x", "y"]}, "decimal commas in 'c1'"),
+    ],
+)
+def test_forms_of_other_programs(text, columns, note):
+    if columns is None:
+        with pytest.raises(InputError, match="line 3: 1 columns"):
+            read(text)
+        return
+    frame = read(text)
+    got = {name: numbers(frame, name) if cells.dtype.kind == "f" else cells.tolist() for name, cells in frame.columns.items()}
+    assert got == columns
+    assert note in str(frame.csv)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -24,7 +25,7 @@ from jaxtyping import Int, Shaped
 
 from harmonium.errors import InputError
 from harmonium.io import dialect as dialects
-from harmonium.io.dialect import COMMENT, DECIMAL_COMMAS, Dialect
+from harmonium.io.dialect import COMMENTS, DECIMAL_COMMAS, Dialect
 from harmonium.io.frames import EXACT, CsvForm, Frame, are_codes, check_names, parse_number
 
 if TYPE_CHECKING:
@@ -50,20 +51,29 @@ Source: TypeAlias = bytes | Path
 """The content of a file, or the file."""
 
 
+class Row(NamedTuple):
+    """The cells of a row, and the line that it begins at."""
+
+    line: int
+    cells: list[str]
+
+
 class Text(NamedTuple):
     """Text for Arrow's reader, in UTF-8: what stands between cells, and the rows at its beginning.
 
     `before`: empty lines before the first row. `quoted`: whether there
     are quotation marks, within which a line may end. `lines`: the line of the file as it was that each row begins at, if the
-    text is another.
+    text is another. `notes`: what was changed, in words.
     """
 
     source: Source
     delimiter: str
+    quote: str
     rows: list[list[str]]
     before: int
     quoted: bool
     lines: list[int] | None = None
+    notes: tuple[str, ...] = ()
 
 
 class Columns(NamedTuple):
@@ -112,9 +122,10 @@ def _look(source: Source, path: Path, said: Dialect) -> Text | None:
     """
     with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
         head = file.read(HEAD) + file.readline()
-        quotes, block = 0, head
+        marks, block = {b'"': 0, b"'": 0}, head
         while block:
-            quotes += block.count(b'"') if b'"' in block else 0  # the search is much faster than the count
+            for mark in marks:
+                marks[mark] += block.count(mark) if mark in block else 0  # the search is much faster than the count
             block = file.read(BLOCK)
     beginning = head.decode("utf-8-sig")
     lines = list(io.StringIO(beginning, newline=""))
@@ -122,13 +133,15 @@ def _look(source: Source, path: Path, said: Dialect) -> Text | None:
     if before is None:
         raise InputError(f"{path} is empty")
     delimiter = said.delimiter or dialects.guess_delimiter(beginning)
-    is_other = lines[before].lstrip().startswith((COMMENT, "sep=")) or delimiter == " " or quotes % 2
-    if is_other or (quotes and re.search(re.escape(delimiter) + ' +"', beginning)):
+    quote = said.quote or dialects.guess_quote(beginning, delimiter)
+    quotes = marks[quote.encode()]
+    is_other = lines[before].lstrip().startswith((*COMMENTS, "sep=")) or delimiter == " " or quotes % 2
+    if is_other or (quotes and re.search(f"{re.escape(delimiter)} +{quote}", beginning)):
         return None
-    rows = [row for row in islice(csv.reader(lines[before:], delimiter=delimiter), SAMPLE + 1) if row]
+    rows = [row for row in islice(csv.reader(lines[before:], delimiter=delimiter, quotechar=quote), SAMPLE + 1) if row]
     if len(rows[0]) == 1 or len({len(row) for row in rows}) > 1:
         return None
-    return Text(source, delimiter, rows, before, quotes > 0)
+    return Text(source, delimiter, quote, rows, before, quotes > 0)
 
 
 def _read(text: Text, path: Path, said: Dialect, encoding: str, texts: bool) -> Frame:
@@ -148,10 +161,15 @@ def _read(text: Text, path: Path, said: Dialect, encoding: str, texts: bool) -> 
     while has_names and index < len(first) - 1 and dialects.is_index(first[index], read.cells[index], said.index, index):
         index += 1
     names = [name * has_names or f"c{place + 1}" for place, name in enumerate(first)]
-    names = check_names(["index" if index and not first[0] else names[0], *names[1:]], str(path))
+    try:
+        names = check_names(["index" if index and not first[0] else names[0], *names[1:]], str(path))
+    except InputError as error:
+        raise InputError(f"{error}: rename one, or say so if the first line has no names") from error
     notes = {names[place]: note for place, note in read.notes.items()}
     words = [f"{note} in {name!r}" for name, note in notes.items()][:3] + ["..."] * (len(notes) > 3)
     words += [f"without {name!r}, which names the rows" for name in names[:index]]
+    words += ["single quotation marks"] if text.quote == "'" else []
+    words += text.notes
     words += [f"encoding {encoding}"] if encoding not in ("utf-8", "utf-8-sig") else []
     commas = tuple(name for name, note in notes.items() if DECIMAL_COMMAS in note)
     form = CsvForm(text.delimiter, has_names, partial(_lines, text, has_names, path), tuple(words), commas)
@@ -168,7 +186,7 @@ def _lines(text: Text, has_names: bool, path: Path) -> list[int]:
     lines = text.lines
     if lines is None:
         content = text.source if isinstance(text.source, bytes) else text.source.read_bytes()
-        lines = _rows(content.decode("utf-8-sig"), text.delimiter, path)[1]
+        lines = [row.line for row in _rows(content.decode("utf-8-sig"), text.delimiter, text.quote, path)]
     return lines[has_names:]
 
 
@@ -221,7 +239,7 @@ def _arrow(text: Text, skip: int, numeric: list[bool], nulls: list[str]) -> list
     names = [str(place) for place in range(len(numeric))]
     block = max(BLOCK, 8 * sum(map(len, text.rows[0])))
     how = reader.ReadOptions(column_names=names, skip_rows_after_names=text.before + skip, block_size=block)
-    parse = reader.ParseOptions(delimiter=text.delimiter, newlines_in_values=text.quoted)
+    parse = reader.ParseOptions(delimiter=text.delimiter, quote_char=text.quote, newlines_in_values=text.quoted)
     kinds = {False: pa.dictionary(pa.int32(), pa.string()), True: pa.float64()}
     misled = 0
     while True:
@@ -293,7 +311,7 @@ def _rewrite(string: str, path: Path, said: Dialect) -> Text:
     """The text of a CSV file in a form that Arrow's reader knows, without comments, runs of spaces and the like.
 
     Raises:
-        InputError: it has no rows, or rows of different lengths, or a quotation mark is not closed.
+        InputError: it has no rows, or one with too many cells or a single one, or a quotation mark is not closed.
     """
     lines = list(io.StringIO(string, newline=""))
     names_of_comment, delimiter = _drop_comments(lines), said.delimiter
@@ -301,66 +319,96 @@ def _rewrite(string: str, path: Path, said: Dialect) -> Text:
     place = next((index for index, line in enumerate(lines) if line.strip()), None)
     if place is not None and (match := re.fullmatch("sep=(.)", lines[place].strip("\r\n"))):
         lines[place], delimiter = "\n", delimiter or match[1]
-    delimiter = delimiter or dialects.guess_delimiter("".join(lines)[:HEAD])
+    text = "".join(lines)
+    delimiter = delimiter or dialects.guess_delimiter(text[:HEAD])
+    quote = said.quote or dialects.guess_quote(text[:HEAD], delimiter)
     if delimiter == " ":
         lines = [" ".join(line.split()) + "\n" for line in lines]
     elif delimiter not in string:  # then a missing cell is "" on a line of its own
         lines = [line if line.strip() else "\n" for line in lines]
-    rows, starts = _rows("".join(lines), delimiter, path)
+    rows = _rows("".join(lines), delimiter, quote, path)
     if not rows:
         raise InputError(f"{path} is empty")
     if names_of_comment is not None and said.header is not False:
-        names = next(csv.reader([names_of_comment], delimiter=delimiter, skipinitialspace=True))
+        names = next(csv.reader([names_of_comment], delimiter=delimiter, quotechar=quote, skipinitialspace=True))
         names = names_of_comment.split() if delimiter == " " else names
-        if len(names) == len(rows[0]):
-            rows, starts = [names, *rows], [0, *starts]
-    rows = _fit_names(rows)
-    for line, row in zip(starts, rows, strict=True):
-        if len(row) != len(rows[0]):
+        if len(names) == len(rows[0].cells):
+            rows = [Row(0, names), *rows]
+    rows, notes = _fit_lengths(rows)
+    width = len(rows[0].cells)
+    for line, cells in rows:
+        if len(cells) != width:
             separated = str(CsvForm(delimiter, False)).partition(", ")[0]
-            problem = f"{len(row)} columns, but the first line has {len(rows[0])}"
-            raise InputError(f"{path}, line {line}: {problem} ({separated}); say the delimiter if it is another")
+            problem = f"{len(cells)} columns, but the first line has {width} ({separated})"
+            raise InputError(f"{path}, line {line}: {problem}; mend or delete that line, or say the delimiter if it is another")
     content = io.StringIO(newline="")
-    csv.writer(content, delimiter=delimiter, lineterminator="\n").writerows(rows)
-    return Text(content.getvalue().encode(), delimiter, rows[: SAMPLE + 1], 0, True, starts)
+    csv.writer(content, delimiter=delimiter, quotechar=quote, lineterminator="\n").writerows(cells for _, cells in rows)
+    sample = [cells for _, cells in rows[: SAMPLE + 1]]
+    return Text(content.getvalue().encode(), delimiter, quote, sample, 0, True, [line for line, _ in rows], notes)
 
 
-def _fit_names(rows: list[list[str]]) -> list[list[str]]:
-    """The rows, with a name more where all but the first have one cell more: for R's names of rows; or without empty ends."""
-    if len(rows) < 2 or {len(row) for row in rows[1:]} != {len(rows[0]) + 1}:
-        return rows
-    if any(row[-1].strip() for row in rows[1:]):
-        return [["", *rows[0]], *rows[1:]]
-    return [rows[0], *(row[:-1] for row in rows[1:])]
+def _fit_lengths(rows: list[Row]) -> tuple[list[Row], tuple[str, ...]]:
+    """The rows with as many cells as most of them have, as far as it is clear how; and in words what was done.
+
+    Left out are lines of prose above the names, comments, and empty cells at the ends of all rows. A first row that lacks one
+    name gets an empty one at its beginning, above R's names of rows, and a row without its last cells gets missing ones.
+    """
+    width = Counter(len(cells) for _, cells in rows).most_common(1)[0][0]
+    notes = []
+    comments = [row for row in rows if len(row.cells) != width and row.cells[0].lstrip().startswith(COMMENTS)]
+    rows = [row for row in rows if row not in comments]
+    begin = next(place for place, row in enumerate(rows) if len(row.cells) >= width)
+    (line, names), *rest = rows
+    if begin == 1 and len(names) == width - 1 and all(len(cells) == width for _, cells in rest):
+        if not any(cells[-1].strip() for _, cells in rest):
+            rows = [rows[0], *(Row(line, cells[:-1]) for line, cells in rest)]
+            return rows, ()
+        if any(parse_number(cell) is not None for cell in rest[0].cells[1:]):
+            return [Row(line, ["", *names]), *rest], ()
+    if 2 * begin >= len(rows):
+        return rows, ()
+    notes += [f"without {begin} line{'s' * (begin > 1)} at its beginning"] if begin else []
+    notes += [f"without {len(comments)} comment{'s' * (len(comments) > 1)}"] if comments else []
+    width = len(rows[begin].cells)
+    short = [row for row in rows[begin:] if 1 < len(row.cells) < width]
+    if short:
+        notes.append(f"missing the last cells of {len(short)} row{'s' * (len(short) > 1)}, first in line {short[0].line}")
+    filled = [Row(line, cells + [""] * (width - len(cells)) * (len(cells) > 1)) for line, cells in rows[begin:]]
+    return filled, tuple(notes)
 
 
 def _drop_comments(lines: list[str]) -> str | None:
     """Empty the lines of comments, if the file begins with one; the last of those at its beginning, which may have names."""
     places = [index for index, line in enumerate(lines) if line.strip()]
-    if not places or not lines[places[0]].lstrip().startswith(COMMENT):
+    if not places or not lines[places[0]].lstrip().startswith(COMMENTS):
         return None
     last = None
     for index in places:
-        if not lines[index].lstrip().startswith(COMMENT):
+        if not lines[index].lstrip().startswith(COMMENTS):
             break
-        last = lines[index].lstrip().removeprefix(COMMENT).strip()
+        last = lines[index].lstrip().lstrip("".join(COMMENTS)).strip()
     for index in places:
-        if lines[index].lstrip().startswith(COMMENT):
+        if lines[index].lstrip().startswith(COMMENTS):
             lines[index] = "\n"
     return last
 
 
-def _rows(text: str, delimiter: str, path: Path) -> tuple[list[list[str]], list[int]]:
-    """The cells of all rows that have some, and the line that each row begins at."""
-    rows: list[list[str]] = []
-    starts, before = [], 0
-    reader = csv.reader(chain(io.StringIO(text, newline=""), [END]), delimiter=delimiter, skipinitialspace=True)
-    for row in reader:
+def _rows(text: str, delimiter: str, quote: str, path: Path) -> list[Row]:
+    """The rows that have cells.
+
+    Raises:
+        InputError: a quotation mark is not closed.
+    """
+    rows: list[Row] = []
+    before = 0
+    lines = chain(io.StringIO(text, newline=""), [END])
+    reader = csv.reader(lines, delimiter=delimiter, quotechar=quote, skipinitialspace=True)
+    for cells in reader:
         # "" on a line of its own is a missing cell of a single column.
-        if row and (len(row) > 1 or row[0].strip() or (rows and len(rows[0]) == 1)):
-            rows.append(row)
-            starts.append(before + 1)
+        if cells and (len(cells) > 1 or cells[0].strip() or (rows and len(rows[0].cells) == 1)):
+            rows.append(Row(before + 1, cells))
         before = reader.line_num
-    if rows.pop() != [END]:
-        raise InputError(f"{path}, line {starts[-1]}: a quotation mark is not closed")
-    return rows, starts[:-1]
+    last = rows.pop()
+    if last.cells != [END]:
+        raise InputError(f"{path}, line {last.line}: a quotation mark is not closed")
+    return rows

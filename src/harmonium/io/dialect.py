@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import re
 import shlex
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from itertools import pairwise
@@ -26,9 +27,16 @@ WORDS = {"tab": "\t", "space": " ", "comma": ",", "semicolon": ";", "bar": "|"}
 BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 UNNAMED = re.compile(r"Unnamed: \d+(\.\d+)*|__index_level_\d+__")
 """What pandas calls columns without a name, and an index."""
-COMMENT = "#"
+MOST = 0.7
+"""The part of the lines that have as many of a mark where it may be the delimiter although others have not."""
+COMMENTS = ("#", "%")
 _SIGNS = str.maketrans({"\u2212": "-", "\u00a0": None, "\u202f": None, "'": None})
 _UNITS = re.compile(r"([-+]?)[$\u20ac\u00a3]?\s*(.*?)\s*[%$\u20ac\u00a3]?", re.DOTALL)
+_FORMS = {
+    r"(?<=\d) (?=\d{3}\b)": "",  # thousands set apart by spaces
+    r"^\((.*\d.*)\)$": r"-\1",  # an accountant's minus
+    r"(?<=\d)[dD](?=[-+]?\d+$)": "e",  # Fortran's exponent
+}
 _UNIT_NAMES = {"%": "percent", "$\u20ac\u00a3": "currency"}
 DECIMAL_COMMAS = "decimal commas"
 _POINTS = {",": re.compile(r"[-+]?\d{1,3}(,\d{3})+(\.\d+)?"), ".": re.compile(r"[-+]?\d{1,3}(\.\d{3})+(,\d+)?")}
@@ -40,7 +48,7 @@ class Dialect:
     """How a CSV file is written; what is None is guessed.
 
     `header`: whether the first row has names. `decimal`: "." or ",". `index`: whether the first column names the rows and is
-    left out. `missing`: texts of cells without a value, besides the usual ones.
+    left out. `missing`: texts of cells without a value, besides the usual ones. `quote`: the mark around cells, " or '.
     """
 
     encoding: str | None = None
@@ -49,6 +57,7 @@ class Dialect:
     decimal: str | None = None
     index: bool | None = None
     missing: tuple[str, ...] = ()
+    quote: str | None = None
 
     def __post_init__(self) -> None:
         if self.encoding is not None:
@@ -61,6 +70,8 @@ class Dialect:
                 _checks.boolean(getattr(self, name), name)
         if self.decimal is not None:
             _checks.choice(self.decimal, (".", ","), "decimal")
+        if self.quote is not None:
+            _checks.choice(self.quote, ('"', "'"), "quote")
         _checks.instance(self.missing, tuple, "missing", "a tuple of texts")
         for mark in self.missing:
             _checks.instance(mark, str, "missing", "a tuple of texts")
@@ -118,7 +129,7 @@ def decode(content: bytes, encoding: str | None) -> tuple[str, str]:
 
 
 def guess_delimiter(text: str) -> str:
-    """What stands between cells: the mark of which all lines have as many, or else one that the first line has, or a comma.
+    """What stands between cells: the mark of which all lines have as many, or most; or one of the first line's; or a comma.
 
     Args:
         text: the first lines of a file, or all of them.
@@ -128,8 +139,20 @@ def guess_delimiter(text: str) -> str:
         counts = {line.count(mark) for line in lines}
         if len(counts) == 1 and counts != {0}:
             return mark
+    for mark in DELIMITERS[:-1]:
+        (count, covered), *_ = Counter(line.count(mark) for line in lines).most_common(1) or [(0, 0)]
+        if count and MOST * len(lines) < covered:
+            return mark
     first = lines[0] if lines else ""
     return next((mark for mark in DELIMITERS if mark in first.strip()), ",")
+
+
+def guess_quote(text: str, delimiter: str) -> str:
+    """The quotation mark: a single one if there are cells between such, as many begin as end with one, and none is double."""
+    mark = re.escape(delimiter)
+    begin = re.findall(rf"(?:^|{mark}) *'", text, re.MULTILINE)
+    end = re.findall(rf"' *(?:{mark}|\r?$)", text, re.MULTILINE)
+    return "'" if begin and len(begin) == len(end) and '"' not in text else '"'
 
 
 def guess_header(
@@ -192,21 +215,20 @@ def read_numbers(texts: Sequence[str], decimal: str | None) -> tuple[Float[np.nd
     """
     if not texts or not any(map(str.isdigit, texts[0])):
         return None, ""
-    bare, notes = list(texts), []
+    bare = list(texts)
+    notes: list[str] = []
     if any(parse_number(text) is None for text in texts) or decimal == ",":
         # Few columns of texts begin with what looks like a number, so most have been left by now.
-        bare = [re.sub(r"(?<=\d) (?=\d{3}\b)", "", "".join(_UNITS.fullmatch(t.translate(_SIGNS)).groups())) for t in texts]  # type: ignore[union-attr]
+        bare = [_UNITS.fullmatch(text.translate(_SIGNS)).expand(r"\1\2") for text in bare]  # type: ignore[union-attr]
+        for pattern, by in _FORMS.items():
+            bare = [re.sub(pattern, by, text) for text in bare]
         notes = [name for signs, name in _UNIT_NAMES.items() if any(set(signs) & set(text) for text in texts)]
         has_comma = any("," in text for text in bare)
         if has_comma and decimal != "," and all(_POINTS[","].fullmatch(t) or parse_number(t) is not None for t in bare):
             bare, notes = [text.replace(",", "") for text in bare], [*notes, "thousands commas"]
         elif has_comma and decimal != "." and all(_DECIMAL_COMMA.fullmatch(text) for text in bare):
             bare, notes = [text.replace(".", "").replace(",", ".") for text in bare], [*notes, DECIMAL_COMMAS]
-        elif (
-            decimal == ","
-            and any("." in text for text in bare)
-            and all(_POINTS["."].fullmatch(t) or t.isdecimal() for t in bare)
-        ):
+        elif decimal == "," and "." in "".join(bare) and all(_POINTS["."].fullmatch(t) or t.isdecimal() for t in bare):
             bare, notes = [text.replace(".", "") for text in bare], [*notes, "thousands points"]
         elif bare != list(texts):
             notes = notes or ["numbers in another notation"]
