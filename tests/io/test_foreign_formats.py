@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import datetime
+import sys
+
 import h5py
 import numpy as np
+import openpyxl
 import pytest
 from PIL import Image
 from scipy import io as scipy_io
@@ -37,6 +41,37 @@ def test_arff_has_numbers_categories_and_missing_cells(tmp_path):
         frame["seen"]
     data = hm.data.load_columns(tmp_path / "a.arff", ignore=["seen"], hold_out=())
     assert [column.kind for column in data.schema.columns] == ["real", "binary"]
+
+
+def test_a_sheet_of_excel_is_a_table(tmp_path, monkeypatch):
+    path = str(tmp_path / "a.xlsx")
+    book = openpyxl.Workbook()
+    rows = [["", "size", "town", "code", "day", "ok"]]
+    rows += [[i, 1.5 * i, ["kiel", None][i % 2], "007", datetime.datetime(2020, 1, i + 1), i > 1] for i in range(4)]
+    for row in [*rows, [4, "#DIV/0!", "bonn", "010", None, False], [None] * 9]:
+        book.active.append(row)
+    book.create_sheet("empty")
+    book.save(path)
+    frame = read_frame(path)
+    assert list(frame.columns) == ["index", "size", "town", "code", "day", "ok"]
+    np.testing.assert_array_equal(frame["size"], [0, 1.5, 3, 4.5, np.nan])
+    assert frame["town"].tolist() == ["kiel", None, "kiel", None, "bonn"]
+    assert frame["code"].tolist() == ["007"] * 4 + ["010"]
+    assert frame["day"].tolist()[1] == "2020-01-02"
+    assert hm.data.load(path, columns=True).description == (
+        "5 rows of 6 columns, below a line of names, without 'index', which names the rows"
+    )
+    book["empty"].append([1, 0])
+    book.save(path)
+    with pytest.raises(InputError, match=r"holds several sheets; name one of them: a.xlsx:Sheet, a.xlsx:empty"):
+        read_frame(path)
+    np.testing.assert_array_equal(read_table(f"{path}:empty").values, [[1, 0]])
+    (tmp_path / "a.xlsx").write_bytes(b"PK\x03\x04")
+    with pytest.raises(InputError, match="cannot be read as an Excel file"):
+        read_frame(path)
+    monkeypatch.setitem(sys.modules, "openpyxl", None)
+    with pytest.raises(InputError, match=r"needs openpyxl: pip install 'harmonium\[excel\]'; or save it as CSV"):
+        read_frame(path)
 
 
 def test_svmlight_has_features_without_labels(tmp_path):

@@ -20,7 +20,7 @@ from harmonium import _checks
 from harmonium.errors import InputError
 from harmonium.io import csv_files, foreign_formats, parquet
 from harmonium.io.dialect import Dialect
-from harmonium.io.foreign_formats import ARFF, HDF5, HDF5_MAGIC, MATLAB, SVMLIGHT
+from harmonium.io.foreign_formats import ARFF, EXCEL, HDF5, HDF5_MAGIC, MATLAB, SVMLIGHT
 from harmonium.io.frames import CsvForm, Frame, as_numbers, from_native, plain_cells, value_text
 from harmonium.io.parquet import FILL
 from harmonium.io.streams import Sparse, Streamed, is_sparse
@@ -35,11 +35,11 @@ SPARSE_MEMBERS = {"format.npy", "shape.npy", "data.npy"}
 """What every sparse matrix has in its archive, whatever its format."""
 LEAST_WHITE = 128
 """Bytes are gray levels where one is at least this; smaller ones may be codes, ranks or counts."""
-FILES = ".npy, .npz, .csv, .parquet, IDX, .arff, .svmlight, .h5 or .mat (each may be gzipped)"
+FILES = ".npy, .npz, .csv, .parquet, .xlsx, IDX, .arff, .svmlight, .h5 or .mat (each may be gzipped)"
 KINDS = f"{FILES}; or a folder of Parquet files or images"
 BEGINNINGS = {
     b"\x1f\x8b": "gzipped: add .gz to its name",
-    b"PK\x03\x04": "a zip archive, or one of Excel's files: unpack it, or save its table as CSV",
+    b"PK\x03\x04": "a zip archive, or one of Excel's files: unpack it, or name it .xlsx",
     b"BZh": "compressed by bzip2: unpack it",
     b"\xfd7zXZ\0": "compressed by xz: unpack it",
     b"PAR1": "a Parquet file: name it .parquet",
@@ -94,8 +94,8 @@ def read_table(
 ) -> Table:
     """The table in a file, or the images in a folder.
 
-    What is in the file is named after a colon: an array of .npz, .h5 or .mat (`file.npz:train`), the size of a folder's images
-    (`photos:28x28`). Gray levels, which are bytes of which one is 128 at least, are read as 0 to 1; all other values are left
+    What is in the file is named after a colon: an array of .npz, .h5 or .mat (`file.npz:train`), a sheet of .xlsx, the size of a
+    folder's images (`photos:28x28`). Gray levels, which are bytes of which one is 128 at least, are read as 0 to 1; all other values are left
     as they are. Sparse matrices are read into memory, and the labels of svmlight files are left out.
 
     Args:
@@ -113,7 +113,7 @@ def read_table(
     name = path.name.lower().removesuffix(".gz")
     with translate_errors(f"{path} cannot be read as {Path(name).suffix or 'data'}"):
         if is_table_file(name) and not path.is_dir():
-            table = _from_columns(_read_columns(path, max_bytes, dialect), path, missing, gray_levels, ignore)
+            table = _from_columns(_read_columns(path, key, max_bytes, dialect), path, missing, gray_levels, ignore)
         elif ignore:
             raise InputError(f"{path} has no names of columns, so none can be left out by its name")
         else:
@@ -156,9 +156,9 @@ def _check_beginning(content: bytes, path: Path) -> None:
 
 
 def is_table_file(location: str) -> bool:
-    """Whether the file is of a kind that has columns with names: CSV, Parquet or ARFF, gzipped or not."""
-    name = str(check_path(location, "location")).lower().removesuffix(".gz")
-    return name.endswith((*csv_files.SUFFIXES, *ARFF, parquet.SUFFIX))
+    """Whether the file is of a kind that has columns with names: CSV, Parquet, ARFF or Excel, gzipped or not."""
+    name = _split_key(location)[0].name.lower().removesuffix(".gz")
+    return name.endswith((*csv_files.SUFFIXES, *ARFF, *EXCEL, parquet.SUFFIX))
 
 
 def read_frame(location: str, max_bytes: int | None = None, dialect: Dialect | None = None, texts: bool = False) -> Frame:
@@ -173,17 +173,17 @@ def read_frame(location: str, max_bytes: int | None = None, dialect: Dialect | N
         OSError: there is no such file, or it cannot be read.
         InputError: it is empty or damaged, or its names are not unique.
     """
-    path = check_path(location, "location")
-    if not is_table_file(str(path)):
+    path, key = _split_key(location)
+    if not is_table_file(location):
         values = read_table(location, True, max_bytes, gray_levels=False).values.astype(np.float64)
         return Frame({f"c{place + 1}": column for place, column in enumerate(values.T)})
-    return _to_frame(_read_columns(path, max_bytes, dialect, texts), path)
+    return _to_frame(_read_columns(path, key, max_bytes, dialect, texts), path)
 
 
 def read_bits_or_frame(location: str, max_bytes: int | None = None, dialect: Dialect | None = None) -> Table | Frame:
     """The zeros and ones in a CSV or Parquet file that holds nothing else; the columns of any other; raises as `read_frame`."""
-    path = Path(location)
-    columns = _read_columns(path, max_bytes, dialect)
+    path, key = _split_key(location)
+    columns = _read_columns(path, key, max_bytes, dialect)
     with suppress(InputError):  # texts, missing cells, or a fault that using the columns will show
         table = _from_columns(columns, path, missing=False)
         if ((table.values == 0) | (table.values == 1)).all():
@@ -259,7 +259,7 @@ def open_streamed(location: str, max_bytes: int | None = None) -> Streamed | Non
 
 def _split_key(location: str) -> tuple[Path, str | None]:
     name = str(check_path(location, "location"))
-    match = re.fullmatch(r"(.*\.(?:npz|h5|hdf5|mat)(?:\.gz)?):([^:]+)", name, re.IGNORECASE)
+    match = re.fullmatch(r"(.*\.(?:npz|h5|hdf5|mat|xlsx|xlsm)(?:\.gz)?):([^:]+)", name, re.IGNORECASE)
     if match is None and (match := re.fullmatch(r"(.*):(\d+x\d+)", name)) and not Path(match[1]).is_dir():
         match = None
     return (Path(match[1]), match[2]) if match else (Path(name), None)
@@ -333,8 +333,10 @@ def _scale_bytes(array: Shaped[np.ndarray, ...], gray_levels: bool | None) -> tu
     return array, f"bytes up to {array.max()} as they are"
 
 
-def _read_columns(path: Path, max_bytes: int | None, dialect: Dialect | None, texts: bool = False) -> Frame | pa.Table:
-    """The columns of a CSV, Parquet or ARFF file."""
+def _read_columns(
+    path: Path, key: str | None, max_bytes: int | None, dialect: Dialect | None, texts: bool = False
+) -> Frame | pa.Table:
+    """The columns of a CSV, Parquet or ARFF file, or of the sheet of an Excel file called `key`."""
     name = path.name.lower()
     if name.endswith(csv_files.SUFFIXES) and check_file(path, "file") >= csv_files.LARGE_BYTES:
         with translate_errors(f"{path} cannot be read as a table"):
@@ -344,6 +346,11 @@ def _read_columns(path: Path, max_bytes: int | None, dialect: Dialect | None, te
         return foreign_formats.read_arff(content, path)
     if name.removesuffix(".gz").endswith(parquet.SUFFIX):
         return parquet.read_parquet(content, path, max_bytes)
+    if name.removesuffix(".gz").endswith(EXCEL):
+        sheet = foreign_formats.excel_to_csv(content, key, path, max_bytes)
+        written = replace(dialect or Dialect(), encoding="utf-8", delimiter=",", decimal=".")
+        frame = csv_files.read_csv(sheet, path, written, texts)
+        return replace(frame, csv=frame.csv and frame.csv._replace(delimiter=""))
     _check_beginning(content, path)
     with translate_errors(f"{path} cannot be read as a table"):
         return csv_files.read_csv(content, path, dialect, texts)

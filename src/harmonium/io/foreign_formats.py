@@ -1,4 +1,4 @@
-"""Files of other programs: ARFF, svmlight, HDF5, MATLAB, and folders of images.
+"""Files of other programs: ARFF, Excel, svmlight, HDF5, MATLAB, and folders of images.
 
 Each format is read by the library that is known for it. Those that few need are imported where they are used.
 
@@ -8,8 +8,11 @@ SVM learning practical", 1999, whose format libsvm shares.
 
 from __future__ import annotations
 
+import csv
+import datetime
 import io
 import warnings
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +28,9 @@ from harmonium.io.untrusted import check_file, check_growth, translate_errors
 ARFF, SVMLIGHT, HDF5, MATLAB = (".arff",), (".svm", ".svmlight", ".libsvm"), (".h5", ".hdf5"), (".mat",)
 IMAGES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".pgm", ".webp"}
 """Suffixes of files, in small letters."""
+EXCEL = (".xlsx", ".xlsm")
+EXCEL_ERRORS = {"#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!"}
+"""What Excel shows where a formula has no value."""
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 
 
@@ -36,7 +42,7 @@ def read_arff(content: bytes, path: Path) -> Frame:
     """
     from scipy.io import arff
 
-    with translate_errors(f"{path} cannot be read as ARFF"):
+    with translate_errors(f"{path} cannot be read as ARFF (save it as CSV instead)"):
         rows, about = arff.loadarff(io.StringIO(content.decode("utf-8-sig")))
     if not len(rows):
         raise InputError(f"{path} has attributes but no rows")
@@ -53,6 +59,40 @@ def read_arff(content: bytes, path: Path) -> Frame:
             frame.columns[name] = rows[name].astype(object)
             frame.unusable[name] = f"holds {kind}s"
     return frame
+
+
+def excel_to_csv(content: bytes, key: str | None, path: Path, max_bytes: int | None = None) -> bytes:
+    """A sheet of an Excel file, its only one with cells or the one called `key`, as the content of a CSV file.
+
+    Cells have the values that Excel computed last; a formula without one is a missing cell.
+
+    Raises:
+        InputError: openpyxl is missing, the file is damaged or has no such sheet.
+    """
+    try:
+        from openpyxl import load_workbook
+    except ImportError as error:
+        raise InputError(f"reading {path} needs openpyxl: pip install 'harmonium[excel]'; or save it as CSV") from error
+    with translate_errors(f"{path} cannot be read as an Excel file"):
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            check_growth(path, len(content), sum(member.file_size for member in archive.infolist()), max_bytes)
+        book = load_workbook(io.BytesIO(content), read_only=True, data_only=True)
+        sheets = {sheet.title: [[_excel_text(cell) for cell in row] for row in sheet.values] for sheet in book.worksheets}
+    sheets = {title: rows for title, rows in sheets.items() if any(map(any, rows))}
+    rows = sheets[_choose(list(sheets), key, path, "sheet")]
+    width = max(place + 1 for row in rows for place, text in enumerate(row) if text)
+    lines = io.StringIO(newline="")
+    for row in rows:
+        cells = (row + [""] * width)[:width]
+        csv.writer(lines, lineterminator="\n").writerow(cells if any(cells) else [])
+    return lines.getvalue().encode()
+
+
+def _excel_text(cell: object) -> str:
+    """A cell's value as a CSV file has it; dates without a time alone."""
+    if isinstance(cell, datetime.datetime):
+        return cell.isoformat(" ").removesuffix(" 00:00:00")
+    return "" if cell is None or cell in EXCEL_ERRORS else str(cell)
 
 
 def read_svmlight(content: bytes, path: Path, max_bytes: int | None = None) -> Sparse:
@@ -140,13 +180,13 @@ def read_images(folder: Path, size: str | None = None) -> UInt8[np.ndarray, "ima
     return np.stack(images)
 
 
-def _choose(names: list[str], key: str | None, path: Path) -> str:
-    """The only name, or `key` if it is among them."""
+def _choose(names: list[str], key: str | None, path: Path, what: str = "array") -> str:
+    """The only name, or `key` if it is among them; `what` they are the names of."""
     if not names:
-        raise InputError(f"{path} holds no arrays")
+        raise InputError(f"{path} holds no {what}s")
     if key is None and len(names) == 1:
         return names[0]
     if key is None or key not in names:
-        asked = f"has no array {key!r}" if key else "holds several arrays"
+        asked = f"has no {what} {key!r}" if key else f"holds several {what}s"
         raise InputError(f"{path} {asked}; name one of them: {', '.join(printable(f'{path.name}:{name}') for name in names)}")
     return key

@@ -33,7 +33,7 @@ Lines: TypeAlias = Callable[[], Sequence[int]]
 
 
 class CsvForm(NamedTuple):
-    """How a CSV file was read: what stands between cells, and whether there are names.
+    """How a CSV file was read: what stands between cells (nothing in a sheet), and whether there are names.
 
     `lines`: gives the line that each row begins at. `notes`: what else was guessed, in words. `decimal_commas`: the columns
     that have them.
@@ -48,9 +48,8 @@ class CsvForm(NamedTuple):
     def __str__(self) -> str:
         marks = {"\t": "tabs", ";": "semicolons", "|": "bars", ",": "commas", " ": "spaces"}
         separated = marks.get(self.delimiter, repr(self.delimiter))
-        return ", ".join(
-            [f"separated by {separated}", f"{'below' if self.has_names else 'without'} a line of names", *self.notes]
-        )
+        cells = [f"separated by {separated}"] if self.delimiter else []
+        return ", ".join([*cells, f"{'below' if self.has_names else 'without'} a line of names", *self.notes])
 
 
 @dataclass(frozen=True)
