@@ -94,9 +94,9 @@ def read_table(
 ) -> Table:
     """The table in a file, or the images in a folder.
 
-    What is in the file is named after a colon: an array of .npz, .h5 or .mat (`file.npz:train`), a sheet of .xlsx, the size of a
-    folder's images (`photos:28x28`). Gray levels, which are bytes of which one is 128 at least, are read as 0 to 1; all other values are left
-    as they are. Sparse matrices are read into memory, and the labels of svmlight files are left out.
+    What is in the file is named after a colon: an array of .npz, .h5 or .mat (`file.npz:train`), a sheet of .xlsx, the size of
+    a folder's images (`photos:28x28`). Gray levels, which are bytes of which one is 128 at least, are read as 0 to 1; all other
+    values are left as they are. Sparse matrices are read into memory, and the labels of svmlight files are left out.
 
     Args:
         missing: let NaN stand for missing cells; in text also an empty cell, NA and the like, in Parquet a null.
