@@ -18,27 +18,30 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jaxtyping import Float
+from jax.typing import DTypeLike
+from jaxtyping import Bool, Float
 
 from harmonium import _checks, exact, likelihood, model
-from harmonium._numerics import float64, log_mean_exp, to_float64
+from harmonium._numerics import float64, in_own_precision, own_dtype, own_precision, to_float64
 from harmonium._types import ArrayLike, Key
 from harmonium.errors import InputError
 from harmonium.exact import missing as enumerated
-from harmonium.exact.enumerate import MAX_STATES
-from harmonium.exact.normal import is_normal
+from harmonium.exact import normal
+from harmonium.exact.normal import is_normal, normal_of
+from harmonium.exact.quadrature import conditional_moments
 from harmonium.likelihood.conditionals import conditionals
 from harmonium.likelihood.missing import log_weights
 from harmonium.model import RBM
 from harmonium.random import key_of
-from harmonium.samplers.gibbs import guess_missing
+from harmonium.samplers.gibbs import guess_missing, resample_missing
 from harmonium.units import Units
 
 CHAINS, SWEEPS = 20, 200
 BLOCK_ELEMENTS = 1 << 21
 """Rows x chains x columns of the wider layer at a time."""
-SURPRISAL_DRAWS = 50
-"""Imputations that the surprisal of a cell is averaged over, where other cells of its row are missing."""
+SURPRISAL_DRAWS, DRAW_SWEEPS = 50, 50
+"""Imputations that the surprisal of a cell is averaged over where a row has more completions than that, and the sweeps of the
+chains that draw them where enumeration is not cheap."""
 
 
 class Imputation(NamedTuple):
@@ -108,10 +111,10 @@ def impute(
     """Fill the missing cells (NaN) of `v [n, V]`; observed cells stay as they are.
 
     Args:
-        draws: number of multiple imputations D. method: `exact`, by enumeration of the hidden layer; `gibbs`; or `auto`, exact
-            where that takes seconds. chains, sweeps: Gibbs chains for each row, and the sweeps of each; the second half is
-            averaged, the last one is a draw. expected: observed cells may hold expected values, such as gray levels that are
-            probabilities of binary units.
+        draws: number of multiple imputations D. method: `exact`, by enumeration of a row's completions or of the hidden layer;
+            `gibbs`; or `auto`, exact in the rows where that takes seconds. chains, sweeps: Gibbs chains for each row, and the
+            sweeps of each; the second half is averaged, the last one is a draw. expected: observed cells may hold expected
+            values, such as gray levels that are probabilities of binary units.
 
     Raises:
         InputError: a malformed model, v outside the units' domain, a unit missing in part, an argument out of range, or a
@@ -124,23 +127,25 @@ def impute(
     key = key_of(seed)
     holes = np.isnan(rows).any(axis=1)
     _checks.choice(method, ("auto", "exact", "gibbs"), "method")
-    states = rbm.hidden.state_count
-    if method == "exact" and not is_normal(rbm) and (states is None or states > MAX_STATES):
-        raise InputError(f"the hidden units of {rbm!r} cannot be enumerated: use gibbs")
     mean, square = rows.copy(), rows**2
     drawn = np.repeat(rows[None], draws, axis=0)
-    some, count = rows[holes], int(holes.sum())
     chains = max(chains, draws)
-    can_enumerate = method == "exact" or (method == "auto" and enumerated.is_cheap(rbm, count))
-    can_draw = method == "exact" or (method == "auto" and enumerated.is_cheap(rbm, count, draws))
-    if count and not (can_enumerate and can_draw):
-        mean[holes], square[holes], drawn[:, holes] = _run_chains(rbm, some, draws, chains, sweeps, key)
-    if count and can_enumerate:
-        _, mean[holes], square[holes] = enumerated.posterior(rbm, some)
-        if can_draw and draws:
-            drawn[:, holes] = enumerated.draw_missing(rbm, some, draws, key)
-    by_chains = f"Gibbs, {chains} chains x {sweeps} sweeps a row"
-    how = "exact" if not count or can_draw else f"exact; draws by {by_chains}" if can_enumerate else by_chains
+    summed, drawable = (_choose_rows(rbm, rows[holes], method, count) for count in (0, draws))
+    at, by_chains = np.flatnonzero(holes), f"Gibbs, {chains} chains x {sweeps} sweeps a row"
+    if not drawable.all():
+        some = at[~drawable]
+        mean[some], square[some], drawn[:, some] = _run_chains(rbm, rows[some], draws, chains, sweeps, key)
+    if summed.any():
+        some = at[summed]
+        _, mean[some], square[some] = enumerated.posterior(rbm, rows[some])
+    if draws and drawable.any():
+        some = at[drawable]
+        drawn[:, some] = enumerated.draw_missing(rbm, rows[some], draws, key)
+    how = "exact"
+    if not summed.all():
+        how = f"exact, of {(~summed).sum():,} rows {by_chains}" if summed.any() else by_chains
+    elif not drawable.all():
+        how = f"exact; draws by {by_chains}"
     deviation = np.where(np.isnan(rows), np.sqrt(np.maximum(square - mean**2, 0)), 0)
     values = np.where(np.isnan(rows), nearest_states(rbm.visible, mean), rows)
     for part, name in ((values, "an imputed value"), (mean, "a mean"), (deviation, "a deviation"), (drawn, "a draw")):
@@ -168,8 +173,9 @@ def log_prob(rbm: RBM, v: ArrayLike, *, log_partition: float | None = None, expe
 def surprisal(rbm: RBM, v: ArrayLike, *, draws: int = SURPRISAL_DRAWS, seed: int = 0) -> Surprisal:
     """How unexpected each cell is given the rest of its row: -ln p(v_i | v_-i), from free energies.
 
-    Exact in complete rows (for real units by quadrature). Where other cells of the row are missing it is averaged over draws of
-    them, p(v_i | v_o without i) = 1 / E[1 / p(v_i | v_-i)] under p(v_m | v_o).
+    Exact in complete rows (for real units by quadrature). Where other cells of the row are missing it is averaged over them,
+    p(v_i | v_o without i) = 1 / E[1 / p(v_i | v_-i)] under p(v_m | v_o): over all their values, or over draws if those are
+    fewer.
 
     Args:
         v: `[n, V]`, NaN where cells are missing. draws: of the missing cells.
@@ -177,28 +183,49 @@ def surprisal(rbm: RBM, v: ArrayLike, *, draws: int = SURPRISAL_DRAWS, seed: int
     Raises as `impute`.
     """
     rows = model.check_rows(rbm, v, "v", missing=True).astype(np.float64)
+    key, draws, wide = key_of(seed), _checks.integer(draws, "draws"), to_float64(rbm)
+    gaussian = normal_of(wide)
+    if gaussian is not None:
+        nats, expected, _ = normal.conditionals(gaussian, rows)
+        return Surprisal(nats, expected, "exact")
     absent = np.isnan(rows)
-    holes = absent.any(axis=1)
-    units = len(rbm.visible.boundaries) - 1
-    nats, expected, method = np.empty((len(rows), units)), np.empty(rows.shape), "exact"
-    if not holes.all():
-        nats[~holes], expected[~holes], _ = conditionals(rbm, rows[~holes])
-    # Of enumeration only its draws are of use here, not the means that it has without them.
-    by = "exact" if enumerated.is_cheap(rbm, int(holes.sum()), _checks.integer(draws, "draws")) else "gibbs"
-    some = max(1, BLOCK_ELEMENTS // (draws * rows.shape[1]))
-    for start in range(0, int(holes.sum()), some):
-        here = np.flatnonzero(holes)[start : start + some]
-        imputed = impute(rbm, rows[here], draws, method=by, seed=(_checks.seed(seed) + start) % 2**63)
-        filled, method = imputed.draws, f"averages over {draws} draws of a row's missing cells ({imputed.method})"
-        drawn, means, _ = conditionals(rbm, filled.reshape(-1, rows.shape[1]))
-        drawn, means = drawn.reshape(*filled.shape[:2], units), means.reshape(filled.shape)
-        nats[here] = log_mean_exp(drawn, axis=0)
-        weights = np.exp(drawn - drawn.max(axis=0))
-        weights = np.repeat(weights / weights.sum(axis=0), np.diff(rbm.visible.boundaries), axis=-1)
-        expected[here] = (weights * means).sum(axis=0)
+    nats, expected, method = np.empty((len(rows), len(rbm.visible.boundaries) - 1)), np.empty(rows.shape), "exact"
+    few = enumerated.count_completions(wide, rows) <= draws
+    for here, found in enumerated.complete(wide, rows, np.flatnonzero(few)):
+        nats[here], expected[here] = _average_conditionals(wide, found)
+    rest = np.flatnonzero(~few)
+    drawable = enumerated.cheap_rows(wide, rows[rest], draws)
+    size = max(1, BLOCK_ELEMENTS // (draws * rows.shape[1]))
+    for some, by_chains in ((rest[drawable], False), (rest[~drawable], True)):
+        for start in range(0, len(some), size):
+            here = some[start : start + size]
+            own = jax.random.fold_in(key, start)
+            draw = _draw_by_chains if by_chains else enumerated.draw_missing
+            drawn = np.moveaxis(draw(rbm, rows[here], draws, own), 0, 1).reshape(-1, rows.shape[1])
+            equal = enumerated.Completions(np.arange(len(here)) * draws, drawn, np.zeros(len(drawn)))
+            nats[here], expected[here] = _average_conditionals(rbm, equal, own_dtype(rbm))
+    if len(rest):
+        of_which = "" if len(rest) == len(rows) else f" of {len(rest):,} rows"
+        how = "exact" if drawable.all() else f"Gibbs chains of {DRAW_SWEEPS} sweeps"
+        method = f"averages over {draws} draws of the missing cells{of_which} ({how})"
     expected[absent] = np.nan
     nats[absent[:, rbm.visible.boundaries[:-1]]] = np.nan
     return Surprisal(nats, expected, method)
+
+
+def _average_conditionals(
+    rbm: RBM, completions: enumerated.Completions, dtype: DTypeLike = np.float64
+) -> tuple[Float[np.ndarray, "rows units"], Float[np.ndarray, "rows visible"]]:
+    """-ln p and the mean of each cell given the row's others, from those in the completions: averages of 1 / p, weighted so."""
+    each, means, _ = (part.astype(np.float64) for part in conditionals(rbm, completions.v, dtype=dtype))
+    counts = np.diff(completions.starts, append=len(each))
+    log_terms = each + completions.log_weight[:, None]
+    largest = np.repeat(np.maximum.reduceat(log_terms, completions.starts), counts, axis=0)
+    weights = np.exp(log_terms - largest)
+    totals = np.add.reduceat(weights, completions.starts)
+    nats = largest[completions.starts] + np.log(totals) - completions.normalize()[0][:, None]
+    weights = np.repeat(weights / np.repeat(totals, counts, axis=0), np.diff(rbm.visible.boundaries), axis=-1)
+    return nats, np.add.reduceat(weights * means, completions.starts)
 
 
 def predict(rbm: RBM, v: ArrayLike, unit: int, *, method: str = "auto", sweeps: int = SWEEPS, seed: int = 0) -> UnitPrediction:
@@ -268,7 +295,39 @@ def nearest_states(units: Units, mean: Float[np.ndarray, "*rows columns"]) -> Fl
     return states
 
 
+def _choose_rows(rbm: RBM, v: Float[np.ndarray, "rows visible"], method: str, draws: int) -> Bool[np.ndarray, " rows"]:
+    """Which rows are enumerated, with a number of draws for each."""
+    if method == "auto":
+        return enumerated.cheap_rows(to_float64(rbm), v, draws)
+    return np.full(len(v), method == "exact")
+
+
 # ---- by clamped chains
+
+
+def _draw_by_chains(rbm: RBM, v: Float[np.ndarray, "rows visible"], draws: int, key: Key) -> Float[np.ndarray, "draws n V"]:
+    """Draws of rows from p(v | v_o), each the end of a chain, in the model's own precision."""
+    guess_key, sweep_key = jax.random.split(key)
+    size = max(1, min(len(v), BLOCK_ELEMENTS // (draws * max(rbm.weights.shape))))
+    with own_precision(rbm):
+        target = in_own_precision(rbm)
+
+        def resample(first: int, some: np.ndarray) -> tuple[Array]:
+            keys = (jax.random.fold_in(each, first) for each in (guess_key, sweep_key))
+            return (_resample(*keys, target, some.astype(target.weights.dtype), draws=draws),)
+
+        (drawn,) = enumerated.in_batches(resample, v, size)
+    # Observed cells keep their digits.
+    return np.where(np.isnan(v), np.moveaxis(drawn, 1, 0), v)
+
+
+@partial(jax.jit, static_argnames="draws")
+def _resample(
+    guess_key: Key, key: Key, rbm: RBM, v: Float[Array, "rows visible"], *, draws: int
+) -> Float[Array, "rows draws visible"]:
+    copies = jnp.repeat(v, draws, axis=0)
+    ends = resample_missing(key, rbm, copies, guess_missing(guess_key, rbm, copies), DRAW_SWEEPS)
+    return ends.reshape(len(v), draws, -1)
 
 
 def _run_chains(
@@ -293,7 +352,7 @@ def _chains(
         x, mean, square = carry
         h_key, x_key = jax.random.split(jax.random.fold_in(key, i + 1))
         inputs = model.visible_inputs(rbm, rbm.hidden.sample(h_key, model.hidden_inputs(rbm, x)))
-        first, second = enumerated.conditional_moments(rbm.visible, inputs)
+        first, second = conditional_moments(rbm.visible, inputs)
         counts = i >= sweeps // 2
         mean, square = (total + jnp.where(counts, new.mean(axis=0), 0) for total, new in ((mean, first), (square, second)))
         return jnp.where(jnp.isnan(observed), rbm.visible.sample(x_key, inputs), observed), mean, square

@@ -30,7 +30,7 @@ from harmonium.errors import InputError
 from harmonium.exact import missing as enumerated
 from harmonium.likelihood import can_be_exact
 from harmonium.likelihood.equilibrium import Z_LIMIT, draw_noise, sample_by_tempering
-from harmonium.model import RBM
+from harmonium.model import RBM, in_float64
 from harmonium.random import key_of
 from harmonium.samplers import gibbs
 from harmonium.samplers.gibbs import sweep_many
@@ -111,7 +111,7 @@ def draw(
     if method == "gibbs":
         return _draw_by_gibbs(rbm, n, seed, fixed, sweeps or SWEEPS, start)
     if fixed is not None and fixed.ndim == 2:
-        if method == "exact" or (method == "auto" and enumerated.is_cheap(rbm, n, 1)):
+        if method == "exact" or (method == "auto" and enumerated.cheap_rows(in_float64(rbm), fixed, 1).all()):
             v = enumerated.draw_missing(rbm, fixed, 1, key_of(seed))[0]
             return Draws(_checks.finite_result(v.astype(own_dtype(rbm)), "the result"), "exact", [])
         if method == "tempering":

@@ -12,13 +12,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.typing import DTypeLike
 from jaxtyping import Float, Int
 
 from harmonium import _checks, model
 from harmonium._numerics import float64, to_float64
-from harmonium.errors import InputError
 from harmonium.exact import missing as enumerated
 from harmonium.exact import normal
+from harmonium.exact.quadrature import list_values
 from harmonium.model import RBM
 from harmonium.units import Units
 
@@ -26,9 +27,6 @@ BLOCK_ELEMENTS = 1 << 20
 """Rows x values of a unit x columns of the wider layer at a time: 8 MiB in float64; a few blocks are alive at once."""
 MAX_ROWS = 256
 """Rows at a time, at most: so that complete rows and those with missing cells are served by the same code."""
-PANELS, MAX_PANELS, NODES, REACH = 8, 10_000, 16, 20.0
-"""Of the quadrature over a real cell: the least and the largest number of panels on either side, points of each, and deviations
-beyond extreme means."""
 
 
 class _Values(NamedTuple):
@@ -41,9 +39,9 @@ class _Values(NamedTuple):
 
 @np.errstate(all="ignore")
 def conditionals(
-    rbm: RBM, v: Float[np.ndarray, "rows visible"], unit: int | None = None
+    rbm: RBM, v: Float[np.ndarray, "rows visible"], unit: int | None = None, dtype: DTypeLike = np.float64
 ) -> tuple[Float[np.ndarray, "rows units"], Float[np.ndarray, "rows columns"], Float[np.ndarray, "rows columns"]]:
-    """-ln p(v_i | v_-i), E[v_i | v_-i] and E[v_i^2 | v_-i] of every unit, or of one.
+    """-ln p(v_i | v_-i), E[v_i | v_-i] and E[v_i^2 | v_-i] of every unit, or of one, computed in `dtype`.
 
     Raises:
         InputError: real cells of a model whose hidden units are not bounded, or whose means lie too far apart; or a result that
@@ -56,9 +54,14 @@ def conditionals(
         nats, mean, square = parts if unit is None else (part[:, [unit]] for part in parts)
         return _checks.finite_result(nats, "-ln p of a cell"), mean, square
     with float64():
-        units, rbm = _values(rbm, unit), jax.device_put(rbm)
+        units = [
+            (is_listed, _Values(first, points.astype(dtype), offsets.astype(dtype)))
+            for is_listed, (first, points, offsets) in _values(rbm, unit)
+        ]
+        rbm = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), rbm)
 
         def of_batch(_: int, batch: np.ndarray) -> tuple[np.ndarray, ...]:
+            batch = batch.astype(dtype)
             inputs = _inputs(rbm, batch)
             nats, *moments = zip(*(_conditional(rbm, *values, batch, *inputs) for values in units), strict=True)
             return np.stack(nats, axis=1), *(np.concatenate(moment, axis=1) for moment in moments)
@@ -152,11 +155,10 @@ def _values(rbm: RBM, unit: int | None = None) -> list[tuple[bool, _Values]]:
     units = rbm.visible
     chosen = slice(None) if unit is None else slice(unit, unit + 1)
     starts, tables = units.boundaries[:-1][chosen], units.unit_tables[chosen]
-    grids = _grids(rbm) if any(table is None for table in tables) else {}
-    each = [
-        grids[int(first)] if table is None else (table, np.zeros(len(table)))
-        for first, table in zip(starts, tables, strict=True)
-    ]
+    if any(table is None for table in tables):
+        each = list_values(rbm)[chosen]
+    else:
+        each = [(table, np.zeros(len(table))) for table in tables if table is not None]
     energies = []
     # Each unit's values with all others at zero, unit after unit: the energies of many in one call.
     at_once = max(1, BLOCK_ELEMENTS // (units.size * max(len(points) for points, _ in each)))
@@ -176,39 +178,3 @@ def _values(rbm: RBM, unit: int | None = None) -> list[tuple[bool, _Values]]:
 @jax.jit
 def _energy(units: Units, x: Float[Array, "states columns"]) -> Float[Array, "states"]:
     return units.energy(x)
-
-
-_moments = jax.jit(enumerated.conditional_moments)
-
-
-def _grids(rbm: RBM) -> dict[int, tuple[np.ndarray, np.ndarray]]:
-    """For each continuous column points that cover its values, `[n, 1]`, and the logs of their weights in a sum, `[n]`.
-
-    They reach from the column's extreme means over all states of the hidden layer to REACH deviations beyond. Gaussian
-    quadrature on panels; one begins at zero, where the density of some kinds has a kink.
-    """
-    lowest, highest = rbm.hidden.ranges
-    if not np.isfinite([lowest, highest]).all():
-        raise InputError(f"the surprisal of a real cell needs bounded hidden units, but those of {rbm!r} are not")
-    ends = np.stack([rbm.weights * lowest, rbm.weights * highest])
-    inputs = np.stack([ends.min(axis=0).sum(axis=-1), ends.max(axis=0).sum(axis=-1)])
-    mean, square = (np.asarray(part) for part in _moments(rbm.visible, inputs))
-    deviation = np.sqrt(np.maximum(square - mean**2, 0))
-    bounds = rbm.visible.ranges
-    low = np.maximum(mean[0] - REACH * deviation.max(axis=0), bounds[0])
-    high = np.minimum(mean[1] + REACH * deviation.max(axis=0), bounds[1])
-    # Of other columns a deviation says nothing: that of a saturated binary one is next to zero.
-    real = np.isinf(bounds[1])
-    panels = max(PANELS, np.ceil(((high - low) / deviation.min(axis=0) / NODES)[real].max()))
-    if not panels <= MAX_PANELS:
-        raise InputError(f"the means of a real cell of {rbm!r} lie too far apart for quadrature; scale the weights down")
-    nodes, weights = np.polynomial.legendre.leggauss(NODES)
-    grids = {}
-    for column in np.flatnonzero(real):
-        middle = 0.0 if low[column] < 0 < high[column] else (low[column] + high[column]) / 2
-        edges = [np.linspace(low[column], middle, int(panels) + 1), np.linspace(middle, high[column], int(panels) + 1)[1:]]
-        starts = np.concatenate(edges)
-        half = np.diff(starts)[:, None] / 2
-        points = starts[:-1, None] + half * (nodes + 1)
-        grids[int(column)] = points.reshape(-1, 1), np.log(half * weights).ravel()
-    return grids
