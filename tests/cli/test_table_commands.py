@@ -310,6 +310,8 @@ def test_reconstructing_and_diagnosing_a_table(said):
         ("train digits --ignore id", "is for the columns of a file, but digits is a named source"),
         ("train survey.csv --schema nowhere.toml", "nowhere.toml: there is no such schema file"),
         ("train survey.csv --ignore id --test new.csv", "new.csv: column 'region': 'west'"),
+        ("train bits.csv --test more.csv", "test data has 2.0 in row 2, column 1, but a binary unit is 0 or 1"),
+        ("train bits.csv --test more.csv", "a column that takes more values: --as 'NAME=ordered:0..2'"),
         ("impute run new.csv --unseen error", "column 'region': 'west' in row 1 is none of its values (east, north, south)"),
         ("impute run lacking.csv", "lacks the column 'sex'"),
         ("score run mixed.csv", "column 'age': 'old' in row 1 is not a number"),
@@ -348,6 +350,8 @@ def test_mistakes(said, command, words):
     Path("twice.csv").write_text("age,age,sex,answer\n1,2,m,1\n")
     Path("header.csv").write_text(header)
     Path("empty.csv").write_text("")
+    Path("bits.csv").write_text("a,b\n0,1\n1,0\n1,1\n")
+    Path("more.csv").write_text("a,b\n0,1\n2,0\n")
     assert words in said(command)
 
 

@@ -195,5 +195,10 @@ def start_model(run: RunOptions, dataset: hm.data.Dataset) -> hm.RBM:
         visible = hm.tabular.units_of(dataset.schema)
     rbm = hm.training.initialize(dataset.train, hidden, visible, seed=run.seed)
     for part in ("valid", "test"):
-        rbm.visible.check(getattr(dataset, part), f"{part} data", missing=True)
+        try:
+            rbm.visible.check(getattr(dataset, part), f"{part} data", missing=True)
+        except InputError as error:
+            if dataset.columns is None or dataset.schema is not None or run.visible_units is not None:
+                raise
+            raise InputError(f"{error}; a column that takes more values: --as 'NAME=ordered:0..2'") from error
     return rbm

@@ -119,7 +119,8 @@ class Column:
             row = np.flatnonzero(~absent)[np.flatnonzero(codes < 0)[0]]
             known = ", ".join(map(value_text, self.levels[:8])) + (", ..." if len(self.levels) > 8 else "")
             raise InputError(
-                f"column {self.name!r}: {value_text(values[row])!r} in row {row + 1} is none of its values ({known})"
+                f"column {self.name!r}: {value_text(values[row])!r} in row {row + 1} is none of its values ({known}); name all "
+                "levels when the column is typed, as in 'ordered:0..2'"
             )
         encoded = np.full((len(values), self.width), np.nan)
         if self.kind == SPIN:
