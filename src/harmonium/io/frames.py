@@ -94,7 +94,17 @@ def missing(cells: np.ndarray) -> np.ndarray:
     """Which cells of a column have no value, `[n]`."""
     if cells.dtype.kind == "f":
         return np.isnan(cells)
-    return np.array([cell is None for cell in cells], dtype=bool)
+    return np.equal(cells, np.array(None, dtype=object)).astype(bool)
+
+
+def count_values(cells: np.ndarray) -> dict[Value, int]:
+    """The different values of a column and how many cells have each; numbers in order."""
+    if cells.dtype.kind == "f":
+        values, counts = np.unique(cells[~np.isnan(cells)], return_counts=True)
+        return dict(zip(values.tolist(), counts.tolist(), strict=True))
+    count = Counter(cells.tolist())
+    del count[None]
+    return dict(count)
 
 
 def value_text(value: object) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from typing import Any, TypeAlias
 
@@ -16,7 +17,18 @@ from harmonium._numerics import mean_and_deviation
 from harmonium._types import PathLike
 from harmonium.errors import InputError
 from harmonium.io.arrays import LEAST_WHITE
-from harmonium.io.frames import Frame, Value, are_codes, as_numbers, from_native, missing, parse_number, value_text
+from harmonium.io.frames import (
+    Frame,
+    Value,
+    are_codes,
+    as_numbers,
+    count_values,
+    from_native,
+    is_rounded,
+    missing,
+    parse_number,
+    value_text,
+)
 from harmonium.io.parquet import PANDAS_INDEX
 from harmonium.io.untrusted import check_path, convert, parse_json, parse_toml, read_file
 from harmonium.tabular.schema import GROUPS, Column, ColumnSpec, Schema
@@ -129,11 +141,11 @@ def infer(
             ignored[name] = problem
             continue
         cells = data[name]
-        present = cells[~missing(cells)]
-        if kind is None and not len(present):
+        values = list(count_values(cells))
+        if kind is None and not values:
             ignored[name] = "no row has a value"
-        elif kind is None and len(set(present.tolist())) == 1:
-            constants[name] = present.tolist()[0]
+        elif kind is None and len(values) == 1:
+            constants[name] = values[0]
             ignored[name] = f"every value is {value_text(constants[name])}"
         else:
             columns.append(_column(name, cells, data.categories.get(name), _spec(f"column {name!r}", kind), fit_on))
@@ -219,28 +231,26 @@ def _problem(name: str, data: Frame) -> str | None:
     if name in data.categories:
         return None
     cells = data.columns[name]
-    present = cells[~missing(cells)]
-    values = set(present.tolist())
-    if len(values) < 2 or isinstance(present[0], bool):
+    counts = count_values(cells)
+    rows = sum(counts.values())
+    if len(counts) < 2 or isinstance(next(iter(counts)), bool):
         return None
-    read = [parse_number(cell) if isinstance(cell, str) else cell for cell in present]
-    codes = are_codes(present)
-    if None not in read and not codes:
-        if any(
-            isinstance(cell, str) and len(cell) > DIGITS and cell.isdecimal() and int(cell) != float(cell) for cell in values
-        ):
+    read = {cell: parse_number(cell) if isinstance(cell, str) else cell for cell in counts}
+    codes = are_codes(counts)
+    if None not in read.values() and not codes:
+        if any(isinstance(cell, str) and len(cell) > DIGITS and is_rounded(cell, float(cell)) for cell in counts):
             return "has whole numbers with more digits than floating point holds"
-        numbers = np.array(read, dtype=float)
-        if all(_YMD.fullmatch(value_text(value)) for value in set(numbers.tolist())):
+        if all(_YMD.fullmatch(value_text(value)) for value in read.values()):
             return "holds dates"
+        numbers = np.array(list(read.values()), dtype=float)
         is_whole = np.isfinite(numbers).all() and (numbers == np.rint(numbers)).all()
-        return "numbers the rows" if is_whole and _ID.fullmatch(name) and len(values) == len(cells) else None
-    if all(isinstance(cell, str) and _DATE.fullmatch(cell) for cell in values):
+        return "numbers the rows" if is_whole and _ID.fullmatch(name) and len(counts) == len(cells) else None
+    if all(isinstance(cell, str) and _DATE.fullmatch(cell) for cell in counts):
         return "holds dates"
-    if not codes and 2 * sum(number is not None for number in read) > len(read):  # texts among numbers: an error says where
-        return None
-    if len(values) > MAX_LEVELS or (len(values) > MAX_ORDERED and 2 * len(values) > len(present)):
-        return f"has {len(values)} different texts in {len(present)} rows, too many for categories"
+    if not codes and 2 * sum(count for cell, count in counts.items() if read[cell] is not None) > rows:
+        return None  # texts among numbers: an error says where
+    if len(counts) > MAX_LEVELS or (len(counts) > MAX_ORDERED and 2 * len(counts) > rows):
+        return f"has {len(counts)} different texts in {rows} rows, too many for categories"
     return None
 
 
@@ -301,7 +311,7 @@ def _column(name: str, cells: np.ndarray, categories: list[Value] | None, spec: 
         return _real(name, as_numbers(cells, name), spec, fit_on)
     given = categories if spec.levels is None else spec.levels
     levels = _levels(name, cells) if given is None else tuple(given)
-    if len(set(map(value_text, levels))) != len(levels):
+    if given is not None and len(set(map(value_text, levels))) != len(levels):
         raise InputError(f"column {name!r}: a level is given twice")
     kind = spec.kind or _kind(name, cells, levels, given is not None)
     if kind == "real":
@@ -317,32 +327,31 @@ def _column(name: str, cells: np.ndarray, categories: list[Value] | None, spec: 
 
 def _levels(name: str, cells: np.ndarray) -> tuple[Value, ...]:
     """The different values of a column, sorted: numbers where all of them are."""
-    present = cells[~missing(cells)]
-    if len(present) and isinstance(present[0], bool):
+    values = list(count_values(cells))
+    if values and isinstance(values[0], bool):
         return False, True
-    if are_codes(present):
-        return tuple(sorted(set(present.tolist())))
-    try:
-        return tuple(np.unique(as_numbers(present, name)).tolist())
-    except InputError:
-        if present.dtype.kind == "f":  # an infinity
-            raise
-        return tuple(sorted(set(present.tolist())))
+    if cells.dtype.kind == "O" and not are_codes(values):
+        with suppress(InputError):
+            return tuple(np.unique(as_numbers(np.array(values, dtype=object), name)).tolist())
+    if cells.dtype.kind == "f":
+        as_numbers(cells, name)  # refuses infinities
+    return tuple(sorted(values))
 
 
 def _kind(name: str, cells: np.ndarray, levels: Sequence[Value], listed: bool) -> str:
     """The kind that the values look like."""
-    rows = int((~missing(cells)).sum())
+    counts = count_values(cells)
+    rows = sum(counts.values())
     is_binary = len(levels) == 2
     if listed:
         return "binary" if is_binary else "categorical"
     if all(isinstance(level, float) for level in levels):
         if is_binary:
             return "binary"
-        integral = all(level == round(float(level)) for level in levels)
-        return "ordered" if integral and len(levels) <= min(MAX_ORDERED, rows // ROWS_PER_LEVEL) else "real"
-    texts = [cell for cell in cells if isinstance(cell, str)]
-    if 2 * sum(parse_number(text) is not None for text in texts) > rows and not are_codes(cells[~missing(cells)]):
+        is_short = len(levels) <= min(MAX_ORDERED, rows // ROWS_PER_LEVEL)
+        return "ordered" if is_short and all(level == round(float(level)) for level in levels) else "real"
+    texts = {cell: count for cell, count in counts.items() if isinstance(cell, str)}
+    if 2 * sum(count for text, count in texts.items() if parse_number(text) is not None) > rows and not are_codes(counts):
         try:
             as_numbers(cells, name)  # names the cell that is no number
         except InputError as error:
@@ -351,7 +360,7 @@ def _kind(name: str, cells: np.ndarray, levels: Sequence[Value], listed: bool) -
                 "they stand for missing values, say so"
             ) from error
     commas = [text for text in texts if "," in text and parse_number(text.replace(",", "")) is not None]
-    if 2 * len(commas) > rows:
+    if 2 * sum(texts[text] for text in commas) > rows:
         raise InputError(
             f"column {name!r} has numbers with a comma, such as {commas[0]!r}: write decimals with a point and thousands with "
             "nothing, or give it the kind 'categorical'"

@@ -22,7 +22,7 @@ from jaxtyping import Float, Shaped
 
 from harmonium import _checks
 from harmonium.errors import InputError
-from harmonium.io.frames import Frame, Value, as_numbers, missing, parse_number, value_text
+from harmonium.io.frames import Frame, Value, as_numbers, count_values, missing, parse_number, value_text
 from harmonium.io.untrusted import convert
 
 GROUPS = {"binary": 0, "categorical": 1, "ordered": 1, "real": 2}
@@ -111,7 +111,8 @@ class Column:
             spelled = [(value_text(number), level) for level in self.levels if (number := parse_number(str(level))) is not None]
             count = Counter(text for text, _ in spelled)
             indices |= {text: indices[key(level)] for text, level in spelled if count[text] == 1}
-        codes = np.array([indices.get(key(value), -1) for value in values[~absent]], dtype=np.int64)
+        by_value = {value: indices.get(key(value), -1) for value in count_values(values)}
+        codes = np.fromiter(map(by_value.__getitem__, values[~absent].tolist()), dtype=np.int64)
         if (codes < 0).any() and unseen == "missing":
             absent[~absent] = codes < 0
             codes = codes[codes >= 0]
