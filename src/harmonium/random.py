@@ -62,6 +62,11 @@ def _threefry(
     return x, y
 
 
+def gumbel(key: Key, shape: tuple[int, ...], dtype: DTypeLike) -> Float[Array, "..."]:
+    """Standard Gumbel numbers, the same as those of `jax.random.gumbel`, whose code takes a CPU over a second to compile."""
+    return -jnp.log(-jnp.log(jnp.maximum(uniform(key, shape, dtype), jnp.finfo(dtype).tiny)))
+
+
 def normal(key: Key, shape: tuple[int, ...], dtype: DTypeLike) -> Float[Array, "..."]:
     """Standard normal numbers, from `uniform` by the inverse of their distribution function.
 

@@ -20,6 +20,7 @@ from statistics_of_tests import FALSE_ALARM, counts_agree, draws_for_counts, lar
 
 import harmonium as hm
 from harmonium import exact, model
+from harmonium.random import gumbel, uniform
 from harmonium.samplers import Chains, Sampler, Samples, gibbs, parallel_tempering, replicas, trajectory_tempering
 from harmonium.samplers.base import Draw
 from harmonium.units import Binary, Spin
@@ -62,7 +63,8 @@ def exact_draws(rbm: hm.RBM) -> Draw:
     states = jnp.asarray(exact.all_states(rbm.visible), jnp.float32)
 
     def draw(key: Any, rbm: hm.RBM, count: int) -> Any:
-        return states[jax.random.categorical(key, -model.free_energy(rbm, states), shape=(count,))]
+        energy = model.free_energy(rbm, states)
+        return states[jnp.argmax(gumbel(key, (count, len(states)), energy.dtype) - energy, axis=1)]
 
     return draw
 
@@ -139,8 +141,8 @@ def broken(mistake: str) -> Sampler:
         inputs = model.hidden_inputs(rbm, v)
         from_v = model.hidden_inputs(rbm, state.v) if mistake == "h from the old v" else inputs
         if mistake == "8-bit uniforms":
-            uniform = jax.random.randint(h_key, from_v.shape, 0, 4) / 4  # coarser still, to be seen in a small model
-            h = (uniform < rbm.hidden.mean(from_v)).astype(v.dtype)
+            coarse = jnp.floor(4 * uniform(h_key, from_v.shape, from_v.dtype)) / 4  # coarser still, to be seen in a small model
+            h = (coarse < rbm.hidden.mean(from_v)).astype(v.dtype)
         else:
             h = rbm.hidden.sample(h_key, from_v)
         return Chains(v, h), Samples(v, h, inputs)

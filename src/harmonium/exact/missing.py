@@ -34,6 +34,7 @@ from harmonium.exact import host, normal
 from harmonium.exact.enumerate import MAX_STATES, count_of
 from harmonium.exact.quadrature import conditional_moments, count_points, list_values
 from harmonium.model import RBM, in_float64
+from harmonium.random import gumbel
 from harmonium.units import Units
 
 BLOCK_ELEMENTS = 1 << 20
@@ -295,7 +296,8 @@ def in_batches(function: Callable[[int, np.ndarray], Any], v: np.ndarray, rows: 
 
 def _in_blocks(function: Callable[..., Any], rbm: RBM, v: Float[Array, "n V"], copies: int = 1) -> tuple[np.ndarray, ...]:
     v = np.asarray(v, dtype=np.float64)
-    rows = max(1, min(len(v), MAX_ROWS // copies))
+    # A power of two, so that code compiled for some rows serves as many others.
+    rows = max(1, min(1 << max(0, len(v) - 1).bit_length(), MAX_ROWS // copies))
     count = count_of(rbm.hidden)
     most = max(1, BLOCK_ELEMENTS // max(rows * copies, *rbm.weights.shape))
     length = min(1 << (count - 1).bit_length(), 1 << (most.bit_length() - 1))
@@ -342,7 +344,7 @@ def _draw(rbm: RBM, v: Float[Array, "B V"], *, key: Key, draws: int, first: int 
         # The largest of the log weights plus Gumbel noise, over all states, is at a state drawn by the weights.
         best, best_h = carry
         h, log_weights = _block(rbm, v, index, length)
-        noise = jax.random.gumbel(jax.random.fold_in(choice_key, index), (draws, *log_weights.shape), v.dtype)
+        noise = gumbel(jax.random.fold_in(choice_key, index), (draws, *log_weights.shape), v.dtype)
         winner = jnp.argmax(log_weights + noise, axis=-1)
         score = jnp.take_along_axis(log_weights + noise, winner[..., None], axis=-1)[..., 0]
         return jnp.maximum(best, score), jnp.where((score > best)[..., None], h[winner], best_h)
