@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -19,12 +20,17 @@ ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 PARITY = 0x1BD11BDA
 
 
+# Called outside of compiled code, each of these is compiled as a whole.
+_compiled = partial(jax.jit, static_argnames=("shape", "dtype"), inline=True)
+
+
 def key_of(seed: int) -> Key:
     """The key of a seed, an integer from 0 to 2^63 - 1; outside `float64()` JAX would drop its upper half."""
     with float64():
         return jax.random.key(_checks.seed(seed))
 
 
+@_compiled
 def uniform(key: Key, shape: tuple[int, ...], dtype: DTypeLike) -> Float[Array, "..."]:
     """Uniform numbers of [0, 1), the same as those of `jax.random.uniform` by default, several times faster on a CPU.
 
@@ -62,11 +68,13 @@ def _threefry(
     return x, y
 
 
+@_compiled
 def gumbel(key: Key, shape: tuple[int, ...], dtype: DTypeLike) -> Float[Array, "..."]:
     """Standard Gumbel numbers, the same as those of `jax.random.gumbel`, whose code takes a CPU over a second to compile."""
     return -jnp.log(-jnp.log(jnp.maximum(uniform(key, shape, dtype), jnp.finfo(dtype).tiny)))
 
 
+@_compiled
 def normal(key: Key, shape: tuple[int, ...], dtype: DTypeLike) -> Float[Array, "..."]:
     """Standard normal numbers, from `uniform` by the inverse of their distribution function.
 
