@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
@@ -36,6 +37,18 @@ def survey(kind):
 
 def csv_frame(text):
     return read_csv(text.encode(), Path("x.csv"))
+
+
+def write_survey(path, answers="12345"):
+    """A CSV file of 61 rows: a column of each kind, and cells that are missing."""
+    random = np.random.default_rng(0)
+    lines = ["id,age,region,sex,answer"]
+    for n in range(60):
+        age = "" if n % 9 == 0 else f"{random.normal(40, 9):.1f}"
+        region = ("north", "south", "east", "NA")[random.integers(4)]
+        lines.append(f"p{n},{age},{region},{'mf'[random.integers(2)]},{answers[random.integers(5)]}")
+    lines.append("p60,,,,")
+    path.write_text("\n".join(lines) + "\n")
 
 
 each_form = pytest.mark.parametrize("form", ["dict", "pandas", "polars", "pyarrow"])

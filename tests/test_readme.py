@@ -14,9 +14,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from surveys import write_survey
 
 import harmonium as hm
-import harmonium.sklearn
+import harmonium.sklearn.estimator
 from harmonium import cli
 
 ROOT = Path(__file__).parents[1]
@@ -77,10 +78,7 @@ def files(tmp_path, monkeypatch):
     bits = random.integers(0, 2, size=(40, 16))
     for name in ("images.npy", "test.npy", "rows.npy"):
         np.save(name, bits)
-    region = np.array(["north", "south", "east"])[random.integers(3, size=60)]
-    ages, incomes = random.integers(18, 80, size=60), random.normal(40, 10, size=60).round(1)
-    lines = [f"{i},{r},{a},{x if i % 7 else ''}" for i, (r, a, x) in enumerate(zip(region, ages, incomes, strict=True))]
-    Path("survey.csv").write_text("\n".join(["id,region,age,income", *lines]) + "\n")
+    write_survey(Path("survey.csv"), answers="abcde")
     Path("runs").mkdir()
     hm.save(hm.initialize(bits, hidden=4), "runs/mnist")
 
@@ -112,6 +110,7 @@ def test_python_blocks_run_one_after_the_other(document, files, monkeypatch, cap
     for estimator in (getattr(harmonium.sklearn, name) for name in harmonium.sklearn.__all__ if name.startswith("RBM")):
         fit = estimator.fit
         monkeypatch.setattr(estimator, "fit", lambda self, *given, fit=fit: fit(self.set_params(n_iter=2), *given))
+    monkeypatch.setattr(harmonium.sklearn.estimator, "TEMPERATURES", 256)
     names: dict[str, object] = {}
     for block in python_blocks((ROOT / document).read_text()):
         exec(compile(block, f"{document}: {block.splitlines()[0]}", "exec"), names)
