@@ -109,7 +109,7 @@ def test_python_blocks_run_one_after_the_other(document, files, monkeypatch, cap
     monkeypatch.setattr(hm, "train", lambda *given, **settings: itertools.islice(train(*given, **settings), 2))
     for estimator in (getattr(harmonium.sklearn, name) for name in harmonium.sklearn.__all__ if name.startswith("RBM")):
         fit = estimator.fit
-        monkeypatch.setattr(estimator, "fit", lambda self, *given, fit=fit: fit(self.set_params(n_iter=2, n_components=8), *given))
+        monkeypatch.setattr(estimator, "fit", lambda self, *x, fit=fit: fit(self.set_params(n_iter=2, n_components=8), *x))
     names: dict[str, object] = {}
     for block in python_blocks((ROOT / document).read_text()):
         exec(compile(block, f"{document}: {block.splitlines()[0]}", "exec"), names)

@@ -34,7 +34,7 @@ def test_the_report_has_a_verdict_on_everything(quick):
         "hidden units",
         "spectrum",
     ]
-    assert report.drawn == "by enumeration"
+    assert report.drawn == "independently, with no chain"
     names = [verdict.name for verdict in diagnostics.diagnose(rbm, data, chains=100, sweeps=300, rungs=3).verdicts]
     assert "overfitting" not in names
     assert "privacy loss" not in names
