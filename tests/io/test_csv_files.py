@@ -77,6 +77,7 @@ def test_numbers_in_other_notations(text, expected, note):
 
 def test_what_is_said_is_obeyed():
     assert list(read("a;b,c\n1;2,3\n", delimiter=",").columns) == ["a;b", "c"]
+    assert list(read("a::b\n1::2\n", delimiter="::").columns) == ["a", "b"]
     assert Dialect.read("header=no delimiter=tab decimal=, index=yes encoding=utf-16") == Dialect(
         "utf-16", "\t", False, ",", True
     )
@@ -100,7 +101,7 @@ def test_marks_of_missing_cells_can_be_said():
         ),
         ("header=maybe", "header must be yes or no"),
         ("decimal=;", "decimal must be '.' or ','"),
-        ("delimiter=ab", "delimiter must be one character"),
+        ("delimiter=", "is no setting of a CSV file"),
         ("encoding=klingon", "encoding 'klingon' is unknown"),
     ],
 )
@@ -148,6 +149,17 @@ def test_rows_of_different_lengths_name_the_delimiter():
         ("a;b\n46.775;1,73\n3.075;2,5\n", {"a": [46775, 3075], "b": [1.73, 2.5]}, "thousands points in 'a'"),
         ('a,b\n"(1,234.50)",x\n12,y\n', {"a": [-1234.5, 12], "b": ["x", "y"]}, "thousands commas in 'a'"),
         ("a,b\n1.5D+02,x\n2d-1,y\n", {"a": [150, 0.2], "b": ["x", "y"]}, "in another notation in 'a'"),
+        (
+            "400,402.5,405\n0.1,0.2,0.4\n0.2,0.3,0.1\n",
+            {"400": [0.1, 0.2], "402.5": [0.2, 0.3], "405": [0.4, 0.1]},
+            "below a line",
+        ),
+        ("2020-01-01;x\n2020-01-02;y\n", {"c1": ["2020-01-01", "2020-01-02"], "c2": ["x", "y"]}, "without a line of names"),
+        ("a;b\n1.234.567;x\n7;y\n", {"a": [1234567, 7], "b": ["x", "y"]}, "thousands points in 'a'"),
+        ("a;b\n0,720;x\n7;y\n", {"a": [0.72, 7], "b": ["x", "y"]}, "decimal commas in 'a'"),
+        (",,a\nx,1,2\nx,2,3\n", {"index": ["x", "x"], "c2": [1, 2], "a": [2, 3]}, "without 'index', which names the rows"),
+        ("a,b\n12.5-,x\n3,y\n\x1a", {"a": [-12.5, 3], "b": ["x", "y"]}, "in another notation in 'a'"),
+        ("a^b\n1^2\n", {"a^b": ["1^2"]}, "every row has as many '^': say so if that is the delimiter"),
         ("1,5;x\n2,5;y\n", {"c1": [1.5, 2.5], "c2": ["x", "y"]}, "decimal commas in 'c1'"),
     ],
 )

@@ -36,6 +36,8 @@ MISSING = ("", "na", "n/a", "nan", "null", "<na>", "#n/a", "?")
 """The text of a cell without a value, in small letters or large."""
 END = "\0"
 """A last line of its own: it becomes part of a cell where a quotation mark is open."""
+UNIT = "\x1f"
+"""ASCII's separator of units, for delimiters of several characters."""
 HEAD = 1 << 16
 """Bytes at the beginning of a file that show how it is written."""
 SAMPLE = 1000
@@ -135,7 +137,7 @@ def _look(source: Source, path: Path, said: Dialect) -> Text | None:
     delimiter = said.delimiter or dialects.guess_delimiter(beginning)
     quote = said.quote or dialects.guess_quote(beginning, delimiter)
     quotes = marks[quote.encode()]
-    is_other = lines[before].lstrip().startswith((*COMMENTS, "sep=")) or delimiter == " " or quotes % 2
+    is_other = lines[before].lstrip().startswith((*COMMENTS, "sep=")) or delimiter == " " or len(delimiter) > 1 or quotes % 2
     if is_other or (quotes and re.search(f"{re.escape(delimiter)} +{quote}", beginning)):
         return None
     rows = [row for row in islice(csv.reader(lines[before:], delimiter=delimiter, quotechar=quote), SAMPLE + 1) if row]
@@ -157,7 +159,8 @@ def _read(text: Text, path: Path, said: Dialect, encoding: str, texts: bool) -> 
     count = len(read.cells[0])
     if not count:
         raise InputError(f"{path} has a header but no rows")
-    index = 0
+    index = next((place for place, name in enumerate(first) if name), 0) if has_names and said.index is None else 0
+    index *= index > 1  # several columns without a name are an index of several levels
     while has_names and index < len(first) - 1 and dialects.is_index(first[index], read.cells[index], said.index, index):
         index += 1
     names = [name * has_names or f"c{place + 1}" for place, name in enumerate(first)]
@@ -170,6 +173,8 @@ def _read(text: Text, path: Path, said: Dialect, encoding: str, texts: bool) -> 
     words += [f"without {name!r}, which names the rows" for name in names[:index]]
     words += ["single quotation marks"] if text.quote == "'" else []
     words += text.notes
+    if len(first) == 1 and (mark := dialects.find_mark([cells[0] for cells in text.rows])):
+        words += [f"every row has as many {mark!r}: say so if that is the delimiter"]
     words += [f"encoding {encoding}"] if encoding not in ("utf-8", "utf-8-sig") else []
     commas = tuple(name for name, note in notes.items() if DECIMAL_COMMAS in note)
     form = CsvForm(text.delimiter, has_names, partial(_lines, text, has_names, path), tuple(words), commas)
@@ -194,14 +199,14 @@ def _columns(text: Text, said: Dialect, skip: int) -> Columns:
     """The columns below the first `skip` rows, with numbers in any notation as numbers."""
     marks = _marks(said)
     nulls = sorted({spelled for mark in (*MISSING, *said.missing) for spelled in (mark, mark.upper(), mark.title(), "NaN")})
-    width = len(text.rows[0])
+    width, likely = len(text.rows[0]), "." if text.delimiter == "," else ","
     numeric = [False] * width
     if said.decimal != ",":
         numeric = [_looks_numeric(cells, marks) for cells in zip(*text.rows[1:], strict=True)] or numeric
     cells: list[np.ndarray] = []
     notes: dict[int, str] = {}
     for place, (values, texts) in enumerate(_arrow(text, skip, numeric, nulls)):
-        read, note = (values, "") if numeric[place] else _values(values, texts, marks, said.decimal)
+        read, note = (values, "") if numeric[place] else _values(values, texts, marks, said.decimal, likely)
         cells.append(read)
         notes |= {place: note} if note else {}
     rounded = [place for place in range(width) if numeric[place] and np.nanmax(np.abs(cells[place]), initial=0) >= EXACT]
@@ -209,7 +214,7 @@ def _columns(text: Text, said: Dialect, skip: int) -> Columns:
         numeric = [is_number and place not in rounded for place, is_number in enumerate(numeric)]
         arrow = _arrow(text, skip, numeric, nulls)
         for place in rounded:
-            cells[place], _ = _values(*arrow[place], marks, said.decimal)
+            cells[place], _ = _values(*arrow[place], marks, said.decimal, likely)
     if said.decimal is None and any(DECIMAL_COMMAS in note for note in notes.values()):
         return _columns(text, replace(said, decimal=","), skip)  # one column tells how the others' commas and points are meant
     return Columns(cells, notes)
@@ -289,19 +294,19 @@ def _fill(cells: Shaped[np.ndarray, " rows"], places: dict[str, int], part: pa.A
 
 
 def _values(
-    places: Int[np.ndarray, " rows"], texts: list[str], marks: set[str], decimal: str | None
+    places: Int[np.ndarray, " rows"], texts: list[str], marks: set[str], decimal: str | None, likely: str
 ) -> tuple[Shaped[np.ndarray, " rows"], str]:
     """A column of texts as numbers if all are and none is a code, else as texts without spaces at their ends; in words how.
 
     Args:
-        places: of the cells in the list of `texts`, -1 where missing.
+        places: of the cells in the list of `texts`, -1 where missing. decimal, likely: as `read_numbers` takes them.
     """
     if any("\0" in text for text in texts):
         raise UnicodeError("it has null characters")
     texts = [text.strip() for text in texts]
     is_present = np.array([text.lower() not in marks for text in texts] + [False])
     present = [text for text, there in zip(texts, is_present, strict=False) if there]
-    values, note = (None, "") if are_codes(present) else dialects.read_numbers(present, decimal)
+    values, note = (None, "") if are_codes(present) else dialects.read_numbers(present, decimal, likely)
     cells = np.full(len(texts) + 1, np.nan if values is not None or not present else None)
     cells[is_present] = present if values is None else values
     return cells[places], note
@@ -321,6 +326,8 @@ def _rewrite(string: str, path: Path, said: Dialect) -> Text:
         lines[place], delimiter = "\n", delimiter or match[1]
     text = "".join(lines)
     delimiter = delimiter or dialects.guess_delimiter(text[:HEAD])
+    if len(delimiter) > 1:
+        lines, delimiter = [line.replace(delimiter, UNIT) for line in lines], UNIT
     quote = said.quote or dialects.guess_quote(text[:HEAD], delimiter)
     if delimiter == " ":
         lines = [" ".join(line.split()) + "\n" for line in lines]

@@ -12,7 +12,6 @@ import shlex
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float, Shaped
@@ -35,11 +34,13 @@ _UNITS = re.compile(r"([-+]?)[$\u20ac\u00a3]?\s*(.*?)\s*[%$\u20ac\u00a3]?", re.D
 _FORMS = {
     r"(?<=\d) (?=\d{3}\b)": "",  # thousands set apart by spaces
     r"^\((.*\d.*)\)$": r"-\1",  # an accountant's minus
+    r"^(\d.*)-$": r"-\1",  # a minus behind
     r"(?<=\d)[dD](?=[-+]?\d+$)": "e",  # Fortran's exponent
 }
 _UNIT_NAMES = {"%": "percent", "$\u20ac\u00a3": "currency"}
 DECIMAL_COMMAS = "decimal commas"
-_POINTS = {",": re.compile(r"[-+]?\d{1,3}(,\d{3})+(\.\d+)?"), ".": re.compile(r"[-+]?\d{1,3}(\.\d{3})+(,\d+)?")}
+_POINTS = {",": re.compile(r"[-+]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?"), ".": re.compile(r"[-+]?[1-9]\d{0,2}(\.\d{3})+(,\d+)?")}
+_DATE = re.compile(r"(\d{4}([-/.])\d{1,2}\2\d{1,2}|\d{1,2}([-/.])\d{1,2}\3(\d{4}|\d\d))([T ].*)?")
 _DECIMAL_COMMA = re.compile(r"[-+]?(\d+|\d{1,3}(\.\d{3})+|),?\d*([eE][-+]?\d+)?")
 
 
@@ -75,8 +76,8 @@ class Dialect:
         _checks.instance(self.missing, tuple, "missing", "a tuple of texts")
         for mark in self.missing:
             _checks.instance(mark, str, "missing", "a tuple of texts")
-        if self.delimiter is not None and (not isinstance(self.delimiter, str) or len(self.delimiter) != 1):
-            raise InputError(f"delimiter must be one character, but is {self.delimiter!r:.40}")
+        if self.delimiter is not None and (not isinstance(self.delimiter, str) or not self.delimiter):
+            raise InputError(f"delimiter must be text, but is {self.delimiter!r:.40}")
 
     @classmethod
     def read(cls, text: str) -> Dialect:
@@ -118,7 +119,7 @@ def decode(content: bytes, encoding: str | None) -> tuple[str, str]:
     problem: UnicodeError | None = None
     for name in [encoding] if encoding else [mark] if mark else ["utf-8", "cp1252"]:
         try:
-            text = content.decode(name)
+            text = content.decode(name).removesuffix("\x1a")  # the end of a file of DOS
             if "\0" in text:
                 raise UnicodeError("it has null characters")
             return text, name
@@ -147,6 +148,14 @@ def guess_delimiter(text: str) -> str:
     return next((mark for mark in DELIMITERS if mark in first.strip()), ",")
 
 
+def find_mark(cells: Sequence[str]) -> str | None:
+    """A mark that is no usual delimiter and of which all cells of a single column have as many."""
+    for mark in set(re.findall(r"[^\w\s.'\"-]", cells[0])) if len(cells) > 1 else ():
+        if len({cell.count(mark) for cell in cells}) == 1:
+            return str(mark)
+    return None
+
+
 def guess_quote(text: str, delimiter: str) -> str:
     """The quotation mark: a single one if there are cells between such, as many begin as end with one, and none is double."""
     mark = re.escape(delimiter)
@@ -173,6 +182,10 @@ def guess_header(
     for cell, number, cells in zip(first, numbers, columns, strict=True):
         if cell and number is None and has_rows and _are_numbers(cells):
             return True
+    if any(
+        _DATE.fullmatch(cell) and any(map(_DATE.fullmatch, map(str, cells))) for cell, cells in zip(first, columns, strict=True)
+    ):
+        return False
     if all(number is None for number in numbers):
         found = [cell in set(cells.tolist()) for cell, cells in zip(first, columns, strict=True) if cell]
         return bool(found) and (len(first) == 1 or not all(found))
@@ -183,7 +196,13 @@ def guess_header(
         # Years alone, above what is no year.
         below = [parse_number(str(cell)) for place in years for cell in set(columns[place].tolist())]
         return not any(map(_is_year, below))
-    return _counts(first) and 10 * sum(map(_counts, sample)) < len(sample)
+    if not _counts(first) or 10 * sum(map(_counts, sample)) >= len(sample):
+        return False
+    pairs = [(number, cells) for number, cells in zip(numbers, columns, strict=True) if number is not None]
+    first_two = [number for number, _ in pairs[:2]]
+    # Other steps than one are those of a scale, whose numbers are unlike what is measured at them.
+    are_apart = all(_are_numbers(cells) and not np.nanmin(cells) <= number <= np.nanmax(cells) for number, cells in pairs)
+    return first_two[1] - first_two[0] == 1 or are_apart
 
 
 def _are_numbers(cells: Shaped[np.ndarray, " rows"]) -> bool:
@@ -199,19 +218,22 @@ def _is_year(number: float | None) -> bool:
 
 
 def _counts(row: Sequence[str]) -> bool:
-    """Whether the numbers of a row are whole and each is one more than the one before, as in 0,1,2."""
-    numbers = [number for cell in row if (number := parse_number(cell)) is not None]
-    return len(numbers) > 2 and all(b == a + 1 for a, b in pairwise(numbers))
+    """Whether each number of a row is as much more than the one before, as in 0,1,2 or 400,402.5,405."""
+    steps = np.diff([number for cell in row if (number := parse_number(cell)) is not None])
+    return len(steps) > 1 and steps[0] > 0 and bool(np.allclose(steps, steps[0], rtol=1e-6, atol=0))
 
 
-def read_numbers(texts: Sequence[str], decimal: str | None) -> tuple[Float[np.ndarray, " texts"] | None, str]:
+def read_numbers(
+    texts: Sequence[str], decimal: str | None, likely: str = "."
+) -> tuple[Float[np.ndarray, " texts"] | None, str]:
     """The numbers that texts spell, if all of them do and floating point holds them, and what else was read so, in words.
 
     Besides plain notation that is decimal commas, thousands set apart by commas, points or spaces, percent and currency signs,
     and the minus of typesetters.
 
     Args:
-        texts: different ones. decimal: the sign that stands for the decimal point, where it is known.
+        texts: different ones. decimal: the sign that stands for the decimal point, where it is known. likely: the sign that
+            probably does, which decides of `1,234`.
     """
     if not texts or not any(map(str.isdigit, texts[0])):
         return None, ""
@@ -224,11 +246,13 @@ def read_numbers(texts: Sequence[str], decimal: str | None) -> tuple[Float[np.nd
             bare = [re.sub(pattern, by, text) for text in bare]
         notes = [name for signs, name in _UNIT_NAMES.items() if any(set(signs) & set(text) for text in texts)]
         has_comma = any("," in text for text in bare)
-        if has_comma and decimal != "," and all(_POINTS[","].fullmatch(t) or parse_number(t) is not None for t in bare):
+        has_points = "." in "".join(bare) and (decimal == "," or re.search(r"\.\d+\.", " ".join(bare)))
+        is_decimal = decimal == "," or (decimal is None and likely == "," and not re.search(r",\d+[.,]", " ".join(bare)))
+        if has_comma and not is_decimal and all(_POINTS[","].fullmatch(t) or parse_number(t) is not None for t in bare):
             bare, notes = [text.replace(",", "") for text in bare], [*notes, "thousands commas"]
         elif has_comma and decimal != "." and all(_DECIMAL_COMMA.fullmatch(text) for text in bare):
             bare, notes = [text.replace(".", "").replace(",", ".") for text in bare], [*notes, DECIMAL_COMMAS]
-        elif decimal == "," and "." in "".join(bare) and all(_POINTS["."].fullmatch(t) or t.isdecimal() for t in bare):
+        elif has_points and all(_POINTS["."].fullmatch(text) or text.isdecimal() for text in bare):
             bare, notes = [text.replace(".", "") for text in bare], [*notes, "thousands points"]
         elif bare != list(texts):
             notes = notes or ["numbers in another notation"]
