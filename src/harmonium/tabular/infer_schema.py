@@ -40,6 +40,8 @@ MAX_LEVELS = 50
 """The most different texts that are categories by default."""
 MAX_ORDERED, ROWS_PER_LEVEL = 10, 4
 """The most whole numbers that are levels by default, and the rows that each must have on average."""
+FEW = 1000
+"""Rows that show whether a column of numbers has more values than levels can be."""
 MIN_PIXELS = 16
 """The fewest columns that are read as an image's."""
 DIGITS = 15
@@ -48,6 +50,7 @@ MAX_DECIMALS = 6
 _DATE = re.compile(r"(\d{4}([-/.])\d{1,2}\2\d{1,2}|\d{1,2}([-/.])\d{1,2}\3(\d{4}|\d\d))([T ]\d{1,2}:\d\d.*)?")
 _YMD = re.compile(r"(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])")
 """A date as one number, such as 20190131."""
+FIRST_DAY = 19000101
 _ID = re.compile(r"(.*[\W_])?(id|ID|Id|uuid|guid)|.*[a-z]I[dD]|(?i:index|row|row ?names?|row ?number)|Unnamed: \d+(\.\d+)*")
 """The names of columns that number the rows."""
 _MARK = re.compile(r"-1|-?(7+|8+|9+)")
@@ -141,11 +144,11 @@ def infer(
             ignored[name] = problem
             continue
         cells = data[name]
-        values = list(count_values(cells))
-        if kind is None and not values:
+        present = cells[~missing(cells)]
+        if kind is None and not len(present):
             ignored[name] = "no row has a value"
-        elif kind is None and len(values) == 1:
-            constants[name] = values[0]
+        elif kind is None and (present == present[0]).all():
+            constants[name] = present.tolist()[0]
             ignored[name] = f"every value is {value_text(constants[name])}"
         else:
             columns.append(_column(name, cells, data.categories.get(name), _spec(f"column {name!r}", kind), fit_on))
@@ -157,6 +160,7 @@ def infer(
     return Schema(tuple(columns), left_out, constants=constants, notes=notes)
 
 
+@np.errstate(over="ignore")
 def _note(column: Column, cells: np.ndarray) -> str:
     """What of a column is worth a look: missing cells, numbers that may mark some, and a last row that sums up the others."""
     absent = missing(cells)
@@ -164,14 +168,15 @@ def _note(column: Column, cells: np.ndarray) -> str:
     if column.kind != "real":
         return "; ".join(words)
     present = as_numbers(cells, column.name)[~absent]
-    values, counts = np.unique(present, return_counts=True)
-    for end, near, far in ((0, 1, -1), (-1, -2, 0)):
-        if len(values) > 2 and counts[end] > 1 and _MARK.fullmatch(value_text(values[end])):
-            is_far = abs(values[end] - values[near]) > abs(values[near] - values[far])
-            if is_far or values[end] < 0 <= values[near]:
-                what = f"{value_text(values[end])} in {counts[end]:,} rows is unlike all other values"
+    for mark in (present.min(), present.max()) if len(present) else ():
+        rest = present[present != mark]
+        count = len(present) - len(rest)
+        if count > 1 and len(rest) and _MARK.fullmatch(value_text(mark)):
+            is_far = np.abs(rest - mark).min() > np.ptp(rest) > 0
+            if is_far or mark < 0 <= rest.min():
+                what = f"{value_text(mark)} in {count:,} rows is unlike all other values"
                 words.append(f"{what}: say so if it marks missing cells")
-    if len(values) > 2 and not absent[-1] and present[-1] and np.isclose(present[:-1].sum(), present[-1], rtol=1e-9, atol=0):
+    if len(present) > 3 and not absent[-1] and present[-1] and np.isclose(present[:-1].sum(), present[-1], rtol=1e-9, atol=0):
         words.append("the last row is the sum of all others: leave it out if it is no row of data")
     return "; ".join(words)
 
@@ -231,6 +236,8 @@ def _problem(name: str, data: Frame) -> str | None:
     if name in data.categories:
         return None
     cells = data.columns[name]
+    if cells.dtype.kind == "f":
+        return _problem_of_numbers(name, cells)
     counts = count_values(cells)
     rows = sum(counts.values())
     if len(counts) < 2 or isinstance(next(iter(counts)), bool):
@@ -252,6 +259,16 @@ def _problem(name: str, data: Frame) -> str | None:
     if len(counts) > MAX_LEVELS or (len(counts) > MAX_ORDERED and 2 * len(counts) > rows):
         return f"has {len(counts)} different texts in {rows} rows, too many for categories"
     return None
+
+
+def _problem_of_numbers(name: str, cells: Float[np.ndarray, " rows"]) -> str | None:
+    """As `_problem`."""
+    present = cells[~np.isnan(cells)]
+    if not len(present) or present.min() == present.max() or not (np.isfinite(present) & (present == np.rint(present))).all():
+        return None
+    if present.min() >= FIRST_DAY and all(_YMD.fullmatch(value_text(value)) for value in np.unique(present)):
+        return "holds dates"
+    return "numbers the rows" if _ID.fullmatch(name) and len(np.unique(present)) == len(cells) else None
 
 
 def _spec(what: str, kind: Kind | None) -> ColumnSpec:
@@ -310,6 +327,8 @@ def _column(name: str, cells: np.ndarray, categories: list[Value] | None, spec: 
     if spec.kind == "real":
         return _real(name, as_numbers(cells, name), spec, fit_on)
     given = categories if spec.levels is None else spec.levels
+    if spec.kind is None and given is None and cells.dtype.kind == "f" and len(np.unique(cells[:FEW])) > MAX_ORDERED + 1:
+        return _real(name, as_numbers(cells, name), spec, fit_on)
     levels = _levels(name, cells) if given is None else tuple(given)
     if given is not None and len(set(map(value_text, levels))) != len(levels):
         raise InputError(f"column {name!r}: a level is given twice")
