@@ -160,7 +160,7 @@ def infer(
     return Schema(tuple(columns), left_out, constants=constants, notes=notes)
 
 
-@np.errstate(over="ignore")
+@np.errstate(over="ignore", invalid="ignore")
 def _note(column: Column, cells: np.ndarray) -> str:
     """What of a column is worth a look: missing cells, numbers that may mark some, and a last row that sums up the others."""
     absent = missing(cells)
