@@ -19,6 +19,7 @@ from harmonium.errors import InputError
 from harmonium.io.arrays import Table, is_table_file, open_streamed, read_bits_or_frame, read_frame, read_table
 from harmonium.io.dialect import Dialect
 from harmonium.io.frames import Frame, parse_number
+from harmonium.io.frames import missing as missing_cells
 from harmonium.io.streams import Streamed, sample_rows
 from harmonium.io.untrusted import check_path
 from harmonium.tabular.infer_schema import Kind, find_label, infer
@@ -302,7 +303,8 @@ def _split_frame(
     hold_out: Collection[str],
     strict: bool,
 ) -> Dataset:
-    empty = np.isnan(infer(frame, kinds, ignore, strict=strict).encode(frame)).all(axis=1)
+    used = infer(frame, kinds, ignore, strict=strict).columns
+    empty = np.logical_and.reduce([missing_cells(frame[column.name]) for column in used])
     form = f", {frame.csv}" if frame.csv else ""
     frame = frame.rows(~empty)
     indices, words = _parts(len(frame), hold_out)

@@ -184,7 +184,11 @@ def read_bits_or_frame(location: str, max_bytes: int | None = None, dialect: Dia
     """The zeros and ones in a CSV or Parquet file that holds nothing else; the columns of any other; raises as `read_frame`."""
     path, key = _split_key(location)
     columns = _read_columns(path, key, max_bytes, dialect)
-    with suppress(InputError):  # texts, missing cells, or a fault that using the columns will show
+    if isinstance(columns, Frame):
+        data = [cells for name, cells in columns.columns.items() if name not in columns.index]
+        if any(cells.dtype.kind == "O" for cells in data):
+            return columns
+    with suppress(InputError):  # missing cells, or a fault that using the columns will show
         table = _from_columns(columns, path, missing=False)
         if ((table.values == 0) | (table.values == 1)).all():
             return table

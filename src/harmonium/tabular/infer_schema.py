@@ -340,7 +340,8 @@ def _column(name: str, cells: np.ndarray, categories: list[Value] | None, spec: 
     if len(levels) < 2:
         raise InputError(f"column {name!r} has a single value, so there is nothing to learn of it: ignore it")
     column = Column(name, kind, levels)
-    column.encode(cells)  # the levels that were given must be those of the cells
+    if given is not None:
+        column.encode(cells)  # they must be the cells' own
     return column
 
 
