@@ -49,7 +49,7 @@ def test_every_check_is_run():
 @pytest.mark.parametrize("group", GROUPS)
 @pytest.mark.slow_except("4 devices")
 def test_several_devices_do_what_one_does(group):
-    flags = f"--xla_force_host_platform_device_count={group[0]}"
+    flags = f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count={group[0]}"
     command = [sys.executable, on_devices.__file__, *GROUPS[group]]
     done = subprocess.run(command, env=environment(XLA_FLAGS=flags), capture_output=True, text=True, timeout=850)
     assert done.returncode == 0, done.stdout + done.stderr[-3000:]

@@ -18,7 +18,7 @@ def example(name):
 
 
 def test_the_sensor_table(capsys):
-    found = example("sensor_table").main(rows=400, n_iter=100)
+    found = example("sensor_table").main(rows=400, n_iter=50)
     assert found["states"] > 0.8  # the most common state alone gets 0.5
     assert found["temperature"] < 10  # the mean is wrong by 15
     assert found["faults"] > 0.9

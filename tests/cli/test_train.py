@@ -23,15 +23,15 @@ def _somewhere_else(tmp_path, monkeypatch):
 
 
 def test_python_and_the_command_train_the_same_model(capsys):
-    """README's lines for the digits, cut off after as many updates; far above independent units (5 nats: measured 6.4)."""
-    assert run(["train", "digits", "--updates", "2000", "--json"]) == 0
+    """README's lines for the digits, cut off after as many updates; far above independent units (4 nats: measured 4.8)."""
+    assert run(["train", "digits", "--updates", "600", "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     digits = hm.data.load("digits")
     rbm = hm.initialize(digits.train, hidden=20, seed=0)
-    rbm = hm.fit(rbm, digits.train, valid=digits.valid, seed=0, updates=2000)
+    rbm = hm.fit(rbm, digits.train, valid=digits.valid, seed=0, updates=600)
     np.testing.assert_array_equal(rbm.weights, hm.load(report["run"]).weights)
     assert report["log_likelihood"]["mean"] == pytest.approx(hm.evaluate(rbm, digits.test).mean, abs=1e-9)
-    assert report["log_likelihood"]["mean"] > report["baseline"] + 5
+    assert report["log_likelihood"]["mean"] > report["baseline"] + 4
 
 
 def test_there_are_at_most_25_options_and_none_has_a_default_in_the_parser():

@@ -81,7 +81,7 @@ def test_the_arguments_of_a_result_repeat_it_bit_for_bit(missing_cells):
     rbm = random_rbm(Binary, Binary, (12, 9), seed=11)
     rows = exact.sample(rbm, 100, seed=1)
     rows = np.where(np.random.default_rng(0).random(rows.shape) < 0.1, np.nan, rows) if missing_cells else rows
-    first = evaluate(rbm, rows, method="estimate", seconds=0.5, seed=3)
+    first = evaluate(rbm, rows, method="estimate", seconds=0.2, seed=3)
     assert first.arguments.keys() == {"method", "seconds", "runs", "temperatures", "steps", "rungs", "seed"}
     again = evaluate(rbm, rows, **first.arguments)
     assert dataclasses.replace(again, seconds=first.seconds) == first
