@@ -51,6 +51,22 @@ TABLES = {
         {"height": ("real", [160, 171.5, 182]), "sex": ("binary", ["f", "m", "m"])},
         {"__index_level_0__": "it names the rows"},
     ),
+    "names_of_rows.csv": (
+        12,
+        {"height": ("real", [160, 167.5, 175]), "sex": ("binary", ["f", "m", "f"])},
+        {"index": "it names the rows"},
+    ),
+    "report_above.csv": (8, {"month": ("binary", ["may", "june", "may"]), "sales": ("real", [100.5, 107.5, 114.5])}, {}),
+    "sheet.xlsx": (
+        8,
+        {
+            "size": ("real", [0, 1.5, 3]),
+            "town": ("binary", ["kiel", "bonn", "kiel"]),
+            "code": ("binary", ["007", "010", "007"]),
+        },
+        {},
+    ),
+    "worth_a_look.csv": (60, {"age": ("real", [20, 27, 34]), "count": ("real", [1, 2, 3]), "b": ("real", [20, 27, 34])}, {}),
     "decimal_commas.csv": (
         40,
         {"grade": ("real", [1, 1.7, 2.4]), "subject": ("categorical", ["math", "art", "music"])},
@@ -95,6 +111,7 @@ SHOWN = {
     "cp1252.csv": "encoding cp1252",
     "decimal_commas.csv": "separated by semicolons, below a line of names, decimal commas in 'grade'",
     "pandas_index.csv": "without 'index', which names the rows",
+    "report_above.csv": "without 2 lines at its beginning",
     "thousands.csv": "thousands commas in 'people'",
     "units_in_cells.csv": "commas in 'price', percent in 'share', numbers in another notation in 'change'",
     "utf16.csv": "encoding utf-16",
@@ -162,6 +179,24 @@ def test_what_is_said_wins(path, name, said, rows, columns):
     check_table(data, rows, columns, data.schema.ignored)
 
 
+def test_one_line_types_many_columns(path):
+    kinds = {"film *": "ordered:1..5", "film 10": "binary", "mood": "ordered:low,middle,high"}
+    schema = hm.data.load_columns(path("ratings.csv"), kinds, ignore=["us*"], hold_out=()).schema
+    assert [(column.name, column.kind, column.levels) for column in schema.columns] == [
+        ("film 1", "ordered", (1, 2, 3, 4, 5)),
+        ("film 2", "ordered", (1, 2, 3, 4, 5)),
+        ("film 10", "binary", (3, 4)),
+        ("mood", "ordered", ("low", "middle", "high")),
+    ]
+
+
+def test_what_is_worth_a_look_is_said(path):
+    assert hm.data.load_columns(path("worth_a_look.csv"), hold_out=()).schema.notes == {
+        "age": "1 missing; -99 in 2 rows is unlike all other values: say so if it marks missing cells",
+        "count": "the last row is the sum of all others: leave it out if it is no row of data",
+    }
+
+
 @pytest.mark.parametrize("name", ARRAYS)
 def test_arrays_are_read_right(path, name):
     first, count, description = ARRAYS[name]
@@ -172,5 +207,5 @@ def test_arrays_are_read_right(path, name):
 
 
 def test_every_input_has_its_reading():
-    read = {*TABLES, *ARRAYS, *(name for name, *_ in SAID), "README.md", "binary.py"}
+    read = {*TABLES, *ARRAYS, *(name for name, *_ in SAID), "ratings.csv", "README.md", "binary.py"}
     assert {path.name for path in INPUTS.iterdir() if path.is_file()} <= read

@@ -1,4 +1,4 @@
-"""Writes the inputs that are no text: arrays, Parquet of pandas, MATLAB's files, images."""
+"""Writes the inputs that are no text: arrays, Parquet of pandas, a sheet of Excel, MATLAB's files, images."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ def write(folder: Path) -> None:
         {"height": [160.0, 171.5, 182.0, 168.5] * 3, "sex": ["f", "m", "m", "f"] * 3}, index=[*range(5, 16), 99]
     )
     table.to_parquet(folder / "pandas.parquet")
+    sheet = {"size": 1.5 * np.arange(8), "town": ["kiel", "bonn"] * 4, "code": ["007", "010"] * 4}
+    pd.DataFrame(sheet).to_excel(folder / "sheet.xlsx", index=False)
     np.savez(folder / "arrays.npz", train=ROWS)
     np.save(folder / "stars.npy", STARS)
     np.save(folder / "gray.npy", GRAY)
