@@ -356,11 +356,8 @@ def test_pixels_are_binarized_without_their_label(said):
 def test_how_a_csv_file_is_written_can_be_said(said):
     rows = "".join(f"{1 + place},{234 + place};{'xy'[place % 2]}\n" for place in range(30))
     Path("marks.csv").write_text(rows)
-    numbers = np.array([1001 * place + 1234 for place in range(30)])
-    assert "thousands commas in 'c1'" in said("data marks.csv --csv header=no")
-    schema = hm.data.load_columns("marks.csv", dialect=hm.io.Dialect(header=False), hold_out=()).schema
-    assert schema.columns[0].mean == pytest.approx(numbers.mean())
-    assert "decimal commas in 'c1'" in said("data marks.csv --csv 'header=no decimal=,'")
+    assert "decimal commas in 'c1'" in said("data marks.csv --csv header=no")
+    assert "thousands commas in 'c1'" in said("data marks.csv --csv 'header=no decimal=.'")
     assert "decimal must be '.' or ','" in said("data marks.csv --csv decimal=x")
 
 
