@@ -86,8 +86,11 @@ CALLS: dict[Callable[..., Any], Callable[[], dict[str, Any]]] = {
     likelihood.gain_over_independent: lambda: {
         "rbm": RBM,
         "base_rate": RBM.visible,
-        "result": likelihood.evaluate(RBM, ROWS),
         "data": ROWS,
+        "log_partition": None,
+        "error": 0.0,
+        "expected": False,
+        "seed": 0,
     },
     likelihood.pseudo_log_likelihood: lambda: {"rbm": RBM, "v": ROWS},
     likelihood.raise_bound: lambda: {"rbm": RBM, "data": ROWS, "bracket": bracket(), "runs": 1, "seed": 0},

@@ -11,7 +11,6 @@ A. Gelfand and A. Smith, JASA 85 (1990) (averages of conditionals rather than of
 from __future__ import annotations
 
 from functools import partial
-from itertools import pairwise
 from typing import NamedTuple
 
 import jax
@@ -34,7 +33,6 @@ from harmonium.likelihood.missing import log_weights
 from harmonium.model import RBM
 from harmonium.random import key_of
 from harmonium.samplers.gibbs import guess_missing, resample_missing
-from harmonium.units import Units
 
 CHAINS, SWEEPS = 20, 200
 BLOCK_ELEMENTS = 1 << 21
@@ -147,7 +145,7 @@ def impute(
     elif not drawable.all():
         how = f"exact; draws by {by_chains}"
     deviation = np.where(np.isnan(rows), np.sqrt(np.maximum(square - mean**2, 0)), 0)
-    values = np.where(np.isnan(rows), nearest_states(rbm.visible, mean), rows)
+    values = np.where(np.isnan(rows), rbm.visible.nearest_states(mean), rows)
     for part, name in ((values, "an imputed value"), (mean, "a mean"), (deviation, "a deviation"), (drawn, "a draw")):
         _checks.finite_result(part, name)
     return Imputation(values, mean, deviation, drawn, how)
@@ -280,19 +278,6 @@ def predict(rbm: RBM, v: ArrayLike, unit: int, *, method: str = "auto", sweeps: 
                 chosen = own[scored].argmax(axis=1)
             nats[scored] = -np.log(np.maximum(p[np.arange(len(p)), chosen], np.finfo(np.float64).tiny))
     return UnitPrediction(mean, np.sqrt(np.maximum(square - mean**2, 0)), nats, how)
-
-
-def nearest_states(units: Units, mean: Float[np.ndarray, "*rows columns"]) -> Float[np.ndarray, "*rows columns"]:
-    """The state of each unit that is nearest its mean; of a continuous unit the mean itself.
-
-    For units of two states and for one-hot units, whose means are probabilities, it is the most probable state.
-    """
-    states = mean.copy()
-    for (first, end), table in zip(pairwise(units.boundaries), units.unit_tables, strict=True):
-        if table is not None:
-            distance = mean[..., first:end] @ table.T - (table**2).sum(axis=1) / 2
-            states[..., first:end] = table[np.argmax(distance, axis=-1)]
-    return states
 
 
 def _choose_rows(rbm: RBM, v: Float[np.ndarray, "rows visible"], method: str, draws: int) -> Bool[np.ndarray, " rows"]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -15,6 +17,7 @@ from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
 from sklearn_rows import rows_of
 
 import harmonium as hm
+from harmonium.errors import NoGainWarning
 from harmonium.sklearn import RBMClassifier, RBMDensity, RBMImputer, RBMTransformer
 from harmonium.sklearn.columns import columns_of
 
@@ -178,6 +181,18 @@ def test_probabilities_are_calibrated():
     assert abs(p.max(axis=1).mean() - (p.argmax(axis=1) == y[300:]).mean()) < 0.1
 
 
-def test_a_model_that_learned_nothing_warns():
-    with pytest.warns(UserWarning, match="learned nothing"):
-        RBMTransformer(3, **SMALL | {"n_iter": 1, "learning_rate": 1e-6}).fit(np.tile([[0.0, 0.05], [0.05, 0.0]], (20, 1)))
+@pytest.mark.parametrize("estimator", [RBMTransformer, RBMDensity, RBMImputer, RBMClassifier])
+@pytest.mark.slow_except("40-RBMTransformer", "3-RBMClassifier")
+@pytest.mark.parametrize("hidden", [3, 40])  # ln Z is exact, or not cheap enough
+def test_a_model_that_learned_nothing_warns(estimator, hidden):
+    random = np.random.default_rng(0)
+    bits = random.integers(0, 2, (200, 1)).repeat(24, axis=1) ^ (random.random((200, 24)) < 0.1)
+    rows, y = bits.astype(float), bits[:, 0]
+    if estimator in (RBMImputer, RBMDensity):
+        rows[random.random(rows.shape) < 0.02] = np.nan
+    settings = SMALL | {"n_components": hidden, "n_iter": 10}
+    with pytest.warns(NoGainWarning, match="learned nothing: the model is no(t clearly)? better than independent units"):
+        estimator(**settings | {"learning_rate": 1e-6}).fit(rows, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", NoGainWarning)
+        estimator(**settings).fit(rows, y)

@@ -15,6 +15,7 @@ example:
 from __future__ import annotations
 
 import argparse
+import math
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,13 +54,13 @@ def run(options: argparse.Namespace) -> Answer | None:
     names = ("seconds", "precision", "runs", "temperatures", "steps", "rungs", "seed")
     limits = {name: getattr(options, name) for name in names}
     log_likelihood = evaluate(model.rbm, dataset.test, model.base_rate, method, **limits, mesh=mesh)
-    baseline = None if model.base_rate is None else hm.likelihood.base_rate_log_likelihood(model.base_rate, dataset.test)
+    compared = compare_with_independent(model.rbm, model.base_rate, log_likelihood, dataset.test)
     if mesh is not None and not hm.distributed.is_primary():
         return None
     folder = Path(options.model)
     result: dict[str, Any] = {
         "log_likelihood": log_likelihood.to_dict(),
-        "baseline": baseline,
+        **compared,
         "rows": log_likelihood.rows,
         "seconds": time.monotonic() - begun,
         "run": str(folder if folder.is_dir() else folder.parent),
@@ -67,9 +68,11 @@ def run(options: argparse.Namespace) -> Answer | None:
     error = log_likelihood.standard_error
     spread = "" if error is None else f", standard error over rows {error:.3f}"
     unit = nats_per_example(dataset).removeprefix("nats per example")
-    compared = "" if baseline is None else f"; independent units reach {baseline:.3f}"
-    about = f"mean of {dataset.count('test')}{unit}{spread}, ln Z = {log_likelihood.log_partition:.6f}{compared}"
-    text = [*likelihood_text("", log_likelihood), about]
+    error = compared["baseline_standard_error"]
+    spread_of_baseline = "" if error is None else f" +- {error:.3f}"
+    baseline = "" if compared["gain"] is None else f"; independent units reach {compared['baseline']:.3f}{spread_of_baseline}"
+    about = f"mean of {dataset.count('test')}{unit}{spread}, ln Z = {log_likelihood.log_partition:.6f}{baseline}"
+    text = [*likelihood_text("", log_likelihood, compared), about]
     if log_likelihood.arguments.get("method") == "estimate":
         counts = " ".join(f"--{name} {value}" for name, value in log_likelihood.arguments.items() if name != "method")
         text.insert(-1, f"the same estimate again: --estimate {counts}")
@@ -86,13 +89,34 @@ def evaluate(
         return hm.likelihood.evaluate(rbm, rows, method=method, base_rate=base_rate, progress=progress, **limits)
 
 
+def compare_with_independent(
+    rbm: hm.RBM, base_rate: hm.units.Units | None, result: hm.LogLikelihood, rows: np.ndarray, remedy: str = ""
+) -> dict[str, Any]:
+    """For JSON, how likely the rows of a result are under independent units, and what the model gains over these."""
+    names = ("baseline", "baseline_standard_error", "gain")
+    if base_rate is None:
+        return dict.fromkeys(names)
+    gain = hm.likelihood.gain_over_independent(
+        rbm, base_rate, rows, log_partition=result.log_partition, error=result.log_partition_error
+    )
+    warning = f"{gain}{remedy}" if gain.is_none else None
+    of_gain = {"mean": gain.mean, "standard_error": finite(gain.standard_error), "warning": warning}
+    return dict(zip(names, (gain.baseline, finite(gain.baseline_error), of_gain), strict=True))
+
+
+def finite(error: float) -> float | None:
+    """None for the standard error of a single row."""
+    return error if math.isfinite(error) else None
+
+
 def nats_per_example(dataset: hm.data.Dataset) -> str:
     """The unit of a log likelihood: of real columns it is that of a density in their standard deviations."""
     is_density = dataset.schema is not None and any(column.kind == "real" for column in dataset.schema.columns)
     return "nats per example" + (", real columns in standard deviations" if is_density else "")
 
 
-def likelihood_text(of: str, log_likelihood: hm.LogLikelihood) -> list[str | Styled]:
-    """The figure, and why not to believe it, a line each."""
-    warnings = [Styled(f"warning: {warning}", "yellow") for warning in log_likelihood.warnings]
-    return [Styled(f"{of}log likelihood {log_likelihood}"), *warnings]
+def likelihood_text(of: str, log_likelihood: hm.LogLikelihood, compared: dict[str, Any]) -> list[str | Styled]:
+    """The figure, why not to believe it, and whether it is no gain, a line each; `compared`: with independent units."""
+    no_gain = compared["gain"] and compared["gain"]["warning"]
+    warnings = [*log_likelihood.warnings, *([no_gain] if no_gain else [])]
+    return [Styled(f"{of}log likelihood {log_likelihood}"), *(Styled(f"warning: {each}", "yellow") for each in warnings)]

@@ -39,10 +39,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import harmonium as hm
 from harmonium.cli import runs
-from harmonium.cli.evaluate import evaluate, likelihood_text, nats_per_example
+from harmonium.cli.evaluate import compare_with_independent, evaluate, likelihood_text, nats_per_example
 from harmonium.cli.inputs import schema_text
 from harmonium.cli.options import RunOptions, TrainOptions, add_arguments, load_dataset, repeat_command, start_model
-from harmonium.cli.output import Answer, Styled, Table, console, plain, print_text, progress_bar, say
+from harmonium.cli.output import Answer, Table, console, plain, print_text, progress_bar, say
 from harmonium.cli.process import WORDS, GracefulShutdown, keep_compiled_code
 from harmonium.errors import DivergenceError, InputError, NoGainWarning, describe
 
@@ -51,6 +51,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = ["add_arguments", "run"]
+REMEDY = "; try another rate (--set learning_rate=0.01), more --updates, or --estimator pt-10"
+"""Of a model that is no better than independent units."""
 MAX_TRAINING_ROWS = 100_000
 """Rows of streamed data over which the training log likelihood is taken."""
 
@@ -302,12 +304,10 @@ def _evaluate(
 ) -> dict[str, Any]:
     """How likely the test and the training rows are."""
     test = evaluate(rbm, dataset.test, base_rate, seconds=run.evaluation_seconds, seed=run.seed, mesh=mesh)
-    gain, error = hm.likelihood.gain_over_independent(rbm, base_rate, test, dataset.test)
     return {
         "log_likelihood": test,
         "train": hm.likelihood.evaluate_with(test, rbm, hm.io.streams.sample_rows(dataset.train, MAX_TRAINING_ROWS, "data")),
-        "baseline": hm.likelihood.base_rate_log_likelihood(base_rate, dataset.test),
-        "gain": {"mean": gain, "standard_error": error},
+        **compare_with_independent(rbm, base_rate, test, dataset.test, REMEDY),
         "bound": None if dataset.entropy is None else -dataset.entropy,
     }
 
@@ -337,21 +337,15 @@ def _answer(report: dict[str, Any], dataset: hm.data.Dataset, trouble: list[str]
     gain, train = report["gain"], report["train"]
     rows = [
         ["this model", test.mean, test.standard_error, train.mean, train.standard_error],
-        ["independent units (the baseline)", report["baseline"], None, None, None],
+        ["independent units (the baseline)", report["baseline"], report["baseline_standard_error"], None, None],
         ["difference", gain["mean"], gain["standard_error"], None, None],
     ]
     if bound is not None:
         rows.append(["best possible: minus the source's entropy", bound, None, bound, None])
-    doubts = []
-    if gain["mean"] <= 2 * gain["standard_error"]:
-        words = "no better" if gain["mean"] <= 0 else "not clearly better (by less than two standard errors over the test rows)"
-        remedy = "try a lower rate (--set learning_rate=0.01), more --updates, or --estimator pt-10"
-        doubts = [Styled(f"warning: the model is {words} than independent units; {remedy}", "yellow")]
     more = f" (the best of {report['updates_made']:,})" if report["updates_made"] > report["updates"] else ""
     text = [
         f"{dataset.name}: {len(dataset.train):,} training rows; {dataset.held_out}",
-        *likelihood_text("test ", test),
-        *doubts,
+        *likelihood_text("test ", test, report),
         Table("", [nats_per_example(dataset), "test", "+-", "training", "+-"], rows, decimals=3),
         f"{report['updates']:,} updates{more}; ended because {report['ended']}",
         f"{report['seconds']:.1f} s from command to report; all of it in {report['run']}",

@@ -3,12 +3,11 @@
 from harmonium.likelihood.bidirectional import BidirectionalAIS, bidirectional_ais
 from harmonium.likelihood.evaluation import (
     EXACT_SECONDS,
-    base_rate_log_likelihood,
     can_be_exact,
     evaluate,
     evaluate_with,
-    gain_over_independent,
 )
+from harmonium.likelihood.gain import Gain, base_rate_log_likelihood, compare_rows, gain_over_independent
 from harmonium.likelihood.log_likelihood import LogLikelihood
 from harmonium.likelihood.log_weights import Estimate
 from harmonium.likelihood.pseudo import pseudo_log_likelihood, stochastic_pseudo_log_likelihood
@@ -19,11 +18,13 @@ __all__ = [
     "EXACT_SECONDS",
     "BidirectionalAIS",
     "Estimate",
+    "Gain",
     "LogLikelihood",
     "ReplicaEstimates",
     "base_rate_log_likelihood",
     "bidirectional_ais",
     "can_be_exact",
+    "compare_rows",
     "evaluate",
     "evaluate_with",
     "gain_over_independent",

@@ -8,20 +8,17 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Float
 
 from harmonium import _checks, exact, model
-from harmonium._numerics import float64, to_float64
 from harmonium._types import ArrayLike
 from harmonium.distributed import row_shards
 from harmonium.errors import InputError
-from harmonium.exact.missing import missing_units
 from harmonium.likelihood.bidirectional import bidirectional_ais, check_settings
-from harmonium.likelihood.log_likelihood import MAX_WIDTH, RAISE_KEY, LogLikelihood, StageProgress, details_of
+from harmonium.likelihood.gain import standard_error
+from harmonium.likelihood.log_likelihood import MAX_WIDTH, RAISE_KEY, STANDARD_ERRORS, LogLikelihood, StageProgress, details_of
 from harmonium.likelihood.missing import complete_rows, log_weights
 from harmonium.likelihood.raise_bound import raise_bound
 from harmonium.model import RBM
@@ -29,8 +26,6 @@ from harmonium.units import Units
 
 EXACT_SECONDS = 10.0
 """Enumeration is the default where it is expected to take no longer than this."""
-STANDARD_ERRORS = 1.96
-"""Standard errors on either side of a 95 % interval."""
 
 
 def evaluate(
@@ -147,28 +142,8 @@ def evaluate_with(result: LogLikelihood, rbm: RBM, data: ArrayLike) -> LogLikeli
     )
 
 
-def gain_over_independent(rbm: RBM, base_rate: Units, result: LogLikelihood, data: ArrayLike) -> tuple[float, float]:
-    """By how much rows `[n, V]` are likelier than under independent units, and the standard error of that over rows, in nats.
-
-    Args:
-        base_rate: the independent units. result: of `evaluate`, for the same model and rows.
-
-    Raises:
-        InputError: as `evaluate`.
-    """
-    rows = model.check_observed(model.check_rows(rbm, data, missing=True))
-    _checks.instance(result, LogLikelihood, "result")
-    baseline = _base_rate_log_likelihoods(base_rate, rows)
-    error = _standard_error(log_weights(rbm, rows).value - baseline)
-    return result.mean - float(baseline.mean()), math.inf if error is None else error
-
-
 def _standard_error(values: Float[np.ndarray, " rows"]) -> float | None:
-    """Of their mean over rows; None of a single one, and beyond the largest number."""
-    if len(values) < 2:
-        return None
-    with np.errstate(over="ignore", invalid="ignore"):
-        error = float(np.std(values, ddof=1)) / math.sqrt(len(values))
+    error = standard_error(values)
     return error if math.isfinite(error) else None
 
 
@@ -190,25 +165,3 @@ def _exact_method(rbm: RBM) -> str:
         return "exact (Gaussian)"
     layer = "visible" if rbm.visible.state_count == states else "hidden"
     return f"exact (all {states:,} {layer} states)"
-
-
-@np.errstate(all="ignore")
-def base_rate_log_likelihood(base_rate: Units, data: ArrayLike) -> float:
-    """The mean ln p(v) of `data [n, V]` under independent units (nats per example): the baseline of every model.
-
-    Raises:
-        InputError: data outside the units' domain, or a result that is not finite.
-    """
-    mean = _base_rate_log_likelihoods(base_rate, data).mean()
-    return float(_checks.finite_result(mean, "the mean ln p(v)"))
-
-
-@np.errstate(all="ignore")
-def _base_rate_log_likelihoods(base_rate: Units, data: ArrayLike) -> Float[np.ndarray, " rows"]:
-    rows = _checks.instance(base_rate, Units, "base_rate").check(data, "data", missing=True).astype(np.float64)
-    model.check_observed(rows)
-    with float64():
-        units = jax.tree.map(jnp.asarray, to_float64(base_rate))
-        # A missing unit is put at zero, where it adds nothing to the energy; nor may it add to ln Z.
-        log_z = jnp.where(missing_units(units, rows), 0, units.log_normalizer_terms(np.zeros(units.size))).sum(axis=-1)
-        return np.broadcast_to(np.asarray(-units.energy(np.nan_to_num(rows)) - log_z), rows.shape[:-1]).ravel()

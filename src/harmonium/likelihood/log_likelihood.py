@@ -13,6 +13,8 @@ StageProgress: TypeAlias = Callable[[str, float], object]
 """Called with the name of the stage at work and the fraction of it that is done, in (0, 1]."""
 
 
+STANDARD_ERRORS = 1.96
+"""Standard errors on either side of a 95 % interval."""
 MAX_WIDTH = 1.0
 """The widest interval (nats) without a warning."""
 USELESS_WIDTH = 20.0
@@ -57,6 +59,11 @@ class LogLikelihood:
                     f"the log likelihood must be finite, but its {name.replace('_', ' ')} is {value}: the energies exceed what "
                     "float64 holds; scale the parameters of the model down"
                 )
+
+    @property
+    def log_partition_error(self) -> float:
+        """The standard error that the interval stands for: that of ln Z, and of annealed rows."""
+        return (self.upper - self.lower) / (2 * STANDARD_ERRORS)
 
     def to_dict(self) -> dict[str, Any]:
         """Names and plain numbers, for JSON."""

@@ -21,9 +21,10 @@ from harmonium._numerics import to_float64
 from harmonium._types import ArrayLike
 from harmonium.errors import InputError
 from harmonium.gradients import discriminative
+from harmonium.likelihood import compare_rows
 from harmonium.model import RBM
 from harmonium.sklearn import compiled
-from harmonium.sklearn.estimator import RBMEstimator, seed_from
+from harmonium.sklearn.estimator import RBMEstimator, seed_from, some_rows
 from harmonium.training import train
 
 LOOKS, MIN_ROWS = 50, 20
@@ -104,7 +105,15 @@ class RBMClassifier(ClassifierMixin, RBMEstimator):
             if self.verbose:
                 self._print(state.metrics | ({} if held_out is None else {"held_out_log_loss": loss}))
         self.rbm_ = to_float64(self.rbm_)
+        self._check_gain(v, label.argmax(axis=1))
         return self
+
+    def _check_gain(self, v: Any, numbers: np.ndarray) -> None:
+        """Warn if labels are no likelier given their rows than by their frequencies."""
+        some = some_rows(v.shape[0])
+        values = self._log_probabilities(self.rbm_, v[some])[np.arange(len(some)), numbers[some]]
+        frequencies = np.bincount(numbers) / len(numbers)
+        self._warn_of_no_gain(compare_rows(values, np.log(frequencies[numbers[some]]), "ln p(y | v)"))
 
     def _numbers(self, X: object, y: ArrayLike) -> np.ndarray:
         """Labels as numbers of `classes_`, `[n]`."""

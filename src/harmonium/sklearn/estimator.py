@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from dataclasses import KW_ONLY, dataclass, field, replace
 from numbers import Integral, Real
@@ -16,9 +17,9 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from harmonium import _checks, exact
 from harmonium._numerics import to_float64
-from harmonium.errors import InputError
-from harmonium.imputation import log_prob, nearest_states
-from harmonium.likelihood import bidirectional_ais, can_be_exact
+from harmonium.errors import InputError, NoGainWarning
+from harmonium.imputation import log_prob
+from harmonium.likelihood import Gain, bidirectional_ais, can_be_exact, gain_over_independent
 from harmonium.model import RBM
 from harmonium.sklearn import compiled
 from harmonium.sklearn.columns import Columns, Tabular, cell_values, columns_of, is_table
@@ -33,10 +34,9 @@ UPDATES, EPOCHS = 5000, 10
 """Updates of a fit by default, or epochs if those are more."""
 BATCH = 10
 """Rows in a batch by which `n_iter` counts where the batch is chosen by the data's size, as in BernoulliRBM."""
-LEAST_CHANGE = 1e-3
-"""A model whose hidden units' means differ by less between rows is one of independent columns."""
-START_ROWS = 200
-"""Training rows that are kept as starts of the chains that bracket ln Z."""
+SOME_ROWS = 200
+"""Training rows that are kept as starts of the chains that bracket ln Z, and by which a fitted model is compared with
+independent units."""
 RUNS, TEMPERATURES, STEPS, RUNGS = 64, 1024, 200, 12
 """The work spent on ln Z where it is not exact: counts and no time, so that scores repeat."""
 
@@ -44,6 +44,11 @@ RUNS, TEMPERATURES, STEPS, RUNGS = 64, 1024, 200, 12
 def seed_from(random: np.random.RandomState) -> int:
     """A seed for this package from scikit-learn's random numbers."""
     return int(random.randint(SEEDS))
+
+
+def some_rows(count: int) -> np.ndarray:
+    """The indices of at most 200 of so many rows, evenly spaced."""
+    return np.unique(np.linspace(0, count - 1, SOME_ROWS).astype(int))
 
 
 @dataclass(eq=False, repr=False)
@@ -206,12 +211,18 @@ class RBMEstimator(BaseEstimator):
             if self.verbose:
                 self._print(state.metrics)
         self.rbm_, self._chains = to_float64(state.rbm), state.estimator
-        some = self.rbm_.visible.fill_missing(compiled.dense(v[:START_ROWS]))
-        if len(some) > 1 and np.ptp(compiled.apply(compiled.hidden_mean, self.rbm_, some), axis=0).max() < LEAST_CHANGE:
+        some = compiled.dense(v[some_rows(v.shape[0])])
+        some = np.where(np.isnan(some), np.nan, rbm.visible.nearest_states(some))
+        with contextlib.suppress(InputError):  # a model that nothing can be computed of says so where it is used
+            self._warn_of_no_gain(gain_over_independent(self.rbm_, rbm.visible, some))
+
+    def _warn_of_no_gain(self, gain: Gain) -> None:
+        if gain.is_none:
             warnings.warn(
-                f"{type(self).__name__} learned nothing: no hidden unit varies by {LEAST_CHANGE:g} over the rows. Visible "
-                f"units are {self.columns_.visible!r}; try others, a larger learning_rate or n_iter",
-                stacklevel=3,
+                f"{type(self).__name__} learned nothing: {gain}. Visible units are {self.columns_.visible!r}; try others, "
+                "another learning_rate, or a larger n_iter",
+                NoGainWarning,
+                stacklevel=4,
             )
 
     def _config(self, rows: int, rbm: RBM, gradient: str | None = None, early_stopping: float = 0.0) -> TrainConfig:
@@ -251,9 +262,8 @@ class RBMEstimator(BaseEstimator):
     def _forget_log_partition(self, v: Any) -> None:
         """Let ln Z be computed anew when it is asked for, with chains that start at some of the rows `v`."""
         self.__dict__.pop("log_partition_", None)
-        some = np.unique(np.linspace(0, v.shape[0] - 1, START_ROWS).astype(int))
         visible = self.rbm_.visible
-        self._start_rows = nearest_states(visible, visible.fill_missing(compiled.dense(v[some])))
+        self._start_rows = visible.nearest_states(visible.fill_missing(compiled.dense(v[some_rows(v.shape[0])])))
 
     def _log_partition(self) -> float:
         """ln Z (nats), computed once: exact, or the Bennett acceptance ratio of a bracket."""

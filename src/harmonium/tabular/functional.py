@@ -141,7 +141,7 @@ def log_prob(rbm: RBM, schema: Schema, table: object, *, unseen: str = "missing"
     rows = encode(schema, table, unseen)
     scored = imputation.log_prob(rbm, rows, seed=seed)
     nats, expected, _ = imputation.surprisal(rbm, rows, seed=seed)
-    likely = schema.decode(imputation.nearest_states(rbm.visible, np.nan_to_num(expected)))
+    likely = schema.decode(rbm.visible.nearest_states(np.nan_to_num(expected)))
     return TableLogProbs(
         scored,
         {name: nats[:, unit] for unit, name in enumerate(schema.column_slices)},

@@ -6,8 +6,9 @@ of the remaining gain comes as that noise dies away. So the learning rate falls 
 best model of all is kept.
 
 Few held-out rows cannot tell models apart that are nearly alike: a rise below the standard error over rows of the difference of
-the two models counts as none. An estimated log likelihood is too high now and then, and no later model would beat such a value.
-So the median of the last three estimates counts, and a model is worse than another only by more than their errors.
+the two models counts as none, and so does one of less than a thousandth of a nat. An estimated log likelihood is
+too high now and then, and no later model would beat such a value. So the median of the last three estimates counts, and a model
+is worse than another only by more than their errors.
 
 Where ln Z is exact, models are looked at after fixed numbers of updates, at growing distances up to a constant one. So the load
 of the computer does not decide which of them is kept.
@@ -41,6 +42,8 @@ MIN_TIMED = 0.01
 """The fraction of the time for which updates must have run before their speed counts, however long compiling took."""
 OVERTIME = 1.1
 """A run ends at the latest when it has used its time by this factor."""
+MIN_RISE = 1e-3
+"""A smaller rise, in nats, is none either: the exact gradient has no noise, and rises for ever."""
 FIRST_LOOK, GROWTH, MAX_SPACING = 10, 1.5, 5_000
 """The updates before the first look, the factor from one to the next, and the largest spacing ..."""
 CHEAP_LOOK = 0.1
@@ -112,7 +115,7 @@ class EarlyStopping:
         recent = (*self.recent, metrics[KEY])[-SMOOTHED:]
         value = median(recent) if error else metrics[KEY]
         observed = replace(self, recent=recent, value=value, error=error)
-        if self.risen_step is None or (risen is not None and risen[0] > math.hypot(risen[1], error)):
+        if self.risen_step is None or (risen is not None and risen[0] > max(MIN_RISE, math.hypot(risen[1], error))):
             observed = replace(observed, risen_step=step)
         if self.best_step is not None and value <= self.best_value:
             return observed

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -41,6 +41,9 @@ from harmonium.training.initialize import has_missing, read_rows
 from harmonium.training.metrics import EXACT_SECONDS, MAX_ROWS, Measurement, Metrics
 from harmonium.training.stopping import NO_DECAY, Budget, Decay, EarlyStopping, looks, rise
 from harmonium.training.update import LoopState, Schedule, advance, axes_of, initial_states
+
+if TYPE_CHECKING:
+    from harmonium.likelihood import Gain
 
 T = TypeVar("T")
 
@@ -186,7 +189,7 @@ def train(
         settings: of `TrainConfig`, by name: `updates=1000`, `learning_rate=0.1`, ...
 
     Warns:
-        NoGainWarning: at the end, the training rows are no likelier than under independent units, where that was measured.
+        NoGainWarning: at the end, the training rows are no likelier than under independent units (`gain_over_independent`).
 
     Raises:
         InputError: at the call, not at the first state: an argument is out of range or of the wrong shape, the rows
@@ -448,9 +451,10 @@ def _loop(
                 if ended:
                     measured = measured | _end_of_early_stopping(early_stopping, progress)
             progress = replace(progress, metrics=run.measurements(progress, measured, speed))
+            reached_state = _train_state(run, good, kept, progress, ended)
             if ended:
-                _warn_of_no_gain(run.metrics.gain(progress.metrics))
-            yield _train_state(run, good, kept, progress, ended)
+                _warn_of_no_gain(run.metrics.gain(reached_state.rbm, reached_state.metrics))
+            yield reached_state
 
             # 5. How many updates fit in until the next state.
             if stop == look:
@@ -497,14 +501,10 @@ def _train_state(
     return TrainState(rbm, metrics, why, good, kept, progress, run.incomplete)
 
 
-def _warn_of_no_gain(gain: tuple[float, float] | None) -> None:
-    if gain is not None and gain[0] <= gain[1]:
-        warnings.warn(
-            f"the model is no better than independent units: the mean log likelihood of training rows differs from theirs by "
-            f"{gain[0]:+.3f} nats; try a lower learning_rate, more updates, or an estimator that mixes better, such as pt-10",
-            NoGainWarning,
-            stacklevel=3,
-        )
+def _warn_of_no_gain(gain: Gain | None) -> None:
+    if gain is not None and gain.is_none:
+        remedy = "try another learning_rate, more updates, or an estimator that mixes better, such as pt-10"
+        warnings.warn(f"{gain}; {remedy}", NoGainWarning, stacklevel=3)
 
 
 def _end_of_early_stopping(early_stopping: EarlyStopping, progress: Progress) -> dict[str, float]:

@@ -225,6 +225,18 @@ class Codec(abc.ABC):
             raise InputError(f"{name} has {_describe_first(array, outside)}, but a {kind.name} unit {kind.domain}")
         return array
 
+    def nearest_states(self, mean: Real[np.ndarray, "*rows N"]) -> Real[np.ndarray, "*rows N"]:
+        """The state of each unit that is nearest its mean; of a continuous unit the mean itself.
+
+        For units of two states and for one-hot units, whose means are probabilities, it is the most probable state.
+        """
+        states = mean.copy()
+        for (first, end), table in zip(pairwise(self.boundaries), self.unit_tables, strict=True):
+            if table is not None:
+                distance = mean[..., first:end] @ table.T - (table**2).sum(axis=1) / 2
+                states[..., first:end] = table[np.argmax(distance, axis=-1)]
+        return states
+
     def fill_missing(self, rows: Real[np.ndarray, "n N"]) -> Real[np.ndarray, "n N"]:
         """Rows in which every missing unit (NaN) has one of its observed values, evenly spread over them.
 

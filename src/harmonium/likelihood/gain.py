@@ -1,0 +1,155 @@
+"""What a model gains over independent units: the one rule by which reports and warnings say that it learned nothing."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from harmonium import _checks, exact, model
+from harmonium._numerics import float64, to_float64
+from harmonium._types import ArrayLike
+from harmonium.exact.missing import missing_units
+from harmonium.likelihood.conditionals import conditionals, conditionals_of
+from harmonium.likelihood.missing import complete_rows, log_weights
+from harmonium.model import RBM
+from harmonium.units import Units
+
+STANDARD_ERRORS, SMALL = 2.0, 1e-3
+"""A gain of fewer standard errors is none, nor is one of this fraction of the independent units' log likelihood."""
+CHEAP_SECONDS = 0.1
+"""ln Z is enumerated where that takes no longer; elsewhere pseudo-likelihoods are compared."""
+MAX_TERMS, POINTS = 1 << 28, 256
+"""Rows x weights x states of a unit, or points of the quadrature over a real one, up to which all units are summed over."""
+MIN_ROWS = 20
+"""Rows, at least, on which all units are summed over, and complete rows for which others are left out."""
+
+
+class Gain(NamedTuple):
+    """By how much rows are likelier than under independent units, in nats per example.
+
+    `mean`, `standard_error`: of the difference, over rows, with the error of ln Z. `baseline`, `baseline_error`: mean ln p
+    under independent units, and its standard error over rows. `rows`: their number. `what`: what is compared, in words.
+    """
+
+    mean: float
+    standard_error: float
+    baseline: float
+    baseline_error: float
+    rows: int
+    what: str
+
+    @property
+    def is_none(self) -> bool:
+        """Whether it is within two standard errors of zero, or too small to count."""
+        return not self.mean > max(STANDARD_ERRORS * self.standard_error, SMALL * abs(self.baseline))
+
+    def __str__(self) -> str:
+        better = "better" if not self.is_none else "no better" if self.mean <= 0 else "not clearly better"
+        return (
+            f"the model is {better} than independent units: the mean {self.what} of {self.rows:,} rows differs from theirs by "
+            f"{self.mean:+.3f} +- {self.standard_error:.3f} nats"
+        )
+
+
+def compare_rows(
+    values: Float[np.ndarray, " rows"],
+    baseline: Float[np.ndarray, " rows"],
+    what: str = "log likelihood",
+    error: float = 0.0,
+) -> Gain:
+    """The gain of ln p of rows, `values`, over `baseline`; `error`: the standard error of what all values have in common."""
+    return Gain(
+        float(np.mean(values - baseline)),
+        math.hypot(standard_error(values - baseline), error),
+        float(np.mean(baseline)),
+        standard_error(baseline),
+        len(values),
+        what,
+    )
+
+
+def standard_error(values: Float[np.ndarray, " rows"]) -> float:
+    """Of their mean over rows; infinite for a single one, and beyond the largest number."""
+    if len(values) < 2:
+        return math.inf
+    with np.errstate(over="ignore", invalid="ignore"):
+        error = float(np.std(values, ddof=1)) / math.sqrt(len(values))
+    return error if math.isfinite(error) else math.inf
+
+
+def gain_over_independent(
+    rbm: RBM,
+    base_rate: Units,
+    data: ArrayLike,
+    *,
+    log_partition: float | None = None,
+    error: float = 0.0,
+    expected: bool = False,
+    seed: int = 0,
+) -> Gain:
+    """By how much rows `[n, V]` are likelier than under the independent units `base_rate`; of the observed cells where some
+    are NaN.
+
+    Where ln Z is not given and would take more than a tenth of a second, the pseudo-log-likelihood is compared, the sum of
+    ln p(v_i | v_-i) over units i, which of independent units is their log likelihood. Large models take fewer rows, the
+    largest one random unit of each row.
+
+    Args:
+        log_partition: ln Z if it is known, and its standard `error`. expected: rows may hold expected values of the units.
+        seed: of the choice of units, and of what is drawn for missing cells.
+
+    Raises:
+        InputError: data outside the units' domain or without any value, an argument out of range, a result that is not finite,
+            or real visible units beside hidden ones that are not bounded, where ln Z is not given.
+    """
+    rows = model.check_observed(model.check_rows(rbm, data, missing=True, expected=_checks.boolean(expected, "expected")))
+    rows, seed = rows.astype(np.float64), _checks.seed(seed)
+    error = _checks.not_negative(error, "error")
+    if log_partition is not None:
+        log_partition = _checks.finite(log_partition, "log_partition")
+    elif exact.estimate_seconds(rbm) <= CHEAP_SECONDS:
+        log_partition = exact.log_partition(rbm)
+    if log_partition is not None:
+        values = log_weights(rbm, rows, seed).value - log_partition
+        return compare_rows(values, base_rate_log_likelihoods(base_rate, rows, expected), error=error)
+    complete = ~np.isnan(rows).any(axis=1)
+    rows = rows[complete] if complete.sum() >= MIN_ROWS else complete_rows(rbm, rows, seed)
+    rows = rbm.visible.nearest_states(rows)
+    tables, what = rbm.visible.unit_tables, "pseudo-log-likelihood"
+    states = max(POINTS if table is None else len(table) for table in tables)
+    count = min(len(rows), MAX_TERMS // (rbm.weights.size * states))
+    if count >= min(len(rows), MIN_ROWS):
+        rows = rows[np.linspace(0, len(rows) - 1, count).astype(int)]
+        return compare_rows(-conditionals(rbm, rows)[0].sum(axis=1), base_rate_log_likelihoods(base_rate, rows), what)
+    chosen = np.random.default_rng(seed).integers(len(tables), size=len(rows))
+    independent = model.independent(to_float64(base_rate), rbm.hidden)
+    values, baseline = (-len(tables) * conditionals_of(each, rows, chosen) for each in (rbm, independent))
+    return compare_rows(values, baseline, what)
+
+
+def base_rate_log_likelihood(base_rate: Units, data: ArrayLike) -> float:
+    """The mean ln p(v) of `data [n, V]` under independent units (nats per example): the baseline of every model.
+
+    Raises:
+        InputError: data outside the units' domain, or a result that is not finite.
+    """
+    return float(base_rate_log_likelihoods(base_rate, data).mean())
+
+
+@np.errstate(all="ignore")
+def base_rate_log_likelihoods(base_rate: Units, data: ArrayLike, expected: bool = False) -> Float[np.ndarray, " rows"]:
+    """ln p(v) of each row under independent units; raises as `base_rate_log_likelihood`."""
+    units = _checks.instance(base_rate, Units, "base_rate")
+    rows = units.check(data, "data", missing=True, expected=expected).astype(np.float64)
+    model.check_observed(rows)
+    with float64():
+        units = jax.tree.map(jnp.asarray, to_float64(units))
+        # A missing unit is put at zero, where it adds nothing to the energy; nor may it add to ln Z.
+        log_z = jnp.where(missing_units(units, rows), 0, units.log_normalizer_terms(np.zeros(units.size))).sum(axis=-1)
+        values = np.broadcast_to(np.asarray(-units.energy(np.nan_to_num(rows)) - log_z), rows.shape[:-1]).ravel()
+    return _checks.finite_result(values, "ln p(v)")
