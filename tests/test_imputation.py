@@ -234,7 +234,7 @@ def test_surprise_beside_missing_cells_averages_over_them(by, monkeypatch):
     if by != "completions":
         monkeypatch.setattr(missing, "count_completions", lambda rbm, v: np.full(len(v), np.inf))
     if by == "chains":
-        monkeypatch.setattr(missing, "cheap_rows", lambda rbm, v, draws=0: np.zeros(len(v), bool))
+        monkeypatch.setattr(missing, "cheap_rows", lambda rbm, v: np.zeros(len(v), bool))
     found = hm.surprisal(rbm, v, draws=20_000)
     how = {"completions": "exact", "exact draws": "averages over 20000 draws of the missing cells (exact)"}
     assert found.method == how.get(by, "averages over 20000 draws of the missing cells (Gibbs chains of 50 sweeps)")
@@ -333,6 +333,7 @@ def test_exact_draws_of_missing_cells_have_their_moments(by, monkeypatch):
     v = with_holes(rbm.visible)
     exact, absent = exactly(rbm, v), np.isnan(v)
     sum_over(by, monkeypatch)
+    monkeypatch.setattr(missing, "BLOCK_ELEMENTS", 2 * 5)  # several blocks of hidden states
     draws = missing.draw_missing(rbm, v, 20_000, key_of(1))
     np.testing.assert_array_equal(draws[:, ~absent], np.broadcast_to(v[~absent], (20_000, (~absent).sum())))
     limit = z_limit(2 * v.size)

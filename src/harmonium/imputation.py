@@ -17,11 +17,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jax.typing import DTypeLike
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from harmonium import _checks, exact, likelihood, model
-from harmonium._numerics import float64, in_own_precision, own_dtype, own_precision, to_float64
+from harmonium._numerics import float64, in_own_precision, own_precision, to_float64
 from harmonium._types import ArrayLike, Key
 from harmonium.errors import InputError
 from harmonium.exact import missing as enumerated
@@ -128,22 +127,19 @@ def impute(
     mean, square = rows.copy(), rows**2
     drawn = np.repeat(rows[None], draws, axis=0)
     chains = max(chains, draws)
-    summed, drawable = (_choose_rows(rbm, rows[holes], method, count) for count in (0, draws))
-    at, by_chains = np.flatnonzero(holes), f"Gibbs, {chains} chains x {sweeps} sweeps a row"
-    if not drawable.all():
-        some = at[~drawable]
+    summed = np.full(holes.sum(), method == "exact")
+    if method == "auto":
+        summed = enumerated.cheap_rows(to_float64(rbm), rows[holes])
+    at, how, by_chains = np.flatnonzero(holes), "exact", f"Gibbs, {chains} chains x {sweeps} sweeps a row"
+    if not summed.all():
+        some = at[~summed]
         mean[some], square[some], drawn[:, some] = _run_chains(rbm, rows[some], draws, chains, sweeps, key)
+        how = f"exact, of {len(some):,} rows {by_chains}" if summed.any() else by_chains
     if summed.any():
         some = at[summed]
         _, mean[some], square[some] = enumerated.posterior(rbm, rows[some])
-    if draws and drawable.any():
-        some = at[drawable]
-        drawn[:, some] = enumerated.draw_missing(rbm, rows[some], draws, key)
-    how = "exact"
-    if not summed.all():
-        how = f"exact, of {(~summed).sum():,} rows {by_chains}" if summed.any() else by_chains
-    elif not drawable.all():
-        how = f"exact; draws by {by_chains}"
+        if draws:
+            drawn[:, some] = enumerated.draw_missing(rbm, rows[some], draws, key)
     deviation = np.where(np.isnan(rows), np.sqrt(np.maximum(square - mean**2, 0)), 0)
     values = np.where(np.isnan(rows), rbm.visible.nearest_states(mean), rows)
     for part, name in ((values, "an imputed value"), (mean, "a mean"), (deviation, "a deviation"), (drawn, "a draw")):
@@ -192,7 +188,7 @@ def surprisal(rbm: RBM, v: ArrayLike, *, draws: int = SURPRISAL_DRAWS, seed: int
     for here, found in enumerated.complete(wide, rows, np.flatnonzero(few)):
         nats[here], expected[here] = _average_conditionals(wide, found)
     rest = np.flatnonzero(~few)
-    drawable = enumerated.cheap_rows(wide, rows[rest], draws)
+    drawable = enumerated.cheap_rows(wide, rows[rest])
     size = max(1, BLOCK_ELEMENTS // (draws * rows.shape[1]))
     for some, by_chains in ((rest[drawable], False), (rest[~drawable], True)):
         for start in range(0, len(some), size):
@@ -201,7 +197,7 @@ def surprisal(rbm: RBM, v: ArrayLike, *, draws: int = SURPRISAL_DRAWS, seed: int
             draw = _draw_by_chains if by_chains else enumerated.draw_missing
             drawn = np.moveaxis(draw(rbm, rows[here], draws, own), 0, 1).reshape(-1, rows.shape[1])
             equal = enumerated.Completions(np.arange(len(here)) * draws, drawn, np.zeros(len(drawn)))
-            nats[here], expected[here] = _average_conditionals(rbm, equal, own_dtype(rbm))
+            nats[here], expected[here] = _average_conditionals(wide, equal)
     if len(rest):
         of_which = "" if len(rest) == len(rows) else f" of {len(rest):,} rows"
         how = "exact" if drawable.all() else f"Gibbs chains of {DRAW_SWEEPS} sweeps"
@@ -212,10 +208,10 @@ def surprisal(rbm: RBM, v: ArrayLike, *, draws: int = SURPRISAL_DRAWS, seed: int
 
 
 def _average_conditionals(
-    rbm: RBM, completions: enumerated.Completions, dtype: DTypeLike = np.float64
+    rbm: RBM, completions: enumerated.Completions
 ) -> tuple[Float[np.ndarray, "rows units"], Float[np.ndarray, "rows visible"]]:
     """-ln p and the mean of each cell given the row's others, from those in the completions: averages of 1 / p, weighted so."""
-    each, means, _ = (part.astype(np.float64) for part in conditionals(rbm, completions.v, dtype=dtype))
+    each, means, _ = conditionals(rbm, completions.v)
     counts = np.diff(completions.starts, append=len(each))
     log_terms = each + completions.log_weight[:, None]
     largest = np.repeat(np.maximum.reduceat(log_terms, completions.starts), counts, axis=0)
@@ -278,13 +274,6 @@ def predict(rbm: RBM, v: ArrayLike, unit: int, *, method: str = "auto", sweeps: 
                 chosen = own[scored].argmax(axis=1)
             nats[scored] = -np.log(np.maximum(p[np.arange(len(p)), chosen], np.finfo(np.float64).tiny))
     return UnitPrediction(mean, np.sqrt(np.maximum(square - mean**2, 0)), nats, how)
-
-
-def _choose_rows(rbm: RBM, v: Float[np.ndarray, "rows visible"], method: str, draws: int) -> Bool[np.ndarray, " rows"]:
-    """Which rows are enumerated, with a number of draws for each."""
-    if method == "auto":
-        return enumerated.cheap_rows(to_float64(rbm), v, draws)
-    return np.full(len(v), method == "exact")
 
 
 # ---- by clamped chains

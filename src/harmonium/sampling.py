@@ -111,7 +111,7 @@ def draw(
     if method == "gibbs":
         return _draw_by_gibbs(rbm, n, seed, fixed, sweeps or SWEEPS, start)
     if fixed is not None and fixed.ndim == 2:
-        if method == "exact" or (method == "auto" and enumerated.cheap_rows(in_float64(rbm), fixed, 1).all()):
+        if method == "exact" or (method == "auto" and enumerated.cheap_rows(in_float64(rbm), fixed).all()):
             v = enumerated.draw_missing(rbm, fixed, 1, key_of(seed))[0]
             return Draws(_checks.finite_result(v.astype(own_dtype(rbm)), "the result"), "exact", [])
         if method == "tempering":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import jax
 import numpy as np
 import pytest
 from conftest import random_rbm
@@ -103,3 +104,14 @@ def test_bad_input(function, two_by_two):
             function(two_by_two, v)
     with pytest.raises(hm.InputError, match="seed"):
         stochastic_pseudo_log_likelihood(two_by_two, np.zeros((1, 2)), seed=-1)
+
+
+@pytest.mark.parametrize("hidden", ["binary", "spin"])
+@pytest.mark.parametrize("group", [2, pytest.param(8, marks=pytest.mark.slow)])
+def test_products_of_factors_are_the_log_normalizers(hidden, group):
+    """Three units, which the group does not divide, with inputs of both signs and far from zero."""
+    units = rbm_of("binary", hidden).hidden
+    inputs, others = (np.random.default_rng(seed).normal(scale=10, size=(4, 3)) for seed in (1, 2))
+    with jax.enable_x64(True):
+        found = conditionals._log_normalizers(units, inputs, others, group)
+        np.testing.assert_allclose(found, units.log_normalizer(inputs[:, None] + others), rtol=1e-12)

@@ -34,7 +34,7 @@ from harmonium.exact import host, normal
 from harmonium.exact.enumerate import MAX_STATES, count_of
 from harmonium.exact.quadrature import conditional_moments, count_points, list_values
 from harmonium.model import RBM, in_float64
-from harmonium.random import gumbel
+from harmonium.random import uniform
 from harmonium.units import Units
 
 BLOCK_ELEMENTS = 1 << 20
@@ -49,8 +49,8 @@ MAX_TERMS = 1 << 32
 """Costs that count as cheap, all rows together, in visible columns of a hidden state: some ten seconds on two cores ..."""
 ALWAYS_CHEAP = 1024
 """... and those of one row that are cheap whatever the others are, in completions: no estimate takes less."""
-UNIT_TERMS, DRAW_TERMS = 8, 32
-"""The costs of a hidden unit in a completion, and of a draw among the hidden states."""
+UNIT_TERMS = 8
+"""The cost of a hidden unit in a completion."""
 
 
 class Posterior(NamedTuple):
@@ -92,11 +92,11 @@ class Completions(NamedTuple):
         return self.v[np.clip(np.searchsorted(cumulative, at, side="right"), self.starts, ends)]
 
 
-def cheap_rows(rbm: RBM, v: Float[np.ndarray, "n V"], draws: int = 0, max_terms: int = MAX_TERMS) -> Bool[np.ndarray, " n"]:
-    """For which rows enumeration, with a number of draws for each, takes seconds only, all of these together."""
+def cheap_rows(rbm: RBM, v: Float[np.ndarray, "n V"], max_terms: int = MAX_TERMS) -> Bool[np.ndarray, " n"]:
+    """For which rows enumeration takes seconds only, all of these together."""
     if normal.is_normal(rbm):
         return np.ones(len(v), bool)
-    cost = _costs(rbm, v, draws).min(axis=0)
+    cost = _costs(rbm, v).min(axis=0)
     order = np.argsort(cost, kind="stable")
     cheap = cost <= ALWAYS_CHEAP * _completion_terms(rbm)
     cheap[order[np.cumsum(cost[order]) <= max_terms]] = True
@@ -107,23 +107,23 @@ def _completion_terms(rbm: RBM) -> float:
     return UNIT_TERMS * rbm.hidden.size + rbm.weights.size / UNIT_TERMS
 
 
-def _costs(rbm: RBM, v: Float[np.ndarray, "n V"], draws: int = 0) -> Float[np.ndarray, "2 n"]:
+def _costs(rbm: RBM, v: Float[np.ndarray, "n V"]) -> Float[np.ndarray, "2 n"]:
     """What each row costs by its completions, and by the hidden states."""
     completions = count_completions(rbm, v)
     completions[completions > min(MAX_COMPLETIONS, CHUNK_ELEMENTS // v.shape[1])] = np.inf
     states = rbm.hidden.state_count
     hidden = np.inf if states is None or states > MAX_STATES else float(states)
-    by_hidden = np.full(len(v), hidden * (rbm.visible.size + DRAW_TERMS * draws))
+    by_hidden = np.full(len(v), hidden * rbm.visible.size)
     return np.stack([completions * _completion_terms(rbm), by_hidden])
 
 
-def _by_hidden_states(rbm: RBM, v: Float[np.ndarray, "n V"], draws: int = 0) -> Bool[np.ndarray, " n"]:
+def _by_hidden_states(rbm: RBM, v: Float[np.ndarray, "n V"]) -> Bool[np.ndarray, " n"]:
     """Which rows are summed over hidden states.
 
     Raises:
         InputError: a row can be summed neither so nor over its completions.
     """
-    by_completions, by_states = _costs(rbm, v, draws)
+    by_completions, by_states = _costs(rbm, v)
     neither = np.flatnonzero(np.isinf(by_completions) & np.isinf(by_states))
     if len(neither):
         raise InputError(
@@ -189,7 +189,7 @@ def draw_missing(rbm: RBM, v: Float[Array, "n V"], draws: int, key: Key) -> Floa
     if gaussian is not None:
         return normal.draw_missing(gaussian, random, v, draws)
     drawn = np.empty((draws, *v.shape))
-    hidden = _by_hidden_states(rbm, v, draws)
+    hidden = _by_hidden_states(rbm, v)
     for here, found in complete(rbm, v, np.flatnonzero(~hidden)):
         filled = found.draw(random, draws)
         # A sweep from exact draws leads to exact draws, and from the points of a quadrature to the continuum.
@@ -299,7 +299,7 @@ def _in_blocks(function: Callable[..., Any], rbm: RBM, v: Float[Array, "n V"], c
     # A power of two, so that code compiled for some rows serves as many others.
     rows = max(1, min(1 << max(0, len(v) - 1).bit_length(), MAX_ROWS // copies))
     count = count_of(rbm.hidden)
-    most = max(1, BLOCK_ELEMENTS // max(rows * copies, *rbm.weights.shape))
+    most = max(1, BLOCK_ELEMENTS // max(rows, *rbm.weights.shape))
     length = min(1 << (count - 1).bit_length(), 1 << (most.bit_length() - 1))
     with float64():
         return in_batches(lambda first, batch: function(rbm, batch, first=first, length=length), v, rows)
@@ -341,17 +341,23 @@ def _draw(rbm: RBM, v: Float[Array, "B V"], *, key: Key, draws: int, first: int 
     choice_key, v_key = jax.random.split(jax.random.fold_in(key, first))
 
     def body(index: jax.Array, carry: tuple[jax.Array, jax.Array]) -> Any:
-        # The largest of the log weights plus Gumbel noise, over all states, is at a state drawn by the weights.
-        best, best_h = carry
-        h, log_weights = _block(rbm, v, index, length)
-        noise = gumbel(jax.random.fold_in(choice_key, index), (draws, *log_weights.shape), v.dtype)
-        winner = jnp.argmax(log_weights + noise, axis=-1)
-        score = jnp.take_along_axis(log_weights + noise, winner[..., None], axis=-1)[..., 0]
-        return jnp.maximum(best, score), jnp.where((score > best)[..., None], h[winner], best_h)
+        # A state of this block by its weights, in place of one from the blocks before with the probability of this one.
+        log_total, drawn = carry
+        _, log_weights = _block(rbm, v, index, length)
+        largest = jnp.max(log_weights, axis=1)
+        cumulative = jnp.cumsum(jnp.exp(log_weights - largest[:, None]), axis=1)
+        log_sum = largest + jnp.log(cumulative[:, -1])
+        new_total = jnp.logaddexp(log_total, log_sum)
+        block_key, state_key = jax.random.split(jax.random.fold_in(choice_key, index))
+        chosen = uniform(block_key, shape, v.dtype) < jnp.exp(log_sum - new_total)
+        at = uniform(state_key, shape, v.dtype) * cumulative[:, -1]
+        state = jax.vmap(partial(jnp.searchsorted, side="right"), (0, 1), 1)(cumulative, at)
+        return new_total, jnp.where(chosen, index * length + jnp.minimum(state, length - 1), drawn)
 
     shape = (draws, len(v))
-    start = (jnp.full(shape, -jnp.inf, v.dtype), jnp.zeros((*shape, rbm.hidden.size), v.dtype))
     blocks = _block_count(rbm, length)
-    _, h = jax.lax.fori_loop(jnp.zeros_like(blocks), blocks, body, start)
+    start = (jnp.full(len(v), -jnp.inf, v.dtype), jnp.zeros(shape, blocks.dtype))
+    _, drawn = jax.lax.fori_loop(jnp.zeros_like(blocks), blocks, body, start)
+    h = rbm.hidden.states(jnp.minimum(drawn, count_of(rbm.hidden) - 1))
     samples = jnp.where(jnp.isnan(v), rbm.visible.sample(v_key, model.visible_inputs(rbm, h)), v)
     return (jnp.moveaxis(samples, 0, 1),)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Float
-from scipy.special import log_expit, logsumexp
 
+from harmonium._numerics import log_sum_exp
 from harmonium.likelihood.log_weights import Estimate, LogWeights, bootstrap
 
 
@@ -36,7 +36,7 @@ def solve_bar(
     # The left side falls with c, the right side rises; in logs, because without overlap both underflow.
     for _ in range(50):
         middle = (low + high) / 2
-        left = logsumexp(log_expit(forward - middle[..., None] - offset), axis=-1)
-        right = logsumexp(log_expit(reverse + middle[..., None] + offset), axis=-1)
+        left = log_sum_exp(-np.logaddexp(0, middle[..., None] + offset - forward))
+        right = log_sum_exp(-np.logaddexp(0, -reverse - middle[..., None] - offset))
         low, high = np.where(left > right, middle, low), np.where(left > right, high, middle)
     return (low + high) / 2

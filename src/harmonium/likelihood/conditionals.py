@@ -12,7 +12,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jax.typing import DTypeLike
 from jaxtyping import Float, Int
 
 from harmonium import _checks, model
@@ -25,6 +24,8 @@ from harmonium.units import Units
 
 BLOCK_ELEMENTS = 1 << 20
 """Rows x values of a unit x columns of the wider layer at a time: 8 MiB in float64; a few blocks are alive at once."""
+GROUPS, MAX_EXPONENT = (8, 4, 2), 600.0
+"""Factors of which one logarithm is taken, and the exponent beyond which their product might overflow."""
 MAX_ROWS = 256
 """Rows at a time, at most: so that complete rows and those with missing cells are served by the same code."""
 
@@ -39,9 +40,9 @@ class _Values(NamedTuple):
 
 @np.errstate(all="ignore")
 def conditionals(
-    rbm: RBM, v: Float[np.ndarray, "rows visible"], unit: int | None = None, dtype: DTypeLike = np.float64
+    rbm: RBM, v: Float[np.ndarray, "rows visible"], unit: int | None = None
 ) -> tuple[Float[np.ndarray, "rows units"], Float[np.ndarray, "rows columns"], Float[np.ndarray, "rows columns"]]:
-    """-ln p(v_i | v_-i), E[v_i | v_-i] and E[v_i^2 | v_-i] of every unit, or of one, computed in `dtype`.
+    """-ln p(v_i | v_-i), E[v_i | v_-i] and E[v_i^2 | v_-i] of every unit, or of one.
 
     Raises:
         InputError: real cells of a model whose hidden units are not bounded, or whose means lie too far apart; or a result that
@@ -54,16 +55,17 @@ def conditionals(
         nats, mean, square = parts if unit is None else (part[:, [unit]] for part in parts)
         return _checks.finite_result(nats, "-ln p of a cell"), mean, square
     with float64():
-        units = [
-            (is_listed, _Values(first, points.astype(dtype), offsets.astype(dtype)))
-            for is_listed, (first, points, offsets) in _values(rbm, unit)
-        ]
-        rbm = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), rbm)
+        units = _values(rbm, unit)
+        groups = _choose_groups(rbm, v, units)
+        rbm = jax.device_put(rbm)
 
         def of_batch(_: int, batch: np.ndarray) -> tuple[np.ndarray, ...]:
-            batch = batch.astype(dtype)
             inputs = _inputs(rbm, batch)
-            nats, *moments = zip(*(_conditional(rbm, *values, batch, *inputs) for values in units), strict=True)
+            parts = (
+                _conditional(rbm, is_listed, group, values, batch, *inputs)
+                for (is_listed, values), group in zip(units, groups, strict=True)
+            )
+            nats, *moments = zip(*parts, strict=True)
             return np.stack(nats, axis=1), *(np.concatenate(moment, axis=1) for moment in moments)
 
         rows = _batch_size(rbm, max(len(values.points) for _, values in units), len(v))
@@ -107,10 +109,11 @@ def _inputs(rbm: RBM, v: Float[Array, "rows visible"]) -> tuple[Float[Array, "ro
     return inputs, rbm.hidden.log_normalizer(inputs)
 
 
-@partial(jax.jit, static_argnums=1)
+@partial(jax.jit, static_argnums=(1, 2))
 def _conditional(
     rbm: RBM,
     is_listed: bool,
+    group: int,
     unit: _Values,
     v: Float[Array, "rows visible"],
     inputs: Float[Array, "rows hidden"],
@@ -120,21 +123,49 @@ def _conditional(
     first, points, offsets = unit
     own = jax.lax.dynamic_slice_in_dim(v, first, points.shape[1], axis=1)
     weights = jax.lax.dynamic_slice_in_dim(rbm.weights, first, points.shape[1])
-    # -F(v) as far as the unit changes it: at its own value, and at all others.
-    others = jnp.arange(len(points))[None]
+    # -F(v) as far as the unit changes it, at all its values.
+    log_p = _log_normalizers(rbm.hidden, inputs - own @ weights, points @ weights, group) + offsets
     if is_listed:
         digit = jnp.argmin(((own[:, None] - points) ** 2).sum(axis=-1), axis=1)
-        others = (digit[:, None] + others[:, 1:]) % len(points)
-        at_own = normalizer + offsets[digit]
+        at_own = jnp.take_along_axis(log_p, digit[:, None], axis=1)[:, 0]
     else:
         alone = jax.lax.dynamic_update_slice_in_dim(jnp.zeros_like(v), own, first, axis=1)
         at_own = normalizer - rbm.visible.energy(alone)
-    values = points[others]
-    log_p = rbm.hidden.log_normalizer(inputs[:, None] + (values - own[:, None]) @ weights) + offsets[others]
-    if is_listed:
-        values, log_p = jnp.concatenate([own[:, None], values], 1), jnp.concatenate([at_own[:, None], log_p], 1)
-    p = jax.nn.softmax(log_p, axis=1)[..., None]
-    return jax.nn.logsumexp(log_p, axis=1) - at_own, jnp.sum(p * values, axis=1), jnp.sum(p * values**2, axis=1)
+    p = jax.nn.softmax(log_p, axis=1)
+    return jax.nn.logsumexp(log_p, axis=1) - at_own, p @ points, p @ points**2
+
+
+def _log_normalizers(
+    units: Units, inputs: Float[Array, "rows N"], others: Float[Array | np.ndarray, "points N"], group: int
+) -> Float[Array, "rows points"]:
+    """The log normalizer at the sum of each of the inputs and each of the others.
+
+    With softplus(y) = ln(1 + exp(y)) and y the sum of two parts, the exponentials are those of the parts, and one logarithm is
+    taken of the product of `group` factors; 0 where the units have no such form, or products would overflow.
+    """
+    if not group:
+        return units.log_normalizer(inputs[:, None] + others)
+    forms = [units.softplus_form(x) for x in (inputs, others, jnp.zeros_like(inputs[0]))]
+    (start, y), (end, z), (origin, zero) = (form for form in forms if form is not None)
+    spare = -units.size % group
+    a, b = (jnp.pad(jnp.exp(part), ((0, 0), (0, spare))) for part in (y, z - zero))
+    product = jnp.ones((), a.dtype)
+    for offset in range(group):
+        product *= 1 + a[:, None, offset::group] * b[:, offset::group]
+    return start[:, None] + (end - origin) + jnp.log(product).sum(axis=-1)
+
+
+def _choose_groups(rbm: RBM, v: Float[np.ndarray, "rows visible"], units: list[tuple[bool, _Values]]) -> list[int]:
+    """Of each unit the `group` of `_log_normalizers`: as many factors as the largest inputs of the rows allow."""
+
+    def largest(inputs: Float[np.ndarray, "n hidden"]) -> float:
+        form = rbm.hidden.softplus_form(inputs)
+        return np.inf if form is None else float(np.abs(form[1]).max(initial=0))
+
+    # The units' own parts count twice: one is taken out of the rows' inputs, another put in.
+    of_rows = largest(v @ rbm.weights) + 2 * largest(np.zeros((1, rbm.hidden.size)))
+    bounds = [of_rows + 2 * largest(points @ rbm.weights[first : first + points.shape[1]]) for _, (first, points, _) in units]
+    return [next((group for group in GROUPS if group * bound < MAX_EXPONENT), 0) for bound in bounds]
 
 
 @partial(jax.jit, static_argnums=1)
@@ -145,7 +176,7 @@ def _conditional_of_each(
 
     def of_row(row: Float[Array, "visible"], place: Int[Array, ""]) -> Float[Array, ""]:
         unit = jax.tree.map(lambda leaf: leaf[place], units)
-        return _conditional(rbm, is_listed, unit, row[None], *_inputs(rbm, row[None]))[0][0]
+        return _conditional(rbm, is_listed, 0, unit, row[None], *_inputs(rbm, row[None]))[0][0]
 
     return jax.vmap(of_row)(v, places)
 

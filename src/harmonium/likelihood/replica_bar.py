@@ -21,7 +21,6 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jaxtyping import Float
-from scipy.special import expit, stdtrit
 
 from harmonium import _checks, exact, model
 from harmonium._numerics import float64, log_mean_exp, to_float64
@@ -140,6 +139,8 @@ def _measure(
 def _sum_rises(
     up: Float[np.ndarray, "steps pairs ladders"], down: Float[np.ndarray, "steps pairs ladders"], base: float
 ) -> ReplicaEstimates:
+    from scipy.special import expit, stdtrit  # SciPy takes half a second to import
+
     _, pairs, ladders = up.shape
     rises = np.empty((3, pairs))
     contributions = np.zeros((3, ladders))  # of each ladder to the deviation of each estimate

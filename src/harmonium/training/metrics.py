@@ -83,7 +83,7 @@ class Metrics:
         self._estimated = False
 
     def _estimator_of(self, rbm: RBM) -> RunningEstimate:
-        from harmonium.likelihood.running_estimate import RunningEstimate  # SciPy takes half a second to import
+        from harmonium.likelihood.running_estimate import RunningEstimate
 
         return RunningEstimate(rbm, rbm.visible.fill_missing(self._compared), self._mesh)
 
@@ -187,7 +187,7 @@ def _space_evenly(rows: Shaped[np.ndarray, "rows visible"], most: int) -> Shaped
 def _free_energies(rbm: RBM, v: Shaped[np.ndarray, "rows visible"]) -> Float[np.ndarray, " rows"]:
     """F(v) of each row, where cells are missing -ln p(v_o) - ln Z. In float64, so that their mean loses no digits."""
     if has_missing(v):
-        from harmonium.likelihood.missing import log_weights  # SciPy takes half a second to import
+        from harmonium.likelihood.missing import log_weights
 
         return -log_weights(rbm, v, runs=RUNS, temperatures=TEMPERATURES, max_terms=MAX_TERMS).value
     return np.asarray(_free_energy(rbm, v.astype(rbm.weights.dtype)), np.float64)
