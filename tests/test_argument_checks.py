@@ -5,6 +5,7 @@ from __future__ import annotations
 import fractions
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import harmonium as hm
@@ -38,6 +39,13 @@ REFUSED = {
 def test_a_check_names_the_argument_and_what_was_expected(message):
     with pytest.raises(hm.InputError, match=f"^rbm.*{message}"):
         REFUSED[message]()
+
+
+@pytest.mark.parametrize("rows", [[[1, None], [True, 0.5]], pd.DataFrame({"a": [1, 1], "b": [None, 0.5]}, dtype="Float64")])
+def test_none_and_pandas_na_are_missing_numbers(rows):
+    np.testing.assert_array_equal(_checks.numeric_array(rows, "rows"), [[1, np.nan], [1, 0.5]])
+    with pytest.raises(hm.InputError, match="must hold real numbers, but holds object values"):
+        _checks.numeric_array([[1, None], ["1", 0]], "rows")
 
 
 def test_checks_return_plain_numbers():

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import numbers
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from harmonium.errors import InputError
@@ -105,7 +106,7 @@ def seed(value: object) -> int:
 
 
 def numeric_array(x: object, name: str) -> np.ndarray:
-    """`x` as a NumPy array of real numbers, of float32 where it was float16; masked cells are NaN."""
+    """`x` as a NumPy array of real numbers, of float32 where it was float16; masked cells, None and pandas' NA are NaN."""
     import numpy as np  # here, because the command line's --help needs no arrays
 
     x = fill_masked(x)
@@ -113,10 +114,24 @@ def numeric_array(x: object, name: str) -> np.ndarray:
         array = np.asarray(x)
     except ValueError as error:
         raise InputError(f"{name} is not a rectangular array of numbers: its rows differ in length") from error
+    if array.dtype == object:
+        array = _objects_as_numbers(array)
     if array.dtype.kind not in "fiub":
         raise InputError(f"{name} must hold real numbers, but holds {array.dtype.name} values")
     # Limits such as the largest value of a column would overflow in float16.
     return array.astype(np.float32) if array.dtype == np.float16 else array
+
+
+def _objects_as_numbers(array: np.ndarray) -> np.ndarray:
+    """Objects as floats, NaN for None and pandas' NA; as they are if one is no number."""
+    import numpy as np
+
+    cells = [np.nan if cell is None or type(cell).__name__ == "NAType" else cell for cell in array.ravel().tolist()]
+    if not all(isinstance(cell, (numbers.Real, np.bool_)) for cell in cells):
+        return array
+    with suppress(OverflowError):
+        return np.array(cells, dtype=np.float64).reshape(array.shape)
+    return array
 
 
 def fill_masked(x: Any) -> Any:
