@@ -153,7 +153,7 @@ def _read(text: Text, path: Path, said: Dialect, encoding: str, texts: bool) -> 
     read = _columns(text, said, int(has_names))
     if said.header is None:
         decimal = "," if any(DECIMAL_COMMAS in note for note in read.notes.values()) else said.decimal
-        shown = ["" if cell.lower() in _marks(said) else cell for cell in first]
+        shown = ["" if _is_mark(cell, _marks(said)) else cell for cell in first]
         has_names = dialects.guess_header(shown, read.cells, text.rows[1:], decimal)
         read = read if has_names else _columns(text, said, 0)
     count = len(read.cells[0])
@@ -198,7 +198,7 @@ def _lines(text: Text, has_names: bool, path: Path) -> list[int]:
 def _columns(text: Text, said: Dialect, skip: int) -> Columns:
     """The columns below the first `skip` rows, with numbers in any notation as numbers."""
     marks = _marks(said)
-    nulls = sorted({spelled for mark in (*MISSING, *said.missing) for spelled in (mark, mark.upper(), mark.title(), "NaN")})
+    nulls = sorted({spelled for mark in (*MISSING, *said.missing) for spelled in (mark, mark.upper(), "NaN")})
     width, likely = len(text.rows[0]), "." if text.delimiter == "," else ","
     numeric = [False] * width
     if said.decimal != ",":
@@ -216,7 +216,9 @@ def _columns(text: Text, said: Dialect, skip: int) -> Columns:
         for place in rounded:
             cells[place], _ = _values(*arrow[place], marks, said.decimal, likely)
     if said.decimal is None and any(DECIMAL_COMMAS in note for note in notes.values()):
-        return _columns(text, replace(said, decimal=","), skip)  # one column tells how the others' commas and points are meant
+        # One column tells how the others' commas and points are meant, unless one of those can be no sign of thousands.
+        has_points = any(re.fullmatch(r"\s*-?(\d+\.\d{1,2}|\d+\.\d{4,})\s*", cell) for row in text.rows for cell in row)
+        return _columns(text, replace(said, decimal="." if has_points else ","), skip)
     return Columns(cells, notes)
 
 
@@ -225,9 +227,14 @@ def _marks(said: Dialect) -> set[str]:
     return {mark.strip().lower() for mark in (*MISSING, *said.missing)}
 
 
+def _is_mark(text: str, marks: set[str]) -> bool:
+    """Whether a cell has no value, in any letters; but Na is sodium."""
+    return text != "Na" and text.lower() in marks
+
+
 def _looks_numeric(cells: Sequence[str], marks: set[str]) -> bool:
     """Whether some cells of a column are all numbers, and are no codes; what is written otherwise will show later."""
-    present = [cell.strip() for cell in cells if cell.strip().lower() not in marks]
+    present = [cell.strip() for cell in cells if not _is_mark(cell.strip(), marks)]
     if len({len(cell) for cell in present}) == 1 and len(present[0]) > 2 and all(map(str.isdecimal, present)):
         return False  # they may be codes
     return bool(present) and all(parse_number(cell) is not None for cell in present)
@@ -304,7 +311,7 @@ def _values(
     if any("\0" in text for text in texts):
         raise UnicodeError("it has null characters")
     texts = [text.strip() for text in texts]
-    is_present = np.array([text.lower() not in marks for text in texts] + [False])
+    is_present = np.array([not _is_mark(text, marks) for text in texts] + [False])
     present = [text for text, there in zip(texts, is_present, strict=False) if there]
     values, note = (None, "") if are_codes(present) else dialects.read_numbers(present, decimal, likely)
     cells = np.full(len(texts) + 1, np.nan if values is not None or not present else None)
@@ -341,7 +348,7 @@ def _rewrite(string: str, path: Path, said: Dialect) -> Text:
         names = names_of_comment.split() if delimiter == " " else names
         if len(names) == len(rows[0].cells):
             rows = [Row(0, names), *rows]
-    rows, notes = _fit_lengths(rows)
+    rows, notes = _fit_lengths(rows, string.count(f"{delimiter} ") < len(rows) - 1)
     width = len(rows[0].cells)
     for line, cells in rows:
         if len(cells) != width:
@@ -354,11 +361,14 @@ def _rewrite(string: str, path: Path, said: Dialect) -> Text:
     return Text(content.getvalue().encode(), delimiter, quote, sample, 0, True, [line for line, _ in rows], notes)
 
 
-def _fit_lengths(rows: list[Row]) -> tuple[list[Row], tuple[str, ...]]:
+def _fit_lengths(rows: list[Row], is_dense: bool) -> tuple[list[Row], tuple[str, ...]]:
     """The rows with as many cells as most of them have, as far as it is clear how; and in words what was done.
 
     Left out are lines of prose above the names, comments, and empty cells at the ends of all rows. A first row that lacks one
     name gets an empty one at its beginning, above R's names of rows, and a row without its last cells gets missing ones.
+
+    Args:
+        is_dense: whether no space follows the delimiter, as in sentences.
     """
     width = Counter(len(cells) for _, cells in rows).most_common(1)[0][0]
     notes = []
@@ -370,9 +380,9 @@ def _fit_lengths(rows: list[Row]) -> tuple[list[Row], tuple[str, ...]]:
         if not any(cells[-1].strip() for _, cells in rest):
             rows = [rows[0], *(Row(line, cells[:-1]) for line, cells in rest)]
             return rows, ()
-        if any(parse_number(cell) is not None for cell in rest[0].cells[1:]):
+        if is_dense and any(parse_number(cell) is not None for cell in rest[0].cells[1:]):
             return [Row(line, ["", *names]), *rest], ()
-    if 2 * begin >= len(rows):
+    if 2 * begin >= len(rows) or (not is_dense and len(names) == width - 1):
         return rows, ()
     notes += [f"without {begin} line{'s' * (begin > 1)} at its beginning"] if begin else []
     notes += [f"without {len(comments)} comment{'s' * (len(comments) > 1)}"] if comments else []

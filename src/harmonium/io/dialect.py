@@ -26,6 +26,8 @@ WORDS = {"tab": "\t", "space": " ", "comma": ",", "semicolon": ";", "bar": "|"}
 BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 UNNAMED = re.compile(r"Unnamed: \d+(\.\d+)*|__index_level_\d+__")
 """What pandas calls columns without a name, and an index."""
+MANY = 4
+"""Numbers of a first row that may count on by chance."""
 MOST = 0.7
 """The part of the lines that have as many of a mark where it may be the delimiter although others have not."""
 COMMENTS = ("#", "%")
@@ -135,7 +137,9 @@ def guess_delimiter(text: str) -> str:
     Args:
         text: the first lines of a file, or all of them.
     """
-    lines = [line for line in re.sub('"[^"]*"', "", text).splitlines() if line.strip()]
+    lines = [line for line in re.sub('"[^"]*"', "q", text).splitlines() if line.strip()]
+    if len(lines) > 1 and "," not in lines[0] and all(re.fullmatch(r"\s*-?\d+,\d+\s*", line) for line in lines[1:]):
+        return ";"  # a single column of decimal commas
     for mark in DELIMITERS[:-1]:
         counts = {line.count(mark) for line in lines}
         if len(counts) == 1 and counts != {0}:
@@ -169,8 +173,8 @@ def guess_header(
 ) -> bool:
     """Whether the first row has names.
 
-    It does where it has a text above numbers; or no number, unless each of its texts is found below; or years above what are
-    none; or numbers that count on, as few of the other rows' do.
+    It does where it has a text above numbers; or no number, unless each of its texts, or a date, is found below; or years above
+    what are none; or numbers in equal steps, as few other rows have.
 
     Args:
         first: the row, empty where it has no value. columns: what is below it, as numbers or texts. sample: rows below it as
@@ -182,9 +186,8 @@ def guess_header(
     for cell, number, cells in zip(first, numbers, columns, strict=True):
         if cell and number is None and has_rows and _are_numbers(cells):
             return True
-    if any(
-        _DATE.fullmatch(cell) and any(map(_DATE.fullmatch, map(str, cells))) for cell, cells in zip(first, columns, strict=True)
-    ):
+    dated = [cells for cell, cells in zip(first, columns, strict=True) if _DATE.fullmatch(cell)]
+    if any(_DATE.fullmatch(str(cell)) for cells in dated for cell in cells):
         return False
     if all(number is None for number in numbers):
         found = [cell in set(cells.tolist()) for cell, cells in zip(first, columns, strict=True) if cell]
@@ -199,10 +202,11 @@ def guess_header(
     if not _counts(first) or 10 * sum(map(_counts, sample)) >= len(sample):
         return False
     pairs = [(number, cells) for number, cells in zip(numbers, columns, strict=True) if number is not None]
-    first_two = [number for number, _ in pairs[:2]]
+    are_apart = [cells.dtype.kind == "f" and not np.nanmin(cells) <= number <= np.nanmax(cells) for number, cells in pairs]
+    if pairs[1][0] - pairs[0][0] == 1:
+        return len(pairs) > MANY or any(are_apart)
     # Other steps than one are those of a scale, whose numbers are unlike what is measured at them.
-    are_apart = all(_are_numbers(cells) and not np.nanmin(cells) <= number <= np.nanmax(cells) for number, cells in pairs)
-    return first_two[1] - first_two[0] == 1 or are_apart
+    return all(are_apart)
 
 
 def _are_numbers(cells: Shaped[np.ndarray, " rows"]) -> bool:
