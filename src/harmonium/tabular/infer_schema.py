@@ -51,6 +51,8 @@ _DATE = re.compile(r"(\d{4}([-/.])\d{1,2}\2\d{1,2}|\d{1,2}([-/.])\d{1,2}\3(\d{4}
 _YMD = re.compile(r"(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])")
 """A date as one number, such as 20190131."""
 FIRST_DAY = 19000101
+REMEDY = "; if they are categories, give the column the kind 'categorical'; if they stand for missing values, say so"
+"""Of texts among numbers."""
 _ID = re.compile(r"(.*[\W_])?(id|ID|Id|uuid|guid)|.*[a-z]I[dD]|(?i:index|row|row ?names?|row ?number)|Unnamed: \d+(\.\d+)*")
 """The names of columns that number the rows."""
 _MARK = re.compile(r"-1|-?(7+|8+|9+)")
@@ -125,6 +127,7 @@ def infer(
     kinds = _match_names(list(kinds.items()), list(data.columns))
     columns, ignored = [], _match_names([(name, "as asked") for name in ignore], list(data.columns))
     constants: dict[str, Value] = {}
+    faults: list[str] = []
     kinds = dict.fromkeys(_pixels(data), "real") | kinds
     index = {*data.index, *filter(PANDAS_INDEX.fullmatch, data.columns)} - set(kinds)
     ignored = dict.fromkeys(index, "it names the rows") | ignored
@@ -151,7 +154,13 @@ def infer(
             constants[name] = present.tolist()[0]
             ignored[name] = f"every value is {value_text(constants[name])}"
         else:
-            columns.append(_column(name, cells, data.categories.get(name), _spec(f"column {name!r}", kind), fit_on))
+            try:
+                columns.append(_column(name, cells, data.categories.get(name), _spec(f"column {name!r}", kind), fit_on))
+            except InputError as error:
+                faults.append(str(error))
+    if faults:
+        listed = "; ".join(fault.removesuffix(REMEDY) for fault in faults[:5]) + "; ..." * (len(faults) > 5)
+        raise InputError(listed + REMEDY * any(fault.endswith(REMEDY) for fault in faults))
     if not columns:
         reasons = "; ".join(f"{name!r} {reason}" for name, reason in list(ignored.items())[:5])
         raise InputError(f"there is nothing to learn in the table's columns ({reasons}); give one of them a kind")
@@ -375,10 +384,7 @@ def _kind(name: str, cells: np.ndarray, levels: Sequence[Value], listed: bool) -
         try:
             as_numbers(cells, name)  # names the cell that is no number
         except InputError as error:
-            raise InputError(
-                f"{error}; if they are categories, give the column the kind 'categorical'; if "
-                "they stand for missing values, say so"
-            ) from error
+            raise InputError(f"{error}{REMEDY}") from error
     commas = [text for text in texts if "," in text and parse_number(text.replace(",", "")) is not None]
     if 2 * sum(texts[text] for text in commas) > rows:
         raise InputError(
