@@ -123,20 +123,18 @@ def _look(source: Source, path: Path, said: Dialect) -> Text | None:
         InputError: there is no row. UnicodeError: it is not in UTF-8.
     """
     with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
-        head = file.read(HEAD) + file.readline()
-        marks, block = {b'"': 0, b"'": 0}, head
+        block = file.read(HEAD) + file.readline()
+        beginning = block.decode("utf-8-sig")
+        delimiter = said.delimiter or dialects.guess_delimiter(beginning)
+        quote = said.quote or dialects.guess_quote(beginning, delimiter)
+        quotes, mark = 0, quote.encode()
         while block:
-            for mark in marks:
-                marks[mark] += block.count(mark) if mark in block else 0  # the search is much faster than the count
+            quotes += block.count(mark) if mark in block else 0  # the search is much faster than the count
             block = file.read(BLOCK)
-    beginning = head.decode("utf-8-sig")
     lines = list(io.StringIO(beginning, newline=""))
     before = next((place for place, line in enumerate(lines) if line.strip()), None)
     if before is None:
         raise InputError(f"{path} is empty")
-    delimiter = said.delimiter or dialects.guess_delimiter(beginning)
-    quote = said.quote or dialects.guess_quote(beginning, delimiter)
-    quotes = marks[quote.encode()]
     is_other = lines[before].lstrip().startswith((*COMMENTS, "sep=")) or delimiter == " " or len(delimiter) > 1 or quotes % 2
     if is_other or (quotes and re.search(f"{re.escape(delimiter)} +{quote}", beginning)):
         return None
@@ -253,6 +251,7 @@ def _arrow(text: Text, skip: int, numeric: list[bool], nulls: list[str]) -> list
     how = reader.ReadOptions(column_names=names, skip_rows_after_names=text.before + skip, block_size=block)
     parse = reader.ParseOptions(delimiter=text.delimiter, quote_char=text.quote, newlines_in_values=text.quoted)
     kinds = {False: pa.dictionary(pa.int32(), pa.string()), True: pa.float64()}
+    size = len(text.source) if isinstance(text.source, bytes) else text.source.stat().st_size
     misled = 0
     while True:
         types = {name: kinds[is_number] for name, is_number in zip(names, numeric, strict=True)}
@@ -264,10 +263,9 @@ def _arrow(text: Text, skip: int, numeric: list[bool], nulls: list[str]) -> list
             with reader.open_csv(source, how, parse, convert) as batches:
                 for batch in batches:
                     start, end = end, end + len(batch)
-                    if end > room:
-                        room = 2 * end  # memory that is not written to costs nothing
-                        for cells, _ in columns:
-                            cells.resize(room, refcheck=False)
+                    if end > room:  # as many rows as the first block lets expect; memory that is not written to costs nothing
+                        room = 2 * end + len(batch) * size // block
+                        columns = [(_grown(cells, start, room), places) for cells, places in columns]
                     for part, (cells, places) in zip(batch.columns, columns, strict=True):
                         _fill(cells[start:end], places, part)
         except pa.ArrowInvalid as error:
@@ -279,9 +277,14 @@ def _arrow(text: Text, skip: int, numeric: list[bool], nulls: list[str]) -> list
             if misled == MISLED:
                 numeric[:] = [False] * len(numeric)
             continue
-        for cells, _ in columns:
-            cells.resize(end, refcheck=False)
-        return [(cells, list(places)) for cells, places in columns]
+        return [(cells[:end], list(places)) for cells, places in columns]
+
+
+def _grown(cells: Shaped[np.ndarray, " rows"], count: int, room: int) -> Shaped[np.ndarray, " room"]:
+    """Room for more cells after the first `count`."""
+    grown = np.empty(room, cells.dtype)
+    grown[:count] = cells[:count]
+    return grown
 
 
 def _fill(cells: Shaped[np.ndarray, " rows"], places: dict[str, int], part: pa.Array) -> None:
@@ -372,8 +375,9 @@ def _fit_lengths(rows: list[Row], is_dense: bool) -> tuple[list[Row], tuple[str,
     """
     width = Counter(len(cells) for _, cells in rows).most_common(1)[0][0]
     notes = []
-    comments = [row for row in rows if len(row.cells) != width and row.cells[0].lstrip().startswith(COMMENTS)]
-    rows = [row for row in rows if row not in comments]
+    is_comment = [len(cells) != width and cells[0].lstrip().startswith(COMMENTS) for _, cells in rows]
+    comments = sum(is_comment)
+    rows = [row for row, left_out in zip(rows, is_comment, strict=True) if not left_out]
     begin = next(place for place, row in enumerate(rows) if len(row.cells) >= width)
     (line, names), *rest = rows
     if begin == 1 and len(names) == width - 1 and all(len(cells) == width for _, cells in rest):
@@ -385,7 +389,7 @@ def _fit_lengths(rows: list[Row], is_dense: bool) -> tuple[list[Row], tuple[str,
     if 2 * begin >= len(rows) or (not is_dense and len(names) == width - 1):
         return rows, ()
     notes += [f"without {begin} line{'s' * (begin > 1)} at its beginning"] if begin else []
-    notes += [f"without {len(comments)} comment{'s' * (len(comments) > 1)}"] if comments else []
+    notes += [f"without {comments} comment{'s' * (comments > 1)}"] if comments else []
     width = len(rows[begin].cells)
     short = [row for row in rows[begin:] if 1 < len(row.cells) < width]
     if short:
