@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from harmonium.errors import InputError
@@ -177,6 +178,12 @@ def finite_result(x: np.ndarray, name: str) -> np.ndarray:
     if not np.isfinite(x).all():
         raise InputError(f"{name} is not finite: the parameters exceed what {x.dtype} can compute with; scale the model down")
     return x
+
+
+def suggest(word: str, known: Sequence[str]) -> str:
+    """The known word that a misspelled one is nearest to, as the end of a message; nothing if none is near."""
+    near = get_close_matches(word, known, n=1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def _shorten(value: object) -> str:

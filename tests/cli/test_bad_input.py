@@ -480,6 +480,7 @@ def test_positive_numbers_of_training(capsys, option, value):
         ("chains=20", "chains must be left out (None): with estimator exact it has no effect"),
         ("momentum=2", "momentum must be a number from 0 to 1"),
         ("centered=1", "centered must be True or False"),
+        ("learning_rat=0.1", "there is no setting learning_rat that text can give; did you mean learning_rate?"),
         ("rate=0.1", "there is no setting rate that text can give: use estimator, centered"),
         ("optimizer=adam", "there is no setting optimizer that text can give: use estimator, centered"),
         ("momentum", "write NAME=VALUE"),

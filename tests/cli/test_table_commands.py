@@ -122,10 +122,22 @@ def test_values_not_met_in_training_count_as_missing(said, capsys):
     assert run(shlex.split("evaluate run west.csv")) == 0
     words = "warning: 3 cells count as missing, of values not met in training: 'region' in row 1; 'answer' in rows 1, 3"
     assert words in capsys.readouterr().err
+    explained = said("explain run west.csv --row 1 --json")
+    assert set(explained["unseen"]) == {"region", "answer"}
+    said("explain run west.csv --row 1")
     for command in ("score", "evaluate", "explain"):
         assert "'west' in row 1 is none of its values" in said(
             f"{command} run west.csv --unseen error{' --row 1' * (command == 'explain')}"
         )
+
+
+def test_test_rows_with_values_not_met_in_training_are_counted(said):
+    Path("west_test.csv").write_text("age,region,sex,answer\n31,west,m,1\n31,east,m,9\n20,north,f,2\n")
+    dataset = hm.data.load_columns("survey.csv", {"answer": "categorical"}, ["id"]).replace_part("test", "west_test.csv")
+    assert dataset.held_out.endswith("(2 cells count as missing, of values not met in training, in 'region', 'answer')")
+    assert np.isnan(dataset.test).any(axis=1).tolist() == [True, True, False]
+    command = f"train survey.csv --ignore id --as answer=categorical {TINY} --out run_west --test west_test.csv"
+    assert "'west' in row 1 is none of its values" in said(f"{command} --unseen error")
 
 
 @pytest.mark.slow

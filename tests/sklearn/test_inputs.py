@@ -171,14 +171,25 @@ def test_pipelines_are_scored_without_a_nan():
 
 
 @pytest.mark.slow
-def test_probabilities_are_calibrated():
-    # Labels of noise but for one bit: overconfident probabilities cost more than those of the base rate.
+def test_probabilities_are_calibrated_by_early_stopping():
+    """Labels of noise but for one bit, so that p(y | x) is known: how far the model's is from it, in nats, over 900 rows."""
     random = np.random.default_rng(0)
-    x = (random.random((600, 20)) < 0.5).astype(float)
-    y = (random.random(600) < np.where(x[:, 0] == 1, 0.8, 0.2)).astype(int)
-    p = RBMClassifier(32, random_state=0).fit(x[:300], y[:300]).predict_proba(x[300:])
-    assert -np.log(p[np.arange(300), y[300:]]).mean() < 0.62  # at best 0.50; ln 2 by the base rate
-    assert abs(p.max(axis=1).mean() - (p.argmax(axis=1) == y[300:]).mean()) < 0.1
+    x = (random.random((1200, 20)) < 0.5).astype(float)
+    truth = np.where(x[:, 0] == 1, 0.8, 0.2)
+    y = (random.random(1200) < truth).astype(int)
+
+    def distance(**settings):
+        p = RBMClassifier(32, random_state=0, **settings).fit(x[:300], y[:300]).predict_proba(x[300:])
+        true = np.stack([1 - truth[300:], truth[300:]], axis=1)
+        confidence = p.max(axis=1).mean() - true[np.arange(900), p.argmax(axis=1)].mean()
+        return (true * np.log(true / p)).sum(axis=1).mean(), confidence
+
+    loss, overconfidence = distance()
+    assert loss < 0.04  # the base rate's is 0.19
+    assert abs(overconfidence) < 0.1
+    loss_of_last, overconfidence_of_last = distance(early_stopping=False)
+    assert loss_of_last > 0.1
+    assert overconfidence_of_last > 0.05
 
 
 @pytest.mark.parametrize("estimator", [RBMTransformer, RBMDensity, RBMImputer, RBMClassifier])

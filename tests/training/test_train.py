@@ -14,6 +14,7 @@ from conftest import random_rbm
 
 import harmonium as hm
 from harmonium import data, exact, gradients
+from harmonium.cli.options import RunOptions
 from harmonium.training.update import advance
 from harmonium.units import Binary, Spin
 
@@ -247,6 +248,16 @@ def test_divergence_is_noticed_and_the_last_good_state_stays(patterns, rate):
     with pytest.raises(hm.DivergenceError, match="lower the rate"):
         collect()
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(states[-1].rbm))
+
+
+def test_visible_units_by_name_and_the_command_line_s_number_of_hidden_ones():
+    rows = np.random.default_rng(0).normal(size=(50, 3))
+    rbm = hm.initialize(rows, visible="gaussian")
+    assert isinstance(rbm.visible, hm.Gaussian)
+    assert rbm.hidden.size == RunOptions.hidden
+    assert hm.initialize(np.eye(3), 2, "categorical:3").visible.same_structure(hm.Categorical.zeros((3,)))
+    with pytest.raises(hm.InputError, match="visible 'gausian' is unknown: use binary, "):
+        hm.initialize(rows, visible="gausian")
 
 
 def test_initial_visible_biases_are_the_data_means(patterns):

@@ -10,11 +10,10 @@ import re
 import sys
 import traceback
 from collections.abc import Sequence
-from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
-from harmonium import __version__
+from harmonium import __version__, _checks
 from harmonium.cli import process
 from harmonium.cli.output import Answer, print_answer
 from harmonium.errors import DivergenceError, InputError, describe, printable, reason
@@ -45,23 +44,18 @@ class Parser(argparse.ArgumentParser):
         for kind, what in (("int", "a whole number"), ("float", "a number")):
             message = message.replace(f"invalid {kind} value: ", f"must be {what}, but is ")
         if match := re.match(r"argument COMMAND: invalid choice: '(.*?)'", message):
-            message = f"there is no command {match[1]!r:.80}{_suggest(match[1], COMMANDS)}"
+            message = f"there is no command {match[1]!r:.80}{_checks.suggest(match[1], COMMANDS)}"
         self.exit(BAD_INPUT, f"{self.prog}: error: {printable(' '.join(message.split()))} (see {self.prog} --help)\n")
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         namespace, unknown = super().parse_known_args(args, namespace)
         if unknown:  # argparse would leave it to the parser above, which would name its own help
             options = [name for action in self._actions for name in action.option_strings]
-            self.error(f"unrecognized arguments: {' '.join(unknown)}{_suggest(unknown[0].partition('=')[0], options)}")
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{_checks.suggest(unknown[0].partition('=')[0], options)}")
         return namespace, unknown
 
     def _print_message(self, message: str, file: Any = None) -> None:
         (file or sys.stderr).write(message)  # argparse's own does not say when help cannot be written
-
-
-def _suggest(word: str, known: Sequence[str]) -> str:
-    near = get_close_matches(word, known, n=1)
-    return f"; did you mean {near[0]}?" if near else ""
 
 
 class Options(argparse.Namespace):

@@ -15,7 +15,7 @@ import argparse
 
 import harmonium as hm
 from harmonium import _checks
-from harmonium.cli.inputs import add, add_count, load_model
+from harmonium.cli.inputs import add, add_count, load_model, say_unseen
 from harmonium.cli.output import Answer, Styled, cell_text
 from harmonium.errors import InputError
 
@@ -37,7 +37,8 @@ def run(options: argparse.Namespace) -> Answer:
     settings = {"average": model.base_rate, "unseen": options.unseen, "seed": options.seed}
     explanation = hm.tabular.explain(model.rbm, model.schema, frame, row - 1, **settings)
     units = [{**unit._asdict(), "unit": f"h{unit.unit + 1}"} for unit in explanation.contributions[:most_units]]
-    figures = {name: getattr(explanation, name) for name in ("free_energy", "visible", "average", "filled")}
+    figures = {name: getattr(explanation, name) for name in ("free_energy", "visible", "average", "filled", "unseen")}
+    say_unseen({name: [row - 1] for name in explanation.unseen})
     total = sum(unit.nats for unit in explanation.contributions)
     text: list[str | Styled] = [
         f"row {row}: -F = {-explanation.free_energy:.3f} nats = {explanation.visible:.3f} of the cells by themselves "

@@ -34,6 +34,7 @@ class RunOptions:
     schema: str | None = None
     strict: bool = False
     csv: str | None = None
+    unseen: str = "missing"
     hidden: int = 20
     visible_units: str | None = None
     hidden_units: str = "binary"
@@ -109,7 +110,8 @@ def _setting(text: str) -> tuple[str, Any]:
         raise InputError(f"--set {text!r}: write NAME=VALUE, as in momentum=0.5")
     names = [field.name for field in fields(hm.TrainConfig) if field.name != "optimizer"]
     if name not in names:
-        raise InputError(f"--set {text!r:.60}: there is no setting {name} that text can give: use {', '.join(names)}")
+        near = _checks.suggest(name, names) or f": use {', '.join(names)}"
+        raise InputError(f"--set {text!r:.60}: there is no setting {name} that text can give{near}")
     for form in (value, f"[{value}]"):
         try:
             parsed = json.loads(form)
@@ -126,6 +128,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         group.add_argument(f"--{part}", metavar="FILE", help=f"{use} rows (default: a tenth of DATA is held out)")
     add(group, "--binarize", "--as", "--ignore", "--schema")
     add(group, "--strict", default=None)
+    add(group, "--unseen", default=None)
     group = command.add_argument_group("the model")
     group.add_argument("--hidden", metavar="N", type=int, help=f"number of hidden units (default: {RunOptions.hidden})")
     group.add_argument("--visible-units", metavar="KIND", help=f"{EVERY_KIND} (default: binary; those of columns)")
@@ -179,7 +182,7 @@ def load_dataset(run: RunOptions) -> hm.data.Dataset:
         dataset = hm.data.load_columns(run.data, *column_choices(run), missing, strict=run.strict, **how)
     for part in ("valid", "test"):
         if part not in missing:
-            dataset = dataset.replace_part(part, getattr(run, part), run.binarize, run.seed, **how)
+            dataset = dataset.replace_part(part, getattr(run, part), run.binarize, run.seed, unseen=run.unseen, **how)
     if isinstance(dataset.train, hm.io.Streamed) and jax.process_count() == 1:
         # Training needs all rows: where they can only be read from front to back, this reads them once.
         dataset = replace(dataset, train=dataset.train.part(0, 1))

@@ -70,27 +70,35 @@ class Dataset:
         seed: int = 0,
         dialect: Dialect | None = None,
         ignore: Collection[str] = (),
+        unseen: str = "missing",
     ) -> Dataset:
         """The data set with other rows for the test or for validation, read by its schema if it has one.
 
         Args:
             part: "test" or "valid". location: a named source, for its own rows of that part, or a file, for all of its rows.
-            binarized, seed, dialect, ignore: as `load` takes them.
+            binarized, seed, dialect, ignore: as `load` takes them. unseen: what values not met in training are: `missing`
+                cells, counted in `held_out`, or an `error`.
 
         Raises:
             OSError, InputError: as `load`.
         """
         _checks.choice(part, PARTS, "part")
+        words = ""
         if self.schema is None:
             settings: dict[str, Any] = {"dialect": dialect, "ignore": ignore}
             rows = getattr(load(location, binarized, seed, hold_out=(), missing=True, **settings), part)
         else:
             frame = read_frame(os.fspath(check_path(location, "location")), dialect=dialect)
             try:
-                rows = self.schema.encode(frame)
+                rows = self.schema.encode(frame, unseen)
             except InputError as error:
                 raise InputError(f"{location}: {error}") from error
-        held_out = f"{self.held_out}; {part}: {location}"
+            if found := self.schema.find_unseen(frame):
+                names = ", ".join(map(repr, found))
+                words = (
+                    f" ({sum(map(len, found.values())):,} cells count as missing, of values not met in training, in {names})"
+                )
+        held_out = f"{self.held_out}; {part}: {location}{words}"
         return replace(self, held_out=held_out, entropy=None if part == "test" else self.entropy, **{part: rows})
 
     @property

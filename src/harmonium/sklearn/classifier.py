@@ -46,7 +46,8 @@ class RBMClassifier(ClassifierMixin, RBMEstimator):
             that the discriminative part takes for 0: another regularizer.
         gradient: of ln p(v, y): `auto` (`cd-1` in `hybrid`, as the source has it), or a name as in `RBMTransformer`.
         early_stopping: keep the model whose held-out -ln p(y | v) is least, which needs at least 20 rows.
-        Missing cells (NaN) are summed over: p(y | the row's observed cells).
+        Missing cells (NaN) are summed over: p(y | the row's observed cells). That asks the model how the cells are distributed,
+            which a purely `discriminative` objective does not teach it: with gaps take `generative` or `hybrid`.
         All others as those of `RBMTransformer`; rates are those of Adam, except for `generative`.
 
     Attributes:

@@ -33,7 +33,7 @@ class Explanation(NamedTuple):
 
     `free_energy`: F(v) in nats. `average`: the sum of the hidden units' log normalizers at an average row; with it
     -F = visible + average + sum of the contributions' nats. `contributions`: the largest first. `filled`: columns that were
-    missing in the row and hold their most probable values here.
+    missing in the row and hold their most probable values here. `unseen`: those of them with a value not met in training.
     """
 
     free_energy: float
@@ -41,6 +41,7 @@ class Explanation(NamedTuple):
     average: float
     contributions: list[HiddenContribution]
     filled: list[str]
+    unseen: list[str]
 
 
 def explain(
@@ -85,4 +86,5 @@ def explain(
             HiddenContribution(int(unit), float(terms[unit] - mean_terms[unit]), float(mean[first]), by_column)
         )
     filled = [name for name, here in slices.items() if np.isnan(encoded[0, here.start])]
-    return Explanation(-visible - float(terms.sum()), visible, float(mean_terms.sum()), contributions, filled)
+    unknown = list(schema.find_unseen(frame.rows([row])))
+    return Explanation(-visible - float(terms.sum()), visible, float(mean_terms.sum()), contributions, filled, unknown)

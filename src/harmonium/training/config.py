@@ -258,7 +258,8 @@ class TrainConfig:
 def _check_names(settings: Mapping[str, object]) -> None:
     names = [field.name for field in fields(TrainConfig)]
     if unknown := sorted(str(name) for name in settings if name not in names):
-        raise InputError(f"there is no setting {', '.join(unknown)}: use {', '.join(names)}")
+        near = _checks.suggest(unknown[0], names) or f": use {', '.join(names)}"
+        raise InputError(f"there is no setting {', '.join(unknown)}{near}")
 
 
 def _has_chains(estimator: object) -> bool:

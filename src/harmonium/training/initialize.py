@@ -12,7 +12,7 @@ from harmonium._types import ArrayLike
 from harmonium.errors import InputError
 from harmonium.io.streams import Streamed, as_streamed, sample_rows
 from harmonium.model import RBM
-from harmonium.units import Binary, Units
+from harmonium.units import Binary, Units, by_name
 
 MAX_ROWS_FOR_BASE_RATE = 100_000
 """Rows that the base rate of streamed data is taken from."""
@@ -20,8 +20,8 @@ MAX_ROWS_FOR_BASE_RATE = 100_000
 
 def initialize(
     data: ArrayLike | Streamed,
-    hidden: int | Units,
-    visible: type[Units] | Units = Binary,
+    hidden: int | Units = 20,
+    visible: str | type[Units] | Units = Binary,
     scale: float = 0.01,
     seed: int = 0,
 ) -> RBM:
@@ -29,8 +29,9 @@ def initialize(
 
     Args:
         data: `[n, V]`, as `train` takes it; missing cells (NaN) do not count for the base rate. hidden: number of binary hidden
-            units, or the units themselves. visible: kind of visible units, or units of that form, whose parameters do not
-            count: categorical and mixed ones are given so. scale: standard deviation of the weights.
+            units, or the units themselves. visible: kind of visible units, a class or a name such as `gaussian` or
+            `categorical:3`, or units of that form, whose parameters do not count: mixed ones are given so. scale: standard
+            deviation of the weights.
 
     Raises:
         InputError: the data does not suit the units, or an argument is out of range.
@@ -38,6 +39,8 @@ def initialize(
     Reference: G. Hinton, "A practical guide to training restricted Boltzmann machines", 2010, section 8.
     """
     array = sample_rows(data, MAX_ROWS_FOR_BASE_RATE, "data")
+    if isinstance(visible, str):
+        visible = by_name(visible, array.shape[1], "visible", columns=True)
     if not (isinstance(visible, Units) or (isinstance(visible, type) and issubclass(visible, Units))):
         raise InputError(f"visible must be units or a kind of units such as harmonium.Binary, but is {visible!r}")
     scale = _checks.not_negative(scale, "scale")
