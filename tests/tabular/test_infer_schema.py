@@ -134,6 +134,11 @@ def test_codes_of_digits_are_few_categories_or_left_out():
     }
 
 
+def test_numbers_with_a_mark_among_them_are_left_out_with_the_remedy():
+    shares = {"share": ["-", *(f"{row / 10}%" for row in range(59))], "b": range(60)}
+    assert infer(shares).ignored == {"share": "has numbers such as '0.0%': say so if '-' marks missing cells"}
+
+
 def test_days_may_be_numbers():
     days = {"day": [20190101 + 100 * (row % 12) + row % 28 for row in range(60)], "b": [row * 7 % 60 for row in range(60)]}
     assert infer(days).ignored == {"day": "holds dates"}

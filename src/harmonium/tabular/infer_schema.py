@@ -50,6 +50,8 @@ MAX_DECIMALS = 6
 _DATE = re.compile(r"(\d{4}([-/.])\d{1,2}\2\d{1,2}|\d{1,2}([-/.])\d{1,2}\3(\d{4}|\d\d))([T ]\d{1,2}:\d\d.*)?")
 _YMD = re.compile(r"(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])")
 """A date as one number, such as 20190131."""
+_SIGNED = re.compile(r"[-+]?[$\u20ac\u00a3]\s*\d[\d.,]*|[-+]?\d[\d.,]*\s*[%$\u20ac\u00a3]|[-+]?\d{1,3}(,\d{3})+(\.\d+)?")
+"""Numbers with a sign of percent or currency, or with thousands."""
 FIRST_DAY = 19000101
 REMEDY = "; if they are categories, give the column the kind 'categorical'; if they stand for missing values, say so"
 """Of texts among numbers."""
@@ -266,6 +268,11 @@ def _problem(name: str, data: Frame) -> str | None:
     if not codes and 2 * sum(count for cell, count in counts.items() if read[cell] is not None) > rows:
         return None  # texts among numbers: an error says where
     if len(counts) > MAX_LEVELS or (len(counts) > MAX_ORDERED and 2 * len(counts) > rows):
+        signed = [cell for cell in counts if isinstance(cell, str) and _SIGNED.fullmatch(cell)]
+        if 2 * len(signed) > len(counts):
+            odd = next((cell for cell in counts if cell not in signed and read[cell] is None), None)
+            but = "make numbers of them" if odd is None else f"say so if {value_text(odd)!r} marks missing cells"
+            return f"has numbers such as {signed[0]!r}: {but}"
         return f"has {len(counts)} different texts in {rows} rows, too many for categories"
     return None
 
