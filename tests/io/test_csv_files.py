@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from harmonium.errors import InputError
-from harmonium.io import read_frame, read_table
+from harmonium.io import csv_files, csv_text, read_frame, read_table
 from harmonium.io.dialect import Dialect
 from harmonium.io.parquet import ParquetRows
 
@@ -166,3 +166,50 @@ def test_forms_of_other_programs(text, columns, note):
     got = {name: numbers(frame, name) if cells.dtype.kind == "f" else cells.tolist() for name, cells in frame.columns.items()}
     assert got == columns
     assert note in str(frame.csv)
+
+
+def assert_same(a, b):
+    assert list(a.columns) == list(b.columns)
+    for name, cells in a.columns.items():
+        np.testing.assert_array_equal(cells, b.columns[name])
+    assert {name: cells.tolist() for name, cells in a.texts.items()} == {
+        name: cells.tolist() for name, cells in b.texts.items()
+    }
+    assert str(a.csv) == str(b.csv)
+    assert a.index == b.index
+    assert list(a.csv.lines()) == list(b.csv.lines())
+
+
+TEXTS = ("a", "b", "a or\nc")
+LONG = "".join(f'{n / 8},"{TEXTS[n % 3]}",{n % 4 or "NA"}\n' for n in range(300))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"a,b,c\n{LONG}",
+        f"a,b,c\n{LONG}late,x,1\n",  # a column that begins as numbers
+        f"a,b,c\n{LONG}9007199254740993,x,late\n",  # one that floating point rounds
+        f"\n\n{LONG}",
+        f"a,b,c\n{LONG}1,é,1\n".encode("cp1252"),
+        f"# from a program\na,b,c\n{LONG}",
+        f"a,b,c\n{LONG}1,2\n",
+        f"a,b,c\n{LONG}".encode("utf-16"),
+    ],
+    ids=["", "late text", "rounded", "no names", "cp1252", "comment", "short row", "utf-16"],
+)
+def test_large_files_are_read_in_blocks_to_the_same_columns(text, monkeypatch):
+    frame = read(text)
+    monkeypatch.setattr(csv_files, "LARGE_BYTES", 1)
+    monkeypatch.setattr(csv_files, "BLOCK", 256)
+    monkeypatch.setattr(csv_text, "HEAD", 128)
+    assert_same(read(text), frame)
+
+
+def test_a_column_is_numbers_or_texts_by_all_of_its_cells():
+    frame = read(f"a,b,c\n{LONG}late,x,1\n")
+    assert frame.columns["a"].tolist() == [*(str(n / 8) for n in range(300)), "late"]
+    assert numbers(frame, "c")[:4] == [None, 1, 2, 3]
+    assert frame.texts["c"][0] == "NA"
+    assert frame.columns["b"][2] == "a or\nc"
+    assert read("a,b\n1,2\n9007199254740993,4\n").columns["a"].tolist() == ["1", "9007199254740993"]
