@@ -43,8 +43,8 @@ MAX_ROWS = 256
 """Rows that are summed over hidden states at once, at most."""
 CHUNK_ELEMENTS = 1 << 22
 """Completions x visible columns at once: 32 MiB."""
-MAX_COMPLETIONS = 1 << 16
-"""Of a row, at most."""
+MAX_COMPLETIONS = 1 << 13
+"""Of a row, at most: some 10 ms, which is ten times what annealing takes."""
 MAX_TERMS = 1 << 32
 """Costs that count as cheap, all rows together, in visible columns of a hidden state: some ten seconds on two cores ..."""
 ALWAYS_CHEAP = 1024
