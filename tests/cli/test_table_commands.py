@@ -311,7 +311,6 @@ def test_reconstructing_and_diagnosing_a_table(said):
         ("train survey.csv --as id=real --visible-units spin", "leave out --visible-units"),
         ("train digits --ignore id", "is for the columns of a file, but digits is a named source"),
         ("train survey.csv --schema nowhere.toml", "nowhere.toml: there is no such schema file"),
-        ("train survey.csv --ignore id --test new.csv", "new.csv: column 'region': 'west'"),
         ("train bits.csv --test more.csv", "test data has 2.0 in row 2, column 1, but a binary unit is 0 or 1"),
         ("train bits.csv --test more.csv", "a column that takes more values: --as 'NAME=ordered:0..2'"),
         ("impute run new.csv --unseen error", "column 'region': 'west' in row 1 is none of its values (east, north, south)"),
