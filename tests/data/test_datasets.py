@@ -18,7 +18,7 @@ from pyarrow import parquet
 
 from harmonium.data import SOURCES, load, load_columns
 from harmonium.errors import InputError
-from harmonium.io import csv_files, read_frame
+from harmonium.io import Dialect, csv_files, read_frame
 from harmonium.tabular import infer
 
 
@@ -459,3 +459,11 @@ def test_parquet_with_dates_and_nested_columns():
 def test_bad_seeds_are_refused_even_where_none_is_needed(seed):
     with pytest.raises(InputError, match="seed"):
         load("shifter:2", seed=seed)
+
+
+def test_a_single_column_of_no_use_may_be_several(tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text("".join(f"{place}::{place % 3}::x{place}\n" for place in range(60)))
+    with pytest.raises(InputError, match=r"every row has as many '::': say so if that is the delimiter: there is"):
+        load_columns(path)
+    assert load_columns(path, dialect=Dialect(delimiter="::")).schema.columns[1].kind == "ordered"

@@ -149,6 +149,7 @@ def test_rows_of_different_lengths_name_the_delimiter():
         ("a;b\n0,720;x\n7;y\n", {"a": [0.72, 7], "b": ["x", "y"]}, "decimal commas in 'a'"),
         (",,a\nx,1,2\nx,2,3\n", {"index": ["x", "x"], "c2": [1, 2], "a": [2, 3]}, "without 'index', which names the rows"),
         ("a,b\n12.5-,x\n3,y\n\x1a", {"a": [-12.5, 3], "b": ["x", "y"]}, "in another notation in 'a'"),
+        ("a::b\n1::2\n", {"a::b": ["1::2"]}, "every row has as many '::': say so if that is the delimiter"),
         ("a^b\n1^2\n", {"a^b": ["1^2"]}, "every row has as many '^': say so if that is the delimiter"),
         ("a\n1,5\n2,5\n", {"a": [1.5, 2.5]}, "decimal commas in 'a'"),
         ('a,b\n"54,1",2.5\n"5,2",3.5\n', {"a": ["54,1", "5,2"], "b": [2.5, 3.5]}, "separated by commas"),

@@ -311,7 +311,12 @@ def _split_frame(
     hold_out: Collection[str],
     strict: bool,
 ) -> Dataset:
-    used = infer(frame, kinds, ignore, strict=strict).columns
+    try:
+        used = infer(frame, kinds, ignore, strict=strict).columns
+    except InputError as error:
+        if frame.csv is None or len(frame.columns) > 1:
+            raise
+        raise InputError(f"{name}, read as {frame.csv}: {error}") from error  # it may have more columns
     empty = np.logical_and.reduce([missing_cells(frame[column.name]) for column in used])
     form = f", {frame.csv}" if frame.csv else ""
     frame = frame.rows(~empty)

@@ -107,7 +107,7 @@ def _read(text: Text, path: Path, said: Dialect, encoding: str, texts: bool) -> 
         words += [f"every row has as many {mark!r}: say so if that is the delimiter"]
     words += [f"encoding {encoding}"] if encoding not in ("utf-8", "utf-8-sig") else []
     commas = tuple(name for name, note in notes.items() if DECIMAL_COMMAS in note)
-    form = CsvForm(text.delimiter, has_names, partial(_lines, text, has_names, path), tuple(words), commas)
+    form = CsvForm(said.delimiter or text.delimiter, has_names, partial(_lines, text, has_names, path), tuple(words), commas)
     frame = Frame(dict(zip(names, read.cells, strict=True)), csv=form, index=tuple(names[:index]))
     if not texts:
         return frame

@@ -154,10 +154,8 @@ def guess_delimiter(text: str) -> str:
 
 def find_mark(cells: Sequence[str]) -> str | None:
     """A mark that is no usual delimiter and of which all cells of a single column have as many."""
-    for mark in set(re.findall(r"[^\w\s.'\"-]", cells[0])) if len(cells) > 1 else ():
-        if len({cell.count(mark) for cell in cells}) == 1:
-            return str(mark)
-    return None
+    runs = [match[0] for match in re.finditer(r"([^\w\s.'\"-])\1*", cells[0])] if len(cells) > 1 else []
+    return next((run for run in runs if len({cell.count(run) for cell in cells}) == 1), None)
 
 
 def guess_quote(text: str, delimiter: str) -> str:
