@@ -114,6 +114,12 @@ def test_bad_tables(text, kinds, ignore, words):
         infer(csv_frame(text), kinds, ignore, strict=True)
 
 
+def test_a_single_column_may_be_of_another_delimiter():
+    table = csv_frame("a^b\n" + "".join(f"{row}^x\n" for row in range(60)))
+    with pytest.raises(InputError, match=r"nothing to learn .* say the delimiter if the file has more columns than one$"):
+        infer(table)
+
+
 @pytest.mark.parametrize("unit", [1e-300, 1e-13, 1e300])
 def test_real_columns_may_have_any_unit(unit):
     values = np.array([1.25, 2.5, 3.5, 0.75, 8.0, 2.25])

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pyarrow.parquet import ParquetFile
 
 SUFFIX = ".parquet"
+MAGIC = b"PAR1"
 BATCH_VALUES = 1 << 22
 """Values that are made into an array at a time."""
 FILL = "fill missing cells first (harmonium.impute)"
@@ -157,6 +158,8 @@ def read_parquet(content: bytes, path: Path, max_bytes: int | None = None) -> pa
     """
     from pyarrow.parquet import ParquetFile
 
+    if not content.startswith(MAGIC):
+        raise InputError(f"{path} is damaged or no Parquet file: it does not begin as one; text needs the name .csv")
     source = io.BytesIO(content)
     with translate_errors(f"{path} is damaged or no Parquet file"), ParquetFile(source) as file:
         check_growth(path, len(content), file.metadata.num_rows * file.metadata.num_columns, max_bytes)

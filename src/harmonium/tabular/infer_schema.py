@@ -165,7 +165,10 @@ def infer(
         raise InputError(listed + REMEDY * any(fault.endswith(REMEDY) for fault in faults))
     if not columns:
         reasons = "; ".join(f"{name!r} {reason}" for name, reason in list(ignored.items())[:5])
-        raise InputError(f"there is nothing to learn in the table's columns ({reasons}); give one of them a kind")
+        remedy = "give one of them a kind"
+        if data.csv is not None and len(data.columns) == 1:
+            remedy += ", or say the delimiter if the file has more columns than one"
+        raise InputError(f"there is nothing to learn in the table's columns ({reasons}); {remedy}")
     left_out = {name: ignored[name] for name in data.columns if name in ignored}
     notes = {column.name: words for column in columns if (words := _note(column, data[column.name]))}
     return Schema(tuple(columns), left_out, constants=constants, notes=notes)
