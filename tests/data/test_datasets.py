@@ -409,7 +409,7 @@ def test_an_index_of_pandas_in_parquet_is_left_out_and_said(index):
 )
 def test_a_file_under_another_kinds_name_says_what_it_is(content, words):
     Path("x.parquet").write_text("a,b\n")
-    with pytest.raises(InputError, match="no Parquet file: it does not begin as one; text needs the name .csv"):
+    with pytest.raises(InputError, match=r"no Parquet file: it does not begin as one; text needs the name \.csv"):
         load("x.parquet")
     for name in ("x.csv", "x.table"):
         Path(name).write_bytes(content)
