@@ -109,6 +109,16 @@ def test_observed_cells_come_back_byte_for_byte(said):
     assert columns["answer"].tolist() == [1, 5, 2]
 
 
+def test_filled_cells_are_written_as_the_table_writes_numbers(said):
+    """Whole numbers of a table with decimal commas get such a comma too: a point would make texts of the other column."""
+    Path("commas.csv").write_text("age;region;sex;answer;weight\n31;north;m;1;1,5\n;north;m;1;2,5\n")
+    result = said("impute run commas.csv --out commas_full.csv --overwrite --json")
+    columns = read_frame("commas_full.csv").columns
+    assert columns["age"].tolist() == [31, result["cells"][0]["value"]]
+    assert columns["age"][1] % 1
+    assert columns["weight"].tolist() == [1.5, 2.5]
+
+
 def test_values_not_met_in_training_count_as_missing(said, capsys):
     Path("west.csv").write_text("age,region,sex,answer\n31,west,m,9\n31,,m,\n20,north,f,high\n")
     result = said("impute run west.csv --out west_full.csv --overwrite --json")

@@ -76,12 +76,16 @@ def run(options: argparse.Namespace) -> Answer:
 def _with_texts(filled: hm.io.Frame, frame: hm.io.Frame) -> dict[str, np.ndarray]:
     """The columns of a filled table, in which cells that were not filled are as a CSV file has them, byte for byte."""
     columns = dict(filled.columns)
+    commas = frame.csv.decimal_commas if frame.csv else ()
     for name, texts in frame.texts.items():
         was, now = hm.io.frames.missing(frame.columns[name]), hm.io.frames.missing(filled.columns[name])
         columns[name] = texts.copy()
+        is_number = frame.columns[name].dtype.kind == "f"
+        # Whole numbers beside a column of decimal commas have them too; 12.375 would be read as thousands there.
+        has_commas = name in commas or (bool(commas) and is_number and not any("." in text for text in texts))
         for row in (was & ~now).nonzero()[0]:
             text = hm.io.frames.value_text(filled.columns[name][row])
-            columns[name][row] = text.replace(".", ",") if frame.csv and name in frame.csv.decimal_commas else text
+            columns[name][row] = text.replace(".", ",") if has_commas else text
     return columns
 
 

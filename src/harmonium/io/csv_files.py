@@ -23,7 +23,7 @@ from harmonium.errors import InputError
 from harmonium.io import csv_text
 from harmonium.io import dialect as dialects
 from harmonium.io.csv_text import BLOCK, Source, Text
-from harmonium.io.dialect import DECIMAL_COMMAS, Dialect
+from harmonium.io.dialect import DECIMAL_COMMAS, THOUSANDS_POINTS, Dialect
 from harmonium.io.frames import EXACT, CsvForm, Frame, are_codes, check_names, parse_number
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def _read(text: Text, path: Path, said: Dialect, encoding: str, texts: bool) -> 
     if len(first) == 1 and (mark := dialects.find_mark([cells[0] for cells in text.rows])):
         words += [f"every row has as many {mark!r}: say so if that is the delimiter"]
     words += [f"encoding {encoding}"] if encoding not in ("utf-8", "utf-8-sig") else []
-    commas = tuple(name for name, note in notes.items() if DECIMAL_COMMAS in note)
+    commas = tuple(name for name, note in notes.items() if DECIMAL_COMMAS in note or THOUSANDS_POINTS in note)
     form = CsvForm(said.delimiter or text.delimiter, has_names, partial(_lines, text, has_names, path), tuple(words), commas)
     frame = Frame(dict(zip(names, read.cells, strict=True)), csv=form, index=tuple(names[:index]))
     if not texts:
@@ -148,7 +148,11 @@ def _columns(text: Text, said: Dialect, skip: int) -> Columns:
     if said.decimal is None and any(DECIMAL_COMMAS in note for note in notes.values()):
         # One column tells how the others' commas and points are meant, unless one of those can be no sign of thousands.
         has_points = any(re.fullmatch(r"\s*-?(\d+\.\d{1,2}|\d+\.\d{4,})\s*", cell) for row in text.rows for cell in row)
-        return _columns(text, replace(said, decimal="." if has_points else ","), skip)
+        read = _columns(text, replace(said, decimal="." if has_points else ","), skip)
+        for place in set(notes) - set(read.notes):
+            if likely == "," and read.cells[place].dtype.kind == "O":  # such as 1,5 beside times like 12.30
+                read.cells[place], read.notes[place] = cells[place], notes[place]
+        return read
     return Columns(cells, notes)
 
 

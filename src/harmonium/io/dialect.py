@@ -40,7 +40,7 @@ _FORMS = {
     r"(?<=\d)[dD](?=[-+]?\d+$)": "e",  # Fortran's exponent
 }
 _UNIT_NAMES = {"%": "percent", "$\u20ac\u00a3": "currency"}
-DECIMAL_COMMAS = "decimal commas"
+DECIMAL_COMMAS, THOUSANDS_POINTS = "decimal commas", "thousands points"
 _POINTS = {",": re.compile(r"[-+]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?"), ".": re.compile(r"[-+]?[1-9]\d{0,2}(\.\d{3})+(,\d+)?")}
 _DATE = re.compile(r"(\d{4}([-/.])\d{1,2}\2\d{1,2}|\d{1,2}([-/.])\d{1,2}\3(\d{4}|\d\d))([T ].*)?")
 _DECIMAL_COMMA = re.compile(r"[-+]?(\d+|\d{1,3}(\.\d{3})+|),?\d*([eE][-+]?\d+)?")
@@ -255,7 +255,7 @@ def read_numbers(
         elif has_comma and decimal != "." and all(_DECIMAL_COMMA.fullmatch(text) for text in bare):
             bare, notes = [text.replace(".", "").replace(",", ".") for text in bare], [*notes, DECIMAL_COMMAS]
         elif has_points and all(_POINTS["."].fullmatch(text) or text.isdecimal() for text in bare):
-            bare, notes = [text.replace(".", "") for text in bare], [*notes, "thousands points"]
+            bare, notes = [text.replace(".", "") for text in bare], [*notes, THOUSANDS_POINTS]
         elif bare != list(texts):
             notes = notes or ["numbers in another notation"]
     numbers = [parse_number(text) for text in bare]

@@ -36,7 +36,7 @@ class CsvForm(NamedTuple):
     """How a CSV file was read: what stands between cells (nothing in a sheet), and whether there are names.
 
     `lines`: gives the line that each row begins at. `notes`: what else was guessed, in words. `decimal_commas`: the columns
-    that have them.
+    that have them, or points between thousands.
     """
 
     delimiter: str
