@@ -119,6 +119,14 @@ def test_filled_cells_are_written_as_the_table_writes_numbers(said):
     assert columns["weight"].tolist() == [1.5, 2.5]
 
 
+def test_a_column_without_any_value_gets_texts(said):
+    Path("no_region.csv").write_text("age,region,sex,answer\n31.5,,m,1\n20,,f,2\n")
+    result = said("impute run no_region.csv --out with_region.csv --overwrite --json")
+    region = read_frame("with_region.csv").columns["region"].tolist()
+    assert region == [cell["value"] for cell in result["cells"]]
+    assert set(region) <= {"north", "south", "east"}
+
+
 def test_values_not_met_in_training_count_as_missing(said, capsys):
     Path("west.csv").write_text("age,region,sex,answer\n31,west,m,9\n31,,m,\n20,north,f,high\n")
     result = said("impute run west.csv --out west_full.csv --overwrite --json")

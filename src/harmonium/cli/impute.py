@@ -80,7 +80,7 @@ def _with_texts(filled: hm.io.Frame, frame: hm.io.Frame) -> dict[str, np.ndarray
     for name, texts in frame.texts.items():
         was, now = hm.io.frames.missing(frame.columns[name]), hm.io.frames.missing(filled.columns[name])
         columns[name] = texts.copy()
-        is_number = frame.columns[name].dtype.kind == "f"
+        is_number = filled.columns[name].dtype.kind == "f"
         # Whole numbers beside a column of decimal commas have them too; 12.375 would be read as thousands there.
         has_commas = name in commas or (bool(commas) and is_number and not any("." in text for text in texts))
         for row in (was & ~now).nonzero()[0]:

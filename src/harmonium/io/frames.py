@@ -312,6 +312,9 @@ def fill_missing(table: object, values: Mapping[str, np.ndarray]) -> Any:
         columns: dict[str, Any] = dict(table.columns if isinstance(table, Frame) else table)
         for name, rows in gaps.items():
             cells = np.array(frame.columns[name]) if isinstance(table, Frame) else list(columns[name])
+            if isinstance(cells, np.ndarray) and cells.dtype.kind == "f" and isinstance(new[name][0], str):
+                # Without any text among them the cells of a file have been read as numbers.
+                cells = np.array([None if math.isnan(cell) else value_text(cell) for cell in cells.tolist()], dtype=object)
             for row, value in zip(rows.tolist(), new[name], strict=True):
                 cells[row] = value
             columns[name] = cells
