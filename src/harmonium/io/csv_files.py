@@ -148,11 +148,11 @@ def _columns(text: Text, said: Dialect, skip: int) -> Columns:
     if said.decimal is None and any(DECIMAL_COMMAS in note for note in notes.values()):
         # One column tells how the others' commas and points are meant, unless one of those can be no sign of thousands.
         has_points = any(re.fullmatch(r"\s*-?(\d+\.\d{1,2}|\d+\.\d{4,})\s*", cell) for row in text.rows for cell in row)
-        read = _columns(text, replace(said, decimal="." if has_points else ","), skip)
-        for place in set(notes) - set(read.notes):
-            if likely == "," and read.cells[place].dtype.kind == "O":  # such as 1,5 beside times like 12.30
-                read.cells[place], read.notes[place] = cells[place], notes[place]
-        return read
+        columns = _columns(text, replace(said, decimal="." if has_points else ","), skip)
+        for place in set(notes) - set(columns.notes):
+            if likely == "," and columns.cells[place].dtype.kind == "O":  # such as 1,5 beside times like 12.30
+                columns.cells[place], columns.notes[place] = cells[place], notes[place]
+        return columns
     return Columns(cells, notes)
 
 
