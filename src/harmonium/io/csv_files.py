@@ -38,6 +38,10 @@ LARGE_BYTES = 1 << 24
 """A file of this size or more is not held in memory as it is."""
 
 
+_SPACES = re.compile(r"^\s|\s$", re.MULTILINE)
+"""At the ends of texts, one a line."""
+
+
 class Columns(NamedTuple):
     """Columns of numbers or of texts, None where missing, and of some, by their places, how their numbers were read."""
 
@@ -247,11 +251,16 @@ def _values(
     Args:
         places: of the cells in the list of `texts`, -1 where missing. decimal, likely: as `read_numbers` takes them.
     """
-    if any("\0" in text for text in texts):
+    joined = "\n".join(texts)
+    if "\0" in joined:
         raise UnicodeError("it has null characters")
-    texts = [text.strip() for text in texts]
-    is_present = np.array([not _is_mark(text, marks) for text in texts] + [False])
-    present = [text for text, there in zip(texts, is_present, strict=False) if there]
+    if _SPACES.search(joined):
+        texts = [text.strip() for text in texts]
+    longest = max(map(len, marks))
+    absent = [place for place, text in enumerate(texts) if len(text) <= longest and _is_mark(text, marks)]
+    is_present = np.ones(len(texts) + 1, dtype=bool)
+    is_present[[*absent, -1]] = False
+    present = [texts[place] for place in np.flatnonzero(is_present)] if absent else texts
     values, note = (None, "") if are_codes(present) else dialects.read_numbers(present, decimal, likely)
     cells = np.full(len(texts) + 1, np.nan if values is not None or not present else None)
     cells[is_present] = present if values is None else values

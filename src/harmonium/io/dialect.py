@@ -26,6 +26,8 @@ WORDS = {"tab": "\t", "space": " ", "comma": ",", "semicolon": ";", "bar": "|"}
 BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 UNNAMED = re.compile(r"Unnamed: \d+(\.\d+)*|__index_level_\d+__")
 """What pandas calls columns without a name, and an index."""
+PROBE = 100
+"""Texts of a column that are looked at before the others."""
 MANY = 4
 """Numbers of a first row that may count on by chance."""
 MOST = 0.7
@@ -239,6 +241,8 @@ def read_numbers(
     """
     if not texts or not any(map(str.isdigit, texts[0])):
         return None, ""
+    if len(texts) > PROBE and read_numbers(texts[:PROBE], decimal, likely)[0] is None:
+        return None, ""  # most columns of texts are left here, whatever their length
     bare = list(texts)
     notes: list[str] = []
     if any(parse_number(text) is None for text in texts) or decimal == ",":

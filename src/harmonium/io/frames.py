@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from itertools import islice
 from numbers import Integral
 from typing import Any, NamedTuple, TypeAlias, cast
 
@@ -130,6 +131,8 @@ def is_rounded(text: str, number: float) -> bool:
 
 def are_codes(texts: Collection[object]) -> bool:
     """Whether texts that spell numbers are codes: all of one length, some with a zero in front or all of eight bits or more."""
+    if any(not isinstance(text, str) or not text.isdecimal() for text in islice(texts, 1)):
+        return False  # most columns of texts
     length = {len(text) if isinstance(text, str) and text.isdecimal() else 0 for text in texts}
     if len(length) != 1 or 0 in length:
         return False
