@@ -155,7 +155,7 @@ def test_test_rows_with_values_not_met_in_training_are_counted(said):
     assert dataset.held_out.endswith("(2 cells count as missing, of values not met in training, in 'region', 'answer')")
     assert np.isnan(dataset.test).any(axis=1).tolist() == [True, True, False]
     command = f"train survey.csv --ignore id --as answer=categorical {TINY} --out run_west --test west_test.csv"
-    assert "'west' in row 1 is none of its values" in said(f"{command} --unseen error")
+    assert "'west' in row 1 is none of its values" in said(f"{command} --strict")
 
 
 @pytest.mark.slow

@@ -29,7 +29,7 @@ SHARED: dict[str, dict[str, Any]] = {
     },
     "--ignore": {"metavar": "NAMES", "action": "append", "help": "leave out columns: names or patterns, as in 'id,note *'"},
     "--schema": {"metavar": "FILE", "help": "kinds of columns, and which to ignore, in a .toml or .json file"},
-    "--strict": {"action": "store_true", "help": "refuse columns that cannot be learned from instead of leaving them out"},
+    "--strict": {"action": "store_true", "help": "refuse columns to be left out, and test rows of new values"},
     "--unseen": {
         "choices": ("missing", "error"),
         "default": "missing",

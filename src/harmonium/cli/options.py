@@ -34,7 +34,6 @@ class RunOptions:
     schema: str | None = None
     strict: bool = False
     csv: str | None = None
-    unseen: str = "missing"
     hidden: int = 20
     visible_units: str | None = None
     hidden_units: str = "binary"
@@ -128,7 +127,6 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         group.add_argument(f"--{part}", metavar="FILE", help=f"{use} rows (default: a tenth of DATA is held out)")
     add(group, "--binarize", "--as", "--ignore", "--schema")
     add(group, "--strict", default=None)
-    add(group, "--unseen", default=None)
     group = command.add_argument_group("the model")
     group.add_argument("--hidden", metavar="N", type=int, help=f"number of hidden units (default: {RunOptions.hidden})")
     group.add_argument("--visible-units", metavar="KIND", help=f"{EVERY_KIND} (default: binary; those of columns)")
@@ -180,9 +178,10 @@ def load_dataset(run: RunOptions) -> hm.data.Dataset:
         raise InputError(f"{option_name(asks)} is for the columns of a file, but {run.data} is a named source")
     else:
         dataset = hm.data.load_columns(run.data, *column_choices(run), missing, strict=run.strict, **how)
+    how["unseen"] = "error" if run.strict else "missing"
     for part in ("valid", "test"):
         if part not in missing:
-            dataset = dataset.replace_part(part, getattr(run, part), run.binarize, run.seed, unseen=run.unseen, **how)
+            dataset = dataset.replace_part(part, getattr(run, part), run.binarize, run.seed, **how)
     if isinstance(dataset.train, hm.io.Streamed) and jax.process_count() == 1:
         # Training needs all rows: where they can only be read from front to back, this reads them once.
         dataset = replace(dataset, train=dataset.train.part(0, 1))
