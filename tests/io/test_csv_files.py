@@ -145,7 +145,12 @@ def test_rows_of_different_lengths_name_the_delimiter():
             "below a line",
         ),
         ("2020-01-01;x\n2020-01-02;y\n", {"c1": ["2020-01-01", "2020-01-02"], "c2": ["x", "y"]}, "without a line of names"),
-        ("a;t\n1,26;12.30\n2,5;9.15\n", {"a": [1.26, 2.5], "t": [12.3, 9.15]}, "decimal commas in 'a'"),
+        (
+            "a;b;t\n1,234;1,5;12.30\n2,345;2;9.15\n",
+            {"a": [1.234, 2.345], "b": [1.5, 2], "t": [12.3, 9.15]},
+            "decimal commas in 'b'",
+        ),
+        ("a;b\n1,234;12.30\n2,345;9.15\n", {"a": [1234, 2345], "b": [12.3, 9.15]}, "thousands commas in 'a'"),
         ("a;b\n1.234.567;x\n7;y\n", {"a": [1234567, 7], "b": ["x", "y"]}, "thousands points in 'a'"),
         ("a;b\n0,720;x\n7;y\n", {"a": [0.72, 7], "b": ["x", "y"]}, "decimal commas in 'a'"),
         (",,a\nx,1,2\nx,2,3\n", {"index": ["x", "x"], "c2": [1, 2], "a": [2, 3]}, "without 'index', which names the rows"),

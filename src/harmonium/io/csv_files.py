@@ -153,9 +153,8 @@ def _columns(text: Text, said: Dialect, skip: int) -> Columns:
         # One column tells how the others' commas and points are meant, unless one of those can be no sign of thousands.
         has_points = any(re.fullmatch(r"\s*-?(\d+\.\d{1,2}|\d+\.\d{4,})\s*", cell) for row in text.rows for cell in row)
         columns = _columns(text, replace(said, decimal="." if has_points else ","), skip)
-        for place in set(notes) - set(columns.notes):
-            if likely == "," and columns.cells[place].dtype.kind == "O":  # such as 1,5 beside times like 12.30
-                columns.cells[place], columns.notes[place] = cells[place], notes[place]
+        if likely == "," and any(columns.cells[place].dtype.kind == "O" for place in set(notes) - set(columns.notes)):
+            return Columns(cells, notes)  # 1,5 beside 12.30, which may be a time
         return columns
     return Columns(cells, notes)
 
