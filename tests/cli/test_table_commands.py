@@ -82,6 +82,14 @@ def test_completing_a_file(said):
         assert cells[present].tolist() == frame.columns[name][present].tolist()
 
 
+def test_a_filled_table_keeps_its_delimiter(said):
+    text = Path("survey.csv").read_text()
+    Path("semicolons.csv").write_text(text.replace(",", ";"))
+    said("impute run survey.csv --out commas_full.csv")
+    said("impute run semicolons.csv --out semicolons_full.csv")
+    assert Path("semicolons_full.csv").read_text() == Path("commas_full.csv").read_text().replace(",", ";")
+
+
 def test_columns_that_the_model_does_not_have_come_through(said):
     """Also of kinds that no model has."""
     columns = read_frame("survey.csv").rows(np.arange(3)).columns

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
 
-Content: TypeAlias = Union["Figure", "np.ndarray", "Mapping[str, np.ndarray]"]
-"""Of a file: a picture, an array or the columns of a table."""
+Content: TypeAlias = bytes | Union["Figure", "np.ndarray", "Mapping[str, np.ndarray]"]
+"""Of a file: a picture, an array, the columns of a table, or bytes."""
 PIPED_WIDTH = 160
 """Columns of text where the output is no terminal, so that tables are not squeezed."""
 ARRAYS, TABLES = (".npy", ".png"), (".csv", ".parquet")
@@ -225,11 +225,13 @@ def check_out(options: argparse.Namespace, endings: Sequence[str]) -> None:
 
 
 def write(path: str | Path, content: Content, overwrite: bool = False) -> str:
-    """Write a picture, an array or the columns of a table, completely or not at all; the file's name."""
+    """Write a picture, an array, the columns of a table or bytes, completely or not at all; the file's name."""
     import numpy as np
 
     buffer = io.BytesIO()
-    if isinstance(content, Mapping):
+    if isinstance(content, bytes):
+        buffer.write(content)
+    elif isinstance(content, Mapping):
         buffer.write(hm.io.table_content(content, Path(path).suffix))
     elif isinstance(content, np.ndarray):
         np.save(buffer, content, allow_pickle=False)

@@ -80,7 +80,10 @@ def _span(rbm: RBM) -> tuple[Float[np.ndarray, " V"], Float[np.ndarray, " V"], f
     real = np.isinf(rbm.visible.ranges[1])
     reach = (TAIL if _is_gaussian(rbm) else REACH) * deviation.max(axis=0)
     low, high = np.maximum(mean[0] - reach, rbm.visible.ranges[0]), mean[1] + reach
-    deviations = ((high - low)[real] / deviation.min(axis=0)[real]).max()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        deviations = ((high - low)[real] / deviation.min(axis=0)[real]).max()
+    if not np.isfinite(deviations):
+        return low, high, np.inf
     if _is_gaussian(rbm):
         count = MULTIPLE * np.ceil(deviations / STEP / MULTIPLE)
     else:

@@ -200,8 +200,11 @@ def _to_frame(columns: Frame | pa.Table, path: Path) -> Frame:
     return frame if isinstance(columns, Frame) else replace(frame, index=tuple(parquet.find_index(columns.schema)))
 
 
-def table_content(columns: Mapping[str, np.ndarray], suffix: str) -> bytes:
+def table_content(columns: Mapping[str, np.ndarray], suffix: str, delimiter: str = ",") -> bytes:
     """Columns as the content of a .csv file with a line of names, missing cells empty, or of a .parquet file.
+
+    Args:
+        delimiter: what stands between cells of a .csv file.
 
     Raises:
         InputError: the columns differ in length or the suffix is another.
@@ -220,7 +223,7 @@ def table_content(columns: Mapping[str, np.ndarray], suffix: str) -> bytes:
             writer.write_table(pyarrow.table(cells), buffer)
         return buffer.getvalue()
     lines = io.StringIO(newline="")
-    writer = csv.writer(lines, lineterminator="\n")
+    writer = csv.writer(lines, delimiter=delimiter, lineterminator="\n")
     writer.writerow(cells)
     for row in zip(*cells.values(), strict=True):
         writer.writerow(["" if cell is None else value_text(cell) for cell in row])
