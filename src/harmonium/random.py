@@ -69,12 +69,6 @@ def _threefry(
 
 
 @_compiled
-def gumbel(key: Key, shape: tuple[int, ...], dtype: DTypeLike) -> Float[Array, "..."]:
-    """Standard Gumbel numbers, the same as those of `jax.random.gumbel`, whose code takes a CPU over a second to compile."""
-    return -jnp.log(-jnp.log(jnp.maximum(uniform(key, shape, dtype), jnp.finfo(dtype).tiny)))
-
-
-@_compiled
 def normal(key: Key, shape: tuple[int, ...], dtype: DTypeLike) -> Float[Array, "..."]:
     """Standard normal numbers, from `uniform` by the inverse of their distribution function.
 

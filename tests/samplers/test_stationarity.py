@@ -20,7 +20,7 @@ from statistics_of_tests import FALSE_ALARM, counts_agree, draws_for_counts, lar
 
 import harmonium as hm
 from harmonium import exact, model
-from harmonium.random import gumbel, uniform
+from harmonium.random import uniform
 from harmonium.samplers import Chains, Sampler, Samples, gibbs, parallel_tempering, replicas, trajectory_tempering
 from harmonium.samplers.base import Draw
 from harmonium.units import Binary, Spin
@@ -64,7 +64,7 @@ def exact_draws(rbm: hm.RBM) -> Draw:
 
     def draw(key: Any, rbm: hm.RBM, count: int) -> Any:
         energy = model.free_energy(rbm, states)
-        return states[jnp.argmax(gumbel(key, (count, len(states)), energy.dtype) - energy, axis=1)]
+        return states[jnp.argmax(-jnp.log(-jnp.log(uniform(key, (count, len(states)), energy.dtype))) - energy, axis=1)]
 
     return draw
 
