@@ -24,8 +24,6 @@ from harmonium.cli.output import TABLES, Answer, Table, cell_text, check_out
 if TYPE_CHECKING:
     import numpy as np
 
-DELIMITERS = (";", "\t", "|")
-"""Those of a CSV file that its filled table keeps; all others become commas."""
 MAX_CELLS = 30
 """Cells that are printed."""
 
@@ -72,7 +70,7 @@ def run(options: argparse.Namespace) -> Answer:
     if options.out.endswith(".npy"):
         rows = [model.schema.encode(each) for each in draws or [table]]
         content = np.stack(rows) if draws else rows[0]
-    if as_texts and frame.csv is not None and frame.csv.delimiter in DELIMITERS:
+    if as_texts and frame.csv is not None and len(frame.csv.delimiter.strip(" ")) == 1:
         # Between commas, decimal commas might be read as thousands.
         content = hm.io.table_content(content, ".csv", frame.csv.delimiter)
     return Answer(result, text, content)
