@@ -112,7 +112,7 @@ def read_table(
     _checks.boolean(missing, "missing")
     name = path.name.lower().removesuffix(".gz")
     with translate_errors(f"{path} cannot be read as {Path(name).suffix or 'data'}"):
-        if is_table_file(name) and not path.is_dir():
+        if not path.is_dir() and is_table_file(name):
             table = _from_columns(_read_columns(path, key, max_bytes, dialect), path, missing, gray_levels, ignore)
         elif ignore:
             raise InputError(f"{path} has no names of columns, so none can be left out by its name")
