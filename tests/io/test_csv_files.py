@@ -213,6 +213,15 @@ def test_large_files_are_read_in_blocks_to_the_same_columns(text, monkeypatch):
     assert_same(read(text), frame)
 
 
+@pytest.mark.parametrize("head", range(8, 200, 16))
+def test_a_beginning_may_end_within_a_cell_of_several_lines(head, monkeypatch):
+    """Such a file is not read by the slow way for other forms."""
+    monkeypatch.setattr(csv_files, "LARGE_BYTES", 1)
+    monkeypatch.setattr(csv_text, "HEAD", head)
+    monkeypatch.setattr(csv_text, "rewrite", None)
+    assert len(read(f"a,b,c\n{LONG}")) == 300
+
+
 def test_a_column_is_numbers_or_texts_by_all_of_its_cells():
     frame = read(f"a,b,c\n{LONG}late,x,1\n")
     assert frame.columns["a"].tolist() == [*(str(n / 8) for n in range(300)), "late"]

@@ -1,6 +1,6 @@
 """CSV files as columns of numbers and texts.
 
-Arrow's reader splits the cells and reads the numbers, told what `csv_text` and `dialect` see in the first lines.
+Arrow's reader splits the cells and reads the numbers, by what `csv_text` and `dialect` find in the first lines.
 
 Reference: Apache Arrow, https://arrow.apache.org/docs/python/csv.html.
 """
@@ -36,8 +36,6 @@ MISLED = 3
 """Columns that are no numbers although they begin so; after that no column is taken for numbers by its beginning."""
 LARGE_BYTES = 1 << 24
 """A file of this size or more is not held in memory as it is."""
-
-
 _SPACES = re.compile(r"^\s|\s$", re.MULTILINE)
 """At the ends of texts, one a line."""
 
@@ -93,8 +91,9 @@ def _read(text: Text, path: Path, said: Dialect, encoding: str, texts: bool) -> 
     count = len(read.cells[0])
     if not count:
         raise InputError(f"{path} has a header but no rows")
-    index = next((place for place, name in enumerate(first) if name), 0) if has_names and said.index is None else 0
-    index *= index > 1  # several columns without a name are an index of several levels
+    nameless = next((place for place, name in enumerate(first) if name), 0)
+    # Several columns without a name are an index of several levels.
+    index = nameless if has_names and said.index is None and nameless > 1 else 0
     while has_names and index < len(first) - 1 and dialects.is_index(first[index], read.cells[index], said.index, index):
         index += 1
     names = [name * has_names or f"c{place + 1}" for place, name in enumerate(first)]

@@ -46,9 +46,8 @@ class Row(NamedTuple):
 class Text(NamedTuple):
     """Text for Arrow's reader, in UTF-8: what stands between cells, and the rows at its beginning.
 
-    `before`: empty lines before the first row. `quoted`: whether there
-    are quotation marks, within which a line may end. `lines`: the line of the file as it was that each row begins at, if the
-    text is another. `notes`: what was changed, in words.
+    `before`: empty lines before the first row. `quoted`: whether there are quotation marks, within which a line may end.
+    `lines`: of the file as it was, the line that each row begins at, if the text is another. `notes`: what was changed.
     """
 
     source: Source
@@ -72,10 +71,11 @@ def examine(source: Source, path: Path, said: Dialect) -> Text | None:
         beginning = block.decode("utf-8-sig")
         delimiter = said.delimiter or dialects.guess_delimiter(beginning)
         quote = said.quote or dialects.guess_quote(beginning, delimiter)
-        quotes, mark = 0, quote.encode()
+        quotes, mark, blocks = 0, quote.encode(), 0
         while block:
             quotes += block.count(mark) if mark in block else 0  # the search is much faster than the count
             block = file.read(BLOCK)
+            blocks += 1
     lines = list(io.StringIO(beginning, newline=""))
     before = next((place for place, line in enumerate(lines) if line.strip()), None)
     if before is None:
@@ -84,6 +84,8 @@ def examine(source: Source, path: Path, said: Dialect) -> Text | None:
     if is_other or (quotes and re.search(f"{re.escape(delimiter)} +{quote}", beginning)):
         return None
     rows = [row for row in islice(csv.reader(lines[before:], delimiter=delimiter, quotechar=quote), SAMPLE + 1) if row]
+    if quotes and blocks > 1 and len(rows) > 1:
+        rows.pop()  # the beginning may end within a cell of several lines
     if len(rows[0]) == 1 or len({len(row) for row in rows}) > 1:
         return None
     return Text(source, delimiter, quote, rows, before, quotes > 0)
