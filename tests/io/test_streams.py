@@ -334,6 +334,8 @@ def test_folders_without_parquet_files_are_no_data():
         assert open_streamed(name) is None
         with pytest.raises(InputError, match="is a folder without Parquet files or images"):
             load(name, stream=True)
+    with pytest.raises(InputError, match=r"^\. is a folder without Parquet files or images"):
+        load(".", stream=True)
 
 
 def test_rows_that_are_streamed_need_no_schema():
