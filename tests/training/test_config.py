@@ -194,7 +194,7 @@ def test_every_setting_has_an_effect_or_is_refused(estimator, optimizer):
         if isinstance(given["estimator"], str):
             given = {"bfloat16": False} | given
         config = TrainConfig.derive(20, zeros(9, 4), updates=5, **given)
-        return config.make_estimator(), config.make_optimizer()
+        return config.make_estimator(), config.make_optimizer(), config.learning_rate, config.l1
 
     chosen = parts()
     for name, values in OTHERS.items():

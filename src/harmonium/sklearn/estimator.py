@@ -246,8 +246,7 @@ class RBMEstimator(BaseEstimator):
             config = replace(config, chains=int(self.batch_size))
         if epochs is None and self.minutes is None:
             config = replace(config, minutes=None, updates=max(UPDATES, EPOCHS * (rows // config.batch_size)))
-        # One digit: penalties of folds whose numbers of rows differ by one are the same, and compiled once.
-        return replace(config, l1=float(f"{config.l1:.0e}"))
+        return config
 
     def _print(self, metrics: dict[str, float]) -> None:
         known = "".join(

@@ -202,10 +202,10 @@ class TrainConfig:
         return gradients.centered(estimator) if self.centered else estimator
 
     def make_optimizer(self) -> optax.GradientTransformation:
-        """Gradient ascent on the penalized log likelihood; equal settings give the same object."""
+        """Gradient ascent at a rate of 1; equal settings give the same object."""
         if self.optimizer is not None:
             return self.optimizer
-        return gradient_ascent(*(float(getattr(self, name)) for name in ASCENT))
+        return gradient_ascent(float(self.momentum or 0.0))
 
     def to_dict(self) -> dict[str, Any]:
         """The settings as JSON holds them; an estimator or optimizer of your own as `own`."""

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import jax.numpy as jnp
 import optax
+from jaxtyping import Array, Float
 
 from harmonium import _checks
 from harmonium.model import RBM
+
+
+def add_l1(descent: RBM, rbm: RBM, strength: Float[Array, ""] | float) -> RBM:
+    """The descent direction plus the slope of strength * sum_ij |w_ij|; the biases are free (traceable)."""
+    return replace(descent, weights=descent.weights + strength * jnp.sign(rbm.weights))
 
 
 def l1(strength: float) -> optax.GradientTransformation:
@@ -23,20 +29,14 @@ def l1(strength: float) -> optax.GradientTransformation:
 
     Reference: R. Tibshirani, JRSS B 58 (1996).
     """
-    strength = _checks.positive(strength, "strength")
-
-    def add(descent: RBM, rbm: RBM) -> RBM:
-        return replace(descent, weights=descent.weights + strength * jnp.sign(rbm.weights))
-
-    return optax.stateless(add)
+    return optax.stateless(partial(add_l1, strength=_checks.positive(strength, "strength")))
 
 
 @lru_cache(maxsize=64)
-def gradient_ascent(learning_rate: float, momentum: float = 0.0, penalty: float = 0.0) -> optax.GradientTransformation:
-    """Ascent with the given rate and momentum under an l1 penalty of that strength.
+def gradient_ascent(momentum: float = 0.0) -> optax.GradientTransformation:
+    """Ascent at a rate of 1 with the given momentum: the update scales it, so that another rate compiles nothing anew.
 
     Equal settings give the same object, so that what is compiled for it serves again.
     """
     # No momentum rather than one of 0, which would keep an array as large as the weights for nothing.
-    ascent = optax.sgd(learning_rate, momentum=momentum or None)
-    return optax.chain(l1(penalty), ascent) if penalty else ascent
+    return optax.sgd(1.0, momentum=momentum or None)

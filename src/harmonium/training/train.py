@@ -352,6 +352,8 @@ class _Run:
         first, last = progress.early_decay or NO_DECAY
         return Schedule(
             key=self.keys[1],
+            learning_rate=jnp.float32(1.0 if self.config.learning_rate is None else self.config.learning_rate),
+            l1=jnp.float32(self.config.l1 or 0.0),
             total_updates=jnp.int32(progress.budget.total_updates or 0),
             final_decay=jnp.float32(self.config.final_decay),
             early_decay=Decay(jnp.int32(first), jnp.int32(last)),

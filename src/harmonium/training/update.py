@@ -29,6 +29,7 @@ from harmonium.model import RBM
 from harmonium.samplers.gibbs import resample_missing
 from harmonium.training import batches
 from harmonium.training.batches import Window
+from harmonium.training.optimizer import add_l1
 from harmonium.training.stopping import Decay
 
 AVERAGING_STRIDE = 8
@@ -51,11 +52,14 @@ class LoopState(NamedTuple):
 class Schedule(NamedTuple):
     """What an update depends on besides its state and rows. These are arrays, so that changing one compiles nothing anew.
 
+    `learning_rate`: factor of the optimizer's steps. `l1`: strength of the penalty on the weights.
     `total_updates`: 0 while the length of the run is not known. `early_decay`: far away while there is none. `lr_scale`: factor
     of the learning rate since the run diverged. `limit`: the absolute value beyond which a parameter means nothing.
     """
 
     key: Key
+    learning_rate: Float[Array, ""]
+    l1: Float[Array, ""]
     total_updates: Int[Array, ""]
     final_decay: Float[Array, ""]
     early_decay: Decay
@@ -63,16 +67,16 @@ class Schedule(NamedTuple):
     average: Float[Array, ""]
     limit: Float[Array, ""]
 
-    def learning_rate_factor(self, step: Int[Array, ""]) -> Float[Array, ""]:
-        """The factor of the optimizer's step at update `step`: one, falling linearly to zero in each decay.
+    def learning_rate_at(self, step: Int[Array, ""]) -> Float[Array, ""]:
+        """The factor of the optimizer's step at update `step`: the rate, falling linearly to zero in each decay.
 
         Written out rather than as optax schedules, whose lengths are Python numbers: the length of a run with a time budget
         is found while it runs, and must not compile the update anew.
         """
         left = jnp.where(self.total_updates > 0, 1 - step / self.total_updates, 1)
-        factor = self.lr_scale * jnp.minimum(1, left / jnp.maximum(self.final_decay, 1e-9))
+        rate = self.lr_scale * self.learning_rate * jnp.minimum(1, left / jnp.maximum(self.final_decay, 1e-9))
         first, last = self.early_decay
-        return factor * jnp.clip((last - step) / (last - first), 0, 1)
+        return rate * jnp.clip((last - step) / (last - first), 0, 1)
 
 
 @partial(jax.jit, static_argnames=("estimator", "optimizer"))
@@ -124,10 +128,10 @@ def advance(
         with distributed.use(mesh):
             gradient, estimator_state, _terms = estimator.gradient(key, rounded, state.estimator, v)
         # optax descends, so it is given the gradient of -ln p.
-        descent = jax.tree.map(jnp.negative, gradient)
+        descent = add_l1(jax.tree.map(jnp.negative, gradient), iterate, schedule.l1)
         step, optimizer_state = optimizer.update(descent, state.optimizer, iterate)
-        factor = schedule.learning_rate_factor(state.step)
-        iterate = model.apply_update(iterate, jax.tree.map(lambda change: factor * change, step))
+        rate = schedule.learning_rate_at(state.step)
+        iterate = model.apply_update(iterate, jax.tree.map(lambda change: rate * change, step))
         # Averaging takes as long as the rest of the work on the weights, so most updates do without: eight successive iterates
         # are nearly equal. In the first updates the average is nearly the iterate, so it does not remember the start.
         stride = jnp.where((state.step < AVERAGING_STRIDE**2) | (schedule.average == 0), 1, AVERAGING_STRIDE)
