@@ -1,7 +1,7 @@
 """Harmonium beside its peers, in one run: speed of updates, quality for the time, other data, start-up and memory, scaling.
 
     pip install -e ".[bench]"
-    python -m benchmarks --data FOLDER [--only updates mnist wide tables start scaling toys
+    python -m benchmarks --data FOLDER [--only updates mnist wide start scaling toys
         classification anomalies imputation] [--record]
 
 FOLDER holds mnist_binarized_larochelle.npz, debd_small.npz and uci_binary.npz (bit-packed rows), and mnist_60k.npz (gray
@@ -20,7 +20,6 @@ from benchmarks import (
     here,
     imputation,
     mnist_race,
-    other_data,
     scaling,
     start_up,
     toys,
@@ -42,7 +41,7 @@ def main() -> None:
     parser.add_argument("--hidden", type=int, default=1000, help="hidden units of the part `wide`")
     parser.add_argument("--wide-minutes", type=float, default=40, help="of the part `wide`")
     parser.add_argument("--l1", type=float, help="penalty of the part `wide`; by default the defaults' own")
-    names = ("updates", "mnist", "wide", "tables", "start", "scaling", "toys", "classification", "anomalies", "imputation")
+    names = ("updates", "mnist", "wide", "start", "scaling", "toys", "classification", "anomalies", "imputation")
     parser.add_argument("--class-minutes", type=float, default=18, help="of the hybrid classifier on MNIST")
     objectives = classification.OBJECTIVES
     parser.add_argument("--objectives", nargs="+", choices=objectives, default=objectives, help="on MNIST")
@@ -52,7 +51,6 @@ def main() -> None:
         "updates": ("Time per PCD-1 update", lambda: update_speed.main(given.bf16)),
         "toys": ("Bars and stripes, 4x4", lambda: toys.main(given.out)),
         "start": ("Start-up and memory, 784x500 on MNIST", lambda: start_up.main(given.data)),
-        "tables": ("No option but the number of hidden units", lambda: other_data.main(given.data)),
         "mnist": (
             "MNIST, 784x500, against the clock",
             lambda: mnist_race.main(given.data, given.out, given.minutes, given.peer_minutes),
@@ -71,7 +69,7 @@ def main() -> None:
         "anomalies": ("Anomalies", anomalies.main),
         "imputation": ("Missing cells", imputation.main),
     }
-    needing = {"start", "tables", "mnist", "wide"}
+    needing = {"start", "mnist", "wide"}
     if given.data is None and needing & set(given.only):
         parser.error("--data FOLDER is needed, except with --only updates, toys or scaling")
     for name, (title, measure) in parts.items():

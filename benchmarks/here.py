@@ -66,7 +66,7 @@ def mnist(folder: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def binary(folder: Path, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Training, validation and test rows of nltcs, msnbc, plants, mushrooms, adult, mnist, or scikit-learn's digits."""
+    """Training, validation and test rows of a set in the archives of FOLDER, of mnist, or of scikit-learn's digits."""
     if name == "mnist":
         return mnist(folder)
     if name == "digits":
@@ -74,7 +74,8 @@ def binary(folder: Path, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]
 
         digits = hm.data.load("digits")
         return tuple(np.asarray(part, np.uint8) for part in (digits.train, digits.valid, digits.test))
-    archive = np.load(folder / ("uci_binary.npz" if name in ("mushrooms", "adult") else "debd_small.npz"))
+    files = [folder / f"{archive}.npz" for archive in ("uci_binary", "debd_small", "debd_wide")]
+    archive = next(archive for archive in map(np.load, files) if f"{name}_nvars" in archive)
     return tuple(_unpacked(archive[f"{name}_{part}"], archive[f"{name}_nvars"]) for part in ("train", "valid", "test"))
 
 

@@ -33,7 +33,7 @@ class Problem:
     @property
     def updates(self) -> int:
         """Of every run on it: about the same time for all."""
-        return int(np.clip(4e7 / (self.columns * self.hidden), 3000, 20_000))
+        return int(np.clip(2e7 / (self.columns * self.hidden), 2500, 10_000))
 
     def draw(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, hm.RBM]:
         """Training, validation and test rows, and the RBM to start from."""
