@@ -43,6 +43,121 @@ def random_models(count: int) -> Iterator[tuple[str, hm.RBM, np.ndarray, hm.Bina
         yield f"random {visible}x{hidden} scale {scale} {kind.name}", rbm, kind.zeros(1).unit_states.ravel()[flips], None
 
 
+def hard_models(count: int) -> Iterator[tuple[str, hm.RBM, np.ndarray, None]]:
+    """Models of several modes, most of them without a row in some: planted patterns, ferromagnets, two modes, first-order
+    transitions, trained ones, and single states as heavy as all the rest."""
+    for number in range(count):
+        name, rbm, rows = HARD[number % len(HARD)](np.random.default_rng(1000 + number))
+        yield f"{name} {rbm.visible.size}x{rbm.hidden.size}", rbm, rows, None
+
+
+def _draw(rbm: hm.RBM, random: np.random.Generator, count: int = 200) -> np.ndarray:
+    return hm.exact.sample(rbm, count, int(random.integers(1 << 30)))
+
+
+def _weak(random: np.random.Generator, visible: int, hidden: int, scale: float = 0.3) -> hm.RBM:
+    weights = scale * random.standard_normal((visible, hidden))
+    layers = (hm.Binary(scale * random.standard_normal(size)) for size in (visible, hidden))
+    return hm.RBM(*layers, weights)
+
+
+def hole(random: np.random.Generator, visible: int = 30, hidden: int = 10) -> tuple[str, hm.RBM, np.ndarray]:
+    """One hidden unit that is on at one state alone, which gets between a fifth and twice the mass of all others."""
+    rest = _weak(random, visible, hidden - 1)
+    at = random.integers(2, size=visible)
+    strength = random.uniform(3, 8)
+    mass = hm.exact.log_partition(rest) + np.log(random.uniform(0.2, 2))
+    gain = mass + float(hm.free_energy(rest, at[None])[0])
+    column, bias = strength * (2 * at - 1), gain - strength * at.sum()
+    layer = hm.Binary(np.append(rest.hidden.bias, bias))
+    rbm = hm.RBM(rest.visible, layer, np.column_stack([rest.weights, column]))
+    return "hole", rbm, _draw(rest, random)
+
+
+def joint_hole(random: np.random.Generator, visible: int = 30, hidden: int = 10) -> tuple[str, hm.RBM, np.ndarray]:
+    """One state of both layers, held by all of its weights."""
+    rest = _weak(random, visible, hidden, 0.2)
+    v, h = 2 * random.integers(2, size=visible) - 1, 2 * random.integers(2, size=hidden) - 1
+    pair, target = np.outer(v, h), hm.exact.log_partition(rest) + np.log(random.uniform(0.2, 2))
+    low, high = 0.0, 4.0
+
+    def planted(strength: float) -> hm.RBM:
+        # strength * (v . h in spins - the most): less by 2 strength hidden for one visible unit that differs.
+        shift_v, shift_h = strength * pair.sum(axis=1), strength * pair.sum(axis=0)
+        fields = hm.Binary(rest.visible.bias - shift_v), hm.Binary(rest.hidden.bias - shift_h)
+        return hm.RBM(*fields, rest.weights + 2 * strength * pair)
+
+    for _ in range(40):
+        middle = (low + high) / 2
+        deep = float(-hm.free_energy(planted(middle), np.maximum(v, 0)[None])[0])
+        low, high = (middle, high) if deep < target else (low, middle)
+    return "joint hole", planted(low), _draw(rest, random)
+
+
+def wide_hole(random: np.random.Generator) -> tuple[str, hm.RBM, np.ndarray]:
+    name, rbm, rows = hole(random, 40, 18)
+    return f"wide {name}", rbm, rows
+
+
+def planted(random: np.random.Generator) -> tuple[str, hm.RBM, np.ndarray]:
+    """Patterns, one a hidden unit; the rows show half of them."""
+    patterns = 2 * random.integers(2, size=(14, 36)) - 1
+    rbm = hm.RBM(hm.Spin(np.zeros(36)), hm.Spin(np.zeros(14)), random.uniform(0.2, 0.5) * patterns.T)
+    shown = patterns[random.integers(7, size=200)]
+    return "planted", rbm, shown * np.where(random.random(shown.shape) < 0.05, -1, 1)
+
+
+def ferromagnet(random: np.random.Generator) -> tuple[str, hm.RBM, np.ndarray]:
+    """Spins in two modes; the rows show the mode of plus, that of minus has from a tenth to nine tenths of the mass."""
+    visible, hidden = 40, 14
+    coupling, tilt = random.uniform(1.2, 3) / np.sqrt(visible * hidden), random.uniform(-1, 1) / visible
+    rbm = hm.RBM(hm.Spin(np.full(visible, tilt)), hm.Spin(np.zeros(hidden)), np.full((visible, hidden), coupling))
+    rows = _draw(rbm, random, 2000)
+    positive = rows[rows.sum(axis=1) > 0]
+    return "ferromagnet", rbm, positive[:200] if len(positive) else rows[:200]
+
+
+def rare_mode(random: np.random.Generator) -> tuple[str, hm.RBM, np.ndarray]:
+    """Two modes of 1 : 200, the rows all in one of them."""
+    size, strength = 24, random.uniform(2, 4)
+    tilt = (1 if random.random() < 0.5 else -1) * np.log(200) / size
+    weights = np.full((size, 6), strength)
+    rbm = hm.RBM(hm.Binary(np.full(size, -3 * strength + tilt)), hm.Binary(np.full(6, -strength * size / 2)), weights)
+    return "1 : 200", rbm, np.full((200, size), float(random.integers(2)))
+
+
+def first_order(random: np.random.Generator) -> tuple[str, hm.RBM, np.ndarray]:
+    """Free units beside an ordered mode of about the same mass, which appears at the last temperatures only."""
+    visible, hidden = 40, 12
+    at, strength = random.integers(2, size=visible), random.uniform(0.5, 1.5)
+    ratio, low, high = np.log(random.uniform(0.2, 2)), -400.0, 0.0
+
+    def ordered(bias: float) -> hm.RBM:
+        weights = strength * np.outer(2 * at - 1, np.ones(hidden)) + 0.1 * noise
+        return hm.RBM(hm.Binary(np.zeros(visible)), hm.Binary(np.full(hidden, bias)), weights)
+
+    noise = random.standard_normal((visible, hidden))
+    free = visible * np.log(2)
+    for _ in range(40):
+        middle = (low + high) / 2
+        excess = hm.exact.log_partition(ordered(middle)) - free
+        low, high = (middle, high) if excess < np.logaddexp(0, ratio) else (low, middle)
+    return "first order", ordered(low), random.integers(2, size=(200, visible)).astype(float)
+
+
+def trained(random: np.random.Generator) -> tuple[str, hm.RBM, np.ndarray]:
+    """Trained on four noisy patterns of very different frequency."""
+    patterns = random.integers(2, size=(4, 30))
+    rows = patterns[random.choice(4, size=2000, p=(0.6, 0.3, 0.09, 0.01))] ^ (random.random((2000, 30)) < 0.05)
+    rows, updates = rows.astype(float), int(random.choice((200, 1000, 3000)))
+    rbm = hm.initialize(rows, 14, seed=int(random.integers(1 << 30)))
+    *_, state = hm.train(rbm, rows, estimator="pcd-1", updates=updates, seed=int(random.integers(1 << 30)))
+    return "trained", state.rbm, rows[:500]
+
+
+HARD = (hole, planted, joint_hole, ferromagnet, rare_mode, wide_hole, first_order, trained)
+
+
 def data_sets(folder: Path | None) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
     digits = hm.data.load("digits")
     yield "digits", digits.train, digits.test

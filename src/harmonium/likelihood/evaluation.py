@@ -97,6 +97,9 @@ def evaluate(
             "tempering_steps": samples.steps,
             "tempering_difference": samples.z,
             "tempering_converged": samples.converged,
+            "unvisited_fraction": bracket.unvisited,
+            "log_partition_certain": bracket.certain,
+            "interval_was_raised": bracket.was_raised,
         }
     of_rows = log_weights(rbm, rows, seed)
     # The log likelihood if ln Z were 0: the mean of -F.

@@ -21,6 +21,8 @@ USELESS_WIDTH = 20.0
 """An interval wider than this says nothing of the model."""
 MIN_EFFECTIVE_FRACTION = 0.1
 """The smallest effective fraction of the runs without a warning."""
+MAX_UNVISITED = 0.01
+"""The largest fraction of the probability in modes that no chain visits without a warning."""
 RAISE_KEY = "raise_log_likelihood"
 
 
@@ -94,6 +96,16 @@ class LogLikelihood:
             warnings.append(
                 f"only {trips} states of {runs} ladders have traveled from the bottom to the top and back, so both estimates "
                 "may miss modes: allow more seconds"
+            )
+        if details.get("interval_was_raised"):
+            warnings.append(
+                "states found by search are likelier than the whole estimate allowed, so the interval was moved to them, and "
+                "ln Z may be larger still: allow more seconds, and run the diagnostics"
+            )
+        if (fraction := details.get("unvisited_fraction", 0.0)) > MAX_UNVISITED:
+            warnings.append(
+                f"modes that the tempered chains do not visit as often as they should have {fraction:.2g} of the probability: "
+                "search found them and they are counted, but there may be others: run the diagnostics"
             )
         return tuple(warnings)
 
