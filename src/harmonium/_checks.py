@@ -171,6 +171,20 @@ def finite_array(x: object, name: str, shape: tuple[int | None, ...] | None = No
     return array
 
 
+def row_weights(x: object, count: int, name: str) -> np.ndarray:
+    """`x` as the weights of `count` rows in float64: finite numbers of zero or above, one of them above."""
+    array = float64_array(x, name)
+    if array.shape != (count,):
+        raise InputError(f"{name} must have shape [{count}], one for each row, but have {list(array.shape)}")
+    if not ((array >= 0) & (array < math.inf)).all():
+        row = int((~((array >= 0) & (array < math.inf))).argmax())
+        raise InputError(f"{name} must be finite numbers of zero or above, but that of row {row + 1} is {array[row]}")
+    total = float(array.sum())
+    if not 0 < total < math.inf:
+        raise InputError(f"{name} must add up to a finite number above zero, so that some row counts, but add up to {total}")
+    return array
+
+
 def finite_result(x: np.ndarray, name: str) -> np.ndarray:
     """`x`, an array that was computed from a model, if all of it is finite."""
     import numpy as np

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -51,8 +52,11 @@ def to_float64(tree: Tree) -> Tree:
     return jax.tree.map(lambda leaf: np.asarray(leaf, dtype=np.float64), tree)
 
 
-def mean_and_deviation(x: Array) -> tuple[np.ndarray, np.ndarray]:
+def mean_and_deviation(x: Array, weights: Array | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of each column of `x [n, N]` without its NaN, in float64 on the host.
+
+    Args:
+        weights: of the rows, `[n]`; by default all count alike.
 
     In units of the column's largest value, so that no square leaves the floating-point numbers: multiplied by any power of
     two, a column has the same relative result. A column whose values are equal has a deviation of exactly zero, as has one
@@ -60,13 +64,41 @@ def mean_and_deviation(x: Array) -> tuple[np.ndarray, np.ndarray]:
     """
     x = np.asarray(x, dtype=np.float64)
     present = ~np.isnan(x)
-    counts = np.maximum(present.sum(axis=0), 1)
+    counted = present if weights is None else present * np.asarray(weights)[:, None]
+    total = counted.sum(axis=0)
+    counts = np.where(total > 0, total, 1)
     _, exponent = np.frexp(np.max(np.abs(x), axis=0, where=present, initial=0.0))
     scaled = np.ldexp(np.where(present, x, 0), -exponent)
-    mean = scaled.sum(axis=0) / counts
-    deviation = np.sqrt((np.where(present, scaled - mean, 0) ** 2).sum(axis=0) / counts)
+    mean = (scaled if weights is None else counted * scaled).sum(axis=0) / counts
+    deviation = np.sqrt((counted * (scaled - mean) ** 2).sum(axis=0) / counts)
     varies = deviation > ROUNDING * np.abs(mean)
     return np.ldexp(mean, exponent), np.where(varies, np.ldexp(deviation, exponent), 0.0)
+
+
+def counts_of(weights: Array | None, rows: int) -> np.ndarray:
+    """The rows that each of `rows` rows stands for: its weight, scaled so that the mean is 1 at least."""
+    return np.ones(rows) if weights is None else np.asarray(weights) / min(1.0, float(np.mean(weights)))
+
+
+def effective_rows(weights: Array | None, rows: int) -> float:
+    """(sum of weights)^2 / sum of their squares: the equally weighted rows whose mean is as uncertain (L. Kish, 1965)."""
+    shares = np.ones(rows) if weights is None else np.asarray(weights) / np.max(weights)
+    return float(shares.sum() ** 2 / (shares**2).sum())
+
+
+def standard_error(values: np.ndarray, weights: Array | None = None) -> float:
+    """Of their mean over rows, sqrt(variance / (effective rows - 1)); infinite for a single one, and beyond the largest number.
+
+    Args:
+        weights: of the rows, `[n]`; the variance is the weighted one, and so is the number of effective rows.
+    """
+    rows = effective_rows(weights, len(values))
+    if len(values) < 2:
+        return math.inf
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        variance = np.average((values - np.average(values, weights=weights)) ** 2, weights=weights)
+        error = float(np.sqrt(variance / (rows - 1)))
+    return error if math.isfinite(error) else math.inf
 
 
 def log_sum_exp(x: Array, axis: int = -1) -> np.ndarray:

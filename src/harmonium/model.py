@@ -135,27 +135,33 @@ def free_energy_difference(
 # ---- sufficient statistics
 
 
-def statistics(rbm: RBM, v: Real[Array, "B V"], inputs: Float[Array, "B H"]) -> RBM:
+def statistics(rbm: RBM, v: Real[Array, "B V"], inputs: Float[Array, "B H"], factors: Float[Array, " B"] | None = None) -> RBM:
     """The expected sufficient statistics given `v`, averaged over its rows: the gradient of -mean F(v).
 
     For binary units the leaves are the means of v_i, E[h_j | v] and v_i E[h_j | v].
 
     Args:
-        inputs: `hidden_inputs(rbm, v)`.
+        inputs: `hidden_inputs(rbm, v)`. factors: by which rows are multiplied, of mean 1: their weights over the mean weight.
     """
-    return _mean_statistics(rbm, v, rbm.hidden.mean(inputs), rbm.hidden.moments(inputs))
+    return _mean_statistics(rbm, v, rbm.hidden.mean(inputs), rbm.hidden.moments(inputs), factors)
 
 
-def joint_statistics(rbm: RBM, v: Real[Array, "B V"], h: Real[Array, "B H"]) -> RBM:
+def joint_statistics(rbm: RBM, v: Real[Array, "B V"], h: Real[Array, "B H"], factors: Float[Array, " B"] | None = None) -> RBM:
     """The sufficient statistics of the pairs (v, h), averaged over rows: for binary units the means of v, h and v h^T."""
-    return _mean_statistics(rbm, v, h, rbm.hidden.statistics(h))
+    return _mean_statistics(rbm, v, h, rbm.hidden.statistics(h), factors)
 
 
-def _mean_statistics(rbm: RBM, v: Real[Array, "B V"], h: Real[Array, "B H"], of_hidden: Units) -> RBM:
+def _mean_statistics(
+    rbm: RBM, v: Real[Array, "B V"], h: Real[Array, "B H"], of_hidden: Units, factors: Float[Array, " B"] | None
+) -> RBM:
     """The means over rows; that of v h^T is in the precision of the model's products."""
     narrow = jnp.bfloat16 if rbm.weights.dtype == jnp.bfloat16 else v.dtype
+    layers = (rbm.visible.statistics(v), of_hidden)
+    if factors is not None:
+        # Of the two factors of the products the means are real numbers anyway.
+        h, layers = jax.tree.map(lambda leaf: leaf * factors[:, None], (h, layers))
     pairs = product(v.T.astype(narrow), h) / len(v)
-    visible, hidden = jax.tree.map(lambda leaf: jnp.mean(leaf, axis=0), (rbm.visible.statistics(v), of_hidden))
+    visible, hidden = jax.tree.map(lambda leaf: jnp.mean(leaf, axis=0), layers)
     return RBM(visible, hidden, pairs)
 
 

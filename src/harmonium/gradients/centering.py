@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
-from jaxtyping import Float
+from jaxtyping import Float, Real
 
 from harmonium import _checks
 from harmonium._types import Array, Key
@@ -54,8 +54,10 @@ def _centered(estimator: Estimator) -> Estimator:
         m, n = (layer.mean(jnp.zeros(layer.size, layer.bias.dtype)) for layer in (rbm.visible, rbm.hidden))
         return Centered(m, _bounded_only(rbm.hidden, n), estimator.init(key, rbm))
 
-    def gradient(key: Key, rbm: RBM, state: Centered, v: Float[Array, "rows visible"]) -> tuple[RBM, Centered, Terms]:
-        slope, inner, terms = estimator.gradient(key, rbm, state.inner, v)
+    def gradient(
+        key: Key, rbm: RBM, state: Centered, v: Float[Array, "rows visible"], *weights: Real[Array, " rows"] | None
+    ) -> tuple[RBM, Centered, Terms]:
+        slope, inner, terms = estimator.gradient(key, rbm, state.inner, v, *weights)
         positive = (terms.positive.visible.bias, terms.positive.hidden.bias)
         m, n = (old + SMOOTHING * (new - old) for old, new in zip(state[:2], positive, strict=True))
         n = _bounded_only(rbm.hidden, n)

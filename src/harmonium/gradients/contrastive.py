@@ -15,26 +15,27 @@ from functools import cache
 from typing import Any
 
 import jax
-from jaxtyping import Float
+from jaxtyping import Float, Real
 
 from harmonium import _checks, model
 from harmonium._types import Array, Key
 from harmonium.errors import InputError
 from harmonium.exact.factorized import log_partition_and_statistics
-from harmonium.gradients.estimator import Estimator, Terms, contrast, subtract
+from harmonium.gradients.estimator import Estimator, Terms, contrast, factors_of, subtract
 from harmonium.model import RBM
 from harmonium.samplers import Sampler, gibbs, parallel_tempering, trajectory_tempering
 from harmonium.samplers.gibbs import sweep_many
 
 Rows = Float[Array, "rows visible"]
+Weights = Real[Array, " rows"] | None
 
 
 @cache
 def exact() -> Estimator:
     """The gradient itself: the negative term by enumerating the smaller layer."""
 
-    def gradient(_key: Key, rbm: RBM, state: tuple[()], v: Rows) -> tuple[RBM, tuple[()], Terms]:
-        positive = model.statistics(rbm, v, model.hidden_inputs(rbm, v))
+    def gradient(_key: Key, rbm: RBM, state: tuple[()], v: Rows, weights: Weights = None) -> tuple[RBM, tuple[()], Terms]:
+        positive = model.statistics(rbm, v, model.hidden_inputs(rbm, v), factors_of(weights))
         negative = log_partition_and_statistics(rbm)[1]
         return subtract(positive, negative), state, Terms(positive, negative)
 
@@ -56,15 +57,16 @@ def cd(k: int = 1, sampled: bool = False) -> Estimator:
 
 @cache
 def _cd(k: int, sampled: bool) -> Estimator:
-    def gradient(key: Key, rbm: RBM, state: tuple[()], v: Rows) -> tuple[RBM, tuple[()], Terms]:
+    def gradient(key: Key, rbm: RBM, state: tuple[()], v: Rows, weights: Weights = None) -> tuple[RBM, tuple[()], Terms]:
         start_key, sweep_key = jax.random.split(key)
         inputs = model.hidden_inputs(rbm, v)
         h = rbm.hidden.sample(start_key, inputs)
         end = sweep_many(sweep_key, rbm, h, k)
+        factors = factors_of(weights)
         if sampled:
-            slope, terms = contrast(model.joint_statistics, rbm, (v, h), (end.v, end.h))
+            slope, terms = contrast(model.joint_statistics, rbm, (v, h, factors), (end.v, end.h, factors))
         else:
-            slope, terms = contrast(model.statistics, rbm, (v, inputs), (end.v, end.hidden_inputs))
+            slope, terms = contrast(model.statistics, rbm, (v, inputs, factors), (end.v, end.hidden_inputs, factors))
         return slope, state, terms._replace(trace=(v, h, end.v, end.h))
 
     return Estimator(_no_state, gradient)
@@ -93,9 +95,9 @@ def from_sampler(sampler: Sampler) -> Estimator:
     """
     _checks.instance(sampler, Sampler, "sampler", "a sampler such as harmonium.gibbs()")
 
-    def gradient(key: Key, rbm: RBM, state: Any, v: Rows) -> tuple[RBM, Any, Terms]:
+    def gradient(key: Key, rbm: RBM, state: Any, v: Rows, weights: Weights = None) -> tuple[RBM, Any, Terms]:
         state, samples = sampler.step(key, rbm, state)
-        data = v, model.hidden_inputs(rbm, v)
+        data = v, model.hidden_inputs(rbm, v), factors_of(weights)
         slope, terms = contrast(model.statistics, rbm, data, (samples.v, samples.hidden_inputs))
         return slope, state, terms
 

@@ -18,16 +18,17 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Float
+from jaxtyping import Float, Real
 
 from harmonium import _checks, model
 from harmonium._types import Array, Key
 from harmonium.errors import InputError
-from harmonium.gradients.estimator import Estimator, Terms, subtract
+from harmonium.gradients.estimator import Estimator, Terms, factors_of, subtract
 from harmonium.model import RBM
 from harmonium.random import uniform
 
 Rows = Float[Array, "rows visible"]
+Weights = Real[Array, " rows"] | None
 
 
 def log_probabilities(rbm: RBM, v: Float[Array, "*rows known"], classes: int) -> Float[Array, "*rows classes"]:
@@ -72,21 +73,23 @@ def _below_one(dropout: float) -> float:
 
 @cache
 def _discriminative(classes: int, dropout: float) -> Estimator:
-    def gradient(key: Key, rbm: RBM, state: tuple[()], v: Rows) -> tuple[RBM, tuple[()], Terms]:
+    def gradient(key: Key, rbm: RBM, state: tuple[()], v: Rows, weights: Weights = None) -> tuple[RBM, tuple[()], Terms]:
         known, label = v[:, :-classes], v[:, -classes:]
         if dropout:
             known = known * (uniform(key, known.shape, known.dtype) >= dropout) / (1 - dropout)
         inputs = _inputs(rbm, known, classes)
         # Of each pair of a row and a class: 1 for the row's own, minus p(y | v).
         weight = (label - jax.nn.softmax(_log_joint(rbm, inputs, classes))) / len(v)
+        factors = factors_of(weights)
+        weight = weight if factors is None else weight * factors[:, None]
         pairs = weight[..., None] * rbm.hidden.mean(inputs)
-        weights = jnp.concatenate([model.product(known.T, jnp.sum(pairs, axis=1)), jnp.sum(pairs, axis=0)])
+        of_weights = jnp.concatenate([model.product(known.T, jnp.sum(pairs, axis=1)), jnp.sum(pairs, axis=0)])
         hidden = jax.tree.map(lambda leaf: jnp.sum(weight[..., None] * leaf, axis=(0, 1)), rbm.hidden.moments(inputs))
         zeros = jax.tree.map(jnp.zeros_like, rbm.visible)
         visible = zeros.add_field(jnp.concatenate([jnp.zeros(known.shape[1], weight.dtype), jnp.sum(weight, axis=0)]))
-        slope = RBM(visible, hidden, weights)
+        slope = RBM(visible, hidden, of_weights)
         row = jnp.concatenate([known, label], axis=1)
-        positive = model.statistics(rbm, row, model.hidden_inputs(rbm, row))
+        positive = model.statistics(rbm, row, model.hidden_inputs(rbm, row), factors)
         return slope, state, Terms(positive, subtract(positive, slope))
 
     return Estimator(lambda _key, _rbm: (), gradient)
@@ -107,10 +110,10 @@ def hybrid(generative: Estimator, classes: int, alpha: float, dropout: float = 0
 def _hybrid(generative: Estimator, classes: int, alpha: float, dropout: float) -> Estimator:
     conditional = _discriminative(classes, dropout)
 
-    def gradient(key: Key, rbm: RBM, state: Any, v: Rows) -> tuple[RBM, Any, Terms]:
+    def gradient(key: Key, rbm: RBM, state: Any, v: Rows, *weights: Weights) -> tuple[RBM, Any, Terms]:
         own_key, other_key = jax.random.split(key)
-        first, _, given = conditional.gradient(own_key, rbm, (), v)
-        second, state, joint = generative.gradient(other_key, rbm, state, v)
+        first, _, given = conditional.gradient(own_key, rbm, (), v, *weights)
+        second, state, joint = generative.gradient(other_key, rbm, state, v, *weights)
         # Not the difference of the terms: where nobody asks for those, they are not computed.
         slope, positive, negative = (
             jax.tree.map(lambda d, g: d + alpha * g, *parts)

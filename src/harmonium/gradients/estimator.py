@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 import jax
+import jax.numpy as jnp
 from jaxtyping import Float, Real
 
 from harmonium import distributed
@@ -38,13 +39,16 @@ class Init(Protocol):
 
 
 class Gradient(Protocol):
-    """The estimate from a batch, the next state, and the terms (traceable)."""
+    """The estimate from a batch, the next state, and the terms (traceable); the positive term is the mean over the rows by
+    their weights, if there are any."""
 
-    def __call__(self, key: Key, rbm: RBM, state: Any, v: Float[Array, "rows visible"], /) -> tuple[RBM, Any, Terms]: ...
+    def __call__(
+        self, key: Key, rbm: RBM, state: Any, v: Float[Array, "rows visible"], weights: Real[Array, " rows"] | None = None, /
+    ) -> tuple[RBM, Any, Terms]: ...
 
 
 class Estimator(NamedTuple):
-    """`init(key, rbm) -> state`; `gradient(key, rbm, state, v) -> (gradient, state, terms)`.
+    """`init(key, rbm) -> state`; `gradient(key, rbm, state, v, weights=None) -> (gradient, state, terms)`.
 
     A state with arrays has a method `axes`, which names their axes for `harmonium.distributed`.
     """
@@ -58,14 +62,21 @@ def subtract(positive: RBM, negative: RBM) -> RBM:
     return jax.tree.map(lambda p, n: p - n, positive, negative)
 
 
-def contrast(statistics: Callable[..., RBM], rbm: RBM, data: tuple[Array, ...], chains: tuple[Array, ...]) -> tuple[RBM, Terms]:
+def factors_of(weights: Real[Array, " rows"] | None) -> Float[Array, " rows"] | None:
+    """The weights over their mean."""
+    return None if weights is None else weights / jnp.mean(weights)
+
+
+def contrast(
+    statistics: Callable[..., RBM], rbm: RBM, data: tuple[Array | None, ...], chains: tuple[Array | None, ...]
+) -> tuple[RBM, Terms]:
     """The gradient from rows of the data and of chains, and its two terms.
 
     Args:
         statistics: `model.statistics` or `model.joint_statistics`. data, chains: its arguments after the model.
     """
 
-    def means(rbm: RBM, data: tuple[Array, ...], chains: tuple[Array, ...]) -> tuple[RBM, Terms]:
+    def means(rbm: RBM, data: tuple[Array | None, ...], chains: tuple[Array | None, ...]) -> tuple[RBM, Terms]:
         positive, negative = statistics(rbm, *data), statistics(rbm, *chains)
         return subtract(positive, negative), Terms(positive, negative)
 

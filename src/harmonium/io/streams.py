@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard, Union
 
 import numpy as np
-from jaxtyping import Int, Shaped
+from jaxtyping import Float, Int, Shaped
 
 from harmonium import _checks
 from harmonium._types import ArrayLike
@@ -107,8 +107,33 @@ def sample_rows(data: ArrayLike | Sparse | Streamed, most: int, name: str) -> Sh
     """
     streamed = as_streamed(data)
     if streamed is not None:
-        return streamed.take(np.linspace(0, len(streamed) - 1, min(most, len(streamed)), dtype=np.int64))
+        return streamed.take(evenly_spaced(len(streamed), most))
     array = _checks.numeric_array(data, name)
     if array.ndim != 2 or 0 in array.shape:
         raise InputError(f"{name} must have shape [n, V] with at least one row and column, but has {list(array.shape)}")
     return array
+
+
+def evenly_spaced(count: int, most: int) -> Int[np.ndarray, " k"]:
+    """The indices of at most `most` of `count` rows, evenly spaced: files may be sorted by class."""
+    return np.linspace(0, count - 1, min(most, count), dtype=np.int64)
+
+
+def drop_weightless(
+    data: Any, weights: ArrayLike | None, what: str = "data", name: str = "weights"
+) -> tuple[Any, Float[np.ndarray, " k"] | None]:
+    """The rows of `data` whose weight is above zero, whatever the others hold, and their weights; None where all are 1.
+
+    Raises:
+        InputError: `weights` are not one finite number of zero or above for each row, or all of them are zero.
+    """
+    if weights is None:
+        return data, None
+    rows = as_streamed(data) or _checks.numeric_array(data, what)
+    if not rows.shape:
+        raise InputError(f"{what} must have rows, one for each of the {name}, but is a single number")
+    checked = _checks.row_weights(weights, len(rows), name)
+    kept = np.flatnonzero(checked)
+    if len(kept) < len(checked):
+        rows, checked = rows.subset(kept) if isinstance(rows, Streamed) else rows[kept], checked[kept]
+    return rows, None if (checked == 1).all() else checked

@@ -13,11 +13,12 @@ from jax.sharding import Mesh
 from jaxtyping import Float
 
 from harmonium import _checks, exact, model
+from harmonium._numerics import effective_rows, standard_error
 from harmonium._types import ArrayLike
 from harmonium.distributed import row_shards
 from harmonium.errors import InputError
+from harmonium.io.streams import drop_weightless
 from harmonium.likelihood.bidirectional import bidirectional_ais, check_settings
-from harmonium.likelihood.gain import standard_error
 from harmonium.likelihood.log_likelihood import MAX_WIDTH, RAISE_KEY, STANDARD_ERRORS, LogLikelihood, StageProgress, details_of
 from harmonium.likelihood.missing import complete_rows, log_weights
 from harmonium.likelihood.raise_bound import raise_bound
@@ -32,6 +33,7 @@ def evaluate(
     rbm: RBM,
     data: ArrayLike,
     *,
+    weights: ArrayLike | None = None,
     method: str = "auto",
     base_rate: Units | None = None,
     seconds: float = 60.0,
@@ -52,6 +54,8 @@ def evaluate(
     result's `arguments` fix that work: `evaluate(rbm, data, **result.arguments)` repeats it bit for bit.
 
     Args:
+        weights: of the rows, `[n]`, finite numbers of zero or above, for the weighted mean; rows of weight zero are dropped
+            first, whatever they hold.
         method: `auto`; `exact`, which enumerates however long it takes; or `estimate`, which never does.
         base_rate: visible units at the start of the annealing path; by default fitted to `data`.
         seconds: time allowed to an estimate, which also decides, with the size of the model, where its tempering starts.
@@ -70,6 +74,8 @@ def evaluate(
     References: R. Salakhutdinov and I. Murray, ICML 2008; Y. Burda, R. Grosse and R. Salakhutdinov, AISTATS 2015.
     """
     begun = time.monotonic()
+    model.validate(rbm)
+    data, of_data = drop_weightless(data, weights)
     rows = model.check_observed(model.check_rows(rbm, data, missing=True))
     _checks.choice(method, ("auto", "exact", "estimate"), "method")
     settings: dict[str, Any] = {"base_rate": base_rate, "seconds": seconds, "precision": precision, "runs": runs, "seed": seed}
@@ -103,12 +109,14 @@ def evaluate(
         }
     of_rows = log_weights(rbm, rows, seed)
     # The log likelihood if ln Z were 0: the mean of -F.
-    unnormalized, margin = float(of_rows.value.mean()), STANDARD_ERRORS * of_rows.mean_error
+    unnormalized = float(np.average(of_rows.value, weights=of_data))
+    margin = STANDARD_ERRORS * of_rows.mean_error(of_data)
     complete = np.flatnonzero(~np.isnan(rows).any(axis=1))
     if upper - lower > MAX_WIDTH and len(complete):
         some = np.random.default_rng(seed).permutation(complete)[: bracket.runs]
         bound = raise_bound(rbm, rows[some], bracket, seed=seed, progress=partial(progress, "annealing from the data"))
-        details[RAISE_KEY] = unnormalized + float((bound - of_rows.value[some]).mean())
+        of_some = None if of_data is None else of_data[some]
+        details[RAISE_KEY] = unnormalized + float(np.average(bound - of_rows.value[some], weights=of_some))
     return LogLikelihood(
         mean=unnormalized - log_z,
         lower=unnormalized - margin - upper,
@@ -118,20 +126,23 @@ def evaluate(
         log_partition=log_z,
         seconds=time.monotonic() - begun,
         effective_sample_size=effective,
-        standard_error=_standard_error(of_rows.value),
+        standard_error=_standard_error(of_rows.value, of_data),
+        effective_rows=None if of_data is None else effective_rows(of_data, len(rows)),
         arguments=arguments,
         details=details,
     )
 
 
-def evaluate_with(result: LogLikelihood, rbm: RBM, data: ArrayLike) -> LogLikelihood:
-    """The result for other rows `[n, V]` of the same model, with the ln Z of `result`; raises as `evaluate`."""
+def evaluate_with(result: LogLikelihood, rbm: RBM, data: ArrayLike, *, weights: ArrayLike | None = None) -> LogLikelihood:
+    """The result for other rows `[n, V]` and weights of the same model, with the ln Z of `result`; raises as `evaluate`."""
+    model.validate(rbm)
+    data, of_data = drop_weightless(data, weights)
     rows = model.check_observed(model.check_rows(rbm, data, missing=True))
     _checks.instance(result, LogLikelihood, "result")
     of_rows = log_weights(rbm, rows)
-    mean = float(of_rows.value.mean()) - result.log_partition
+    mean = float(np.average(of_rows.value, weights=of_data)) - result.log_partition
     # The errors of the first rows' own annealing stay in the interval: they cannot be separated here.
-    shift, margin = mean - result.mean, STANDARD_ERRORS * of_rows.mean_error
+    shift, margin = mean - result.mean, STANDARD_ERRORS * of_rows.mean_error(of_data)
     return replace(
         result,
         mean=mean,
@@ -139,14 +150,15 @@ def evaluate_with(result: LogLikelihood, rbm: RBM, data: ArrayLike) -> LogLikeli
         upper=result.upper + shift + margin,
         method=_method(result.method, of_rows.method),
         rows=len(rows),
-        standard_error=_standard_error(of_rows.value),
+        standard_error=_standard_error(of_rows.value, of_data),
+        effective_rows=None if of_data is None else effective_rows(of_data, len(rows)),
         arguments={},
         details={name: value for name, value in result.details.items() if name != RAISE_KEY},
     )
 
 
-def _standard_error(values: Float[np.ndarray, " rows"]) -> float | None:
-    error = standard_error(values)
+def _standard_error(values: Float[np.ndarray, " rows"], weights: Float[np.ndarray, " rows"] | None) -> float | None:
+    error = standard_error(values, weights)
     return error if math.isfinite(error) else None
 
 

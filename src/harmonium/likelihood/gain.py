@@ -11,9 +11,10 @@ import numpy as np
 from jaxtyping import Float
 
 from harmonium import _checks, exact, model
-from harmonium._numerics import float64, to_float64
+from harmonium._numerics import float64, standard_error, to_float64
 from harmonium._types import ArrayLike
 from harmonium.exact.missing import missing_units
+from harmonium.io.streams import drop_weightless
 from harmonium.likelihood.conditionals import conditionals, conditionals_of
 from harmonium.likelihood.missing import complete_rows, log_weights
 from harmonium.model import RBM
@@ -61,25 +62,17 @@ def compare_rows(
     baseline: Float[np.ndarray, " rows"],
     what: str = "log likelihood",
     error: float = 0.0,
+    weights: Float[np.ndarray, " rows"] | None = None,
 ) -> Gain:
     """The gain of ln p of rows, `values`, over `baseline`; `error`: the standard error of what all values have in common."""
     return Gain(
-        float(np.mean(values - baseline)),
-        math.hypot(standard_error(values - baseline), error),
-        float(np.mean(baseline)),
-        standard_error(baseline),
+        float(np.average(values - baseline, weights=weights)),
+        math.hypot(standard_error(values - baseline, weights), error),
+        float(np.average(baseline, weights=weights)),
+        standard_error(baseline, weights),
         len(values),
         what,
     )
-
-
-def standard_error(values: Float[np.ndarray, " rows"]) -> float:
-    """Of their mean over rows; infinite for a single one, and beyond the largest number."""
-    if len(values) < 2:
-        return math.inf
-    with np.errstate(over="ignore", invalid="ignore"):
-        error = float(np.std(values, ddof=1)) / math.sqrt(len(values))
-    return error if math.isfinite(error) else math.inf
 
 
 def gain_over_independent(
@@ -91,6 +84,7 @@ def gain_over_independent(
     error: float = 0.0,
     expected: bool = False,
     seed: int = 0,
+    weights: ArrayLike | None = None,
 ) -> Gain:
     """By how much rows `[n, V]` are likelier than under the independent units `base_rate`; of the observed cells where some
     are NaN.
@@ -101,12 +95,14 @@ def gain_over_independent(
 
     Args:
         log_partition: ln Z if it is known, and its standard `error`. expected: rows may hold expected values of the units.
-        seed: of the choice of units, and of what is drawn for missing cells.
+        seed: of the choice of units, and of what is drawn for missing cells. weights: of the rows, as `evaluate` takes them.
 
     Raises:
         InputError: data outside the units' domain or without any value, an argument out of range, a result that is not finite,
             or real visible units beside hidden ones that are not bounded, where ln Z is not given.
     """
+    model.validate(rbm)
+    data, of_rows = drop_weightless(data, weights)
     rows = model.check_observed(model.check_rows(rbm, data, missing=True, expected=_checks.boolean(expected, "expected")))
     rows, seed = rows.astype(np.float64), _checks.seed(seed)
     error = _checks.not_negative(error, "error")
@@ -116,29 +112,38 @@ def gain_over_independent(
         log_partition = exact.log_partition(rbm)
     if log_partition is not None:
         values = log_weights(rbm, rows, seed).value - log_partition
-        return compare_rows(values, base_rate_log_likelihoods(base_rate, rows, expected), error=error)
+        return compare_rows(values, base_rate_log_likelihoods(base_rate, rows, expected), error=error, weights=of_rows)
     complete = ~np.isnan(rows).any(axis=1)
-    rows = rows[complete] if complete.sum() >= MIN_ROWS else complete_rows(rbm, rows, seed)
+    if complete.sum() >= MIN_ROWS:
+        rows, of_rows = rows[complete], None if of_rows is None else of_rows[complete]
+    else:
+        rows = complete_rows(rbm, rows, seed)
     rows = rbm.visible.nearest_states(rows)
     tables, what = rbm.visible.unit_tables, "pseudo-log-likelihood"
     states = max(POINTS if table is None else len(table) for table in tables)
     count = min(len(rows), MAX_TERMS // (rbm.weights.size * states))
     if count >= min(len(rows), MIN_ROWS):
-        rows = rows[np.linspace(0, len(rows) - 1, count).astype(int)]
-        return compare_rows(-conditionals(rbm, rows)[0].sum(axis=1), base_rate_log_likelihoods(base_rate, rows), what)
+        some = np.linspace(0, len(rows) - 1, count).astype(int)
+        rows, of_rows = rows[some], None if of_rows is None else of_rows[some]
+        values = -conditionals(rbm, rows)[0].sum(axis=1)
+        return compare_rows(values, base_rate_log_likelihoods(base_rate, rows), what, weights=of_rows)
     chosen = np.random.default_rng(seed).integers(len(tables), size=len(rows))
     independent = model.independent(to_float64(base_rate), rbm.hidden)
     values, baseline = (-len(tables) * conditionals_of(each, rows, chosen) for each in (rbm, independent))
-    return compare_rows(values, baseline, what)
+    return compare_rows(values, baseline, what, weights=of_rows)
 
 
-def base_rate_log_likelihood(base_rate: Units, data: ArrayLike) -> float:
+def base_rate_log_likelihood(base_rate: Units, data: ArrayLike, weights: ArrayLike | None = None) -> float:
     """The mean ln p(v) of `data [n, V]` under independent units (nats per example): the baseline of every model.
+
+    Args:
+        weights: of the rows, as `evaluate` takes them.
 
     Raises:
         InputError: data outside the units' domain, or a result that is not finite.
     """
-    return float(base_rate_log_likelihoods(base_rate, data).mean())
+    data, of_rows = drop_weightless(data, weights)
+    return float(np.average(base_rate_log_likelihoods(base_rate, data), weights=of_rows))
 
 
 @np.errstate(all="ignore")

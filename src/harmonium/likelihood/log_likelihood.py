@@ -33,9 +33,11 @@ class LogLikelihood:
     `lower`, `upper`: ends of a 95 % interval for the mean over these very rows. Only ln Z is uncertain, and ln p of rows whose
     missing cells are annealed, so an exact value has lower = mean = upper; the interval of an estimate contains the forward and
     the reverse estimate with their statistical errors. `rows`: their number. `standard_error`: of the mean as an
-    estimate for all rows of their kind (None for a single row). `seconds`: time spent. `effective_sample_size`: of
-    the worse direction, in runs (None if exact, or from replicas). `arguments`: those of `evaluate` that repeat an estimate bit
-    for bit on the same devices, with the counts that a time limit led to; a `base_rate` or `mesh` must be given again.
+    estimate for all rows of their kind (None for a single row). `effective_rows`: of rows with weights, (sum of weights)^2 /
+    (sum of their squares): as many rows of one weight have as large an error. `seconds`: time spent.
+    `effective_sample_size`: of the worse direction, in runs (None if exact, or from replicas). `arguments`: those of `evaluate`
+    that repeat an estimate bit for bit on the same devices, with the counts that a time limit led to; `weights`, `base_rate` or
+    `mesh` must be given again.
     `details`: the estimates of ln Z, and the work spent on them.
 
     Raises:
@@ -53,6 +55,7 @@ class LogLikelihood:
     standard_error: float | None = None
     arguments: dict[str, Any] = field(default_factory=dict)
     details: dict[str, Any] = field(default_factory=dict)
+    effective_rows: float | None = None
 
     def __post_init__(self) -> None:
         for name in ("mean", "lower", "upper", "log_partition"):

@@ -24,7 +24,7 @@ from jax import Array
 from jaxtyping import Float, Int
 
 from harmonium import _checks, exact, model
-from harmonium._numerics import float64, in_own_precision, log_mean_exp, to_float64
+from harmonium._numerics import counts_of, float64, in_own_precision, log_mean_exp, to_float64
 from harmonium._types import Key
 from harmonium.exact import missing as enumerated
 from harmonium.likelihood.log_weights import relative_error
@@ -51,10 +51,10 @@ class LogWeights(NamedTuple):
     error: Float[np.ndarray, "rows"]
     method: str
 
-    @property
-    def mean_error(self) -> float:
+    def mean_error(self, weights: Float[np.ndarray, "rows"] | None = None) -> float:
         """The standard error of the mean over rows, which are annealed independently."""
-        return float(np.sqrt((self.error**2).sum()) / len(self.error))
+        shares = counts_of(weights, len(self.error)) / counts_of(weights, len(self.error)).sum()
+        return float(np.sqrt(((shares * self.error) ** 2).sum()))
 
 
 def log_weights(

@@ -34,10 +34,12 @@ MAX_BYTES = 1 << 26
 
 
 class Window(NamedTuple):
-    """The rows of successive updates: `rows[k]` for update k, or `rows[order[k]]`; all for each if there is neither axis."""
+    """The rows of successive updates: `rows[k]` for update k, or `rows[order[k]]`; all for each if there is neither axis, and
+    then `weights` are theirs, if they have any."""
 
     rows: Shaped[Array, "rows visible"] | Shaped[Array, "updates batch visible"]
     order: Int[Array, "updates batch"] | None = None
+    weights: Float[Array, " rows"] | None = None
 
 
 def indices_at(window: Window, position: Int[Array, ""] | int) -> Int[Array, "..."] | int | slice:
@@ -58,9 +60,16 @@ class Batches:
     Rows in memory are whole in each process, and the rows of an update are the same on any number of devices. Of streamed rows
     each process reads its own part alone, and shuffles it by itself.
 
+    An update of all rows weighs them. One of some draws them by their weights instead: in an epoch of n updates' rows, one of
+    weight w comes n w / (sum of weights) times, rounded up or down at random (systematic sampling, W. Madow, 1949). So the
+    mean over the rows of an update is unbiased, and no noisier for the weights.
+
     Args:
         rows: on the host, or streamed. units: whose domain streamed rows are checked against. batch_size: rows of an update on
-            all devices together. expected: whether rows may hold expected values of the units.
+            all devices together. expected: whether rows may hold expected values of the units. weights: of the rows, above 0.
+
+    Raises:
+        InputError: weights of streamed rows, and several processes.
     """
 
     def __init__(
@@ -71,9 +80,16 @@ class Batches:
         seed: int,
         expected: bool = False,
         mesh: Mesh | None = None,
+        weights: Float[np.ndarray, " rows"] | None = None,
     ) -> None:
         self._units, self._expected, self._mesh = units, expected, mesh
         part, parts = distributed.row_part(mesh) if isinstance(rows, Streamed) else (0, 1)
+        if parts > 1 and weights is not None:
+            raise InputError(
+                "weights must be left out (None) where several processes read rows as they need them, each its own part: give "
+                "rows in memory, or train in one process"
+            )
+        self._shares = None if weights is None else np.cumsum(weights / weights.max())
         self._seed = [seed] if parts == 1 else [seed, part]
         self._size = batch_size // parts
         # Where rows can be read only from front to back, the part is read once, since every update gets any of it.
@@ -87,6 +103,9 @@ class Batches:
             padding = 0 if self._takes_all else -self._count % PADDED_TO
             padded = np.pad(rows, ((0, padding), (0, 0))) if padding else rows
             self._resident = distributed.place(padded, "row visible" if self._takes_all else "", mesh)
+        self._weights = None
+        if weights is not None and self._takes_all:
+            self._weights = distributed.place((weights / weights.mean()).astype(np.float32), "row", mesh)
         fitting = MAX_INDICES if self._streamed is None else MAX_BYTES // (4 * self._streamed.shape[1])
         self.length = max(1, min(fitting // batch_size, max(MIN_UPDATES, EPOCHS * self.per_epoch)))
         # Epochs of few rows are shuffled many at a time, because the call takes the time.
@@ -112,7 +131,7 @@ class Batches:
 
     def _window(self, index: int) -> Window:
         if self._takes_all:
-            return Window(self._resident)
+            return Window(self._resident, None, self._weights)
         order = self._indices(index * self.length, self.length)
         if self._streamed is None:
             return Window(self._resident, distributed.place(order, "update row", self._mesh))
@@ -141,11 +160,19 @@ class Batches:
             epoch, position = divmod(first, self.per_epoch)
             group, index = divmod(epoch, self._together)
             if group != self._group:
-                in_order = np.tile(np.arange(self._count, dtype=np.int32), (self._together, 1))
-                self._orders = np.random.default_rng([*self._seed, group]).permuted(in_order, axis=1)
+                random = np.random.default_rng([*self._seed, group])
+                self._orders = random.permuted(self._draw(random), axis=1)
                 self._group = group
             here = min(updates, self.per_epoch - position)
             order = self._orders[index, position * self._size : (position + here) * self._size]
             parts.append(order.reshape(here, self._size))
             first, updates = first + here, updates - here
         return np.concatenate(parts)
+
+    def _draw(self, random: np.random.Generator) -> Int[np.ndarray, "epochs rows"]:
+        """The indices of the rows of some epochs, in order: each once, or as often as its weight asks."""
+        in_order = np.arange(self._count, dtype=np.int32)
+        if self._shares is None:
+            return np.tile(in_order, (self._together, 1))
+        places = (in_order + random.random((self._together, 1))) / self._count * self._shares[-1]
+        return np.minimum(np.searchsorted(self._shares, places, side="right"), self._count - 1).astype(np.int32)

@@ -10,7 +10,7 @@ from jaxtyping import Shaped
 from harmonium import _checks, model
 from harmonium._types import ArrayLike
 from harmonium.errors import InputError
-from harmonium.io.streams import Streamed, as_streamed, sample_rows
+from harmonium.io.streams import Streamed, as_streamed, drop_weightless, evenly_spaced, sample_rows
 from harmonium.model import RBM
 from harmonium.units import Binary, Units, by_name
 
@@ -24,6 +24,7 @@ def initialize(
     visible: str | type[Units] | Units = Binary,
     scale: float = 0.01,
     seed: int = 0,
+    weights: ArrayLike | None = None,
 ) -> RBM:
     """A model to start training from: visible biases at the data's base rate, small random weights.
 
@@ -31,26 +32,29 @@ def initialize(
         data: `[n, V]`, as `train` takes it; missing cells (NaN) do not count for the base rate. hidden: number of binary hidden
             units, or the units themselves. visible: kind of visible units, a class or a name such as `gaussian` or
             `categorical:3`, or units of that form, whose parameters do not count: mixed ones are given so. scale: standard
-            deviation of the weights.
+            deviation of the weights between the layers. weights: of the rows, `[n]`, as `train` takes them.
 
     Raises:
         InputError: the data does not suit the units, or an argument is out of range.
 
     Reference: G. Hinton, "A practical guide to training restricted Boltzmann machines", 2010, section 8.
     """
+    data, of_rows = drop_weightless(data, weights)
     array = sample_rows(data, MAX_ROWS_FOR_BASE_RATE, "data")
+    if of_rows is not None and len(array) < len(of_rows):
+        of_rows = of_rows[evenly_spaced(len(of_rows), len(array))]
     if isinstance(visible, str):
         visible = by_name(visible, array.shape[1], "visible", columns=True)
     if not (isinstance(visible, Units) or (isinstance(visible, type) and issubclass(visible, Units))):
         raise InputError(f"visible must be units or a kind of units such as harmonium.Binary, but is {visible!r}")
     scale = _checks.not_negative(scale, "scale")
     template = visible if isinstance(visible, Units) else visible.zeros(array.shape[1])
-    array = template.fill_missing(model.check_observed(template.check(array, "data", missing=True)))
+    array = template.fill_missing(model.check_observed(template.check(array, "data", missing=True)), of_rows)
     if not isinstance(hidden, Units):
         hidden = Binary.zeros(_checks.integer(hidden, "hidden"))
     with np.errstate(all="ignore"):  # what comes out is validated
-        weights = scale * np.random.default_rng(_checks.seed(seed)).standard_normal((array.shape[1], hidden.size))
-        rbm = RBM(template.fit_base_rate(array), hidden, weights)
+        between = scale * np.random.default_rng(_checks.seed(seed)).standard_normal((array.shape[1], hidden.size))
+        rbm = RBM(template.fit_base_rate(array, of_rows), hidden, between)
     return model.validate(rbm)
 
 

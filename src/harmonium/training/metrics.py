@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
 import jax
 import numpy as np
@@ -13,12 +13,16 @@ from jaxtyping import Float, PyTree, Shaped
 
 from harmonium import exact, gradients, model
 from harmonium.errors import InputError
+from harmonium.io.streams import evenly_spaced
 from harmonium.model import RBM
 from harmonium.training.initialize import has_missing
 
 if TYPE_CHECKING:
     from harmonium.likelihood import Gain
     from harmonium.likelihood.running_estimate import RunningEstimate
+
+RowWeights: TypeAlias = Float[np.ndarray, " rows"] | None
+Spaced = TypeVar("Spaced", bound=np.ndarray | None)
 
 EXACT_SECONDS = 1.0
 """By default the log likelihood is exact where one value is estimated to take no longer than this."""
@@ -68,14 +72,18 @@ class Metrics:
         estimates: bool = True,
         enabled: bool = True,
         mesh: Mesh | None = None,
+        weights: RowWeights = None,
+        held_out_weights: RowWeights = None,
     ) -> None:
         self._enabled, self._mesh, self._visible = enabled, mesh, rbm.visible
         most = MAX_INCOMPLETE_ROWS if any(each is not None and has_missing(each) for each in (rows, held_out)) else MAX_ROWS
-        self._rows = rows
-        self._held_out = None if held_out is None else _space_evenly(held_out, most)
+        self._rows, self._weights = rows, weights
+        self._held_out, self.held_out_weights = _space_evenly(held_out, most), _space_evenly(held_out_weights, most)
         # As many training rows as held-out ones, so that the two means are comparable.
-        self._compared = _space_evenly(rows, most if self._held_out is None else len(self._held_out))
-        self._variance = float(np.var(rbm.visible.fill_missing(self._compared), axis=0, dtype=np.float64).sum())
+        most = most if self._held_out is None else len(self._held_out)
+        self._compared, self._compared_weights = _space_evenly(rows, most), _space_evenly(weights, most)
+        whole, weights = rbm.visible.fill_missing(self._compared), self._compared_weights
+        self._variance = float(np.average((whole - np.average(whole, 0, weights)) ** 2, 0, weights).sum())
         self._spent, self._compiled = 0.0, False
         self._exact_seconds = exact.estimate_seconds(rbm)
         self._exact = enabled and self._exact_seconds <= exact_seconds
@@ -116,7 +124,8 @@ class Metrics:
         if not self._enabled:
             return Measurement({}, None)
         before = time.monotonic()
-        free_energy, metrics = float(_free_energies(rbm, self._compared).mean()), {}
+        free_energies, metrics = _free_energies(rbm, self._compared), {}
+        free_energy = float(np.average(free_energies, weights=self._compared_weights))
         chains = gradients.chains_of(estimator_state)
         if chains is not None:
             chains = np.asarray(chains)
@@ -124,13 +133,13 @@ class Metrics:
             metrics["chain_spread"] = float(np.var(chains, axis=0, dtype=np.float64).sum()) / max(self._variance, 1e-12)
         held_out = None if self._held_out is None else -_free_energies(rbm, self._held_out)
         if held_out is not None:
-            metrics["free_energy_gap"] = -float(held_out.mean()) - free_energy
+            metrics["free_energy_gap"] = -float(np.average(held_out, weights=self.held_out_weights)) - free_energy
         log_z = self._log_partition(rbm, metrics, elapsed, last)
         if log_z is not None:
             metrics |= {"log_partition": log_z, "train_log_likelihood": -free_energy - log_z}
             if held_out is not None:
                 held_out -= log_z
-                metrics["valid_log_likelihood"] = float(held_out.mean())
+                metrics["valid_log_likelihood"] = float(np.average(held_out, weights=self.held_out_weights))
         # The first time is mostly compilation and says little about the next.
         self._spent += time.monotonic() - before if self._compiled else 0.0
         self._compiled = True
@@ -142,11 +151,12 @@ class Metrics:
             return None
         from harmonium.likelihood.gain import gain_over_independent  # SciPy takes half a second to import
 
-        rows = _space_evenly(self._rows, MAX_INCOMPLETE_GAIN_ROWS if has_missing(self._rows) else MAX_GAIN_ROWS)
-        base_rate = self._visible.fit_base_rate(self._visible.fill_missing(self._rows))
+        most = MAX_INCOMPLETE_GAIN_ROWS if has_missing(self._rows) else MAX_GAIN_ROWS
+        rows, of_rows = _space_evenly(self._rows, most), _space_evenly(self._weights, most)
+        base_rate = self._visible.fit_base_rate(self._visible.fill_missing(self._rows, self._weights), self._weights)
         log_z, error = metrics.get("log_partition"), metrics.get("log_partition_error", 0.0)
         try:
-            return gain_over_independent(rbm, base_rate, rows, log_partition=log_z, error=error, expected=True)
+            return gain_over_independent(rbm, base_rate, rows, log_partition=log_z, error=error, expected=True, weights=of_rows)
         except InputError:
             return None
 
@@ -179,9 +189,9 @@ def summarize(history: Sequence[Mapping[str, float]]) -> str:
     return "  ".join(parts)
 
 
-def _space_evenly(rows: Shaped[np.ndarray, "rows visible"], most: int) -> Shaped[np.ndarray, "some visible"]:
-    """At most `most` of the rows, evenly spaced: files may be sorted by class."""
-    return rows if len(rows) <= most else rows[np.linspace(0, len(rows) - 1, most, dtype=np.int64)]
+def _space_evenly(rows: Spaced, most: int) -> Spaced:
+    """At most `most` of the rows or weights, if there are any, evenly spaced."""
+    return rows if rows is None or len(rows) <= most else rows[evenly_spaced(len(rows), most)]
 
 
 def _free_energies(rbm: RBM, v: Shaped[np.ndarray, "rows visible"]) -> Float[np.ndarray, " rows"]:

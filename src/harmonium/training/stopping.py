@@ -28,6 +28,7 @@ import numpy as np
 from jaxtyping import Float
 
 from harmonium._checks import MAX_COUNT
+from harmonium._numerics import standard_error
 
 KEY, ERROR = "valid_log_likelihood", "log_partition_error"
 SMOOTHED, STANDARD_ERRORS = 3, 2.0
@@ -73,14 +74,18 @@ def looks(seconds: float) -> Iterator[int]:
         step += min((GROWTH - 1) * step, MAX_SPACING * dear)
 
 
-def rise(later: Float[np.ndarray, " rows"] | None, earlier: Float[np.ndarray, " rows"] | None) -> tuple[float, float] | None:
+def rise(
+    later: Float[np.ndarray, " rows"] | None,
+    earlier: Float[np.ndarray, " rows"] | None,
+    weights: Float[np.ndarray, " rows"] | None = None,
+) -> tuple[float, float] | None:
     """By how much a later model makes the same rows likelier on average, and the standard error of that over rows, in nats."""
     if later is None or earlier is None:
         return None
     with np.errstate(invalid="ignore"):
         difference = later - earlier
-        error = float(difference.std(ddof=1)) / math.sqrt(len(difference)) if len(difference) > 1 else 0.0
-        return float(difference.mean()), error
+        error = standard_error(difference, weights)
+        return float(np.average(difference, weights=weights)), error if math.isfinite(error) else 0.0
 
 
 @dataclass(frozen=True)

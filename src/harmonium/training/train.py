@@ -6,10 +6,12 @@ depends neither on where the states lie nor on whether the run was stopped and r
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import math
 import time
 import warnings
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -30,7 +32,7 @@ from harmonium._pytree import named_leaves
 from harmonium._types import Key
 from harmonium.errors import DivergenceError, InputError, NoGainWarning
 from harmonium.gradients import Estimator
-from harmonium.io.streams import Streamed, as_streamed
+from harmonium.io.streams import Streamed, as_streamed, drop_weightless, evenly_spaced
 from harmonium.model import RBM
 from harmonium.random import key_of
 from harmonium.samplers.gibbs import guess_missing
@@ -130,6 +132,8 @@ def fit(
     config: TrainConfig | None = None,
     *,
     valid: ArrayLike | Streamed | None = None,
+    weights: ArrayLike | None = None,
+    valid_weights: ArrayLike | None = None,
     seed: int = 0,
     mesh: Mesh | None = None,
     expected: bool = False,
@@ -144,7 +148,8 @@ def fit(
     Raises:
         InputError, DivergenceError: as `train`.
     """
-    for state in train(rbm, data, config, valid=valid, seed=seed, mesh=mesh, expected=expected, **settings):
+    rows: dict[str, Any] = {"valid": valid, "weights": weights, "valid_weights": valid_weights, "expected": expected}
+    for state in train(rbm, data, config, **rows, seed=seed, mesh=mesh, **settings):
         if progress is not None:
             progress(state)
     return state.rbm
@@ -156,6 +161,8 @@ def train(
     config: TrainConfig | None = None,
     *,
     valid: ArrayLike | Streamed | None = None,
+    weights: ArrayLike | None = None,
+    valid_weights: ArrayLike | None = None,
     seed: int = 0,
     resume: Checkpoint | None = None,
     mesh: Mesh | None = None,
@@ -176,7 +183,10 @@ def train(
         rbm: where to start (`initialize` makes one). data: `[n, V]` in the domain of the visible units: an array, with NaN for
             missing cells; or, with every cell present, a memory-mapped array or SciPy sparse matrix, read as it is needed.
         config: how to train; by default what `TrainConfig.derive` derives from the data's size and the model.
-        valid: held-out rows `[m, V]`, for metrics and early stopping. seed: of every random number.
+        valid: held-out rows `[m, V]`, for metrics and early stopping. weights, valid_weights: of the rows, `[n]` and `[m]`,
+            finite numbers of zero or above: every mean over rows is the weighted one. Only their proportions count. Rows of
+            weight zero are dropped first, whatever they hold; what is derived from the number of rows is so from that of the
+            others. seed: of every random number.
         resume: a state's checkpoint to go on from, with everything else as it was; settings that are not given are the
             checkpoint's. On the same computer the run goes on bit for bit as if it had not been stopped.
         mesh: devices that share the rows and chains of an update (`distributed.make_mesh`), by default one. The random numbers
@@ -207,12 +217,16 @@ def train(
     if not callable(seconds_between_states):
         _checks.positive(seconds_between_states, "seconds_between_states")
     devices = distributed.row_shards(mesh)
+    data, of_rows = drop_weightless(data, weights)
+    if valid is None and valid_weights is not None:
+        raise InputError("valid_weights must be left out (None): there are no held-out rows; give valid too")
+    valid, of_valid = drop_weightless(valid, valid_weights, "valid", "valid_weights")
     measured = read_rows(rbm, data, "data", expected, MAX_ROWS)
     rows = as_streamed(data) or measured
     if 1 < len(rows) == len(measured) and (measured == measured[0]).all():
         raise InputError(f"data has {len(rows)} rows, all of them alike: there is nothing to learn from them")
     held_out = None if valid is None else read_rows(rbm, valid, "valid", expected, MAX_ROWS)
-    of_run = {"rows": len(rows), "seed": _checks.seed(seed)}
+    of_run = {"rows": len(rows), "seed": _checks.seed(seed), "weights": _fingerprint(of_rows)}
     if config is not None:
         config = TrainConfig.from_dict(vars(config) | settings)
     elif resume is not None:
@@ -222,10 +236,12 @@ def train(
         config = TrainConfig.derive(len(rows), rbm, devices=devices, held_out=measure and valid is not None, **settings)
     if config.early_stopping and not (measure and valid is not None):
         raise InputError("early_stopping needs held-out rows that are measured: give valid too")
-    batches = Batches(rows, rbm.visible, min(config.batch_size, len(rows)), seed, expected, mesh)
-    metrics = Metrics(rbm, measured, held_out, exact_seconds, estimates, measure, mesh)
+    batches = Batches(rows, rbm.visible, min(config.batch_size, len(rows)), seed, expected, mesh, of_rows)
+    of_measured = None if of_rows is None else of_rows[evenly_spaced(len(rows), len(measured))]
+    of_held_out = None if of_valid is None or held_out is None else of_valid[evenly_spaced(len(of_valid), len(held_out))]
+    metrics = Metrics(rbm, measured, held_out, exact_seconds, estimates, measure, mesh, of_measured, of_held_out)
     incomplete = rows if isinstance(rows, np.ndarray) and has_missing(rows) else None
-    _check_gradient(rbm, config.make_estimator(), measured[:1])
+    _check_gradient(rbm, config.make_estimator(), measured[:1], None if of_rows is None else of_rows[:1])
     # Training is in float32, whatever the leaves came as.
     with np.errstate(over="ignore"):
         rbm = model.validate(jax.tree.map(lambda leaf: np.array(leaf, dtype=np.float32), rbm))
@@ -234,10 +250,25 @@ def train(
     return _loop(run, *run.begin(resume, config.to_dict() | of_run), seconds_between_states, updates_between_states)
 
 
-def _check_gradient(rbm: RBM, estimator: Estimator, v: Shaped[np.ndarray, "1 visible"]) -> None:
+def _fingerprint(weights: Float[np.ndarray, " rows"] | None) -> str | None:
+    """What tells weights from others."""
+    return None if weights is None else f"of CRC-32 {zlib.crc32(weights.tobytes()):08x}"
+
+
+def _check_gradient(
+    rbm: RBM, estimator: Estimator, v: Shaped[np.ndarray, "1 visible"], weights: Float[np.ndarray, " 1"] | None
+) -> None:
     """Trace the gradient without computing it: a model too large for the estimator is refused here, not at the first update."""
     state = jax.eval_shape(estimator.init, jax.random.key(0), rbm)
-    jax.eval_shape(estimator.gradient, jax.random.key(0), rbm, state, v.astype(np.float32))
+    rows = (v.astype(np.float32),) if weights is None else (v.astype(np.float32), weights.astype(np.float32))
+    if len(rows) > 1:
+        try:
+            inspect.signature(estimator.gradient).bind(None, rbm, state, *rows)
+        except TypeError as error:
+            raise InputError(
+                "the estimator's gradient must take the weights of the rows as a fifth argument, weights=None, but does not"
+            ) from error
+    jax.eval_shape(estimator.gradient, jax.random.key(0), rbm, state, *rows)
 
 
 @dataclass(frozen=True)
@@ -301,7 +332,7 @@ class _Run:
         held_out, early_stopping = measurement.held_out, progress.early_stopping
         # Each process has its own rounding.
         metrics = self.agree(measurement.metrics)
-        risen = self.agree(None if kept is None else rise(held_out, kept.risen))
+        risen = self.agree(None if kept is None else rise(held_out, kept.risen, self.metrics.held_out_weights))
         progress = replace(progress, metrics=metrics)
         if early_stopping is None or held_out is None:
             return progress, kept

@@ -126,7 +126,8 @@ def advance(
             v = resample_missing(jax.random.fold_in(key, 1), rounded, v, completed[indices], MISSING_SWEEPS)
             completed = completed.at[indices].set(v)
         with distributed.use(mesh):
-            gradient, estimator_state, _terms = estimator.gradient(key, rounded, state.estimator, v)
+            weights = () if window.weights is None else (window.weights,)
+            gradient, estimator_state, _terms = estimator.gradient(key, rounded, state.estimator, v, *weights)
         # optax descends, so it is given the gradient of -ln p.
         descent = add_l1(jax.tree.map(jnp.negative, gradient), iterate, schedule.l1)
         step, optimizer_state = optimizer.update(descent, state.optimizer, iterate)

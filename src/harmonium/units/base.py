@@ -120,8 +120,12 @@ class Units(Codec):
         return self
 
     @abc.abstractmethod
-    def fit_base_rate(self, data: Real[Array, "n N"]) -> Self:
-        """These units with the parameters under which independent units fit `data` best (one pseudo-count)."""
+    def fit_base_rate(self, data: Real[Array, "n N"], weights: Real[np.ndarray, " n"] | None = None) -> Self:
+        """These units with the parameters under which independent units fit `data` best (one pseudo-count).
+
+        Args:
+            weights: of the rows, which then count as so many rows each; weights below 1 on average are scaled to 1.
+        """
 
     @classmethod
     @abc.abstractmethod

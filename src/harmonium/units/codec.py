@@ -237,8 +237,10 @@ class Codec(abc.ABC):
                 states[..., first:end] = table[np.argmax(distance, axis=-1)]
         return states
 
-    def fill_missing(self, rows: Real[np.ndarray, "n N"]) -> Real[np.ndarray, "n N"]:
-        """Rows in which every missing unit (NaN) has one of its observed values, evenly spread over them.
+    def fill_missing(
+        self, rows: Real[np.ndarray, "n N"], weights: Real[np.ndarray, " n"] | None = None
+    ) -> Real[np.ndarray, "n N"]:
+        """Rows in which every missing unit (NaN) has one of its observed values, evenly spread over them (or their weights).
 
         So each unit's filled values are distributed as its observed ones. A unit that no row observes gets its first state.
         """
@@ -251,7 +253,11 @@ class Codec(abc.ABC):
             if not len(observed):
                 filled[:, first:end] = self.zero_state[first:end]
             elif missing:
-                filled[absent, first:end] = rows[observed[np.arange(missing) * len(observed) // missing], first:end]
+                places = np.arange(missing) * len(observed) // missing
+                if weights is not None:
+                    shares = np.cumsum(weights[observed] / weights[observed].max())
+                    places = np.searchsorted(shares, (np.arange(missing) + 0.5) / missing * shares[-1])
+                filled[absent, first:end] = rows[observed[places], first:end]
         return filled
 
     def at(self, column: int) -> Codec:  # noqa: ARG002

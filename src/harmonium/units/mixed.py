@@ -66,8 +66,11 @@ class Mixed(Units):
     moments = _map_parts("moments")
     add_field = _map_parts("add_field")
     infinite_temperature = _map_parts("infinite_temperature")
-    fit_base_rate = _map_parts("fit_base_rate")
     rescale = _map_parts("rescale")
+
+    def fit_base_rate(self, data: Real[Array, "n N"], weights: Real[np.ndarray, " n"] | None = None) -> Mixed:
+        split = zip(self.parts, self.split(data), strict=True)
+        return Mixed(tuple(part.fit_base_rate(own, weights) for part, own in split))
 
     def energy(self, x: Real[Array, "*batch N"]) -> Float[Result, "*batch"]:
         return sum(self._call_parts("energy", x))

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float, Real
 
 from harmonium._checks import fill_masked
-from harmonium._numerics import float64, mean_and_deviation
+from harmonium._numerics import counts_of, float64, mean_and_deviation
 from harmonium._types import Array, Key, Result
 from harmonium.errors import InputError
 from harmonium.random import normal, uniform
@@ -109,13 +109,13 @@ def _update_precision(precision: Float[Array, " N"], step: Float[Array, " N"]) -
     return jnp.clip(precision + jnp.clip(step, -precision / 2, precision), MIN_PRECISION, MAX_PRECISION)
 
 
-def _variance_of(x: Float[np.ndarray, "n N"]) -> Float[np.ndarray, " N"]:
+def _variance_of(x: Float[np.ndarray, "n N"], weights: Real[np.ndarray, " n"] | None) -> Float[np.ndarray, " N"]:
     """The variance of each column, with a floor for columns that hardly vary.
 
     Raises:
         InputError: it is the inverse of no precision that can be learned.
     """
-    _, deviation = mean_and_deviation(x)
+    _, deviation = mean_and_deviation(x, weights)
     least, most = MAX_PRECISION**-0.5, MIN_PRECISION**-0.5
     outside = (deviation > most) | (deviation < least) & (deviation == deviation.max()) & (deviation > 0)
     if outside.any():
@@ -159,10 +159,10 @@ class Gaussian(Quadratic):
         mean = self.mean(inputs)
         return Gaussian(mean, -(mean**2 + 1 / self.precision) / 2)
 
-    def fit_base_rate(self, data: Real[Array, "n N"]) -> Gaussian:
+    def fit_base_rate(self, data: Real[Array, "n N"], weights: Real[np.ndarray, " n"] | None = None) -> Gaussian:
         x = np.asarray(fill_masked(data), dtype=np.float64)
-        variance = _variance_of(x)
-        return Gaussian(x.mean(axis=0) / variance, 1 / variance)
+        variance = _variance_of(x, weights)
+        return Gaussian(np.average(x, axis=0, weights=weights) / variance, 1 / variance)
 
 
 @units
@@ -200,9 +200,9 @@ class ReLU(Quadratic):
         """The center of the normal distribution before truncation, in standard deviations."""
         return (inputs + self.bias) / jnp.sqrt(self.precision)
 
-    def fit_base_rate(self, data: Real[Array, "n N"]) -> ReLU:
+    def fit_base_rate(self, data: Real[Array, "n N"], weights: Real[np.ndarray, " n"] | None = None) -> ReLU:
         x = np.asarray(fill_masked(data), dtype=np.float64)
-        return ReLU(*_fit_truncated(x.mean(axis=0), (x**2).mean(axis=0)))
+        return ReLU(*_fit_truncated(*(np.average(power, axis=0, weights=weights) for power in (x, x**2))))
 
     @property
     def ranges(self) -> Float[np.ndarray, "2 N"]:
@@ -296,14 +296,15 @@ class DReLU(Quadratic):
         back = jnp.sqrt(self.precision_positive / up * (self.precision_negative / down))
         return replace(moved, precision_positive=up * back, precision_negative=down * back)
 
-    def fit_base_rate(self, data: Real[Array, "n N"]) -> DReLU:
+    def fit_base_rate(self, data: Real[Array, "n N"], weights: Real[np.ndarray, " n"] | None = None) -> DReLU:
         x = np.asarray(fill_masked(data), dtype=np.float64)
-        mean, precision = x.mean(axis=0), 1 / _variance_of(x)
+        mean, precision = np.average(x, axis=0, weights=weights), 1 / _variance_of(x, weights)
         # Starts at the normal distribution with the data's mean and variance; one row of it is added, so both signs occur.
         normal = DReLU(mean * precision, mean * precision, precision, precision)
         with float64():
             one_row = normal.moments(np.zeros_like(mean))
-            moments = jax.tree.map(lambda of, one: (of.sum(axis=0) + one) / (len(x) + 1), self.statistics(x), one_row)
+            counts = counts_of(weights, len(x))
+            moments = jax.tree.map(lambda of, one: (counts @ of + one) / (counts.sum() + 1), self.statistics(x), one_row)
             return jax.tree.map(np.asarray, _fit(normal, moments))
 
     def _sides(self) -> tuple[ReLU, ReLU]:
