@@ -42,8 +42,9 @@ CIRCUITS = {"nltcs": -5.99, "msnbc": -6.04, "plants": -11.99}
 """The best exact probabilistic circuits. All published figures are as recalled, in nats."""
 
 RATES, PENALTIES = (0.3, 0.1, 0.03, 0.01), (0.0, 1e-4, 1e-3)
-MAX_FALL, MIN_FALL = 2.0, 500
-"""A setting of the grid ends when its best held-out value is longer ago than this many times its updates, and this number."""
+MAX_SINCE_BEST, MIN_SINCE_BEST, FALL = 2.0, 500, 1e-2
+"""A setting of the grid ends when its best held-out value is longer ago than this many times its updates, and this number, and
+has fallen by this fraction: on the plateau at the start it may fall by less."""
 ESTIMATE_SECONDS = 5.0
 TOLERANCE = 0.02
 """Of the gap between independent units and the best of the grid."""
@@ -121,7 +122,8 @@ def grid(rbm: hm.RBM, train: np.ndarray, valid: np.ndarray, updates: int) -> Ite
                     path.append((state.step, round(now, 4)))
                     if now > value:
                         best, value, step = state.rbm, now, state.step
-                    if state.step - step > max(MAX_FALL * step, MIN_FALL):
+                    ago = state.step - step
+                    if ago > max(MAX_SINCE_BEST * step, MIN_SINCE_BEST) and now < value - FALL * abs(value):
                         break
             except hm.DivergenceError as error:
                 print(f"rate {rate:g}, l1 {l1:g}: {error}", flush=True)

@@ -33,7 +33,7 @@ class Problem:
     @property
     def updates(self) -> int:
         """Of every run on it: about the same time for all."""
-        return int(np.clip(2e7 / (self.columns * self.hidden), 2500, 10_000))
+        return int(np.clip(1e7 / (self.columns * self.hidden), 2500, 6000))
 
     def draw(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, hm.RBM]:
         """Training, validation and test rows, and the RBM to start from."""
@@ -54,11 +54,16 @@ def _densities(random: np.random.Generator, columns: int, density: float) -> np.
     return np.clip(density * spread / spread.mean(), 0.2 * density, 0.9)
 
 
+def _strength(columns: int) -> float:
+    """Few columns need a stronger dependence, or it is not to be seen in few rows."""
+    return float(np.clip((100 / columns) ** 0.5, 1, 2))
+
+
 def _mixture(random: np.random.Generator, rows: int, columns: int, density: float) -> np.ndarray:
-    """Ten unequal clusters; in each a column is either usual, or several times as frequent or as rare."""
-    usual = _densities(random, columns, density)
-    odds = usual / (1 - usual) * np.exp(-0.4 + 1.2 * random.standard_normal((10, columns)))
-    cluster = random.choice(10, rows, p=random.dirichlet(np.full(10, 3.0)))
+    """Ten unequal clusters, or four of few columns; in each a column is more frequent than usual or rarer."""
+    usual, clusters = _densities(random, columns, density), 10 if columns >= 100 else 4
+    odds = usual / (1 - usual) * np.exp(-0.4 + 1.2 * _strength(columns) * random.standard_normal((clusters, columns)))
+    cluster = random.choice(clusters, rows, p=random.dirichlet(np.full(clusters, 3.0)))
     return random.random((rows, columns)) < (odds / (1 + odds))[cluster]
 
 
@@ -77,7 +82,12 @@ def _rbm(random: np.random.Generator, rows: int, columns: int, density: float) -
     """Ten binary hidden units, each with large weights to a third of the columns: drawn by enumerating their states."""
     usual = _densities(random, columns, density)
     bias = np.log(usual / (1 - usual)) - 0.5
-    weights = (random.random((columns, RBM_HIDDEN)) < 1 / 3) * 1.5 * random.standard_normal((columns, RBM_HIDDEN))
+    weights = (
+        (random.random((columns, RBM_HIDDEN)) < 1 / 3)
+        * 1.5
+        * _strength(columns)
+        * random.standard_normal((columns, RBM_HIDDEN))
+    )
     states = (np.arange(2**RBM_HIDDEN)[:, None] >> np.arange(RBM_HIDDEN)) & 1
     inputs = bias + states @ weights.T
     # The hidden layer's distribution of a harmonium is free to choose but for its biases: set so that none is always on.
