@@ -161,8 +161,9 @@ def sweep(file: Path, only: list[str], minutes: float | None, judge: bool) -> st
     columns = ["problem", "independent units", "default", "error", "best of the grid", "% of the gap lost", "% to the chosen"]
     columns += ["rate, l1 and updates chosen", "updates of the default's model", "seconds"]
     near, near_chosen = (sum(share <= TOLERANCE for share in shares) for shares in (lost, lost_to_chosen))
-    text = f"Of {len(lines)} defaults {near} lose at most {TOLERANCE:.0%} of the gap to the grid's best on test rows, {near_chosen} "
-    text += f"to the one that validation rows choose; {sum(share > 1 for share in lost)} are worse than independent units."
+    text = f"Of {len(lines)} defaults {near} lose at most {TOLERANCE:.0%} of the gap to the grid's best on test rows, "
+    text += f"{near_chosen} to the one that validation rows choose; {sum(share > 1 for share in lost)} are worse than "
+    text += "independent units."
     return f"{text}\n\n{here.table(columns, lines)}"
 
 
@@ -171,9 +172,7 @@ def default(problem: Problem, minutes: float | None) -> tuple[float, float, int,
     train, valid, test, rbm = problem.draw()
     began = time.monotonic()
     length: dict[str, Any] = {"updates": problem.updates} if minutes is None else {"minutes": minutes}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        *_, state = hm.training.train(rbm, train, valid=valid, **length)
+    *_, state = hm.training.train(rbm, train, valid=valid, **length)
     seconds = time.monotonic() - began
     found = hm.evaluate(state.rbm, test, seconds=ESTIMATE_SECONDS)
     return found.mean, (found.upper - found.lower) / 4, int(state.metrics.get("best_step", state.step)), seconds
@@ -292,6 +291,7 @@ def main() -> None:
         "tables": ("Small real tables", lambda: tables(given.grid, given.only, given.minutes, not given.grid_only)),
     }
     title, measure = parts[given.part]
+    warnings.simplefilter("ignore", hm.NoGainWarning)
     text = measure()
     if not given.grid_only:
         here.finish("benchmarks.defaults", title, "\n\n" + text, given.record)
