@@ -103,7 +103,7 @@ def test_the_interval_of_an_estimate_moves_with_the_weighted_mean():
     found = hm.evaluate(rbm, SPOILED, weights=COUNTS, **short)
     exactly = hm.evaluate(rbm, REPEATED)
     assert abs((found.mean + found.log_partition) - (exactly.mean + exactly.log_partition)) < 1e-5
-    assert found.lower < found.mean < found.upper
+    assert found.lower <= found.mean <= found.upper
 
 
 def test_the_likelihood_of_rows_with_gaps_is_weighted():
@@ -177,13 +177,14 @@ def test_rows_of_an_update_are_drawn_by_their_weights():
     assert np.abs(first - share / 4).max() < 5 * np.sqrt(share.max() / 4 / epochs)
 
 
-@pytest.mark.parametrize("form", ["memory", "sparse", "streamed"])
+@pytest.mark.parametrize("form", ["sparse", "streamed"])
 def test_rows_read_as_they_are_needed_are_drawn_by_the_same_weights(form):
-    rows = {"memory": SPOILED, "sparse": sparse.csr_array(SPOILED), "streamed": Streamed(SPOILED)}[form]
-    run = SHORT | {"estimator": "pcd-1", "batch_size": 2, "chains": 4}
-    found = hm.fit(start(SPOILED, COUNTS), rows, weights=COUNTS, **run)
-    expected = hm.fit(start(SPOILED, COUNTS), BITS, weights=COUNTS, **run)
-    np.testing.assert_allclose(found.weights, expected.weights, atol=1e-6)
+    rows = {"sparse": sparse.csr_array(SPOILED), "streamed": Streamed(SPOILED)}[form]
+    for batch_size in (2, 8):
+        run = SHORT | {"estimator": "pcd-1", "batch_size": batch_size, "chains": 4}
+        found = hm.fit(start(SPOILED, COUNTS), rows, weights=COUNTS, **run)
+        expected = hm.fit(start(SPOILED, COUNTS), BITS, weights=COUNTS, **run)
+        np.testing.assert_allclose(found.weights, expected.weights, atol=1e-6)
 
 
 def test_held_out_rows_are_measured_by_their_weights():

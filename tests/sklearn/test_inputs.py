@@ -134,7 +134,7 @@ def test_updates_are_as_many_as_of_a_bernoulli_rbm():
     model = RBMTransformer(3, n_iter=10)
     model.fit(ROWS[:20])
     assert model._config(1000, model.rbm_).updates == 1000
-    assert model.set_params(batch_size=100)._config(1000, model.rbm_).epochs == 10
+    assert model.set_params(batch_size=100)._config(1000, model.rbm_).updates == 100
 
 
 @pytest.mark.slow

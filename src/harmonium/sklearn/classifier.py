@@ -24,7 +24,7 @@ from harmonium.gradients import discriminative
 from harmonium.likelihood import compare_rows
 from harmonium.model import RBM
 from harmonium.sklearn import compiled
-from harmonium.sklearn.estimator import RBMEstimator, seed_from, some_rows
+from harmonium.sklearn.estimator import RBMEstimator, count_rows, drop_weightless, seed_from, some_rows
 from harmonium.training import train
 
 LOOKS, MIN_ROWS = 50, 20
@@ -72,19 +72,32 @@ class RBMClassifier(ClassifierMixin, RBMEstimator):
     early_stopping: bool = True
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: object, y: ArrayLike) -> RBMClassifier:
-        """Train the model on the rows of X `[n, V]` and their labels y `[n]`."""
-        v = self._read(X, reset=True)
-        numbers = self._numbers(X, y)
+    def fit(self, X: object, y: ArrayLike, sample_weight: ArrayLike | None = None) -> RBMClassifier:
+        """Train the model on the rows of X `[n, V]` and their labels y `[n]`.
+
+        Args:
+            sample_weight: of the rows, `[n]`, as in `RBMTransformer`.
+        """
+        X, weights, kept = drop_weightless(X, sample_weight)
+        self._validate(X, reset=True)  # what is wrong with X is said first
+        numbers = self._numbers(X, y, kept)
         label = np.eye(len(self.classes_))[numbers]
-        random = check_random_state(self.random_state)
+        random, count = check_random_state(self.random_state), len(numbers) if weights is None else count_rows(weights)
+        v, weights, merged = self._read_weighted(X, weights, label)
+        numbers, label = numbers[merged], label[merged]
         held_out = None
         if self.early_stopping and len(numbers) >= MIN_ROWS:
             chosen, rest = compiled.hold_out(v.shape[0], self.validation_fraction, random, numbers)
-            held_out, v, label = (v[chosen], numbers[chosen]), v[rest], label[rest]
-        rbm, joint, classes = self._start(v, random, label), compiled.beside(v, label), label.shape[1]
+            count = max(1, round(count * len(rest) / len(numbers)))
+            held_out, v, label = (
+                (v[chosen], numbers[chosen], None if weights is None else weights[chosen]),
+                v[rest],
+                label[rest],
+            )
+            weights = None if weights is None else weights[rest]
+        rbm, joint, classes = self._start(v, random, label, weights), compiled.beside(v, label), label.shape[1]
         gradient = "cd-1" if self.objective == "hybrid" and self.gradient == "auto" else self.gradient
-        config = self._config(joint.shape[0], rbm, gradient=gradient)
+        config = self._config(count, rbm, gradient=gradient)
         if self.objective != "generative":
             batch = BATCH if self.batch_size == "auto" else int(self.batch_size)
             # Not centered: that direction is no gradient, so no sum with one.
@@ -96,36 +109,39 @@ class RBMClassifier(ClassifierMixin, RBMEstimator):
             config = replace(config, estimator=estimator, chains=None)
             config = replace(config, optimizer=optimizer, learning_rate=None, momentum=None, l1=None)
         # States by the clock would let chance choose the model.
-        updates = config.updates or (config.epochs or 0) * joint.shape[0] / config.batch_size
-        every = max(1, int(updates / LOOKS)) if held_out is not None and self.minutes is None else None
+        every = None if held_out is None or config.updates is None else max(1, config.updates // LOOKS)
         least, seed = np.inf, seed_from(random)
-        for state in train(rbm, joint, config, seed=seed, expected=True, measure=False, updates_between_states=every):
+        rows: dict[str, Any] = {"weights": weights, "expected": True}
+        for state in train(rbm, joint, config, **rows, seed=seed, measure=False, updates_between_states=every):
             loss = np.inf if held_out is None else self._log_loss(state.rbm, *held_out)
             if loss <= least:
                 least, self.rbm_ = loss, state.rbm
             if self.verbose:
                 self._print(state.metrics | ({} if held_out is None else {"held_out_log_loss": loss}))
         self.rbm_ = to_float64(self.rbm_)
-        self._check_gain(v, label.argmax(axis=1))
+        self._check_gain(v, label.argmax(axis=1), weights)
         return self
 
-    def _check_gain(self, v: Any, numbers: np.ndarray) -> None:
+    def _check_gain(self, v: Any, numbers: np.ndarray, weights: np.ndarray | None) -> None:
         """Warn if labels are no likelier given their rows than by their frequencies."""
         some = some_rows(v.shape[0])
         values = self._log_probabilities(self.rbm_, v[some])[np.arange(len(some)), numbers[some]]
-        frequencies = np.bincount(numbers) / len(numbers)
-        self._warn_of_no_gain(compare_rows(values, np.log(frequencies[numbers[some]]), "ln p(y | v)"))
+        frequencies, of_some = np.bincount(numbers, weights), None if weights is None else weights[some]
+        baseline = np.log(frequencies[numbers[some]] / frequencies.sum())
+        self._warn_of_no_gain(compare_rows(values, baseline, "ln p(y | v)", weights=of_some))
 
-    def _numbers(self, X: object, y: ArrayLike) -> np.ndarray:
-        """Labels as numbers of `classes_`, `[n]`."""
+    def _numbers(self, X: object, y: ArrayLike, kept: Any) -> np.ndarray:
+        """Labels of the rows that are kept, those of X, as numbers of `classes_`, `[n]`."""
         if y is None:
             raise ValueError("RBMClassifier requires y to be passed, but the target y is None")
         if np.ma.is_masked(y):
             raise InputError("y has masked labels: leave out the rows whose label is not known")
         check_classification_targets(y)
-        y = column_or_1d(y, warn=True)
-        check_consistent_length(X, y)
-        self.classes_, numbers = np.unique(y, return_inverse=True)
+        labels = column_or_1d(y, warn=True)
+        if not isinstance(kept, slice) and len(labels) > kept.max():
+            labels = labels[kept]
+        check_consistent_length(X, labels)
+        self.classes_, numbers = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(f"y must have at least two classes, but has one class: {self.classes_[0]}")
         return numbers
@@ -142,8 +158,8 @@ class RBMClassifier(ClassifierMixin, RBMEstimator):
             values[holes] = np.log(np.maximum(p / p.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny))
         return values
 
-    def _log_loss(self, rbm: RBM, v: Any, numbers: np.ndarray) -> float:
-        return -float(self._log_probabilities(rbm, v)[np.arange(len(numbers)), numbers].mean())
+    def _log_loss(self, rbm: RBM, v: Any, numbers: np.ndarray, weights: np.ndarray | None) -> float:
+        return -float(np.average(self._log_probabilities(rbm, v)[np.arange(len(numbers)), numbers], weights=weights))
 
     def predict_log_proba(self, X: object) -> np.ndarray:
         """ln p(y | v) of every class, `[n, C]` (nats), in the order of `classes_`."""

@@ -237,14 +237,14 @@ def _frame(X: object, names: tuple[str, ...]) -> Frame:
 Columns = Values | Standardized | Tabular
 
 
-def columns_of(X: Any, visible: str) -> Columns:
-    """What the columns of X are; `visible` as in `RBMTransformer`.
+def columns_of(X: Any, visible: str, weights: Float[np.ndarray, " n"] | None = None) -> Columns:
+    """What the columns of X are; `visible` as in `RBMTransformer`, `weights` those of the rows of an array.
 
     Raises:
         InputError: no schema can be inferred from a frame (`harmonium.tabular.infer`).
     """
     if not is_table(X, visible) and visible != "table":
-        return _values_of(X, visible)
+        return _values_of(X, visible, weights)
     if hasattr(X, "columns"):
         frame = from_native(X, "X")
         like = X[:0]
@@ -253,7 +253,7 @@ def columns_of(X: Any, visible: str) -> Columns:
     return Tabular(infer(frame, strict=True), tuple(frame.columns), like)
 
 
-def _values_of(X: Any, visible: str) -> Values | Standardized:
+def _values_of(X: Any, visible: str, weights: Float[np.ndarray, " n"] | None) -> Values | Standardized:
     values = X.data if is_sparse(X) else X
     if not is_sparse(X) and (empty := np.isnan(X).all(axis=0)).any():
         raise InputError(f"column {int(empty.argmax()) + 1} of X has no value in any row: leave it out")
@@ -270,7 +270,7 @@ def _values_of(X: Any, visible: str) -> Values | Standardized:
     present = ~np.isnan(x)
     is_zero = np.abs(x) <= ROUNDING * np.abs(x).max(axis=0, where=present, initial=0.0)
     binary = (~present | is_zero | (np.abs(x - 1) <= ROUNDING)).all(axis=0) & (visible == "auto")
-    mean, scale = mean_and_deviation(x)
+    mean, scale = mean_and_deviation(x, weights)
     scale = np.where(scale > 0, scale, 1.0)  # a constant column stays at zero
     order = np.argsort(~binary, kind="stable")
     return Standardized(np.where(binary, 0.0, mean), np.where(binary, 1.0, scale), order, int(binary.sum()))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -24,6 +25,8 @@ from harmonium.training import TrainConfig
 
 MIN_ROWS, MAX_ROWS = 32, 2048
 """Rows that go together: a power of two between these."""
+MAX_MERGED = 1000
+"""Different rows, at most, of which those that are alike are merged."""
 
 
 def apply(function: Callable[..., Any], rbm: RBM, rows: Any, *arguments: Any) -> np.ndarray:
@@ -97,6 +100,35 @@ def hold_out(
         chosen = ((np.arange(size) + 0.5) * count / size).astype(int)
         order = np.concatenate([order[chosen], np.delete(order, chosen)])
     return order[:size], np.sort(order[size:])
+
+
+def merge_alike(rows: Any, weights: Float[np.ndarray, " n"] | None) -> tuple[Any, Float[np.ndarray, " k"] | None]:
+    """Which rows stand for all that are alike, and the sums of their weights; more than 1,000 different rows stay as they are.
+
+    The rows that stay are in an order of their own. So a row that comes twice is a row of weight two, bit for bit.
+
+    Returns:
+        Indices `[k]` or a slice of all rows, and weights, None where all are one.
+    """
+    places: dict[bytes, int] = {}
+    numbers = np.empty(rows.shape[0], np.int64)
+    for row, key in enumerate(_keys(rows)):
+        numbers[row] = places.setdefault(key, len(places))
+        if len(places) > MAX_MERGED:
+            return slice(None), weights
+    if weights is None and len(places) == len(numbers):
+        return slice(None), None
+    order = np.array([places[key] for key in sorted(places)])
+    firsts = np.unique(numbers, return_index=True)[1]
+    return firsts[order], np.bincount(numbers, weights)[order]
+
+
+def _keys(rows: Any) -> Iterator[bytes]:
+    """A digest of each row, equal for equal rows, of arrays and sparse matrices alike."""
+    for first in range(0, rows.shape[0], MIN_ROWS):
+        some = dense(rows[first : first + MIN_ROWS])
+        for row in np.where(np.isnan(some), np.nan, some + 0.0):  # there are two zeros, and many NaN
+            yield hashlib.blake2b(row.tobytes(), digest_size=16).digest()
 
 
 def dense(rows: Any) -> np.ndarray:

@@ -13,6 +13,8 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from harmonium import sampling
+from harmonium._numerics import counts_of
+from harmonium._types import ArrayLike
 from harmonium.sklearn.estimator import LikelihoodMixin, RBMEstimator, seed_from
 
 
@@ -40,11 +42,14 @@ class RBMDensity(OutlierMixin, LikelihoodMixin, RBMEstimator):
     contamination: float = 0.1
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: object, y: object = None) -> RBMDensity:  # noqa: ARG002
-        """Train the model on the rows of X, an array, a sparse matrix or a frame, `[n, V]`, missing cells (NaN) summed over."""
-        v = self._read(X, reset=True)
-        self._train(v)
-        self.offset_ = float(np.percentile(self._log_likelihood(v), 100 * self.contamination))
+    def fit(self, X: object, y: object = None, sample_weight: ArrayLike | None = None) -> RBMDensity:  # noqa: ARG002
+        """Train the model on the rows of X, an array, a sparse matrix or a frame, `[n, V]`, missing cells (NaN) summed over.
+
+        Args:
+            sample_weight: of the rows, `[n]`, as in `RBMTransformer`; `contamination` is the fraction of their sum.
+        """
+        v, weights = self._train(X, sample_weight)
+        self.offset_ = _quantile(self._log_likelihood(v), self.contamination, weights)
         return self
 
     def decision_function(self, X: object) -> np.ndarray:
@@ -62,3 +67,13 @@ class RBMDensity(OutlierMixin, LikelihoodMixin, RBMEstimator):
         check_is_fitted(self)
         seed = seed_from(check_random_state(random_state))
         return self.columns_.decode(sampling.sample(self.rbm_, n_samples, seed))
+
+
+def _quantile(values: np.ndarray, fraction: float, weights: np.ndarray | None) -> float:
+    """As `np.quantile` where each value comes as many times as its weight says."""
+    order = np.argsort(values)
+    ends = np.cumsum(counts_of(weights, len(values))[order])
+    place = fraction * (ends[-1] - 1)
+    neighbors = np.searchsorted(ends, [np.floor(place), np.floor(place) + 1], side="right")
+    low, high = values[order][np.minimum(neighbors, len(values) - 1)]
+    return float(low + place % 1 * (high - low))

@@ -11,12 +11,13 @@ from typing import Any, ClassVar, Self
 import jax
 import numpy as np
 from sklearn.base import BaseEstimator, _fit_context
-from sklearn.utils import check_random_state
+from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from sklearn.utils.validation import _num_samples, check_array, check_is_fitted, validate_data
 
 from harmonium import _checks, exact
 from harmonium._numerics import to_float64
+from harmonium._types import ArrayLike
 from harmonium.errors import InputError, NoGainWarning
 from harmonium.imputation import log_prob
 from harmonium.likelihood import Gain, bidirectional_ais, can_be_exact, gain_over_independent
@@ -34,6 +35,8 @@ UPDATES, EPOCHS = 5000, 10
 """Updates of a fit by default, or epochs if those are more."""
 BATCH = 10
 """Rows in a batch by which `n_iter` counts where the batch is chosen by the data's size, as in BernoulliRBM."""
+MAX_REPEATS = 100
+"""Weights that are whole numbers, and on average no larger, are taken for numbers of rows."""
 SOME_ROWS = 200
 """Training rows that are kept as starts of the chains that bracket ln Z, and by which a fitted model is compared with
 independent units."""
@@ -49,6 +52,23 @@ def seed_from(random: np.random.RandomState) -> int:
 def some_rows(count: int) -> np.ndarray:
     """The indices of at most 200 of so many rows, evenly spaced."""
     return np.unique(np.linspace(0, count - 1, SOME_ROWS).astype(int))
+
+
+def drop_weightless(X: Any, sample_weight: ArrayLike | None) -> tuple[Any, np.ndarray | None, Any]:
+    """The rows of X whose weight is above zero, their weights (None where all are one), and their indices or a slice of all."""
+    if sample_weight is None:
+        return X, None, slice(None)
+    weights = _checks.row_weights(sample_weight, _num_samples(X), "sample_weight")
+    kept = np.flatnonzero(weights)
+    if len(kept) < len(weights):
+        X, weights = _safe_indexing(X, kept), weights[kept]
+    return X, None if (weights == 1).all() else weights, kept
+
+
+def count_rows(weights: np.ndarray) -> int:
+    """The number of rows by which settings are chosen: the sum of the weights if they are numbers of rows."""
+    whole = not (weights % 1).any() and weights.mean() <= MAX_REPEATS
+    return int(weights.sum()) if whole else len(weights)
 
 
 @dataclass(eq=False, repr=False)
@@ -137,8 +157,6 @@ class RBMEstimator(BaseEstimator):
             validate_data(self, X, reset=reset, skip_check_array=True)
         else:
             X = self._validate_array(_checks.fill_masked(X), reset)
-        if reset:
-            self.columns_ = columns_of(X, self.visible)
         return X
 
     def _validate_array(self, X: Any, reset: bool) -> Any:
@@ -158,8 +176,32 @@ class RBMEstimator(BaseEstimator):
 
     def _read(self, X: object, *, reset: bool = False) -> Any:
         """`X` as rows for the model, `[n, V]`: an array, or a sparse matrix where its values are taken as they are."""
-        validated = self._validate(X, reset=reset)
-        v = self._encode(validated, reset=reset)
+        X = self._validate(X, reset=reset)
+        if reset:
+            self.columns_ = columns_of(X, self.visible)
+        return self._rows(X, reset)
+
+    def _read_weighted(
+        self, X: Any, weights: np.ndarray | None, label: np.ndarray | None = None
+    ) -> tuple[Any, np.ndarray | None, Any]:
+        """`X` as rows for a fit, alike ones merged (with labels `[n, C]`, those whose label is the same), the weights of these
+        rows, and which of X they are.
+        """
+        X, is_frame, merged = self._validate(X, reset=True), is_table(X, self.visible), slice(None)
+        if not is_frame:
+            # Before anything is computed of them, so that no rounding tells weights from repeated rows.
+            merged, weights = compiled.merge_alike(X if label is None else compiled.beside(X, label), weights)
+            X = X[merged]
+        self.columns_ = columns_of(X, self.visible, weights)
+        v = self._rows(X, reset=True)
+        if is_frame:
+            merged, weights = compiled.merge_alike(v if label is None else compiled.beside(v, label), weights)
+            v = v[merged]
+        return v, weights, merged
+
+    def _rows(self, X: Any, reset: bool) -> Any:
+        """What is validated as rows for the model."""
+        v = self._encode(X, reset=reset)
         if self._finite is True and self.columns_.of_frame and np.isnan(v).any():
             raise InputError("X has cells without a value: complete them first, for example by RBMImputer")
         return v
@@ -173,9 +215,14 @@ class RBMEstimator(BaseEstimator):
     # ---- training
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: object, y: object = None) -> Self:  # noqa: ARG002
-        """Train the model on the rows of X, an array, a sparse matrix or a frame, `[n, V]`."""
-        self._train(self._read(X, reset=True))
+    def fit(self, X: object, y: object = None, sample_weight: ArrayLike | None = None) -> Self:  # noqa: ARG002
+        """Train the model on the rows of X, an array, a sparse matrix or a frame, `[n, V]`.
+
+        Args:
+            sample_weight: of the rows, `[n]`, zero or above. A row of weight two is a row that comes twice; one of weight zero
+                counts nothing, whatever it holds.
+        """
+        self._train(X, sample_weight)
         return self
 
     def _random(self) -> np.random.RandomState:
@@ -184,37 +231,50 @@ class RBMEstimator(BaseEstimator):
             self.random_state_ = check_random_state(self.random_state)
         return self.random_state_
 
-    def _start(self, v: Any, random: np.random.RandomState, label: np.ndarray | None = None) -> RBM:
+    def _start(
+        self, v: Any, random: np.random.RandomState, label: np.ndarray | None = None, weights: np.ndarray | None = None
+    ) -> RBM:
         """The model that training starts from, visible biases at the base rate of rows (and one-hot labels `[n, C]`)."""
         units = self.columns_.units
-        visible = units.fit_base_rate(units.fill_missing(compiled.dense(v)))
+        visible = units.fit_base_rate(units.fill_missing(compiled.dense(v), weights), weights)
         if label is not None:
-            visible = Mixed((visible, Categorical.zeros((label.shape[1],)).fit_base_rate(label)))
+            visible = Mixed((visible, Categorical.zeros((label.shape[1],)).fit_base_rate(label, weights)))
         weights = random.normal(0, SCALE, (visible.size, self.n_components))
         return RBM(visible, Binary.zeros(self.n_components), weights)
 
-    def _train(self, v: Any) -> None:
-        """Fit `rbm_` to the rows."""
+    def _train(self, X: object, sample_weight: ArrayLike | None) -> tuple[Any, np.ndarray | None]:
+        """Fit `rbm_` to the rows: those of the model, alike ones merged, and their weights."""
+        X, weights, _ = drop_weightless(X, sample_weight)
+        v, merged, _ = self._read_weighted(X, weights)
+        count = count_rows(weights) if weights is not None else v.shape[0] if merged is None else round(merged.sum())
+        weights = merged
         self.__dict__.pop("random_state_", None)
-        random = check_random_state(self.random_state)
-        held_out = None
+        random, whole = check_random_state(self.random_state), (v, weights)
+        held_out = held_out_weights = None
         if self.early_stopping:
             chosen, rest = compiled.hold_out(v.shape[0], self.validation_fraction, random)
+            count = max(1, round(count * len(rest) / v.shape[0]))
             held_out, v = v[chosen], v[rest]
-        rbm = self._start(v, random)
+            if weights is not None:
+                held_out_weights, weights = weights[chosen], weights[rest]
+        rbm = self._start(v, random, weights=weights)
         self.rbm_, self._chains = rbm, None
         self._forget_log_partition(v)
-        config = self._config(v.shape[0], rbm, early_stopping=EARLY_STOPPING if self.early_stopping else 0.0)
+        config = self._config(count, rbm, early_stopping=EARLY_STOPPING if self.early_stopping else 0.0)
         measure = self.early_stopping or bool(self.verbose)
         seed = seed_from(random)
-        for state in train(rbm, v, config, valid=held_out, seed=seed, expected=True, measure=measure):
+        rows: dict[str, Any] = {"valid": held_out, "weights": weights, "valid_weights": held_out_weights, "expected": True}
+        for state in train(rbm, v, config, **rows, seed=seed, measure=measure):
             if self.verbose:
                 self._print(state.metrics)
         self.rbm_, self._chains = to_float64(state.rbm), state.estimator
-        some = compiled.dense(v[some_rows(v.shape[0])])
+        indices = some_rows(v.shape[0])
+        some = compiled.dense(v[indices])
         some = np.where(np.isnan(some), np.nan, rbm.visible.nearest_states(some))
         with contextlib.suppress(InputError):  # a model that nothing can be computed of says so where it is used
-            self._warn_of_no_gain(gain_over_independent(self.rbm_, rbm.visible, some))
+            of_some = None if weights is None else weights[indices]
+            self._warn_of_no_gain(gain_over_independent(self.rbm_, rbm.visible, some, weights=of_some))
+        return whole
 
     def _warn_of_no_gain(self, gain: Gain) -> None:
         if gain.is_none:
@@ -231,8 +291,8 @@ class RBMEstimator(BaseEstimator):
         given: dict[str, Any] = {"minutes": self.minutes, "early_stopping": early_stopping}
         if epochs is not None and self.minutes is None:
             # A larger batch makes no fewer updates than BernoulliRBM does.
-            count = {"epochs": epochs} if self.batch_size != "auto" else {"updates": epochs * -(-rows // BATCH)}
-            given |= count
+            batches = -(-rows // BATCH) if self.batch_size == "auto" else max(1, rows // min(int(self.batch_size), rows))
+            given["updates"] = epochs * batches
         # Rows may hold expected values such as gray levels, which bfloat16 would round.
         given |= {"centered": self._centered, "bfloat16": False}
         if gradient != "auto":
@@ -306,6 +366,7 @@ class LikelihoodMixin:
         """
         return self._log_likelihood(self._read(X))
 
-    def score(self, X: object, y: object = None) -> float:  # noqa: ARG002
-        """The mean of `score_samples`: what a search over parameters maximizes."""
-        return float(self.score_samples(X).mean())
+    def score(self, X: object, y: object = None, sample_weight: ArrayLike | None = None) -> float:  # noqa: ARG002
+        """The mean of `score_samples`, by weights `[n]` if there are any: what a search over parameters maximizes."""
+        X, weights, _ = drop_weightless(X, sample_weight)
+        return float(np.average(self.score_samples(X), weights=weights))

@@ -236,6 +236,8 @@ def train(
         config = TrainConfig.derive(len(rows), rbm, devices=devices, held_out=measure and valid is not None, **settings)
     if config.early_stopping and not (measure and valid is not None):
         raise InputError("early_stopping needs held-out rows that are measured: give valid too")
+    if of_rows is not None and config.batch_size >= len(rows) == len(measured):
+        rows = measured  # all rows of an update are weighed, not drawn: those are in memory
     batches = Batches(rows, rbm.visible, min(config.batch_size, len(rows)), seed, expected, mesh, of_rows)
     of_measured = None if of_rows is None else of_rows[evenly_spaced(len(rows), len(measured))]
     of_held_out = None if of_valid is None or held_out is None else of_valid[evenly_spaced(len(of_valid), len(held_out))]
