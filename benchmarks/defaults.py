@@ -83,13 +83,13 @@ def sets(folder: Path, only: list[str], minutes: float | None) -> str:
             train, valid, test = files
             length = () if minutes is None else ("--minutes", str(minutes))
             report = command(train, "--valid", valid, "--test", test, "--hidden", str(hidden), "--out", f"{place}/run", *length)
+            settings = json.loads(Path(f"{place}/run/config.json").read_text())["settings"]
         found = report["log_likelihood"]
         exact = found["lower"] == found["upper"]
         interval = "exact" if exact else f"[{found['lower']:.3f}, {found['upper']:.3f}]"
         figures = [f"{found['mean']:.3f}", interval, f"{report['train']['mean']:.3f}", f"{report['baseline']:.2f}"]
         published = [f"{values[name]:.2f}" if name in values else "" for values in (PUBLISHED_RBMS, LEARN_SPN, CIRCUITS)]
         lines.append([name, f"{hidden}", *figures, *published, f"{report['updates']:,}", f"{report['updates_made']:,}"])
-        settings = report["settings"]
         lines[-1] += [f"{settings['learning_rate']:.3g}, {settings['l1']:.2g}", f"{report['seconds']:.0f}"]
         print(*lines[-1], flush=True)
     columns = ["data", "hidden", "test", "95 % interval", "training", "independent units", "best published RBM", "LearnSPN"]
