@@ -226,8 +226,8 @@ def test_what_need_not_be_damaged_is_neither_replaced_nor_passed_over(monkeypatc
         line = mistake(capsys, "train", "--resume", "run")
     assert line == f"harmonium: error: {checkpoint}: cannot be read: Input/output error"
     content = checkpoint.read_bytes()
-    checkpoint.write_bytes(content.replace(b'"version":"4"', b'"version":"5"'))
-    assert "has format version '5', or is damaged (its checksum differs); this harmonium reads 4" in mistake(
+    checkpoint.write_bytes(content.replace(b'"version":"5"', b'"version":"6"'))
+    assert "has format version '6', or is damaged (its checksum differs); this harmonium reads 5" in mistake(
         capsys, "train", "--resume", "run"
     )
     checkpoint.write_bytes(content)

@@ -205,8 +205,8 @@ def test_the_last_two_sound_checkpoints_of_a_run_remain(rows, tmp_path, monkeypa
     resumed = CheckpointManager(tmp_path, sound=file)
     resumed.save(states[0])  # a lower number than that of the damaged one, which goes
     assert checkpoint_files(tmp_path) == [file, tmp_path / "checkpoint-0000000000.safetensors"]
-    monkeypatch.setattr(CheckpointHeader, "VERSIONS", (5,))
-    with pytest.raises(VersionError, match="format version '4'; this harmonium reads 5"):
+    monkeypatch.setattr(CheckpointHeader, "VERSIONS", (6,))
+    with pytest.raises(VersionError, match="format version '5'; this harmonium reads 6"):
         latest_checkpoint(tmp_path)
     resumed.remove_all()
     assert latest_checkpoint(tmp_path) == (None, None, [])

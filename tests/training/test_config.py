@@ -141,14 +141,24 @@ def test_settings_go_to_json_and_back():
 )
 def test_what_a_clock_decided_can_be_repeated(metrics, settings):
     config = TrainConfig.derive(100, zeros(9, 4), held_out=True)
-    expected = None if settings is None else replace(config, minutes=None, early_stopping=0.0, **settings)
+    expected = None if settings is None else replace(config, minutes=None, early_stopping=0.0, search="", **settings)
     assert config.repeat(metrics) == expected
 
 
 def test_a_run_lasts_two_minutes_and_stops_early_where_rows_are_held_out():
     assert TrainConfig.derive(100, zeros(9, 4)).minutes == 2
     assert TrainConfig.derive(100, zeros(9, 4), held_out=True).early_stopping == 1
-    assert TrainConfig.derive(100, zeros(9, 4), held_out=True, updates=5).early_stopping == 0
+    assert TrainConfig.derive(100, zeros(9, 4), held_out=True, updates=5).early_stopping == 1
+
+
+def test_what_is_not_given_is_searched_where_rows_are_held_out():
+    def searched(**given):
+        return TrainConfig.derive(100, zeros(9, 4), held_out=True, **given).searched
+
+    assert searched() == searched(updates=5) == ("learning_rate", "l1", "estimator")
+    assert searched(learning_rate=0.1, estimator="pcd-1") == ("l1",)
+    assert searched(early_stopping=0) == searched(optimizer=optax.sgd(0.1)) == searched(updates=5, early_decay=(1, 5)) == ()
+    assert TrainConfig.derive(100, zeros(9, 4)).searched == ()
 
 
 def test_devices_take_as_many_rows_and_chains_each():
@@ -223,4 +233,5 @@ def test_every_setting_of_the_loop_has_an_effect():
     changes |= dict(early_decay=(2, 8), minutes=0.01)
     for name, value in changes.items():
         assert not np.array_equal(reached(**{name: value}), chosen), name
-    assert changes.keys() | OTHERS.keys() | {"early_stopping"} == {field.name for field in fields(TrainConfig)}
+    others = {"early_stopping", "search", "refit"}
+    assert changes.keys() | OTHERS.keys() | others == {field.name for field in fields(TrainConfig)}

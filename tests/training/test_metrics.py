@@ -21,8 +21,8 @@ from harmonium.units import Binary
 ROWS = np.random.default_rng(0).integers(0, 2, size=(60, 10), dtype=np.int8)
 
 
-def measured(rbm, state=(), rows=ROWS, valid=ROWS[:20], exact_seconds=1.0, estimates=True, elapsed=0.0, last=False):
-    return Metrics(rbm, rows, valid, exact_seconds, estimates).measure(rbm, state, elapsed, last).metrics
+def measured(rbm, state=(), rows=ROWS, valid=ROWS[:20], exact_seconds=1.0, estimates=True, run_seconds=100.0):
+    return Metrics(rbm, rows, valid, exact_seconds, estimates, run_seconds=run_seconds).measure(rbm, state).metrics
 
 
 @pytest.fixture
@@ -48,9 +48,8 @@ def test_chains_are_compared_with_training_rows(rbm):
     assert "chain_gap" not in measured(rbm)
 
 
-def test_an_estimate_is_followed_where_exact_values_take_too_long(rbm, monkeypatch):
+def test_an_estimate_is_followed_where_exact_values_take_too_long(rbm):
     """The estimate has an error bar; over five of them (5 sigma: a false alarm in about a million) it holds the exact value."""
-    monkeypatch.setattr(metrics, "ESTIMATES_AFTER", 0.0)
     found = measured(rbm, exact_seconds=1e-12)
     log_z = exact.log_partition(rbm)
     assert 0 < found["log_partition_error"] < 0.1
@@ -61,17 +60,10 @@ def test_an_estimate_is_followed_where_exact_values_take_too_long(rbm, monkeypat
 
 
 def test_short_runs_are_spared_estimates(rbm):
-    assert "valid_log_likelihood" not in measured(rbm, exact_seconds=1e-12)
-    assert "valid_log_likelihood" not in measured(rbm, exact_seconds=1e-12, last=True)
-
-
-def test_measuring_keeps_to_its_fraction_of_the_time(rbm):
-    measurements = Metrics(rbm, ROWS, ROWS[:20])
-    measurements.measure(rbm, (), 0.0)
-    assert measurements.is_due(0.0)
-    measurements._spent = 6.0
-    assert not measurements.is_due(100.0)
-    assert measurements.is_due(120.0)
+    assert "valid_log_likelihood" not in measured(rbm, exact_seconds=1e-12, run_seconds=7.0)
+    wide = hm.initialize(np.zeros((9, 5000)), 400)  # an estimate takes a second
+    assert Metrics(wide, np.zeros((9, 5000), np.int8), None, run_seconds=9.0).look_seconds == 0
+    assert Metrics(wide, np.zeros((9, 5000), np.int8), None, run_seconds=90.0).look_seconds > 1
 
 
 def test_without_held_out_rows_training_rows_are_followed(rbm):

@@ -71,7 +71,7 @@ def test_the_result_depends_on_the_seed_alone_and_not_on_where_states_were_yield
     rbm = hm.initialize(patterns, 4)
 
     def run(seed, spacing):
-        run = dict(batch_size=5, updates=60, seed=seed, valid=patterns, seconds_between_states=spacing)
+        run = dict(batch_size=5, updates=60, early_stopping=0, seed=seed, valid=patterns, seconds_between_states=spacing)
         states = list(hm.train(rbm, patterns, estimator=estimator, **run))
         return len(states), states[-1]
 

@@ -96,7 +96,7 @@ def repeat_command(run: RunOptions, config: hm.TrainConfig) -> str:
             for each in value if isinstance(value, list) else [value]:
                 words += [option_name(field.name)] if each is True else [option_name(field.name), str(each)]
     for name, value in config.to_dict().items():
-        if value is not None and name != "updates":
+        if value not in (None, "") and name != "updates":
             text = str(value).lower() if isinstance(value, bool) else str(value).strip("[]").replace(" ", "")
             words += ["--set", f"{name}={text}"]
     return shlex.join(words)
@@ -111,7 +111,7 @@ def _setting(text: str) -> tuple[str, Any]:
     if name not in names:
         near = _checks.suggest(name, names) or f": use {', '.join(names)}"
         raise InputError(f"--set {text!r:.60}: there is no setting {name} that text can give{near}")
-    for form in (value, f"[{value}]"):
+    for form in (value, f"[{value}]") if value else ():
         try:
             parsed = json.loads(form)
         except (ValueError, RecursionError):

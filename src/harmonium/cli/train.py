@@ -32,7 +32,7 @@ import shlex
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -106,8 +106,9 @@ def run(arguments: argparse.Namespace) -> Answer | int | None:
             state, stopped = _follow(states, folder, checkpoints, shutdown, history)
 
         # Save.
-        repeated = config.repeat(state.metrics)
+        repeated = config.repeat(state.metrics, state.trials)
         record |= {"updates": int(state.metrics.get("best_step", state.step)), "finished": stopped is None}
+        record["trials"] = [dataclasses.asdict(trial) for trial in state.trials]
         record["ended"] = stopped or hm.training.ENDINGS[str(state.ended)]
         record["repeat"] = repeated and repeat_command(run, repeated)
         if is_primary:
@@ -134,10 +135,11 @@ def run(arguments: argparse.Namespace) -> Answer | int | None:
             "updates": record["updates"],
             "updates_made": state.step,
             "ended": record["ended"],
+            "trials": record["trials"],
             "seconds": time.monotonic() - started,
             "run": str(folder),
         }
-        return _answer(report, dataset, trouble) if is_primary else None
+        return _answer(report, dataset, state.trials, trouble) if is_primary else None
 
 
 # ---- load and configure
@@ -332,7 +334,9 @@ def _pictures(
     }
 
 
-def _answer(report: dict[str, Any], dataset: hm.data.Dataset, trouble: list[str]) -> Answer:
+def _answer(
+    report: dict[str, Any], dataset: hm.data.Dataset, trials: Sequence[hm.training.Trial], trouble: list[str]
+) -> Answer:
     test, bound = report["log_likelihood"], report["bound"]
     gain, train = report["gain"], report["train"]
     rows = [
@@ -348,6 +352,7 @@ def _answer(report: dict[str, Any], dataset: hm.data.Dataset, trouble: list[str]
         *likelihood_text("test ", test, report),
         Table("", [nats_per_example(dataset), "test", "+-", "training", "+-"], rows, decimals=3),
         f"{report['updates']:,} updates{more}; ended because {report['ended']}",
+        *hm.training.describe_trials(trials),
         f"{report['seconds']:.1f} s from command to report; all of it in {report['run']}",
     ]
     return Answer(report | {part: report[part].to_dict() for part in ("log_likelihood", "train")}, text, trouble=trouble)

@@ -4,6 +4,7 @@ from harmonium.training.checkpoint import Checkpoint, CheckpointManager, checkpo
 from harmonium.training.config import TrainConfig
 from harmonium.training.initialize import initialize
 from harmonium.training.metrics import summarize
+from harmonium.training.search import Trial, describe_trials
 from harmonium.training.train import ENDINGS, TrainState, fit, train
 
 __all__ = [
@@ -12,7 +13,9 @@ __all__ = [
     "CheckpointManager",
     "TrainConfig",
     "TrainState",
+    "Trial",
     "checkpoint_files",
+    "describe_trials",
     "fit",
     "initialize",
     "latest_checkpoint",

@@ -25,6 +25,7 @@ from harmonium._pytree import named_leaves
 from harmonium._types import PathLike
 from harmonium.errors import InputError, describe
 from harmonium.io.container import Header, VersionError, pack, unpack, write_file
+from harmonium.training.search import Trial
 from harmonium.training.stopping import Budget, Decay, EarlyStopping
 
 if TYPE_CHECKING:
@@ -43,8 +44,10 @@ class Progress:
 
     Attributes:
         settings: what a resumed run must have in common with this one, by name.
-        budget: its length as far as it is known. step: number of updates so far. seconds: time so far, without the time while
-            the run was stopped. metrics: those of the state.
+        earlier: updates of earlier trials. trials: those of a search that have ended. trial: the settings of this one that
+            differ from `settings`.
+        budget: its length as far as it is known. step: number of its updates so far. seconds: time of the run so far, without
+            the time while it was stopped. metrics: those of the state.
         early_decay: the decay that early stopping has begun. early_stopping: its state.
         lr_reductions: how often the learning rate was halved after a divergence.
     """
@@ -57,19 +60,27 @@ class Progress:
     early_decay: Decay | None = None
     early_stopping: EarlyStopping | None = None
     lr_reductions: Annotated[int, msgspec.Meta(ge=0, le=30)] = 0
+    earlier: Count = 0
+    trials: tuple[Trial, ...] = ()
+    trial: dict[str, float | str | None] = field(default_factory=dict)
+
+    @property
+    def total(self) -> int:
+        """Number of updates of all trials so far."""
+        return self.earlier + self.step
 
     @property
     def fraction(self) -> float:
-        """The fraction of the run that is done."""
+        """The fraction of the run, or of its present trial, that is done."""
         return self.budget.fraction(self.step, self.seconds)
 
 
 class CheckpointHeader(Header, frozen=True, kw_only=True):
-    """There was no version 1. Versions 2 and 3 held other progress, and are not read."""
+    """There was no version 1. Versions 2 to 4 held other progress, and are not read."""
 
     FORMAT: ClassVar[str] = "harmonium checkpoint"
     WHAT: ClassVar[str] = "checkpoint"
-    VERSIONS: ClassVar[tuple[int, ...]] = (4,)
+    VERSIONS: ClassVar[tuple[int, ...]] = (5,)
 
     progress: Progress
 
@@ -84,7 +95,7 @@ class Checkpoint:
     @property
     def step(self) -> int:
         """The number of updates so far."""
-        return self.progress.step
+        return self.progress.total
 
     def save(self, path: PathLike, *, overwrite: bool = False) -> Path:
         """Write a checkpoint file (.safetensors), completely or not at all.

@@ -6,8 +6,8 @@ benchmarks/RESULTS.md. The settings are few on purpose: everything that did not 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields
 from typing import Any
 
 import optax
@@ -19,6 +19,8 @@ from harmonium.errors import InputError
 from harmonium.gradients import Estimator
 from harmonium.model import RBM
 from harmonium.training.optimizer import gradient_ascent
+from harmonium.training.search import SEARCHED, Trial, best_index
+from harmonium.training.stopping import Decay
 
 BATCH_SIZE = CHAINS = 200
 LEARNING_RATE = 0.3
@@ -55,6 +57,11 @@ class TrainConfig:
             final decay, at half time at the latest.
         early_stopping: let the rate fall to zero and end when the best held-out log likelihood is longer ago than this
             fraction of its updates, and keep the best model; 0 never stops early and keeps the last model.
+        search: the settings among `learning_rate`, `l1` and `estimator` that trials may choose by the held-out log likelihood
+            when the run with these settings ends early, set apart by spaces (`harmonium.training.search`). They need
+            `early_stopping`.
+        refit: train the model that is kept once more, as long, on training and held-out rows together; without `early_stopping`
+            train on all of them from the start.
         total_updates: with `updates` or `epochs`, the length that `final_decay` is a fraction of, if this run ends before.
         early_decay: first and last update of a decay that early stopping began, to repeat that run.
         optimizer: an optax optimizer in place of `learning_rate`, `momentum` and `l1`.
@@ -77,17 +84,24 @@ class TrainConfig:
     epochs: float | None = None
     updates: int | None = None
     early_stopping: float = 0.0
+    search: str = ""
+    refit: bool = False
     total_updates: int | None = None
     early_decay: tuple[int, int] | None = None
     optimizer: optax.GradientTransformation | None = None
 
     def __post_init__(self) -> None:
-        for name in ("centered", "bfloat16"):
+        for name in ("centered", "bfloat16", "refit"):
             _checks.boolean(getattr(self, name), name)
         _checks.integer(self.batch_size, "batch_size")
         for name in ("final_decay", "average"):
             _checks.fraction(getattr(self, name), name)
         _checks.not_negative(self.early_stopping, "early_stopping")
+        for name in self.searched:
+            _checks.choice(name, SEARCHED, "search")
+            if getattr(self, name) is None or not self.early_stopping:
+                lacks = f"a {name} to begin with" if self.early_stopping else "early_stopping"
+                raise InputError(f"search {self.search!r} needs {lacks}, and there is none")
         _checks.instance(self.estimator, (str, Estimator), "estimator", "a name such as pcd-1 or an Estimator")
         optional = (optax.GradientTransformation, type(None))
         _checks.instance(self.optimizer, optional, "optimizer", "one of optax's or None")
@@ -156,7 +170,8 @@ class TrainConfig:
         * The penalty on |weights| is 1e-4 from five weights per row on, and less in proportion below: there is little to
           overfit.
         * Products are rounded to bfloat16 where the hardware multiplies in it and states are whole numbers.
-        * A run takes two minutes. With held-out rows it stops early when the best state is half of the run ago.
+        * A run takes two minutes. With held-out rows it stops early when the best state is half of the run ago, and other
+          rates, penalties and estimators are tried, unless those are given (`harmonium.training.search`).
 
         Args:
             rows: number of training rows. rbm: the model to train. devices: devices that share rows and chains.
@@ -190,9 +205,16 @@ class TrainConfig:
             derived |= dict.fromkeys(ASCENT) | {"final_decay": 0.0}
         if not given.keys() & {"minutes", "epochs", "updates"}:
             derived["minutes"] = MINUTES
-        if held_out and "minutes" in derived | given:
+        if held_out and "optimizer" not in given and not given.keys() & {"total_updates", "early_decay"}:
             derived["early_stopping"] = EARLY_STOPPING
+            if given.get("early_stopping", EARLY_STOPPING):
+                derived["search"] = " ".join(name for name in SEARCHED if name not in given)
         return cls(**derived | given)
+
+    @property
+    def searched(self) -> tuple[str, ...]:
+        """The settings that trials may choose."""
+        return tuple(_checks.instance(self.search, str, "search", "names of settings set apart by spaces").split())
 
     def make_estimator(self) -> Estimator:
         """The estimator of the gradient; equal settings give the same object."""
@@ -233,26 +255,40 @@ class TrainConfig:
             values["early_decay"] = tuple(decay)
         return cls(**values)
 
-    def repeat(self, metrics: dict[str, float]) -> TrainConfig | None:
+    def repeat(self, metrics: dict[str, float], trials: Sequence[Trial] = ()) -> TrainConfig | None:
         """The settings that give the same model again, whatever the clock says.
 
         Args:
-            metrics: of the last state of a run with these settings.
+            metrics: of the last state of a run with these settings. trials: of its search.
 
         Returns:
             None for a run without an update, or one that diverged: that comes at no fixed update.
         """
-        updates = int(metrics.get("best_step", metrics["step"]))
+        best = trials[best_index(trials)] if trials else None
+        updates = best.step if best else int(metrics.get("best_step", metrics["step"]))
         if updates == 0 or "lr_reduction" in metrics:
             return None
-        settings: dict[str, Any] = {"minutes": None, "epochs": None, "updates": updates, "early_stopping": 0.0}
-        if "total_updates" not in metrics:
-            settings["final_decay"] = 0.0  # the run ended before it knew its length, and so before its final decay
-        elif self.final_decay and metrics["total_updates"] > updates:
-            settings["total_updates"] = int(metrics["total_updates"])
+        settings: dict[str, Any] = {"minutes": None, "epochs": None, "updates": updates, "early_stopping": 0.0, "search": ""}
+        total, decay = metrics.get("total_updates"), None
         if "early_decay_first" in metrics:
-            settings["early_decay"] = (int(metrics["early_decay_first"]), int(metrics["early_decay_last"]))
-        return replace(self, **settings)
+            decay = Decay(int(metrics["early_decay_first"]), int(metrics["early_decay_last"]))
+        if best is not None:
+            settings |= best.settings
+            total, decay = best.total_updates, best.early_decay
+        if total is None:
+            settings["final_decay"] = 0.0  # the run ended before it knew its length, and so before its final decay
+        elif self.final_decay and total > updates:
+            settings["total_updates"] = int(total)
+        if decay is not None:
+            settings["early_decay"] = tuple(decay)
+        return self.with_settings(settings)
+
+    def with_settings(self, settings: Mapping[str, Any]) -> TrainConfig:
+        """With other settings; what another estimator does not take is left out."""
+        config = dict(vars(self)) | dict(settings)
+        if config["estimator"] != self.estimator:
+            config["bfloat16"] = config["bfloat16"] and str(config["estimator"]).startswith(("pcd", "cd"))
+        return type(self)(**config)
 
 
 def _check_names(settings: Mapping[str, object]) -> None:

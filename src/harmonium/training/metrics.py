@@ -1,8 +1,8 @@
-"""What is measured while a model is trained: log likelihood, free-energy gap, chains. Measuring has a fraction of the time."""
+"""What is measured while a model is trained: log likelihood, free-energy gap, chains."""
 
 from __future__ import annotations
 
-import time
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
@@ -26,10 +26,13 @@ Spaced = TypeVar("Spaced", bound=np.ndarray | None)
 
 EXACT_SECONDS = 1.0
 """By default the log likelihood is exact where one value is estimated to take no longer than this."""
-TIME_FRACTION = 0.05
-"""The fraction of the time that measurements take, compilation aside."""
-ESTIMATES_AFTER = 8.0
-"""Seconds after which the log likelihood is estimated: shorter runs would spend them on compiling that."""
+LOOKS_PER_RUN, MIN_SECONDS = 10, 8.0
+"""The log likelihood is estimated in runs that take at least as long as so many estimates, and these seconds: shorter ones
+would spend them on compiling that."""
+SECONDS_PER_CALL, SECONDS_PER_PRODUCT = 2e-4, 1e-11
+"""Of an update: of all that is small in it, and of a multiplication in a product of matrices, on two cores of 2026."""
+MISSING_SECONDS = 0.5
+"""A look at rows with missing cells."""
 MAX_ROWS = 10_000
 """Rows of each kind, evenly spaced, that are measured."""
 MAX_INCOMPLETE_ROWS = 1000
@@ -74,9 +77,11 @@ class Metrics:
         mesh: Mesh | None = None,
         weights: RowWeights = None,
         held_out_weights: RowWeights = None,
+        run_seconds: float = math.inf,
     ) -> None:
         self._enabled, self._mesh, self._visible = enabled, mesh, rbm.visible
-        most = MAX_INCOMPLETE_ROWS if any(each is not None and has_missing(each) for each in (rows, held_out)) else MAX_ROWS
+        incomplete = any(each is not None and has_missing(each) for each in (rows, held_out))
+        most = MAX_INCOMPLETE_ROWS if incomplete else MAX_ROWS
         self._rows, self._weights = rows, weights
         self._held_out, self.held_out_weights = _space_evenly(held_out, most), _space_evenly(held_out_weights, most)
         # As many training rows as held-out ones, so that the two means are comparable.
@@ -84,11 +89,16 @@ class Metrics:
         self._compared, self._compared_weights = _space_evenly(rows, most), _space_evenly(weights, most)
         whole, weights = rbm.visible.fill_missing(self._compared), self._compared_weights
         self._variance = float(np.average((whole - np.average(whole, 0, weights)) ** 2, 0, weights).sum())
-        self._spent, self._compiled = 0.0, False
-        self._exact_seconds = exact.estimate_seconds(rbm)
-        self._exact = enabled and self._exact_seconds <= exact_seconds
-        self._estimate = self._estimator_of(rbm) if enabled and estimates and not self._exact else None
-        self._estimated = False
+        seconds = exact.estimate_seconds(rbm)
+        self._exact = enabled and seconds <= exact_seconds
+        self._estimate = None
+        if enabled and estimates and not self._exact:
+            estimate = self._estimator_of(rbm)
+            seconds = estimate.seconds
+            self._estimate = estimate if run_seconds >= max(MIN_SECONDS, LOOKS_PER_RUN * seconds) else None
+        knows_log_z = self._exact or self._estimate is not None
+        self.look_seconds = (seconds if knows_log_z else 0.0) + MISSING_SECONDS * incomplete if enabled else None
+        """What a measurement is estimated to take; None if not `enabled`."""
 
     def _estimator_of(self, rbm: RBM) -> RunningEstimate:
         from harmonium.likelihood.running_estimate import RunningEstimate
@@ -106,24 +116,19 @@ class Metrics:
         return not (self._rows == chains[0]).all(axis=1).any()
 
     @property
-    def look_seconds(self) -> float | None:
-        """What a measurement is estimated to take; None unless ln Z is exact."""
-        return self._exact_seconds if self._exact else None
+    def is_exact(self) -> bool:
+        """Whether the log likelihood is exact."""
+        return self._exact
 
     @property
     def held_out_rows(self) -> int:
         """Held-out rows that are measured."""
         return 0 if self._held_out is None else len(self._held_out)
 
-    def is_due(self, elapsed: float, allowance: float = 0.0) -> bool:
-        """Whether measuring has kept to its fraction of the time and an allowance, `elapsed` seconds into the run."""
-        return self._spent <= TIME_FRACTION * elapsed + allowance
-
-    def measure(self, rbm: RBM, estimator_state: PyTree, elapsed: float, last: bool = False) -> Measurement:
-        """A model `elapsed` seconds into the run; `last`: the run's last one. Nothing if not `enabled`."""
+    def measure(self, rbm: RBM, estimator_state: PyTree) -> Measurement:
+        """A model of the run. Nothing if not `enabled`."""
         if not self._enabled:
             return Measurement({}, None)
-        before = time.monotonic()
         free_energies, metrics = _free_energies(rbm, self._compared), {}
         free_energy = float(np.average(free_energies, weights=self._compared_weights))
         chains = gradients.chains_of(estimator_state)
@@ -134,15 +139,12 @@ class Metrics:
         held_out = None if self._held_out is None else -_free_energies(rbm, self._held_out)
         if held_out is not None:
             metrics["free_energy_gap"] = -float(np.average(held_out, weights=self.held_out_weights)) - free_energy
-        log_z = self._log_partition(rbm, metrics, elapsed, last)
+        log_z = self._log_partition(rbm, metrics)
         if log_z is not None:
             metrics |= {"log_partition": log_z, "train_log_likelihood": -free_energy - log_z}
             if held_out is not None:
                 held_out -= log_z
                 metrics["valid_log_likelihood"] = float(np.average(held_out, weights=self.held_out_weights))
-        # The first time is mostly compilation and says little about the next.
-        self._spent += time.monotonic() - before if self._compiled else 0.0
-        self._compiled = True
         return Measurement(metrics, None if log_z is None else held_out)
 
     def gain(self, rbm: RBM, metrics: Mapping[str, float]) -> Gain | None:
@@ -160,15 +162,19 @@ class Metrics:
         except InputError:
             return None
 
-    def _log_partition(self, rbm: RBM, metrics: dict[str, float], elapsed: float, last: bool) -> float | None:
+    def _log_partition(self, rbm: RBM, metrics: dict[str, float]) -> float | None:
         if self._exact:
             return exact.log_partition(rbm)
-        if self._estimate is None or elapsed < ESTIMATES_AFTER or (last and not self._estimated):
+        if self._estimate is None:
             return None
-        if not self._estimated:
-            self._estimated, self._compiled = True, False
         value, metrics["log_partition_error"] = self._estimate.log_partition(rbm)
         return value
+
+
+def estimate_update_seconds(rbm: RBM, rows: int) -> float:
+    """About how long an update by persistent chains takes, with as many of them as rows."""
+    # Two products for the rows, three for the chains.
+    return SECONDS_PER_CALL + SECONDS_PER_PRODUCT * 5 * rows * rbm.weights.size
 
 
 def summarize(history: Sequence[Mapping[str, float]]) -> str:

@@ -3,15 +3,16 @@
 The models of a run are compared by their held-out log likelihood, never by the reconstruction error. When the best one is long
 ago, the run is not cut off: at a constant rate the log likelihood levels off at what the noise of the updates allows, and most
 of the remaining gain comes as that noise dies away. So the learning rate falls to zero over some more updates, and then the
-best model of all is kept.
+best model of all is kept. A run whose model has lost much of what it had gained ends without that: it has overfitted, or its
+chains no longer mix.
 
 Few held-out rows cannot tell models apart that are nearly alike: a rise below the standard error over rows of the difference of
-the two models counts as none, and so does one of less than a thousandth of a nat. An estimated log likelihood is
-too high now and then, and no later model would beat such a value. So the median of the last three estimates counts, and a model
-is worse than another only by more than their errors.
+the two models counts as none, and so does one of less than a thousandth of a nat. An estimated log likelihood is too high now
+and then, and no later model would beat such a value. So it counts as the median of itself and those before and after it, and a
+model is worse than another only by more than their errors.
 
-Where ln Z is exact, models are looked at after fixed numbers of updates, at growing distances up to a constant one. So the load
-of the computer does not decide which of them is kept.
+Models are looked at after fixed numbers of updates, at growing distances up to a constant one. So neither the load of the
+computer nor its speed decides which of them is kept.
 
 Reference: L. Prechelt, "Early stopping - but when?", in Neural Networks: Tricks of the Trade, 1998.
 """
@@ -35,6 +36,10 @@ SMOOTHED, STANDARD_ERRORS = 3, 2.0
 """Estimates in a median, and the standard errors by which that median must have fallen."""
 MIN_UPDATES_SINCE_BEST = 5_000
 """A run goes on for at least this many updates after its last rise: at first the chains lag behind."""
+FALL = 0.1
+"""The fraction of what was gained since the start whose loss ends a run without a decay ..."""
+MIN_UPDATES_FALLING = 500
+"""... so many updates after the best model."""
 DECAY_FRACTION = 0.5
 """The decay of early stopping takes this fraction of the updates before it."""
 UPDATE_FRACTION = 0.93
@@ -47,8 +52,8 @@ MIN_RISE = 1e-3
 """A smaller rise, in nats, is none either: the exact gradient has no noise, and rises for ever."""
 FIRST_LOOK, GROWTH, MAX_SPACING = 10, 1.5, 5_000
 """The updates before the first look, the factor from one to the next, and the largest spacing ..."""
-CHEAP_LOOK = 0.1
-"""... where a look takes at most these seconds; first and largest grow in proportion with dearer ones."""
+CHEAP_LOOK, UPDATES_PER_LOOK = 0.1, 100
+"""... where a look takes at most these seconds, or as long as so many updates; both grow in proportion with dearer ones."""
 
 
 class Decay(NamedTuple):
@@ -61,13 +66,16 @@ class Decay(NamedTuple):
 NO_DECAY = Decay(MAX_COUNT - 1, MAX_COUNT)
 
 
-def looks(seconds: float) -> Iterator[int]:
-    """The numbers of updates after which a model is looked at, without end; `seconds`: what a look is estimated to take.
+def looks(seconds: float, update_seconds: float = 0.0) -> Iterator[int]:
+    """The numbers of updates after which a model is looked at, without end.
 
     They are 10, 15, 22, ..., and from a spacing of 5,000 updates on evenly spaced. They do not depend on the clock: a run looks
     at the same models whatever else its computer does.
+
+    Args:
+        seconds, update_seconds: what a look and an update take, estimated from the sizes of the model and the data.
     """
-    dear = max(1.0, seconds / CHEAP_LOOK)
+    dear = max(1.0, seconds / max(CHEAP_LOOK, UPDATES_PER_LOOK * update_seconds))
     step = FIRST_LOOK * dear
     while True:
         yield round(step)
@@ -94,22 +102,28 @@ class EarlyStopping:
 
     Attributes:
         fraction: the last rise may be as many updates ago as this fraction of its own step.
-        recent: the latest held-out log likelihoods. value, error: the one that counts now, and the standard error of its ln Z.
+        first: the held-out log likelihood at the start. recent: the latest ones. value, error: the one that counts now, and the
+            standard error of its ln Z.
+        last_step, last_metrics: of the latest model.
         best_step, best_value, best_metrics: of the best model; `best_step` is None before the first measurement.
         risen_step: of the last model whose rise over the one before it that rose was more than its standard error.
     """
 
     fraction: float
+    first: float = 0.0
     recent: tuple[float, ...] = ()
     value: float = 0.0
     error: float = 0.0
+    last_step: int = 0
+    last_metrics: dict[str, float] = field(default_factory=dict)
     best_step: int | None = None
     best_value: float = 0.0
     best_metrics: dict[str, float] = field(default_factory=dict)
     risen_step: int | None = None
 
     def observe(self, step: int, metrics: Mapping[str, float], risen: tuple[float, float] | None = None) -> EarlyStopping:
-        """With the metrics of the model after `step` updates, which is the best one if `best_step` is `step` afterwards.
+        """With the metrics of the model after `step` updates. The best one is now that of `step`, of `last_step` before, where
+        ln Z is estimated, or of `best_step` before.
 
         Args:
             risen: its `rise` over the model after `risen_step` updates; None where that is unknown.
@@ -118,19 +132,31 @@ class EarlyStopping:
             return self
         error = metrics.get(ERROR, 0.0)
         recent = (*self.recent, metrics[KEY])[-SMOOTHED:]
-        value = median(recent) if error else metrics[KEY]
-        observed = replace(self, recent=recent, value=value, error=error)
+        kept = {name: number for name, number in metrics.items() if "log_" in name or name == "free_energy_gap"}
+        observed = replace(self, recent=recent, value=metrics[KEY], error=error, last_step=step, last_metrics=kept)
+        candidate, of_candidate = step, kept
+        if error and len(recent) == SMOOTHED:
+            observed = replace(observed, value=median(recent))
+            candidate, of_candidate = self.last_step, self.last_metrics
+        if self.best_step is None:
+            observed = replace(observed, first=metrics[KEY])
         if self.risen_step is None or (risen is not None and risen[0] > max(MIN_RISE, math.hypot(risen[1], error))):
             observed = replace(observed, risen_step=step)
-        if self.best_step is not None and value <= self.best_value:
+        if self.best_step is not None and observed.value <= self.best_value:
             return observed
-        kept = {name: number for name, number in metrics.items() if "log_" in name or name == "free_energy_gap"}
-        return replace(observed, best_step=step, best_value=value, best_metrics=kept)
+        return replace(observed, best_step=candidate, best_value=observed.value, best_metrics=of_candidate)
 
     @property
     def is_worse(self) -> bool:
         """Whether the latest model is worse than the best one by more than the errors."""
         return self.best_step is not None and self.value < self.best_value - STANDARD_ERRORS * self.error
+
+    @property
+    def has_fallen(self) -> bool:
+        """Whether the latest model has lost a tenth of all that the best one gained, which is as long ago as that one took."""
+        if not self.best_step or self.last_step - self.best_step <= max(self.fraction * self.best_step, MIN_UPDATES_FALLING):
+            return False
+        return self.is_worse and self.value < self.best_value - FALL * (self.best_value - self.first)
 
     def decay(self, step: int) -> Decay | None:
         """The decay to begin after `step` updates, if the last rise is too long ago.

@@ -40,8 +40,9 @@ from harmonium.training.batches import Batches
 from harmonium.training.checkpoint import Checkpoint, Progress
 from harmonium.training.config import TrainConfig
 from harmonium.training.initialize import has_missing, read_rows
-from harmonium.training.metrics import EXACT_SECONDS, MAX_ROWS, Measurement, Metrics
-from harmonium.training.stopping import NO_DECAY, Budget, Decay, EarlyStopping, looks, rise
+from harmonium.training.metrics import EXACT_SECONDS, MAX_ROWS, Measurement, Metrics, estimate_update_seconds
+from harmonium.training.search import DIVERGED, MIN_FRACTION, RATE_FACTOR, SEARCHED, Trial, best_index, propose
+from harmonium.training.stopping import NO_DECAY, UPDATE_FRACTION, Budget, Decay, EarlyStopping, looks, rise
 from harmonium.training.update import LoopState, Schedule, advance, axes_of, initial_states
 
 if TYPE_CHECKING:
@@ -53,8 +54,6 @@ MAX_GROWTH = 1000.0
 """A parameter larger than this many times 1, or the largest one at the start if that is more, means nothing."""
 LR_REDUCTION, MAX_LR_REDUCTIONS = 0.5, 4
 """The factor of the learning rate after each divergence, and how many divergences a run survives."""
-LOOKS_FRACTION = 0.1
-"""The fraction of the time allowed that looks may take besides that of all measurements, since most of them come early."""
 ENDINGS = {
     "updates": "all updates were made",
     "no gain": "nothing more was gained on held-out rows",
@@ -66,10 +65,21 @@ UPDATES_PER_COPY = 10
 
 
 class Kept(NamedTuple):
-    """What early stopping keeps: the `best` model, and ln p of the held-out rows under the one that rose last, in nats."""
+    """What early stopping keeps of a trial: the `best` model and the `last` that was measured, with ln p of the held-out rows
+    under each, and that under the model that rose last, in nats."""
 
     best: RBM
-    risen: Float[np.ndarray, " heldout"]
+    best_rows: Float[np.ndarray, " heldout"]
+    last: RBM
+    last_rows: Float[np.ndarray, " heldout"]
+    risen_rows: Float[np.ndarray, " heldout"]
+
+
+class Found(NamedTuple):
+    """The best model of all trials that have ended."""
+
+    found: RBM
+    found_rows: Float[np.ndarray, " heldout"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -80,7 +90,8 @@ class TrainState:
         rbm: the model to use, the average of the iterates over the last part of the run (the iterate itself if `average` is 0).
         metrics: numbers by name: `step`, `epoch`, `seconds`, `updates_per_second`, `total_updates` once known, now and then
             those of `Metrics`; after a divergence `diverged_at` (once) and `lr_reduction`, the factor of the learning rate
-            since; in the last state of a run with early stopping `best_step` and its decay, `early_decay_first` and `_last`.
+            since; with a search the number of the `trial`; in the last state of a run with early stopping `best_step`, the
+            updates of the best model's trial, and its decay, `early_decay_first` and `_last`.
         ended: why the run ended, in its last state: a key of `ENDINGS`. None before.
     """
 
@@ -89,6 +100,7 @@ class TrainState:
     ended: str | None
     _reached: LoopState
     _kept: Kept | None
+    _found: Found | None
     _progress: Progress
     _rows: Float[np.ndarray, "rows visible"] | None
 
@@ -100,8 +112,13 @@ class TrainState:
 
     @property
     def step(self) -> int:
-        """Number of updates so far."""
-        return self._progress.step
+        """Number of updates so far, of all trials."""
+        return self._progress.total
+
+    @property
+    def trials(self) -> tuple[Trial, ...]:
+        """The trials of the search that have ended."""
+        return self._progress.trials
 
     @property
     def iterate(self) -> RBM:
@@ -123,6 +140,7 @@ class TrainState:
         """What the run can be resumed from. Rows with missing cells are completed when it is asked for."""
         arrays = named_leaves(_complete(self._reached, self._rows))
         arrays |= {} if self._kept is None else named_leaves(self._kept)
+        arrays |= {} if self._found is None else named_leaves(self._found)
         return Checkpoint(arrays, self._progress)
 
 
@@ -241,15 +259,24 @@ def train(
     batches = Batches(rows, rbm.visible, min(config.batch_size, len(rows)), seed, expected, mesh, of_rows)
     of_measured = None if of_rows is None else of_rows[evenly_spaced(len(rows), len(measured))]
     of_held_out = None if of_valid is None or held_out is None else of_valid[evenly_spaced(len(of_valid), len(held_out))]
-    metrics = Metrics(rbm, measured, held_out, exact_seconds, estimates, measure, mesh, of_measured, of_held_out)
+    update_seconds = estimate_update_seconds(rbm, config.batch_size)
+    run_seconds = _run_seconds(config, update_seconds)
+    metrics = Metrics(rbm, measured, held_out, exact_seconds, estimates, measure, mesh, of_measured, of_held_out, run_seconds)
     incomplete = rows if isinstance(rows, np.ndarray) and has_missing(rows) else None
     _check_gradient(rbm, config.make_estimator(), measured[:1], None if of_rows is None else of_rows[:1])
     # Training is in float32, whatever the leaves came as.
     with np.errstate(over="ignore"):
         rbm = model.validate(jax.tree.map(lambda leaf: np.array(leaf, dtype=np.float32), rbm))
     limit = MAX_GROWTH * max(1.0, *(float(np.abs(leaf).max()) for leaf in jax.tree.leaves(rbm)))
-    run = _Run(rbm, config, batches, metrics, incomplete, mesh, seed, limit)
-    return _loop(run, *run.begin(resume, config.to_dict() | of_run), seconds_between_states, updates_between_states)
+    run = _Run(rbm, config, batches, metrics, incomplete, mesh, seed, limit, update_seconds)
+    return _loop(*run.begin(resume, config.to_dict() | of_run), seconds_between_states, updates_between_states)
+
+
+def _run_seconds(config: TrainConfig, update_seconds: float) -> float:
+    """About how long a run takes, whatever this computer's speed; infinite where only its number of epochs is known."""
+    if config.minutes is not None:
+        return 60 * config.minutes
+    return math.inf if config.updates is None else config.updates * update_seconds
 
 
 def _fingerprint(weights: Float[np.ndarray, " rows"] | None) -> str | None:
@@ -275,7 +302,10 @@ def _check_gradient(
 
 @dataclass(frozen=True)
 class _Run:
-    """What stays the same during a run; `limit`: the absolute value beyond which a parameter means nothing."""
+    """What stays the same during a trial; `config` has the trial's settings.
+
+    `limit`: the absolute value beyond which a parameter means nothing. `update_seconds`: what an update is estimated to take.
+    """
 
     rbm: RBM
     config: TrainConfig
@@ -285,6 +315,7 @@ class _Run:
     mesh: Mesh | None
     seed: int
     limit: float
+    update_seconds: float
 
     @cached_property
     def keys(self) -> tuple[Key, Key]:
@@ -292,8 +323,29 @@ class _Run:
         init_key, key = jax.random.split(key_of(self.seed))
         return init_key, key
 
-    def begin(self, resume: Checkpoint | None, settings: dict[str, Any]) -> tuple[LoopState, Progress, Kept | None]:
-        """Where the run or its rest begins: the state on the devices, the progress, and what is kept so far."""
+    def begin(
+        self, resume: Checkpoint | None, settings: dict[str, Any]
+    ) -> tuple[_Run, LoopState, Progress, Kept | None, Found | None]:
+        """Where the run or its rest begins: the trial, its state on the devices, the progress, and what is kept so far."""
+        if resume is None:
+            return self, self.start(), Progress(settings, self._budget(), **self._stopping()), None, None
+        progress = resume.progress
+        for name, now in settings.items():
+            if (before := progress.settings.get(name, now)) != now:
+                raise InputError(f"the run began with {name} {before}, but {now} is given: resume it with its own settings")
+        run = replace(self, config=self.config.with_settings(progress.trial))
+        state = resume.tree(run.start())
+        if int(state.step) != progress.step:
+            raise InputError(f"the checkpoint contradicts itself: its arrays are of update {state.step}, not {progress.step}")
+        rows, kept, found = np.zeros(self.metrics.held_out_rows), None, None
+        if progress.early_stopping is not None and progress.early_stopping.best_step is not None:
+            kept = resume.tree(Kept(self.rbm, rows, self.rbm, rows, rows))
+        if progress.trials:
+            found = resume.tree(Found(self.rbm, rows))
+        return run, run.place(state), progress, kept, found
+
+    def start(self) -> LoopState:
+        """The state before the first update."""
         config, rbm, init_key = self.config, self.rbm, self.keys[0]
         # Two copies, because the updates overwrite each.
         iterate, average = (distributed.place(rbm, model.logical_axes(rbm), self.mesh) for _ in range(2))
@@ -302,47 +354,88 @@ class _Run:
         if self.incomplete is not None:
             completed = guess_missing(jax.random.fold_in(init_key, 1), rbm, self.incomplete)
         state = LoopState(jnp.int32(0), iterate, average, optimizer_state, estimator_state, completed)
-        if resume is None:
-            budget = self._budget()
-            early_stopping = EarlyStopping(config.early_stopping) if config.early_stopping else None
-            decay = None if config.early_decay is None else Decay(*config.early_decay)
-            progress = Progress(settings, budget, early_decay=decay, early_stopping=early_stopping)
-            return state if self.mesh is None else self.place(state), progress, None
-        progress = resume.progress
-        state = resume.tree(state)
-        if int(state.step) != progress.step:
-            raise InputError(f"the checkpoint contradicts itself: its arrays are of update {state.step}, not {progress.step}")
-        for name, now in settings.items():
-            if (before := progress.settings.get(name, now)) != now:
-                raise InputError(f"the run began with {name} {before}, but {now} is given: resume it with its own settings")
-        early_stopping, kept = progress.early_stopping, None
-        if early_stopping is not None and early_stopping.best_step is not None:
-            kept = resume.tree(Kept(rbm, np.zeros(self.metrics.held_out_rows)))
-        return self.place(state), progress, kept
+        return state if self.mesh is None else self.place(state)
+
+    def _stopping(self) -> dict[str, Any]:
+        config = self.config
+        early_stopping = EarlyStopping(config.early_stopping) if config.early_stopping else None
+        return {"early_stopping": early_stopping, "early_decay": config.early_decay and Decay(*config.early_decay)}
+
+    def conclude(
+        self, progress: Progress, good: LoopState, kept: Kept, found: Found | None, why: str
+    ) -> tuple[Progress, Found]:
+        """The progress with the trial that has ended, and the best model of all."""
+        stopping = progress.early_stopping
+        assert stopping is not None
+        assert stopping.best_step is not None
+        is_best = stopping.is_worse or stopping.last_step != progress.step
+        value, step, metrics = stopping.value, stopping.last_step, stopping.last_metrics
+        if is_best:
+            value, step, metrics = stopping.best_value, stopping.best_step, stopping.best_metrics
+        settings = {name: getattr(self.config, name) for name in SEARCHED}
+        decay = progress.early_decay if self.config.early_decay is None else None
+        made = stopping.last_step if why == DIVERGED else progress.step
+        trial = Trial(settings, made, why, step, value, metrics, progress.budget.total_updates, decay)
+        trials = (*progress.trials, trial)
+        if found is None or best_index(trials) == len(trials) - 1:
+            found = Found(kept.best, kept.best_rows) if is_best else Found(good.average, kept.last_rows)
+        return replace(progress, trials=trials), found
+
+    def next_trial(self, progress: Progress, speed: float) -> tuple[_Run, Progress] | None:
+        """What to try after the trials so far, if anything, and if time is left for it; `speed`: updates a second."""
+        proposal = propose(progress.trials, self.config.searched, self.metrics.is_exact)
+        if proposal is None:
+            return None
+        budget, config = progress.budget, self.config
+        earlier = sum(trial.updates for trial in progress.trials)
+        if budget.seconds is None:
+            left = (self._budget().last or 0) - earlier
+        else:
+            left = int(UPDATE_FRACTION * speed * (budget.seconds - progress.seconds))
+        updates = min(proposal.updates, left)
+        if updates < MIN_FRACTION * proposal.updates:
+            return None
+        run = replace(self, config=config.with_settings(proposal.settings))
+        budget = replace(budget, last=updates, total_updates=updates)
+        trial = {name: value for name, value in proposal.settings.items() if progress.settings.get(name) != value}
+        begun = Progress(
+            progress.settings, budget, seconds=progress.seconds, earlier=earlier, trials=progress.trials, trial=trial
+        )
+        return run, replace(begun, **run._stopping())
 
     def looks(self, step: int) -> Iterator[int]:
-        """The numbers of updates beyond `step` at which early stopping looks: none where it looks by the clock."""
+        """The numbers of updates beyond `step` at which the model is measured."""
         seconds = self.metrics.look_seconds
-        if not self.config.early_stopping or seconds is None:
+        if seconds is None:
             return itertools.repeat(MAX_COUNT)
-        return (look for look in looks(seconds) if look > step)
+        return (look for look in looks(seconds, self.update_seconds) if look > step)
+
+    def measure(self, progress: Progress, good: LoopState, kept: Kept | None, speed: float) -> tuple[Progress, Kept | None]:
+        """The progress with the metrics of a state, and what is kept now."""
+        measurement = self.metrics.measure(good.average, good.estimator)
+        progress, kept = self.observe(progress, measurement, good.average, kept)
+        return replace(progress, metrics=self.measurements(progress, progress.metrics, speed)), kept
 
     def observe(
         self, progress: Progress, measurement: Measurement, average: RBM, kept: Kept | None
     ) -> tuple[Progress, Kept | None]:
         """The progress after a measurement of the model `average`, and what is kept now."""
-        held_out, early_stopping = measurement.held_out, progress.early_stopping
+        rows, before = measurement.held_out, progress.early_stopping
         # Each process has its own rounding.
         metrics = self.agree(measurement.metrics)
-        risen = self.agree(None if kept is None else rise(held_out, kept.risen, self.metrics.held_out_weights))
+        risen = self.agree(None if kept is None else rise(rows, kept.risen_rows, self.metrics.held_out_weights))
         progress = replace(progress, metrics=metrics)
-        if early_stopping is None or held_out is None:
+        if before is None or rows is None:
             return progress, kept
-        early_stopping = early_stopping.observe(progress.step, metrics, risen)
-        if early_stopping.best_step is not None:
-            best = average if kept is None or early_stopping.best_step == progress.step else kept.best
-            kept = Kept(best, held_out if kept is None or early_stopping.risen_step == progress.step else kept.risen)
-        return replace(progress, early_stopping=early_stopping), kept
+        now = before.observe(progress.step, metrics, risen)
+        if now.best_step is not None and now.last_step == progress.step:
+            if kept is None:
+                kept = Kept(average, rows, average, rows, rows)
+            best, best_rows = kept.best, kept.best_rows
+            if now.best_step != before.best_step:
+                best, best_rows = (average, rows) if now.best_step == progress.step else (kept.last, kept.last_rows)
+            kept = Kept(best, best_rows, average, rows, rows if now.risen_step == progress.step else kept.risen_rows)
+        return replace(progress, early_stopping=now), kept
 
     def _budget(self) -> Budget:
         config = self.config
@@ -398,13 +491,15 @@ class _Run:
     def measurements(self, progress: Progress, measured: dict[str, float], speed: float) -> dict[str, float]:
         """The metrics of a state."""
         metrics = {
-            "step": float(progress.step),
+            "step": float(progress.total),
             "epoch": progress.step / self.batches.per_epoch,
             "seconds": progress.seconds,
             "updates_per_second": speed,
         }
         if progress.budget.total_updates is not None:
             metrics["total_updates"] = float(progress.budget.total_updates)
+        if self.config.search:
+            metrics["trial"] = len(progress.trials) + 1.0
         if progress.lr_reductions:
             metrics["lr_reduction"] = LR_REDUCTION**progress.lr_reductions
         return metrics | measured
@@ -415,6 +510,7 @@ def _loop(
     state: LoopState,
     progress: Progress,
     kept: Kept | None,
+    found: Found | None,
     seconds_between_states: float | Callable[[], float],
     updates_between_states: int | None,
 ) -> Iterator[TrainState]:
@@ -424,18 +520,16 @@ def _loop(
     the first process's.
     """
     good, copying = _copy(state, run.incomplete)
-    first_step, began = progress.step, time.monotonic() - progress.seconds
+    began = time.monotonic() - progress.seconds
     ended = progress.budget.is_over(progress.step, progress.seconds)
     if not progress.metrics:
-        progress, kept = run.observe(progress, run.metrics.measure(good.average, good.estimator, 0.0), good.average, kept)
-        progress = replace(progress, metrics=run.measurements(progress, progress.metrics, 0.0))
-    yield _train_state(run, good, kept, progress, ended)
+        progress, kept = run.measure(progress, good, kept, 0.0)
+    yield _train_state(run, good, kept, found, progress, _ending(run, progress) if ended else None)
 
     speed, count, timed_updates, timed_seconds = 0.0, updates_between_states or 1, 0, 0.0
+    is_first = True
     upcoming = run.looks(progress.step)
     look = next(upcoming)
-    by_clock = look == MAX_COUNT
-    allowance = LOOKS_FRACTION * (progress.budget.seconds or math.inf)
     with closing(run.batches):
         while not ended:
             # 1. Updates.
@@ -445,58 +539,77 @@ def _loop(
             state, sound = run.advance(state, step, stop, run.schedule(progress))
             taken = time.monotonic() - before
             reached, copying = _copy(state, run.incomplete)
+            diverged = not sound or run.metrics.chains_collapsed(reached.estimator)
 
-            # 2. A run that diverged goes back to the last state, and on at half its learning rate.
-            if not sound or run.metrics.chains_collapsed(reached.estimator):
+            # 2. A run that diverged goes back to the last state, and on at half its learning rate; a trial ends.
+            if diverged and not ("learning_rate" in run.config.searched and kept is not None):
                 progress = replace(progress, step=int(good.step), lr_reductions=progress.lr_reductions + 1)
                 if progress.lr_reductions > MAX_LR_REDUCTIONS:
-                    raise _divergence(step, stop, sound)
+                    raise _divergence(step, stop, sound, LR_REDUCTION**MAX_LR_REDUCTIONS)
                 state = run.place(_complete(good, run.incomplete))
                 progress = replace(progress, metrics=run.measurements(progress, {}, speed))
-                yield _train_state(run, good, kept, progress, ended, diverged_at=stop)
+                yield _train_state(run, good, kept, found, progress, None, diverged_at=stop)
                 continue
 
             # 3. How long the run goes on. The first call is mostly compilation: it says nothing about speed.
-            elapsed = time.monotonic() - began
-            is_due = run.metrics.is_due(elapsed) if by_clock else stop == look and run.metrics.is_due(elapsed, allowance)
-            elapsed, taken = run.agree([elapsed, taken])
-            is_due = run.agree(is_due)
-            compiled = step == first_step
-            if not compiled:
+            elapsed, taken = run.agree([time.monotonic() - began, taken])
+            if not is_first:
                 timed_updates, timed_seconds = timed_updates + stop - step, timed_seconds + taken
             budget = progress.budget.settle(stop, elapsed, timed_updates, timed_seconds)
-            ended = budget.is_over(stop, elapsed)
-            progress = replace(progress, step=stop, seconds=elapsed, budget=budget)
-            if compiled and not ended and stop < look:
+            over = diverged or budget.is_over(stop, elapsed)
+            progress = replace(progress, step=int(good.step) if diverged else stop, seconds=elapsed, budget=budget)
+            if is_first and not over and stop < look:
+                is_first = False
                 continue
-            speed = (stop - step) / taken
+            is_first, speed = False, (stop - step) / taken
 
             # 4. How good the model is, and whether that was better before.
-            good, measurement = reached, Measurement({}, None)
-            if is_due or ended:
-                measurement = run.metrics.measure(reached.average, reached.estimator, elapsed, ended)
-            progress, kept = run.observe(progress, measurement, good.average, kept)
-            measured, early_stopping = progress.metrics, progress.early_stopping
-            if early_stopping is not None:
+            if not diverged:
+                good = reached
+            if (stop == look or over) and not diverged:
+                progress, kept = run.measure(progress, good, kept, speed)
+            else:
+                progress = replace(progress, metrics=run.measurements(progress, {}, speed))
+            stopping = progress.early_stopping
+            why = DIVERGED if diverged else _ending(run, progress)
+            if stopping is not None and stop == look:
                 # Decided where a model was measured, and so not by the clock.
-                may_decay = progress.early_decay is None and measurement.held_out is not None
-                decay = early_stopping.decay(stop) if may_decay else None
-                if decay is not None and decay.last < (budget.last or MAX_COUNT):
+                decay = stopping.decay(stop) if progress.early_decay is None else None
+                if stopping.has_fallen:
+                    over, why = True, "no gain"
+                    progress = replace(progress, budget=replace(budget, last=stop))
+                elif decay is not None and decay.last < (budget.last or MAX_COUNT):
                     progress = replace(progress, early_decay=decay, budget=replace(budget, last=decay.last))
-                if ended:
-                    measured = measured | _end_of_early_stopping(early_stopping, progress)
-            progress = replace(progress, metrics=run.measurements(progress, measured, speed))
-            reached_state = _train_state(run, good, kept, progress, ended)
+
+            # 5. What to try next, if the model no longer gets better.
+            ended = over
+            if over and run.config.search and kept is not None:
+                progress, found = run.conclude(progress, good, kept, found, why)
+                trial = None
+                if why in ("no gain", DIVERGED) or len(progress.trials) > 1:
+                    why, trial = "no gain", run.next_trial(progress, timed_updates / max(timed_seconds, 1e-9))
+                if trial is None and diverged and not progress.trials[best_index(progress.trials)].step:
+                    raise _divergence(step, stop, sound, RATE_FACTOR ** (1 - len(progress.trials)))
+                if trial is not None:
+                    (run, progress), ended = trial, False
+                    state = run.start()
+                    good, copying = _copy(state, run.incomplete)
+                    progress, kept = run.measure(progress, good, None, speed)
+                    is_first, upcoming = True, run.looks(0)
+                    look = next(upcoming)
+            if ended and stopping is not None:
+                progress = replace(progress, metrics=progress.metrics | _metrics_of_best(stopping, progress))
+            reached_state = _train_state(run, good, kept, found, progress, why if ended else None)
             if ended:
                 _warn_of_no_gain(run.metrics.gain(reached_state.rbm, reached_state.metrics))
             yield reached_state
 
-            # 5. How many updates fit in until the next state.
-            if stop == look:
+            # 6. How many updates fit in until the next state.
+            if progress.step == look:
                 look = next(upcoming)
             wanted = seconds_between_states() if callable(seconds_between_states) else seconds_between_states
             elapsed, wanted = run.agree([time.monotonic() - began, max(wanted, UPDATES_PER_COPY * copying)])
-            count = updates_between_states or max(1, int(min(speed * budget.limit(wanted, elapsed), 8 * count)))
+            count = updates_between_states or max(1, int(min(speed * progress.budget.limit(wanted, elapsed), 8 * count)))
 
 
 def _copy(state: LoopState, rows: Float[np.ndarray, "rows visible"] | None) -> tuple[LoopState, float]:
@@ -522,18 +635,31 @@ def _complete(copied: LoopState, rows: Float[np.ndarray, "rows visible"] | None)
 
 
 def _train_state(
-    run: _Run, good: LoopState, kept: Kept | None, progress: Progress, ended: bool, diverged_at: int | None = None
+    run: _Run,
+    good: LoopState,
+    kept: Kept | None,
+    found: Found | None,
+    progress: Progress,
+    why: str | None,
+    diverged_at: int | None = None,
 ) -> TrainState:
-    early_stopping, rbm, metrics, why = progress.early_stopping, good.average, dict(progress.metrics), None
-    if ended and early_stopping is not None and early_stopping.is_worse and kept is not None:
+    stopping, rbm, metrics = progress.early_stopping, good.average, dict(progress.metrics)
+    if found is not None and stopping is not None:
+        best = progress.trials[best_index(progress.trials)]
+        rbm = found.found if why is not None or stopping.value < best.value else rbm
+    elif why is not None and stopping is not None and stopping.is_worse and kept is not None:
         rbm = kept.best
-    if ended:
-        decay = progress.early_decay if run.config.early_decay is None else None
-        by_decay = decay is not None and progress.step >= decay.last
-        why = "no gain" if by_decay else "updates" if progress.budget.seconds is None else "time"
     if diverged_at is not None:
         metrics["diverged_at"] = float(diverged_at)
-    return TrainState(rbm, metrics, why, good, kept, progress, run.incomplete)
+    return TrainState(rbm, metrics, why, good, kept, found, progress, run.incomplete)
+
+
+def _ending(run: _Run, progress: Progress) -> str:
+    """Why the run ends where it does."""
+    decay = progress.early_decay if run.config.early_decay is None else None
+    if decay is not None and progress.step >= decay.last:
+        return "no gain"
+    return "updates" if progress.budget.seconds is None else "time"
 
 
 def _warn_of_no_gain(gain: Gain | None) -> None:
@@ -542,21 +668,25 @@ def _warn_of_no_gain(gain: Gain | None) -> None:
         warnings.warn(f"{gain}; {remedy}", NoGainWarning, stacklevel=3)
 
 
-def _end_of_early_stopping(early_stopping: EarlyStopping, progress: Progress) -> dict[str, float]:
-    """The metrics of the best model, and the decay that repeats the run."""
-    metrics: dict[str, float] = {}
-    if progress.early_decay is not None:
-        metrics = {"early_decay_first": float(progress.early_decay.first), "early_decay_last": float(progress.early_decay.last)}
-    if early_stopping.best_step is None:
+def _metrics_of_best(early_stopping: EarlyStopping, progress: Progress) -> dict[str, float]:
+    """The metrics of the best model, and the decay that repeats its run."""
+    if progress.trials:
+        best = progress.trials[best_index(progress.trials)]
+        decay, metrics = best.early_decay, best.metrics | {"best_step": float(best.step)}
+    else:
+        decay, metrics = progress.early_decay, {}
+        if early_stopping.best_step is not None:
+            is_worse = early_stopping.is_worse
+            metrics = early_stopping.best_metrics if is_worse else {}
+            metrics |= {"best_step": float(early_stopping.best_step if is_worse else progress.step)}
+    if decay is None:
         return metrics
-    if not early_stopping.is_worse:
-        return metrics | {"best_step": float(progress.step)}
-    return metrics | early_stopping.best_metrics | {"best_step": float(early_stopping.best_step)}
+    return metrics | {"early_decay_first": float(decay.first), "early_decay_last": float(decay.last)}
 
 
-def _divergence(step: int, stop: int, sound: bool) -> DivergenceError:
+def _divergence(step: int, stop: int, sound: bool, slowest: float) -> DivergenceError:
     why = "all chains are in one state, which is no row's" if sound else "a parameter is no longer a sensible number"
     return DivergenceError(
-        f"training diverged between updates {step} and {stop}, at {LR_REDUCTION**MAX_LR_REDUCTIONS:g} of its learning rate "
+        f"training diverged between updates {step} and {stop}, at {slowest:.3g} of its learning rate "
         f"too: {why}; lower the rate (and standardize columns of real values, if there are any)"
     )

@@ -34,6 +34,8 @@ from harmonium.training.stopping import Decay
 
 AVERAGING_STRIDE = 8
 """After the first AVERAGING_STRIDE^2 updates, every AVERAGING_STRIDE-th is averaged."""
+L1_AFTER = 300.0
+"""The learning rate times the updates from which on the penalty has its full strength."""
 MISSING_SWEEPS = 1
 """Gibbs sweeps of a row's missing cells each time the row is used: two or five came no closer to the maximum."""
 
@@ -66,6 +68,10 @@ class Schedule(NamedTuple):
     lr_scale: Float[Array, ""]
     average: Float[Array, ""]
     limit: Float[Array, ""]
+
+    def l1_at(self, step: Int[Array, ""]) -> Float[Array, ""]:
+        """The strength of the penalty at update `step`. At once it would hold small initial weights at zero for ever."""
+        return self.l1 * jnp.minimum(1, step * self.learning_rate / L1_AFTER)
 
     def learning_rate_at(self, step: Int[Array, ""]) -> Float[Array, ""]:
         """The factor of the optimizer's step at update `step`: the rate, falling linearly to zero in each decay.
@@ -129,7 +135,7 @@ def advance(
             weights = () if window.weights is None else (window.weights,)
             gradient, estimator_state, _terms = estimator.gradient(key, rounded, state.estimator, v, *weights)
         # optax descends, so it is given the gradient of -ln p.
-        descent = add_l1(jax.tree.map(jnp.negative, gradient), iterate, schedule.l1)
+        descent = add_l1(jax.tree.map(jnp.negative, gradient), iterate, schedule.l1_at(state.step))
         step, optimizer_state = optimizer.update(descent, state.optimizer, iterate)
         rate = schedule.learning_rate_at(state.step)
         iterate = model.apply_update(iterate, jax.tree.map(lambda change: rate * change, step))

@@ -1,0 +1,123 @@
+"""The search for settings that suit the data: trials, one after the other, compared by their held-out log likelihood.
+
+The first trial has the settings that a run starts with. Where it goes on rising, as with many rows, it is the whole run. Where
+it ends early, because the model overfits, the chains no longer mix or the noise of the updates hides what is left to learn,
+the rest of the time goes to others: a rate a third as high, as long as that helps or nothing is learned; then a stronger
+penalty; then, for models whose ln Z is exact, chains that are tempered. A trial after the first is as long as the best one so
+far suggests, and its rate falls to zero over that length. All trials start from the same model, and the best model of all is
+kept.
+
+What is tried depends on held-out log likelihoods alone, never on a clock, but for the time that is left for another trial.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from harmonium.training.stopping import Decay
+
+SEARCHED = ("learning_rate", "l1", "estimator")
+"""The settings that a search chooses, unless they are given."""
+RATE_FACTOR, MIN_LEARNING_RATE = 3.0, 1e-4
+L1_FACTOR, MAX_L1 = 5.0, 0.1
+TEMPERED = "pt-1"
+DIVERGED = "diverged"
+LENGTH = 2.0
+"""A trial is this many times as long as the best one needed, in terms of updates at its own rate."""
+MAX_UPDATES = 30_000
+"""... but a trial of more updates than this is left out: a run that long has had many rows, or much time."""
+MIN_UPDATES = 1000
+MIN_FRACTION = 0.5
+"""A trial is cut to the time that is left down to this fraction of its length, and else left out."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A trial that has ended, in terms of JSON.
+
+    Attributes:
+        settings: the searched ones, by name. updates: made. why: it ended, in words.
+        step, value, metrics: of its best model: updates, held-out log likelihood (nats per example) and what else was measured.
+        total_updates, early_decay: the decays of its rate, as in `TrainConfig`.
+    """
+
+    settings: dict[str, float | str | None]
+    updates: int
+    why: str
+    step: int
+    value: float
+    metrics: dict[str, float] = field(default_factory=dict)
+    total_updates: int | None = None
+    early_decay: Decay | None = None
+
+    def __str__(self) -> str:
+        settings = ", ".join(f"{name} {_text(value)}" for name, value in self.settings.items())
+        return f"{settings}: {self.value:.3f} after {self.step:,} of {self.updates:,} updates ({self.why})"
+
+
+class Proposal(NamedTuple):
+    """Settings to try next, by name, and the number of updates."""
+
+    settings: dict[str, Any]
+    updates: int
+
+
+def best_index(trials: Sequence[Trial]) -> int:
+    """The index of the trial with the best model; the earliest of equal ones."""
+    return max(range(len(trials)), key=lambda index: (trials[index].value, -index))
+
+
+def describe_trials(trials: Sequence[Trial]) -> list[str]:
+    """What was tried, what is kept and what comes next to it, a line each; nothing of a single trial."""
+    if len(trials) < 2:
+        return []
+    best, second, *_ = sorted(trials, key=lambda trial: -trial.value)
+    values = {name: list(dict.fromkeys(trial.settings[name] for trial in trials)) for name in SEARCHED}
+    texts = [f"{name} {', '.join(map(_text, found))}" for name, found in values.items() if len(found) > 1]
+    return [f"tried on held-out rows: {'; '.join(texts)}", f"kept: {best}", f"next best: {second}"]
+
+
+def propose(trials: Sequence[Trial], free: Sequence[str], tempering: bool) -> Proposal | None:
+    """What to try after these trials, or None.
+
+    Args:
+        free: the settings that may be changed. tempering: whether tempered chains are worth their time.
+    """
+    best, last, first = trials[best_index(trials)], trials[-1], trials[0].settings
+    tried = [trial.settings for trial in trials]
+
+    def vary(base: Trial, name: str, value: float | str, length: float = LENGTH) -> Proposal | None:
+        settings = base.settings | {name: value}
+        updates = max(MIN_UPDATES, math.ceil(length * best.step))
+        return None if settings in tried or updates > MAX_UPDATES else Proposal(settings, updates)
+
+    if "learning_rate" in free and (last is best or not last.step) and _same_but(last.settings, first, "learning_rate"):
+        lower = _number(last.settings["learning_rate"]) / RATE_FACTOR
+        # The first trial has no decay, whose mean rate is half of the first.
+        length = RATE_FACTOR * (LENGTH if last is trials[0] else 1)
+        if lower >= MIN_LEARNING_RATE and (proposal := vary(last, "learning_rate", lower, length)):
+            return proposal
+    if not best.step:
+        return None
+    if "l1" in free and best.settings["estimator"] == first["estimator"]:
+        stronger = L1_FACTOR * _number(best.settings["l1"])
+        if 0 < stronger <= MAX_L1 and (proposal := vary(best, "l1", stronger)):
+            return proposal
+    if "estimator" in free and tempering and first["estimator"] == "pcd-1":
+        return vary(best, "estimator", TEMPERED)
+    return None
+
+
+def _same_but(settings: Mapping[str, Any], others: Mapping[str, Any], name: str) -> bool:
+    return all(settings[key] == others[key] for key in settings if key != name)
+
+
+def _text(value: float | str | None) -> str:
+    return f"{value:.2g}" if isinstance(value, float) else str(value)
+
+
+def _number(value: float | str | None) -> float:
+    return float(value or 0.0)
