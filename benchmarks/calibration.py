@@ -1,12 +1,16 @@
 """How often the 95 % interval of an estimated ln Z contains the exact one, over hundreds of models small enough to enumerate.
 
-    python -m benchmarks.calibration [--data FOLDER] [--seconds 10] [--models 510] [--out calibration.json]
+    python -m benchmarks.calibration [--data FOLDER] [--seconds 10] [--models 510] [--hard 0] [--out calibration.json]
 
 Four fifths are random: normal parameters of several scales in layers of several sizes and kinds, evaluated with rows of fair
 coin flips as their only data. One fifth are trained, by pcd-1 and by cd-1 and for several lengths, on scikit-learn's digits
 and, where FOLDER holds them (bit-packed, `NAME_train` beside `NAME_nvars`, or `train` beside `nvars`), on other real data.
 Each is bracketed twice: with the reverse runs started from tempered chains, as they must be for large models, and from
 exact draws.
+
+`--hard N` brackets N models of several modes instead, as `evaluate` does: planted patterns, ferromagnets, two modes of
+1 : 200, first-order transitions, trained ones, and single states as heavy as all the rest. A miss without a warning is the
+worst that can happen. With several `--seconds` the budgets take turns.
 """
 
 from __future__ import annotations
@@ -192,10 +196,14 @@ def trained_models(count: int, folder: Path | None) -> Iterator[tuple[str, hm.RB
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--data", type=Path)
-    options.add_argument("--seconds", type=float, default=10.0)
+    options.add_argument("--seconds", type=float, nargs="+", default=[10.0])
     options.add_argument("--models", type=int, default=510)
+    options.add_argument("--hard", type=int, default=0)
     options.add_argument("--out", type=Path)
     given = options.parse_args()
+    if given.hard:
+        hard(given.hard, given.seconds, given.out)
+        return
     trained = given.models // 5
     rows = []
     begun = time.monotonic()
@@ -205,7 +213,7 @@ def main() -> None:
             row = {"model": name, "exact": truth}
             for start in ("tempered", "exact"):
                 found = bidirectional_ais(
-                    rbm, data, base_rate=base_rate, seconds=given.seconds, exact_start=start == "exact", seed=number
+                    rbm, data, base_rate=base_rate, seconds=given.seconds[0], exact_start=start == "exact", seed=number
                 )
                 row[start] = {
                     "lower": found.lower,
@@ -225,6 +233,32 @@ def main() -> None:
                 given.out.write_text(json.dumps(rows, indent=1))
     report(rows)
     print(f"{here.header()}: {len(rows)} models, {(time.monotonic() - begun) / 60:.0f} min")
+
+
+def hard(count: int, budgets: list[float], out: Path | None) -> None:
+    rows: list[dict] = []
+    begun = time.monotonic()
+    for number, (name, rbm, data, _) in enumerate(hard_models(count)):
+        seconds = budgets[number // len(HARD) % len(budgets)]
+        truth = float(hm.exact.log_likelihood(rbm, data).mean())
+        found = hm.evaluate(rbm, data, method="estimate", seconds=seconds, seed=number)
+        row = {"model": name, "exact": truth, "budget": seconds, "covered": found.lower <= truth <= found.upper}
+        rows.append(row | {"warned": bool(found.warnings), **found.to_dict()})
+        if not row["covered"]:
+            print(f"miss: {name}, {seconds:g} s: exact {truth:.4f}, {found}", found.warnings, flush=True)
+        if out:
+            out.write_text(json.dumps(rows, indent=1, default=float))
+    print("| models | brackets | covered | misses without a warning | warned | width: median | largest | seconds: median |")
+    print("|---|---|---|---|---|---|---|---|")
+    for family in [*sorted({row["model"] for row in rows}), ""]:
+        some = [row for row in rows if row["model"].startswith(family)]
+        covered, warned = (sum(row[what] for row in some) for what in ("covered", "warned"))
+        silent = sum(not (row["covered"] or row["warned"]) for row in some)
+        width = np.array([row["upper"] - row["lower"] for row in some])
+        took = np.median([row["seconds"] for row in some])
+        print(f"| {family or 'all'} | {len(some)} | {covered} ({covered / len(some):.1%}) | {silent} | {warned} ", end="")
+        print(f"| {np.median(width):.3f} | {width.max():.2f} | {took:.1f} |")
+    print(f"\n{here.header()}: {(time.monotonic() - begun) / 60:.0f} min")
 
 
 def report(rows: list[dict]) -> None:

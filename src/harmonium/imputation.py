@@ -2,7 +2,7 @@
 
 Rows are arrays `[n, V]` with NaN where a cell is missing; a unit of several columns is missing entirely. Nothing here is a
 mean-field value: all results are of p(cell | observed cells), exact where the hidden layer can be enumerated in some seconds,
-and averages over clamped Gibbs chains elsewhere.
+and averages over tempered chains with the observed cells fixed elsewhere, whose equilibrium is checked row by row.
 
 References: R. Little and D. Rubin, "Statistical Analysis with Missing Data", 2002, chapter 10 (multiple imputation);
 A. Gelfand and A. Smith, JASA 85 (1990) (averages of conditionals rather than of draws).
@@ -20,25 +20,25 @@ from jax import Array
 from jaxtyping import Float
 
 from harmonium import _checks, exact, likelihood, model
-from harmonium._numerics import float64, in_own_precision, own_precision, to_float64
+from harmonium._numerics import float64, to_float64
 from harmonium._types import ArrayLike, Key
 from harmonium.errors import InputError
 from harmonium.exact import missing as enumerated
 from harmonium.exact import normal
 from harmonium.exact.normal import is_normal, normal_of
 from harmonium.exact.quadrature import conditional_moments
+from harmonium.likelihood.clamped import temper_rows, warn_of_unsettled
 from harmonium.likelihood.conditionals import conditionals
 from harmonium.likelihood.missing import log_weights
 from harmonium.model import RBM
 from harmonium.random import key_of
-from harmonium.samplers.gibbs import guess_missing, resample_missing
+from harmonium.samplers.gibbs import guess_missing
 
 CHAINS, SWEEPS = 20, 200
 BLOCK_ELEMENTS = 1 << 21
 """Rows x chains x columns of the wider layer at a time."""
-SURPRISAL_DRAWS, DRAW_SWEEPS = 50, 50
-"""Imputations that the surprisal of a cell is averaged over where a row has more completions than that, and the sweeps of the
-chains that draw them where enumeration is not cheap."""
+SURPRISAL_DRAWS = 50
+"""Imputations that the surprisal of a cell is averaged over where a row has more completions than that."""
 
 
 class Imputation(NamedTuple):
@@ -109,9 +109,10 @@ def impute(
 
     Args:
         draws: number of multiple imputations D. method: `exact`, by enumeration of a row's completions or of the hidden layer;
-            `gibbs`; or `auto`, exact in the rows where that takes seconds. chains, sweeps: Gibbs chains for each row, and the
-            sweeps of each; the second half is averaged, the last one is a draw. expected: observed cells may hold expected
-            values, such as gray levels that are probabilities of binary units.
+            `gibbs`; or `auto`, exact in the rows where that takes seconds, and by tempered chains in others, with a warning if
+            they are not in equilibrium. chains, sweeps: of `gibbs`, chains for each row, and the sweeps of each; the second
+            half is averaged, the last one is a draw. expected: observed cells may hold expected values, such as gray levels
+            that are probabilities of binary units.
 
     Raises:
         InputError: a malformed model, v outside the units' domain, a unit missing in part, an argument out of range, or a
@@ -126,14 +127,21 @@ def impute(
     _checks.choice(method, ("auto", "exact", "gibbs"), "method")
     mean, square = rows.copy(), rows**2
     drawn = np.repeat(rows[None], draws, axis=0)
-    chains = max(chains, draws)
     summed = np.full(holes.sum(), method == "exact")
     if method == "auto":
         summed = enumerated.cheap_rows(to_float64(rbm), rows[holes])
-    at, how, by_chains = np.flatnonzero(holes), "exact", f"Gibbs, {chains} chains x {sweeps} sweeps a row"
+    at, how = np.flatnonzero(holes), "exact"
     if not summed.all():
         some = at[~summed]
-        mean[some], square[some], drawn[:, some] = _run_chains(rbm, rows[some], draws, chains, sweeps, key)
+        if method == "gibbs":
+            chains = max(chains, draws)
+            mean[some], square[some], drawn[:, some] = _run_chains(rbm, rows[some], draws, chains, sweeps, key)
+            by_chains = f"Gibbs, {chains} chains x {sweeps} sweeps a row"
+        else:
+            found = temper_rows(rbm, rows[some], key, draws=draws, max_error=np.inf)
+            mean[some], square[some], drawn[:, some] = found.mean, found.square, np.moveaxis(found.draws, 1, 0)
+            by_chains = "tempered chains"
+            warn_of_unsettled(int((~found.settled).sum()), 2)
         how = f"exact, of {len(some):,} rows {by_chains}" if summed.any() else by_chains
     if summed.any():
         some = at[summed]
@@ -161,6 +169,7 @@ def log_prob(rbm: RBM, v: ArrayLike, *, log_partition: float | None = None, expe
     elif likelihood.can_be_exact(rbm):
         log_partition = exact.log_partition(rbm)
     of_rows = log_weights(rbm, rows, _checks.seed(seed))
+    warn_of_unsettled(of_rows.unsettled, 2)
     return LogProbs(of_rows.value - (log_partition or 0.0), of_rows.error, log_partition, of_rows.method)
 
 
@@ -185,22 +194,27 @@ def surprisal(rbm: RBM, v: ArrayLike, *, draws: int = SURPRISAL_DRAWS, seed: int
     absent = np.isnan(rows)
     nats, expected, method = np.empty((len(rows), len(rbm.visible.boundaries) - 1)), np.empty(rows.shape), "exact"
     few = enumerated.count_completions(wide, rows) <= draws
-    for here, found in enumerated.complete(wide, rows, np.flatnonzero(few)):
-        nats[here], expected[here] = _average_conditionals(wide, found)
+    for here, completions in enumerated.complete(wide, rows, np.flatnonzero(few)):
+        nats[here], expected[here] = _average_conditionals(wide, completions)
     rest = np.flatnonzero(~few)
     drawable = enumerated.cheap_rows(wide, rows[rest])
     size = max(1, BLOCK_ELEMENTS // (draws * rows.shape[1]))
+    unsettled = 0
     for some, by_chains in ((rest[drawable], False), (rest[~drawable], True)):
         for start in range(0, len(some), size):
             here = some[start : start + size]
             own = jax.random.fold_in(key, start)
-            draw = _draw_by_chains if by_chains else enumerated.draw_missing
-            drawn = np.moveaxis(draw(rbm, rows[here], draws, own), 0, 1).reshape(-1, rows.shape[1])
+            if by_chains:
+                found = temper_rows(rbm, rows[here], own, draws=draws, max_error=np.inf)
+                drawn, unsettled = found.draws.reshape(-1, rows.shape[1]), unsettled + int((~found.settled).sum())
+            else:
+                drawn = np.moveaxis(enumerated.draw_missing(rbm, rows[here], draws, own), 0, 1).reshape(-1, rows.shape[1])
             equal = enumerated.Completions(np.arange(len(here)) * draws, drawn, np.zeros(len(drawn)))
             nats[here], expected[here] = _average_conditionals(wide, equal)
     if len(rest):
         of_which = "" if len(rest) == len(rows) else f" of {len(rest):,} rows"
-        how = "exact" if drawable.all() else f"Gibbs chains of {DRAW_SWEEPS} sweeps"
+        how = "exact" if drawable.all() else "tempered chains"
+        warn_of_unsettled(unsettled, 2)
         method = f"averages over {draws} draws of the missing cells{of_which} ({how})"
     expected[absent] = np.nan
     nats[absent[:, rbm.visible.boundaries[:-1]]] = np.nan
@@ -277,31 +291,6 @@ def predict(rbm: RBM, v: ArrayLike, unit: int, *, method: str = "auto", sweeps: 
 
 
 # ---- by clamped chains
-
-
-def _draw_by_chains(rbm: RBM, v: Float[np.ndarray, "rows visible"], draws: int, key: Key) -> Float[np.ndarray, "draws n V"]:
-    """Draws of rows from p(v | v_o), each the end of a chain, in the model's own precision."""
-    guess_key, sweep_key = jax.random.split(key)
-    size = max(1, min(len(v), BLOCK_ELEMENTS // (draws * max(rbm.weights.shape))))
-    with own_precision(rbm):
-        target = in_own_precision(rbm)
-
-        def resample(first: int, some: np.ndarray) -> tuple[Array]:
-            keys = (jax.random.fold_in(each, first) for each in (guess_key, sweep_key))
-            return (_resample(*keys, target, some.astype(target.weights.dtype), draws=draws),)
-
-        (drawn,) = enumerated.in_batches(resample, v, size)
-    # Observed cells keep their digits.
-    return np.where(np.isnan(v), np.moveaxis(drawn, 1, 0), v)
-
-
-@partial(jax.jit, static_argnames="draws")
-def _resample(
-    guess_key: Key, key: Key, rbm: RBM, v: Float[Array, "rows visible"], *, draws: int
-) -> Float[Array, "rows draws visible"]:
-    copies = jnp.repeat(v, draws, axis=0)
-    ends = resample_missing(key, rbm, copies, guess_missing(guess_key, rbm, copies), DRAW_SWEEPS)
-    return ends.reshape(len(v), draws, -1)
 
 
 def _run_chains(

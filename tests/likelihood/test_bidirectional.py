@@ -257,7 +257,7 @@ def test_bad_input_is_refused(change, complaint):
 
 
 @pytest.mark.slow
-def test_other_rows_that_are_annealed_bring_their_own_error(monkeypatch):
+def test_other_rows_that_are_tempered_bring_their_own_error(monkeypatch):
     rbm = random_rbm(Binary, Binary, (6, 3), scale=2.0)
     rows = exact.sample(rbm, 20, seed=1)
     found = evaluate(rbm, rows)
@@ -269,7 +269,7 @@ def test_other_rows_that_are_annealed_bring_their_own_error(monkeypatch):
     assert error > 0
     assert found.method.startswith("exact")
     assert other.method.startswith("ln Z exact")
-    assert "AIS of the missing cells" in other.method
+    assert "tempered chains of the missing cells" in other.method
     assert other.upper - other.lower == pytest.approx(2 * STANDARD_ERRORS * error)
     assert abs(other.mean - truth) < 5 * error  # a false alarm in 2 million
 

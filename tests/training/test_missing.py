@@ -98,7 +98,7 @@ def test_rows_that_are_read_must_be_complete(tmp_path):
 
 @pytest.mark.slow
 def test_evaluation_is_of_the_observed_cells(rows, monkeypatch):
-    """Exact, and with annealed rows: the latter's interval of 95 %, made three times as wide, contains the exact figure."""
+    """Exact, and with tempered rows: the latter's interval of 95 %, made three times as wide, contains the exact figure."""
     rbm = rbm_of("mixed", "binary", scale=1.0)
     v = hm.exact.sample(rbm, 40).copy()
     v[::2, :1] = np.nan
@@ -108,7 +108,7 @@ def test_evaluation_is_of_the_observed_cells(rows, monkeypatch):
     assert exact.mean == exact.lower == exact.upper == pytest.approx(expected)
     monkeypatch.setattr(of_rows.enumerated, "cheap_rows", lambda rbm, v, **_: np.zeros(len(v), bool))
     annealed = hm.evaluate(rbm, v)
-    assert "AIS of the missing cells" in annealed.method
+    assert "tempered chains of the missing cells" in annealed.method
     assert annealed.lower < annealed.mean < annealed.upper
     assert abs(annealed.mean - expected) < 3 * (annealed.upper - annealed.mean)
     bracketed = hm.evaluate(rbm, v, method="estimate", seconds=1, runs=20)

@@ -108,6 +108,8 @@ def evaluate(
             "interval_was_raised": bracket.was_raised,
         }
     of_rows = log_weights(rbm, rows, seed)
+    if of_rows.unsettled:
+        details["unsettled_rows"] = of_rows.unsettled
     # The log likelihood if ln Z were 0: the mean of -F.
     unnormalized = float(np.average(of_rows.value, weights=of_data))
     margin = STANDARD_ERRORS * of_rows.mean_error(of_data)
@@ -153,7 +155,8 @@ def evaluate_with(result: LogLikelihood, rbm: RBM, data: ArrayLike, *, weights: 
         standard_error=_standard_error(of_rows.value, of_data),
         effective_rows=None if of_data is None else effective_rows(of_data, len(rows)),
         arguments={},
-        details={name: value for name, value in result.details.items() if name != RAISE_KEY},
+        details={name: value for name, value in result.details.items() if name not in (RAISE_KEY, "unsettled_rows")}
+        | ({"unsettled_rows": of_rows.unsettled} if of_rows.unsettled else {}),
     )
 
 
@@ -163,7 +166,7 @@ def _standard_error(values: Float[np.ndarray, " rows"], weights: Float[np.ndarra
 
 
 def _method(of_log_z: str, of_rows: str) -> str:
-    """How both were obtained, in words; rows are exact unless missing cells of theirs are annealed."""
+    """How both were obtained, in words; rows are exact unless missing cells of theirs are sampled."""
     if of_rows == "exact" or of_rows in of_log_z:
         return of_log_z
     return f"{'ln Z ' if of_log_z.startswith('exact') else ''}{of_log_z}, {of_rows}"

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, TypeAlias
 
 from harmonium.errors import InputError
+from harmonium.likelihood.clamped import describe_unsettled
 
 StageProgress: TypeAlias = Callable[[str, float], object]
 """Called with the name of the stage at work and the fraction of it that is done, in (0, 1]."""
@@ -31,7 +32,7 @@ class LogLikelihood:
     """A mean log likelihood in nats per example, how it was obtained, and how far to trust it.
 
     `lower`, `upper`: ends of a 95 % interval for the mean over these very rows. Only ln Z is uncertain, and ln p of rows whose
-    missing cells are annealed, so an exact value has lower = mean = upper; the interval of an estimate contains the forward and
+    missing cells are sampled, so an exact value has lower = mean = upper; the interval of an estimate contains the forward and
     the reverse estimate with their statistical errors. `rows`: their number. `standard_error`: of the mean as an
     estimate for all rows of their kind (None for a single row). `effective_rows`: of rows with weights, (sum of weights)^2 /
     (sum of their squares): as many rows of one weight have as large an error. `seconds`: time spent.
@@ -110,6 +111,8 @@ class LogLikelihood:
                 f"modes that the tempered chains do not visit as often as they should have {fraction:.2g} of the probability: "
                 "search found them and they are counted, but there may be others: run the diagnostics"
             )
+        if unsettled := details.get("unsettled_rows"):
+            warnings.append(describe_unsettled(unsettled))
         return tuple(warnings)
 
     def __repr__(self) -> str:

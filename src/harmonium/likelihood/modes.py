@@ -42,6 +42,8 @@ FIELD = 1e3
 """An input that decides the value of a bounded unit ..."""
 DEVIATIONS = 3.0
 """... and the deviations by which it moves one of a continuum."""
+ROUNDING = 1e-10
+"""Of the sum, relative: where all states were found the bound is ln Z itself."""
 MAX_MODES = 3
 """Modes with a part of their own, at most."""
 MAX_TRIED, NEAR = 16, 1.5
@@ -99,7 +101,8 @@ def find_modes(key: Key, rbm: RBM, rows: Float[np.ndarray, "rows visible"]) -> M
     order = np.argsort(-bound, kind="stable")
     _, first = np.unique(np.round(v[order], 3), axis=0, return_index=True)
     order = order[np.sort(first)]
-    return Modes(v[order], bound[order], max(certain))
+    largest = max(certain)
+    return Modes(v[order], bound[order], largest - ROUNDING * (1 + abs(largest)))
 
 
 def _fields(key: Key, layer: Units, count: int) -> Float[np.ndarray, "count columns"]:

@@ -94,12 +94,12 @@ def parallel_tempering(
 
     def step(key: Key, rbm: RBM, state: Tempered) -> tuple[Tempered, Samples]:
         moved, samples = replicas.step(key, state.model_at(rbm), state.replicas, sweeps, state.in_use)
-        return Tempered(moved, _adapt(state.betas, moved.acceptance, adapt), state.base), samples
+        return Tempered(moved, adapt_betas(state.betas, moved.acceptance, adapt), state.base), samples
 
     return Sampler(init, step)
 
 
-def _adapt(betas: Float[Array, "rungs"], acceptance: Float[Array, " pairs"], fraction: float) -> Float[Array, "rungs"]:
+def adapt_betas(betas: Float[Array, "rungs"], acceptance: Float[Array, " pairs"], fraction: float) -> Float[Array, "rungs"]:
     """The betas, moved by `fraction` of the way to where every pair would be rejected as often as any other."""
     if fraction == 0:
         return betas

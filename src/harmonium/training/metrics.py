@@ -37,10 +37,8 @@ MAX_ROWS = 10_000
 """Rows of each kind, evenly spaced, that are measured."""
 MAX_INCOMPLETE_ROWS = 1000
 """And of rows with missing cells, whose probabilities are sums of their own."""
-RUNS, TEMPERATURES = 16, 64
-"""Of annealing, for each of those that cannot be summed ..."""
 MAX_TERMS = 1 << 29
-"""... within half a second: rows x hidden states x columns."""
+"""Those that take half a second are summed: rows x hidden states x columns."""
 NARROW = 0.5
 """The chains' spread is reported where it is below this fraction of the rows', or above its inverse."""
 MAX_GAIN_ROWS, MAX_INCOMPLETE_GAIN_ROWS = 2000, 200
@@ -205,7 +203,7 @@ def _free_energies(rbm: RBM, v: Shaped[np.ndarray, "rows visible"]) -> Float[np.
     if has_missing(v):
         from harmonium.likelihood.missing import log_weights
 
-        return -log_weights(rbm, v, runs=RUNS, temperatures=TEMPERATURES, max_terms=MAX_TERMS).value
+        return -log_weights(rbm, v, stages=1, max_terms=MAX_TERMS).value
     return np.asarray(_free_energy(rbm, v.astype(rbm.weights.dtype)), np.float64)
 
 
