@@ -265,7 +265,7 @@ def test_other_rows_that_are_tempered_bring_their_own_error(monkeypatch):
     holed = np.where(np.random.default_rng(0).random(rows.shape) < 0.5, np.nan, rows)
     truth = missing.posterior(rbm, holed).log_weight.mean() - found.log_partition
     monkeypatch.setattr(missing, "cheap_rows", lambda rbm, v, **_: np.zeros(len(v), bool))
-    other, error = evaluate_with(found, rbm, holed), log_weights(rbm, holed).mean_error
+    other, error = evaluate_with(found, rbm, holed), log_weights(rbm, holed).mean_error()
     assert error > 0
     assert found.method.startswith("exact")
     assert other.method.startswith("ln Z exact")
