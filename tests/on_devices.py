@@ -108,6 +108,7 @@ CASES = {
     "missing cells, all rows": Case(hm.pcd(1, CHAINS), HOLES, settings=dict(batch_size=96)),
     "mapped": Case(hm.pcd(1, CHAINS), lambda: mapped(ROWS.astype(np.uint8))),
     "sparse": Case(hm.pcd(1, CHAINS), lambda: sparse.csr_array(ROWS)),
+    "gray levels": Case(hm.pcd(1, CHAINS), lambda: hm.data.resampled((0.2 + ROWS) / 1.4)),
     "gaussian": Case(hm.pcd(1, CHAINS), REAL, 16, hm.Gaussian, optax.sgd(0.02)),
     "categorical": Case(hm.centered(hm.pcd(1, CHAINS)), ONE_OF_THREE, CATEGORICAL, hm.Categorical(np.zeros(9), (3,) * 3)),
     "mixed": Case(hm.pcd(1, CHAINS), np.concatenate([ONE_OF_THREE[:, :3], REAL[:, :6]], axis=1), 16, MIXED, optax.sgd(0.02)),

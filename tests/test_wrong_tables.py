@@ -35,6 +35,7 @@ def state() -> str:
 
 
 CALLS: dict[Callable[..., Any], Callable[[], dict[str, Any]]] = {
+    data.resampled: lambda: {"gray": [[0.5, 0.25]]},
     data.binarize: lambda: {"values": BITS, "how": "stochastic", "seed": 0},
     data.load: lambda: {
         "location": "shifter:2",

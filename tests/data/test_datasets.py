@@ -16,9 +16,9 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from harmonium.data import SOURCES, load, load_columns
+from harmonium.data import SOURCES, Resampled, load, load_columns
 from harmonium.errors import InputError
-from harmonium.io import Dialect, csv_files, read_frame
+from harmonium.io import Dialect, Streamed, csv_files, read_frame
 from harmonium.tabular import infer
 
 
@@ -275,6 +275,24 @@ def test_names_of_columns_pictures_and_keys_come_along():
     images = load("x.npz:images")
     assert images.image_shape == (2, 3)
     assert images.name == "x.npz:images"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_gray_levels_stay_for_training_and_are_drawn_once_for_the_rest(stream, monkeypatch):
+    monkeypatch.setattr("harmonium.io.arrays.LARGE_BYTES", 1)
+    gray = np.random.default_rng(0).integers(0, 256, (40, 3), dtype=np.uint8)
+    np.save("gray.npy", gray)
+    dataset = load("gray.npy", "resample", seed=4, stream=stream)
+    assert isinstance(dataset.train, Resampled)
+    assert isinstance(dataset.train.levels, Streamed) == stream
+    assert (len(dataset.train), dataset.train.white, dataset.binarized) == (32, 255, "resample")
+    assert "every update draws zeros and ones anew" in dataset.held_out
+    for part in ("valid", "test"):
+        rows = getattr(dataset, part)
+        assert set(np.unique(rows)) == {0, 1}
+        np.testing.assert_array_equal(rows, getattr(load("gray.npy", "resample", seed=4), part))
+    assert set(np.unique(dataset.replace_part("test", "gray.npy", "resample").test)) == {0, 1}
+    assert dataset.provenance()["binarized"] == "resample"
 
 
 def test_files_are_binarized_only_as_asked():

@@ -51,6 +51,11 @@ def test_scores_are_true_log_likelihoods(fitted, rows):
     assert fitted.score(rows) == pytest.approx(fitted.score_samples(rows).mean())
 
 
+def test_gray_levels_are_drawn_anew_by_training_alone():
+    with pytest.raises(hm.InputError, match="take gray levels as expected values"):
+        RBMTransformer().fit(hm.data.resampled([[0.3, 0.6]]))
+
+
 def test_gray_levels_are_bounds_of_the_binary_rows_drawn_from_them(fitted):
     gray = np.array([[0.3, 1, 1, 0, 0, 0.0]])
     ends = fitted.score_samples(np.array([[0, 1, 1, 0, 0, 0], [1, 1, 1, 0, 0, 0.0]]))

@@ -31,12 +31,15 @@ def on_disk(rows, tmp_path):
 
 
 def of_updates(source, count, size=5, seed=3):
-    supply = Batches(source, Binary.zeros(6), size, seed)
+    units, key = Binary.zeros(6), jax.random.key(0)
+    supply = Batches(source, units, size, seed)
     served = []
     with contextlib.closing(supply):
         while len(served) < count:
             window, first, end = supply.window_of(len(served))
-            served += [np.asarray(batches.rows_at(window, place, np.float32)) for place in range(min(end, count) - first)]
+            served += [
+                np.asarray(batches.rows_at(window, place, np.float32, key, units)) for place in range(min(end, count) - first)
+            ]
     return np.stack(served)
 
 
@@ -48,7 +51,7 @@ def test_an_epoch_has_every_row_at_most_once_and_epochs_differ():
     order = np.asarray(window.order)[:8].reshape(2, 20)
     assert all(len(set(epoch)) == 20 for epoch in order)
     assert not np.array_equal(order[0], order[1])
-    first = np.asarray(batches.rows_at(window, 0, np.float32))
+    first = np.asarray(batches.rows_at(window, 0, np.float32, jax.random.key(0), Binary.zeros(1)))
     np.testing.assert_array_equal(first[:, 0], order[0, :5])
 
 

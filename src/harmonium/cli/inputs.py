@@ -15,12 +15,22 @@ if TYPE_CHECKING:
     from harmonium.cli.options import RunOptions
 
 
+def _how_to_binarize(text: str) -> str:
+    if text == hm.data.RESAMPLE:
+        raise argparse.ArgumentTypeError(f"{text} is for training alone; stochastic draws zeros and ones once")
+    return text
+
+
 KIND_HELP = "kind of a column, or of those of a pattern: binary, categorical, ordered, real; with levels 'film *=ordered:1..5'"
 SHARED: dict[str, dict[str, Any]] = {
     "model": {"metavar": "MODEL", "help": "a model file, or the run folder it is in"},
     "data": {"metavar": "DATA", "help": "a named source (its test rows) or a file (all its rows)"},
     "table": {"metavar": "TABLE", "help": "a file with the model's columns, an array, or a named source"},
-    "--binarize": {"metavar": "HOW", "help": "turn gray levels into zeros and ones: threshold=X or stochastic"},
+    "--binarize": {
+        "metavar": "HOW",
+        "type": _how_to_binarize,
+        "help": "turn gray levels into zeros and ones: threshold=X or stochastic",
+    },
     "--as": {"metavar": "NAME=KIND", "dest": "kinds", "action": "append", "help": KIND_HELP},
     "--csv": {
         "metavar": "SETTINGS",

@@ -125,7 +125,9 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("the data")
     for part, use in (("valid", "validation"), ("test", "test")):
         group.add_argument(f"--{part}", metavar="FILE", help=f"{use} rows (default: a tenth of DATA is held out)")
-    add(group, "--binarize", "--as", "--ignore", "--schema")
+    how = "turn gray levels into zeros and ones: threshold=X, stochastic, or resample (drawn anew in every update)"
+    add(group, "--binarize", type=str, help=how)
+    add(group, "--as", "--ignore", "--schema")
     add(group, "--strict", default=None)
     group = command.add_argument_group("the model")
     group.add_argument("--hidden", metavar="N", type=int, help=f"number of hidden units (default: {RunOptions.hidden})")
@@ -163,6 +165,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 def load_dataset(run: RunOptions) -> hm.data.Dataset:
     """The rows for training, validation and the test."""
     import jax
+    import numpy as np
 
     missing = [part for part in hm.data.PARTS if getattr(run, part) is None]
     asks = next((name for name in ("kinds", "schema", "ignore") if getattr(run, name) is not None), None)
@@ -182,7 +185,7 @@ def load_dataset(run: RunOptions) -> hm.data.Dataset:
     for part in ("valid", "test"):
         if part not in missing:
             dataset = dataset.replace_part(part, getattr(run, part), run.binarize, run.seed, **how)
-    if isinstance(dataset.train, hm.io.Streamed) and jax.process_count() == 1:
+    if not isinstance(dataset.train, np.ndarray) and jax.process_count() == 1:
         # Training needs all rows: where they can only be read from front to back, this reads them once.
         dataset = replace(dataset, train=dataset.train.part(0, 1))
     return dataset

@@ -306,9 +306,13 @@ def _evaluate(
 ) -> dict[str, Any]:
     """How likely the test and the training rows are."""
     test = evaluate(rbm, dataset.test, base_rate, seconds=run.evaluation_seconds, seed=run.seed, mesh=mesh)
+    if isinstance(dataset.train, hm.data.Resampled):
+        trained_on = dataset.train.draw_once(rbm.visible, MAX_TRAINING_ROWS, run.seed)
+    else:
+        trained_on = hm.io.streams.sample_rows(dataset.train, MAX_TRAINING_ROWS, "data")
     return {
         "log_likelihood": test,
-        "train": hm.likelihood.evaluate_with(test, rbm, hm.io.streams.sample_rows(dataset.train, MAX_TRAINING_ROWS, "data")),
+        "train": hm.likelihood.evaluate_with(test, rbm, trained_on),
         **compare_with_independent(rbm, base_rate, test, dataset.test, REMEDY),
         "bound": None if dataset.entropy is None else -dataset.entropy,
     }

@@ -16,6 +16,7 @@ from harmonium import _checks
 from harmonium._types import ArrayLike, PathLike
 from harmonium.data.sources import SOURCES, Source
 from harmonium.errors import InputError
+from harmonium.gray_levels import Resampled, resampled
 from harmonium.io.arrays import Table, is_table_file, open_streamed, read_bits_or_frame, read_frame, read_table
 from harmonium.io.dialect import Dialect
 from harmonium.io.frames import Frame, parse_number
@@ -32,13 +33,16 @@ MAX_HELD_OUT = 10_000
 PARTS = ("test", "valid")
 WORDS = {"valid": "validation", "test": "the test"}
 BINARIZE = "threshold=X (1 above X, else 0) or stochastic (1 with the value as its probability, drawn once)"
+RESAMPLE = "resample"
+"""Training rows stay gray levels, whose states are drawn anew in every update; those of the other parts are drawn once."""
 
 
 @dataclass(frozen=True)
 class Dataset:
     """Training, validation and test rows `[n, V]`, and what is known of them.
 
-    Training rows are an array, but for `load(..., stream=True)` of a file that need not be in memory: then `Streamed` ones.
+    Training rows are an array, but for `load(..., stream=True)` of a file that need not be in memory: then `Streamed` ones;
+    or gray levels of which training draws states anew (`Resampled`).
     `held_out`: how validation and test rows were chosen, in words. `description`: what was read, such as `2 images of 2 x 2`.
     `image_shape`: (height, width) if a row is an image. `columns`: their names if they have any. `entropy`: of the distribution
     of the rows, in nats, where it is known (no model's mean log likelihood can exceed -entropy; training on rows that are the
@@ -47,7 +51,7 @@ class Dataset:
     """
 
     name: str
-    train: Any  # np.ndarray, or Streamed
+    train: Any  # np.ndarray, Streamed or Resampled
     valid: np.ndarray
     test: np.ndarray
     held_out: str
@@ -86,7 +90,8 @@ class Dataset:
         words = ""
         if self.schema is None:
             settings: dict[str, Any] = {"dialect": dialect, "ignore": ignore}
-            rows = getattr(load(location, binarized, seed, hold_out=(), missing=True, **settings), part)
+            once = "stochastic" if binarized == RESAMPLE else binarized
+            rows = getattr(load(location, once, seed, hold_out=(), missing=True, **settings), part)
         else:
             frame = read_frame(os.fspath(check_path(location, "location")), dialect=dialect)
             try:
@@ -128,7 +133,7 @@ class Dataset:
         """
         digests = {
             part: hashlib.sha256(np.ascontiguousarray(rows, "<f8").data).hexdigest() if isinstance(rows, np.ndarray) else None
-            for part, rows in self.parts.items()
+            for part, rows in (self.parts | ({"train": self.train.levels} if isinstance(self.train, Resampled) else {})).items()
         }
         return {name: getattr(self, name) for name in ("name", "held_out", "binarized", "image_shape")} | {
             "rows": {part: len(rows) for part, rows in self.parts.items()},
@@ -155,8 +160,9 @@ def load(
     `stream` also a folder of Parquet files.
 
     Args:
-        binarized: `threshold=X` or `stochastic`; by default what the source prescribes, and nothing for files.
-        seed: of stochastic binarization.
+        binarized: `threshold=X`, `stochastic`, or `resample` (`gray_levels.resampled`), for which validation and test rows are
+            drawn once; by default what the source prescribes, and nothing for files.
+        seed: of those draws.
         hold_out: for which of "test" and "valid" a tenth of a file's rows is held out; the other part is the training rows.
         stream: leave training rows that `open_streamed` can read as they are needed in their file; at most 10,000 rows are held
             out then.
@@ -189,9 +195,11 @@ def load(
                 raise
             streamed = None  # texts or missing cells, or a fault that reading it as columns will show
         if streamed is not None:
-            if binarized is not None:
-                raise InputError(f"{location} is read as it is needed, so it cannot be binarized: do that beforehand")
-            return _split_stream(location, streamed, hold_out)
+            if binarized not in (None, RESAMPLE):
+                remedy = f"do that beforehand, or let training draw states from gray levels ({RESAMPLE})"
+                raise InputError(f"{location} is read as it is needed, so it cannot be binarized: {remedy}")
+            dataset = _split_stream(location, streamed, hold_out)
+            return dataset if binarized is None else _resample(dataset, seed)
         try:
             if as_columns:
                 table: Table | Frame = read_bits_or_frame(location, max_bytes, dialect)
@@ -213,6 +221,8 @@ def load(
                 raise InputError(f"{location} has no values{where}: every cell is missing")
     if binarized is None:
         return dataset
+    if binarized == RESAMPLE:
+        return _resample(dataset, seed)
     bits = []
     for index, rows in enumerate(dataset.parts.values()):
         absent = np.isnan(rows)
@@ -221,6 +231,21 @@ def load(
     # The entropy is that of the values as they were.
     entropy = dataset.entropy if np.array_equal(train, dataset.train) else None
     return replace(dataset, binarized=binarized, train=train, valid=valid, test=test, entropy=entropy)
+
+
+def _resample(dataset: Dataset, seed: int) -> Dataset:
+    """The data set with gray levels to train on; validation and test rows are drawn from theirs once."""
+    try:
+        train = resampled(dataset.train)
+    except InputError as error:
+        raise InputError(f"{dataset.name}: {error}") from error
+    scale = train.white if isinstance(train.levels, Streamed) or dataset.train.max() > 1 else 1
+    valid, test = (
+        binarize(rows / scale, "stochastic", (seed + index) % 2**63)
+        for index, rows in enumerate((dataset.valid, dataset.test), 1)
+    )
+    held_out = f"{dataset.held_out}; every update draws zeros and ones anew from gray levels, those held out are drawn once"
+    return replace(dataset, binarized=RESAMPLE, held_out=held_out, entropy=None, train=train, valid=valid, test=test)
 
 
 def load_columns(

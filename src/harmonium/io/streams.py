@@ -129,11 +129,11 @@ def drop_weightless(
     """
     if weights is None:
         return data, None
-    rows = as_streamed(data) or _checks.numeric_array(data, what)
+    rows = data if hasattr(data, "subset") else as_streamed(data) or _checks.numeric_array(data, what)
     if not rows.shape:
         raise InputError(f"{what} must have rows, one for each of the {name}, but is a single number")
     checked = _checks.row_weights(weights, len(rows), name)
     kept = np.flatnonzero(checked)
     if len(kept) < len(checked):
-        rows, checked = rows.subset(kept) if isinstance(rows, Streamed) else rows[kept], checked[kept]
+        rows, checked = rows.subset(kept) if hasattr(rows, "subset") else rows[kept], checked[kept]
     return rows, None if (checked == 1).all() else checked

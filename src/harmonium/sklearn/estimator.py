@@ -19,6 +19,7 @@ from harmonium import _checks, exact
 from harmonium._numerics import to_float64
 from harmonium._types import ArrayLike
 from harmonium.errors import InputError, NoGainWarning
+from harmonium.gray_levels import Resampled
 from harmonium.imputation import log_prob
 from harmonium.likelihood import Gain, bidirectional_ais, can_be_exact, gain_over_independent
 from harmonium.model import RBM
@@ -149,6 +150,10 @@ class RBMEstimator(BaseEstimator):
 
     def _validate(self, X: object, *, reset: bool = False) -> Any:
         """`X` as scikit-learn checks it, an array or sparse matrix; a frame that is a table as it is."""
+        if isinstance(X, Resampled):
+            raise InputError(
+                "X must be an array or a frame: estimators take gray levels as expected values, hm.train draws them"
+            )
         if not reset:
             check_is_fitted(self)
             if self.columns_.of_frame and not hasattr(X, "columns"):

@@ -6,7 +6,9 @@ equal length, so that one compiled loop takes any of them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -17,8 +19,9 @@ from jax.typing import DTypeLike
 from jaxtyping import Float, Int, Shaped
 
 from harmonium import distributed
-from harmonium._types import Array
+from harmonium._types import Array, Key
 from harmonium.errors import InputError
+from harmonium.gray_levels import Resampled, draw
 from harmonium.io.streams import Streamed
 from harmonium.units import Units
 
@@ -35,11 +38,12 @@ MAX_BYTES = 1 << 26
 
 class Window(NamedTuple):
     """The rows of successive updates: `rows[k]` for update k, or `rows[order[k]]`; all for each if there is neither axis, and
-    then `weights` are theirs, if they have any."""
+    then `weights` are theirs, if they have any. `white`: of gray levels, the one whose probability is 1."""
 
     rows: Shaped[Array, "rows visible"] | Shaped[Array, "updates batch visible"]
     order: Int[Array, "updates batch"] | None = None
     weights: Float[Array, " rows"] | None = None
+    white: Float[Array, ""] | None = None
 
 
 def indices_at(window: Window, position: Int[Array, ""] | int) -> Int[Array, "..."] | int | slice:
@@ -49,9 +53,16 @@ def indices_at(window: Window, position: Int[Array, ""] | int) -> Int[Array, "..
     return slice(None) if window.order is None else window.order[position]
 
 
-def rows_at(window: Window, position: Int[Array, ""] | int, dtype: DTypeLike) -> Float[jax.Array, "batch visible"]:
-    """The rows of the update at that position of the window (traceable)."""
-    return jnp.asarray(window.rows[indices_at(window, position)], dtype)
+def rows_at(
+    window: Window, position: Int[Array, ""] | int, dtype: DTypeLike, key: Key, units: Units
+) -> Float[jax.Array, "batch visible"]:
+    """The rows of the update at that position of the window, drawn as states of `units` from gray levels (traceable).
+
+    Args:
+        key: of the update.
+    """
+    rows = jnp.asarray(window.rows[indices_at(window, position)], dtype)
+    return rows if window.white is None else draw(key, units, rows, window.white)
 
 
 class Batches:
@@ -65,8 +76,9 @@ class Batches:
     mean over the rows of an update is unbiased, and no noisier for the weights.
 
     Args:
-        rows: on the host, or streamed. units: whose domain streamed rows are checked against. batch_size: rows of an update on
-            all devices together. expected: whether rows may hold expected values of the units. weights: of the rows, above 0.
+        rows: on the host, or streamed, or gray levels. units: whose domain streamed rows are checked against, and whose states
+            are drawn from gray levels. batch_size: rows of an update on all devices together. expected: whether rows may hold
+            expected values of the units. weights: of the rows, above 0.
 
     Raises:
         InputError: weights of streamed rows, and several processes.
@@ -74,7 +86,7 @@ class Batches:
 
     def __init__(
         self,
-        rows: Shaped[np.ndarray, "rows visible"] | Streamed,
+        rows: Shaped[np.ndarray, "rows visible"] | Streamed | Resampled,
         units: Units,
         batch_size: int,
         seed: int,
@@ -82,7 +94,12 @@ class Batches:
         mesh: Mesh | None = None,
         weights: Float[np.ndarray, " rows"] | None = None,
     ) -> None:
-        self._units, self._expected, self._mesh = units, expected, mesh
+        self._check: Callable[..., np.ndarray] = partial(units.check, expected=expected)
+        self._mesh = mesh
+        self._white: Float[Array, ""] | None = None
+        if isinstance(rows, Resampled):
+            self._check, self._white = rows.check, distributed.place(np.array(rows.white, np.float32), "", mesh)
+            rows = rows.levels
         part, parts = distributed.row_part(mesh) if isinstance(rows, Streamed) else (0, 1)
         if parts > 1 and weights is not None:
             raise InputError(
@@ -131,24 +148,25 @@ class Batches:
 
     def _window(self, index: int) -> Window:
         if self._takes_all:
-            return Window(self._resident, None, self._weights)
+            return Window(self._resident, None, self._weights, self._white)
         order = self._indices(index * self.length, self.length)
         if self._streamed is None:
-            return Window(self._resident, distributed.place(order, "update row", self._mesh))
+            return Window(self._resident, distributed.place(order, "update row", self._mesh), white=self._white)
         rows = self._streamed.take(order.ravel())
         try:
-            self._units.check(rows, "data", expected=self._expected)
+            self._check(rows, "data")
         except InputError as error:
             raise self._fault(rows, order.ravel()) from error
         if rows.dtype.itemsize > 1 or rows.dtype.kind not in "iub":  # whole numbers of one byte travel as they are
             rows = rows.astype(np.float32)
-        return Window(distributed.place_local(rows.reshape(*order.shape, -1), "update row visible", self._mesh))
+        placed = distributed.place_local(rows.reshape(*order.shape, -1), "update row visible", self._mesh)
+        return Window(placed, white=self._white)
 
     def _fault(self, rows: Shaped[np.ndarray, "rows visible"], indices: Int[np.ndarray, " rows"]) -> InputError:
         """What is wrong, by the row's own number: the check of many rows knows only its position among them."""
         for row, index in zip(rows, indices, strict=True):
             try:
-                self._units.check(row, "it", expected=self._expected)
+                self._check(row, "it")
             except InputError as error:
                 return InputError(f"data row {self._before + index + 1} cannot be used: {error}")
         raise AssertionError("every row by itself is sound")

@@ -10,6 +10,7 @@ from jaxtyping import Shaped
 from harmonium import _checks, model
 from harmonium._types import ArrayLike
 from harmonium.errors import InputError
+from harmonium.gray_levels import Resampled, means
 from harmonium.io.streams import Streamed, as_streamed, drop_weightless, evenly_spaced, sample_rows
 from harmonium.model import RBM
 from harmonium.units import Binary, Units, by_name
@@ -19,7 +20,7 @@ MAX_ROWS_FOR_BASE_RATE = 100_000
 
 
 def initialize(
-    data: ArrayLike | Streamed,
+    data: ArrayLike | Streamed | Resampled,
     hidden: int | Units = 20,
     visible: str | type[Units] | Units = Binary,
     scale: float = 0.01,
@@ -40,7 +41,8 @@ def initialize(
     Reference: G. Hinton, "A practical guide to training restricted Boltzmann machines", 2010, section 8.
     """
     data, of_rows = drop_weightless(data, weights)
-    array = sample_rows(data, MAX_ROWS_FOR_BASE_RATE, "data")
+    gray = data if isinstance(data, Resampled) else None
+    array = sample_rows(data, MAX_ROWS_FOR_BASE_RATE, "data") if gray is None else gray.probabilities(MAX_ROWS_FOR_BASE_RATE)
     if of_rows is not None and len(array) < len(of_rows):
         of_rows = of_rows[evenly_spaced(len(of_rows), len(array))]
     if isinstance(visible, str):
@@ -49,7 +51,10 @@ def initialize(
         raise InputError(f"visible must be units or a kind of units such as harmonium.Binary, but is {visible!r}")
     scale = _checks.not_negative(scale, "scale")
     template = visible if isinstance(visible, Units) else visible.zeros(array.shape[1])
-    array = template.fill_missing(model.check_observed(template.check(array, "data", missing=True)), of_rows)
+    if gray is None:
+        array = template.fill_missing(model.check_observed(template.check(array, "data", missing=True)), of_rows)
+    else:
+        array = means(template, array)
     if not isinstance(hidden, Units):
         hidden = Binary.zeros(_checks.integer(hidden, "hidden"))
     with np.errstate(all="ignore"):  # what comes out is validated
@@ -58,12 +63,18 @@ def initialize(
     return model.validate(rbm)
 
 
-def read_rows(rbm: RBM, data: ArrayLike | Streamed, what: str, expected: bool, most: int) -> Shaped[np.ndarray, "rows visible"]:
+def read_rows(
+    rbm: RBM, data: ArrayLike | Streamed | Resampled, what: str, expected: bool, most: int, seed: tuple[int, int]
+) -> Shaped[np.ndarray, "rows visible"]:
     """All rows in memory, or at most `most` of streamed ones, in the form in which they travel to the device.
+
+    Of gray levels these are states of at most `most` rows, drawn once by `seed`.
 
     Raises:
         InputError: there is no row or no observed value, or a row that the visible units do not allow.
     """
+    if isinstance(data, Resampled):
+        return data.draw_once(rbm.visible, most, seed)
     streamed = as_streamed(data)
     if streamed is None:
         array = model.check_observed(model.check_rows(rbm, cast(ArrayLike, data), what, missing=True, expected=expected), what)

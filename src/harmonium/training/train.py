@@ -32,6 +32,7 @@ from harmonium._pytree import named_leaves
 from harmonium._types import Key
 from harmonium.errors import DivergenceError, InputError, NoGainWarning
 from harmonium.gradients import Estimator
+from harmonium.gray_levels import Resampled
 from harmonium.io.streams import Streamed, as_streamed, drop_weightless, evenly_spaced
 from harmonium.model import RBM
 from harmonium.random import key_of
@@ -146,10 +147,10 @@ class TrainState:
 
 def fit(
     rbm: RBM,
-    data: ArrayLike | Streamed,
+    data: ArrayLike | Streamed | Resampled,
     config: TrainConfig | None = None,
     *,
-    valid: ArrayLike | Streamed | None = None,
+    valid: ArrayLike | Streamed | Resampled | None = None,
     weights: ArrayLike | None = None,
     valid_weights: ArrayLike | None = None,
     seed: int = 0,
@@ -175,10 +176,10 @@ def fit(
 
 def train(
     rbm: RBM,
-    data: ArrayLike | Streamed,
+    data: ArrayLike | Streamed | Resampled,
     config: TrainConfig | None = None,
     *,
-    valid: ArrayLike | Streamed | None = None,
+    valid: ArrayLike | Streamed | Resampled | None = None,
     weights: ArrayLike | None = None,
     valid_weights: ArrayLike | None = None,
     seed: int = 0,
@@ -199,9 +200,11 @@ def train(
 
     Args:
         rbm: where to start (`initialize` makes one). data: `[n, V]` in the domain of the visible units: an array, with NaN for
-            missing cells; or, with every cell present, a memory-mapped array or SciPy sparse matrix, read as it is needed.
+            missing cells; or, with every cell present, a memory-mapped array or SciPy sparse matrix, read as it is needed; or
+            gray levels of which every update draws states anew (`data.resampled`).
         config: how to train; by default what `TrainConfig.derive` derives from the data's size and the model.
-        valid: held-out rows `[m, V]`, for metrics and early stopping. weights, valid_weights: of the rows, `[n]` and `[m]`,
+        valid: held-out rows `[m, V]`, for metrics and early stopping. Where rows of gray levels are measured, their states are
+            drawn once by the seed. weights, valid_weights: of the rows, `[n]` and `[m]`,
             finite numbers of zero or above: every mean over rows is the weighted one. Only their proportions count. Rows of
             weight zero are dropped first, whatever they hold; what is derived from the number of rows is so from that of the
             others. seed: of every random number.
@@ -235,16 +238,17 @@ def train(
     if not callable(seconds_between_states):
         _checks.positive(seconds_between_states, "seconds_between_states")
     devices = distributed.row_shards(mesh)
+    seed = _checks.seed(seed)
     data, of_rows = drop_weightless(data, weights)
     if valid is None and valid_weights is not None:
         raise InputError("valid_weights must be left out (None): there are no held-out rows; give valid too")
     valid, of_valid = drop_weightless(valid, valid_weights, "valid", "valid_weights")
-    measured = read_rows(rbm, data, "data", expected, MAX_ROWS)
-    rows = as_streamed(data) or measured
-    if 1 < len(rows) == len(measured) and (measured == measured[0]).all():
+    measured = read_rows(rbm, data, "data", expected, MAX_ROWS, (seed, 0))
+    rows = data if isinstance(data, Resampled) else as_streamed(data) or measured
+    if not isinstance(rows, Resampled) and 1 < len(rows) == len(measured) and (measured == measured[0]).all():
         raise InputError(f"data has {len(rows)} rows, all of them alike: there is nothing to learn from them")
-    held_out = None if valid is None else read_rows(rbm, valid, "valid", expected, MAX_ROWS)
-    of_run = {"rows": len(rows), "seed": _checks.seed(seed), "weights": _fingerprint(of_rows)}
+    held_out = None if valid is None else read_rows(rbm, valid, "valid", expected, MAX_ROWS, (seed, 1))
+    of_run = {"rows": len(rows), "seed": seed, "weights": _fingerprint(of_rows), "resampled": isinstance(rows, Resampled)}
     if config is not None:
         config = TrainConfig.from_dict(vars(config) | settings)
     elif resume is not None:
@@ -254,7 +258,7 @@ def train(
         config = TrainConfig.derive(len(rows), rbm, devices=devices, held_out=measure and valid is not None, **settings)
     if config.early_stopping and not (measure and valid is not None):
         raise InputError("early_stopping needs held-out rows that are measured: give valid too")
-    if of_rows is not None and config.batch_size >= len(rows) == len(measured):
+    if of_rows is not None and config.batch_size >= len(rows) == len(measured) and not isinstance(rows, Resampled):
         rows = measured  # all rows of an update are weighed, not drawn: those are in memory
     batches = Batches(rows, rbm.visible, min(config.batch_size, len(rows)), seed, expected, mesh, of_rows)
     of_measured = None if of_rows is None else of_rows[evenly_spaced(len(rows), len(measured))]

@@ -123,8 +123,8 @@ def advance(
     def update(_: Int[Array, ""], state: LoopState) -> LoopState:
         position = state.step - first
         iterate = state.iterate
-        v = batches.rows_at(window, position, iterate.weights.dtype)
         key = jax.random.fold_in(schedule.key, state.step)
+        v = batches.rows_at(window, position, iterate.weights.dtype, key, iterate.visible)
         rounded = RBM(iterate.visible, iterate.hidden, iterate.weights.astype(jnp.bfloat16)) if bfloat16 else iterate
         completed = state.completed
         if completed is not None:
