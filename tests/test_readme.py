@@ -23,7 +23,7 @@ from harmonium import cli
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = ("README.md", "docs/guide.md")
 BUDGET = {"train": ["--hidden", "4", "--updates", "20"], "evaluate": ["--seconds", "1"], "chain": ["--sweeps", "100"]}
-BUDGETED = {"--minutes", "--updates", "--epochs", "--seconds", "--sweeps", "--hidden"}
+BUDGETED = {"--minutes", "--updates", "--seconds", "--sweeps", "--hidden"}
 NOT_RUN = {
     "pip": "installs packages",
     "pytest": "runs this test",

@@ -45,7 +45,7 @@ CALLS: dict[Callable[..., Any], Callable[[], dict[str, Any]]] = {
         "stream": False,
         "columns": True,
     },
-    data.load_columns: lambda: {"location": table(), "kinds": {}, "ignore": [], "hold_out": ()},
+    data.load_columns: lambda: {"location": table(), "kinds": {}, "ignore": [], "hold_out": (), "weights": None},
     io.from_native: lambda: {"data": TABLE},
     io.is_table_file: lambda: {"location": "x.csv"},
     io.load: lambda: {"path": "missing"},

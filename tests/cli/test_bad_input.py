@@ -128,8 +128,8 @@ def each(cases: list[tuple[str, str]]) -> pytest.MarkDecorator:
         (f"table {W} --temp 2", "unrecognized arguments"),
         (f"table {W} --visible-units quantum", "invalid choice: 'quantum'"),
         ("train", "DATA is missing"),
-        ("train bits.npy --updates 3 --epochs 1", "not allowed with"),
-        ("train bits.npy --minutes 1 --epochs 1", "not allowed with"),
+        ("train bits.npy --updates 3 --set epochs=1", "exactly one of updates, epochs or minutes must say when to stop"),
+        ("train bits.npy --minutes 1 --updates 1", "not allowed with"),
         ("evaluate m.safetensors", "required: DATA"),
         ("evaluate", "required: MODEL, DATA"),
         ("reconstruct m.safetensors", "required: DATA"),
@@ -464,11 +464,11 @@ def test_seeds(capsys, command, value):
     assert "seed" in mistake(capsys, [*shlex.split(command), "--seed", value])
 
 
-@pytest.mark.parametrize("option", ["--epochs", "--minutes"])
+@pytest.mark.parametrize("option", ["--set epochs=", "--minutes "])
 @pytest.mark.parametrize("value", ["0", "-1", "nan", "inf", "-0.0", "fast", "1e999"])
 def test_positive_numbers_of_training(capsys, option, value):
-    message = mistake(capsys, ["train", "bits.npy", option, value])
-    assert ("must be a number, but is" if value == "fast" else "must be a positive number") in message
+    message = mistake(capsys, shlex.split(f"train bits.npy {option}{value}"))
+    assert "must be a positive number" in message or (value == "fast" and "must be a number, but is" in message)
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    add(command, "model", "data", "--binarize", "--unseen", "--seed")
+    add(command, "model", "data", "--weights", "--binarize", "--unseen", "--seed")
     how = command.add_mutually_exclusive_group()
     how.add_argument("--exact", action="store_true", help="enumerate, however long it takes")
     how.add_argument("--estimate", action="store_true", help="estimate, even if the model can be enumerated")
@@ -52,9 +52,10 @@ def run(options: argparse.Namespace) -> Answer | None:
     dataset = load_rows(options.data, options, model, missing=True)
     method = "exact" if options.exact else "estimate" if options.estimate else "auto"
     names = ("seconds", "precision", "runs", "temperatures", "steps", "rungs", "seed")
-    limits = {name: getattr(options, name) for name in names}
+    weights = dataset.weights.get("test")
+    limits = {name: getattr(options, name) for name in names} | {"weights": weights}
     log_likelihood = evaluate(model.rbm, dataset.test, model.base_rate, method, **limits, mesh=mesh)
-    compared = compare_with_independent(model.rbm, model.base_rate, log_likelihood, dataset.test)
+    compared = compare_with_independent(model.rbm, model.base_rate, log_likelihood, dataset.test, weights=weights)
     if mesh is not None and not hm.distributed.is_primary():
         return None
     folder = Path(options.model)
@@ -71,7 +72,8 @@ def run(options: argparse.Namespace) -> Answer | None:
     error = compared["baseline_standard_error"]
     spread_of_baseline = "" if error is None else f" +- {error:.3f}"
     baseline = "" if compared["gain"] is None else f"; independent units reach {compared['baseline']:.3f}{spread_of_baseline}"
-    about = f"mean of {dataset.count('test')}{unit}{spread}, ln Z = {log_likelihood.log_partition:.6f}{baseline}"
+    weighted = "" if weights is None else f", {dataset.description.partition(', ')[2]}"
+    about = f"mean of {dataset.count('test')}{weighted}{unit}{spread}, ln Z = {log_likelihood.log_partition:.6f}{baseline}"
     text = [*likelihood_text("", log_likelihood, compared), about]
     if log_likelihood.arguments.get("method") == "estimate":
         counts = " ".join(f"--{name} {value}" for name, value in log_likelihood.arguments.items() if name != "method")
@@ -90,14 +92,19 @@ def evaluate(
 
 
 def compare_with_independent(
-    rbm: hm.RBM, base_rate: hm.units.Units | None, result: hm.LogLikelihood, rows: np.ndarray, remedy: str = ""
+    rbm: hm.RBM,
+    base_rate: hm.units.Units | None,
+    result: hm.LogLikelihood,
+    rows: np.ndarray,
+    remedy: str = "",
+    weights: np.ndarray | None = None,
 ) -> dict[str, Any]:
     """For JSON, how likely the rows of a result are under independent units, and what the model gains over these."""
     names = ("baseline", "baseline_standard_error", "gain")
     if base_rate is None:
         return dict.fromkeys(names)
     gain = hm.likelihood.gain_over_independent(
-        rbm, base_rate, rows, log_partition=result.log_partition, error=result.log_partition_error
+        rbm, base_rate, rows, log_partition=result.log_partition, error=result.log_partition_error, weights=weights
     )
     warning = f"{gain}{remedy}" if gain.is_none else None
     of_gain = {"mean": gain.mean, "standard_error": finite(gain.standard_error), "warning": warning}

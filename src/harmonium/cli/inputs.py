@@ -39,6 +39,10 @@ SHARED: dict[str, dict[str, Any]] = {
     },
     "--ignore": {"metavar": "NAMES", "action": "append", "help": "leave out columns: names or patterns, as in 'id,note *'"},
     "--schema": {"metavar": "FILE", "help": "kinds of columns, and which to ignore, in a .toml or .json file"},
+    "--weights": {
+        "metavar": "COLUMN|FILE",
+        "help": "weights of the rows: a column, which is then no data, or a file of numbers",
+    },
     "--strict": {"action": "store_true", "help": "refuse columns to be left out, and test rows of new values"},
     "--unseen": {
         "choices": ("missing", "error"),
@@ -119,10 +123,13 @@ def load_rows(location: str, options: argparse.Namespace, model: ModelFile, miss
 
     if not model.is_of_table:
         how: dict[str, Any] = {"hold_out": (), "missing": missing, "dialect": dialect_of(options)}
+        how["weights"] = getattr(options, "weights", None)
         return hm.data.load(location, options.binarize, options.seed, **how)
     if options.binarize is not None:
         raise InputError("--binarize is not for a model that was trained on the columns of a table")
-    frame = model.read_table(location, options)
+    frame, weights = model.read_table(location, options), None
+    if getattr(options, "weights", None) is not None:
+        frame, weights = hm.data.take_weights(location, frame, options.weights)
     unseen = getattr(options, "unseen", "error")
     rows = model.schema.encode(frame, unseen)
     if unseen == "missing":
@@ -133,7 +140,9 @@ def load_rows(location: str, options: argparse.Namespace, model: ModelFile, miss
         remedy = "to fill missing cells first: harmonium impute MODEL TABLE --out FILE"
         raise InputError(f"{location}: column {name!r} has no value in row {row + 1}; {remedy}")
     about = f"{len(rows):,} rows of {len(frame.columns):,} columns"
-    return hm.data.Dataset(location, rows, rows, rows, "all rows", about, schema=model.schema)
+    of_parts = {} if weights is None else dict.fromkeys(("train", "valid", "test"), weights.values)
+    about += "" if weights is None else f", {weights}"
+    return hm.data.Dataset(location, rows, rows, rows, "all rows", about, schema=model.schema, weights=of_parts)
 
 
 def dialect_of(options: argparse.Namespace | RunOptions) -> hm.io.Dialect | None:

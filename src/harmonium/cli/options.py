@@ -15,7 +15,7 @@ from harmonium.cli.inputs import add, column_choices, dialect_of
 from harmonium.errors import InputError
 
 EVERY_KIND = "kind of the visible units: binary, spin, gaussian, relu, drelu, or categorical:K for K categories"
-SETTINGS = ("minutes", "updates", "epochs", "estimator")
+SETTINGS = ("minutes", "updates", "estimator")
 """The settings of `TrainConfig` that have an option of their own."""
 FREE = ("checkpoint_every", "evaluation_seconds")
 """Options of a run that may be given anew when it is resumed: they change nothing of its result."""
@@ -32,6 +32,7 @@ class RunOptions:
     kinds: list[str] | None = None
     ignore: list[str] | None = None
     schema: str | None = None
+    weights: str | None = None
     strict: bool = False
     csv: str | None = None
     hidden: int = 20
@@ -127,7 +128,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         group.add_argument(f"--{part}", metavar="FILE", help=f"{use} rows (default: a tenth of DATA is held out)")
     how = "turn gray levels into zeros and ones: threshold=X, stochastic, or resample (drawn anew in every update)"
     add(group, "--binarize", type=str, help=how)
-    add(group, "--as", "--ignore", "--schema")
+    add(group, "--as", "--ignore", "--schema", "--weights")
     add(group, "--strict", default=None)
     group = command.add_argument_group("the model")
     group.add_argument("--hidden", metavar="N", type=int, help=f"number of hidden units (default: {RunOptions.hidden})")
@@ -136,8 +137,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("how long")
     length = group.add_mutually_exclusive_group()
     length.add_argument("--minutes", metavar="X", type=float, help="time allowed (default: 2)")
-    length.add_argument("--updates", metavar="N", type=int, help="train for N updates instead")
-    length.add_argument("--epochs", metavar="X", type=float, help="train for X passes over the data instead")
+    length.add_argument("--updates", metavar="N", type=int, help="train for N updates instead (or: --set epochs=X)")
     group = command.add_argument_group("how to train")
     group.add_argument("--estimator", metavar="E", help="gradient estimator: pcd-K, cd-K, pt-K, ptt-K or exact")
     group.add_argument(
@@ -170,7 +170,7 @@ def load_dataset(run: RunOptions) -> hm.data.Dataset:
     missing = [part for part in hm.data.PARTS if getattr(run, part) is None]
     asks = next((name for name in ("kinds", "schema", "ignore") if getattr(run, name) is not None), None)
     refuses = next((name for name in ("binarize", "visible_units") if getattr(run, name) is not None), None)
-    how: dict[str, Any] = {"dialect": dialect_of(run)}
+    how: dict[str, Any] = {"dialect": dialect_of(run), "weights": run.weights}
     if asks is None or (asks == "ignore" and refuses is not None):
         how |= {"ignore": column_choices(run)[1]}
         kinds: dict[str, Any] = {"stream": asks is None, "missing": True, "columns": refuses is None, "strict": run.strict}
@@ -181,6 +181,7 @@ def load_dataset(run: RunOptions) -> hm.data.Dataset:
         raise InputError(f"{option_name(asks)} is for the columns of a file, but {run.data} is a named source")
     else:
         dataset = hm.data.load_columns(run.data, *column_choices(run), missing, strict=run.strict, **how)
+    del how["weights"]
     how["unseen"] = "error" if run.strict else "missing"
     for part in ("valid", "test"):
         if part not in missing:
@@ -198,7 +199,7 @@ def start_model(run: RunOptions, dataset: hm.data.Dataset) -> hm.RBM:
         visible = hm.units.by_name(run.visible_units or "binary", dataset.train.shape[1], "--visible-units", columns=True)
     else:
         visible = hm.tabular.units_of(dataset.schema)
-    rbm = hm.training.initialize(dataset.train, hidden, visible, seed=run.seed)
+    rbm = hm.training.initialize(dataset.train, hidden, visible, seed=run.seed, weights=dataset.weights.get("train"))
     for part in ("valid", "test"):
         try:
             rbm.visible.check(getattr(dataset, part), f"{part} data", missing=True)

@@ -12,16 +12,19 @@ example:
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import harmonium as hm
 from harmonium import _checks
 from harmonium.cli.inputs import add, add_count, load_model, say_unseen
 from harmonium.cli.output import TABLES, Answer, Table, cell_text, check_out
 
+if TYPE_CHECKING:
+    import numpy as np
+
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    add(command, "model", "table", "--unseen", "--seed", "--overwrite")
+    add(command, "model", "table", "--weights", "--unseen", "--seed", "--overwrite")
     add_count(command, "top", 10, "number of rows to print, the unlikeliest first")
     add_count(command, "cells", 3, "cells to name in each of them")
     add(command, "--out", help="file for the scores of all rows, .csv or .parquet")
@@ -31,7 +34,9 @@ def run(options: argparse.Namespace) -> Answer:
     check_out(options, TABLES)
     top, most = _checks.integer(options.top, "--top", 0), _checks.integer(options.cells, "--cells", 0)
     model = load_model(options.model)
-    frame = model.read_table(options.table, options)
+    frame, weights = model.read_table(options.table, options), None
+    if options.weights is not None:
+        frame, weights = hm.data.take_weights(options.table, frame, options.weights, drop=False)
     log_probs = hm.tabular.log_prob(model.rbm, model.schema, frame, unseen=options.unseen, seed=options.seed)
     scores = log_probs.rows
     rows: list[dict[str, Any]] = []
@@ -43,17 +48,24 @@ def run(options: argparse.Namespace) -> Answer:
         missing = len(log_probs.surprisal) - len(observed)
         rows.append({"row": row + 1, "score": value, "standard_error": error, "missing": missing, "cells": cells})
     result: dict[str, Any] = {"rows": len(frame), "score": "ln p + ln Z" if scores.log_partition is None else "ln p"}
-    result |= {"log_partition": scores.log_partition, "method": scores.method, "mean": float(scores.value.mean())}
+    result |= {"log_partition": scores.log_partition, "method": scores.method, "mean": _mean(scores.value, weights)}
     result |= {"unseen": say_unseen(log_probs.unseen), "unlikeliest": rows}
     columns = {"score": scores.value, "standard error": scores.error}
     columns |= {f"surprisal {name}": nats for name, nats in log_probs.surprisal.items()}
     what = "ln p(row)" if result["score"] == "ln p" else "ln p(row) + ln Z (ln Z is not known, and the same for all rows)"
-    text: list[str | Table] = [f"{len(frame)} rows, mean {what} {result['mean']:.3f} nats; {scores.method}"]
+    weighted = "" if weights is None else f", {weights}"
+    text: list[str | Table] = [f"{len(frame)} rows{weighted}, mean {what} {result['mean']:.3f} nats; {scores.method}"]
     if rows:
         lines = [[row["row"], row["score"], row["missing"], "; ".join(_cell(**cell) for cell in row["cells"])] for row in rows]
         header = ["row", result["score"], "missing", "the most surprising cells (nats), and what was expected"]
         text.append(Table("", header, lines, decimals=2))
     return Answer(result, text, None if options.out is None else columns)
+
+
+def _mean(values: np.ndarray, weights: hm.data.RowWeights | None) -> float:
+    import numpy as np
+
+    return float(np.average(values, weights=None if weights is None else weights.values))
 
 
 def _cell(column: str, value: Any, surprisal: float, expected: Any) -> str:

@@ -13,7 +13,7 @@ A run that stops, by Ctrl-C, a signal or a failure, resumes bit for bit from its
 example:
   harmonium train digits
   harmonium train bars-and-stripes:3x3 --hidden 8
-  harmonium train survey.csv --as income=real --as region=categorical --ignore id
+  harmonium train survey.csv --as income=real --as region=categorical --ignore id --weights weight
   harmonium train images.npy --hidden 500 --binarize threshold=0.5 --minutes 10 --set batch_size=500 --out runs/mine
   harmonium train --resume runs/mine
   srun -n 4 harmonium train images.npy --hidden 2000 --minutes 600 --distributed
@@ -88,7 +88,15 @@ def run(arguments: argparse.Namespace) -> Answer | int | None:
         if start.record is not None:
             _check_unchanged(start.record, record)
         states = hm.training.train(
-            rbm, dataset.train, config, valid=dataset.valid, seed=run.seed, resume=start.checkpoint, mesh=mesh
+            rbm,
+            dataset.train,
+            config,
+            valid=dataset.valid,
+            weights=dataset.weights.get("train"),
+            valid_weights=dataset.weights.get("valid"),
+            seed=run.seed,
+            resume=start.checkpoint,
+            mesh=mesh,
         )
         folder = start.folder or _new_folder(arguments, dataset, stack)
         history: list[dict[str, float]] = []
@@ -305,15 +313,19 @@ def _evaluate(
     run: RunOptions, rbm: hm.RBM, base_rate: hm.units.Units, dataset: hm.data.Dataset, mesh: Mesh | None
 ) -> dict[str, Any]:
     """How likely the test and the training rows are."""
-    test = evaluate(rbm, dataset.test, base_rate, seconds=run.evaluation_seconds, seed=run.seed, mesh=mesh)
+    of_train, of_test = dataset.weights.get("train"), dataset.weights.get("test")
+    limits: dict[str, Any] = {"weights": of_test, "seconds": run.evaluation_seconds, "seed": run.seed, "mesh": mesh}
+    test = evaluate(rbm, dataset.test, base_rate, **limits)
     if isinstance(dataset.train, hm.data.Resampled):
         trained_on = dataset.train.draw_once(rbm.visible, MAX_TRAINING_ROWS, run.seed)
     else:
         trained_on = hm.io.streams.sample_rows(dataset.train, MAX_TRAINING_ROWS, "data")
+    if of_train is not None:
+        of_train = of_train[hm.io.streams.evenly_spaced(len(of_train), len(trained_on))]
     return {
         "log_likelihood": test,
-        "train": hm.likelihood.evaluate_with(test, rbm, trained_on),
-        **compare_with_independent(rbm, base_rate, test, dataset.test, REMEDY),
+        "train": hm.likelihood.evaluate_with(test, rbm, trained_on, weights=of_train),
+        **compare_with_independent(rbm, base_rate, test, dataset.test, REMEDY, of_test),
         "bound": None if dataset.entropy is None else -dataset.entropy,
     }
 

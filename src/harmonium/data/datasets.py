@@ -7,13 +7,14 @@ import hashlib
 import math
 import os
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from harmonium import _checks
 from harmonium._types import ArrayLike, PathLike
+from harmonium.data.row_weights import RowWeights, take_weights
 from harmonium.data.sources import SOURCES, Source
 from harmonium.errors import InputError
 from harmonium.gray_levels import Resampled, resampled
@@ -21,7 +22,7 @@ from harmonium.io.arrays import Table, is_table_file, open_streamed, read_bits_o
 from harmonium.io.dialect import Dialect
 from harmonium.io.frames import Frame, parse_number
 from harmonium.io.frames import missing as missing_cells
-from harmonium.io.streams import Streamed, sample_rows
+from harmonium.io.streams import Streamed, evenly_spaced
 from harmonium.io.untrusted import check_path
 from harmonium.tabular.infer_schema import Kind, find_label, infer
 from harmonium.tabular.schema import Schema
@@ -48,6 +49,7 @@ class Dataset:
     of the rows, in nats, where it is known (no model's mean log likelihood can exceed -entropy; training on rows that are the
     distribution itself needs no penalty, `l1=0`).
     `binarized`: how, or None. `schema`: of rows that encode a table with columns of any kinds. NaN is a missing cell.
+    `weights`: of the rows of each part by its name, where rows have weights; `weights_column`: the column that holds them.
     """
 
     name: str
@@ -61,6 +63,8 @@ class Dataset:
     entropy: float | None = None
     binarized: str | None = None
     schema: Schema | None = None
+    weights: Mapping[str, np.ndarray] = field(default_factory=dict)
+    weights_column: str | None = None
 
     def count(self, part: str) -> str:
         """The number of rows of a part and their form, such as `2 images of 2 x 2`."""
@@ -87,13 +91,17 @@ class Dataset:
             OSError, InputError: as `load`.
         """
         _checks.choice(part, PARTS, "part")
-        words = ""
+        words, own = "", {name: weights for name, weights in self.weights.items() if name != part}
         if self.schema is None:
-            settings: dict[str, Any] = {"dialect": dialect, "ignore": ignore}
+            settings: dict[str, Any] = {"dialect": dialect, "ignore": ignore, "weights": self.weights_column}
             once = "stochastic" if binarized == RESAMPLE else binarized
-            rows = getattr(load(location, once, seed, hold_out=(), missing=True, **settings), part)
+            other = load(location, once, seed, hold_out=(), missing=True, **settings)
+            rows, own = getattr(other, part), own | {name: each for name, each in other.weights.items() if name == part}
         else:
             frame = read_frame(os.fspath(check_path(location, "location")), dialect=dialect)
+            if self.weights_column is not None:
+                frame, of_rows = take_weights(os.fspath(location), frame, self.weights_column)
+                own[part] = of_rows.values
             try:
                 rows = self.schema.encode(frame, unseen)
             except InputError as error:
@@ -104,7 +112,7 @@ class Dataset:
                     f" ({sum(map(len, found.values())):,} cells count as missing, of values not met in training, in {names})"
                 )
         held_out = f"{self.held_out}; {part}: {location}{words}"
-        return replace(self, held_out=held_out, entropy=None if part == "test" else self.entropy, **{part: rows})
+        return replace(self, held_out=held_out, entropy=None if part == "test" else self.entropy, weights=own, **{part: rows})
 
     @property
     def parts(self) -> dict[str, Any]:
@@ -135,6 +143,8 @@ class Dataset:
             part: hashlib.sha256(np.ascontiguousarray(rows, "<f8").data).hexdigest() if isinstance(rows, np.ndarray) else None
             for part, rows in (self.parts | ({"train": self.train.levels} if isinstance(self.train, Resampled) else {})).items()
         }
+        for part, weights in self.weights.items():
+            digests[f"{part} weights"] = hashlib.sha256(np.ascontiguousarray(weights, "<f8").data).hexdigest()
         return {name: getattr(self, name) for name in ("name", "held_out", "binarized", "image_shape")} | {
             "rows": {part: len(rows) for part, rows in self.parts.items()},
             "columns": self.train.shape[1],
@@ -155,6 +165,7 @@ def load(
     dialect: Dialect | None = None,
     ignore: Collection[str] = (),
     strict: bool = False,
+    weights: str | None = None,
 ) -> Dataset:
     """The data set that `location` names: a named source, NAME or NAME:SIZE, or a file (see `read_table`); with
     `stream` also a folder of Parquet files.
@@ -169,7 +180,8 @@ def load(
         missing: let NaN in a file stand for a missing cell. max_bytes: as `read_table` takes it.
         columns: read as `load_columns` does: a file of named columns that holds anything but zeros and ones, and an array
             `[n, V]` of small whole numbers, which may be codes of categories. dialect, ignore: as `read_table` takes them.
-        strict: as `infer` takes it.
+        strict: as `infer` takes it. weights: of a file's rows: the name of a column, which is then no data, or of a file with
+            one number a row. Rows of weight zero are left out before anything else.
 
     Raises:
         OSError: there is no such file or source, or it cannot be read.
@@ -183,10 +195,13 @@ def load(
         _checks.boolean(value, name)
     hold_out = _check_parts(hold_out)
     name, _, size = location.partition(":")
+    if name in SOURCES and weights is not None:
+        raise InputError(f"weights are for the rows of a file, but {location} is a named source: leave them out")
     if name in SOURCES:
         dataset = _load_source(SOURCES[name], size)
         binarized = SOURCES[name].binarize if binarized is None else binarized
     else:
+        of_rows: RowWeights | None = None
         as_columns = columns and is_table_file(location) and not os.path.isdir(location)
         try:
             streamed = open_streamed(location, max_bytes) if stream else None
@@ -198,7 +213,9 @@ def load(
             if binarized not in (None, RESAMPLE):
                 remedy = f"do that beforehand, or let training draw states from gray levels ({RESAMPLE})"
                 raise InputError(f"{location} is read as it is needed, so it cannot be binarized: {remedy}")
-            dataset = _split_stream(location, streamed, hold_out)
+            if weights is not None:
+                streamed, of_rows = take_weights(location, streamed, weights)
+            dataset = _split_stream(location, streamed, hold_out, of_rows)
             return dataset if binarized is None else _resample(dataset, seed)
         try:
             if as_columns:
@@ -210,11 +227,13 @@ def load(
         except FileNotFoundError as error:
             words = f"there is no such file, nor a data set of that name ({', '.join(SOURCES)})"
             raise FileNotFoundError(errno.ENOENT, words, location) from error
+        if weights is not None:
+            table, of_rows = take_weights(location, table, weights)
         if isinstance(table, Frame):
-            return _split_frame(location, table, None, (), hold_out, strict)
+            return _split_frame(location, table, None, (), hold_out, strict, of_rows)
         if binarized is not None and is_table_file(location):
             _refuse_label(location, table)
-        dataset = _split(location, table, hold_out)
+        dataset = _split(location, table, hold_out, of_rows)
         parts = {f" in its {part} rows": rows for part, rows in dataset.parts.items()}
         for where, rows in ({"": table.values} | parts).items():
             if np.isnan(rows).all():
@@ -255,13 +274,14 @@ def load_columns(
     hold_out: Collection[str] = PARTS,
     dialect: Dialect | None = None,
     strict: bool = False,
+    weights: str | None = None,
 ) -> Dataset:
     """The data set in a CSV or Parquet file whose columns are of any kinds, with missing cells as NaN, and its schema.
 
     Rows in which every cell is missing are left out. Mean and scale of real columns are those of the training rows.
 
     Args:
-        kinds, ignore, strict: as `infer` takes them. hold_out: as `load` takes it. dialect: as `read_table` takes it.
+        kinds, ignore, strict: as `infer` takes them. hold_out, weights: as `load` takes them. dialect: as `read_table` does.
 
     Raises:
         OSError: there is no such file, or it cannot be read.
@@ -269,7 +289,10 @@ def load_columns(
     """
     hold_out = _check_parts(hold_out)
     location = os.fspath(check_path(location, "location"))
-    return _split_frame(location, read_frame(location, dialect=dialect), kinds, ignore, hold_out, strict)
+    frame, of_rows = read_frame(location, dialect=dialect), None
+    if weights is not None:
+        frame, of_rows = take_weights(location, frame, weights)
+    return _split_frame(location, frame, kinds, ignore, hold_out, strict, of_rows)
 
 
 def binarize(values: ArrayLike, how: str, seed: int = 0) -> np.ndarray:
@@ -335,6 +358,7 @@ def _split_frame(
     ignore: Collection[str],
     hold_out: Collection[str],
     strict: bool,
+    weights: RowWeights | None = None,
 ) -> Dataset:
     try:
         used = infer(frame, kinds, ignore, strict=strict).columns
@@ -344,7 +368,7 @@ def _split_frame(
         raise InputError(f"{name}, read as {frame.csv}: {error}") from error  # it may have more columns
     empty = np.logical_and.reduce([missing_cells(frame[column.name]) for column in used])
     form = f", {frame.csv}" if frame.csv else ""
-    frame = frame.rows(~empty)
+    frame, weights = frame.rows(~empty), weights and weights.select(~empty)
     indices, words = _parts(len(frame), hold_out)
     schema = infer(frame, kinds, ignore, fit_on=indices["train"])
     rows = schema.encode(frame)
@@ -352,13 +376,23 @@ def _split_frame(
         words = f"{int(empty.sum())} rows without any value left out; {words}"
     train, valid, test = (rows[indices[part]] for part in ("train", "valid", "test"))
     about = f"{len(frame):,} rows of {len(frame.columns):,} columns{form}"
-    return Dataset(name, train, valid, test, words, about, columns=schema.column_names, schema=schema)
+    more = _of_parts(about, weights, indices)
+    return Dataset(name, train, valid, test, words, columns=schema.column_names, schema=schema, **more)
 
 
-def _split(name: str, table: Table, hold_out: Collection[str] = PARTS) -> Dataset:
+def _split(name: str, table: Table, hold_out: Collection[str] = PARTS, weights: RowWeights | None = None) -> Dataset:
     indices, words = _parts(len(table.values), hold_out)
     train, valid, test = (table.values[indices[part]] for part in ("train", "valid", "test"))
-    return Dataset(name, train, valid, test, words, table.description, table.image_shape, table.columns)
+    more = _of_parts(table.description, weights, indices)
+    return Dataset(name, train, valid, test, words, image_shape=table.image_shape, columns=table.columns, **more)
+
+
+def _of_parts(description: str, weights: RowWeights | None, indices: dict[str, Any]) -> dict[str, Any]:
+    """The description, and the weights of the parts."""
+    if weights is None:
+        return {"description": description}
+    of_parts = {part: weights.values[rows] for part, rows in indices.items()}
+    return {"description": f"{description}, {weights}", "weights": of_parts, "weights_column": weights.column}
 
 
 def _parts(count: int, hold_out: Collection[str], most: int | None = None) -> tuple[dict[str, Any], str]:
@@ -378,16 +412,21 @@ def _parts(count: int, hold_out: Collection[str], most: int | None = None) -> tu
     return {"train": train, "valid": train, "test": train} | parts, words
 
 
-def _split_stream(name: str, rows: Streamed, hold_out: Collection[str]) -> Dataset:
+def _split_stream(name: str, rows: Streamed, hold_out: Collection[str], weights: RowWeights | None) -> Dataset:
     about = f"{len(rows):,} rows of {rows.shape[1]:,} columns, read as they are needed{rows.form and f', {rows.form}'}"
     indices, words = _parts(len(rows), hold_out, MAX_HELD_OUT)
     if isinstance(indices["train"], slice):
-        some = sample_rows(rows, MAX_HELD_OUT, "rows")
-        return Dataset(name, rows, some, some, f"none held out; {len(some)} of the training rows are followed", about)
+        some = evenly_spaced(len(rows), MAX_HELD_OUT)
+        more = _of_parts(about, weights, indices | dict.fromkeys(PARTS, some))
+        taken = rows.take(some)
+        return Dataset(name, rows, taken, taken, f"none held out; {len(some)} of the training rows are followed", **more)
     # All of them at once: each time may be a pass over the whole file.
     taken = rows.take(np.concatenate([indices[part] for part in hold_out]))
     parts = dict(zip(hold_out, np.split(taken, len(hold_out)), strict=True))
     some = next(iter(parts.values()))
     # The rows that stay are left in their order: reading is quicker, and training shuffles anyway.
-    train = rows.subset(np.sort(indices["train"]))
-    return Dataset(name, train, parts.get("valid", some), parts.get("test", some), words, about)
+    indices["train"] = np.sort(indices["train"])
+    indices |= {part: indices[part if part in parts else next(iter(parts))] for part in PARTS}
+    train = rows.subset(indices["train"])
+    more = _of_parts(about, weights, indices)
+    return Dataset(name, train, parts.get("valid", some), parts.get("test", some), words, **more)

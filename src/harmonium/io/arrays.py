@@ -71,6 +71,10 @@ class Table:
         values = self.values
         return len(self.row_shape) == 1 and values.dtype.kind in "iu" and 1 < np.abs(values).max() < LEAST_WHITE
 
+    def rows(self, indices: np.ndarray) -> Table:
+        """The rows of these indices."""
+        return replace(self, values=self.values[indices])
+
     @property
     def description(self) -> str:
         """What was read, such as `2 images of 2 x 2`."""
