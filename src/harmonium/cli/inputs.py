@@ -121,6 +121,8 @@ def load_rows(location: str, options: argparse.Namespace, model: ModelFile, miss
     """The rows of `location`, all rows of a file as training and as test rows, read by the model's schema if it has one."""
     import numpy as np
 
+    from harmonium.data.row_weights import take_weights
+
     if not model.is_of_table:
         how: dict[str, Any] = {"hold_out": (), "missing": missing, "dialect": dialect_of(options)}
         how["weights"] = getattr(options, "weights", None)
@@ -129,7 +131,7 @@ def load_rows(location: str, options: argparse.Namespace, model: ModelFile, miss
         raise InputError("--binarize is not for a model that was trained on the columns of a table")
     frame, weights = model.read_table(location, options), None
     if getattr(options, "weights", None) is not None:
-        frame, weights = hm.data.take_weights(location, frame, options.weights)
+        frame, weights = take_weights(location, frame, options.weights)
     unseen = getattr(options, "unseen", "error")
     rows = model.schema.encode(frame, unseen)
     if unseen == "missing":

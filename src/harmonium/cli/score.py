@@ -22,6 +22,8 @@ from harmonium.cli.output import TABLES, Answer, Table, cell_text, check_out
 if TYPE_CHECKING:
     import numpy as np
 
+    from harmonium.data.row_weights import RowWeights
+
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     add(command, "model", "table", "--weights", "--unseen", "--seed", "--overwrite")
@@ -36,7 +38,9 @@ def run(options: argparse.Namespace) -> Answer:
     model = load_model(options.model)
     frame, weights = model.read_table(options.table, options), None
     if options.weights is not None:
-        frame, weights = hm.data.take_weights(options.table, frame, options.weights, drop=False)
+        from harmonium.data.row_weights import take_weights
+
+        frame, weights = take_weights(options.table, frame, options.weights, drop=False)
     log_probs = hm.tabular.log_prob(model.rbm, model.schema, frame, unseen=options.unseen, seed=options.seed)
     scores = log_probs.rows
     rows: list[dict[str, Any]] = []
@@ -62,7 +66,7 @@ def run(options: argparse.Namespace) -> Answer:
     return Answer(result, text, None if options.out is None else columns)
 
 
-def _mean(values: np.ndarray, weights: hm.data.RowWeights | None) -> float:
+def _mean(values: np.ndarray, weights: RowWeights | None) -> float:
     import numpy as np
 
     return float(np.average(values, weights=None if weights is None else weights.values))
