@@ -57,6 +57,7 @@ HALF = RANDOM.integers(0, 2, size=(96, 6))
 ROWS = np.concatenate([HALF, np.where(RANDOM.random(HALF.shape) < 0.1, 1 - HALF, HALF)], axis=1)
 HOLES = np.where(RANDOM.random(ROWS.shape) < 0.1, np.nan, ROWS)
 REAL = RANDOM.standard_normal((96, 4)) @ RANDOM.standard_normal((4, 12)) / 2
+WEIGHTS = RANDOM.exponential(size=96)
 ONE_OF_THREE = np.eye(3)[np.stack([HALF[:, :3] + HALF[:, 3:]], axis=2)].reshape(96, 9)
 FOLDER = ""
 
@@ -112,6 +113,8 @@ CASES = {
     "gaussian": Case(hm.pcd(1, CHAINS), REAL, 16, hm.Gaussian, optax.sgd(0.02)),
     "categorical": Case(hm.centered(hm.pcd(1, CHAINS)), ONE_OF_THREE, CATEGORICAL, hm.Categorical(np.zeros(9), (3,) * 3)),
     "mixed": Case(hm.pcd(1, CHAINS), np.concatenate([ONE_OF_THREE[:, :3], REAL[:, :6]], axis=1), 16, MIXED, optax.sgd(0.02)),
+    "weights": Case(hm.pcd(1, CHAINS), settings=dict(weights=WEIGHTS)),
+    "weights, all rows": Case(hm.centered(hm.cd(1)), settings=dict(weights=WEIGHTS, batch_size=96)),
 }
 
 
