@@ -80,6 +80,13 @@ def counts_of(weights: Array | None, rows: int) -> np.ndarray:
     return np.ones(rows) if weights is None else np.asarray(weights) / min(1.0, float(np.mean(weights)))
 
 
+def sum_of_rows(x: Array, counts: np.ndarray) -> np.ndarray:
+    """The sum over rows of count times row in float64, some rows at a time: no copy of all is made."""
+    x, at_once = np.asarray(x), 1 << 12
+    parts = (counts[first : first + at_once] @ x[first : first + at_once].astype(float) for first in range(0, len(x), at_once))
+    return np.sum(list(parts), axis=0)
+
+
 def effective_rows(weights: Array | None, rows: int) -> float:
     """(sum of weights)^2 / sum of their squares: the equally weighted rows whose mean is as uncertain (L. Kish, 1965)."""
     shares = np.ones(rows) if weights is None else np.asarray(weights) / np.max(weights)

@@ -351,6 +351,11 @@ def test_compiled_code_is_kept_where_the_user_says(tmp_path):
     second = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "kept").iterdir() if path.name.endswith("-cache")}
     assert any(name.startswith("jit_advance") for name in first)
     assert first.items() <= second.items()  # what takes long to compile was found; short work may come to be kept too
+    for path in (tmp_path / "kept").iterdir():  # as a full disk leaves them
+        path.write_bytes(path.read_bytes()[:100])
+    damaged = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=True)
+    assert b"rror" not in damaged.stderr
+    assert b"log_likelihood" in damaged.stdout
 
 
 @pytest.mark.slow

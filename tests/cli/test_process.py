@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
@@ -10,7 +11,7 @@ import time
 
 import pytest
 
-from harmonium.cli import run
+from harmonium.cli import process, run
 
 HARMONIUM = f"{sys.executable} -m harmonium"
 
@@ -120,3 +121,25 @@ def test_what_compiled_code_prints_is_no_output():
     program = "import os; from harmonium.cli import process; process.open_streams(); os.write(1, b'chatter'); print('result')"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("result\n", "chatter")
+
+
+def test_compiled_code_that_was_used_longest_ago_is_removed(tmp_path, monkeypatch):
+    for age, (name, size) in enumerate({"new": 40, "empty": 0, "old": 50, "older": 20, "oldest": 5}.items()):
+        (tmp_path / name).write_bytes(b"x" * size)
+        os.utime(tmp_path / name, (1e9 - age, 1e9 - age))
+    monkeypatch.setattr(process, "MAX_CACHE_BYTES", 100)
+    monkeypatch.setenv("HARMONIUM_CACHE", str(tmp_path))
+    monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)
+    kept = {}
+    monkeypatch.setattr("jax.config.update", kept.__setitem__)
+    process.keep_compiled_code()
+    assert kept["jax_compilation_cache_dir"] == str(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"new", "old"}
+
+
+def test_a_cache_folder_that_cannot_be_made_is_done_without(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("HARMONIUM_CACHE", str(tmp_path / "file" / "folder"))
+    monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)
+    monkeypatch.setattr("jax.config.update", None)  # which would fail
+    process.keep_compiled_code()

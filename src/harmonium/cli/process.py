@@ -7,6 +7,7 @@ import io
 import os
 import signal
 import sys
+import warnings
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -76,8 +77,15 @@ def end_at_once() -> NoReturn:
     os._exit(status)
 
 
+MAX_CACHE_BYTES = 1 << 28
+"""Compiled code that is kept: some thousand programs."""
+
+
 def keep_compiled_code() -> None:
-    """Let JAX keep what it compiles in the user's cache folder, or in that of HARMONIUM_CACHE unless that is `off`."""
+    """Let JAX keep what it compiles in the user's cache folder, or in that of HARMONIUM_CACHE unless that is `off`.
+
+    JAX's own limit of the size takes a lock at every entry and does not start where older entries lie.
+    """
     asked = os.environ.get("HARMONIUM_CACHE")
     if asked == "off" or "JAX_COMPILATION_CACHE_DIR" in os.environ:
         return
@@ -86,12 +94,31 @@ def keep_compiled_code() -> None:
     folder = Path(asked or Path(cache) / "harmonium" / "compiled")
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        _remove_oldest(folder, MAX_CACHE_BYTES)
     except OSError:
         return
     import jax
 
+    # An entry that cannot be read or written costs a compilation, no more.
+    warnings.filterwarnings("ignore", "Error (reading|writing) persistent compilation cache entry")
+
     jax.config.update("jax_compilation_cache_dir", str(folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+
+
+def _remove_oldest(folder: Path, most: int) -> None:
+    """Remove the files that were used longest ago until the others have `most` bytes, and what a full disk left empty."""
+    files = []
+    for file in os.scandir(folder):
+        with contextlib.suppress(OSError):  # another process may have removed it
+            status = file.stat()
+            files.append((max(status.st_atime, status.st_mtime), status.st_size, file.path))
+    size = 0
+    for _, bytes_of_file, path in sorted(files, reverse=True):
+        size += bytes_of_file
+        if size > most or bytes_of_file == 0:
+            with contextlib.suppress(OSError):
+                os.unlink(path)
 
 
 def open_streams() -> None:

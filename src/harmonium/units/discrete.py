@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Real
 
 from harmonium._checks import fill_masked, numeric_array
-from harmonium._numerics import counts_of
+from harmonium._numerics import counts_of, sum_of_rows
 from harmonium._pytree import static
 from harmonium._types import Array, ArrayLike, Key, Result
 from harmonium.errors import InputError
@@ -70,9 +70,9 @@ class TwoStates(Discrete):
         return state if self.low == 0 else (self.high - self.low) * state + self.low
 
     def fit_base_rate(self, data: Real[Array, "n N"], weights: Real[np.ndarray, " n"] | None = None) -> Self:
-        x = np.asarray(fill_masked(data), dtype=np.float64)
-        counts = counts_of(weights, len(x))
-        rate = (counts @ ((x - self.low) / (self.high - self.low)) + 0.5) / (counts.sum() + 1.0)
+        counts = counts_of(weights, len(data))
+        upper = (sum_of_rows(fill_masked(data), counts) - self.low * counts.sum()) / (self.high - self.low)
+        rate = (upper + 0.5) / (counts.sum() + 1.0)
         return self._with_bias((np.log(rate) - np.log1p(-rate)) / (self.high - self.low))
 
     @classmethod
@@ -191,10 +191,9 @@ class Categorical(Discrete):
         return self._by_column((jnp.arange(total.shape[-1]) == chosen).astype(total.dtype))
 
     def fit_base_rate(self, data: Real[Array, "n N"], weights: Real[np.ndarray, " n"] | None = None) -> Categorical:
-        x = np.asarray(fill_masked(data), dtype=np.float64)
-        counts = counts_of(weights, len(x))
+        counts = counts_of(weights, len(data))
         each = np.repeat(self.levels, self.levels)
-        return Categorical(np.log((counts @ x + 1 / each) / (counts.sum() + 1.0)), self.levels)
+        return Categorical(np.log((sum_of_rows(fill_masked(data), counts) + 1 / each) / (counts.sum() + 1.0)), self.levels)
 
     @classmethod
     def zeros(cls, size: int | Sequence[int]) -> Categorical:
