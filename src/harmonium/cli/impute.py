@@ -31,7 +31,9 @@ MAX_CELLS = 30
 def add_arguments(command: argparse.ArgumentParser) -> None:
     add(command, "model", "table", "--unseen", "--seed", "--overwrite")
     add_count(command, "draws", 0, "draw the missing cells N times instead")
-    method = "enumerate the hidden units or average over Gibbs chains (default: exact if that takes seconds)"
+    method = (
+        "enumerate the hidden units or average over Gibbs chains (default: exact if that takes seconds, else tempered chains)"
+    )
     command.add_argument("--method", choices=("auto", "exact", "gibbs"), default="auto", help=method)
     add_count(command, "sweeps", 200, "sweeps of each Gibbs chain")
     add(command, "--out", help="file for the table: .csv or .parquet; of an array also .npy")

@@ -26,7 +26,7 @@ MAX_ROWS = 10
 def add_arguments(command: argparse.ArgumentParser) -> None:
     add(command, "model", "table")
     command.add_argument("--column", metavar="NAME", required=True, help="the column to predict")
-    method = "how to sum over missing cells of a row (default: exact if that takes seconds, else Gibbs chains)"
+    method = "how to sum over missing cells of a row (default: exact if that takes seconds, else tempered chains)"
     command.add_argument("--method", choices=("auto", "exact", "gibbs"), default="auto", help=method)
     add_count(command, "sweeps", 200, "sweeps of each Gibbs chain")
     add(command, "--unseen", "--seed", "--overwrite")

@@ -101,16 +101,7 @@ class LogLikelihood:
                 f"only {trips} states of {runs} ladders have traveled from the bottom to the top and back, so both estimates "
                 "may miss modes: allow more seconds"
             )
-        if details.get("interval_was_raised"):
-            warnings.append(
-                "states found by search are likelier than the whole estimate allowed, so the interval was moved to them, and "
-                "ln Z may be larger still: allow more seconds, and run the diagnostics"
-            )
-        if (fraction := details.get("unvisited_fraction", 0.0)) > MAX_UNVISITED:
-            warnings.append(
-                f"modes that the tempered chains do not visit as often as they should have {fraction:.2g} of the probability: "
-                "search found them and they are counted, but there may be others: run the diagnostics"
-            )
+        warnings += describe_modes(details.get("interval_was_raised", False), details.get("unvisited_fraction", 0.0))
         if unsettled := details.get("unsettled_rows"):
             warnings.append(describe_unsettled(unsettled))
         return tuple(warnings)
@@ -128,6 +119,22 @@ class LogLikelihood:
         decimals = 3 if exact or self.upper - self.lower < 0.1 else 2
         interval = "" if exact else f" [{self.lower:.{decimals}f}, {self.upper:.{decimals}f}]"
         return f"{self.mean:.{decimals}f}{interval} nats/example, {self.method}, {seconds} s"
+
+
+def describe_modes(was_raised: bool, unvisited: float) -> list[str]:
+    """What to make of modes that search found, one sentence each; the arguments are those of a `BidirectionalAIS`."""
+    warnings = []
+    if was_raised:
+        warnings.append(
+            "states found by search are likelier than the whole estimate allowed, so the interval was moved to them, and "
+            "ln Z may be larger still: allow more seconds, and run the diagnostics"
+        )
+    if unvisited > MAX_UNVISITED:
+        warnings.append(
+            f"modes that the tempered chains do not visit as often as they should have {unvisited:.2g} of the probability: "
+            "search found them and they are counted, but there may be others: run the diagnostics"
+        )
+    return warnings
 
 
 def details_of(estimates: Any, runs: int, rungs: int, round_trips: int, acceptance: float) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from harmonium.errors import InputError, NoGainWarning
 from harmonium.gray_levels import Resampled
 from harmonium.imputation import log_prob
 from harmonium.likelihood import Gain, bidirectional_ais, can_be_exact, gain_over_independent
+from harmonium.likelihood.log_likelihood import describe_modes
 from harmonium.model import RBM
 from harmonium.sklearn import compiled
 from harmonium.sklearn.columns import Columns, Tabular, cell_values, columns_of, is_table
@@ -342,6 +343,8 @@ class RBMEstimator(BaseEstimator):
                 )
                 value = bracket.log_partition
                 self.log_partition_interval_, self.score_method_ = (bracket.lower, bracket.upper), bracket.method
+                for words in describe_modes(bracket.was_raised, bracket.unvisited):
+                    warnings.warn(words, stacklevel=4)
             self.log_partition_ = value
         return float(self.log_partition_)
 
@@ -352,7 +355,7 @@ class RBMEstimator(BaseEstimator):
         if not holes.all():
             values[~holes] = -compiled.apply(compiled.free_energy, self.rbm_, v[~holes]) - log_z
         if holes.any():
-            # In the precision of its training: what is not summed exactly is annealed four times as fast.
+            # In the precision of its training: what is not summed exactly is sampled faster.
             single = jax.tree.map(np.float32, self.rbm_)
             values[holes] = log_prob(single, v[holes], log_partition=log_z, expected=True).value
         return self.columns_.log_density(v) + values

@@ -17,7 +17,7 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, RBMEstimator):
     """Fills missing cells (NaN; in frames whatever counts as missing there) from p(missing cells | the row's other cells).
 
     The model learns from rows with missing cells too. What is filled in is exact where the hidden layer can be enumerated
-    in some seconds, and an average over Gibbs chains that hold the observed cells elsewhere (`harmonium.impute`).
+    in some seconds, and an average over tempered chains that hold the observed cells elsewhere (`harmonium.impute`).
 
     Args:
         strategy: `most_probable`, the likeliest state of each cell, of real ones the mean; `expected`, the mean of all, of
