@@ -10,9 +10,9 @@ c = W E[h | v_o alone], limited so that no value of a bounded unit is left out. 
 of each row adapt, and the Bennett acceptance ratio between neighbors adds up to ln p(v_o) + ln Z, as in `replica_bar`.
 
 Half of the chains begin at beta = 0, the others where ascent leads from states that random hidden units prefer (`modes`). A row
-is settled if both halves agree, the first steps with the last ones, and all exchanges succeed often. Its error is the largest
-of three: the scatter of the chains, half the difference of the halves, and half that between the estimates from below and from
-above.
+is settled if both halves agree, the first steps with the last ones, all exchanges succeed often, and its error is small. The
+error is the largest of three: the scatter of the chains, half the difference of the halves, and half that between the estimates
+from below and from above.
 
 References: as `samplers.replicas`; C. Bennett, J. Comput. Phys. 22 (1976);
 A. Gelman and D. Rubin, Statistical Science 7 (1992).
@@ -47,6 +47,8 @@ MAX_ERROR = 0.05
 """... or has a larger standard error than this (nats), and of one that is not settled even so."""
 MAX_TERMS, UNIT_TERMS = 1 << 35, 16
 """Of all rows in a later stage, sweeps x weights, and the cost of drawing a unit: a minute on two cores."""
+MAX_SETTLED = 0.5
+"""No row with a larger one is settled: its ladders are too few to say that they agree."""
 MAX_FIELD = 1.0
 """The largest input of a bounded unit at beta = 0, its bias included: its rarer value has a quarter."""
 ADAPT, MEMORY = 0.2, 0.2
@@ -214,7 +216,7 @@ def _temper(key: Key, rbm: RBM, v: Float[Array, "rows visible"], *, shape: tuple
     of_missing = (jnp.where(absent, total / steps, own) for total, own in ((mean, known), (square, known**2)))
     value = start + rises
     rounding = jnp.finfo(dtype).eps * jnp.abs(value)
-    return value, jnp.maximum(error, rounding), settled, *of_missing, at.x[-1]
+    return value, jnp.maximum(error, rounding), settled & (error < MAX_SETTLED), *of_missing, at.x[-1]
 
 
 def _limit(units: Units, inputs: Float[Array, "rows columns"]) -> Float[Array, "rows columns"]:
