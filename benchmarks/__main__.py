@@ -58,7 +58,11 @@ def main() -> None:
         "wide": (
             f"MNIST, 784x{given.hidden}",
             lambda: wide_mnist.main(
-                given.data, given.out, given.hidden, given.wide_minutes, **({} if given.l1 is None else {"l1": given.l1})
+                given.data,
+                given.out,
+                given.hidden,
+                minutes=given.wide_minutes,
+                **({} if given.l1 is None else {"l1": given.l1}),
             ),
         ),
         "scaling": ("Scaling", lambda: scaling.main(given.out)),

@@ -39,14 +39,16 @@ def take_snapshots(begun: float, models: Iterable[Callable[[], hm.RBM]]) -> Snap
     return [*snapshots, (time.monotonic() - begun, model())]
 
 
-def train_harmonium(train: np.ndarray, valid: np.ndarray, hidden: int, minutes: float, **changes: Any) -> tuple[Snapshots, Any]:
-    """Snapshots of `harmonium train --hidden N --minutes X`, and its last state."""
+def train_harmonium(
+    train: np.ndarray | hm.data.Resampled, valid: np.ndarray, hidden: int, **settings: Any
+) -> tuple[Snapshots, Any]:
+    """Snapshots of `harmonium train --hidden N` with these settings, and its last state."""
     begun = time.monotonic()
     state: Any = None
 
     def models() -> Iterator[Callable[[], hm.RBM]]:
         nonlocal state
-        for state in hm.train(hm.initialize(train, hidden), train, valid=valid, minutes=minutes, **changes):
+        for state in hm.train(hm.initialize(train, hidden), train, valid=valid, **settings):
             print(f"\r  {time.monotonic() - begun:6.0f} s, update {state.step:,}", end="", flush=True)
             yield partial(getattr, state, "rbm")
 
@@ -96,7 +98,7 @@ def main(folder: Path, out: Path, minutes: float = 10, peer_minutes: float = 3, 
         print(name, peer.settings, *(f"\n  {at:5.0f} s  {value}" for at, value in found), flush=True)
     final = []
     for length in sorted({2.0, minutes}):
-        snapshots, state = train_harmonium(train, valid, hidden, length)
+        snapshots, state = train_harmonium(train, valid, hidden, minutes=length)
         found = evaluate(snapshots, valid, base_rate)
         curves[f"Harmonium, --minutes {length:g}"] = "defaults", found
         print(f"Harmonium, --minutes {length:g}", *(f"\n  {at:5.0f} s  {value}" for at, value in found), flush=True)
