@@ -20,7 +20,7 @@ from harmonium.cli import run
 from harmonium.io import read_frame
 from harmonium.io.frames import missing
 
-TINY = "--hidden 4 --updates 20 --json"  # as in test_readme.py, whose compiled code serves here too
+TINY = "--hidden 4 --updates 20 --set early_stopping=0 --json"  # as in test_readme.py, whose compiled code serves here too
 
 
 @pytest.fixture(scope="module")

@@ -16,13 +16,19 @@ from harmonium.errors import NoGainWarning
 from harmonium.samplers import parallel_tempering
 from harmonium.training import metrics
 from harmonium.training.metrics import Metrics, summarize
+from harmonium.training.rows import Rows
 from harmonium.units import Binary
 
 ROWS = np.random.default_rng(0).integers(0, 2, size=(60, 10), dtype=np.int8)
 
 
 def measured(rbm, state=(), rows=ROWS, valid=ROWS[:20], exact_seconds=1.0, estimates=True, run_seconds=100.0):
-    return Metrics(rbm, rows, valid, exact_seconds, estimates, run_seconds=run_seconds).measure(rbm, state).metrics
+    return following(rbm, rows, valid, exact_seconds, estimates, run_seconds).measure(rbm, state).metrics
+
+
+def following(rbm, rows, valid=None, exact_seconds=1.0, estimates=True, run_seconds=100.0):
+    training, held_out = (None if each is None else Rows(each, None, each) for each in (rows, valid))
+    return Metrics(rbm, exact_seconds, estimates, True, None, run_seconds, training, held_out)
 
 
 @pytest.fixture
@@ -62,8 +68,8 @@ def test_an_estimate_is_followed_where_exact_values_take_too_long(rbm):
 def test_short_runs_are_spared_estimates(rbm):
     assert "valid_log_likelihood" not in measured(rbm, exact_seconds=1e-12, run_seconds=7.0)
     wide = hm.initialize(np.zeros((9, 5000)), 400)  # an estimate takes a second
-    assert Metrics(wide, np.zeros((9, 5000), np.int8), None, run_seconds=9.0).look_seconds == 0
-    assert Metrics(wide, np.zeros((9, 5000), np.int8), None, run_seconds=90.0).look_seconds > 1
+    assert following(wide, np.zeros((9, 5000), np.int8), run_seconds=9.0).look_seconds == 0
+    assert following(wide, np.zeros((9, 5000), np.int8), run_seconds=90.0).look_seconds > 1
 
 
 def test_without_held_out_rows_training_rows_are_followed(rbm):

@@ -134,3 +134,22 @@ def test_a_trial_that_diverges_is_followed_by_a_lower_rate():
     assert best.settings["learning_rate"] < state.trials[0].settings["learning_rate"]
     assert np.isfinite(state.rbm.weights).all()
     assert best.value > state.trials[0].value
+
+
+def test_rows_are_held_out_for_the_search_and_then_learned_from_too(two_patterns):
+    rows = np.concatenate(two_patterns)
+    rbm = hm.initialize(rows, 5)
+    run = {"estimator": "pcd-1", "minutes": 5.0, "updates_between_states": 5000}
+    states = list(hm.train(rbm, rows, **run))
+    last = states[-1]
+    config = hm.TrainConfig.derive(len(rows), rbm, held_out=True, refit=True, minutes=5.0, estimator="pcd-1")
+    repeated = config.repeat(last.metrics, last.trials)
+    *_, again = hm.train(rbm, rows, repeated)  # nothing is held out there: all rows from the start
+    assert jax.tree.all(jax.tree.map(np.array_equal, again.rbm, last.rbm))
+    assert last.ended == "no gain"
+    searching = next(state for state in states if len(state.trials) == 1)
+    *_, resumed = hm.train(rbm, rows, resume=searching.checkpoint, **run)
+    assert jax.tree.all(jax.tree.map(np.array_equal, resumed.rbm, last.rbm))
+    *_, without = hm.train(rbm, rows, refit=False, **run)
+    assert without.trials == last.trials
+    assert not np.array_equal(without.rbm.weights, last.rbm.weights)

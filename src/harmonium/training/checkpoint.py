@@ -44,8 +44,8 @@ class Progress:
 
     Attributes:
         settings: what a resumed run must have in common with this one, by name.
-        earlier: updates of earlier trials. trials: those of a search that have ended. trial: the settings of this one that
-            differ from `settings`.
+        trials: those of a search that have ended, and `earlier` the number of their updates. trial: the settings of this one
+            that differ from `settings`. is_refit: it repeats the best one on all rows.
         budget: its length as far as it is known. step: number of its updates so far. seconds: time of the run so far, without
             the time while it was stopped. metrics: those of the state.
         early_decay: the decay that early stopping has begun. early_stopping: its state.
@@ -61,6 +61,7 @@ class Progress:
     early_stopping: EarlyStopping | None = None
     lr_reductions: Annotated[int, msgspec.Meta(ge=0, le=30)] = 0
     earlier: Count = 0
+    is_refit: bool = False
     trials: tuple[Trial, ...] = ()
     trial: dict[str, float | str | None] = field(default_factory=dict)
 

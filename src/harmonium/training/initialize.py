@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import numpy as np
-from jaxtyping import Shaped
 
 from harmonium import _checks, model
 from harmonium._types import ArrayLike
 from harmonium.errors import InputError
 from harmonium.gray_levels import Resampled, means
-from harmonium.io.streams import Streamed, as_streamed, drop_weightless, evenly_spaced, sample_rows
+from harmonium.io.streams import Streamed, drop_weightless, evenly_spaced, sample_rows
 from harmonium.model import RBM
 from harmonium.units import Binary, Units, by_name
 
@@ -61,34 +58,3 @@ def initialize(
         between = scale * np.random.default_rng(_checks.seed(seed)).standard_normal((array.shape[1], hidden.size))
         rbm = RBM(template.fit_base_rate(array, of_rows), hidden, between)
     return model.validate(rbm)
-
-
-def read_rows(
-    rbm: RBM, data: ArrayLike | Streamed | Resampled, what: str, expected: bool, most: int, seed: tuple[int, int]
-) -> Shaped[np.ndarray, "rows visible"]:
-    """All rows in memory, or at most `most` of streamed ones, in the form in which they travel to the device.
-
-    Of gray levels these are states of at most `most` rows, drawn once by `seed`.
-
-    Raises:
-        InputError: there is no row or no observed value, or a row that the visible units do not allow.
-    """
-    if isinstance(data, Resampled):
-        return data.draw_once(rbm.visible, most, seed)
-    streamed = as_streamed(data)
-    if streamed is None:
-        array = model.check_observed(model.check_rows(rbm, cast(ArrayLike, data), what, missing=True, expected=expected), what)
-    else:
-        what += "" if len(streamed) <= most else f" (of {most:,} evenly spaced rows)"
-        array = model.check_rows(rbm, sample_rows(streamed, most, what), what, expected=expected)
-    # Small whole numbers travel as bytes; batches become floating point on the device.
-    if np.abs(array).max() <= np.iinfo(np.int8).max:
-        small = array.astype(np.int8)
-        if np.array_equal(small, array):
-            return small
-    return array.astype(np.float32)
-
-
-def has_missing(rows: Shaped[np.ndarray, "rows visible"]) -> bool:
-    """Whether a cell is missing (NaN)."""
-    return rows.dtype.kind == "f" and bool(np.isnan(rows).any())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
@@ -15,7 +14,7 @@ from harmonium import exact, gradients, model
 from harmonium.errors import InputError
 from harmonium.io.streams import evenly_spaced
 from harmonium.model import RBM
-from harmonium.training.initialize import has_missing
+from harmonium.training.rows import Rows, has_missing
 
 if TYPE_CHECKING:
     from harmonium.likelihood import Gain
@@ -67,17 +66,18 @@ class Metrics:
     def __init__(
         self,
         rbm: RBM,
-        rows: Shaped[np.ndarray, "rows visible"],
-        held_out: Shaped[np.ndarray, "heldout visible"] | None,
-        exact_seconds: float = EXACT_SECONDS,
-        estimates: bool = True,
-        enabled: bool = True,
-        mesh: Mesh | None = None,
-        weights: RowWeights = None,
-        held_out_weights: RowWeights = None,
-        run_seconds: float = math.inf,
+        exact_seconds: float,
+        estimates: bool,
+        enabled: bool,
+        mesh: Mesh | None,
+        run_seconds: float,
+        training: Rows,
+        held_out_rows: Rows | None,
     ) -> None:
         self._enabled, self._mesh, self._visible = enabled, mesh, rbm.visible
+        rows, weights, held_out, held_out_weights = training.sample, training.sample_weights, None, None
+        if held_out_rows is not None:
+            held_out, held_out_weights = held_out_rows.sample, held_out_rows.sample_weights
         incomplete = any(each is not None and has_missing(each) for each in (rows, held_out))
         most = MAX_INCOMPLETE_ROWS if incomplete else MAX_ROWS
         self._rows, self._weights = rows, weights
@@ -94,8 +94,8 @@ class Metrics:
             estimate = self._estimator_of(rbm)
             seconds = estimate.seconds
             self._estimate = estimate if run_seconds >= max(MIN_SECONDS, LOOKS_PER_RUN * seconds) else None
-        knows_log_z = self._exact or self._estimate is not None
-        self.look_seconds = (seconds if knows_log_z else 0.0) + MISSING_SECONDS * incomplete if enabled else None
+        self.knows_log_partition = self._exact or self._estimate is not None
+        self.look_seconds = (seconds if self.knows_log_partition else 0.0) + MISSING_SECONDS * incomplete if enabled else None
         """What a measurement is estimated to take; None if not `enabled`."""
 
     def _estimator_of(self, rbm: RBM) -> RunningEstimate:

@@ -12,10 +12,9 @@ import math
 import time
 import warnings
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import jax
@@ -33,15 +32,15 @@ from harmonium._types import Key
 from harmonium.errors import DivergenceError, InputError, NoGainWarning
 from harmonium.gradients import Estimator
 from harmonium.gray_levels import Resampled
-from harmonium.io.streams import Streamed, as_streamed, drop_weightless, evenly_spaced
+from harmonium.io.streams import Streamed
 from harmonium.model import RBM
 from harmonium.random import key_of
 from harmonium.samplers.gibbs import guess_missing
 from harmonium.training.batches import Batches
 from harmonium.training.checkpoint import Checkpoint, Progress
 from harmonium.training.config import TrainConfig
-from harmonium.training.initialize import has_missing, read_rows
 from harmonium.training.metrics import EXACT_SECONDS, MAX_ROWS, Measurement, Metrics, estimate_update_seconds
+from harmonium.training.rows import Rows
 from harmonium.training.search import DIVERGED, MIN_FRACTION, RATE_FACTOR, SEARCHED, Trial, best_index, propose
 from harmonium.training.stopping import NO_DECAY, UPDATE_FRACTION, Budget, Decay, EarlyStopping, looks, rise
 from harmonium.training.update import LoopState, Schedule, advance, axes_of, initial_states
@@ -51,6 +50,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+MIN_ROWS_TO_SPLIT = 50
+"""Rows from which a tenth is held out where none are given."""
 MAX_GROWTH = 1000.0
 """A parameter larger than this many times 1, or the largest one at the start if that is more, means nothing."""
 LR_REDUCTION, MAX_LR_REDUCTIONS = 0.5, 4
@@ -239,41 +240,70 @@ def train(
         _checks.positive(seconds_between_states, "seconds_between_states")
     devices = distributed.row_shards(mesh)
     seed = _checks.seed(seed)
-    data, of_rows = drop_weightless(data, weights)
     if valid is None and valid_weights is not None:
         raise InputError("valid_weights must be left out (None): there are no held-out rows; give valid too")
-    valid, of_valid = drop_weightless(valid, valid_weights, "valid", "valid_weights")
-    measured = read_rows(rbm, data, "data", expected, MAX_ROWS, (seed, 0))
-    rows = data if isinstance(data, Resampled) else as_streamed(data) or measured
-    if not isinstance(rows, Resampled) and 1 < len(rows) == len(measured) and (measured == measured[0]).all():
-        raise InputError(f"data has {len(rows)} rows, all of them alike: there is nothing to learn from them")
-    held_out = None if valid is None else read_rows(rbm, valid, "valid", expected, MAX_ROWS, (seed, 1))
-    of_run = {"rows": len(rows), "seed": seed, "weights": _fingerprint(of_rows), "resampled": isinstance(rows, Resampled)}
+    rows, held_out = Rows.read(rbm, data, weights, ("data", "weights"), expected, MAX_ROWS, (seed, 0)), None
+    is_resampled = isinstance(rows.rows, Resampled)
+    if not is_resampled and 1 < len(rows.rows) == len(rows.sample) and (rows.sample == rows.sample[0]).all():
+        raise InputError(f"data has {len(rows.rows)} rows, all of them alike: there is nothing to learn from them")
+    if valid is not None:
+        names = "valid", "valid_weights"
+        held_out = Rows.read(rbm, valid, valid_weights, names, expected, MAX_ROWS, (seed, 1))
+    of_run = {"rows": len(rows.rows), "seed": seed, "weights": _fingerprint(rows.weights), "resampled": is_resampled}
     if config is not None:
         config = TrainConfig.from_dict(vars(config) | settings)
     elif resume is not None:
         earlier = {name: value for name, value in resume.progress.settings.items() if name not in of_run}
         config = TrainConfig.from_dict(earlier | {name: value for name, value in settings.items() if value is not None})
     else:
-        config = TrainConfig.derive(len(rows), rbm, devices=devices, held_out=measure and valid is not None, **settings)
-    if config.early_stopping and not (measure and valid is not None):
-        raise InputError("early_stopping needs held-out rows that are measured: give valid too")
-    if of_rows is not None and config.batch_size >= len(rows) == len(measured) and not isinstance(rows, Resampled):
-        rows = measured  # all rows of an update are weighed, not drawn: those are in memory
-    batches = Batches(rows, rbm.visible, min(config.batch_size, len(rows)), seed, expected, mesh, of_rows)
-    of_measured = None if of_rows is None else of_rows[evenly_spaced(len(rows), len(measured))]
-    of_held_out = None if of_valid is None or held_out is None else of_valid[evenly_spaced(len(of_valid), len(held_out))]
+        holds_out = measure and (valid is not None or _splits(rows, settings))
+        if holds_out and valid is None:
+            settings = {"refit": True} | settings
+        config = TrainConfig.derive(len(rows.rows), rbm, devices=devices, held_out=holds_out, **settings)
+    if config.early_stopping and not measure:
+        raise InputError("early_stopping needs held-out rows that are measured: leave out measure=False")
+    if config.refit and not (rows.is_in_memory and (held_out is None or held_out.is_in_memory)):
+        raise InputError("refit must be False where rows are read as they are needed, or drawn anew from gray levels")
     update_seconds = estimate_update_seconds(rbm, config.batch_size)
     run_seconds = _run_seconds(config, update_seconds)
-    metrics = Metrics(rbm, measured, held_out, exact_seconds, estimates, measure, mesh, of_measured, of_held_out, run_seconds)
-    incomplete = rows if isinstance(rows, np.ndarray) and has_missing(rows) else None
-    _check_gradient(rbm, config.make_estimator(), measured[:1], None if of_rows is None else of_rows[:1])
+    whole = None
+    if config.early_stopping and held_out is None:
+        if not rows.is_in_memory or len(rows.rows) < MIN_ROWS_TO_SPLIT:
+            raise InputError(f"early_stopping needs held-out rows: give valid, or at least {MIN_ROWS_TO_SPLIT} rows in memory")
+        whole = rows
+        rows, held_out = rows.split(seed)
+    elif config.refit and held_out is not None:
+        whole = rows.join(held_out)
+        rows = rows if config.early_stopping else whole
+    measuring = partial(Metrics, rbm, exact_seconds, estimates, measure, mesh, run_seconds)
+    metrics = measuring(rows, held_out)
+    if not metrics.knows_log_partition and whole is not None and valid is None:
+        # Held-out rows would serve for nothing.
+        config = replace(config, early_stopping=0.0, search="", refit=False)
+        rows, whole = whole, None
+        metrics = measuring(rows, None)
+    _check_gradient(rbm, config.make_estimator(), rows.sample[:1], None if rows.weights is None else rows.weights[:1])
     # Training is in float32, whatever the leaves came as.
     with np.errstate(over="ignore"):
         rbm = model.validate(jax.tree.map(lambda leaf: np.array(leaf, dtype=np.float32), rbm))
     limit = MAX_GROWTH * max(1.0, *(float(np.abs(leaf).max()) for leaf in jax.tree.leaves(rbm)))
-    run = _Run(rbm, config, batches, metrics, incomplete, mesh, seed, limit, update_seconds)
+    batches = _batches(rbm, rows, config, seed, expected, mesh)
+    refit = None if whole is None or not config.refit else partial(_batches, rbm, whole, config, seed, expected, mesh)
+    run = _Run(rbm, config, batches, metrics, rows.incomplete, mesh, seed, limit, update_seconds, whole, refit)
     return _loop(*run.begin(resume, config.to_dict() | of_run), seconds_between_states, updates_between_states)
+
+
+def _splits(rows: Rows, settings: Mapping[str, Any]) -> bool:
+    """Whether rows are held out by default. A number of updates asks for just these, of all rows."""
+    asked = any(settings.get(name) is not None for name in ("updates", "epochs", "optimizer"))
+    return not asked and settings.get("early_stopping") != 0 and rows.is_in_memory and len(rows.rows) >= MIN_ROWS_TO_SPLIT
+
+
+def _batches(rbm: RBM, rows: Rows, config: TrainConfig, seed: int, expected: bool, mesh: Mesh | None) -> Batches:
+    size, given = min(config.batch_size, len(rows.rows)), rows.rows
+    if rows.weights is not None and size == len(rows.sample):
+        given = rows.sample  # all rows of an update are weighed, not drawn: those are in memory
+    return Batches(given, rbm.visible, size, seed, expected, mesh, rows.weights)
 
 
 def _run_seconds(config: TrainConfig, update_seconds: float) -> float:
@@ -309,6 +339,7 @@ class _Run:
     """What stays the same during a trial; `config` has the trial's settings.
 
     `limit`: the absolute value beyond which a parameter means nothing. `update_seconds`: what an update is estimated to take.
+    `whole`: training and held-out rows together, for a refit, and how their batches are made.
     """
 
     rbm: RBM
@@ -320,6 +351,8 @@ class _Run:
     seed: int
     limit: float
     update_seconds: float
+    whole: Rows | None
+    refit_batches: Callable[[], Batches] | None
 
     @cached_property
     def keys(self) -> tuple[Key, Key]:
@@ -338,6 +371,7 @@ class _Run:
             if (before := progress.settings.get(name, now)) != now:
                 raise InputError(f"the run began with {name} {before}, but {now} is given: resume it with its own settings")
         run = replace(self, config=self.config.with_settings(progress.trial))
+        run = run.with_all_rows() if progress.is_refit else run
         state = resume.tree(run.start())
         if int(state.step) != progress.step:
             raise InputError(f"the checkpoint contradicts itself: its arrays are of update {state.step}, not {progress.step}")
@@ -406,6 +440,25 @@ class _Run:
             progress.settings, budget, seconds=progress.seconds, earlier=earlier, trials=progress.trials, trial=trial
         )
         return run, replace(begun, **run._stopping())
+
+    def refit(self, progress: Progress) -> tuple[_Run, Progress] | None:
+        """The best trial on all rows, if that is asked for and has not been done."""
+        best = progress.trials[best_index(progress.trials)]
+        if self.refit_batches is None or progress.is_refit or not best.step:
+            return None
+        trial = best.settings | {"early_stopping": 0.0, "search": ""}
+        budget = replace(progress.budget, last=best.step, total_updates=best.total_updates)
+        begun = Progress(progress.settings, budget, seconds=progress.seconds, early_decay=best.early_decay, trial=trial)
+        earlier = sum(each.updates for each in progress.trials)
+        run = replace(self, config=self.config.with_settings(trial)).with_all_rows()
+        return run, replace(begun, earlier=earlier, trials=progress.trials, is_refit=True)
+
+    def with_all_rows(self) -> _Run:
+        """The run on training and held-out rows together."""
+        if self.refit_batches is None or self.whole is None:
+            raise InputError("the checkpoint is of a run that trained on held-out rows too: resume it with those")
+        self.batches.close()
+        return replace(self, batches=self.refit_batches(), incomplete=self.whole.incomplete)
 
     def looks(self, step: int) -> Iterator[int]:
         """The numbers of updates beyond `step` at which the model is measured."""
@@ -534,7 +587,7 @@ def _loop(
     is_first = True
     upcoming = run.looks(progress.step)
     look = next(upcoming)
-    with closing(run.batches):
+    try:
         while not ended:
             # 1. Updates.
             step = progress.step
@@ -594,6 +647,8 @@ def _loop(
                     why, trial = "no gain", run.next_trial(progress, timed_updates / max(timed_seconds, 1e-9))
                 if trial is None and diverged and not progress.trials[best_index(progress.trials)].step:
                     raise _divergence(step, stop, sound, RATE_FACTOR ** (1 - len(progress.trials)))
+                if trial is None and why == "no gain":
+                    trial = run.refit(progress)
                 if trial is not None:
                     (run, progress), ended = trial, False
                     state = run.start()
@@ -601,7 +656,8 @@ def _loop(
                     progress, kept = run.measure(progress, good, None, speed)
                     is_first, upcoming = True, run.looks(0)
                     look = next(upcoming)
-            if ended and stopping is not None:
+            if ended and (stopping is not None or progress.is_refit):
+                why = "no gain" if progress.is_refit else why
                 progress = replace(progress, metrics=progress.metrics | _metrics_of_best(stopping, progress))
             reached_state = _train_state(run, good, kept, found, progress, why if ended else None)
             if ended:
@@ -614,6 +670,8 @@ def _loop(
             wanted = seconds_between_states() if callable(seconds_between_states) else seconds_between_states
             elapsed, wanted = run.agree([time.monotonic() - began, max(wanted, UPDATES_PER_COPY * copying)])
             count = updates_between_states or max(1, int(min(speed * progress.budget.limit(wanted, elapsed), 8 * count)))
+    finally:
+        run.batches.close()
 
 
 def _copy(state: LoopState, rows: Float[np.ndarray, "rows visible"] | None) -> tuple[LoopState, float]:
@@ -648,9 +706,13 @@ def _train_state(
     diverged_at: int | None = None,
 ) -> TrainState:
     stopping, rbm, metrics = progress.early_stopping, good.average, dict(progress.metrics)
-    if found is not None and stopping is not None:
+    if found is not None:
         best = progress.trials[best_index(progress.trials)]
-        rbm = found.found if why is not None or stopping.value < best.value else rbm
+        if stopping is None:  # a refit
+            is_worse = why is None or metrics.get("refit_log_likelihood", -math.inf) < best.value
+        else:
+            is_worse = why is not None or stopping.value < best.value
+        rbm = found.found if is_worse else rbm
     elif why is not None and stopping is not None and stopping.is_worse and kept is not None:
         rbm = kept.best
     if diverged_at is not None:
@@ -672,12 +734,14 @@ def _warn_of_no_gain(gain: Gain | None) -> None:
         warnings.warn(f"{gain}; {remedy}", NoGainWarning, stacklevel=3)
 
 
-def _metrics_of_best(early_stopping: EarlyStopping, progress: Progress) -> dict[str, float]:
+def _metrics_of_best(early_stopping: EarlyStopping | None, progress: Progress) -> dict[str, float]:
     """The metrics of the best model, and the decay that repeats its run."""
     if progress.trials:
         best = progress.trials[best_index(progress.trials)]
         decay, metrics = best.early_decay, best.metrics | {"best_step": float(best.step)}
-    else:
+        if progress.is_refit:
+            metrics["refit_log_likelihood"] = progress.metrics.get("valid_log_likelihood", -math.inf)
+    elif early_stopping is not None:
         decay, metrics = progress.early_decay, {}
         if early_stopping.best_step is not None:
             is_worse = early_stopping.is_worse
