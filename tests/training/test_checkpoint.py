@@ -17,6 +17,7 @@ from harmonium.io.container import VersionError, pack
 from harmonium.training import Checkpoint, CheckpointManager, checkpoint_files, latest_checkpoint
 from harmonium.training.checkpoint import CheckpointHeader
 from harmonium.training.metrics import Metrics
+from harmonium.training.rows import Rows
 
 ESTIMATORS = {
     "cd": hm.cd(1),
@@ -267,7 +268,8 @@ def test_dead_chains_differ_from_live_ones(rows):
     """All in one state is not dead where it is a row's: chains that learn few patterns may move between them together."""
     rows = rows[:, :5][(rows[:, :5] != [0, 1, 0, 1, 1]).any(axis=1)]
     rbm = hm.initialize(rows, 4)
-    metrics = Metrics(rbm, rows.astype(np.int8), rows[-3:].astype(np.int8), 0.0, False)  # which measures three of them
+    training, held_out = (Rows(each, None, each) for each in (rows.astype(np.int8), rows[-3:].astype(np.int8)))
+    metrics = Metrics(rbm, 0.0, False, True, None, 1.0, training, held_out)  # which measures three of them
     state = next(hm.train(rbm, rows, estimator=hm.pcd(1, chains=20), updates=1)).estimator
 
     def all_at(v):
