@@ -28,7 +28,9 @@ DIVERGED = "diverged"
 LENGTH = 2.0
 """A trial is this many times as long as the best one needed, in terms of updates at its own rate."""
 MAX_UPDATES = 30_000
-"""... but a trial of more updates than this is left out: a run that long has had many rows, or much time."""
+"""... but it is left out if the trials after the first took more updates than this: those of tempered chains count ..."""
+TEMPERED_COST = 5
+"""... so many times."""
 MIN_UPDATES = 1000
 MIN_FRACTION = 0.5
 """A trial is cut to the time that is left down to this fraction of its length, and else left out."""
@@ -88,11 +90,13 @@ def propose(trials: Sequence[Trial], free: Sequence[str], tempering: bool) -> Pr
     """
     best, last, first = trials[best_index(trials)], trials[-1], trials[0].settings
     tried = [trial.settings for trial in trials]
+    left = MAX_UPDATES - sum(trial.updates for trial in trials[1:])
 
     def vary(base: Trial, name: str, value: float | str, length: float = LENGTH) -> Proposal | None:
         settings = base.settings | {name: value}
         updates = max(MIN_UPDATES, math.ceil(length * best.step))
-        return None if settings in tried or updates > MAX_UPDATES else Proposal(settings, updates)
+        cost = TEMPERED_COST if settings["estimator"] == TEMPERED else 1
+        return None if settings in tried or cost * updates > left else Proposal(settings, updates)
 
     if "learning_rate" in free and (last is best or not last.step) and _same_but(last.settings, first, "learning_rate"):
         lower = _number(last.settings["learning_rate"]) / RATE_FACTOR

@@ -641,6 +641,8 @@ def _loop(
             # 5. What to try next, if the model no longer gets better.
             ended = over
             if over and run.config.search and kept is not None:
+                if progress.trials and why in ("time", "updates"):
+                    why = "as long as planned"
                 progress, found = run.conclude(progress, good, kept, found, why)
                 trial = None
                 if why in ("no gain", DIVERGED) or len(progress.trials) > 1:
