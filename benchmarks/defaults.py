@@ -87,6 +87,7 @@ def sets(folder: Path, only: list[str], minutes: float | None) -> str:
         found = report["log_likelihood"]
         exact = found["lower"] == found["upper"]
         interval = "exact" if exact else f"[{found['lower']:.3f}, {found['upper']:.3f}]"
+        interval += f" ({len(found['warnings'])} warnings)" if found["warnings"] else ""
         figures = [f"{found['mean']:.3f}", interval, f"{report['train']['mean']:.3f}", f"{report['baseline']:.2f}"]
         published = [f"{values[name]:.2f}" if name in values else "" for values in (PUBLISHED_RBMS, LEARN_SPN, CIRCUITS)]
         lines.append([name, f"{hidden}", *figures, *published, f"{report['updates']:,}", f"{report['updates_made']:,}"])
