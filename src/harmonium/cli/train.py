@@ -78,9 +78,8 @@ def run(arguments: argparse.Namespace) -> Answer | int | None:
 
         # Configure.
         # Rows that were held out of DATA serve for training in the end; those of a file of their own need not be of its kind.
-        refit = (
-            run.valid is None and dataset.entropy is None and not isinstance(dataset.train, (hm.io.Streamed, hm.data.Resampled))
-        )
+        in_memory = not isinstance(dataset.train, (hm.io.Streamed, hm.data.Resampled))
+        refit = in_memory and run.valid is None and dataset.entropy is None
         given = {"devices": hm.distributed.row_shards(mesh), "held_out": True, "refit": refit} | dict(options.settings)
         config = start.config or hm.TrainConfig.derive(len(dataset.train), rbm, **given)
         if arguments.show_config:
