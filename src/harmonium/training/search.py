@@ -27,7 +27,7 @@ TEMPERED = "pt-1"
 DIVERGED = "diverged"
 LENGTH = 2.0
 """A trial is this many times as long as the best one needed, in terms of updates at its own rate."""
-MAX_UPDATES = 30_000
+MAX_UPDATES = 20_000
 """... but it is left out if the trials after the first took more updates than this: those of tempered chains count ..."""
 TEMPERED_COST = 5
 """... so many times."""
