@@ -277,7 +277,7 @@ def test_surprise_beside_missing_cells_averages_over_them(by, monkeypatch):
         monkeypatch.setattr(missing, "cheap_rows", lambda rbm, v: np.zeros(len(v), bool))
     found = hm.surprisal(rbm, v, draws=20_000)
     how = {"completions": "exact", "exact draws": "averages over 20000 draws of the missing cells (exact)"}
-    assert found.method == how.get(by, "averages over 20000 draws of the missing cells (Gibbs chains of 50 sweeps)")
+    assert found.method == how.get(by, "averages over 20000 draws of the missing cells (tempered chains)")
     tolerance = 1e-8 if by == "completions" else 0.02
     nats = found.nats[0]
     monkeypatch.undo()

@@ -6,8 +6,9 @@ With v_o fixed, the missing cells v_m and h are a model of their own. On its lad
     ln p_beta(v_m) = -energy(v_o, v_m) + (1 - beta) c . v_m + ln Z_h((1 - beta) g + beta W' v) + constant,
 
 with ln Z_h the hidden layer's log normalizer. At beta = 0 the units are independent and ln Z is a sum; g = W' v_o and
-c = W E[h | v_o alone], limited so that no value of a bounded unit is left out. Neighbors exchange their states, the betas
-of each row adapt, and the Bennett acceptance ratio between neighbors adds up to ln p(v_o) + ln Z, as in `replica_bar`.
+c = W E[h | v_o alone]. Those of bounded units are limited, so that no value is left out, and are means over the modes found
+by ascent: if they preferred one of several, the others would weigh nothing on the way. Neighbors exchange their states, the
+betas of each row adapt, and the Bennett acceptance ratio between neighbors adds up to ln p(v_o) + ln Z, as in `replica_bar`.
 
 Half of the chains begin at beta = 0, the others where ascent leads from states that random hidden units prefer (`modes`). A row
 is settled if both halves agree, the first steps with the last ones, all exchanges succeed often, and its error is small. The
@@ -150,7 +151,11 @@ def _temper(key: Key, rbm: RBM, v: Float[Array, "rows visible"], *, shape: tuple
     dtype = rbm.weights.dtype
     own = model.hidden_inputs(wide, known)
     c = model.visible_inputs(wide, wide.hidden.mean(own))
-    c, g = _limit(wide.visible, c), _limit(wide.hidden, own)
+    begin_key = jax.random.fold_in(key, 2 * steps)
+    found = jnp.where(absent[:, None], _find_modes(begin_key, rbm, known.astype(dtype), absent, ladders - ladders // 2), 0)
+    sent = own[:, None] + model.hidden_inputs(wide, found.astype(jnp.float64))
+    c = _limit(wide.visible, c, model.visible_inputs(wide, wide.hidden.mean(sent)))
+    g = _limit(wide.hidden, own, sent)
     free = jnp.where(enumerated.missing_units(rbm.visible, v), wide.visible.log_normalizer_terms(c), 0)
     start = free.sum(axis=-1) - wide.visible.energy(known) + wide.hidden.log_normalizer(g)
     own, c, g = (each.astype(dtype)[:, None] for each in (own, c, g))
@@ -204,7 +209,8 @@ def _temper(key: Key, rbm: RBM, v: Float[Array, "rows visible"], *, shape: tuple
         at, up, down = exchange(exchange_key, at, i)
         return (at, mean + first.mean(axis=1), square + second.mean(axis=1)), (up, down, log_p)
 
-    x = keep(_begin(jax.random.fold_in(key, 2 * steps), rbm, known.astype(dtype), absent, c, ladders))
+    independent = rbm.visible.sample(jax.random.fold_in(begin_key, ASCENT), jnp.repeat(c, ladders // 2, axis=1))
+    x = keep(jnp.concatenate([independent, found], axis=1))
     x = jnp.broadcast_to(x, (rungs, *x.shape))
     betas = jnp.repeat(jnp.linspace(0, 1, rungs)[:, None], len(v), axis=1)
     at = _Ladders(x, model.hidden_inputs(rbm, x), betas, jnp.ones((rungs - 1, len(v))))
@@ -219,36 +225,32 @@ def _temper(key: Key, rbm: RBM, v: Float[Array, "rows visible"], *, shape: tuple
     return value, jnp.maximum(error, rounding), settled & (error < MAX_SETTLED), *of_missing, at.x[-1]
 
 
-def _limit(units: Units, inputs: Float[Array, "rows columns"]) -> Float[Array, "rows columns"]:
-    limited = jnp.clip(units.bias + inputs, -MAX_FIELD, MAX_FIELD) - units.bias
+def _limit(
+    units: Units, inputs: Float[Array, "rows columns"], at_modes: Float[Array, "rows modes columns"]
+) -> Float[Array, "rows columns"]:
+    """`inputs` of real units; of bounded ones the mean over the modes, each limited."""
+    limited = jnp.clip(units.bias + at_modes, -MAX_FIELD, MAX_FIELD).mean(axis=1) - units.bias
     return jnp.where(jnp.isfinite(units.curvature), inputs, limited)
 
 
-def _begin(
-    key: Key,
-    rbm: RBM,
-    known: Float[Array, "rows visible"],
-    absent: Bool[Array, "rows visible"],
-    c: Float[Array, "rows 1 visible"],
-    ladders: int,
-) -> Float[Array, "rows ladders visible"]:
-    """Draws at beta = 0 and, in the second half, the ends of ascents from states that random hidden units prefer."""
+def _find_modes(
+    key: Key, rbm: RBM, known: Float[Array, "rows visible"], absent: Bool[Array, "rows visible"], count: int
+) -> Float[Array, "rows modes visible"]:
+    """The ends of ascents from states that random hidden units prefer."""
     keys = jax.random.split(key, 4)
-    cold, shape = model.at_temperature(rbm, COLD), (len(known), ladders - ladders // 2)
-    independent = rbm.visible.sample(keys[0], jnp.repeat(c, ladders // 2, axis=1))
+    cold, shape = model.at_temperature(rbm, COLD), (len(known), count)
     chosen = uniform(keys[1], (*shape, rbm.hidden.size), known.dtype) < uniform(keys[2], (*shape, 1), known.dtype)
     field = jnp.where(jnp.isfinite(rbm.hidden.curvature), jnp.sqrt(rbm.hidden.curvature), FIELD)
     h = cold.hidden.sample(keys[3], (2 * chosen - 1) * field / COLD)
 
     def prefer(i: Int[Array, ""], inputs: Array) -> Array:
-        return cold.visible.sample(jax.random.fold_in(key, i), inputs / COLD)
+        return cold.visible.sample(jax.random.fold_in(keys[0], i), inputs / COLD)
 
     def ascend(i: Array, x: Array) -> Array:
         filled = jnp.where(absent[:, None], x, known[:, None])
         return prefer(i, model.visible_inputs(rbm, model.hidden_mean(rbm, filled)))
 
-    x = jax.lax.fori_loop(1, ASCENT, ascend, prefer(jnp.asarray(0), model.visible_inputs(rbm, h)))
-    return jnp.concatenate([independent, x], axis=1)
+    return jax.lax.fori_loop(1, ASCENT, ascend, prefer(jnp.asarray(0), model.visible_inputs(rbm, h)))
 
 
 def _sum_rises(

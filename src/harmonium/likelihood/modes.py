@@ -51,7 +51,7 @@ MAX_TRIED, NEAR = 16, 1.5
 STAY = 0.9
 """The fraction of the time that Gibbs chains from a mode spend within its radius."""
 MIN_OUTSIDE = 10
-"""Chains outside of a mode that are needed to split it off."""
+"""Chains outside of a mode and of all parts before it that are needed to split it off."""
 MIN_SHARE = 2e-3
 """A mode that no chain visits gets its own part from this share of Z on,"""
 FALSE_ALARM = 1e-3
@@ -194,6 +194,8 @@ def split_states(
         if len(drawn) - visits < MIN_OUTSIDE:
             continue
         radius = (radius + float(away[away > radius].min())) / 2
+        if (find_parts(rbm, [*parts, Part(center, radius)], drawn) < 0).sum() < MIN_OUTSIDE:
+            continue
         ended = _distance(ends, center, scale) <= radius
         rest = log_mean_exp(np.where(ended, -np.inf, log_weights))
         elsewhere = modes.bound[_distance(modes.v, center, scale) > radius]
