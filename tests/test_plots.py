@@ -61,6 +61,13 @@ def test_learning_curves_show_what_was_followed():
     }
 
 
+def test_learning_curves_of_trials_are_lines_of_their_own():
+    metrics = [{"step": step, "trial": 1.0 + (step > 2), "valid_log_likelihood": -step} for step in (0, 1, 2, 3, 4)]
+    upper, _ = plots.learning_curves(metrics).axes
+    assert [list(line.get_xdata()) for line in upper.lines] == [[0, 1, 2], [3, 4]]
+    assert [text.get_text() for text in upper.get_legend().get_texts()] == ["held-out rows"]
+
+
 def test_learning_curves_say_when_nothing_was_followed():
     upper, _ = plots.learning_curves([{"step": 0, "free_energy_gap": 0.1}]).axes
     assert "too large" in upper.texts[0].get_text()

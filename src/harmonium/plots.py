@@ -94,7 +94,8 @@ def learning_curves(
     """Log likelihood and free-energy gap against updates.
 
     Args:
-        metrics: of the states of a run. baseline: of independent units. bound: the best possible, -entropy of the source.
+        metrics: of the states of a run; the trials of a search are lines of their own. baseline: of independent units. bound:
+            the best possible, -entropy of the source.
     """
     for state in _checks.instance(metrics, Sequence, "metrics", "the metrics of the states of a run"):
         _checks.instance(state, Mapping, "metrics", "mappings of names to numbers")
@@ -108,9 +109,10 @@ def learning_curves(
         (lower, "free_energy_gap", "", INK),
     )
     for axes, key, name, color in series:
-        points = [(m["step"], m[key]) for m in metrics if key in m]
-        if points:
-            axes.plot(*zip(*points, strict=True), color=color, label=name, marker=".", markersize=4)
+        for index, trial in enumerate(dict.fromkeys(m.get("trial") for m in metrics)):  # a line each
+            points = [(m["step"], m[key]) for m in metrics if key in m and m.get("trial") == trial]
+            if points:
+                axes.plot(*zip(*points, strict=True), color=color, label="" if index else name, marker=".", markersize=4)
     for value, name, style in ((baseline, "independent units (test rows)", ":"), (bound, "best possible", "--")):
         if value is not None:
             upper.axhline(value, color=INK, linestyle=style, linewidth=1, label=name)
