@@ -80,3 +80,13 @@ def test_tables_with_texts():
     with pytest.warns(UserWarning, match="1 cells of X have values not met in training and count as missing: 'color' in row 1"):
         assert model.score_samples(new) == model.score_samples(unknown)
     assert np.isfinite(model.score_samples(pd.DataFrame({"color": [None, "red"], "weight": [1.0, None]}))).all()
+
+
+@pytest.mark.slow
+def test_length_and_rate_are_searched_by_default_where_few_rows_are_soon_learned_by_heart():
+    """Rows of two noisy patterns; rows of the same distribution are likelier under the model of the search."""
+    random = np.random.default_rng(0)
+    x = ((random.random((1060, 1)) < 0.5) ^ (random.random((1060, 12)) < 0.2)).astype(float)
+    found, fixed = (RBMDensity(8, random_state=0, early_stopping=how).fit(x[:60]).score(x[60:]) for how in ("auto", False))
+    assert found > fixed + 0.1
+    assert found > 12 * -np.log(2)  # independent units

@@ -60,6 +60,7 @@ class RBMClassifier(ClassifierMixin, RBMEstimator):
     _finite = "allow-nan"
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **RBMEstimator._parameter_constraints,
+        "early_stopping": ["boolean"],
         "objective": [StrOptions({"generative", "discriminative", "hybrid"})],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "dropout": [Interval(Real, 0, 1, closed="left")],

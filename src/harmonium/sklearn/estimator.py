@@ -27,6 +27,7 @@ from harmonium.model import RBM
 from harmonium.sklearn import compiled
 from harmonium.sklearn.columns import Columns, Tabular, cell_values, columns_of, is_table
 from harmonium.training import TrainConfig, train
+from harmonium.training.rows import MIN_ROWS_TO_SPLIT
 from harmonium.units import Binary, Categorical, Mixed
 
 SEEDS = 2**31 - 1
@@ -35,6 +36,10 @@ SCALE = 0.01
 EARLY_STOPPING = 0.5
 UPDATES, EPOCHS = 5000, 10
 """Updates of a fit by default, or epochs if those are more."""
+SEARCH_UPDATES = 20_000
+"""Updates of a fit whose settings are searched, of all trials together ..."""
+CHEAP_SECONDS = 0.1
+"""... which it does where ln Z takes at most so long."""
 BATCH = 10
 """Rows in a batch by which `n_iter` counts where the batch is chosen by the data's size, as in BernoulliRBM."""
 MAX_REPEATS = 100
@@ -96,7 +101,7 @@ class RBMEstimator(BaseEstimator):
         "minutes": [Interval(Real, 0, None, closed="neither"), None],
         "visible": [StrOptions({"auto", "binary", "spin", "gaussian", "table"})],
         "gradient": [str],
-        "early_stopping": ["boolean"],
+        "early_stopping": ["boolean", StrOptions({"auto"})],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "verbose": ["verbose"],
         "random_state": ["random_state"],
@@ -110,7 +115,7 @@ class RBMEstimator(BaseEstimator):
     minutes: float | None = None
     visible: str = "auto"
     gradient: str = "auto"
-    early_stopping: bool = False
+    early_stopping: bool | str = "auto"
     validation_fraction: float = 0.1
     verbose: int | bool = 0
     random_state: int | np.random.RandomState | None = None
@@ -257,7 +262,7 @@ class RBMEstimator(BaseEstimator):
         self.__dict__.pop("random_state_", None)
         random, whole = check_random_state(self.random_state), (v, weights)
         held_out = held_out_weights = None
-        if self.early_stopping:
+        if self.early_stopping is True:
             chosen, rest = compiled.hold_out(v.shape[0], self.validation_fraction, random)
             count = max(1, round(count * len(rest) / v.shape[0]))
             held_out, v = v[chosen], v[rest]
@@ -266,8 +271,13 @@ class RBMEstimator(BaseEstimator):
         rbm = self._start(v, random, weights=weights)
         self.rbm_, self._chains = rbm, None
         self._forget_log_partition(v)
-        config = self._config(count, rbm, early_stopping=EARLY_STOPPING if self.early_stopping else 0.0)
-        measure = self.early_stopping or bool(self.verbose)
+        searches = self.early_stopping == "auto" and self._searches(v, rbm)
+        config = self._config(count, rbm, early_stopping=EARLY_STOPPING if self.early_stopping is True else 0.0)
+        if searches:
+            updates = max(SEARCH_UPDATES, config.updates or 0)
+            derived = TrainConfig.derive(count, rbm, held_out=True, refit=True, updates=updates)
+            config = replace(config, updates=updates, early_stopping=derived.early_stopping, search=derived.search, refit=True)
+        measure = searches or self.early_stopping is True or bool(self.verbose)
         seed = seed_from(random)
         rows: dict[str, Any] = {"valid": held_out, "weights": weights, "valid_weights": held_out_weights, "expected": True}
         for state in train(rbm, v, config, **rows, seed=seed, measure=measure):
@@ -281,6 +291,13 @@ class RBMEstimator(BaseEstimator):
             of_some = None if weights is None else weights[indices]
             self._warn_of_no_gain(gain_over_independent(self.rbm_, rbm.visible, some, weights=of_some))
         return whole
+
+    def _searches(self, v: Any, rbm: RBM) -> bool:
+        """Whether rate, penalty and length are searched: none of them is given, and rows are soon measured exactly."""
+        given = {self.learning_rate, self.n_iter, self.minutes, self.gradient} - {"auto", None}
+        if given or not isinstance(v, np.ndarray) or len(v) < MIN_ROWS_TO_SPLIT or np.isnan(v).any():
+            return False
+        return exact.estimate_seconds(rbm) <= CHEAP_SECONDS
 
     def _warn_of_no_gain(self, gain: Gain) -> None:
         if gain.is_none:

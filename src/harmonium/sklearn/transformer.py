@@ -28,7 +28,10 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Likeliho
             otherwise columns of zeros and ones are binary and all others gaussian; frames with texts are tables. After a fit,
             values of binary units outside [0, 1] by less than 1 are clipped, with a warning.
         gradient: `auto`, or `exact`, `cd-K`, `pcd-K`, `pt-K`, `ptt-K`, as the command line names them.
-        early_stopping: keep the model whose held-out log likelihood is best. validation_fraction: rows held out for that.
+        early_stopping: keep the model whose held-out log likelihood is best. By default (`auto`) rate, penalty and length are
+            searched by it (`harmonium.training.search`) where none of them is given, there are 50 complete rows or more and
+            ln Z is exact within a tenth of a second; then the best is fitted to all rows. validation_fraction: rows that True
+            holds out.
         verbose: print where training is. random_state: the same whole number gives the same model.
 
     Attributes:

@@ -13,6 +13,8 @@ from harmonium.gray_levels import Resampled
 from harmonium.io.streams import Streamed, as_streamed, drop_weightless, evenly_spaced, sample_rows
 from harmonium.model import RBM
 
+MIN_ROWS_TO_SPLIT = 50
+"""Rows from which a tenth is held out where none are given."""
 HELD_OUT, MIN_HELD_OUT = 0.1, 10
 """The fraction of the rows that is held out where none are given, and the least number of them."""
 

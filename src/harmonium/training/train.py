@@ -40,7 +40,7 @@ from harmonium.training.batches import Batches
 from harmonium.training.checkpoint import Checkpoint, Progress
 from harmonium.training.config import TrainConfig
 from harmonium.training.metrics import EXACT_SECONDS, MAX_ROWS, Measurement, Metrics, estimate_update_seconds
-from harmonium.training.rows import Rows
+from harmonium.training.rows import MIN_ROWS_TO_SPLIT, Rows
 from harmonium.training.search import DIVERGED, MIN_FRACTION, RATE_FACTOR, SEARCHED, Trial, best_index, propose
 from harmonium.training.stopping import NO_DECAY, UPDATE_FRACTION, Budget, Decay, EarlyStopping, looks, rise
 from harmonium.training.update import LoopState, Schedule, advance, axes_of, initial_states
@@ -50,8 +50,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-MIN_ROWS_TO_SPLIT = 50
-"""Rows from which a tenth is held out where none are given."""
 MAX_GROWTH = 1000.0
 """A parameter larger than this many times 1, or the largest one at the start if that is more, means nothing."""
 LR_REDUCTION, MAX_LR_REDUCTIONS = 0.5, 4
