@@ -162,8 +162,20 @@ def test_the_kept_model_does_not_depend_on_when_states_come(coin_flips, monkeypa
     assert looked_at == [step for step in [0, *islice(looks(1e-3), 9), 300] if step <= 300]
 
 
+def test_a_run_that_has_lost_a_tenth_of_its_gain_ends_at_once(coin_flips):
+    rows, others = coin_flips
+    rbm, run = hm.initialize(rows, 8), dict(estimator="pcd-1", learning_rate=0.1, l1=0.0)
+    *_, state = hm.train(rbm, rows, updates=200_000, early_stopping=0.5, valid=others, **run)
+    best = int(state.metrics["best_step"])
+    assert state.ended == "no gain"
+    assert max(1.5 * best, best + 500) < state.step < 10_000
+    *_, again = hm.train(rbm, rows, updates=best, total_updates=200_000, **run)
+    assert jax.tree.all(jax.tree.map(np.array_equal, again.rbm, state.rbm))
+
+
 @pytest.mark.slow
-def test_an_overfitting_run_stops_early_and_can_be_repeated(coin_flips):
+def test_an_overfitting_run_stops_early_and_can_be_repeated(coin_flips, monkeypatch):
+    monkeypatch.setattr("harmonium.training.stopping.FALL", 1e9)  # or it would end without a decay
     rows, others = coin_flips
     rbm = hm.initialize(rows, 8)
     run = dict(estimator="pcd-1", learning_rate=0.1, l1=0.0)
