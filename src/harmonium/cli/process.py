@@ -106,10 +106,17 @@ def keep_compiled_code() -> None:
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
 
 
+JAX_FILES = ("-cache", "-atime")
+"""The names of the files with compiled code end so."""
+
+
 def _remove_oldest(folder: Path, most: int) -> None:
-    """Remove the files that were used longest ago until the others have `most` bytes, and what a full disk left empty."""
+    """Remove the files of compiled code that were used longest ago until the others have `most` bytes, and empty ones, which a
+    full disk left."""
     files = []
     for file in os.scandir(folder):
+        if not file.name.endswith(JAX_FILES):
+            continue  # it is not ours
         with contextlib.suppress(OSError):  # another process may have removed it
             status = file.stat()
             files.append((max(status.st_atime, status.st_mtime), status.st_size, file.path))

@@ -53,6 +53,8 @@ if TYPE_CHECKING:
 __all__ = ["add_arguments", "run"]
 REMEDY = "; try another rate (--set learning_rate=0.01), more --updates, or --estimator pt-10"
 """Of a model that is no better than independent units."""
+MIN_ROWS_TO_REFIT = 10
+"""Of fewer rows none are held out."""
 MAX_TRAINING_ROWS = 100_000
 """Rows of streamed data over which the training log likelihood is taken."""
 
@@ -79,9 +81,11 @@ def run(arguments: argparse.Namespace) -> Answer | int | None:
         # Configure.
         # Rows that were held out of DATA serve for training in the end; those of a file of their own need not be of its kind.
         in_memory = not isinstance(dataset.train, (hm.io.Streamed, hm.data.Resampled))
-        refit = in_memory and run.valid is None and dataset.entropy is None
+        refit = in_memory and run.valid is None and dataset.entropy is None and len(dataset.train) >= MIN_ROWS_TO_REFIT
         given = {"devices": hm.distributed.row_shards(mesh), "held_out": True, "refit": refit} | dict(options.settings)
         config = start.config or hm.TrainConfig.derive(len(dataset.train), rbm, **given)
+        if start.config is None and not config.early_stopping and "refit" not in options.settings:
+            config = dataclasses.replace(config, refit=False)
         if arguments.show_config:
             parts = {"options": dataclasses.asdict(run), "settings": config.to_dict()}
             rows = [[name, "-" if value is None else str(value)] for part in parts.values() for name, value in part.items()]
@@ -121,7 +125,8 @@ def run(arguments: argparse.Namespace) -> Answer | int | None:
         record |= {"updates": int(state.metrics.get("best_step", state.step)), "finished": stopped is None}
         record["trials"] = [dataclasses.asdict(trial) for trial in state.trials]
         record["ended"] = stopped or hm.training.ENDINGS[str(state.ended)]
-        record["repeat"] = repeated and repeat_command(run, repeated)
+        # The trials of a run that is stopped are compared no further.
+        record["repeat"] = None if stopped is not None and state.trials else repeated and repeat_command(run, repeated)
         if is_primary:
             _save(state.rbm, rbm.visible, folder, dataset, record, checkpoints)
         if stopped is not None:
@@ -147,6 +152,7 @@ def run(arguments: argparse.Namespace) -> Answer | int | None:
             "updates_made": state.step,
             "ended": record["ended"],
             "trials": record["trials"],
+            "refit": "refit" in state.metrics,
             "seconds": time.monotonic() - started,
             "run": str(folder),
         }
@@ -372,6 +378,7 @@ def _answer(
         Table("", [nats_per_example(dataset), "test", "+-", "training", "+-"], rows, decimals=3),
         f"{report['updates']:,} updates{more}; ended because {report['ended']}",
         *hm.training.describe_trials(trials),
+        *(["then fitted to training and validation rows together, for as many updates"] if report["refit"] else []),
         f"{report['seconds']:.1f} s from command to report; all of it in {report['run']}",
     ]
     return Answer(report | {part: report[part].to_dict() for part in ("log_likelihood", "train")}, text, trouble=trouble)

@@ -87,15 +87,11 @@ class RBMClassifier(ClassifierMixin, RBMEstimator):
         v, weights, merged = self._read_weighted(X, weights, label)
         numbers, label = numbers[merged], label[merged]
         held_out = None
-        if self.early_stopping and len(numbers) >= MIN_ROWS:
-            chosen, rest = compiled.hold_out(v.shape[0], self.validation_fraction, random, numbers)
-            count = max(1, round(count * len(rest) / len(numbers)))
-            held_out, v, label = (
-                (v[chosen], numbers[chosen], None if weights is None else weights[chosen]),
-                v[rest],
-                label[rest],
-            )
-            weights = None if weights is None else weights[rest]
+        if self.early_stopping and count >= MIN_ROWS:
+            part, rest = compiled.hold_out_merged(weights, v.shape[0], self.validation_fraction, random, numbers)
+            count = max(1, round(count * (1 - self.validation_fraction)))
+            held_out = v[part.rows], numbers[part.rows], part.weights
+            v, label, weights = v[rest.rows], label[rest.rows], rest.weights
         rbm, joint, classes = self._start(v, random, label, weights), compiled.beside(v, label), label.shape[1]
         gradient = "cd-1" if self.objective == "hybrid" and self.gradient == "auto" else self.gradient
         config = self._config(count, rbm, gradient=gradient)

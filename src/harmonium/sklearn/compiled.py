@@ -6,12 +6,12 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int, Shaped
 
 from harmonium import model
 from harmonium._numerics import to_float64
@@ -27,6 +27,8 @@ MIN_ROWS, MAX_ROWS = 32, 2048
 """Rows that go together: a power of two between these."""
 MAX_MERGED = 1000
 """Different rows, at most, of which those that are alike are merged."""
+MAX_UNMERGED = 1 << 24
+"""Rows, at most, that are told apart again when a part of them is held out."""
 
 
 def apply(function: Callable[..., Any], rbm: RBM, rows: Any, *arguments: Any) -> np.ndarray:
@@ -87,6 +89,13 @@ def _update(key: Key, rbm: RBM, state: Any, v: Array, rate: Scalar, l1: Scalar, 
     return model.apply_update(rbm, jax.tree.map(lambda slope: rate * slope, penalized)), state
 
 
+class Part(NamedTuple):
+    """The indices of some rows, and their weights."""
+
+    rows: Int[np.ndarray, " k"]
+    weights: Shaped[np.ndarray, " k"] | None
+
+
 def hold_out(
     count: int, fraction: float, random: np.random.RandomState, labels: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -100,6 +109,24 @@ def hold_out(
         chosen = ((np.arange(size) + 0.5) * count / size).astype(int)
         order = np.concatenate([order[chosen], np.delete(order, chosen)])
     return order[:size], np.sort(order[size:])
+
+
+def hold_out_merged(
+    weights: Float[np.ndarray, " k"] | None,
+    count: int,
+    fraction: float,
+    random: np.random.RandomState,
+    labels: np.ndarray | None = None,
+) -> tuple[Part, Part]:
+    """A fraction of `count` rows of which those that are alike are merged, and all others: of such rows each part gets some."""
+    if weights is None or (weights % 1).any() or weights.sum() > MAX_UNMERGED:
+        parts = hold_out(count, fraction, random, labels)
+        chosen, rest = (Part(part, None if weights is None else weights[part]) for part in parts)
+        return chosen, rest
+    rows = np.repeat(np.arange(count), weights.astype(int))
+    parts = hold_out(len(rows), fraction, random, None if labels is None else labels[rows])
+    chosen, rest = (Part(*np.unique(rows[part], return_counts=True)) for part in parts)
+    return chosen, rest
 
 
 def merge_alike(rows: Any, weights: Float[np.ndarray, " n"] | None) -> tuple[Any, Float[np.ndarray, " k"] | None]:

@@ -262,16 +262,14 @@ class RBMEstimator(BaseEstimator):
         self.__dict__.pop("random_state_", None)
         random, whole = check_random_state(self.random_state), (v, weights)
         held_out = held_out_weights = None
-        if self.early_stopping is True:
-            chosen, rest = compiled.hold_out(v.shape[0], self.validation_fraction, random)
-            count = max(1, round(count * len(rest) / v.shape[0]))
-            held_out, v = v[chosen], v[rest]
-            if weights is not None:
-                held_out_weights, weights = weights[chosen], weights[rest]
+        searches = self.early_stopping == "auto" and self._searches(v, count)
+        if searches or self.early_stopping is True:
+            part, rest = compiled.hold_out_merged(weights, v.shape[0], self.validation_fraction, random)
+            count = max(1, round(count * (1 - self.validation_fraction)))
+            held_out, held_out_weights, v, weights = v[part.rows], part.weights, v[rest.rows], rest.weights
         rbm = self._start(v, random, weights=weights)
         self.rbm_, self._chains = rbm, None
         self._forget_log_partition(v)
-        searches = self.early_stopping == "auto" and self._searches(v, rbm)
         config = self._config(count, rbm, early_stopping=EARLY_STOPPING if self.early_stopping is True else 0.0)
         if searches:
             updates = max(SEARCH_UPDATES, config.updates or 0)
@@ -292,10 +290,12 @@ class RBMEstimator(BaseEstimator):
             self._warn_of_no_gain(gain_over_independent(self.rbm_, rbm.visible, some, weights=of_some))
         return whole
 
-    def _searches(self, v: Any, rbm: RBM) -> bool:
+    def _searches(self, v: Any, count: int) -> bool:
         """Whether rate, penalty and length are searched: none of them is given, and rows are soon measured exactly."""
+        units = self.columns_.units
+        rbm = RBM(units, Binary.zeros(self.n_components), np.zeros((units.size, self.n_components)))
         given = {self.learning_rate, self.n_iter, self.minutes, self.gradient} - {"auto", None}
-        if given or not isinstance(v, np.ndarray) or len(v) < MIN_ROWS_TO_SPLIT or np.isnan(v).any():
+        if given or not isinstance(v, np.ndarray) or count < MIN_ROWS_TO_SPLIT or np.isnan(v).any():
             return False
         return exact.estimate_seconds(rbm) <= CHEAP_SECONDS
 

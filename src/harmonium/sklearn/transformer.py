@@ -30,8 +30,8 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Likeliho
         gradient: `auto`, or `exact`, `cd-K`, `pcd-K`, `pt-K`, `ptt-K`, as the command line names them.
         early_stopping: keep the model whose held-out log likelihood is best. By default (`auto`) rate, penalty and length are
             searched by it (`harmonium.training.search`) where none of them is given, there are 50 complete rows or more and
-            ln Z is exact within a tenth of a second; then the best is fitted to all rows. validation_fraction: rows that True
-            holds out.
+            ln Z is exact within a tenth of a second; then the best is fitted to all rows. validation_fraction: rows that are
+            held out.
         verbose: print where training is. random_state: the same whole number gives the same model.
 
     Attributes:

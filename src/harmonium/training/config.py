@@ -36,6 +36,8 @@ MAX_COST_RATIO = 10
 FINAL_DECAY, MAX_FINAL_DECAY = 0.9, 0.9
 AVERAGE = 0.1
 MINUTES, EARLY_STOPPING = 2.0, 1.0
+OWN = "own"
+"""What stands for an estimator or optimizer of your own in JSON."""
 ASCENT = ("learning_rate", "momentum", "l1")
 """What an optimizer of your own is given in place of."""
 
@@ -233,9 +235,9 @@ class TrainConfig:
         """The settings as JSON holds them; an estimator or optimizer of your own as `own`."""
         values = dict(vars(self))
         if not isinstance(self.estimator, str):
-            values["estimator"] = "own"
+            values["estimator"] = OWN
         if self.optimizer is not None:
-            values["optimizer"] = "own"
+            values["optimizer"] = OWN
         if self.early_decay is not None:
             values["early_decay"] = list(self.early_decay)
         return values
@@ -262,13 +264,15 @@ class TrainConfig:
             metrics: of the last state of a run with these settings. trials: of its search.
 
         Returns:
-            None for a run without an update, or one that diverged: that comes at no fixed update.
+            None for a run without an update, or one that diverged: that comes at no fixed update; and for one that held out
+            rows of the data itself and did not learn from them in the end.
         """
         best = trials[best_index(trials)] if trials else None
         updates = best.step if best else int(metrics.get("best_step", metrics["step"]))
-        if updates == 0 or "lr_reduction" in metrics:
+        if updates == 0 or "lr_reduction" in metrics or ("split" in metrics and "refit" not in metrics):
             return None
         settings: dict[str, Any] = {"minutes": None, "epochs": None, "updates": updates, "early_stopping": 0.0, "search": ""}
+        settings["refit"] = "refit" in metrics
         total, decay = metrics.get("total_updates"), None
         if "early_decay_first" in metrics:
             decay = Decay(int(metrics["early_decay_first"]), int(metrics["early_decay_last"]))
@@ -285,7 +289,7 @@ class TrainConfig:
 
     def with_settings(self, settings: Mapping[str, Any]) -> TrainConfig:
         """With other settings; what another estimator does not take is left out."""
-        config = dict(vars(self)) | dict(settings)
+        config = dict(vars(self)) | {name: value for name, value in settings.items() if value != OWN}
         if config["estimator"] != self.estimator:
             config["bfloat16"] = config["bfloat16"] and str(config["estimator"]).startswith(("pcd", "cd"))
         return type(self)(**config)

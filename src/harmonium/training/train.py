@@ -41,7 +41,18 @@ from harmonium.training.checkpoint import Checkpoint, Progress
 from harmonium.training.config import TrainConfig
 from harmonium.training.metrics import EXACT_SECONDS, MAX_ROWS, Measurement, Metrics, estimate_update_seconds
 from harmonium.training.rows import MIN_ROWS_TO_SPLIT, Rows
-from harmonium.training.search import DIVERGED, MIN_FRACTION, RATE_FACTOR, SEARCHED, Trial, best_index, propose
+from harmonium.training.search import (
+    DIVERGED,
+    MIN_FRACTION,
+    RATE_FACTOR,
+    SEARCHED,
+    TEMPERED,
+    TEMPERED_COST,
+    Proposal,
+    Trial,
+    best_index,
+    propose,
+)
 from harmonium.training.stopping import NO_DECAY, UPDATE_FRACTION, Budget, Decay, EarlyStopping, looks, rise
 from harmonium.training.update import LoopState, Schedule, advance, axes_of, initial_states
 
@@ -248,6 +259,8 @@ def train(
         names = "valid", "valid_weights"
         held_out = Rows.read(rbm, valid, valid_weights, names, expected, MAX_ROWS, (seed, 1))
     of_run = {"rows": len(rows.rows), "seed": seed, "weights": _fingerprint(rows.weights), "resampled": is_resampled}
+    of_run |= {"held_out": None if held_out is None else _fingerprint(held_out.sample)}
+    is_given = config is not None
     if config is not None:
         config = TrainConfig.from_dict(vars(config) | settings)
     elif resume is not None:
@@ -264,30 +277,34 @@ def train(
         raise InputError("refit must be False where rows are read as they are needed, or drawn anew from gray levels")
     update_seconds = estimate_update_seconds(rbm, config.batch_size)
     run_seconds = _run_seconds(config, update_seconds)
-    whole = None
+    takes_all, is_split, whole = config.batch_size >= len(rows.rows), False, None
     if config.early_stopping and held_out is None:
         if not rows.is_in_memory or len(rows.rows) < MIN_ROWS_TO_SPLIT:
             raise InputError(f"early_stopping needs held-out rows: give valid, or at least {MIN_ROWS_TO_SPLIT} rows in memory")
-        whole = rows
+        unsplit, is_split = rows, True
+        whole = lambda: unsplit  # noqa: E731
         rows, held_out = rows.split(seed)
     elif config.refit and held_out is not None:
-        whole = rows.join(held_out)
-        rows = rows if config.early_stopping else whole
+        whole = partial(rows.join, held_out)
+        if not config.early_stopping:
+            rows, held_out = whole(), None
     measuring = partial(Metrics, rbm, exact_seconds, estimates, measure, mesh, run_seconds)
     metrics = measuring(rows, held_out)
-    if not metrics.knows_log_partition and whole is not None and valid is None:
+    if is_split and not metrics.knows_log_partition:
+        if is_given:
+            raise InputError("early_stopping must be 0: ln Z of this model is not known while it is trained")
         # Held-out rows would serve for nothing.
         config = replace(config, early_stopping=0.0, search="", refit=False)
-        rows, whole = whole, None
+        rows, is_split, whole = unsplit, False, None
         metrics = measuring(rows, None)
     _check_gradient(rbm, config.make_estimator(), rows.sample[:1], None if rows.weights is None else rows.weights[:1])
     # Training is in float32, whatever the leaves came as.
     with np.errstate(over="ignore"):
         rbm = model.validate(jax.tree.map(lambda leaf: np.array(leaf, dtype=np.float32), rbm))
     limit = MAX_GROWTH * max(1.0, *(float(np.abs(leaf).max()) for leaf in jax.tree.leaves(rbm)))
-    batches = _batches(rbm, rows, config, seed, expected, mesh)
-    refit = None if whole is None or not config.refit else partial(_batches, rbm, whole, config, seed, expected, mesh)
-    run = _Run(rbm, config, batches, metrics, rows.incomplete, mesh, seed, limit, update_seconds, whole, refit)
+    make_batches = partial(_batches, rbm, None if takes_all else config.batch_size, seed, expected, mesh)
+    batches, refit = make_batches(rows), whole if config.refit and config.early_stopping else None
+    run = _Run(rbm, config, batches, metrics, rows.incomplete, mesh, seed, limit, update_seconds, is_split, refit, make_batches)
     return _loop(*run.begin(resume, config.to_dict() | of_run), seconds_between_states, updates_between_states)
 
 
@@ -297,11 +314,14 @@ def _splits(rows: Rows, settings: Mapping[str, Any]) -> bool:
     return not asked and settings.get("early_stopping") != 0 and rows.is_in_memory and len(rows.rows) >= MIN_ROWS_TO_SPLIT
 
 
-def _batches(rbm: RBM, rows: Rows, config: TrainConfig, seed: int, expected: bool, mesh: Mesh | None) -> Batches:
-    size, given = min(config.batch_size, len(rows.rows)), rows.rows
-    if rows.weights is not None and size == len(rows.sample):
+def _batches(rbm: RBM, size: int | None, seed: int, expected: bool, mesh: Mesh | None, rows: Rows) -> Batches:
+    """The batches of `size` rows, or of all; as many as devices can share equally."""
+    devices = distributed.row_shards(mesh)
+    count = len(rows.rows) if size is None else min(size, len(rows.rows))
+    count, given = max(devices, count // devices * devices), rows.rows
+    if rows.weights is not None and isinstance(given, Streamed) and count == len(given) == len(rows.sample):
         given = rows.sample  # all rows of an update are weighed, not drawn: those are in memory
-    return Batches(given, rbm.visible, size, seed, expected, mesh, rows.weights)
+    return Batches(given, rbm.visible, count, seed, expected, mesh, rows.weights)
 
 
 def _run_seconds(config: TrainConfig, update_seconds: float) -> float:
@@ -311,9 +331,9 @@ def _run_seconds(config: TrainConfig, update_seconds: float) -> float:
     return math.inf if config.updates is None else config.updates * update_seconds
 
 
-def _fingerprint(weights: Float[np.ndarray, " rows"] | None) -> str | None:
-    """What tells weights from others."""
-    return None if weights is None else f"of CRC-32 {zlib.crc32(weights.tobytes()):08x}"
+def _fingerprint(values: np.ndarray | None) -> str | None:
+    """What tells rows, or their weights, from others."""
+    return None if values is None else f"{len(values)} of CRC-32 {zlib.crc32(np.ascontiguousarray(values).tobytes()):08x}"
 
 
 def _check_gradient(
@@ -337,7 +357,7 @@ class _Run:
     """What stays the same during a trial; `config` has the trial's settings.
 
     `limit`: the absolute value beyond which a parameter means nothing. `update_seconds`: what an update is estimated to take.
-    `whole`: training and held-out rows together, for a refit, and how their batches are made.
+    `is_split`: rows were held out here. `whole`: training and held-out rows together, for a refit. `make_batches`: of rows.
     """
 
     rbm: RBM
@@ -349,8 +369,9 @@ class _Run:
     seed: int
     limit: float
     update_seconds: float
-    whole: Rows | None
-    refit_batches: Callable[[], Batches] | None
+    is_split: bool
+    whole: Callable[[], Rows] | None
+    make_batches: Callable[[Rows], Batches]
 
     @cached_property
     def keys(self) -> tuple[Key, Key]:
@@ -408,7 +429,7 @@ class _Run:
         value, step, metrics = stopping.value, stopping.last_step, stopping.last_metrics
         if is_best:
             value, step, metrics = stopping.best_value, stopping.best_step, stopping.best_metrics
-        settings = {name: getattr(self.config, name) for name in SEARCHED}
+        settings = {name: self.config.to_dict()[name] for name in SEARCHED}
         decay = progress.early_decay if self.config.early_decay is None else None
         made = stopping.last_step if why == DIVERGED else progress.step
         trial = Trial(settings, made, why, step, value, metrics, progress.budget.total_updates, decay)
@@ -417,17 +438,21 @@ class _Run:
             found = Found(kept.best, kept.best_rows) if is_best else Found(good.average, kept.last_rows)
         return replace(progress, trials=trials), found
 
-    def next_trial(self, progress: Progress, speed: float) -> tuple[_Run, Progress] | None:
-        """What to try after the trials so far, if anything, and if time is left for it; `speed`: updates a second."""
-        proposal = propose(progress.trials, self.config.searched, self.metrics.is_exact)
-        if proposal is None:
-            return None
-        budget, config = progress.budget, self.config
+    def left(self, progress: Progress) -> int:
+        """About how many updates the time allowed still has room for."""
+        if progress.budget.seconds is None:
+            return (self._budget().last or 0) - progress.total
+        rest = progress.budget.seconds - progress.seconds
+        return int(UPDATE_FRACTION * rest * progress.total / max(progress.seconds, 1e-9))
+
+    def next_trial(self, progress: Progress, proposal: Proposal) -> tuple[_Run, Progress] | None:
+        """The trial that is proposed, if time is left for it, and then for a refit."""
+        budget, config, left = progress.budget, self.config, self.left(progress)
         earlier = sum(trial.updates for trial in progress.trials)
-        if budget.seconds is None:
-            left = (self._budget().last or 0) - earlier
-        else:
-            left = int(UPDATE_FRACTION * speed * (budget.seconds - progress.seconds))
+        if budget.seconds is not None:
+            left -= 0 if self.whole is None else progress.trials[best_index(progress.trials)].step
+            if proposal.settings["estimator"] == TEMPERED != config.estimator:
+                left //= TEMPERED_COST
         updates = min(proposal.updates, left)
         if updates < MIN_FRACTION * proposal.updates:
             return None
@@ -442,10 +467,11 @@ class _Run:
     def refit(self, progress: Progress) -> tuple[_Run, Progress] | None:
         """The best trial on all rows, if that is asked for and has not been done."""
         best = progress.trials[best_index(progress.trials)]
-        if self.refit_batches is None or progress.is_refit or not best.step:
+        if self.whole is None or not best.step or (progress.budget.seconds is not None and self.left(progress) < best.step):
             return None
         trial = best.settings | {"early_stopping": 0.0, "search": ""}
-        budget = replace(progress.budget, last=best.step, total_updates=best.total_updates)
+        # It is not cut off: part of it would be another model.
+        budget = replace(progress.budget, seconds=None, last=best.step, total_updates=best.total_updates)
         begun = Progress(progress.settings, budget, seconds=progress.seconds, early_decay=best.early_decay, trial=trial)
         earlier = sum(each.updates for each in progress.trials)
         run = replace(self, config=self.config.with_settings(trial)).with_all_rows()
@@ -453,10 +479,11 @@ class _Run:
 
     def with_all_rows(self) -> _Run:
         """The run on training and held-out rows together."""
-        if self.refit_batches is None or self.whole is None:
+        if self.whole is None:
             raise InputError("the checkpoint is of a run that trained on held-out rows too: resume it with those")
         self.batches.close()
-        return replace(self, batches=self.refit_batches(), incomplete=self.whole.incomplete)
+        rows = self.whole()
+        return replace(self, batches=self.make_batches(rows), incomplete=rows.incomplete)
 
     def looks(self, step: int) -> Iterator[int]:
         """The numbers of updates beyond `step` at which the model is measured."""
@@ -469,6 +496,11 @@ class _Run:
         """The progress with the metrics of a state, and what is kept now."""
         measurement = self.metrics.measure(good.average, good.estimator)
         progress, kept = self.observe(progress, measurement, good.average, kept)
+        if progress.is_refit:  # these rows are not held out any more
+            metrics = dict(progress.metrics)
+            metrics["refit_log_likelihood"] = metrics.pop("valid_log_likelihood")
+            metrics.pop("free_energy_gap")
+            progress = replace(progress, metrics=metrics)
         return replace(progress, metrics=self.measurements(progress, progress.metrics, speed)), kept
 
     def observe(
@@ -555,6 +587,10 @@ class _Run:
             metrics["total_updates"] = float(progress.budget.total_updates)
         if self.config.search:
             metrics["trial"] = len(progress.trials) + 1.0
+        if progress.is_refit or (self.config.refit and not self.config.early_stopping):
+            metrics["refit"] = 1.0
+        if self.is_split:
+            metrics["split"] = 1.0
         if progress.lr_reductions:
             metrics["lr_reduction"] = LR_REDUCTION**progress.lr_reductions
         return metrics | measured
@@ -594,10 +630,13 @@ def _loop(
             state, sound = run.advance(state, step, stop, run.schedule(progress))
             taken = time.monotonic() - before
             reached, copying = _copy(state, run.incomplete)
-            diverged = not sound or run.metrics.chains_collapsed(reached.estimator)
+            # Chains are judged where a model is measured if trials depend on it: other states come by the clock.
+            judges = stop == look or not run.config.search
+            diverged = run.agree(not sound or (judges and run.metrics.chains_collapsed(reached.estimator)))
 
             # 2. A run that diverged goes back to the last state, and on at half its learning rate; a trial ends.
-            if diverged and not ("learning_rate" in run.config.searched and kept is not None):
+            ends = progress.is_refit or ("learning_rate" in run.config.searched and kept is not None)
+            if diverged and not ends:
                 progress = replace(progress, step=int(good.step), lr_reductions=progress.lr_reductions + 1)
                 if progress.lr_reductions > MAX_LR_REDUCTIONS:
                     raise _divergence(step, stop, sound, LR_REDUCTION**MAX_LR_REDUCTIONS)
@@ -638,17 +677,18 @@ def _loop(
 
             # 5. What to try next, if the model no longer gets better.
             ended = over
-            if over and run.config.search and kept is not None:
-                if progress.trials and why in ("time", "updates"):
-                    why = "as long as planned"
-                progress, found = run.conclude(progress, good, kept, found, why)
+            if over and kept is not None and (run.config.search or run.whole is not None):
+                was_first = not progress.trials
+                is_cut = why in ("time", "updates")
+                progress, found = run.conclude(progress, good, kept, found, why if was_first or not is_cut else "its length")
                 trial = None
-                if why in ("no gain", DIVERGED) or len(progress.trials) > 1:
-                    why, trial = "no gain", run.next_trial(progress, timed_updates / max(timed_seconds, 1e-9))
-                if trial is None and diverged and not progress.trials[best_index(progress.trials)].step:
-                    raise _divergence(step, stop, sound, RATE_FACTOR ** (1 - len(progress.trials)))
-                if trial is None and why == "no gain":
-                    trial = run.refit(progress)
+                if not (was_first and is_cut):
+                    proposal = propose(progress.trials, run.config.searched, run.metrics.is_exact)
+                    trial = None if proposal is None else run.next_trial(progress, proposal)
+                    why = "no gain" if proposal is None else "updates" if progress.budget.seconds is None else "time"
+                    if trial is None and diverged and not progress.trials[best_index(progress.trials)].step:
+                        raise _divergence(step, stop, sound, RATE_FACTOR ** (1 - len(progress.trials)))
+                    trial = trial or run.refit(progress)
                 if trial is not None:
                     (run, progress), ended = trial, False
                     state = run.start()
@@ -658,7 +698,7 @@ def _loop(
                     look = next(upcoming)
             if ended and (stopping is not None or progress.is_refit):
                 why = "no gain" if progress.is_refit else why
-                progress = replace(progress, metrics=progress.metrics | _metrics_of_best(stopping, progress))
+                progress = replace(progress, metrics=_metrics_at_end(stopping, progress, diverged))
             reached_state = _train_state(run, good, kept, found, progress, why if ended else None)
             if ended:
                 _warn_of_no_gain(run.metrics.gain(reached_state.rbm, reached_state.metrics))
@@ -708,11 +748,8 @@ def _train_state(
     stopping, rbm, metrics = progress.early_stopping, good.average, dict(progress.metrics)
     if found is not None:
         best = progress.trials[best_index(progress.trials)]
-        if stopping is None:  # a refit
-            is_worse = why is None or metrics.get("refit_log_likelihood", -math.inf) < best.value
-        else:
-            is_worse = why is not None or stopping.value < best.value
-        rbm = found.found if is_worse else rbm
+        is_better = why is None and stopping is not None and stopping.value >= best.value
+        rbm = rbm if is_better or (why is not None and "refit" in metrics) else found.found
     elif why is not None and stopping is not None and stopping.is_worse and kept is not None:
         rbm = kept.best
     if diverged_at is not None:
@@ -734,19 +771,20 @@ def _warn_of_no_gain(gain: Gain | None) -> None:
         warnings.warn(f"{gain}; {remedy}", NoGainWarning, stacklevel=3)
 
 
-def _metrics_of_best(early_stopping: EarlyStopping | None, progress: Progress) -> dict[str, float]:
-    """The metrics of the best model, and the decay that repeats its run."""
+def _metrics_at_end(early_stopping: EarlyStopping | None, progress: Progress, diverged: bool) -> dict[str, float]:
+    """The metrics of the model that the run ends with, and the decay that repeats its run."""
+    metrics, decay = dict(progress.metrics), progress.early_decay
     if progress.trials:
         best = progress.trials[best_index(progress.trials)]
-        decay, metrics = best.early_decay, best.metrics | {"best_step": float(best.step)}
-        if progress.is_refit:
-            metrics["refit_log_likelihood"] = progress.metrics.get("valid_log_likelihood", -math.inf)
-    elif early_stopping is not None:
-        decay, metrics = progress.early_decay, {}
-        if early_stopping.best_step is not None:
-            is_worse = early_stopping.is_worse
-            metrics = early_stopping.best_metrics if is_worse else {}
-            metrics |= {"best_step": float(early_stopping.best_step if is_worse else progress.step)}
+        decay = best.early_decay
+        if diverged or metrics.get("refit_log_likelihood", -math.inf) < best.value:
+            # There is no refit, or it has made the rows that it learned from besides less likely than they were before.
+            metrics = {name: value for name, value in metrics.items() if not name.startswith("refit")} | best.metrics
+        metrics["best_step"] = float(best.step)
+    elif early_stopping is not None and early_stopping.best_step is not None:
+        is_worse = early_stopping.is_worse
+        metrics |= early_stopping.best_metrics if is_worse else {}
+        metrics["best_step"] = float(early_stopping.best_step if is_worse else progress.step)
     if decay is None:
         return metrics
     return metrics | {"early_decay_first": float(decay.first), "early_decay_last": float(decay.last)}
