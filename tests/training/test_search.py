@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from importlib import import_module
+
 import jax
 import numpy as np
 import pytest
@@ -153,3 +156,40 @@ def test_rows_are_held_out_for_the_search_and_then_learned_from_too(two_patterns
     *_, without = hm.train(rbm, rows, refit=False, **run)
     assert without.trials == last.trials
     assert not np.array_equal(without.rbm.weights, last.rbm.weights)
+
+
+def test_rows_are_learned_from_in_the_end_though_nothing_is_searched(two_patterns):
+    rows = np.concatenate(two_patterns)
+    rbm, given = hm.initialize(rows, 5), {"estimator": "pcd-1", "learning_rate": 0.3, "l1": 0.0}
+    *_, state = hm.train(rbm, rows, minutes=5.0, **given)
+    assert len(state.trials) == 1
+    assert state.metrics["refit"] == state.metrics["split"] == 1
+    assert "valid_log_likelihood" not in state.metrics  # no row is held out any more
+    assert state.metrics["refit_log_likelihood"] >= state.trials[0].value
+    assert state.metrics["log_partition"] == pytest.approx(hm.exact.log_partition(state.rbm))
+    step = state.trials[0].step
+    assert state.step == state.trials[0].updates + step
+    *_, at_once = hm.train(rbm, rows, updates=step, **given)
+    assert at_once.metrics["train_log_likelihood"] == pytest.approx(state.metrics["train_log_likelihood"], abs=0.5)
+
+
+def test_a_refit_that_loses_is_not_kept(two_patterns, monkeypatch):
+    rows = np.concatenate(two_patterns)
+    rbm, given = hm.initialize(rows, 5), {"estimator": "pcd-1", "learning_rate": 0.3, "l1": 0.0, "minutes": 5.0}
+    config = hm.TrainConfig.derive(len(rows), rbm, held_out=True, refit=True, **given)
+    *_, without = hm.train(rbm, rows, refit=False, **given)
+    train = import_module("harmonium.training.train")
+    measure = train._Run.measure
+
+    def worse(run, progress, *arguments):
+        progress, kept = measure(run, progress, *arguments)
+        if progress.is_refit:
+            progress = replace(progress, metrics=progress.metrics | {"refit_log_likelihood": -1e9})
+        return progress, kept
+
+    monkeypatch.setattr(train._Run, "measure", worse)
+    *_, state = hm.train(rbm, rows, **given)
+    assert jax.tree.all(jax.tree.map(np.array_equal, state.rbm, without.rbm))
+    assert not {"refit", "refit_log_likelihood"} & state.metrics.keys()
+    assert state.metrics["valid_log_likelihood"] == state.trials[0].value
+    assert config.repeat(state.metrics, state.trials) is None  # these rows were held out here

@@ -98,11 +98,13 @@ class TrainState:
     """The state of a training run: NumPy arrays that nothing overwrites.
 
     Attributes:
-        rbm: the model to use, the average of the iterates over the last part of the run (the iterate itself if `average` is 0).
+        rbm: the model to use, the average of the iterates over the last part of the run (the iterate itself if `average` is 0);
+            in a search that of the best trial, as soon as one has ended and this one is not better.
         metrics: numbers by name: `step`, `epoch`, `seconds`, `updates_per_second`, `total_updates` once known, now and then
             those of `Metrics`; after a divergence `diverged_at` (once) and `lr_reduction`, the factor of the learning rate
             since; with a search the number of the `trial`; in the last state of a run with early stopping `best_step`, the
-            updates of the best model's trial, and its decay, `early_decay_first` and `_last`.
+            updates of the best model's trial, and its decay, `early_decay_first` and `_last`. `refit` is 1 where held-out rows
+            are learned from too (their mean ln p is then `refit_log_likelihood`), `split` where they were taken from `data`.
         ended: why the run ended, in its last state: a key of `ENDINGS`. None before.
     """
 
@@ -213,7 +215,11 @@ def train(
             missing cells; or, with every cell present, a memory-mapped array or SciPy sparse matrix, read as it is needed; or
             gray levels of which every update draws states anew (`data.resampled`).
         config: how to train; by default what `TrainConfig.derive` derives from the data's size and the model.
-        valid: held-out rows `[m, V]`, for metrics and early stopping. Where rows of gray levels are measured, their states are
+        valid: held-out rows `[m, V]`, for metrics, early stopping and the search for settings that are not given
+            (`harmonium.training.search`): the last state has the best model, and a number of updates bounds those of all trials
+            together. Without them a tenth of 50 rows or more in memory is held out where ln Z is known while training, unless
+            `updates`, `epochs`, an `optimizer` or `early_stopping=0` is given; in the end the best trial is repeated on all
+            rows (`refit`). Where rows of gray levels are measured, their states are
             drawn once by the seed. weights, valid_weights: of the rows, `[n]` and `[m]`,
             finite numbers of zero or above: every mean over rows is the weighted one. Only their proportions count. Rows of
             weight zero are dropped first, whatever they hold; what is derived from the number of rows is so from that of the
