@@ -125,8 +125,10 @@ def test_what_compiled_code_prints_is_no_output():
 
 def test_compiled_code_that_was_used_longest_ago_is_removed(tmp_path, monkeypatch):
     for age, (name, size) in enumerate({"new": 40, "empty": 0, "old": 50, "older": 20, "oldest": 5}.items()):
+        name += "-cache"
         (tmp_path / name).write_bytes(b"x" * size)
         os.utime(tmp_path / name, (1e9 - age, 1e9 - age))
+    (tmp_path / "of the user").write_bytes(b"")
     monkeypatch.setattr(process, "MAX_CACHE_BYTES", 100)
     monkeypatch.setenv("HARMONIUM_CACHE", str(tmp_path))
     monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)
@@ -134,7 +136,7 @@ def test_compiled_code_that_was_used_longest_ago_is_removed(tmp_path, monkeypatc
     monkeypatch.setattr("jax.config.update", kept.__setitem__)
     process.keep_compiled_code()
     assert kept["jax_compilation_cache_dir"] == str(tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {"new", "old"}
+    assert {path.name for path in tmp_path.iterdir()} == {"new-cache", "old-cache", "of the user"}
 
 
 def test_a_cache_folder_that_cannot_be_made_is_done_without(tmp_path, monkeypatch):

@@ -322,9 +322,9 @@ def _splits(rows: Rows, settings: Mapping[str, Any]) -> bool:
 
 def _batches(rbm: RBM, size: int | None, seed: int, expected: bool, mesh: Mesh | None, rows: Rows) -> Batches:
     """The batches of `size` rows, or of all; as many as devices can share equally."""
-    devices = distributed.row_shards(mesh)
-    count = len(rows.rows) if size is None else min(size, len(rows.rows))
-    count, given = max(devices, count // devices * devices), rows.rows
+    given, devices, count = rows.rows, distributed.row_shards(mesh), size
+    if count is None or count > len(given):
+        count = max(devices, len(given) // devices * devices)
     if rows.weights is not None and isinstance(given, Streamed) and count == len(given) == len(rows.sample):
         given = rows.sample  # all rows of an update are weighed, not drawn: those are in memory
     return Batches(given, rbm.visible, count, seed, expected, mesh, rows.weights)
@@ -339,7 +339,7 @@ def _run_seconds(config: TrainConfig, update_seconds: float) -> float:
 
 def _fingerprint(values: np.ndarray | None) -> str | None:
     """What tells rows, or their weights, from others."""
-    return None if values is None else f"{len(values)} of CRC-32 {zlib.crc32(np.ascontiguousarray(values).tobytes()):08x}"
+    return None if values is None else f"of CRC-32 {zlib.crc32(np.ascontiguousarray(values).tobytes()):08x}"
 
 
 def _check_gradient(
