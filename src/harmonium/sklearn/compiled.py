@@ -28,7 +28,7 @@ MIN_ROWS, MAX_ROWS = 32, 2048
 MAX_MERGED = 1000
 """Different rows, at most, of which those that are alike are merged."""
 MAX_UNMERGED = 1 << 24
-"""Rows, at most, that are told apart again when a part of them is held out."""
+"""Rows, at most, that are distinguished again when a part of them is held out."""
 
 
 def apply(function: Callable[..., Any], rbm: RBM, rows: Any, *arguments: Any) -> np.ndarray:

@@ -688,7 +688,8 @@ def _loop(
                 is_cut = why in ("time", "updates")
                 progress, found = run.conclude(progress, good, kept, found, why if was_first or not is_cut else "its length")
                 trial = None
-                if not (was_first and is_cut):
+                # The reduced rate of a run that diverged is no setting, so other trials and a refit could not be repeated.
+                if not (was_first and is_cut) and not progress.lr_reductions:
                     proposal = propose(progress.trials, run.config.searched, run.metrics.is_exact)
                     trial = None if proposal is None else run.next_trial(progress, proposal)
                     why = "no gain" if proposal is None else "updates" if progress.budget.seconds is None else "time"
@@ -783,7 +784,8 @@ def _metrics_at_end(early_stopping: EarlyStopping | None, progress: Progress, di
     if progress.trials:
         best = progress.trials[best_index(progress.trials)]
         decay = best.early_decay
-        if diverged or metrics.get("refit_log_likelihood", -math.inf) < best.value:
+        # A comparison with NaN is false.
+        if diverged or not metrics.get("refit_log_likelihood", -math.inf) >= best.value:
             # There is no refit, or it has made the rows that it learned from besides less likely than they were before.
             metrics = {name: value for name, value in metrics.items() if not name.startswith("refit")} | best.metrics
         metrics["best_step"] = float(best.step)
