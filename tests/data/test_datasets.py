@@ -420,7 +420,7 @@ def test_an_index_of_pandas_in_parquet_is_left_out_and_said(index):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (gzip.compress(b"a\n1\n2\n"), "gzipped: add .gz to its name"),
+        (gzip.compress(b"a\n1\n2\n", mtime=0), "gzipped: add .gz to its name"),
         (b"PK\x03\x04 ...", "a zip archive, or one of Excel's files: unpack it, or name it .xlsx"),
         (b"PAR1 ...", "a Parquet file: name it .parquet"),
     ],
