@@ -57,6 +57,15 @@ def test_a_state_as_heavy_as_all_the_rest_is_found():
     assert (find_parts(rbm, parts, rows) == -1).all()
 
 
+def test_the_heaviest_of_many_rows_is_a_start_whatever_the_key():
+    """Only ascent from that row meets the hole, and eight starts of 64 are rows."""
+    rbm, rest, at = hole(0.9)
+    rows = np.vstack([exact.sample(rest, 500, seed=1), at])
+    with jax.enable_x64(True):
+        for seed in range(3):
+            assert find_modes(key_of(seed), rbm, rows, starts=64).certain > exact.log_partition(rest) + 2
+
+
 @pytest.mark.slow
 def test_a_base_at_the_rare_mode_of_two_leaves_nothing_open():
     """1 : 200, the rows all in the rare one: the path to the other begins where chains found it."""

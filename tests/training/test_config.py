@@ -155,8 +155,8 @@ def test_what_is_not_given_is_searched_where_rows_are_held_out():
     def searched(**given):
         return TrainConfig.derive(100, zeros(9, 4), held_out=True, **given).searched
 
-    assert searched() == searched(updates=5) == ("learning_rate", "l1", "estimator")
-    assert searched(learning_rate=0.1, estimator="pcd-1") == ("l1",)
+    assert searched() == searched(updates=5) == ("learning_rate", "l1", "estimator", "mode_search")
+    assert searched(learning_rate=0.1, estimator="pcd-1") == ("l1", "mode_search")
     assert searched(early_stopping=0) == searched(optimizer=optax.sgd(0.1)) == searched(updates=5, early_decay=(1, 5)) == ()
     assert TrainConfig.derive(100, zeros(9, 4)).searched == ()
 
@@ -233,5 +233,5 @@ def test_every_setting_of_the_loop_has_an_effect():
     changes |= dict(early_decay=(2, 8), minutes=0.01)
     for name, value in changes.items():
         assert not np.array_equal(reached(**{name: value}), chosen), name
-    others = {"early_stopping", "search", "refit"}
+    others = {"early_stopping", "search", "refit", "mode_search"}
     assert changes.keys() | OTHERS.keys() | others == {field.name for field in fields(TrainConfig)}

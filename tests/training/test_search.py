@@ -10,9 +10,18 @@ import numpy as np
 import pytest
 
 import harmonium as hm
-from harmonium.training.search import MAX_UPDATES, SEARCHED, Trial, best_index, describe_trials, propose
+from harmonium.training.search import (
+    MAX_UPDATES,
+    MIN_UPDATES,
+    MODE_SEARCH,
+    SEARCHED,
+    Trial,
+    best_index,
+    describe_trials,
+    propose,
+)
 
-FIRST = {"learning_rate": 0.3, "l1": 1e-4, "estimator": "pcd-1"}
+FIRST = {"learning_rate": 0.3, "l1": 1e-4, "estimator": "pcd-1", "mode_search": 0}
 
 
 def trial(value, step=1000, **settings):
@@ -42,6 +51,18 @@ def test_then_penalties_rise_at_the_best_rate_and_then_chains_are_tempered():
     assert [settings["l1"] for settings in found] == pytest.approx([1e-4, 1e-4, 5e-4, 25e-4, 5e-4])
     assert [settings["estimator"] for settings in found] == ["pcd-1"] * 4 + ["pt-1"]
     assert tried(SEARCHED, [-5.0, -6.0, -6.0, -6.0], tempering=False)[-1]["estimator"] == "pcd-1"
+
+
+def test_modes_that_chains_left_out_are_searched_for_next_in_all_the_time_left():
+    first = replace(trial(-5.0), left_modes_out=True)
+    found = propose([first], SEARCHED, False)
+    assert found.settings == FIRST | {"mode_search": MODE_SEARCH}
+    assert (found.updates, found.least) == (MAX_UPDATES, MIN_UPDATES)
+    after = propose([first, trial(-4.0, **found.settings)], SEARCHED, False)  # a lower rate, with the search
+    assert after.settings == found.settings | {"learning_rate": pytest.approx(0.1)}
+    for given in (replace(first, settings=FIRST | {"estimator": "exact"}), trial(-5.0)):
+        assert propose([given], SEARCHED, False).settings["mode_search"] == 0
+    assert propose([first], ("learning_rate",), False).settings["mode_search"] == 0
 
 
 def test_what_is_given_stays():

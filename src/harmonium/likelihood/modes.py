@@ -76,14 +76,18 @@ class Part(NamedTuple):
     radius: float
 
 
-def find_modes(key: Key, rbm: RBM, rows: Float[np.ndarray, "rows visible"]) -> Modes:
-    """The modes to which ascent leads from rows, from noise, and from states that few or all units of either layer prefer.
+def find_modes(key: Key, rbm: RBM, rows: Float[np.ndarray, "rows visible"], starts: int | None = None) -> Modes:
+    """The modes to which ascent leads from rows, half of them the heaviest ones, from noise, and from states that few or all
+    units of either layer prefer.
 
-    The number of starts depends on the size of the model alone.
+    Args:
+        starts: their number, by default one that depends on the size of the model alone.
     """
-    count = min(MAX_STARTS, max(MIN_STARTS, START_TERMS // rbm.weights.size)) // 8
+    count = (starts or min(MAX_STARTS, max(MIN_STARTS, START_TERMS // rbm.weights.size))) // 8
     keys = jax.random.split(key, 4)
-    some = rows[np.asarray(jax.random.randint(keys[0], (count,), 0, len(rows)))]
+    heaviest = _heaviest(rbm, rows)[: count // 2]
+    others = np.asarray(jax.random.randint(keys[0], (count - len(heaviest),), 0, len(rows)))
+    some = rows[np.concatenate([heaviest, others])]
     fields = [_fields(each, layer, 3 * count) for each, layer in zip(keys[1:3], (rbm.visible, rbm.hidden), strict=True)]
     v, m = (np.asarray(part) for part in _ascend(keys[3], rbm, jnp.asarray(some, rbm.weights.dtype), *fields))
     wide = to_float64(rbm)
@@ -103,6 +107,13 @@ def find_modes(key: Key, rbm: RBM, rows: Float[np.ndarray, "rows visible"]) -> M
     order = order[np.sort(first)]
     largest = max(certain)
     return Modes(v[order], bound[order], largest - ROUNDING * (1 + abs(largest)))
+
+
+def _heaviest(rbm: RBM, rows: Float[np.ndarray, "rows visible"]) -> Int[np.ndarray, " distinct"]:
+    """Indices of rows, those of the largest p(v) first; of rows that are alike one."""
+    exponents = np.asarray(_log_weights(rbm, rows.astype(rbm.weights.dtype)))
+    _, first = np.unique(-exponents, return_index=True)
+    return first
 
 
 def _fields(key: Key, layer: Units, count: int) -> Float[np.ndarray, "count columns"]:
@@ -145,6 +156,11 @@ def _ascend(
     v = jax.lax.fori_loop(0, ASCENT, ascend, jnp.concatenate([rows, noise, preferred, by_hidden]))
     m = jax.lax.fori_loop(0, MEAN_FIELD, lambda _, m: model.visible_mean(rbm, model.hidden_mean(rbm, m)), v)
     return v, m
+
+
+@jax.jit
+def _log_weights(rbm: RBM, v: Float[Array, "rows visible"]) -> Float[Array, " rows"]:
+    return -model.free_energy(rbm, v)
 
 
 @jax.jit

@@ -59,13 +59,15 @@ class TrainConfig:
             final decay, at half time at the latest.
         early_stopping: let the rate fall to zero and end when the best held-out log likelihood is longer ago than this
             fraction of its updates, and keep the best model; 0 never stops early and keeps the last model.
-        search: the settings among `learning_rate`, `l1` and `estimator` that trials may choose by the held-out log likelihood
-            when the run with these settings ends early, set apart by spaces (`harmonium.training.search`). They need
-            `early_stopping`.
+        search: the settings among `learning_rate`, `l1`, `estimator` and `mode_search` that trials may choose by the held-out
+            log likelihood when the run with these settings ends early, set apart by spaces (`harmonium.training.search`). They
+            need `early_stopping`.
         refit: train the model that is kept once more, as long, on training and held-out rows together; without `early_stopping`
             train on all of them from the start.
         total_updates: with `updates` or `epochs`, the length that `final_decay` is a fraction of, if this run ends before.
         early_decay: first and last update of a decay that early stopping began, to repeat that run.
+        mode_search: updates from one search for modes that the chains of `pcd-K` do not visit to the next (0: none); where one
+            is heavy, chains are begun there (`harmonium.training.deep_modes`).
         optimizer: an optax optimizer in place of `learning_rate`, `momentum` and `l1`.
 
     Raises:
@@ -90,6 +92,7 @@ class TrainConfig:
     refit: bool = False
     total_updates: int | None = None
     early_decay: tuple[int, int] | None = None
+    mode_search: int = 0
     optimizer: optax.GradientTransformation | None = None
 
     def __post_init__(self) -> None:
@@ -99,6 +102,8 @@ class TrainConfig:
         for name in ("final_decay", "average"):
             _checks.fraction(getattr(self, name), name)
         _checks.not_negative(self.early_stopping, "early_stopping")
+        if _checks.integer(self.mode_search, "mode_search", least=0) and not str(self.estimator).startswith("pcd"):
+            raise InputError(f"mode_search must be 0: it is for the estimators pcd-K, but the estimator is {self.estimator}")
         for name in self.searched:
             _checks.choice(name, SEARCHED, "search")
             if getattr(self, name) is None or not self.early_stopping:

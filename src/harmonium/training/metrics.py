@@ -15,6 +15,7 @@ from harmonium.errors import InputError
 from harmonium.io.streams import evenly_spaced
 from harmonium.model import RBM
 from harmonium.training.rows import Rows, has_missing
+from harmonium.training.stopping import RAISED
 
 if TYPE_CHECKING:
     from harmonium.likelihood import Gain
@@ -58,7 +59,8 @@ class Metrics:
 
     `free_energy_gap`: held-out minus training mean free energy, nats: above zero is overfitting. `train_log_likelihood`,
     `valid_log_likelihood`: means, nats per example. `log_partition`: their ln Z, exact where that is quick and otherwise
-    estimated, with standard error `log_partition_error`. `chain_gap`: mean free energy of the persistent chains minus that of
+    estimated, with standard error `log_partition_error`; `log_partition_raised`: by how much modes that the estimate left out
+    raise it. `chain_gap`: mean free energy of the persistent chains minus that of
     training rows, and `chain_spread`: their total variance as a fraction of the rows'; chains that have collapsed into one
     mode have a spread far below 1, chains that have left the data a gap far from 0.
     """
@@ -165,8 +167,11 @@ class Metrics:
             return exact.log_partition(rbm)
         if self._estimate is None:
             return None
-        value, metrics["log_partition_error"] = self._estimate.log_partition(rbm)
-        return value
+        estimate = self._estimate.log_partition(rbm)
+        metrics["log_partition_error"] = estimate.error
+        if estimate.raise_by:
+            metrics[RAISED] = estimate.raise_by
+        return estimate.value
 
 
 def estimate_update_seconds(rbm: RBM, rows: int) -> float:

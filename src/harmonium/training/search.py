@@ -3,9 +3,10 @@
 The first trial has the settings that a run starts with. Where it goes on rising, as with many rows, it is the whole run. Where
 it ends early, because the model overfits, the chains no longer mix or the noise of the updates hides what is left to learn,
 the rest of the time goes to others: a rate a third as high, as long as that helps or nothing is learned; then a stronger
-penalty; then, for models whose ln Z is exact, chains that are tempered. A trial after the first is as long as the best one so
-far suggests, and its rate falls to zero over that length. All trials start from the same model, and the best model of all is
-kept.
+penalty; then, for models whose ln Z is exact, chains that are tempered. Where ln Z is estimated and the first trial has grown
+modes that its chains do not visit, the next one begins chains there, in all the time that is left. Any other trial after the
+first is as long as the best one so far suggests, and its rate falls to zero over that length. All trials start from the same
+model, and the best model of all is kept.
 
 What is tried depends on held-out log likelihoods alone, never on a clock, but for the time that is left for another trial.
 """
@@ -19,18 +20,18 @@ from typing import Any, NamedTuple
 
 from harmonium.training.stopping import Decay
 
-SEARCHED = ("learning_rate", "l1", "estimator")
+SEARCHED = ("learning_rate", "l1", "estimator", "mode_search")
 """The settings that a search chooses, unless they are given."""
 RATE_FACTOR, MIN_LEARNING_RATE = 3.0, 1e-4
 L1_FACTOR, MAX_L1 = 5.0, 0.1
-TEMPERED = "pt-1"
+TEMPERED, MODE_SEARCH = "pt-1", 50
 DIVERGED = "diverged"
 LENGTH = 2.0
 """A trial is this many times as long as the best one needed, in terms of updates at its own rate."""
 MAX_UPDATES = 20_000
 """... but it is left out if the trials after the first took more updates than this: those of tempered chains count ..."""
-TEMPERED_COST = 5
-"""... so many times."""
+TEMPERED_COST, MODE_SEARCH_COST = 5, 4
+"""... so many times, as do those with searches for modes."""
 MIN_UPDATES = 1000
 MIN_FRACTION = 0.5
 """A trial is cut to the time that is left down to this fraction of its length, and else left out."""
@@ -43,7 +44,7 @@ class Trial:
     Attributes:
         settings: the searched ones, by name. updates: made. why: it ended, in words.
         step, value, metrics: of its best model: updates, held-out log likelihood (nats per example) and what else was measured.
-        total_updates, early_decay: the decays of its rate, as in `TrainConfig`.
+        total_updates, early_decay: the decays of its rate, as in `TrainConfig`. left_modes_out: as in `EarlyStopping`.
     """
 
     settings: dict[str, float | str | None]
@@ -54,17 +55,25 @@ class Trial:
     metrics: dict[str, float] = field(default_factory=dict)
     total_updates: int | None = None
     early_decay: Decay | None = None
+    left_modes_out: bool = False
 
     def __str__(self) -> str:
-        settings = ", ".join(f"{name} {_text(value)}" for name, value in self.settings.items())
+        shown = {name: value for name, value in self.settings.items() if value or name != "mode_search"}
+        settings = ", ".join(f"{name} {_text(value)}" for name, value in shown.items())
         return f"{settings}: {self.value:.3f} after {self.step:,} of {self.updates:,} updates ({self.why})"
 
 
 class Proposal(NamedTuple):
-    """Settings to try next, by name, and the number of updates."""
+    """Settings to try next, by name, and the number of updates; with less than `least` it is not worth while."""
 
     settings: dict[str, Any]
     updates: int
+    least: int
+
+
+def cost_of(settings: Mapping[str, Any]) -> int:
+    """What an update with these settings costs, in updates by plain chains."""
+    return TEMPERED_COST if settings["estimator"] == TEMPERED else MODE_SEARCH_COST if settings["mode_search"] else 1
 
 
 def best_index(trials: Sequence[Trial]) -> int:
@@ -95,9 +104,13 @@ def propose(trials: Sequence[Trial], free: Sequence[str], tempering: bool) -> Pr
     def vary(base: Trial, name: str, value: float | str, length: float = LENGTH) -> Proposal | None:
         settings = base.settings | {name: value}
         updates = max(MIN_UPDATES, math.ceil(length * best.step))
-        cost = TEMPERED_COST if settings["estimator"] == TEMPERED else 1
-        return None if settings in tried or cost * updates > left else Proposal(settings, updates)
+        if settings in tried or cost_of(settings) * updates > left:
+            return None
+        return Proposal(settings, updates, math.ceil(MIN_FRACTION * updates))
 
+    if "mode_search" in free and trials[0].left_modes_out and len(trials) == 1 and str(first["estimator"]).startswith("pcd"):
+        return Proposal(first | {"mode_search": MODE_SEARCH}, MAX_UPDATES, MIN_UPDATES)
+    first = first | {"mode_search": last.settings["mode_search"]}
     if "learning_rate" in free and (last is best or not last.step) and _same_but(last.settings, first, "learning_rate"):
         lower = _number(last.settings["learning_rate"]) / RATE_FACTOR
         # The first trial has no decay, whose mean rate is half of the first.

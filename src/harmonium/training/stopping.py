@@ -31,7 +31,7 @@ from jaxtyping import Float
 from harmonium._checks import MAX_COUNT
 from harmonium._numerics import standard_error
 
-KEY, ERROR = "valid_log_likelihood", "log_partition_error"
+KEY, ERROR, RAISED = "valid_log_likelihood", "log_partition_error", "log_partition_raised"
 SMOOTHED, STANDARD_ERRORS = 3, 2.0
 """Estimates in a median, and the standard errors by which that median must have fallen."""
 MIN_UPDATES_SINCE_BEST = 5_000
@@ -107,6 +107,7 @@ class EarlyStopping:
         last_step, last_metrics: of the latest model.
         best_step, best_value, best_metrics: of the best model; `best_step` is None before the first measurement.
         risen_step: of the last model whose rise over the one before it that rose was more than its standard error.
+        left_modes_out: whether any model had modes that its chains and the estimate of its ln Z left out.
     """
 
     fraction: float
@@ -120,6 +121,7 @@ class EarlyStopping:
     best_value: float = 0.0
     best_metrics: dict[str, float] = field(default_factory=dict)
     risen_step: int | None = None
+    left_modes_out: bool = False
 
     def observe(self, step: int, metrics: Mapping[str, float], risen: tuple[float, float] | None = None) -> EarlyStopping:
         """With the metrics of the model after `step` updates. The best one is now that of `step`, of `last_step` before, where
@@ -134,6 +136,7 @@ class EarlyStopping:
         recent = (*self.recent, metrics[KEY])[-SMOOTHED:]
         kept = {name: number for name, number in metrics.items() if "log_" in name or name == "free_energy_gap"}
         observed = replace(self, recent=recent, value=metrics[KEY], error=error, last_step=step, last_metrics=kept)
+        observed = replace(observed, left_modes_out=self.left_modes_out or RAISED in metrics)
         candidate, of_candidate = step, kept
         if error and len(recent) == SMOOTHED:
             observed = replace(observed, value=median(recent))

@@ -43,14 +43,12 @@ from harmonium.training.metrics import EXACT_SECONDS, MAX_ROWS, Measurement, Met
 from harmonium.training.rows import MIN_ROWS_TO_SPLIT, Rows
 from harmonium.training.search import (
     DIVERGED,
-    MIN_FRACTION,
     RATE_FACTOR,
     SEARCHED,
-    TEMPERED,
-    TEMPERED_COST,
     Proposal,
     Trial,
     best_index,
+    cost_of,
     propose,
 )
 from harmonium.training.stopping import NO_DECAY, UPDATE_FRACTION, Budget, Decay, EarlyStopping, looks, rise
@@ -58,6 +56,7 @@ from harmonium.training.update import LoopState, Schedule, advance, axes_of, ini
 
 if TYPE_CHECKING:
     from harmonium.likelihood import Gain
+    from harmonium.training.deep_modes import ModeSearch
 
 T = TypeVar("T")
 
@@ -310,7 +309,7 @@ def train(
     limit = MAX_GROWTH * max(1.0, *(float(np.abs(leaf).max()) for leaf in jax.tree.leaves(rbm)))
     make_batches = partial(_batches, rbm, None if takes_all else config.batch_size, seed, expected, mesh)
     batches, refit = make_batches(rows), whole if config.refit and config.early_stopping else None
-    run = _Run(rbm, config, batches, metrics, rows.incomplete, mesh, seed, limit, update_seconds, is_split, refit, make_batches)
+    run = _Run(rbm, config, rows, batches, metrics, mesh, seed, limit, update_seconds, is_split, refit, make_batches)
     return _loop(*run.begin(resume, config.to_dict() | of_run), seconds_between_states, updates_between_states)
 
 
@@ -368,9 +367,9 @@ class _Run:
 
     rbm: RBM
     config: TrainConfig
+    rows: Rows
     batches: Batches
     metrics: Metrics
-    incomplete: Float[np.ndarray, "rows visible"] | None
     mesh: Mesh | None
     seed: int
     limit: float
@@ -379,11 +378,23 @@ class _Run:
     whole: Callable[[], Rows] | None
     make_batches: Callable[[Rows], Batches]
 
+    @property
+    def incomplete(self) -> Float[np.ndarray, "rows visible"] | None:
+        """The training rows, if cells of theirs are missing."""
+        return self.rows.incomplete
+
     @cached_property
     def keys(self) -> tuple[Key, Key]:
         """Of the start, and of the updates."""
         init_key, key = jax.random.split(key_of(self.seed))
         return init_key, key
+
+    @cached_property
+    def mode_search(self) -> ModeSearch:
+        """The search for modes that the chains do not visit."""
+        from harmonium.training.deep_modes import ModeSearch  # SciPy takes half a second to import
+
+        return ModeSearch(self.rbm, self.rbm.visible.fill_missing(self.rows.sample), self.mesh)
 
     def begin(
         self, resume: Checkpoint | None, settings: dict[str, Any]
@@ -438,7 +449,8 @@ class _Run:
         settings = {name: self.config.to_dict()[name] for name in SEARCHED}
         decay = progress.early_decay if self.config.early_decay is None else None
         made = stopping.last_step if why == DIVERGED else progress.step
-        trial = Trial(settings, made, why, step, value, metrics, progress.budget.total_updates, decay)
+        total, left_out = progress.budget.total_updates, stopping.left_modes_out
+        trial = Trial(settings, made, why, step, value, metrics, total, decay, left_out)
         trials = (*progress.trials, trial)
         if found is None or best_index(trials) == len(trials) - 1:
             found = Found(kept.best, kept.best_rows) if is_best else Found(good.average, kept.last_rows)
@@ -457,10 +469,9 @@ class _Run:
         earlier = sum(trial.updates for trial in progress.trials)
         if budget.seconds is not None:
             left -= 0 if self.whole is None else progress.trials[best_index(progress.trials)].step
-            if proposal.settings["estimator"] == TEMPERED != config.estimator:
-                left //= TEMPERED_COST
+            left = left * cost_of(vars(config)) // cost_of(proposal.settings)
         updates = min(proposal.updates, left)
-        if updates < MIN_FRACTION * proposal.updates:
+        if updates < proposal.least:
             return None
         run = replace(self, config=config.with_settings(proposal.settings))
         budget = replace(budget, last=updates, total_updates=updates)
@@ -489,7 +500,7 @@ class _Run:
             raise InputError("the checkpoint is of a run that trained on held-out rows too: resume it with those")
         self.batches.close()
         rows = self.whole()
-        return replace(self, batches=self.make_batches(rows), incomplete=rows.incomplete)
+        return replace(self, rows=rows, batches=self.make_batches(rows))
 
     def looks(self, step: int) -> Iterator[int]:
         """The numbers of updates beyond `step` at which the model is measured."""
@@ -545,9 +556,10 @@ class _Run:
     def advance(self, state: LoopState, step: int, stop: int, schedule: Schedule) -> tuple[LoopState, bool]:
         """The state after all updates from `step` to `stop`, and whether its parameters are sensible numbers."""
         sound: Array | bool = True
+        spacing = self.config.mode_search
         while step < stop:
             window, first, end = self.batches.window_of(step)
-            count = min(stop, end) - step
+            count = min(stop, end, step - step % spacing + spacing if spacing else MAX_COUNT) - step
             state, sound = advance(
                 state,
                 window,
@@ -560,6 +572,10 @@ class _Run:
                 mesh=self.mesh,
             )
             step += count
+            if spacing and step % spacing == 0 and sound:
+                key = jax.random.fold_in(jax.random.fold_in(self.keys[0], 2), step)
+                estimator = self.mode_search.begin_chains(key, distributed.to_host(state.iterate), state.estimator)
+                state = state._replace(estimator=estimator)
         return state, bool(sound)
 
     def agree(self, value: T) -> T:

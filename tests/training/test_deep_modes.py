@@ -1,0 +1,60 @@
+"""Chains that begin at modes which they do not visit: how many, and that training pushes these modes down."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import harmonium as hm
+from harmonium import InputError, exact
+from harmonium.random import key_of
+from harmonium.samplers.gibbs import Chains
+from harmonium.training.deep_modes import MAX_FRACTION, ModeSearch
+
+AT = np.arange(40.0) % 2
+ROWS = np.vstack([np.random.default_rng(0).integers(2, size=(199, 40)), AT]).astype(float)
+
+
+def needle(excess):
+    """A model of which one state is e^excess times as heavy as all the others."""
+    return hm.RBM(hm.Binary(np.zeros(40)), hm.Binary([40 * np.log(2) + excess - 9 * 20]), 9 * (2 * AT - 1)[:, None])
+
+
+@pytest.mark.parametrize(("excess", "fraction"), [(20.0, MAX_FRACTION), (1.0, 0.73 * MAX_FRACTION), (0.0, 0.0)])
+def test_chains_begin_at_a_mode_in_proportion_to_its_share(excess, fraction):
+    rbm = jax.tree.map(np.float32, needle(excess))
+    chains = Chains(jnp.zeros((100, 40)), jnp.zeros((100, 1)))
+    begun = ModeSearch(rbm, ROWS, None).begin_chains(key_of(0), rbm, chains)
+    there = (np.asarray(begun.v) == AT).all(axis=1)
+    assert there.mean() == pytest.approx(fraction, abs=0.03)
+    assert (np.asarray(begun.h)[there] == 1).all()
+    assert not np.asarray(begun.v)[~there].any()
+
+
+def train(rbm, **settings):
+    settings = {"estimator": "pcd-1", "learning_rate": 0.1, "l1": 0.0, "chains": 100, "measure": False} | settings
+    *_, last = hm.train(rbm, ROWS, updates=400, **settings)
+    return last.rbm
+
+
+def test_a_mode_that_chains_do_not_visit_is_pushed_down():
+    """Rows and chains know nothing of how heavy it is, so without the search it stays."""
+    rbm = needle(20.0)
+    without, found = (exact.log_likelihood(train(rbm, mode_search=spacing), ROWS).mean() for spacing in (0, 50))
+    assert without < -45
+    assert found > -30
+
+
+def test_the_states_in_between_change_nothing():
+    rbm = needle(20.0)
+    one, other = (train(rbm, mode_search=30, updates_between_states=count) for count in (400, 7))
+    for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("estimator", ["exact", "cd-1", "pt-1"])
+def test_it_is_for_persistent_chains(estimator):
+    with pytest.raises(InputError, match=f"mode_search must be 0: .* the estimator is {estimator}"):
+        hm.TrainConfig.derive(100, needle(0.0), estimator=estimator, mode_search=50)
