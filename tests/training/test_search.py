@@ -200,8 +200,8 @@ def test_a_refit_that_loses_is_not_kept(two_patterns, monkeypatch, value):
     rbm, given = hm.initialize(rows, 5), {"estimator": "pcd-1", "learning_rate": 0.3, "l1": 0.0, "minutes": 5.0}
     config = hm.TrainConfig.derive(len(rows), rbm, held_out=True, refit=True, **given)
     *_, without = hm.train(rbm, rows, refit=False, **given)
-    train = import_module("harmonium.training.train")
-    measure = train._Run.measure
+    run = import_module("harmonium.training.run").Run
+    measure = run.measure
 
     def worse(run, progress, *arguments):
         progress, kept = measure(run, progress, *arguments)
@@ -209,7 +209,7 @@ def test_a_refit_that_loses_is_not_kept(two_patterns, monkeypatch, value):
             progress = replace(progress, metrics=progress.metrics | {"refit_log_likelihood": value})
         return progress, kept
 
-    monkeypatch.setattr(train._Run, "measure", worse)
+    monkeypatch.setattr(run, "measure", worse)
     *_, state = hm.train(rbm, rows, **given)
     assert jax.tree.all(jax.tree.map(np.array_equal, state.rbm, without.rbm))
     assert not {"refit", "refit_log_likelihood"} & state.metrics.keys()
