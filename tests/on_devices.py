@@ -30,7 +30,7 @@ from harmonium import distributed, exact, gradients, likelihood, model
 from harmonium.likelihood import annealing, running_estimate
 from harmonium.random import uniform
 from harmonium.samplers import parallel_tempering, trajectory_tempering
-from harmonium.training import batches, config, optimizer
+from harmonium.training import batches, config, optimizer, run
 
 UPDATES = 40
 CLOSE = 4 * UPDATES * float(np.finfo(np.float32).eps)
@@ -175,7 +175,7 @@ def state_lies_as_it_is_placed() -> None:
     case, mesh = CASES["pcd, centered"], distributed.make_mesh(2)
     parts = mesh.shape["data"]
     seen = []
-    advance = hm.training.train.__globals__["advance"]
+    advance = run.advance
 
     def look(state: Any, *args: Any, **settings: Any) -> Any:
         state, sound = advance(state, *args, **settings)
@@ -183,7 +183,7 @@ def state_lies_as_it_is_placed() -> None:
         return state, sound
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(hm.training.train.__globals__, "advance", look)
+        patch.setattr(run, "advance", look)
         case.train(f"{parts}x2")
     assert seen
     assert all(shapes == [(12, 8), (CHAINS // parts, 8)] for shapes in seen)
@@ -193,14 +193,14 @@ def one_sum() -> None:
     """An update on a data mesh has one all-reduce, of one weight matrix: each further one would be another wait for the slowest
     device, each further matrix as many numbers to send again."""
     texts = []
-    advance = hm.training.train.__globals__["advance"]
+    advance = run.advance
 
     def look(*args: Any, **settings: Any) -> Any:
         texts.append(advance.lower(*args, **settings).compile().as_text())
         return advance(*args, **settings)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(hm.training.train.__globals__, "advance", look)
+        patch.setattr(run, "advance", look)
         CASES["pcd, centered"].train("2x1", updates=1)
     (shapes,) = re.findall(r"= (.*) all-reduce\(", texts[0])
     assert shapes.count("f32[12,16]") == 1

@@ -9,9 +9,10 @@ import pytest
 
 import harmonium as hm
 from harmonium import InputError, exact
+from harmonium.likelihood.running_estimate import RunningEstimate
 from harmonium.random import key_of
 from harmonium.samplers.gibbs import Chains
-from harmonium.training.deep_modes import MAX_FRACTION, ModeSearch
+from harmonium.training.deep_modes import MAX_FRACTION, begin_chains, find_left_out
 
 AT = np.arange(40.0) % 2
 ROWS = np.vstack([np.random.default_rng(0).integers(2, size=(199, 40)), AT]).astype(float)
@@ -26,7 +27,8 @@ def needle(excess):
 def test_chains_begin_at_a_mode_in_proportion_to_its_share(excess, fraction):
     rbm = jax.tree.map(np.float32, needle(excess))
     chains = Chains(jnp.zeros((100, 40)), jnp.zeros((100, 1)))
-    begun = ModeSearch(rbm, ROWS, None).begin_chains(key_of(0), rbm, chains)
+    found = find_left_out(RunningEstimate(rbm, ROWS), key_of(0), rbm)
+    begun = chains if found is None else begin_chains(key_of(1), rbm, chains, *found)
     there = (np.asarray(begun.v) == AT).all(axis=1)
     assert there.mean() == pytest.approx(fraction, abs=0.03)
     assert (np.asarray(begun.h)[there] == 1).all()
@@ -47,6 +49,27 @@ def test_a_mode_that_chains_do_not_visit_is_pushed_down():
     assert found > -30
 
 
+def test_gaps_and_real_values_take_it_too():
+    """Where nothing is left out, nothing changes."""
+    random = np.random.default_rng(1)
+    rows = random.standard_normal((60, 6))
+    rows[::7, 2] = np.nan
+    rbm = hm.initialize(rows, 4, visible="gaussian")
+    settings = dict(estimator="pcd-1", updates=40, chains=20, measure=False, learning_rate=0.01)
+    *_, without = hm.train(rbm, rows, **settings)
+    *_, found = hm.train(rbm, rows, mode_search=20, **settings)
+    for a, b in zip(jax.tree.leaves(without.rbm), jax.tree.leaves(found.rbm), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_it_resumes_bit_for_bit():
+    rbm, settings = needle(20.0), dict(estimator="pcd-1", learning_rate=0.1, chains=50, measure=False, mode_search=30)
+    states = list(hm.train(rbm, ROWS, updates=100, updates_between_states=25, **settings))
+    *_, last = hm.train(rbm, ROWS, resume=states[2].checkpoint)
+    for a, b in zip(jax.tree.leaves(states[-1].rbm), jax.tree.leaves(last.rbm), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 def test_the_states_in_between_change_nothing():
     rbm = needle(20.0)
     one, other = (train(rbm, mode_search=30, updates_between_states=count) for count in (400, 7))
@@ -56,5 +79,5 @@ def test_the_states_in_between_change_nothing():
 
 @pytest.mark.parametrize("estimator", ["exact", "cd-1", "pt-1"])
 def test_it_is_for_persistent_chains(estimator):
-    with pytest.raises(InputError, match=f"mode_search must be 0: .* the estimator is {estimator}"):
+    with pytest.raises(InputError, match=f"mode_search must be 0: .* not for estimator {estimator}"):
         hm.TrainConfig.derive(100, needle(0.0), estimator=estimator, mode_search=50)

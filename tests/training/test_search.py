@@ -65,6 +65,11 @@ def test_modes_that_chains_left_out_are_searched_for_next_in_all_the_time_left()
     assert propose([first], ("learning_rate",), False).settings["mode_search"] == 0
 
 
+def test_tempered_chains_do_without_a_search_for_modes():
+    given = trial(-5.0, mode_search=MODE_SEARCH)
+    assert propose([given], ("estimator",), True).settings == FIRST | {"estimator": "pt-1"}
+
+
 def test_what_is_given_stays():
     assert {settings["learning_rate"] for settings in tried(("l1", "estimator"), [-5.0, -4.0, -3.0, -9.0])} == {0.3}
     assert propose([trial(-5.0)], (), True) is None

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import harmonium as hm
+from harmonium.training.checkpoint import Progress
 from harmonium.training.stopping import MAX_SPACING, UPDATE_FRACTION, Budget, Decay, EarlyStopping, looks, rise
 
 
@@ -204,3 +205,15 @@ def test_the_decay_takes_the_steps_to_zero(coin_flips):
     assert jax.tree.all(jax.tree.map(np.array_equal, at_its_end.iterate, later.iterate))
     assert jax.tree.all(jax.tree.map(np.array_equal, before.iterate, without.iterate))
     assert not np.array_equal(at_its_end.iterate.weights, before.iterate.weights)
+
+
+def test_modes_that_were_left_out_are_remembered_and_only_their_own_model_says_so():
+    stopping = EarlyStopping(1.0)
+    for step, value in enumerate((-10.0, -5.0, -5.1, -40.0, -45.0, -50.0)):
+        raised = {"log_partition_raised": 40.0} if value < -30 else {}
+        metrics = {"step": float(step), "valid_log_likelihood": value, "log_partition_error": 0.1} | raised
+        stopping = stopping.observe(step, metrics)
+        assert stopping.left_modes_out == (value < -30)
+    at_end = import_module("harmonium.training.train")._metrics_at_end
+    last = Progress({}, Budget(None, 0.9, 6, 6), step=6, metrics=metrics)
+    assert "log_partition_raised" not in at_end(stopping, last, False)

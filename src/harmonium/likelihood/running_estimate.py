@@ -1,7 +1,7 @@
 """A quick estimate of ln Z, repeated for a model that changes: for the progress of training.
 
 Forward annealed importance sampling alone, from units fitted to the data; first runs of a step on each segment place the
-temperatures. Modes that none of the runs reaches are searched for (`modes`), and the estimate is at least the lower bound of
+temperatures. Modes that the runs reach too seldom are searched for (`modes`), and the estimate is at least the lower bound of
 ln Z that they give. The final report is the bracket of `evaluate`. An estimate depends on the model alone, and not on those
 before it.
 
@@ -10,7 +10,7 @@ Reference: R. Salakhutdinov and I. Murray, ICML 2008, section 4.1.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -35,18 +35,25 @@ ERROR = 0.05
 """... standard error, in nats."""
 STARTS = 256
 """Of the search for modes."""
-MIN_RAISE = 1.0
-"""Modes were left out where their bound of ln Z exceeds the runs' estimate by more than so many nats."""
+MIN_EXCESS, STANDARD_ERRORS = 0.5, 2.0
+"""Modes were left out by the runs where the log of their mass exceeds the estimate by so many nats and by so many of its
+standard errors."""
 SECONDS_PER_PRODUCT = 2e-11
 """A multiplication of a product of matrices, on two cores of 2026."""
 
 
 class LogPartition(NamedTuple):
-    """An estimate of ln Z and its standard error, in nats; `raise_by`: by how much modes that the runs left out raise it."""
+    """An estimate of ln Z by annealing runs and its standard error, in nats, or the bound by modes that they left out, which
+    exceeds it by `raised_by`."""
 
     value: float
     error: float
-    raise_by: float
+    raised_by: float
+
+
+def is_left_out(bound: Any, log_z: float, error: float) -> Any:
+    """Whether modes of this log mass were left out by runs with this estimate and standard error."""
+    return bound > log_z + max(MIN_EXCESS, STANDARD_ERRORS * error)
 
 
 class RunningEstimate:
@@ -61,7 +68,7 @@ class RunningEstimate:
         self._rows = np.asarray(rows)
         self._base = model.independent(rbm.visible.fit_base_rate(self._rows), rbm.hidden.infinite_temperature())
         self._mesh = data_mesh(mesh)
-        products = RUNS * TEMPERATURES[1] + STARTS * (ASCENT + MEAN_FIELD)
+        products = RUNS * TEMPERATURES[1] + STARTS * (ASCENT + MEAN_FIELD) + len(self._rows) / 2
         self.seconds = SECONDS_PER_PRODUCT * 2 * rbm.weights.size * products
         """About how long one takes where the error is small."""
 
@@ -69,7 +76,7 @@ class RunningEstimate:
         """ln Z, with the same random numbers each time, so that changes stand out."""
         value, error = self.anneal(rbm)
         certain = self.find_modes(key_of(1), rbm).certain
-        return LogPartition(max(value, certain), error, certain - value if certain > value + MIN_RAISE else 0.0)
+        return LogPartition(max(value, certain), error, certain - value if is_left_out(certain, value, error) else 0.0)
 
     def find_modes(self, key: Key, rbm: RBM) -> Modes:
         """Modes of the model."""

@@ -66,8 +66,8 @@ class TrainConfig:
             train on all of them from the start.
         total_updates: with `updates` or `epochs`, the length that `final_decay` is a fraction of, if this run ends before.
         early_decay: first and last update of a decay that early stopping began, to repeat that run.
-        mode_search: updates from one search for modes that the chains of `pcd-K` do not visit to the next (0: none); where one
-            is heavy, chains are begun there (`harmonium.training.deep_modes`).
+        mode_search: updates from one search for modes to the next (0: none); chains of `pcd-K` are begun at those that are
+            heavier than all that annealing runs meet (`harmonium.training.deep_modes`).
         optimizer: an optax optimizer in place of `learning_rate`, `momentum` and `l1`.
 
     Raises:
@@ -102,8 +102,6 @@ class TrainConfig:
         for name in ("final_decay", "average"):
             _checks.fraction(getattr(self, name), name)
         _checks.not_negative(self.early_stopping, "early_stopping")
-        if _checks.integer(self.mode_search, "mode_search", least=0) and not str(self.estimator).startswith("pcd"):
-            raise InputError(f"mode_search must be 0: it is for the estimators pcd-K, but the estimator is {self.estimator}")
         for name in self.searched:
             _checks.choice(name, SEARCHED, "search")
             if getattr(self, name) is None or not self.early_stopping:
@@ -112,10 +110,12 @@ class TrainConfig:
         _checks.instance(self.estimator, (str, Estimator), "estimator", "a name such as pcd-1 or an Estimator")
         optional = (optax.GradientTransformation, type(None))
         _checks.instance(self.optimizer, optional, "optimizer", "one of optax's or None")
+        which = f"estimator {self.estimator}" if isinstance(self.estimator, str) else "an Estimator"
+        if _checks.integer(self.mode_search, "mode_search", least=0) and not which.startswith("estimator pcd"):
+            raise InputError(f"mode_search must be 0: it is for the estimators pcd-K, by name, and not for {which}")
         if _has_chains(self.estimator):
             _checks.integer(self.chains, "chains")
         elif self.chains is not None:
-            which = f"estimator {self.estimator}" if isinstance(self.estimator, str) else "an Estimator"
             raise InputError(f"chains must be left out (None): with {which} it has no effect, but is {self.chains}")
         if self.optimizer is None:
             _checks.in_float32(_checks.positive(self.learning_rate, "learning_rate"), "learning_rate")
@@ -178,7 +178,7 @@ class TrainConfig:
           overfit.
         * Products are rounded to bfloat16 where the hardware multiplies in it and states are whole numbers.
         * A run takes two minutes. With held-out rows it stops early when the best state is half of the run ago, and other
-          rates, penalties and estimators are tried, unless those are given (`harmonium.training.search`).
+          rates, penalties and estimators, and chains at modes, are tried, unless those are given (`harmonium.training.search`).
 
         Args:
             rows: number of training rows. rbm: the model to train. devices: devices that share rows and chains.

@@ -59,10 +59,10 @@ class Metrics:
 
     `free_energy_gap`: held-out minus training mean free energy, nats: above zero is overfitting. `train_log_likelihood`,
     `valid_log_likelihood`: means, nats per example. `log_partition`: their ln Z, exact where that is quick and otherwise
-    estimated, with standard error `log_partition_error`; `log_partition_raised`: by how much modes that the estimate left out
-    raise it. `chain_gap`: mean free energy of the persistent chains minus that of
-    training rows, and `chain_spread`: their total variance as a fraction of the rows'; chains that have collapsed into one
-    mode have a spread far below 1, chains that have left the data a gap far from 0.
+    estimated, with standard error `log_partition_error` of the runs; `log_partition_raised`: by how much a bound by modes that
+    the runs left out exceeds their estimate, where it counts instead. `chain_gap`: mean free energy of the persistent chains
+    minus that of training rows, and `chain_spread`: their total variance as a fraction of the rows'; chains that have
+    collapsed into one mode have a spread far below 1, chains that have left the data a gap far from 0.
     """
 
     def __init__(
@@ -83,10 +83,10 @@ class Metrics:
         incomplete = any(each is not None and has_missing(each) for each in (rows, held_out))
         most = MAX_INCOMPLETE_ROWS if incomplete else MAX_ROWS
         self._rows, self._weights = rows, weights
-        self._held_out, self.held_out_weights = _space_evenly(held_out, most), _space_evenly(held_out_weights, most)
+        self._held_out, self.held_out_weights = space_evenly(held_out, most), space_evenly(held_out_weights, most)
         # As many training rows as held-out ones, so that the two means are comparable.
         most = most if self._held_out is None else len(self._held_out)
-        self._compared, self._compared_weights = _space_evenly(rows, most), _space_evenly(weights, most)
+        self._compared, self._compared_weights = space_evenly(rows, most), space_evenly(weights, most)
         whole, weights = rbm.visible.fill_missing(self._compared), self._compared_weights
         self._variance = float(np.average((whole - np.average(whole, 0, weights)) ** 2, 0, weights).sum())
         seconds = exact.estimate_seconds(rbm)
@@ -154,7 +154,7 @@ class Metrics:
         from harmonium.likelihood.gain import gain_over_independent  # SciPy takes half a second to import
 
         most = MAX_INCOMPLETE_GAIN_ROWS if has_missing(self._rows) else MAX_GAIN_ROWS
-        rows, of_rows = _space_evenly(self._rows, most), _space_evenly(self._weights, most)
+        rows, of_rows = space_evenly(self._rows, most), space_evenly(self._weights, most)
         base_rate = self._visible.fit_base_rate(self._visible.fill_missing(self._rows, self._weights), self._weights)
         log_z, error = metrics.get("log_partition"), metrics.get("log_partition_error", 0.0)
         try:
@@ -169,8 +169,8 @@ class Metrics:
             return None
         estimate = self._estimate.log_partition(rbm)
         metrics["log_partition_error"] = estimate.error
-        if estimate.raise_by:
-            metrics[RAISED] = estimate.raise_by
+        if estimate.raised_by:
+            metrics[RAISED] = estimate.raised_by
         return estimate.value
 
 
@@ -198,7 +198,7 @@ def summarize(history: Sequence[Mapping[str, float]]) -> str:
     return "  ".join(parts)
 
 
-def _space_evenly(rows: Spaced, most: int) -> Spaced:
+def space_evenly(rows: Spaced, most: int) -> Spaced:
     """At most `most` of the rows or weights, if there are any, evenly spaced."""
     return rows if rows is None or len(rows) <= most else rows[evenly_spaced(len(rows), most)]
 

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jax.sharding import Mesh
-from jaxtyping import Float
+from jaxtyping import Float, PyTree
 
 from harmonium import distributed, model
 from harmonium._checks import MAX_COUNT
@@ -26,14 +26,14 @@ from harmonium.samplers.gibbs import guess_missing
 from harmonium.training.batches import Batches
 from harmonium.training.checkpoint import Checkpoint, Progress
 from harmonium.training.config import TrainConfig
-from harmonium.training.metrics import Measurement, Metrics
+from harmonium.training.metrics import MAX_ROWS, Measurement, Metrics, space_evenly
 from harmonium.training.rows import Rows
 from harmonium.training.search import DIVERGED, SEARCHED, Proposal, Trial, best_index, cost_of
 from harmonium.training.stopping import NO_DECAY, UPDATE_FRACTION, Budget, Decay, EarlyStopping, looks, rise
 from harmonium.training.update import LoopState, Schedule, advance, axes_of, initial_states
 
 if TYPE_CHECKING:
-    from harmonium.training.deep_modes import ModeSearch
+    from harmonium.likelihood.running_estimate import RunningEstimate
 
 T = TypeVar("T")
 
@@ -61,7 +61,7 @@ class Found(NamedTuple):
 
 @dataclass(frozen=True)
 class Run:
-    """What stays the same during a trial; `config` has the trial's settings.
+    """What stays the same during a trial, and what comes after it; `config` has the trial's settings.
 
     `limit`: the absolute value beyond which a parameter means nothing. `update_seconds`: what an update is estimated to take.
     `is_split`: rows were held out here. `whole`: training and held-out rows together, for a refit. `make_batches`: of rows.
@@ -92,11 +92,12 @@ class Run:
         return init_key, key
 
     @cached_property
-    def mode_search(self) -> ModeSearch:
-        """The search for modes that the chains do not visit."""
-        from harmonium.training.deep_modes import ModeSearch  # SciPy takes half a second to import
+    def estimate(self) -> RunningEstimate:
+        """Of ln Z, for the search for modes. It depends on training rows alone: a run that repeats this one has no others."""
+        from harmonium.likelihood.running_estimate import RunningEstimate  # SciPy takes half a second to import
 
-        return ModeSearch(self.rbm, self.rbm.visible.fill_missing(self.rows.sample), self.mesh)
+        rows = space_evenly(self.rows.sample, MAX_ROWS)
+        return RunningEstimate(self.rbm, self.rbm.visible.fill_missing(rows), self.mesh)
 
     def begin(
         self, resume: Checkpoint | None, settings: dict[str, Any]
@@ -275,10 +276,17 @@ class Run:
             )
             step += count
             if spacing and step % spacing == 0 and sound:
-                key = jax.random.fold_in(jax.random.fold_in(self.keys[0], 2), step)
-                estimator = self.mode_search.begin_chains(key, distributed.to_host(state.iterate), state.estimator)
-                state = state._replace(estimator=estimator)
+                state = state._replace(estimator=self._begin_at_modes(state, step))
         return state, bool(sound)
+
+    def _begin_at_modes(self, state: LoopState, step: int) -> PyTree:
+        """The estimator's state with chains at modes that were left out so far, after `step` updates."""
+        from harmonium.training.deep_modes import begin_chains, find_left_out
+
+        keys = jax.random.split(jax.random.fold_in(jax.random.fold_in(self.keys[0], 2), step))
+        rbm = distributed.to_host(state.iterate)
+        found = self.agree(find_left_out(self.estimate, keys[0], rbm))
+        return state.estimator if found is None else begin_chains(keys[1], rbm, state.estimator, *found)
 
     def agree(self, value: T) -> T:
         """The first process's value, if several processes train together."""

@@ -4,11 +4,12 @@ The first trial has the settings that a run starts with. Where it goes on rising
 it ends early, because the model overfits, the chains no longer mix or the noise of the updates hides what is left to learn,
 the rest of the time goes to others: a rate a third as high, as long as that helps or nothing is learned; then a stronger
 penalty; then, for models whose ln Z is exact, chains that are tempered. Where ln Z is estimated and the first trial has grown
-modes that its chains do not visit, the next one begins chains there, in all the time that is left. Any other trial after the
+modes that annealing does not meet, the next one begins chains there, in all the time that is left. Any other trial after the
 first is as long as the best one so far suggests, and its rate falls to zero over that length. All trials start from the same
 model, and the best model of all is kept.
 
-What is tried depends on held-out log likelihoods alone, never on a clock, but for the time that is left for another trial.
+What is tried depends on held-out log likelihoods and such modes alone, never on a clock, but for the time that is left for
+another trial.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ LENGTH = 2.0
 MAX_UPDATES = 20_000
 """... but it is left out if the trials after the first took more updates than this: those of tempered chains count ..."""
 TEMPERED_COST, MODE_SEARCH_COST = 5, 4
-"""... so many times, as do those with searches for modes."""
+"""... so many times, as do those with searches for modes, but for the first of these."""
 MIN_UPDATES = 1000
 MIN_FRACTION = 0.5
 """A trial is cut to the time that is left down to this fraction of its length, and else left out."""
@@ -99,10 +100,10 @@ def propose(trials: Sequence[Trial], free: Sequence[str], tempering: bool) -> Pr
     """
     best, last, first = trials[best_index(trials)], trials[-1], trials[0].settings
     tried = [trial.settings for trial in trials]
-    left = MAX_UPDATES - sum(trial.updates for trial in trials[1:])
+    left = MAX_UPDATES - sum(trial.updates for trial in trials[1:] if not trial.settings["mode_search"])
 
-    def vary(base: Trial, name: str, value: float | str, length: float = LENGTH) -> Proposal | None:
-        settings = base.settings | {name: value}
+    def vary(base: Trial, name: str, value: float | str, length: float = LENGTH, **others: float) -> Proposal | None:
+        settings = base.settings | {name: value} | others
         updates = max(MIN_UPDATES, math.ceil(length * best.step))
         if settings in tried or cost_of(settings) * updates > left:
             return None
@@ -124,7 +125,7 @@ def propose(trials: Sequence[Trial], free: Sequence[str], tempering: bool) -> Pr
         if 0 < stronger <= MAX_L1 and (proposal := vary(best, "l1", stronger)):
             return proposal
     if "estimator" in free and tempering and first["estimator"] == "pcd-1":
-        return vary(best, "estimator", TEMPERED)
+        return vary(best, "estimator", TEMPERED, mode_search=0)
     return None
 
 

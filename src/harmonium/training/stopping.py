@@ -107,7 +107,7 @@ class EarlyStopping:
         last_step, last_metrics: of the latest model.
         best_step, best_value, best_metrics: of the best model; `best_step` is None before the first measurement.
         risen_step: of the last model whose rise over the one before it that rose was more than its standard error.
-        left_modes_out: whether any model had modes that its chains and the estimate of its ln Z left out.
+        left_modes_out: whether any model had modes that the estimate of its ln Z left out.
     """
 
     fraction: float
@@ -135,8 +135,9 @@ class EarlyStopping:
         error = metrics.get(ERROR, 0.0)
         recent = (*self.recent, metrics[KEY])[-SMOOTHED:]
         kept = {name: number for name, number in metrics.items() if "log_" in name or name == "free_energy_gap"}
-        observed = replace(self, recent=recent, value=metrics[KEY], error=error, last_step=step, last_metrics=kept)
-        observed = replace(observed, left_modes_out=self.left_modes_out or RAISED in metrics)
+        left_out = self.left_modes_out or RAISED in metrics
+        observed = replace(self, recent=recent, value=metrics[KEY], error=error, left_modes_out=left_out)
+        observed = replace(observed, last_step=step, last_metrics=kept)
         candidate, of_candidate = step, kept
         if error and len(recent) == SMOOTHED:
             observed = replace(observed, value=median(recent))

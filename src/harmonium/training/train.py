@@ -42,7 +42,7 @@ from harmonium.training.search import (
     best_index,
     propose,
 )
-from harmonium.training.stopping import EarlyStopping
+from harmonium.training.stopping import RAISED, EarlyStopping
 from harmonium.training.update import LoopState
 
 if TYPE_CHECKING:
@@ -504,15 +504,20 @@ def _metrics_at_end(early_stopping: EarlyStopping | None, progress: Progress, di
         # A comparison with NaN is false.
         if diverged or not metrics.get("refit_log_likelihood", -math.inf) >= best.value:
             # There is no refit, or it has made the rows that it learned from besides less likely than they were before.
-            metrics = {name: value for name, value in metrics.items() if not name.startswith("refit")} | best.metrics
+            metrics = _replace({name: value for name, value in metrics.items() if not name.startswith("refit")}, best.metrics)
         metrics["best_step"] = float(best.step)
     elif early_stopping is not None and early_stopping.best_step is not None:
         is_worse = early_stopping.is_worse
-        metrics |= early_stopping.best_metrics if is_worse else {}
+        metrics = _replace(metrics, early_stopping.best_metrics) if is_worse else metrics
         metrics["best_step"] = float(early_stopping.best_step if is_worse else progress.step)
     if decay is None:
         return metrics
     return metrics | {"early_decay_first": float(decay.first), "early_decay_last": float(decay.last)}
+
+
+def _replace(metrics: dict[str, float], measured: dict[str, float]) -> dict[str, float]:
+    """With what was measured of another model."""
+    return {name: value for name, value in metrics.items() if name != RAISED} | measured
 
 
 def _divergence(step: int, stop: int, sound: bool, slowest: float) -> DivergenceError:
