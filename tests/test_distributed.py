@@ -66,7 +66,7 @@ def test_few_modules_know_of_devices_and_processes():
         }
 
     assert modules_with("PartitionSpec", "shard_map", "process_index") == {"distributed.py"}
-    assert modules_with("broadcast(") == {"distributed.py", "training/train.py", "cli/train.py"}
+    assert modules_with("broadcast(") == {"distributed.py", "training/run.py", "cli/train.py"}
 
 
 def on_two_processes(*arguments: str, status: int = 0) -> str:
