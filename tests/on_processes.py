@@ -79,7 +79,7 @@ def results(folder: Path) -> dict[str, Any]:
             *_, last = in_memory(distributed.make_mesh(hidden_shards), seed)
             found[f"iterate, {hidden_shards}, {seed}"] = leaves(last.iterate)
     for seed in (0, 1):
-        states = in_memory(mesh, seed, seconds_between_states=lambda: 0.0)
+        states = in_memory(mesh, seed, updates_between_states=STOPPED_AT)
         checkpoint = next(state.checkpoint for state in states if state.step >= STOPPED_AT)
         if distributed.is_primary():
             checkpoint.save(folder / f"{seed}.safetensors")
