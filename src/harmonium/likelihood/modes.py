@@ -111,7 +111,7 @@ def find_modes(key: Key, rbm: RBM, rows: Float[np.ndarray, "rows visible"], star
 
 def _heaviest(rbm: RBM, rows: Float[np.ndarray, "rows visible"]) -> Int[np.ndarray, " distinct"]:
     """Indices of rows, those of the largest p(v) first; of rows that are alike one."""
-    exponents = np.asarray(_log_weights(rbm, rows.astype(rbm.weights.dtype)))
+    exponents = exact.log_likelihood(rbm, rows.astype(rbm.weights.dtype), 0.0)
     _, first = np.unique(-exponents, return_index=True)
     return first
 
@@ -156,11 +156,6 @@ def _ascend(
     v = jax.lax.fori_loop(0, ASCENT, ascend, jnp.concatenate([rows, noise, preferred, by_hidden]))
     m = jax.lax.fori_loop(0, MEAN_FIELD, lambda _, m: model.visible_mean(rbm, model.hidden_mean(rbm, m)), v)
     return v, m
-
-
-@jax.jit
-def _log_weights(rbm: RBM, v: Float[Array, "rows visible"]) -> Float[Array, " rows"]:
-    return -model.free_energy(rbm, v)
 
 
 @jax.jit

@@ -39,7 +39,7 @@ def find_left_out(estimate: RunningEstimate, key: Key, rbm: RBM) -> tuple[list[l
 
 
 def begin_chains(key: Key, rbm: RBM, state: Any, modes: list[list[float]], shares: list[float]) -> Any:
-    """The estimator's state, whose chains are on devices, with some chains at the modes: for a mode half as many as its share of Z."""
+    """The estimator's state, whose chains are on devices, with some chains at the modes: half of a share of Z at each."""
     if hasattr(state, "inner"):
         return state._replace(inner=begin_chains(key, rbm, state.inner, modes, shares))
     # Of a fixed number, so that nothing is compiled anew.
