@@ -1,0 +1,92 @@
+/** Block Gibbs sampling and parallel tempering. Keys are used as the library uses them, so that a seed makes the same chain. */
+import { createRbm, freeEnergy, hiddenMeans, visibleMeans } from "./rbm.js";
+import { derive, sampleBits, uniform } from "./random.js";
+
+/** @typedef {import("./rbm.js").Rbm} Rbm */
+/** @typedef {import("./random.js").Key} Key */
+/** States of the chains, `v [rows V]`, `h [rows H]`. @typedef {{v: Float64Array, h: Float64Array}} Chains */
+
+/** h ~ p(h|v). @param {Rbm} rbm @param {ArrayLike<number>} v `[rows V]` @param {Key} key @param {Float64Array} [out] */
+export function sampleHidden(rbm, v, key, out) {
+  const means = hiddenMeans(rbm, v, out);
+  return sampleBits(key, means, means);
+}
+
+/** v ~ p(v|h). @param {Rbm} rbm @param {ArrayLike<number>} h `[rows H]` @param {Key} key @param {Float64Array} [out] */
+export function sampleVisible(rbm, h, key, out) {
+  const means = visibleMeans(rbm, h, out);
+  return sampleBits(key, means, means);
+}
+
+/** Sweeps from `h`, each of which draws v ~ p(v|h) where `clamp` is NaN or missing, then h ~ p(h|v).
+ * @param {Rbm} rbm @param {Float64Array} h `[rows H]` @param {Key} key @param {number} [sweeps] @param {Float64Array} [clamp] `[rows V]`
+ * @returns {Chains} */
+export function sweep(rbm, h, key, sweeps = 1, clamp) {
+  let v = new Float64Array((h.length / rbm.H) * rbm.V);
+  for (let n = 0; n < sweeps; n++) {
+    const sweepKey = sweeps === 1 ? key : derive(key, n);
+    v = sampleVisible(rbm, h, derive(sweepKey, 0), v);
+    if (clamp) for (let k = 0; k < v.length; k++) if (!Number.isNaN(clamp[k])) v[k] = clamp[k];
+    h = sampleHidden(rbm, v, derive(sweepKey, 1));
+  }
+  return { v, h };
+}
+
+/** One ladder of RBMs from infinite temperature, where all units are fair coins, to the RBM itself, and a chain on every rung.
+ * `v [rungs V]`. Of each pair of neighbors: `acceptance`, the running mean of the probability of an exchange; `chance` and
+ * `drawn` of the latest step, NaN where it was not tried. `label`: 1 a state last at the bottom, 2 last at the top, 0 neither.
+ * @typedef {{v: Float64Array, h: Float64Array, acceptance: number[], label: number[], roundTrips: number, steps: number,
+ *   chance: number[], drawn: number[]}} Ladder h: of the top rung */
+
+const [UNSEEN, UP, DOWN] = [0, 1, 2];
+/** The least weight of the latest exchange in the running acceptance rates: they remember about a hundred steps. */
+const MIN_WEIGHT = 0.02;
+
+/** The RBMs of the rungs, evenly spaced in 1/T. @param {Rbm} rbm @param {number} rungs @returns {Rbm[]} */
+export function rungsOf(rbm, rungs) {
+  return Array.from({ length: rungs }, (_, n) => createRbm(rbm.V, rbm.H, rbm.theta.map((x) => (x / rbm.temperature) * (n / (rungs - 1)))));
+}
+
+/** A ladder with every rung at `v`. @param {ArrayLike<number>} v `[V]` @param {number} rungs @param {number} H @returns {Ladder} */
+export function startLadder(v, rungs, H) {
+  const pairs = () => Array(rungs - 1).fill(NaN);
+  return { v: Float64Array.from({ length: rungs * v.length }, (_, k) => v[k % v.length]), h: new Float64Array(H), acceptance: Array(rungs - 1).fill(1), label: Array(rungs).fill(UNSEEN), roundTrips: 0, steps: 0, chance: pairs(), drawn: pairs() };
+}
+
+/** One step of parallel tempering: a sweep on every rung, then exchanges between every second pair of neighbors, with probability
+ * min(1, exp(F_a(v_a) + F_b(v_b) - F_a(v_b) - F_b(v_a))). Even and odd pairs take turns.
+ * @param {Rbm[]} models as `rungsOf` makes them @param {Ladder} ladder @param {Key} key of all steps @returns {Ladder}
+ *
+ * References: K. Hukushima and K. Nemoto, J. Phys. Soc. Japan 65 (1996); S. Syed et al., JRSS B 84 (2022) (pairs in turn). */
+export function temper(models, ladder, key) {
+  const { V, H } = models[0];
+  const [rungs, top] = [models.length, models.length - 1];
+  const stepKey = derive(key, ladder.steps);
+  const [sweepKey, exchangeKey, hiddenKey] = [0, 1, 2].map((n) => derive(stepKey, n));
+  const v = models.map((rbm, n) => {
+    const rungKey = derive(sweepKey, n);
+    const h = sampleHidden(rbm, ladder.v.subarray(n * V, (n + 1) * V), derive(rungKey, 0));
+    return sampleVisible(rbm, h, derive(rungKey, 1));
+  });
+  const label = [...ladder.label];
+  const acceptance = [...ladder.acceptance];
+  const chance = Array(rungs - 1).fill(NaN);
+  const drawn = Array(rungs - 1).fill(NaN);
+  const weight = Math.max(1 / (1 + Math.floor(ladder.steps / 2)), MIN_WEIGHT);
+  for (let low = ladder.steps % 2; low < top; low += 2) {
+    const [p, q] = [models[low], models[low + 1]];
+    const logRatio = freeEnergy(p, v[low]) + freeEnergy(q, v[low + 1]) - freeEnergy(p, v[low + 1]) - freeEnergy(q, v[low]);
+    chance[low] = Math.min(1, Math.exp(logRatio));
+    drawn[low] = uniform(derive(exchangeKey, low), 0);
+    acceptance[low] += weight * (chance[low] - acceptance[low]);
+    if (drawn[low] >= chance[low]) continue;
+    [v[low], v[low + 1]] = [v[low + 1], v[low]];
+    [label[low], label[low + 1]] = [label[low + 1], label[low]];
+  }
+  const roundTrips = ladder.roundTrips + (label[0] === DOWN ? 1 : 0);
+  label[0] = UP;
+  if (label[top] !== UNSEEN) label[top] = DOWN;
+  const all = new Float64Array(rungs * V);
+  v.forEach((state, n) => all.set(state, n * V));
+  return { v: all, h: sampleHidden(models[top], v[top], hiddenKey, new Float64Array(H)), acceptance, label, roundTrips, steps: ladder.steps + 1, chance, drawn };
+}

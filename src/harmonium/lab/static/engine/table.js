@@ -1,0 +1,247 @@
+/** All states of small layers, and what sums over them: the joint table, ln Z, exact expectations. States are in counting order,
+ * the first unit changing slowest: 00, 01, 10, 11. */
+import { createRbm, hiddenInputs, hiddenMeans, logSumExp, sigmoid, sumSoftplus, transposed, visibleMeans } from "./rbm.js";
+
+/** @typedef {import("./rbm.js").Rbm} Rbm */
+
+/** The most units of the smaller layer that is summed out: 2^20 states. */
+export const MAX_ENUMERATED = 20;
+/** Running inputs are computed afresh this often, so that rounding does not add up. */
+const RENEWED = 1024;
+
+/** All states `[2^units, units]`. @param {number} units */
+export function states(units) {
+  return Float64Array.from({ length: units << units }, (_, k) => (Math.floor(k / units) >> (units - 1 - (k % units))) & 1);
+}
+
+/** All states as text: "00", "01". @param {number} units */
+export function texts(units) {
+  return Array.from({ length: 1 << units }, (_, n) => n.toString(2).padStart(units, "0"));
+}
+
+/** The place of a state among `states`. @param {ArrayLike<number>} bits */
+export function numberOf(bits) {
+  let number = 0;
+  for (let i = 0; i < bits.length; i++) number = 2 * number + bits[i];
+  return number;
+}
+
+/** The tables of an RBM of few units, each computed when it is first used. Matrices are flat: `[n, m]` has n rows of v, m columns
+ * of h. */
+export class Tables {
+  /** @param {Rbm} rbm */
+  constructor(rbm) {
+    this.rbm = rbm;
+    [this.n, this.m] = [1 << rbm.V, 1 << rbm.H];
+    [this.v, this.h] = [states(rbm.V), states(rbm.H)];
+  }
+
+  /** E(v, h) `[n, m]`, not divided by the temperature. */
+  get energy() {
+    return (this.#energy ??= this.#sum());
+  }
+
+  /** -E / T `[n, m]`. */
+  get exponent() {
+    return (this.#exponent ??= this.energy.map((e) => 0 - e / this.rbm.temperature));
+  }
+
+  /** ln Z (nats). */
+  get logPartition() {
+    return (this.#logPartition ??= logSumExp(this.exponent));
+  }
+
+  /** p(v, h) `[n, m]`. */
+  get joint() {
+    return (this.#joint ??= this.exponent.map((x) => Math.exp(x - this.logPartition)));
+  }
+
+  /** p(v) `[n]`. */
+  get visible() {
+    return (this.#visible ??= Float64Array.from({ length: this.n }, (_, v) => this.joint.subarray(v * this.m, (v + 1) * this.m).reduce((sum, p) => sum + p, 0)));
+  }
+
+  /** p(h) `[m]`. */
+  get hidden() {
+    if (!this.#hidden) {
+      const sums = new Float64Array(this.m);
+      this.joint.forEach((p, k) => (sums[k % this.m] += p));
+      this.#hidden = sums;
+    }
+    return this.#hidden;
+  }
+
+  /** ln p(v) `[n]`, finite where p(v) is too small to be held. */
+  get logVisible() {
+    return (this.#logVisible ??= Float64Array.from({ length: this.n }, (_, v) => logSumExp(this.exponent.subarray(v * this.m, (v + 1) * this.m)) - this.logPartition));
+  }
+
+  /** p(h_j = 1 | v) `[n, H]`. */
+  get hiddenMeans() {
+    return (this.#hiddenMeans ??= hiddenMeans(this.rbm, this.v));
+  }
+
+  /** p(v_i = 1 | h) `[m, V]`. */
+  get visibleMeans() {
+    return (this.#visibleMeans ??= visibleMeans(this.rbm, this.h));
+  }
+
+  /** p(h | v) `[n, m]`. */
+  get hiddenGivenVisible() {
+    return (this.#hiddenGivenVisible ??= conditional(this.rbm, this.v, this.h));
+  }
+
+  /** p(v | h) `[m, n]`. */
+  get visibleGivenHidden() {
+    return (this.#visibleGivenHidden ??= conditional(transposed(this.rbm), this.h, this.v));
+  }
+
+  /** <v_i h_j>, <v_i>, <h_j> in the layout of the parameters, when the configurations have the probabilities `[n, m]`.
+   * @param {ArrayLike<number>} probability */
+  expected(probability) {
+    const { V, H } = this.rbm;
+    const sums = createRbm(V, H);
+    for (let v = 0; v < this.n; v++) {
+      for (let h = 0; h < this.m; h++) {
+        const p = probability[v * this.m + h];
+        if (p === 0) continue;
+        for (let j = 0; j < H; j++) if (this.h[h * H + j]) sums.b[j] += p;
+        for (let i = 0; i < V; i++) {
+          if (!this.v[v * V + i]) continue;
+          sums.a[i] += p;
+          for (let j = 0; j < H; j++) if (this.h[h * H + j]) sums.weights[i * H + j] += p;
+        }
+      }
+    }
+    return sums.theta;
+  }
+
+  /** The positive term: expectations under q(v) p(h|v). @param {ArrayLike<number>} q `[n]` */
+  positive(q) {
+    return this.expected(this.hiddenGivenVisible.map((p, k) => p * q[Math.floor(k / this.m)]));
+  }
+
+  /** The negative term: expectations under p(v, h). */
+  get negative() {
+    return (this.#negative ??= this.expected(this.joint));
+  }
+
+  /** All probability on one visible state, `[n]`. @param {ArrayLike<number>} v */
+  only(v) {
+    const q = new Float64Array(this.n);
+    q[numberOf(v)] = 1;
+    return q;
+  }
+
+  #sum() {
+    const { V, H, a } = this.rbm;
+    const inputs = hiddenInputs(this.rbm, this.v);
+    return Float64Array.from({ length: this.n * this.m }, (_, k) => {
+      const [v, h] = [Math.floor(k / this.m), k % this.m];
+      let sum = 0;
+      for (let i = 0; i < V; i++) sum += this.v[v * V + i] * a[i];
+      for (let j = 0; j < H; j++) sum += this.h[h * H + j] * inputs[v * H + j];
+      return 0 - sum;
+    });
+  }
+
+  /** @type {Float64Array | undefined} */ #energy;
+  /** @type {Float64Array | undefined} */ #exponent;
+  /** @type {number | undefined} */ #logPartition;
+  /** @type {Float64Array | undefined} */ #joint;
+  /** @type {Float64Array | undefined} */ #visible;
+  /** @type {Float64Array | undefined} */ #hidden;
+  /** @type {Float64Array | undefined} */ #logVisible;
+  /** @type {Float64Array | undefined} */ #hiddenMeans;
+  /** @type {Float64Array | undefined} */ #visibleMeans;
+  /** @type {Float64Array | undefined} */ #hiddenGivenVisible;
+  /** @type {Float64Array | undefined} */ #visibleGivenHidden;
+  /** @type {Float64Array | undefined} */ #negative;
+}
+
+/** p(h | v) of rows `v` and columns `h` by the sigmoids, unit by unit. @param {Rbm} rbm @param {Float64Array} v @param {Float64Array} h */
+export function conditional(rbm, v, h) {
+  return logConditional(rbm, v, h).map(Math.exp);
+}
+
+/** ln p(h | v) `[rows of v, rows of h]` = sum_j ln sigma(S_j / T) where h_j = 1, ln sigma(-S_j / T) where it is 0.
+ * @param {Rbm} rbm @param {Float64Array} v @param {Float64Array} h */
+export function logConditional(rbm, v, h) {
+  const { V, H, temperature } = rbm;
+  const m = h.length / H;
+  const inputs = hiddenInputs(rbm, v);
+  return Float64Array.from({ length: (v.length / V) * m }, (_, k) => {
+    let sum = 0;
+    for (let j = 0; j < H; j++) {
+      const x = inputs[Math.floor(k / m) * H + j] / temperature;
+      const signed = h[(k % m) * H + j] ? x : -x;
+      sum += Math.min(signed, 0) - Math.log1p(Math.exp(-Math.abs(signed)));
+    }
+    return sum;
+  });
+}
+
+/** ln p(v) of all visible states, `[2^V]`, for few visible units and any number of hidden ones. @param {Rbm} rbm */
+export function logVisible(rbm) {
+  const found = new Float64Array(1 << rbm.V);
+  eachVisible(rbm, (number, exponent) => (found[number] = exponent));
+  const logZ = logSumExp(found);
+  return found.map((x) => x - logZ);
+}
+
+/** ln Z (nats), by summing out the larger layer and enumerating the smaller one.
+ * @param {Rbm} rbm whose smaller layer has at most `MAX_ENUMERATED` units */
+export function logPartition(rbm) {
+  let [largest, sum] = [-Infinity, 0];
+  eachVisible(rbm.V <= rbm.H ? rbm : transposed(rbm), (_, x) => {
+    if (x > largest) {
+      sum = sum * Math.exp(largest - x) + 1;
+      largest = x;
+    } else sum += Math.exp(x - largest);
+  });
+  return largest + Math.log(sum);
+}
+
+/** The negative term, <v_i h_j>, <v_i>, <h_j> under p(v, h), in the layout of the parameters, by enumerating the smaller layer.
+ * @param {Rbm} rbm whose smaller layer has at most `MAX_ENUMERATED` units */
+export function moments(rbm) {
+  const turned = rbm.V > rbm.H;
+  const smaller = turned ? transposed(rbm) : rbm;
+  const sums = createRbm(smaller.V, smaller.H);
+  const logZ = logPartition(smaller);
+  eachVisible(smaller, (_, exponent, bits, inputs) => {
+    const p = Math.exp(exponent - logZ);
+    for (let j = 0; j < smaller.H; j++) {
+      const both = p * sigmoid(inputs[j] / smaller.temperature);
+      sums.b[j] += both;
+      for (let i = 0; i < smaller.V; i++) if (bits[i]) sums.weights[i * smaller.H + j] += both;
+    }
+    for (let i = 0; i < smaller.V; i++) if (bits[i]) sums.a[i] += p;
+  });
+  return (turned ? transposed(sums) : sums).theta;
+}
+
+/** Call `visit` with the number of every visible state, -F(v)/T, its bits and the hidden units' inputs. One bit changes at a time.
+ * @param {Rbm} rbm @param {(number: number, exponent: number, bits: Float64Array, inputs: Float64Array) => void} visit */
+function eachVisible(rbm, visit) {
+  const { V, H, weights, a, temperature } = rbm;
+  if (V > MAX_ENUMERATED) throw new RangeError(`a layer of ${V} units has too many states to be enumerated: at most ${MAX_ENUMERATED} units can be`);
+  const bits = new Float64Array(V);
+  const inputs = new Float64Array(H);
+  let [number, field] = [0, 0];
+  for (let step = 0; step < 1 << V; step++) {
+    if (step % RENEWED === 0) {
+      hiddenInputs(rbm, bits, inputs);
+      field = a.reduce((sum, x, i) => sum + x * bits[i], 0);
+    }
+    visit(number, field / temperature + sumSoftplus(inputs, temperature), bits, inputs);
+    // The Gray code: after step n the bit of n's lowest zero changes.
+    const i = V - 1 - (31 - Math.clz32(~step & (step + 1)));
+    if (i < 0) continue;
+    bits[i] = 1 - bits[i];
+    number ^= 1 << (V - 1 - i);
+    const sign = bits[i] ? 1 : -1;
+    field += sign * a[i];
+    for (let j = 0, k = i * H; j < H; j++, k++) inputs[j] += sign * weights[k];
+  }
+}
