@@ -23,7 +23,7 @@ def at(page, test: str):
 
 
 def text(page, test: str) -> str:
-    return at(page, test).inner_text().replace("−", "-").replace("\u202f", "")
+    return at(page, test).inner_text().replace("−", "-").replace(",", "")
 
 
 def number(page, test: str) -> float:

@@ -93,7 +93,7 @@ def test_target_temperature_and_biases_are_respected(open_page):
     page = open_page("#uphill?T=2&w=1,-1;0.5,2&a=0.3,0&b=0,-1")
     of(page, "target-0").focus()
     page.keyboard.press("Space")
-    choose(page, "parts", "biases too")
+    choose(page, "parts", "weights and biases")
     rbm = hm.RBM(hm.Binary([0.3, 0.0]), hm.Binary([0.0, -1.0]), np.array([[1.0, -1.0], [0.5, 2.0]]))
     (step,) = lecture.steps(rbm, [[1, 1]], gradients.exact(), 0.1, temperature=2)
     wait_text(page, "p-after", f"{np.exp(step.log_probability):.9f}")
@@ -141,7 +141,7 @@ def test_slow_motion_tosses_one_layer_at_a_time(open_page):
         shown = page.eval_on_selector_all(f"[data-test=stage-{layer}] .toss", "all => all.map(x => x.innerText)")
         for unit, (said, p) in enumerate(zip(shown, road.unit_probability, strict=True)):
             assert f"{p:.4f}" in said
-            assert (float(said.split("coin ")[1]) < p) == bool(bits[layer][unit])
+            assert (float(said.split("u = ")[1]) < p) == bool(bits[layer][unit])
     for i, j in np.ndindex(2, 2):
         change = bits[0][i] * bits[1][j] - bits[2][i] * bits[3][j]
         assert float(text(page, f"update-w-{i}-{j}")) == pytest.approx(0.1 * change)
@@ -195,7 +195,7 @@ def test_tasks_tick_themselves_off(open_page):
         number.get_by_role("button", name="predict").click()
         assert ("done" in number.get_attribute("class")) == (said == "0.571")
     choice = of(page, "task-uphill-average")
-    choice.get_by_role("button", name="the bias stays").click()
+    choice.get_by_role("button", name="the bias remains").click()
     assert "done" in choice.get_attribute("class")
 
 
@@ -203,7 +203,7 @@ def test_tasks_tick_themselves_off(open_page):
 def test_every_size_fits_the_screen(open_page, size, width):
     zeros = ",".join(["0.5"] * size)
     page = open_page(f"#uphill?w={';'.join([zeros] * size)}&a={zeros}&b={zeros}&target={'1' * size}", width=width)
-    choose(page, "parts", "biases too")
+    choose(page, "parts", "weights and biases")
     choose(page, "rows", "configurations")
     of(page, "toss-all").click()
     rbm = hm.RBM(*(hm.Binary([0.5] * size) for _ in "vh"), np.full((size, size), 0.5))

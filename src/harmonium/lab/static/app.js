@@ -44,12 +44,12 @@ function Lab() {
     if (table || tableError) document.documentElement.dataset.ready = "true";
   }, [table, tableError]);
   return html`<div class="page">
-    <a class="skip" href="#chapter" onClick=${(/** @type {Event} */ e) => (e.preventDefault(), document.getElementById("chapter")?.focus())}>to the chapter</a>
+    <a class="skip" href="#chapter" onClick=${(/** @type {Event} */ e) => (e.preventDefault(), document.getElementById("chapter")?.focus())}>Skip to chapter</a>
     <${Head} />
     <div aria-live="assertive">
-      ${status === "lost" && html`<p class="lost" data-test="lost">The connection to the library is lost. Everything on this page is kept; it goes on as soon as \u201charmonium lab\u201d runs again.</p>`}
+      ${status === "lost" && html`<p class="lost" data-test="lost">The connection to the library is lost. Everything on this page is kept; the page reconnects as soon as \u201charmonium lab\u201d runs again.</p>`}
     </div>
-    ${problems.length > 0 && html`<${Error} onDismiss=${dismiss}>${problems.join(" ")} The rest of the link was used.<//>`}
+    ${problems.length > 0 && html`<${Error} onDismiss=${dismiss}>${problems.join(" ")} Everything else in the link was loaded.<//>`}
     <main class=${wide ? "wide" : "beside"} id="chapter" tabindex="-1">
       ${!wide && html`<div class="column"><${Panel} /></div>`}
       <article class=${`chapter ${id}`} key=${id} ref=${article} style=${table || wide ? "" : `min-height:${height.current}px`}>
@@ -108,7 +108,7 @@ function Copy({ what }) {
   const { ask, machineParams } = usePage();
   const [said, setSaid] = useState("");
   const [text, setText] = useState("");
-  const label = what === "link" ? "copy link" : what === "python" ? "copy as Python" : "copy as command";
+  const label = what === "link" ? "copy link" : what === "python" ? "copy as Python" : "copy shell command";
   const copy = async () => {
     try {
       const found = what === "link" ? location.href : (await ask(`machine.${what}`, machineParams())).text;

@@ -47,7 +47,7 @@ function scientific(x) {
 
 /** Whole numbers in groups of three. @param {number} n */
 export function grouped(n) {
-  return n.toLocaleString("en-US").replaceAll(",", "\u202f");
+  return n.toLocaleString("en-US");
 }
 
 /** Bits as text with thin gaps: "0 1". @param {string | number[]} bits */

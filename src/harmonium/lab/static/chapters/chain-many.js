@@ -1,4 +1,4 @@
-/** Many chains with the same start and coins of their own: the distribution itself is seen at every sweep. */
+/** Many chains with the same start and independent random numbers: they show the distribution itself at every sweep. */
 import { html } from "../html.js";
 import { fixed, grouped } from "../format.js";
 import { usePage } from "../page.js";
@@ -38,11 +38,11 @@ export function Many({ law }) {
     <${Moves} moved=${moved} by=${[1, 10, 100]} test="many" />
     <div class="pair">
       <figure><${Cells} values=${crowd?.on ?? []} columns=${columns} rows=${chains / columns} cell=${CELL} gap=${chains === 1 ? 0 : 2} test="crowd"
-        label=${`${of}, one cell each. On average a share of ${fixed(mean(crowd?.on ?? []), 3)} of the visible units is on.`} />
-        <figcaption class="soft">One cell is one chain now: the stronger its tone, the more of its visible units are on. The first is the chain above.</figcaption></figure>
+        label=${`${of}, one cell each. On average, a fraction of ${fixed(mean(crowd?.on ?? []), 3)} of the visible units is on.`} />
+        <figcaption class="soft">One cell is one chain now: the darker, the more of its visible units are on. The first is the chain above.</figcaption></figure>
       <${Distances} least=${100} test="many-distance" lines=${[
         { label: `${of} now`, x: crowd?.distance.sweeps ?? [], y: crowd?.distance.chain ?? [], now: crowd?.now },
-        { label: "law of one chain, exact", x: crowd?.distance.sweeps ?? [], y: crowd?.distance.law ?? [], now: crowd?.law, dash: "7 4", tone: "two", leaves: true },
+        { label: "distribution of one chain, exact", x: crowd?.distance.sweeps ?? [], y: crowd?.distance.law ?? [], now: crowd?.law, dash: "7 4", tone: "two", leaves: true },
         { label: `${grouped(chains)} independent ${chains === 1 ? "draw" : "draws"}, expected`, x: crowd ? [1, Math.max(100, crowd.made)] : [], y: crowd ? [crowd.expected, crowd.expected] : [], now: crowd?.expected, dash: "2 3", tone: "three" },
       ]} />
     </div>

@@ -1,4 +1,4 @@
-/** A cold machine with two modes: Gibbs sampling keeps to one of them, a ladder of temperatures finds both. */
+/** A cold machine with two modes: Gibbs sampling stays in one of them, parallel tempering finds both. */
 import { html } from "../html.js";
 import { fixed, grouped, plain } from "../format.js";
 import { usePage } from "../page.js";
@@ -53,11 +53,11 @@ export function Modes({ law }) {
       <${Choice} label="temperatures" value=${rungs} options=${RUNGS.map((n) => [n, n])} onChange=${(/** @type {number} */ n) => changeSetting("chain", { rungs: n })} test="rungs" /></div>
     <p><${Button} primary=${!slow} onClick=${load} test="two-modes">load two cold modes<//> <span class="soft load-said">${slow
       ? html`At T = ${plain(state.temperature)} a Gibbs chain of this machine forgets its start in <strong data-test="forgets"><${Sweeps} sweeps=${law.relaxation} /></strong>.`
-      : html`The present machine is easy: its chain forgets its start in about <span data-test="forgets"><${Sweeps} sweeps=${law.relaxation} /></span>. Load one that is not.`}</span></p>
+      : html`The present machine is an easy one: its chain forgets its start in about <span data-test="forgets"><${Sweeps} sweeps=${law.relaxation} /></span>. Load a hard one.`}</span></p>
     <${Moves} moved=${moved} by=${[1, 100, 10_000]} unit="step" test="modes" />
     <${Past} name="Gibbs" visits=${both?.gibbs ?? null} units=${start.length} rest=${law.h.length} test="past-gibbs" />
     <${Past} name="tempering" visits=${both?.ladder ?? null} units=${start.length} rest=${law.h.length} test="past-tempering" />
-    <p class="soft">One column is one sweep, one row a visible unit, filled where it is on; the last ${RECENT} sweeps.</p>
+    <p class="soft">Each column is a sweep, each row a visible unit, filled where it is on. The last ${RECENT} sweeps are shown.</p>
     <div class="pair">
       <${Ladder} tempered=${both?.ladder ?? null} />
       <div><${Shares} law=${law} both=${both} />
@@ -84,10 +84,10 @@ function Shares({ law, both }) {
   const row = (/** @type {string} */ name, /** @type {Visits | null | undefined} */ found, /** @type {string} */ test) => html`<tr data-test=${test} data-upper=${found?.upper} data-crossings=${found?.crossings}>
     <th scope="row">${name}</th><td class="num">${found?.sweeps ? fixed(found.upper, 4) : "\u2013"}</td><td class="num">${found?.sweeps ? grouped(found.crossings) : "\u2013"}</td></tr>`;
   return html`<table class="shares">
-    <thead><tr><td></td><th scope="col">most units on</th><th scope="col">crossings</th></tr></thead>
+    <thead><tr><td></td><th scope="col">share with most units on</th><th scope="col">crossings</th></tr></thead>
     <tbody><tr data-test="share-exact" data-upper=${law.upper}><th scope="row">exact</th><td class="num">${fixed(law.upper, 4)}</td><td></td></tr>
       ${row("Gibbs", both?.gibbs, "share-gibbs")}${row("tempering", both?.ladder, "share-tempering")}</tbody></table>
-    <p class="soft">The share of sweeps in which more than half of the visible units were on, and how often that changed.</p>`;
+    <p class="soft">The share of sweeps with more than half of the visible units on, and how often that changed.</p>`;
 }
 
 /** The rungs from infinite temperature down to the machine's own, and the exchanges between them. @param {{tempered: Tempered | null}} props */
@@ -101,14 +101,14 @@ function Ladder({ tempered }) {
       const tried = tempered.exchanges.find(({ rung }) => rung === n);
       return html`<li data-test=${`rung-${n}`}><span class="rung"><span class="rung-T">T = ${T === null ? "\u221e" : plain(T, 2)}</span>
           <span class="rung-bits" aria-label=${`v = ${v}`} role="img">${[...v].map((bit) => html`<span class=${bit === "1" ? "on" : ""}>${bit}</span>`)}</span>
-          ${n === last ? html`<span class="soft">counted</span>` : n === 0 ? html`<span class="soft">fair coins</span>` : ""}</span>
+          ${n === last ? html`<span class="soft">counted</span>` : n === 0 ? html`<span class="soft">uniform</span>` : ""}</span>
         ${n < last && html`<span class=${`exchange${tried?.exchanged ? " done" : ""}`} data-test=${`exchange-${n}`}>
           <span aria-hidden="true">${tried?.exchanged ? "\u21c5" : "\u00b7"}</span>
-          <span class="num">${tried ? `p ${fixed(tried.chance, 3)}, u ${fixed(tried.drawn, 3)}: ${tried.exchanged ? "exchanged" : "kept"}` : steps ? "not their turn" : "not yet tried"}</span>
-          <span class="soft num">${steps ? `${Math.round(100 * acceptance[n])} %` : ""}</span></span>`}</li>`;
+          <span class="num">${tried ? `p ${fixed(tried.chance, 3)}, u ${fixed(tried.drawn, 3)}: ${tried.exchanged ? "exchanged" : "kept"}` : steps ? "not tried this step" : "not tried yet"}</span>
+          <span class="soft num">${steps ? `${Math.round(100 * acceptance[n])}%` : ""}</span></span>`}</li>`;
     })}
   </ol>
-  <p class="soft">Between two rungs: the chance p of an exchange and the coin u; right, how often exchanges succeed lately. ${grouped(trips)} round trips from the lowest temperature to the highest and back.</p></div>`;
+  <p class="soft">Between two temperatures: the probability p of an exchange and the random number u; on the right, the recent acceptance. Round trips from the lowest temperature to the highest and back: ${grouped(trips)}.</p></div>`;
 }
 
 /** How exchanges are decided, as a formula with the rung's own free energy. */

@@ -1,4 +1,4 @@
-/** The chain at one moment: both layers, the chance of every unit, and the coin that fell. */
+/** The chain at one moment: both layers, the probability of every unit, and the random number that decided it. */
 import { html } from "../html.js";
 import { bitsText, fixed, grouped, indexed, plain, probability } from "../format.js";
 import { usePage } from "../page.js";
@@ -30,12 +30,12 @@ export function Toss({ chain, start, still }) {
 
 /** What just happened, in words. @param {Chain | null} chain @param {string} start */
 function saidOf(chain, start) {
-  if (!chain) return `The chain stands at v = ${bitsText(start)}. Toss for h.`;
+  if (!chain) return `The chain is at v = ${bitsText(start)}. Next: h given v.`;
   const { v, h, half } = chain.chain;
   const sweeps = chain.sweeps === 1 ? "1 sweep" : `${grouped(chain.sweeps)} sweeps`;
-  if (half === 1) return `h = ${bitsText(h ?? "")} was tossed, given v = ${bitsText(v)}. Now v again, given this h.`;
-  if (half % 2 === 0) return `v = ${bitsText(v)} was tossed, given h = ${bitsText(h ?? "")}. A new h ends the sweep.`;
-  return `h = ${bitsText(h ?? "")} was tossed, given v = ${bitsText(v)}: ${sweeps} made, and this pair is counted.`;
+  if (half === 1) return `h = ${bitsText(h ?? "")} was sampled given v = ${bitsText(v)}. Next: v given this h.`;
+  if (half % 2 === 0) return `v = ${bitsText(v)} was sampled given h = ${bitsText(h ?? "")}. A new h ends the sweep.`;
+  return `h = ${bitsText(h ?? "")} was sampled given v = ${bitsText(v)}: ${sweeps} made, and this pair is counted.`;
 }
 
 /** @param {{name: "v" | "h", bits: string | null, units: number, coins?: Coins, half: number, fresh: boolean, late: boolean, past: boolean}} props */
@@ -53,11 +53,11 @@ function Layer({ name, bits, units, coins, half, fresh, late, past }) {
   </ol>`;
 }
 
-/** One unit's coin: the shaded part of the bar is its chance to be on, the mark is where the coin fell.
+/** One unit's random number: the shaded part of the bar is the probability of being on, the mark is the number drawn.
  * @param {{name: "v" | "h", i: number, coins?: Coins, half: number, unit: string}} props */
 function Coin({ name, i, coins, half, unit }) {
   const { state } = usePage();
-  if (!coins) return html`<span class="coin empty"><span class="gauge"></span><span class="soft">not tossed</span></span>`;
+  if (!coins) return html`<span class="coin empty"><span class="gauge"></span><span class="soft">not sampled</span></span>`;
   const [p, u] = [coins.probability[i], coins.uniform[i]];
   return html`<span class="coin" data-test=${`coin-${name}-${i}`} data-p=${p} data-u=${u}>
     <span class="gauge" aria-hidden="true"><span class="chance" style=${`width:${100 * p}%`}></span>

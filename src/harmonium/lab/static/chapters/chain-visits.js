@@ -1,4 +1,4 @@
-/** How often the chain came by, beside how often it should: as a table of bars, and as maps where there are many rows. */
+/** How often the chain visited each row, compared with the exact probability: as a table of bars, and as maps where there are many rows. */
 import { useState } from "preact/hooks";
 import { html } from "../html.js";
 import { fixed, grouped, probability, signed } from "../format.js";
@@ -21,14 +21,14 @@ export function Visits({ law, chain }) {
   const sweeps = chain?.sweeps ?? 0;
   const many = of === "joint" && law.v.length > MOST_ROWS;
   return html`<section class="card visits">
-    <div class="card-head"><h3>Visits in ${grouped(sweeps)} ${sweeps === 1 ? "sweep" : "sweeps"}, beside the table</h3>
+    <div class="card-head"><h3>Visits in ${grouped(sweeps)} ${sweeps === 1 ? "sweep" : "sweeps"}, compared with the exact table</h3>
       <${Choice} label="count" value=${of} options=${[["joint", "pairs v, h"], ["v", "v alone"]]} onChange=${(/** @type {string} */ x) => changeSetting("chain", { count: x })} test="count" /></div>
     ${of === "v"
       ? html`<${Rows} v=${law.visible.states} p=${law.visible.probability} found=${sweeps ? chain?.visible : null} />`
       : html`<${Rows} v=${law.v} h=${law.h} p=${law.probability} found=${sweeps ? chain : null} />`}
     ${many && html`<${Maps} law=${law} chain=${sweeps ? chain : null} />`}
-    <p class="soft">Bars: the share of visits. Upright marks: the exact probability. The line at a bar\u2019s end reaches one standard error to both
-      sides<span class="wide-only">; z says how many of them the share is off by</span>.</p>
+    <p class="soft">Bars: frequency of visits. Ticks: exact probability. Lines at the end of a bar: plus and minus one standard error<span class="wide-only">;
+      z is the deviation in standard errors</span>.</p>
     ${sweeps > 0 && html`<${Terminal} key=${`${sweeps}`} sweeps=${sweeps} />`}
   </section>`;
 }
@@ -39,7 +39,7 @@ function Terminal({ sweeps }) {
   const { start } = useStart();
   const [text, setText] = useState("");
   const tell = () => ask("chain.command", { ...machineParams(), seed: state.seed, start, sweeps }).then((answer) => setText(answer.text), (problem) => setText(problem.message));
-  if (!text) return html`<p class="soft"><button type="button" class="link" onClick=${tell} data-test="terminal">the same visits at the terminal</button></p>`;
+  if (!text) return html`<p class="soft"><button type="button" class="link" onClick=${tell} data-test="terminal">command that reproduces this run</button></p>`;
   return html`<pre class="terminal" data-test="terminal-text" tabindex="0">${text}</pre>`;
 }
 
@@ -51,7 +51,7 @@ export function Rows({ v, h, p, found, word = "visits", test = h ? "visits" : "v
   const shown = cut ? numbers.sort((m, n) => p[n] - p[m]).slice(0, SHOWN_OF_MANY) : numbers;
   const largest = Math.max(...p, ...(found?.frequency ?? []));
   const left = cut ? { p: sum(p, shown), f: found ? sum(found.frequency, shown) : null } : null;
-  return html`<div class="scroll tall" tabindex="0" role="group" aria-label=${`${word} beside probabilities`}><table class="rows" data-test=${test} onPointerLeave=${() => setHover(null)}>
+  return html`<div class="scroll tall" tabindex="0" role="group" aria-label=${`${word} compared with probabilities`}><table class="rows" data-test=${test} onPointerLeave=${() => setHover(null)}>
     <thead><tr><th scope="col">v</th>${h && html`<th scope="col">h</th>`}<th scope="col">p</th><th scope="col">${word}</th><th scope="col" class="wide-only" title="standard error">\u00b1</th>
       <th scope="col" class="wide-only"><span class="hidden">deviation in standard errors</span><span aria-hidden="true">z</span></th><th scope="col"><span class="hidden">bar</span></th></tr></thead>
     <tbody>${shown.map((n, place) => {
@@ -64,7 +64,7 @@ export function Rows({ v, h, p, found, word = "visits", test = h ? "visits" : "v
         <td class="num wide-only">${e === null ? "\u2013" : probability(e, 4)}</td><td class="num wide-only">${off(found?.deviation?.[n])}</td>
         <td class="bar-cell"><${Bar} share=${f === null ? 0 : f / largest} mark=${p[n] / largest} error=${f === null || e === null ? null : e / largest} /></td></tr>`;
     })}</tbody></table></div>
-    ${left && html`<p class="soft">The ${SHOWN_OF_MANY} most probable of ${grouped(p.length)} rows; together they have ${fixed(left.p, 4)} of the probability${left.f === null ? "" : ` and ${fixed(left.f, 4)} of the visits`}.</p>`}`;
+    ${left && html`<p class="soft">The ${SHOWN_OF_MANY} most probable of ${grouped(p.length)} rows; their total probability is ${fixed(left.p, 4)}${left.f === null ? "" : `, their share of the visits ${fixed(left.f, 4)}`}.</p>`}`;
 }
 
 /** @param {number | null | undefined} z */
@@ -82,5 +82,5 @@ function Maps({ law, chain }) {
   return html`<div class="pair maps">
     <figure><${Cells} values=${chain ? shade(chain.frequency) : []} columns=${columns} rows=${rows} label=${`Visits as a map of ${rows} v by ${columns} h`} test="map-visits" /><figcaption class="soft">visits</figcaption></figure>
     <figure><${Cells} values=${shade(law.probability)} columns=${columns} rows=${rows} label=${`Probabilities as a map of ${rows} v by ${columns} h`} /><figcaption class="soft">exact</figcaption></figure>
-  </div><p class="soft">v down, h across; the tone is the square root of the share, so that rare rows are seen too.</p>`;
+  </div><p class="soft">v down, h across. The shade is the square root of the frequency, so that rare rows are visible too.</p>`;
 }

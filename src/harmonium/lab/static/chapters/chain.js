@@ -1,4 +1,4 @@
-/** Chapter 3: from coins to the table. A chain, its visits, many chains, and what to do when a chain is stuck. */
+/** Chapter 3: from samples to the table. A chain, its visits, many chains, and what to do when a chain is stuck. */
 import { useEffect } from "preact/hooks";
 import { html } from "../html.js";
 import { grouped } from "../format.js";
@@ -22,40 +22,40 @@ function Chain() {
   useWarm(law !== null);
   const held = [...state.clamp.v, ...state.clamp.h].some((x) => x !== null);
   return html`
-    <p class="lead">The machine never looks at its table. It tosses coins. Given v, every hidden unit is tossed by itself; given h, every visible one.
-      Back and forth, this is <strong>the chain</strong>, and the configurations it passes through occur as often as the table says.</p>
+    <p class="lead">The machine never looks at its table. It samples: each hidden unit given v, then each visible unit given h, back and forth.
+      This is <strong>the chain</strong>. In the long run, it visits each configuration as often as the table says.</p>
     <div class="formulas"><${Formula} tex=${"p(h_j = 1 \\mid v) = \\frac{1}{1 + e^{-S_j/T}}, \\quad S_j = b_j + \\sum_i v_i w_{ij}"} />
       <${Formula} tex=${"p(v_i = 1 \\mid h) = \\frac{1}{1 + e^{-S_i/T}}, \\quad S_i = a_i + \\sum_j w_{ij} h_j"} /></div>
-    ${held && html`<p class="soft" data-test="held-note">The chain of this chapter runs free: units that are held in the network are tossed like the others.</p>`}
+    ${held && html`<p class="soft" data-test="held-note">The chain in this chapter runs freely: units that are held in the network are sampled like all others.</p>`}
     ${error && html`<${Error}>${error}<//>`}
     <${One} law=${law} />
-    <${Task} id="chain-errors" kind="choice" question="A chain has made 100 sweeps and is at some distance from the table. How far will it be after 10\u202f000?"
-      options=${[["same", "as far"], ["ten", "about ten times closer"], ["hundred", "a hundred times closer"]]} check=${(/** @type {string} */ x) => x === "ten"}
-      hint="Press \u00d7100, look at the distance, then \u00d710\u202f000." answer=${html`<p>About ten times closer. The error of a frequency falls as one over the square root of the number of visits,
-        so ten times the accuracy costs a hundred times the sweeps. On the plot above this is a straight line.</p>`} />
+    <${Task} id="chain-errors" kind="choice" question="After 100 sweeps, a chain is at some distance from the table. How far will it be after 10,000?"
+      options=${[["same", "just as far"], ["ten", "about ten times closer"], ["hundred", "a hundred times closer"]]} check=${(/** @type {string} */ x) => x === "ten"}
+      hint="Press \u00d7100, look at the distance, then press \u00d710,000." answer=${html`<p>About ten times closer. The error of a frequency is proportional to one over the square root of the number of visits,
+        so ten times the accuracy costs a hundred times the sweeps. In the plot above, this is a straight line.</p>`} />
     <h3 class="part">Many chains</h3>
-    <p>One chain shows its distribution only over time. A thousand chains, all started alike and each with its own coins, show it at once: after every sweep,
-      the share of chains that are at v is an estimate of its probability then.</p>
-    <p>At first all of them remember the start. Once that is forgotten they are as good as independent draws from the table: their distance stays at what
-      such draws have, and only more chains would lower it. The lecture\u2019s machine forgets within a few sweeps; try <em>two modes</em> beside for one that takes hundreds.</p>
+    <p>One chain shows its distribution only over time. A thousand chains with the same start and independent random numbers show it at once: after each sweep,
+      the fraction of chains at v estimates the probability of v at that moment.</p>
+    <p>At first, all of them remember the start. Once it is forgotten, they are as good as independent draws from the table: their distance stays at that of
+      such draws, and only more chains would lower it. The lecture\u2019s machine forgets within a few sweeps; for one that takes hundreds, try the example \u201ctwo modes\u201d in the machine panel.</p>
     ${law && html`<${Many} law=${law} />`}
     <h3 class="part">Cold chains</h3>
-    <p>Low temperature makes deep valleys of energy, and coins that almost always fall one way. A chain in one valley would have to toss several of them
-      against the odds at once to reach another. It reports what it sees, with every appearance of convergence, and misses the rest.</p>
-    <p>The remedy is <strong>parallel tempering</strong>. The same machine is run at several temperatures up to the infinite, where all coins are fair. After each sweep,
-      neighbours a and b may exchange their vectors, by one more coin. With F the free energy of the machine at a rung\u2019s own temperature, its chance is</p>
+    <p>At low temperature, the energy has deep valleys, and each unit almost always takes the same value. To leave a valley, several units would have to take improbable
+      values at once. The chain looks converged, and misses the rest of the distribution.</p>
+    <p>The remedy is <strong>parallel tempering</strong>. The same machine runs at several temperatures, the highest being infinite, where all configurations are equally likely. After each sweep,
+      neighboring temperatures a and b may exchange their vectors. With F the free energy at a rung\u2019s own temperature, an exchange is accepted with probability</p>
     <${ExchangeRule} />
-    <p>This rule leaves the distribution of every rung as it is. What is found where it is hot travels down to where it is cold. A step of the ladder costs a sweep
-      for each rung.</p>
-    <${Task} id="chain-modes" kind="choice" question=${html`Load the two cold modes below. All off has a probability of about \u2153, all on of about \u2154. Started at all off, where will 10\u202f000 sweeps of Gibbs sampling
-      be counted?`} options=${[["third", "\u2153 and \u2154"], ["half", "half and half"], ["stuck", "all of them in the half with few units on"]]} check=${(/** @type {string} */ x) => x === "stuck"}
-      hint="How long does this chain take to forget its start?" answer=${html`<p>None of them reaches the other mode. At least two of four hidden units would have to turn on in one half-step, each with a chance of
-        two in a million. The frequencies look settled, and are wrong; on the ladder, the same number of steps finds both modes.</p>`} />
+    <p>This rule leaves the distribution at each temperature unchanged. Modes found at high temperature travel down to low temperature. A step of the ladder costs one sweep
+      for each temperature.</p>
+    <${Task} id="chain-modes" kind="choice" question=${html`Load the two cold modes below. \u201cAll off\u201d has a probability of about \u2153, \u201call on\u201d of about \u2154. Where will 10,000 sweeps of Gibbs sampling that start at \u201call off\u201d
+      be counted?`} options=${[["third", "\u2153 and \u2154"], ["half", "half and half"], ["stuck", "all of them where few units are on"]]} check=${(/** @type {string} */ x) => x === "stuck"}
+      hint="How long does this chain take to forget its start?" answer=${html`<p>None of them reaches the other mode. At least two of four hidden units would have to turn on in one half-step, each with a probability of
+        two in a million. The frequencies look settled and are wrong; with tempering, the same number of steps finds both modes.</p>`} />
     ${law && html`<${Modes} law=${law} />`}
   `;
 }
 
-/** The chain itself, coin by coin or by thousands, and its visits. @param {{law: import("./chain-carried.js").Law | null}} props */
+/** The chain itself, unit by unit or by thousands of sweeps, and its visits. @param {{law: import("./chain-carried.js").Law | null}} props */
 function One({ law }) {
   const { setHover } = usePage();
   const { start } = useStart();
@@ -67,21 +67,21 @@ function One({ law }) {
   }, [!chain]);
   useEffect(() => () => setHover(null), []);
   return html`<section class="card one">
-    <div class="card-head"><h3>Toss by toss</h3><span class="soft num" data-test="sweeps" data-sweeps=${chain?.sweeps ?? 0}>${grouped(chain?.sweeps ?? 0)} ${chain?.sweeps === 1 ? "sweep" : "sweeps"}</span></div>
+    <div class="card-head"><h3>Sample by sample</h3><span class="soft num" data-test="sweeps" data-sweeps=${chain?.sweeps ?? 0}>${grouped(chain?.sweeps ?? 0)} ${chain?.sweeps === 1 ? "sweep" : "sweeps"}</span></div>
     <${Moves} moved=${moved} by=${[1, 100, 10_000]} half test="chain" />
     <div class="pair">
       <${Toss} chain=${chain} start=${start} still=${moved.playing} />
       <${Distances} test="chain-distance" lines=${[
         { label: "this chain", x: chain?.distance.sweeps ?? [], y: chain?.distance.chain ?? [], now: chain?.now },
-        { label: "as many independent draws, expected", x: chain?.distance.sweeps ?? [], y: chain?.distance.draws ?? [], now: chain?.expected, dash: "2 3", tone: "three" },
+        { label: "the same number of independent draws, expected", x: chain?.distance.sweeps ?? [], y: chain?.distance.draws ?? [], now: chain?.expected, dash: "2 3", tone: "three" },
       ]} />
     </div>
     <${Start} />
-    <p class="soft">A coin falls at u, anywhere from 0 to 1 alike; the unit is on if u falls into the shaded part, below p. Press a p to see its sum. The total variation distance is half the
-      sum of |share of visits \u2212 probability| over all rows: no event\u2019s probability is misjudged by more.</p>
+    <p class="soft">u is drawn uniformly from 0 to 1; the unit is on if u is below p, in the shaded part. Click any p to see how it is computed. The total variation distance is half the
+      sum of |frequency \u2212 probability| over all rows: no event\u2019s probability is off by more than this.</p>
   </section>
   ${law && html`<${Visits} law=${law} chain=${chain} />
-  <p>Successive configurations resemble each other, so n visits say less than n independent draws would. The standard errors above allow for it: they are not
-    estimated but follow from the probabilities of all transitions, for a chain that has forgotten its start. This one takes about
-    ${" "}<span data-test="relaxation"><${Sweeps} sweeps=${law.relaxation} /></span> to forget it.${chain && chain.sweeps > 0 && (law.relaxation === null || law.relaxation > chain.sweeps) ? " It has not come so far yet: all its visits together say little more than one draw would." : ""}</p>`}`;
+  <p>Successive configurations are correlated, so n visits are worth less than n independent draws. The standard errors above account for this: they are
+    computed from the exact transition probabilities, for a chain that has forgotten its start. This chain takes about
+    ${" "}<span data-test="relaxation"><${Sweeps} sweeps=${law.relaxation} /></span> to forget it.${chain && chain.sweeps > 0 && (law.relaxation === null || law.relaxation > chain.sweeps) ? " It has not run that long yet: all its visits together say little more than one draw." : ""}</p>`}`;
 }

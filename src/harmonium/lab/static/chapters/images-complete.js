@@ -31,22 +31,22 @@ export function Complete({ which, shape, drawing, ready, version }) {
     ["right", (_, column) => column >= width / 2],
   ]);
   return html`<section class="card play" aria-label="Complete">
-    <div class="card-head"><h3>Erase a part, and let it be completed</h3>
+    <div class="card-head"><h3>Erase a part and let the machine complete it</h3>
       <span class="buttons">${halves.map(([name, inside]) => html`<${Button} onClick=${() => drawing.half(inside)} test=${`erase-${name}`}>${name} half<//> `)}
-        <${Button} onClick=${drawing.restore} disabled=${!some} test="restore">nothing<//></span></div>
+        <${Button} onClick=${drawing.restore} disabled=${!some} test="restore">restore all<//></span></div>
     <div class="bench two">
       <div>
         <${Pad} height=${height} width=${width} bits=${bits} erased=${erased} values=${erased} onPaint=${drawing.erase} label="What is known of your drawing" what=${["known", "unknown"]} test="mask" />
-        <p class="soft">Hatched pixels are unknown to the machine; all others are clamped. Erase more, or bring pixels back, as you draw.</p>
+        <p class="soft">Hatched pixels are unknown to the machine; all others are clamped. Draw to erase more or to bring pixels back.</p>
       </div>
       ${error && ready && some && html`<${Error}>${error}.<//>`}
       ${found ? html`<div class=${found.known === now ? "completion" : "completion stale"} data-test="completion" data-known=${found.known}>
           <h4>The mean of ${found.chains} chains</h4>
           <div class="stages" data-test="stages">${found.stages.map((/** @type {any} */ stage) => html`<${Stage} key=${stage.sweeps} stage=${stage} height=${height} width=${width} />`)}</div>
-          <div class="card-head"><h4>Single chains after ${grouped(found.stages.at(-1).sweeps)} sweeps</h4> <${Button} onClick=${() => setTossed(tossed + 1)} test="toss">other chains<//></div>
+          <div class="card-head"><h4>Single chains after ${grouped(found.stages.at(-1).sweeps)} sweeps</h4> <${Button} onClick=${() => setTossed(tossed + 1)} test="toss">draw again<//></div>
           <${Gallery} packed=${found.singles} height=${height} width=${width} what="completion" label="Single completions" tile=${78} test="singles" />
         </div>`
-        : html`<p class="soft wait-machine">${!ready ? "There is no machine to complete it yet." : !some ? "Erase a half of the drawing, or any pixels." : "The chains are on their way."}</p>`}
+        : html`<p class="soft wait-machine">${!ready ? "There is no machine yet." : !some ? "Erase a half of the drawing, or any pixels." : "Running the chains \u2026"}</p>`}
     </div>
   </section>`;
 }

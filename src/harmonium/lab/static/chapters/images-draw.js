@@ -1,4 +1,4 @@
-/** A drawing, and what the machine makes of it. */
+/** A drawing, and the machine's response. */
 import { fixed } from "../format.js";
 import { html } from "../html.js";
 import { useAnswer, usePage } from "../page.js";
@@ -31,16 +31,16 @@ export function Draw({ which, shape, drawing, ready, version, filters, hidden, b
     <div class="bench">
       <div>
         <${Pad} height=${shape.height} width=${shape.width} bits=${drawing.bits} values=${drawing.bits} onPaint=${drawing.draw} label="Your drawing" test="pad" />
-        <p class="soft">Draw with the mouse or a finger. With the keyboard: arrows move, the space bar turns a pixel over.</p>
+        <p class="soft">Draw with the mouse or a finger. With the keyboard: arrow keys move, the space bar flips a pixel.</p>
       </div>
-      ${!ready && html`<p class="soft wait-machine">The machine that answers is the one trained above, or one from a file. There is none yet. <${Button} onClick=${begin}>train one now<//></p>`}
+      ${!ready && html`<p class="soft wait-machine">The response comes from the machine trained above or from a model file. There is none yet. <${Button} onClick=${begin}>train one now<//></p>`}
       ${error && ready && html`<${Error}>${error}.<//>`}
       ${found && html`<div>
         <h4>Its reconstruction</h4>
         <${Reconstruction} packed=${found.reconstruction} shape=${shape} draws=${found.draws} />
       </div>
       <div class="answers">
-        <h4>Which hidden units answer: p(h\u2c7c = 1 | v)</h4>
+        <h4>Which hidden units are active: p(h\u2c7c = 1 | v)</h4>
         <${Hidden} probabilities=${found.hidden} filters=${filters} shape=${shape} />
         <h4>How probable it is</h4>
         <${Histogram} histogram=${found.histogram} at=${found.free_energy} />
@@ -54,7 +54,7 @@ export function Draw({ which, shape, drawing, ready, version, filters, hidden, b
 function Reconstruction({ packed, shape, draws }) {
   const [bytes] = usePictures(packed);
   return html`<div class="one-picture" data-test="reconstruction"><${Picture} bytes=${bytes} height=${shape.height} width=${shape.width} label="The mean reconstruction of your drawing" /></div>
-    <p class="soft">Up to the hidden units and down again, once: E[v\u2032\u00a0|\u00a0v], a mean over ${draws} tosses of h. What they have no word for is lost on the way.</p>`;
+    <p class="soft">Once up to the hidden units and down again: E[v\u2032\u00a0|\u00a0v], a mean over ${draws} samples of h. Whatever the hidden units cannot express is lost.</p>`;
 }
 
 /** @param {{probabilities: number[], filters: Packed | null, shape: import("./images-drawing.js").Shape}} props */
@@ -70,10 +70,10 @@ function Hidden({ probabilities, filters, shape }) {
 
 /** @param {{found: any, shape: import("./images-drawing.js").Shape}} props */
 function Probable({ found, shape }) {
-  const share = (/** @type {string} */ name) => html`<strong class="num">${Math.round(100 * found.less_probable[name])}\u2009%</strong>`;
+  const share = (/** @type {string} */ name) => html`<strong class="num">${Math.round(100 * found.less_probable[name])}%</strong>`;
   return html`<p data-test="free-energy"><${Formula} tex="F(v)" /> = <span class="num">${fixed(found.free_energy, 3)}</span> nats${found.log_probability !== null
       ? html`, so <${Formula} tex="\\ln p(v) = -F(v) - \\ln Z" /> = <span class="num" data-test="log-probability">${fixed(found.log_probability, 3)}</span>, exactly` : ""}.
-    ${" "}The machine holds it more probable than ${shape.digits
-      ? html`${share("digits")} of the held-out digits, and than ${share("noise")} of pictures whose pixels were tossed one by one`
+    ${" "}The machine gives it a higher probability than ${shape.digits
+      ? html`${share("digits")} of the held-out digits and ${share("noise")} of pictures with independent pixels`
       : html`${share("fantasies")} of its own fantasies`}.</p>`;
 }

@@ -40,7 +40,7 @@ export function Filters({ packed, height, width, first = 0, of, test }) {
       ${signs && html`<div class="signs">
         <span><${Picture} bytes=${signs[0]} height=${height} width=${width} label=${`Positive weights of ${name}`} />positive</span>
         <span><${Picture} bytes=${signs[1]} height=${height} width=${width} label=${`Negative weights of ${name}`} />negative</span></div>`}
-      <figcaption class="soft">${name}. Full colour is a weight of \u00b1${fixed(packed.scale, 2)}: <span class="plus">${signs ? "positive" : "+"}</span> turns the unit on,
+      <figcaption class="soft">${name}. Full color is a weight of \u00b1${fixed(packed.scale, 2)}: <span class="plus">${signs ? "positive" : "+"}</span> turns the unit on,
         ${" "}<span class="minus">${signs ? "negative" : "\u2212"}</span> keeps it off.</figcaption>
     </figure>
   </div>`;

@@ -1,11 +1,11 @@
-/** Where a picture's free energy lies among those of others. */
+/** A picture's free energy among those of others. */
 import { html } from "../html.js";
 import { fixed } from "../format.js";
 
 const WIDTH = 420;
 const HEIGHT = 120;
 const FLOOR = 96;
-const NAMES = /** @type {Record<string, string>} */ ({ digits: "held-out digits", noise: "pixels tossed one by one", fantasies: "the machine's fantasies" });
+const NAMES = /** @type {Record<string, string>} */ ({ digits: "held-out digits", noise: "independent pixels", fantasies: "the machine's fantasies" });
 
 /** @param {{histogram: {edges: number[], shares: Record<string, number[]>}, at: number}} props */
 export function Histogram({ histogram, at }) {
@@ -27,6 +27,6 @@ export function Histogram({ histogram, at }) {
       <g class="here"><line x1=${x} x2=${x} y1="12" y2=${FLOOR + 4} />
         <path d=${outside === "left" ? `M${x + 2} 12l-9 5 9 5z` : outside === "right" ? `M${x - 2} 12l9 5-9 5z` : `M${x - 5} 4h10l-5 9z`} /></g>
     </svg>
-    <figcaption class="soft">${Object.keys(shares).map((name) => html`<span class=${`key ${name}`}></span>${NAMES[name]} `)}<span class="key here"></span>your drawing. Free energy in nats; further left is more probable.</figcaption>
+    <figcaption class="soft">${Object.keys(shares).map((name) => html`<span class=${`key ${name}`}></span>${NAMES[name]} `)}<span class="key here"></span>your drawing. Free energy in nats; further to the left is more probable.</figcaption>
   </figure>`;
 }

@@ -55,7 +55,7 @@ export function Pad({ height, width, bits, erased = null, label, what = ["blank"
     const pixel = under(event);
     if (pixel < 0) return;
     place.current?.setPointerCapture(event.pointerId);
-    // The first pixel is turned over, and the stroke goes on with what it became.
+    // The first pixel is flipped, and the stroke continues with its new value.
     const value = values[pixel] === "1" ? "0" : "1";
     painting.current = { value, last: pixel };
     setAt(pixel);
@@ -90,7 +90,7 @@ export function Pad({ height, width, bits, erased = null, label, what = ["blank"
       <canvas ref=${place} width=${width * cell} height=${height * cell} style=${`width:${(width * cell) / 2}px;aspect-ratio:${width}/${height}`} aria-hidden="true"
         onPointerDown=${down} onPointerMove=${move} onPointerUp=${up} onPointerCancel=${up}></canvas>
     </div>
-    <p class="hidden" id=${`${id}-how`}>Arrow keys move, the space bar turns a pixel over.</p>
+    <p class="hidden" id=${`${id}-how`}>Arrow keys move, the space bar flips a pixel.</p>
     <p class="hidden" aria-live="polite">${focused ? `row ${Math.floor(here / width) + 1}, column ${(here % width) + 1}: ${what[Number(values[here])]}` : ""}</p>
   </div>`;
 }

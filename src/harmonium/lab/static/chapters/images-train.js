@@ -1,4 +1,4 @@
-/** Training on the digits: its settings, its course, and what the machine has made of them. */
+/** Training on the digits: its settings, its course, and what the machine has learned. */
 import { useEffect, useState } from "preact/hooks";
 import { fixed, grouped, signed } from "../format.js";
 import { html } from "../html.js";
@@ -12,7 +12,7 @@ import { Gallery } from "./images-picture.js";
 /** @typedef {import("./images-room.js").Room} Room */
 
 export const LIMITS = { leastUnits: 4, mostUnits: 64, leastRate: 0.001, mostRate: 1, enumerable: 20 };
-const PACES = /** @type {[string, string][]} */ ([["slow", "30 updates/s"], ["steady", "300"], ["full", "as fast as it goes"]]);
+const PACES = /** @type {[string, string][]} */ ([["slow", "30 updates/s"], ["steady", "300"], ["full", "full speed"]]);
 const SHOWN = 24;
 
 /** The settings, as the URL holds them. */
@@ -43,7 +43,7 @@ export function Train({ room }) {
     if (live) room.control({ pace: name });
   };
   return html`<section class="card train" aria-label="Training">
-    <div class="card-head"><h3>Training on 1\u202f439 handwritten digits</h3><span class="soft">persistent contrastive divergence, 500 chains, batches of 100</span></div>
+    <div class="card-head"><h3>Training on 1,439 handwritten digits</h3><span class="soft">persistent contrastive divergence, 500 chains, batches of 100</span></div>
     <div class="settings">
       <span class="name">hidden units</span>
       <${Slider} label="hidden units" value=${settings.hidden} least=${LIMITS.leastUnits} most=${LIMITS.mostUnits} step=${1} test="hidden"
@@ -73,19 +73,19 @@ function Transport({ room, begin }) {
   const act = (/** @type {string} */ what) => () => room.control({ do: what });
   if (phase === "training" || phase === "starting") {
     return html`<${Button} primary onClick=${act("pause")} test="pause">pause<//> <${Button} onClick=${act("close")} disabled=${phase === "starting"} test="stop" title="stop, and find the closing log likelihood">stop<//>
-      <${Button} onClick=${begin} test="train">begin again<//>`;
+      <${Button} onClick=${begin} test="train">start again<//>`;
   }
   if (phase === "paused") {
-    return html`<${Button} primary onClick=${act("play")} test="play">go on<//> <${Button} onClick=${act("close")} test="stop" title="stop, and find the closing log likelihood">stop<//>
-      <${Button} onClick=${begin} test="train">begin again<//>`;
+    return html`<${Button} primary onClick=${act("play")} test="play">continue<//> <${Button} onClick=${act("close")} test="stop" title="stop, and find the closing log likelihood">stop<//>
+      <${Button} onClick=${begin} test="train">start again<//>`;
   }
-  if (phase === "evaluating") return html`<${Button} onClick=${act("skip")} test="skip">skip the likelihood<//> <${Button} onClick=${begin} test="train">begin again<//>`;
+  if (phase === "evaluating") return html`<${Button} onClick=${act("skip")} test="skip">skip the likelihood<//> <${Button} onClick=${begin} test="train">start again<//>`;
   return html`<${Button} primary onClick=${begin} test="train">${room.view ? "train again" : "train"}<//>`;
 }
 
 /** @param {{view: View | null, settings: {hidden: number, rate: number, seed: number}, begin: () => void}} props */
 function Status({ view, settings, begin }) {
-  if (!view) return html`<p class="status soft" data-test="status">Nothing has been trained yet. Twenty hidden units take about a minute at the middle pace, ten seconds at full speed.</p>`;
+  if (!view) return html`<p class="status soft" data-test="status">Nothing has been trained yet. Press train.</p>`;
   const { phase, step } = view;
   const { updates } = view.settings;
   const share = phase === "evaluating" && view.stage ? view.stage.share : step / updates;
@@ -97,7 +97,7 @@ function Status({ view, settings, begin }) {
     ${phase === "lost" && html`<p class="lost-run" role="alert">The connection was interrupted, and the training ended with it. The same settings and seed lead to the same machine again.
       ${" "}<${Button} onClick=${begin} test="again">begin again with the same settings and seed<//></p>`}
     ${phase === "failed" && html`<p role="alert">The training stopped: ${view.problem}.</p>`}
-    ${changed && html`<p class="soft">This run has ${view.settings.hidden} hidden units, rate ${view.settings.rate} and seed ${view.settings.seed}; the new settings hold when you begin again.</p>`}
+    ${changed && html`<p class="soft">This run has ${view.settings.hidden} hidden units, rate ${view.settings.rate} and seed ${view.settings.seed}; the new settings take effect when you start again.</p>`}
   </div>`;
 }
 
@@ -126,14 +126,14 @@ function Closing({ view, save }) {
   const digits = exact || upper - lower < 0.1 ? 3 : 2;
   return html`<div class="closing" data-test="closing">
     <p><strong>The machine after ${grouped(view.step)} updates:</strong> mean log likelihood of ${rows} test digits that it has never seen
-      ${" "}<strong class="num">${fixed(mean, digits)}</strong> nats${exact ? "" : html` <span class="num">[${fixed(lower, digits)}, ${fixed(upper, digits)}]</span>`}, ${exact ? method : html`estimated: ${method}; the interval covers ln\u2009Z with 95\u2009%`}.
-      ${" "}Of the training digits: <span class="num">${fixed(train, digits)}</span>. Pixels on their own, without any hidden unit: <span class="num">${fixed(baseline, digits)}</span>.</p>
-    ${warnings.map((text) => html`<p class="soft">Mind: ${text}.</p>`)}
+      ${" "}<strong class="num">${fixed(mean, digits)}</strong> nats${exact ? "" : html` <span class="num">[${fixed(lower, digits)}, ${fixed(upper, digits)}]</span>`}, ${exact ? method : html`estimated: ${method}; the interval covers ln\u2009Z with 95%`}.
+      ${" "}Of the training digits: <span class="num">${fixed(train, digits)}</span>. Independent pixels, without hidden units: <span class="num">${fixed(baseline, digits)}</span>.</p>
+    ${warnings.map((text) => html`<p class="soft">Note: ${text}.</p>`)}
     <p><${Button} onClick=${save} test="save">save this machine<//> <span class="soft">as a model file, for the library or the terminal: harmonium evaluate FILE digits</span></p>
   </div>`;
 }
 
-/** What the machine looks like from inside and what it imagines. @param {{view: View}} props */
+/** The machine's filters and what it generates. @param {{view: View}} props */
 function Shown({ view }) {
   const { setting, changeSetting, ask, status } = usePage();
   const [real, setReal] = useState(/** @type {import("./images-picture.js").Packed | null} */ (null));
@@ -151,7 +151,7 @@ function Shown({ view }) {
     </div>
     <div>
       <div class="card-head"><h4>Fantasies: where ${SHOWN} of the chains are</h4>
-        <${Choice} label="show" value=${means} options=${[[true, "probabilities"], [false, "tossed pixels"]]} onChange=${(/** @type {boolean} */ x) => changeSetting("images", { means: x })} /></div>
+        <${Choice} label="show" value=${means} options=${[[true, "probabilities"], [false, "samples"]]} onChange=${(/** @type {boolean} */ x) => changeSetting("images", { means: x })} /></div>
       <${Gallery} packed=${means ? pictures.means : pictures.chains} height=${8} width=${8} what="fantasy" label="Fantasies of the machine" tile=${52} test="fantasies" />
       <h4>Held-out digits, for comparison</h4>
       <${Gallery} packed=${real} height=${8} width=${8} what="digit" label="Held-out digits" tile=${52} />

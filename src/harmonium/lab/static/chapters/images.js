@@ -20,31 +20,30 @@ export const chapter = { id: "images", title: "Real images", wide: true, Chapter
 function Images() {
   const room = useRoom();
   return html`
-    <p class="lead">So far every table could be written out. An image of 8 by 8 pixels has 2\u2076\u2074 states, and no table holds them. Nothing else changes:
-      the same energy, the same two terms, the same rule. Only the negative term can no longer be summed, so five hundred chains, carried on from update to
-      update, stand in for it. <strong>Press train and watch.</strong></p>
+    <p class="lead">So far, every table could be written out. An image of 8 by 8 pixels has 2\u2076\u2074 states, too many for any table. Nothing else changes:
+      the same energy, the same two terms, the same learning rule. Only the negative term can no longer be summed, so 500 chains, continued from update to
+      update, estimate it. <strong>Press train and watch.</strong></p>
     ${room.file && html`<p class="soft" data-test="loaded"><strong>${room.file.name}</strong> is loaded: ${grouped(room.file.visible)} visible and ${grouped(room.file.hidden)} hidden units.
-      ${" "}<button type="button" class="link" onClick=${() => document.getElementById("images-play")?.scrollIntoView({ block: "center" })}>Play with it below</button>, or train another first.</p>`}
+      ${" "}<button type="button" class="link" onClick=${() => document.getElementById("images-play")?.scrollIntoView({ block: "center" })}>Play with it below</button>, or train one here on digits.</p>`}
     <${Train} room=${room} />
     <div class="reading">
       <div>
-        <p><strong>The filters.</strong> A hidden unit has one weight for each pixel, so its weights are an image themselves. For the first few hundred updates
-          little happens: the weights are small, the units all alike, and one learns what the others learn. Then the likeness breaks, and each takes up a stroke of its own.</p>
-        <p><strong>The fantasies</strong> are the chains of the negative term. Nobody has drawn them. Learning lowers the energy of the digits and
-          raises that of the fantasies; when the two look alike, the two terms agree, and little is left to learn.</p>
+        <p><strong>The filters.</strong> A hidden unit has one weight for each pixel, so its weights form an image. For the first few hundred updates
+          little happens: the weights are small, the units are nearly identical, and all learn the same thing. Then the symmetry breaks, and each learns its own stroke.</p>
+        <p><strong>The fantasies</strong> are the chains of the negative term: images that the machine generates itself. Learning lowers the energy of the digits and
+          raises that of the fantasies. When the two look alike, the two terms agree, and little is left to learn.</p>
       </div>
       <div>
-        <p><strong>The likelihood.</strong> Twenty hidden units have 2\u00b2\u2070 = 1\u202f048\u202f576 states, and for each of them the sum over all images is a product
-          over pixels. So <${Formula} tex="\\ln Z" /> is still exact. With more units the closing figure is an estimate between bounds, by annealing forwards
-          and in reverse, and the page says so.</p>
-        <p><strong>The gap.</strong> As <${Formula} tex="\\ln p(v) = -F(v) - \\ln Z" />, the difference of two means of F needs no Z. Train 64 hidden units at full speed, and
+        <p><strong>The likelihood.</strong> Twenty hidden units have 2\u00b2\u2070 = 1,048,576 states, and for each of them the sum over all images is a product
+          over pixels. So <${Formula} tex="\\ln Z" /> is still exact. With more units, the final figure is an estimate with an interval, and the page says so.</p>
+        <p><strong>The gap.</strong> As <${Formula} tex="\\ln p(v) = -F(v) - \\ln Z" />, the difference between two means of F needs no Z. Train 64 hidden units at full speed, and
           watch the held-out digits fall behind.</p>
       </div>
     </div>
-    <${Task} id="first-fantasies" kind="choice" question="At the first update all weights are close to zero, and each visible bias holds how often its pixel is on. What are the first fantasies?"
-      options=${[["grey", "an even grey: every pixel on half of the time"], ["pixels", "pixels tossed one by one, each as often on as in the data"], ["digits", "coarse digits"]]}
-      check=${(/** @type {string} */ x) => x === "pixels"} hint="Without weights the hidden units send nothing. What is then left of a pixel\u2019s probability?"
-      answer=${html`<p>With no weights, p(v\u1d62 = 1) is the sigmoid of a\u1d62 alone. Every pixel has its own frequency and none knows of another: a mean digit, seen through noise. The log likelihood begins where such pixels are, near \u221224.4 nats.</p>`} />
+    <${Task} id="first-fantasies" kind="choice" question="At the first update, all weights are close to zero, and each visible bias encodes how often its pixel is on. What are the first fantasies?"
+      options=${[["gray", "uniform gray: every pixel is on half of the time"], ["pixels", "independent pixels, each on as often as in the data"], ["digits", "coarse digits"]]}
+      check=${(/** @type {string} */ x) => x === "pixels"} hint="Without weights, the hidden units have no influence. What determines a pixel\u2019s probability then?"
+      answer=${html`<p>With no weights, p(v\u1d62 = 1) is the sigmoid of a\u1d62 alone. Each pixel has its own frequency, independent of all others: a noisy mean digit. The log likelihood starts at that of independent pixels, near \u221224.4 nats.</p>`} />
     <${Play} room=${room} />
   `;
 }
@@ -87,13 +86,13 @@ function Play({ room }) {
       ${file && !trained && html`<span class="soft">with ${file.name}</span>`}
     </div>
     <${Draw} ...${play} />
-    <p>A chain with some pixels clamped samples from p(unknown | known): the conditional distribution needs no other machine and no training of its own.
-      Each sweep tosses h given all pixels, then the unknown pixels given h.</p>
+    <p>A chain with some pixels clamped samples from p(unknown | known): the conditional distribution needs no other machine and no extra training.
+      Each sweep samples h given all pixels, then the unknown pixels given h.</p>
     <${Complete} ...${play} />
-    <${Task} id="grey-mean" kind="choice" question="Erase the lower half of a digit. Single completions are black and white, but their mean is grey in places. What does the grey say?"
+    <${Task} id="gray-mean" kind="choice" question="Erase the lower half of a digit. Single completions are black and white, but their mean is gray in places. What does the gray mean?"
       options=${[["short", "the chains have not run long enough"], ["several", "several completions are plausible"], ["blurred", "the filters are blurred"]]}
-      check=${(/** @type {string} */ x) => x === "several"} hint="Look at the single chains: is any of them grey? Do they agree?"
-      answer=${html`<p>Every chain draws one completion, and they differ. The mean of their pixels estimates p(v\u1d62 = 1 | known): grey is the machine\u2019s doubt, put into numbers. A mean is not a sample, and seldom a digit.</p>`} />
+      check=${(/** @type {string} */ x) => x === "several"} hint="Look at the single chains: is any of them gray? Do they agree?"
+      answer=${html`<p>Each chain draws one completion, and they differ. The mean of their pixels estimates p(v\u1d62 = 1 | known): gray is the machine\u2019s uncertainty. A mean is not a sample, and rarely a digit.</p>`} />
     <${FileCard} room=${room} filters=${filters} onLoaded=${() => changeSetting("images", { which: "file" })} />
   `;
 }

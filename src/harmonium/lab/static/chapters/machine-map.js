@@ -1,4 +1,4 @@
-/** The table as a map: v down, h across, the darker the likelier. */
+/** The table as a map: v down, h across, the darker the more probable. */
 import { html } from "../html.js";
 import { bitsText, probability } from "../format.js";
 import { usePage } from "../page.js";

@@ -15,7 +15,7 @@ export function Marginal({ layer }) {
   const largest = Math.max(...found.probability);
   const terms = (/** @type {string} */ state) => () =>
     /** @type {[any, number][]} */ (table[layer].flatMap((s, n) => (s === state ? [[`${other} = ${table[other][n]}`, table.probability[n]]] : [])));
-  return html`<section class="card marginal"><h3>${layer === "v" ? "What is seen" : "What is made of it"}: p(${layer})</h3>
+  return html`<section class="card marginal"><h3>${layer === "v" ? "Visible vectors" : "Hidden vectors"}: p(${layer})</h3>
     <div class="scroll tall"><table class="rows" data-test=${`marginal-${layer}`} onPointerLeave=${() => setHover(null)}>
       <thead><tr><th scope="col">${layer}</th><th scope="col">p(${layer})</th>${energies && html`<th scope="col">F(v)</th>`}<th scope="col"><span class="hidden">bar</span></th></tr></thead>
       <tbody>${found.states.map(
@@ -26,6 +26,6 @@ export function Marginal({ layer }) {
           ${energies && html`<td class="num">${fixed(energies[n], 4)}</td>`}
           <td class="bar-cell"><${Bar} share=${found.probability[n] / largest} /></td></tr>`,
       )}</tbody></table></div>
-    ${energies && html`<p class="soft">The free energy F is the energy that v would need to have the same probability without any h: p(v) = e<sup>\u2212F/T</sup> / Z.</p>`}
+    ${energies && html`<p class="soft">The free energy F(v) is the energy at which v alone would have the same probability: p(v) = e<sup>\u2212F(v)/T</sup> / Z.</p>`}
   </section>`;
 }

@@ -27,11 +27,11 @@ export function Configurations() {
   const toggle = (row, column) => setOpen(open?.row === row && open.column === column ? null : { row, column });
   return html`<section class="card configurations">
     <div class="card-head"><h3>${held ? `${grouped(agreeing.length)} of ${grouped(table.v.length)}` : `All ${grouped(table.v.length)}`} configurations</h3>
-      <${Choice} label="order" value=${order} options=${[["v", "by v"], ["h", "by h"], ["energy", "by E"], ["probability", "by p"]]}
+      <${Choice} label="sort" value=${order} options=${[["v", "by v"], ["h", "by h"], ["energy", "by E"], ["probability", "by p"]]}
         onChange=${(/** @type {Order} */ x) => changeSetting("machine", { order: x })} test="order" /></div>
-    ${held && html`<p class="soft">Held: ${heldText(state)}. These are the rows that agree, with their probability given that.</p>`}
+    ${held && html`<p class="soft">Held: ${heldText(state)}. These are the rows that agree; p is their probability given the held units.</p>`}
     <div class="scroll tall"><table class="rows" data-test="configurations" onPointerLeave=${() => setHover(null)}>
-      <thead><tr><th scope="col">v</th><th scope="col">h</th><th scope="col">E</th><th scope="col">e<sup>\u2212E/T</sup></th><th scope="col">${held ? "p given" : "p"}</th><th scope="col"><span class="hidden">bar</span></th></tr></thead>
+      <thead><tr><th scope="col">v</th><th scope="col">h</th><th scope="col">E</th><th scope="col">e<sup>\u2212E/T</sup></th><th scope="col">${held ? "p given the held units" : "p"}</th><th scope="col"><span class="hidden">bar</span></th></tr></thead>
       <tbody>
         ${shown.map((n, place) => {
           const [v, h] = [table.v[n], table.h[n]];
@@ -49,7 +49,7 @@ export function Configurations() {
       </tbody></table></div>
     ${agreeing.length > SHOWN &&
     html`<p><${Button} onClick=${() => setAll(!all)}>${all ? `show the first ${SHOWN}` : `show all ${grouped(agreeing.length)}`}<//></p>`}
-    <p class="soft">Press a number to see how it comes about.</p>
+    <p class="soft">Click any number to see how it is computed.</p>
   </section>`;
 }
 
@@ -66,7 +66,7 @@ function Opened({ n, column }) {
       ...machine.b.map((b, j) => ({ name: `${indexed("b", j + 1)}${indexed("h", j + 1)}`, text: `${plain(b)}\u00b7${h[j]}`, value: b * h[j] }))].filter((t) => t.text[0] !== "0");
     return html`<div class="written"><${Formula} tex=${"E = -\\sum_{i,j} v_i w_{ij} h_j - \\sum_i a_i v_i - \\sum_j b_j h_j"} block />
       <ul>${[...on, ...bias].map((t) => html`<li class=${t.value === 0 ? "soft" : ""}><span>${t.name} = ${t.text}</span><span class="num">${fixed(t.value, 3)}</span></li>`)}</ul>
-      <p>Their sum with the sign turned: E = <span class="num">${fixed(E, 6)}</span></p></div>`;
+      <p>Minus their sum: E = <span class="num">${fixed(E, 6)}</span></p></div>`;
   }
   if (column === "weight") {
     return html`<div class="written"><p>e<sup>\u2212E/T</sup> = e^(\u2212(${plain(E, 6)}) / ${plain(T)}) = e^(${fixed(-E / T, 6)}) = <span class="num">${weightText(table.weight[n], -E / T, 9)}</span></p></div>`;
@@ -74,7 +74,7 @@ function Opened({ n, column }) {
   const Z = table.partition === null ? `e^${fixed(table.log_partition, 6)}` : sized(table.partition, 6);
   const held = [...clamp.v, ...clamp.h].some((x) => x !== null);
   return html`<div class="written"><p>p(v, h) = e<sup>\u2212E/T</sup> / Z = ${weightText(table.weight[n], -E / T, 6)} / ${Z} = <span class="num">${probability(table.probability[n], 9)}</span></p>
-    ${held && table.given && html`<p>Given the held units it is divided by their probability: <span class="num">${probability(table.given[n], 9)}</span></p>`}</div>`;
+    ${held && table.given && html`<p>Given the held units: divided by their probability, <span class="num">${probability(table.given[n], 9)}</span></p>`}</div>`;
 }
 
 /** @param {number | null} weight @param {number} exponent @param {number} [digits] */

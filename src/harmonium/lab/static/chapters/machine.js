@@ -16,24 +16,24 @@ export const chapter = { id: "machine", title: "The machine", Chapter: Machine }
 function Machine() {
   const { state, table } = usePage();
   return html`
-    <p class="lead">A vector \u2009v\u2009 is what the machine sees, a vector \u2009h\u2009 what it makes of it. Every pair has an energy; every energy a weight;
-      the weights, divided by their sum, are the probabilities. <strong>Change anything:</strong> drag an edge, type a number, press a unit.</p>
+    <p class="lead">The visible units hold a vector v, the hidden units a vector h. Each pair has an energy E; each energy gives a Boltzmann factor e<sup>\u2212E/T</sup>;
+      divided by their sum Z, these are the probabilities. <strong>Change anything:</strong> drag an edge, type a number, click a unit.</p>
     <div class="formulas"><${Formula} block tex=${"E(v,h) = -\\sum_{i,j} v_i\\, w_{ij}\\, h_j - \\sum_i a_i v_i - \\sum_j b_j h_j"} />
       <${Formula} block tex=${"p(v,h) = \\frac{e^{-E(v,h)/T}}{Z}"} /></div>
     ${table && html`<${Configurations} /> ${table.v.length >= MAP_FROM && html`<${HeatMap} />`} <${Whole} />
       <div class="pair"><${Marginal} layer="v" /><${Marginal} layer="h" /></div>`}
     <section class="card"><h3>What the temperature does</h3>
-      <p>Temperature divides every energy. When it is high, all configurations become alike; when it is low, only the deepest
-        remain. At T = ${fixed(state.temperature, 2)} the entropy of this table is ${fixed(table?.entropy, 4)} nats, out of
-        ${" "}${fixed(table ? Math.log(table.v.length) : null, 4)} if all rows were equally likely.</p></section>
+      <p>Temperature divides every energy. At a high temperature all configurations become equally likely; at a low one, only the lowest-energy configurations
+        keep any probability. At T = ${fixed(state.temperature, 2)} the entropy of this table is ${fixed(table?.entropy, 4)} nats. If all rows were equally
+        likely, it would be ${fixed(table ? Math.log(table.v.length) : null, 4)}.</p></section>
     <${Task} id="zero-energy" kind="number" question=${html`In the lecture's machine (two and two units, all four weights ½, no biases): how many of the 16
-      configurations have the energy 0?`} check=${(/** @type {number} */ x) => x === 7}
-      hint="The energy is 0 unless some visible and some hidden unit are on together."
-      answer=${html`<p>Seven. With v = 00 all four h have it, with h = 00 all four v, and the pair 00, 00 is counted twice: 4 + 4 \u2212 1.</p>`} />
-    <${Task} id="hotter" kind="choice" question="Raise the temperature without end. What becomes of the probability of the most probable row?"
-      options=${[["zero", "it goes to 0"], ["even", "it goes to 1 over the number of rows"], ["one", "it goes to 1"]]} check=${(/** @type {string} */ x) => x === "even"}
-      hint="What is e to the power of E/T when T is very large?"
-      answer=${html`<p>Every e^(\u2212E/T) goes to 1, so all rows become equally likely. Set T to 20 and see. Cold is the opposite: at T = 0.05 the deepest rows have it all.</p>`} />
+      configurations have energy 0?`} check=${(/** @type {number} */ x) => x === 7}
+      hint="The energy is 0 unless a visible and a hidden unit are on together."
+      answer=${html`<p>Seven. All four h with v = 00, all four v with h = 00, and the pair 00, 00 is counted twice: 4 + 4 \u2212 1.</p>`} />
+    <${Task} id="hotter" kind="choice" question="Let T grow without limit. What happens to the probability of the most probable row?"
+      options=${[["zero", "it goes to 0"], ["even", "it goes to 1 divided by the number of rows"], ["one", "it goes to 1"]]} check=${(/** @type {string} */ x) => x === "even"}
+      hint="What is e^(\u2212E/T) when T is very large?"
+      answer=${html`<p>Every e^(\u2212E/T) goes to 1, so all rows become equally likely. Set T to 20 and look. Cold is the opposite: at T = 0.05 only the lowest-energy configurations keep any probability.</p>`} />
   `;
 }
 
@@ -47,7 +47,7 @@ function Whole() {
     table.mean[name].map((m, i) => html`<li><${Summed} value=${m} label=${`expectation of ${indexed(name, i + 1)}`}
       text=${`\u27e8${indexed(name, i + 1)}\u27e9 = ${fixed(m, 6)}`} tex=${`\\langle ${name}_{${i + 1}} \\rangle = \\sum_{${name}:\\, ${name}_{${i + 1}} = 1} p(${name})`}
       rows=${() => states(table, name).filter(([s]) => s[i] === "1").map(([s, p]) => [`p(${name} = ${s})`, p])} /></li>`);
-  return html`<section class="card"><h3>The whole table in a few numbers</h3>
+  return html`<section class="card"><h3>Summary</h3>
     <dl class="facts">
       <div><dt>partition function Z</dt><dd>${table.partition === null
         ? html`<span class="num">e^${fixed(table.log_partition, 4)}</span>`
@@ -56,7 +56,7 @@ function Whole() {
       <div><dt>entropy of p(v, h)</dt><dd><${Summed} value=${table.entropy} text=${`${fixed(table.entropy, 6)} nats`} label="entropy" tex=${"-\\sum_{v,h} p \\ln p"}
         rows=${() => table.v.map((v, n) => [`v ${v}, h ${table.h[n]}`, table.probability[n] > 0 ? -table.probability[n] * Math.log(table.probability[n]) : 0])} /></dd></div>
     </dl>
-    <p class="soft">The expectation of a unit is the probability that it is on.</p>
+    <p class="soft">The expectation of a unit is its probability of being on.</p>
     <ul class="expectations" aria-label="expectations of the units">${layer("v")}${layer("h")}</ul>
   </section>`;
 }

@@ -14,7 +14,7 @@ export function Pairs({ values, test }) {
   if (values && (values.length !== weights.length || values[0].length !== weights[0].length)) return null;
   const digits = weights[0].length <= 2 ? 6 : weights[0].length === 3 ? 4 : 3;
   return html`<table class=${values ? "pairs valued" : "pairs"} onPointerLeave=${() => setHover(null)} data-test=${test}>
-    <caption class="hidden">${values ? "The step of every weight. Press one to follow it" : "Choose a weight"}</caption>
+    <caption class="hidden">${values ? "The step of every weight. Click one to follow it" : "Choose a weight"}</caption>
     <thead><tr><td></td>${weights[0].map((_, j) => html`<th scope="col">${indexed("h", j + 1)}</th>`)}</tr></thead>
     <tbody>${weights.map((row, i) => html`<tr><th scope="row">${indexed("v", i + 1)}</th>${row.map((_, j) => {
       const chosen = pair[0] === i && pair[1] === j;

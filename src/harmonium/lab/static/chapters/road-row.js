@@ -1,4 +1,4 @@
-/** Pr{v} from one single row: its probability by the energies, divided by its share by the sigmoids. */
+/** Pr{v} from one single row: its joint probability from the energies, divided by its conditional probability from the sigmoids. */
 import { html } from "../html.js";
 import { bitsText } from "../format.js";
 import { usePage } from "../page.js";
@@ -18,7 +18,7 @@ export function OneRow({ given }) {
   return html`<section class=${h.length > 2 ? "card one-row long" : "card one-row"}><h3>One row of v = ${bitsText(v)} is enough</h3>
     <div class=${given.h.length > TALL ? "scroll tall" : "fits"}><table class="rows" data-test="one-row" onPointerLeave=${() => setHover(null)}>
       <caption class="hidden">Choose the row to divide</caption>
-      <thead><tr><th><span class="hidden">chosen</span></th><th scope="col">h</th><th scope="col">Pr{v, h}<small>by its energy</small></th><th scope="col">Pr{h|v}<small>by the sigmoids</small></th><th scope="col">quotient</th></tr></thead>
+      <thead><tr><th><span class="hidden">chosen</span></th><th scope="col">h</th><th scope="col">Pr{v, h}<small>from the energy</small></th><th scope="col">Pr{h|v}<small>from the sigmoids</small></th><th scope="col">quotient</th></tr></thead>
       <tbody>${given.h.map(
         (state, k) => html`<tr key=${state} class=${k === n ? "lit" : ""} data-test=${`divide-${state}`} onPointerEnter=${() => setHover({ v, h: state })} onClick=${() => choose({ row: state })}>
           <td><input type="radio" name="road-row" aria-label=${`divide the row h = ${state}`} checked=${k === n} onChange=${() => choose({ row: state })} /></td>
@@ -29,15 +29,15 @@ export function OneRow({ given }) {
     <div class="division" aria-live="polite">
       <span class="side in-words"><span>Pr{v = ${v}, h = ${h}}</span><span class="stroke"></span><span>Pr{h = ${h} | v = ${v}}</span></span>
       <span class="in-words">=</span>
-      <span class="side num"><${Summed} value=${null} text=${chance(given.joint[n], given.log_joint[n])} digits=${DIGITS} label="by its energy" test="numerator"
-          tex=${"\\Pr\\{v,h\\} = \\frac{e^{-E/T}}{Z} = e^{-E/T - \\ln Z}"} rows=${() => [["\u2212E/T", given.exponent[n]], ["\u2212 ln Z", -given.log_partition]]} total="e to their sum" />
+      <span class="side num"><${Summed} value=${null} text=${chance(given.joint[n], given.log_joint[n])} digits=${DIGITS} label="from the energy" test="numerator"
+          tex=${"\\Pr\\{v,h\\} = \\frac{e^{-E/T}}{Z} = e^{-E/T - \\ln Z}"} rows=${() => [["\u2212E/T", given.exponent[n]], ["\u2212 ln Z", -given.log_partition]]} total="e to the power of their sum" />
         <span class="stroke"></span><span data-test="denominator">${chance(given.conditional[n], given.log_conditional[n])}</span></span>
       <span>=</span>
       <span class="big num" data-test="quotient">${chance(given.marginal[n], given.log_marginal[n])}</span>
     </div>
-    <p>This is Pr{v = ${v}}. To add all its ${given.h.length} rows, the long way, gives
+    <p>This is Pr{v = ${v}}. Summing all its ${given.h.length} rows gives
       ${" "}<${Summed} value=${null} text=${chance(given.visible, given.log_visible)} label=${`Pr of v = ${v}, all rows added`} test="added"
         tex=${"\\Pr\\{v\\} = \\sum_h \\Pr\\{v,h\\}"} rows=${() => given.h.map((state, k) => [`h = ${state}`, chance(given.joint[k], given.log_joint[k])])} />
-      ${" "}as well${apart === 0 ? ", equal to the last bit." : html`; the two are <span class="num">${difference(apart)}</span> apart.`}</p>
+      ${apart === 0 ? ", the same." : html`, the same up to rounding (<span class="num">${difference(apart)}</span>).`}</p>
   </section>`;
 }

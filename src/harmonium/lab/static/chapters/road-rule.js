@@ -36,6 +36,6 @@ export function Derivation() {
       <div class="two"><${Body} rule=${rule} /></div></section>`)}
     <p class="unfold">
       ${next && html`<${Button} primary onClick=${() => unfold(steps + 1)} test="unfold">${next.question}<//> <button type="button" class="link" data-test="unfold-all" onClick=${() => unfold(STEPS.length)}>all steps</button>`}
-      ${!next && html`<button type="button" class="link" data-test="fold" onClick=${() => choose({ steps: 1 })}>fold the steps up</button>`}
+      ${!next && html`<button type="button" class="link" data-test="fold" onClick=${() => choose({ steps: 1 })}>collapse</button>`}
     </p>`;
 }

@@ -1,6 +1,6 @@
 /** The way from ln p(v) to the rule, step by step: what is said, its formula, and its numbers in this machine. */
 import { html } from "../html.js";
-import { bitsText, indexed, plain, signed } from "../format.js";
+import { bitsText, grouped, indexed, plain, signed } from "../format.js";
 import { Bar } from "../ui/bars.js";
 import { Choice } from "../ui/controls.js";
 import { Formula } from "../ui/formula.js";
@@ -45,7 +45,7 @@ function Weights({ rule, sums, part, test }) {
   const text = (/** @type {number} */ n) => weight(sums.weight[n], sums.exponent[n]);
   const [value, log] = part === "bottom" ? [sums.bottom, sums.log_bottom] : [sums.top, sums.log_top];
   return html`<${Summed} value=${null} text=${log === null ? "0" : weight(value, log)} test=${test}
-    label=${`${part === "top" ? "weights of the rows with both units on" : "weights"}, ${held ? `v = ${rule.v}` : "all rows"}`}
+    label=${`${part === "top" ? "Boltzmann factors of the rows with both units on" : "Boltzmann factors"}, ${held ? `v = ${rule.v}` : "all rows"}`}
     tex=${part === "bottom" ? `${over} e^{-E(v,h)/T}` : `${over} ${letters(rule).vh}\\, e^{-E(v,h)/T}`}
     rows=${() => (part === "bottom" ? names(rule, sums).map((name, n) => [name, text(n)]) : counted(rule, sums, text))} />`;
 }
@@ -62,8 +62,8 @@ function Term({ rule, sums, test, digits = DIGITS }) {
 /** @param {Props} props */
 function Logarithm({ rule }) {
   return html`<div class="say">
-      <p>The probability of v is its share of Z: the weights e<sup>\u2212E/T</sup> of the rows that show v, divided by the weights of all rows. The logarithm makes a difference of the quotient,
-        and a difference can be followed one part at a time.</p>
+      <p>The probability of v is its share of Z: the Boltzmann factors e<sup>\u2212E/T</sup> of the rows with this v, divided by those of all rows. The logarithm turns the quotient into a difference,
+        and a difference can be differentiated one part at a time.</p>
       <${Formula} block tex=${"\\ln p(v) = \\ln \\sum_h e^{-E(v,h)/T} \\;-\\; \\ln \\sum_{v'\\!,\\,h} e^{-E(v'\\!,\\,h)/T}"} /></div>
     <dl class="here">
       <${Fact} what=${`the rows with v = ${bitsText(rule.v)}`}><${Weights} rule=${rule} sums=${rule.held} part="bottom" test="sum-held" /><//>
@@ -82,7 +82,7 @@ function OneWeight({ rule }) {
     return html`<${Summed} value=${null} text=${`${on} of ${sums.both.length}`} label="rows with both units on" test=${test} tex=${vh} rows=${() => names(rule, sums).map((name, n) => [name, String(sums.both[n])])} />`;
   };
   return html`<div class="say">
-      <p>In the energy ${w} stands only once, beside its two units. Raise it a little: a row in which ${v} and ${h} are both on lies deeper by as much, and in every other row nothing happens.</p>
+      <p>In the energy, ${w} appears once, multiplied by its two units. Raise it a little: a row with ${v} and ${h} both on has its energy lowered by the same amount, and no other row changes.</p>
       <${Formula} block tex=${`\\frac{\\partial}{\\partial ${weight}} \\left( -\\frac{E(v,h)}{T} \\right) = \\frac{${vh}}{T}`} /></div>
     <dl class="here">
       <${Fact} what=${`rows with ${v} and ${h} on, where v = ${bitsText(rule.v)}`}>${count(rule.held, "count-held")}<//>
@@ -98,8 +98,8 @@ function Slope({ rule }) {
       <span class="quotient"><span class="side"><${Weights} rule=${rule} sums=${sums} part="top" test=${`top-${name}`} /><span class="stroke"></span><${Weights} rule=${rule} sums=${sums} part="bottom" /></span>
         <span>= ${chance(sums.term, NaN, 6)}</span></span><//>`;
   return html`<div class="say">
-      <p>The slope of ln f is f\u2032 / f, and under the sum each weight e<sup>\u2212E/T</sup> brings down its own ${v}${h} / T. So each part becomes a fraction: above it the weights of those rows
-        in which both units are on, below it all that were summed. Call the first fraction A, the second B.</p>
+      <p>The derivative of ln f is f\u2032 / f, and the derivative of each Boltzmann factor e<sup>\u2212E/T</sup> is itself times ${v}${h} / T. So each part becomes a fraction: in the numerator the Boltzmann factors of the rows
+        with both units on, in the denominator all that were summed. Call the first fraction A, the second B.</p>
       <div class="formulas"><${Formula} block tex=${`A = \\frac{\\sum_h ${vh}\\, e^{-E(v,h)/T}}{\\sum_h e^{-E(v,h)/T}}`} />
         <${Formula} block tex=${`B = \\frac{\\sum_{v'\\!,h} ${vh_}\\, e^{-E(v'\\!,h)/T}}{\\sum_{v'\\!,h} e^{-E(v'\\!,h)/T}}`} /></div>
       <${Formula} block tex=${`\\frac{\\partial \\ln p(v)}{\\partial ${weight}} = \\frac{A - B}{T}`} /></div>
@@ -111,13 +111,13 @@ function TermA({ rule }) {
   const { v, h, S, vh } = letters(rule);
   const { bit, on, term } = rule.unit;
   return html`<div class="say">
-      <p>In A the weight of a row is divided by the weights of all rows with the same v. That is a conditional probability: by its definition Z stands above and below, and cancels.</p>
+      <p>In A, the Boltzmann factor of a row is divided by those of all rows with the same v. That is a conditional probability: in its definition, Z is in numerator and denominator, and cancels.</p>
       <${Formula} block tex=${"p(h \\mid v) = \\frac{p(v,h)}{p(v)} = \\frac{e^{-E(v,h)/T} / \\cancel{Z}}{\\sum_{h'} e^{-E(v,h')/T} / \\cancel{Z}}"} />
       <${Formula} block tex=${`A = \\sum_h p(h \\mid v)\\, ${vh} = \\langle ${vh} \\rangle_v`} />
-      <p>A needs no table. ${v} is given, and how often ${h} is on the sigmoid says: A is ${v} times \u03c3(${S}/T). The other road leads straight to it.</p></div>
+      <p>A needs no table. ${v} is given, and the sigmoid says how often ${h} is on: A is ${v} times \u03c3(${S}/T).</p></div>
     <dl class="here">
       <${Fact} what=${html`<b>A</b>, the sum over h`}><${Term} rule=${rule} sums=${rule.held} test="term-A" /><//>
-      <${Fact} what=${`by the other road, ${v} \u00b7 \u03c3(${S}/T)`}><span data-test="term-A-road">${bit} \u00b7 ${chance(on, NaN)} <span class="whole">= ${chance(term, NaN)}</span></span><//>
+      <${Fact} what=${`from the sigmoid, ${v} \u00b7 \u03c3(${S}/T)`}><span data-test="term-A-road">${bit} \u00b7 ${chance(on, NaN)} <span class="whole">= ${chance(term, NaN)}</span></span><//>
     </dl>`;
 }
 
@@ -125,10 +125,10 @@ function TermA({ rule }) {
 function TermB({ rule }) {
   const { v, h, vh } = letters(rule);
   return html`<div class="say">
-      <p>In B the weight of a row is divided by Z. That is the joint probability itself, and B is the same expectation with nothing held: how often ${v} and ${h} are on together when the machine is left to itself.</p>
+      <p>In B, the Boltzmann factor of a row is divided by Z. That is the joint probability, and B is the same expectation with nothing held: how often ${v} and ${h} are on together while the machine runs freely.</p>
       <${Formula} block tex=${`B = \\sum_{v'\\!,h} p(v'\\!,h)\\, ${vh.replace("v", "v'\\!")} = \\langle ${vh} \\rangle_{vh}`} />
-      <p>B does not know which v we asked about. Nothing cancels here, so every row counts: ${rule.free.both.length.toLocaleString("en-US")} in this machine, but 2<sup>1284</sup> with 784 pixels and 500 hidden units.
-        What cannot be summed must be sampled, and that is the chain of the next chapter.</p></div>
+      <p>B does not depend on v. Nothing cancels here, so every row counts: ${grouped(rule.free.both.length)} in this machine, but 2<sup>1284</sup> with 784 pixels and 500 hidden units.
+        What cannot be summed must be sampled: that is the subject of the next chapter.</p></div>
     <dl class="here">
       <${Fact} what=${html`<b>B</b>, the sum over v and h`}><${Term} rule=${rule} sums=${rule.free} test="term-B" /><${Bar} share=${rule.free.term} /><//>
       <${Fact} what=${html`<b>A</b>, for comparison`}>${chance(rule.held.term, NaN)}<${Bar} share=${rule.held.term} /><//>
@@ -140,31 +140,31 @@ function TheRule({ rule }) {
   const { rate, choose } = useRoad();
   const { v, h, w, vh, weight } = letters(rule);
   const T = rule.temperature;
-  const grows = rule.step > 0 ? "grows" : "shrinks";
+  const moves = rule.step > 0 ? "rises" : "falls";
   return html`<div class="say">
-      <p>The slope is what A has more than B. To make v more probable, go up the slope, as far as a rate \u03b7 says.</p>
+      <p>The derivative is A minus B, divided by T. To make v more probable, go uphill: change the weight by the derivative, scaled by the rate \u03b7.</p>
       <${Formula} block tex=${`\\Delta ${weight} = \\frac{\\eta}{T} \\bigl( \\langle ${vh} \\rangle_v - \\langle ${vh} \\rangle_{vh} \\bigr)`} />
-      <p>${rule.step === 0 ? html`Here ${v} and ${h} are on together as often with v before the machine as without: ${w} stays.`
-        : html`Here ${v} and ${h} are on together ${rule.step > 0 ? "more" : "less"} often with v before the machine than without, so ${w} ${grows}.`}
-        ${" "}No weight has to know of any other. And where A equals B for all of them, there is nothing left to learn.</p>
-      <p class="soft">A trial without the theory: ${w} moved by \u00b1${plain(rule.nudge.by, 8)}, ln p(v) read off both times. Its slope, measured so, is
+      <p>${rule.step === 0 ? html`Here ${v} and ${h} are on together as often while the machine sees v as while it runs freely: ${w} does not change.`
+        : html`Here ${v} and ${h} are on together ${rule.step > 0 ? "more" : "less"} often while the machine sees v than while it runs freely, so ${w} ${moves}.`}
+        ${" "}No weight needs to know any other. Where A equals B for all of them, there is nothing left to learn.</p>
+      <p class="soft">Numerical check: moving ${w} by \u00b1${plain(rule.nudge.by, 8)} gives the derivative
         ${" "}<span class="num" data-test="measured">${signed(rule.nudge.slope, 6)}</span>.</p></div>
     <dl class="here">
-      <${Fact} what=${T === 1 ? "the slope, A \u2212 B" : `the slope, (A \u2212 B) / ${plain(T)}`}><${Summed} value=${rule.slope} text=${signed(rule.slope, 6)} digits=${DIGITS} label="the slope" test="slope"
+      <${Fact} what=${T === 1 ? "the derivative, A \u2212 B" : `the derivative, (A \u2212 B) / ${plain(T)}`}><${Summed} value=${rule.slope} text=${signed(rule.slope, 6)} digits=${DIGITS} label="the derivative" test="slope"
         tex=${`\\frac{\\partial \\ln p(v)}{\\partial ${weight}} = \\frac{A - B}{T}`} rows=${() => [["A", rule.held.term], ["\u2212 B", -rule.free.term]]} total=${T === 1 ? "together" : `divided by T = ${plain(T)}`} /><//>
       <${Fact} what="the rate"><${Choice} label="\u03b7" value=${rate} options=${RATES.map((x) => [x, plain(x)])} onChange=${(/** @type {number} */ x) => choose({ rate: x })} test="road-rate" /><//>
       <${Fact} what=${`the step of ${w}`}><strong><${Summed} value=${rule.step} text=${signed(rule.step, DIGITS)} digits=${DIGITS} label=${`the step of ${w}`} test="step"
-        tex=${`\\Delta ${weight} = \\frac{\\eta}{T}\\,(A - B)`} rows=${() => [["\u03b7", plain(rule.rate)], ["the slope", rule.slope]]} total="their product" /></strong><//>
+        tex=${`\\Delta ${weight} = \\frac{\\eta}{T}\\,(A - B)`} rows=${() => [["\u03b7", plain(rule.rate)], ["the derivative", rule.slope]]} total="their product" /></strong><//>
     </dl>
-    <div class="all-steps"><p>So every weight steps. Press one to follow it.</p> <${Pairs} values=${rule.steps} test="steps" /></div>`;
+    <div class="all-steps"><p>Every weight changes by its own step. Click one to follow it.</p> <${Pairs} values=${rule.steps} test="steps" /></div>`;
 }
 
 /** What each step is called, what it says, and the question that leads to it. */
 export const STEPS = [
   { title: "A difference of two logarithms", Body: Logarithm, question: "" },
-  { title: "One weight, two units", Body: OneWeight, question: "What does a single weight change in it?" },
-  { title: "The slope of a logarithm", Body: Slope, question: "And what does that do to both logarithms?" },
+  { title: "One weight, two units", Body: OneWeight, question: "What does a single weight change?" },
+  { title: "The derivative of a logarithm", Body: Slope, question: "What does that do to both logarithms?" },
   { title: "Term A: v is held, and Z cancels", Body: TermA, question: "What is A?" },
   { title: "Term B: nothing is held", Body: TermB, question: "What is B?" },
-  { title: "The learning rule", Body: TheRule, question: "So which way should the weight go?" },
+  { title: "The learning rule", Body: TheRule, question: "Which way should the weight go?" },
 ];

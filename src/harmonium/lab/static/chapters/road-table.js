@@ -1,4 +1,4 @@
-/** The whole table by both roads, in blocks of equal v, each with the one row that gave its Pr{v}. */
+/** The whole table both ways, in blocks of equal v, each with the one row that gave its Pr{v}. */
 import { useState } from "preact/hooks";
 import { html } from "../html.js";
 import { bitsText, grouped } from "../format.js";
@@ -19,17 +19,17 @@ export function BothRoads({ both }) {
   const [n, m] = [both.v.length, both.h.length];
   const blocks = all ? n : Math.max(1, Math.floor(SHOWN / m));
   const largest = Math.max(...both.energies);
-  return html`<section class="card both-roads"><h3>All ${grouped(n * m)} rows by both roads</h3>
+  return html`<section class="card both-roads"><h3>All ${grouped(n * m)} rows both ways</h3>
     <div class=${n * m > TALL ? "scroll tall" : "fits"}><table class="rows" data-test="both-roads" onPointerLeave=${() => setHover(null)}>
       <thead><tr><th scope="col">h</th><th scope="col" class="share">Pr{h|v}</th><th scope="col">Pr{h|v} Pr{v}</th><th scope="col">e<sup>\u2212E/T</sup> / Z</th><th scope="col">difference</th>
         <th scope="col" class="bar-cell"><span class="hidden">bar</span></th></tr></thead>
       ${both.v.slice(0, blocks).map((v, block) => html`<${Block} key=${v} both=${both} v=${v} block=${block} largest=${largest} />`)}
     </table></div>
     ${n * m > SHOWN && html`<p><${Button} onClick=${() => setAll(!all)}>${all ? `show the first ${SHOWN}` : `show all ${grouped(n * m)}`}<//></p>`}
-    <p>The largest difference in all ${grouped(n * m)} rows is <strong class="num" data-test="largest">${difference(both.largest)}</strong>${both.largest === 0 ? ": equal to the last bit."
-      : both.largest < ROUNDING ? ": what rounding leaves in the last places of double precision." : "."}</p>
-    <p class="soft">The row with the mark \u00f7 was divided to find its block\u2019s Pr{v}; the others are predicted.
-      <span class="about-bars"> A bar is the probability by the energies, its tick the one by the other road.</span></p>
+    <p>The largest difference in all ${grouped(n * m)} rows is <strong class="num" data-test="largest">${difference(both.largest)}</strong>${both.largest === 0 ? "."
+      : both.largest < ROUNDING ? ": rounding in double precision." : "."}</p>
+    <p class="soft">The row marked \u00f7 was used to find Pr{v} of its block; the others are predicted.
+      <span class="about-bars"> A bar is the probability from the energies; the tick marks the value from the sigmoids.</span></p>
   </section>`;
 }
 

@@ -1,4 +1,4 @@
-/** From v to h: every hidden unit adds up what reaches it, the sigmoid makes it a probability, and their product is Pr{h|v}. */
+/** From v to h: each hidden unit sums its inputs, the sigmoid makes that a probability, and their product is Pr{h|v}. */
 import { html } from "../html.js";
 import { bitsText, fixed, indexed, plain } from "../format.js";
 import { usePage } from "../page.js";
@@ -15,7 +15,7 @@ const NEAR = 14;
 export function Units({ given }) {
   const { setHover } = usePage();
   const { v, setV } = useRoad();
-  return html`<section class="card deciding"><div class="card-head"><h3>Each hidden unit by itself</h3>
+  return html`<section class="card deciding"><div class="card-head"><h3>Each hidden unit on its own</h3>
       <span class="chosen"><span>v =</span> <${Bits} label="v" value=${v} names=${namesOf(v)} onChange=${setV} test="road-v" /></span></div>
     <div class="decide">
       <ul onPointerLeave=${() => setHover(null)}>${given.units.map((unit, j) => html`<${Decides} unit=${unit} j=${j} given=${given} />`)}</ul>
@@ -84,7 +84,7 @@ export function Products({ given }) {
   const digits = [6, 6, 4, 3, 3][given.units.length - 1];
   return html`<section class=${given.units.length > 2 ? "card products long" : "card products"}><h3>Every h, given v = ${bitsText(given.v)}</h3>
     <div class=${given.h.length > TALL ? "scroll tall" : "fits"}><table class="rows" data-test="products" onPointerLeave=${() => setHover(null)}>
-      <thead><tr><th scope="col">h</th><th scope="col" class="factors">its units, multiplied</th><th scope="col">Pr{h|v}</th><th scope="col"><span class="hidden">bar</span></th></tr></thead>
+      <thead><tr><th scope="col">h</th><th scope="col" class="factors">product of its units</th><th scope="col">Pr{h|v}</th><th scope="col"><span class="hidden">bar</span></th></tr></thead>
       <tbody>${given.h.map(
         (h, n) => html`<tr key=${h} class=${hover?.h === h && hover?.v === given.v ? "lit" : ""} data-test=${`product-${h}`} onPointerEnter=${() => setHover({ v: given.v, h })} onFocusIn=${() => setHover({ v: given.v, h })}>
           <td class="bits-cell">${bitsText(h)}</td>
@@ -94,5 +94,5 @@ export function Products({ given }) {
             rows=${() => given.factors[n].map((p, j) => [`Pr{${indexed("h", j + 1)} = ${h[j]} | v}`, chance(p, NaN)])} /></td>
           <td class="bar-cell"><${Bar} share=${given.conditional[n] / largest} /></td></tr>`,
       )}</tbody></table></div>
-    <p class="soft">Factors in full ink belong to units that are on, faint ones to units that are off. Press a number to see it written out.</p></section>`;
+    <p class="soft">Dark factors belong to units that are on, faint ones to units that are off. Click any number to see how it is computed.</p></section>`;
 }

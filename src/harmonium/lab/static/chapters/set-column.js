@@ -1,13 +1,13 @@
-/** One of the three machines: its figures, its distribution beside the target, its weights. */
+/** One of the three machines: its figures, its distribution and the target, its weights. */
 import { html } from "../html.js";
 import { bitsText, fixed, grouped, probability } from "../format.js";
 import { Filters, Tile } from "./set-pictures.js";
 import { METHODS, NAMES } from "./set-training.js";
 
 const SOURCES = {
-  exact: "The negative term is summed over every v, each with its probability p(v).",
-  cd: "The negative term comes from one sweep of chains that start at the data.",
-  pcd: "The negative term comes from chains that go on from update to update.",
+  exact: "The negative term sums over every v with its probability p(v).",
+  cd: "The negative term comes from chains that start at the data and make one sweep.",
+  pcd: "The negative term comes from chains that continue from update to update.",
 };
 
 /** @param {{run: import("./set-training.js").Run, method: import("./set-training.js").Method, at: string, onPoint: (bits: string) => void}} props */
@@ -50,7 +50,7 @@ function Distribution({ run, method, at, onPoint }) {
   const likeliest = bars.reduce((best, bar) => (bar.p > best.p ? bar : best));
   return html`<div class="distribution" onPointerLeave=${() => onPoint("")} data-test=${`${method}-bars`}>
     <div class="bars" role="img" style=${bars.length > 16 ? "--n:8;--high:2.6rem;--wide:44px" : `--n:${bars.length};--wide:${bars.length > 8 ? 26 : 40}px`}
-      aria-label=${`p(v) beside the target. Likeliest: ${nameOf(likeliest.bits, target.not_shown)} with ${probability(likeliest.p, 4)}. All numbers stand in the table below.`}>
+      aria-label=${`p(v) and the target. Most likely: ${nameOf(likeliest.bits, target.not_shown)} with ${probability(likeliest.p, 4)}. The table below has all numbers.`}>
       ${bars.map(
         (bar) => html`<div key=${bar.bits} class=${pointed === bar ? "place lit" : "place"} data-share=${bar.p} onPointerEnter=${() => onPoint(bar.bits || "others")}>
           <span class="room"><span class=${bar.p > top ? "learned cut" : "learned"} style=${`height:${high(bar.p)}`}></span>
@@ -61,7 +61,7 @@ function Distribution({ run, method, at, onPoint }) {
       )}
     </div>
     ${rest &&
-    html`<p class="strays soft">likeliest rest:${now[method].strays.map(
+    html`<p class="strays soft">most likely others:${now[method].strays.map(
       ({ bits, probability: share }) => html` <span key=${bits}><${Tile} bits=${bits} columns=${target.columns} /> <span class="num">${probability(share, 3)}</span></span>`,
     )}</p>`}
     <p class="pointed soft">${pointed

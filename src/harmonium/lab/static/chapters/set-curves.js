@@ -31,10 +31,10 @@ function Line({ name }) {
 /** @param {{run: import("./set-training.js").Run}} props */
 function Seen({ run }) {
   const found = fallen(run);
-  if (run.state.update === 0) return html`<p class="seen soft">Nothing is learned yet. Press play.</p>`;
-  if (!found.length) return html`<p class="seen soft" data-test="seen">So far the curves agree: as the reconstructions became better, the likelihood rose.</p>`;
+  if (run.state.update === 0) return html`<p class="seen soft">Nothing has been learned yet. Press play.</p>`;
+  if (!found.length) return html`<p class="seen soft" data-test="seen">So far, the curves agree: the likelihood has risen as the reconstructions improved.</p>`;
   return html`<div class="seen" data-test="seen">${found.map(
-    (f) => html`<p key=${f.method}><strong>${NAMES[f.method]}</strong> was best at update ${grouped(f.update)} with a log likelihood of <span class="num">${fixed(f.then, 3)}</span>.
-      It has fallen to <span class="num">${fixed(f.now, 3)}</span>, while the pixels that it reconstructs wrongly went from <span class="num">${fixed(f.wrongThen, 3)}</span> down to <span class="num">${fixed(f.wrongNow, 3)}</span>.</p>`,
+    (f) => html`<p key=${f.method}><strong>${NAMES[f.method]}</strong> was best at update ${grouped(f.update)}, with a log likelihood of <span class="num">${fixed(f.then, 3)}</span>.
+      It has since fallen to <span class="num">${fixed(f.now, 3)}</span>, while the reconstruction error fell from <span class="num">${fixed(f.wrongThen, 3)}</span> to <span class="num">${fixed(f.wrongNow, 3)}</span> pixels.</p>`,
   )}</div>`;
 }

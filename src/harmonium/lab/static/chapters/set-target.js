@@ -1,4 +1,4 @@
-/** What is to be learned: every pattern a picture to tick and a bar to drag. */
+/** The target: each pattern is a picture to include or not and a bar to drag. */
 import { useRef, useState } from "preact/hooks";
 import { html } from "../html.js";
 import { bitsText, probability } from "../format.js";
@@ -25,7 +25,7 @@ export function TargetEditor({ target }) {
   const put = (place, height) => {
     setChosen(patterns[place]);
     const next = heights.map((old, k) => (k === place ? Math.min(MOST_HEIGHT, Math.max(0, Number(height.toFixed(3)))) : old));
-    if (next.every((x) => x === 0)) return setSaid("One pattern at least has to stay.");
+    if (next.every((x) => x === 0)) return setSaid("At least one pattern must remain.");
     setSaid("");
     if (next[place] !== heights[place]) changeSetting("set", { learn: learnText(patterns, next) });
   };
@@ -48,8 +48,8 @@ export function TargetEditor({ target }) {
     <div class="card-head"><h3>What to learn</h3>
       <span class="sizes-and-more"><${Choice} label="pixels" value=${visible} options=${SIZES} test="pixels"
         onChange=${(/** @type {number} */ V) => V !== visible && (setSaid(""), changeSetting("set", { learn: FIRST_PATTERNS[V] }))} />
-      <${Button} onClick=${() => changeSetting("set", { learn: learnText(patterns, heights.map((x) => (x > 0 ? 1 : 0))) })} disabled=${heights.every((x) => x === 0 || x === 1)} test="even">all bars alike<//></span></div>
-    <div class="patterns" role="group" aria-label="patterns to learn: arrow keys left and right to move, space to tick, up and down for the height" ref=${cells}>
+      <${Button} onClick=${() => changeSetting("set", { learn: learnText(patterns, heights.map((x) => (x > 0 ? 1 : 0))) })} disabled=${heights.every((x) => x === 0 || x === 1)} test="even">make all equal<//></span></div>
+    <div class="patterns" role="group" aria-label="patterns to learn: left and right arrow keys move, the space bar includes or excludes, up and down change the height" ref=${cells}>
       ${patterns.map(
         (bits, k) => html`<div key=${bits} class=${`pattern${heights[k] > 0 ? " learned" : ""}${k === n ? " chosen" : ""}`} data-test=${`pattern-${bits}`}>
           <${Height} share=${heights[k] / top} onChange=${(/** @type {number} */ share) => put(k, share * top)} />
@@ -62,7 +62,7 @@ export function TargetEditor({ target }) {
     <p class="chosen-line"><span>v = ${bitsText(patterns[n])}</span>
       <${Num} label="height" value=${heights[n]} least=${0} most=${MOST_HEIGHT} step=${KEY_STEP} digits=${3} onChange=${(/** @type {number} */ x) => put(n, x)} test="height" />
       <span>share q(v) = <span class="num" data-test="share">${probability(target.target[n], 6)}</span></span>
-      <span class="soft">Press a picture to learn it or not; drag its bar, or use the arrow keys, for how often it occurs.</span></p>
+      <span class="soft">Click a picture to include or exclude it; drag its bar, or use the arrow keys, to set how often it occurs.</span></p>
     ${said && html`<p class="soft" role="status">${said}</p>`}
   </div>`;
 }

@@ -21,8 +21,8 @@ function TrainingSet() {
   const { run, error } = training;
   const [at, setAt] = useState("");
   return html`
-    <p class="lead">One vector was learned by a few steps uphill. A training set is a whole distribution: q(v) says how often each vector occurs.
-      The machine learns until its own p(v) is like it. <strong>Tick the pictures to learn, and press play.</strong></p>
+    <p class="lead">In chapter 4, the machine learned a single vector. A training set is a whole distribution: q(v) says how often each vector occurs.
+      The machine learns until its own p(v) matches q(v). <strong>Choose the pictures to learn, and press play.</strong></p>
     <${Examples} settings=${settings} />
     <section class="card set-up">${run && html`<${TargetEditor} target=${run.target} />`}<${HowTo} settings=${settings} /></section>
     ${error && html`<${Error}>${error.charAt(0).toUpperCase() + error.slice(1)}.<//>`}
@@ -52,10 +52,10 @@ function HowTo({ settings }) {
   return html`<div class="how" role="group" aria-label="How to learn it">
       <${Num} label="hidden units" value=${settings.hidden} least=${1} most=${12} step=${1} whole onChange=${set("hidden")} test="hidden" />
       <${Num} label="rate \u03b7" value=${settings.rate} least=${0} most=${5} step=${0.05} onChange=${set("rate")} test="rate" />
-      <${Num} label="spread of first weights" value=${settings.scale} least=${0} most=${3} step=${0.1} onChange=${set("scale")} test="scale" />
+      <${Num} label="initial weight scale" value=${settings.scale} least=${0} most=${3} step=${0.1} onChange=${set("scale")} test="scale" />
       <${Num} label="chains" value=${settings.chains} least=${1} most=${200} step=${10} whole onChange=${set("chains")} test="chains" />
       <${Num} label="seed" value=${settings.seed} least=${0} most=${2 ** 31} step=${1} digits=${0} whole onChange=${(/** @type {number} */ seed) => change({ seed }, { merge: "seed" })} test="seed" />
-      <span class="soft">A new rate is used from the next update on; all else starts anew. T is 1 here.</span>
+      <span class="soft">A new rate applies from the next update; any other change restarts training. T is 1 here.</span>
     </div>`;
 }
 
@@ -79,35 +79,35 @@ function Controls({ training: { playing, setPlaying, forward, begin }, run }) {
 function Lecture({ best }) {
   return html`<div class="lecture"><div>
     <h3>Three ways to the negative term</h3>
-    <p>The rule is the one you know, with the target in the place of the single vector. The positive term is an expectation over the data, and is
+    <p>The learning rule is the same, with the target distribution in place of the single vector. The positive term is an expectation over the data and is
       summed exactly for all three machines:</p>
     <${Formula} block tex=${"\\Delta w_{ij} = \\eta\\,\\big( \\langle v_i h_j \\rangle_{q(v)\\,p(h|v)} - \\langle v_i h_j \\rangle_{p(v,h)} \\big)"} />
-    <p>They differ in one thing: where the v of the negative term come from. The exact gradient takes all of them, each with its probability; that needs
-      the whole table. CD-1 takes what chains that start at the data have become after one sweep. PCD-1 keeps its chains, so that they wander off and
-      find out where the machine\u2019s probability really is. The dots show where those v lay at the last update.</p>
+    <p>They differ in one thing: where the v of the negative term comes from. The exact gradient takes every v with its probability; that needs
+      the whole table. CD-1 takes chains that start at the data and make one sweep. PCD-1 keeps its chains, so that they can move away from the data and
+      reach the regions where the machine\u2019s probability really is. The dots show these v at the last update.</p>
     <h3>What the curves measure</h3>
     <p>The log likelihood is the mean of ln p(v) over the target. It cannot rise above the negative entropy of the target${
-      best === undefined ? "" : html`, here <span class="num" data-test="best">${fixed(best, 4)}</span>`}. What is missing to that line is the
-      Kullback-Leibler divergence, which is zero only where p is q:</p>
+      best === undefined ? "" : html`, here <span class="num" data-test="best">${fixed(best, 4)}</span>`}. The gap to that line is the
+      Kullback-Leibler divergence, which is zero only if p equals q:</p>
     <${Formula} block tex=${"\\sum_v q(v) \\ln p(v) = \\underbrace{\\sum_v q(v) \\ln q(v)}_{\\text{best possible}} - \\underbrace{\\sum_v q(v) \\ln \\frac{q(v)}{p(v)}}_{\\mathrm{KL}(q\\,\\|\\,p)}"} />
-    <p>The reconstruction error is another matter. Draw v from the target, h from p(h|v), v\u2032 from p(v\u2032|h), and count the pixels in which v\u2032
-      differs from v; its expectation is summed here over every h. It is what many programs print while they train, because it is cheap.</p>
+    <p>The reconstruction error is a different quantity. Draw v from the target, h from p(h|v), v\u2032 from p(v\u2032|h), and count the pixels in which v\u2032
+      differs from v; its expectation is summed here over every h. Many programs print it during training because it is cheap.</p>
   </div><div>
-    <${Task} id="set-best" kind="number" question="Six pictures, all equally often. What is the largest log likelihood that any machine can reach?"
-      check=${(/** @type {number} */ x) => Math.abs(x + Math.log(6)) < 0.006} hint="No machine can do better than to give each of the six its share."
+    <${Task} id="set-best" kind="number" question="Six pictures occur equally often. What is the largest log likelihood that any machine can reach?"
+      check=${(/** @type {number} */ x) => Math.abs(x + Math.log(6)) < 0.006} hint="No machine can do better than to give each of the six its share of the probability."
       answer=${html`<p>\u2212ln 6 = \u22121.7918. Each picture gets 1/6, nothing is left for the other ten, and the mean of ln p(v) is ln 1/6.</p>`} />
-    <${Task} id="set-fall" kind="choice" question=${html`\u201cEmpty and full\u201d, 1,000 updates of CD-1. Of nine pixels one tenth of a pixel is reconstructed wrongly, where it was four and a half at
-      first. What has the log likelihood done?`}
-      options=${[["near", "it is near the best"], ["little", "it has risen a little"], ["below", "it is below where it began"]]} check=${(/** @type {string} */ x) => x === "below"}
-      hint="Choose the example above, and let it learn."
-      answer=${html`<p>It is below where it began: \u22129.9 after \u22126.3. One of the two pictures has nearly all the probability, the other less than one part in a million.</p>`} />
+    <${Task} id="set-fall" kind="choice" question=${html`\u201cEmpty and full\u201d, 1,000 updates of CD-1. The reconstruction error has fallen from 4.5 to 0.1 of 9
+      pixels. What has happened to the log likelihood?`}
+      options=${[["near", "it is near the best possible"], ["little", "it has risen a little"], ["below", "it is lower than at the start"]]} check=${(/** @type {string} */ x) => x === "below"}
+      hint="Choose the example above and train it."
+      answer=${html`<p>It is lower than at the start: \u22129.9, down from \u22126.3. One of the two pictures has nearly all of the probability, the other less than one part in a million.</p>`} />
     <h3>Why it falls</h3>
     <p>Look at the dots of CD-1 in that example. Half of its chains start at the empty picture and half at the full one, and after one sweep they are still there. The two
-      terms agree, and CD-1 is content. That the machine, left to itself, would practically always be found at one of the two is something these
-      chains cannot tell: they would have to cross over, and are taken home before they can.</p>
-    <p>The chains of PCD-1 are not taken home. When one picture has too much probability they gather there, the negative term grows at that place, and
-      the machine is pushed back. The price is that they must keep up with the machine: if the rate is too high for them, PCD-1 swings to and fro.</p>
-    <p>So reconstruction asks whether the machine would stay where it is put, and likelihood asks whether it would get there. Only the second is what is
-      to be learned. Where the likelihood can be summed, look at the likelihood; where it cannot, estimate it.</p>
+      terms agree, and CD-1 stops learning. These chains cannot reveal that the free-running machine is almost always at only one of the two pictures: they would
+      have to cross from one to the other, and each update puts them back before they can.</p>
+    <p>The chains of PCD-1 are never put back. When one picture has too much probability, they gather there, the negative term grows there, and
+      its probability falls again. The price: the chains must keep up with the machine. If the rate is too high, PCD-1 oscillates.</p>
+    <p>Reconstruction measures whether the machine stays where it is put. Likelihood measures whether it gets there. Only the second is the goal.
+      Where the likelihood can be summed, use it; where it cannot, estimate it.</p>
   </div></div>`;
 }

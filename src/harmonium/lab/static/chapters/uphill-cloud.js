@@ -35,14 +35,14 @@ export function Cloud() {
     <div class="settings">
       <${Choice} label="estimated by" value=${method} options=${METHODS} onChange=${(/** @type {string} */ m) => given.change({ method: m })} test="method" />
       <${Choice} label="chains averaged in each" value=${chains} options=${[["1", "1"], ["10", "10"], ["100", "100"]]} onChange=${(/** @type {string} */ c) => given.change({ chains: c })} test="chains" />
-      <span class="axes"><${Choice} label="seen" value=${plane} options=${[["gradient", "along and across the gradient"], ["parameters", "by two parameters"]]} onChange=${(/** @type {string} */ p) => given.change({ plane: p })} test="plane" />
+      <span class="axes"><${Choice} label="view" value=${plane} options=${[["gradient", "along and across the gradient"], ["parameters", "two parameters"]]} onChange=${(/** @type {string} */ p) => given.change({ plane: p })} test="plane" />
         ${plane === "parameters" && html` ${select("x", axes.x ?? 0)} ${select("y", axes.y ?? 0)}`}</span>
     </div>
     ${error && html`<${Error}>${error}<//>`}
     ${cloud && html`<${Seen} cloud=${cloud} axes=${axes} />`}
     <div class="buttons">
       <${Button} onClick=${() => given.change({ cloud: draw + 1 })} test="another">another thousand<//>
-      <button type="button" class="link" onClick=${strong} data-test="strong">try a machine of strong weights</button>
+      <button type="button" class="link" onClick=${strong} data-test="strong">try a machine with strong weights</button>
     </div>
     ${cloud && html`<${ByParameter} cloud=${cloud} />`}
   </section>`;
@@ -55,26 +55,26 @@ function Seen({ cloud, axes }) {
   /** @type {[string, string]} */
   const names = cloud.along_gradient ? ["along the gradient", "across it"] : [`\u0394${name(axes.x)}`, `\u0394${name(axes.y)}`];
   const method = METHODS.find(([id]) => id === cloud.method)?.[1] ?? cloud.method;
-  const [uphill, downhill] = [cloud.uphill, cloud.downhill].map((share) => `${(100 * share).toFixed(1)} %`);
+  const [uphill, downhill] = [cloud.uphill, cloud.downhill].map((share) => `${(100 * share).toFixed(1)}%`);
   const pair = (/** @type {[number, number]} */ [p, q]) => `${fixed(p, 4)}, ${fixed(q, 4)}`;
   const said = `${cloud.updates} updates of ${method}. The gradient ends at ${pair(cloud.gradient)}; the mean of the cloud is ${pair(cloud.mean)} with standard errors ${pair(cloud.error)}; its exact expectation is ${pair(cloud.expected)}. ${uphill} of the updates point uphill, ${downhill} downhill.`;
   const near = closeUp(cloud);
   return html`<div class="planes">
       <figure><${Plane} cloud=${cloud} height=${400} names=${names} label=${said} test="plane-all" /></figure>
-      <figure><${Plane} cloud=${cloud} height=${220} names=${["", ""]} frame=${near.frame} label=${near.tip ? "The same about the tip of the gradient, enlarged." : "The same about the mean of the cloud, enlarged."} test="plane-near" />
-        <figcaption class="soft">${near.tip ? "The tip of the arrow, enlarged" : "The mean and its expectation, enlarged; the tip is far off"}.</figcaption></figure>
+      <figure><${Plane} cloud=${cloud} height=${220} names=${["", ""]} frame=${near.frame} label=${near.tip ? "The neighborhood of the tip of the gradient, enlarged." : "The neighborhood of the mean of the cloud, enlarged."} test="plane-near" />
+        <figcaption class="soft">${near.tip ? "The tip of the arrow, enlarged" : "The mean and its expectation, enlarged; the tip is far away"}.</figcaption></figure>
       <${Legend} />
     </div>
     <dl class="facts">
       <div><dt>length of the gradient</dt><dd class="num">${sized(length, 4)}</dd></div>
       <div><dt>bias of ${method}, exact</dt><dd><span class="num" data-test="bias">${sized(bias, 4)}</span>${length > 0 && html` <span class="soft">${percent(bias / length)}</span>`}</dd></div>
-      <div><dt>cloud\u2019s mean, off the gradient by</dt><dd class="num">${sized(found, 4)}</dd></div>
-      <div><dt>of which by chance about</dt><dd class="num">${sized(noise, 4)}</dd></div>
+      <div><dt>distance of the mean from the gradient</dt><dd class="num">${sized(found, 4)}</dd></div>
+      <div><dt>expected from chance</dt><dd class="num">${sized(noise, 4)}</dd></div>
       <div><dt>updates that point uphill</dt><dd class="num" data-test="uphill">${uphill}</dd></div>
-      <div><dt>and downhill</dt><dd class="num" data-test="downhill">${downhill}</dd></div>
+      <div><dt>updates that point downhill</dt><dd class="num" data-test="downhill">${downhill}</dd></div>
     </dl>
-    <p class="soft">In the units of v\u2009h\u1d40 \u2212 v\u2032h\u2032\u1d40; an update is \u03b7/T times as long. Chance and bias are computed from the table, not from the cloud.
-      ${cloud.method === "pcd" && " These are successive updates of the same chains, begun at the target, with the machine held still; the standard error allows for their memory."}</p>`;
+    <p class="soft">In units of v\u2009h\u1d40 \u2212 v\u2032h\u2032\u1d40; an update is \u03b7/T times as long. Bias and chance are computed from the table, not from the cloud.
+      ${cloud.method === "pcd" && " These are successive updates of the same chains, started at the target, with the parameters held fixed; the standard error accounts for their correlation."}</p>`;
 }
 
 /** @param {{cloud: Thousand}} props */
@@ -95,7 +95,7 @@ function textOf([letter, ...indices]) {
 /** @param {number} share */
 export function percent(share) {
   const p = 100 * share;
-  return p === 0 || p >= 0.05 ? `${plain(p, p < 10 ? 1 : 0)} %` : "below 0.1 %";
+  return p === 0 || p >= 0.05 ? `${plain(p, p < 10 ? 1 : 0)}%` : "below 0.1%";
 }
 
 /** @param {import("../state.js").Machine} machine @param {string} parts */

@@ -56,10 +56,10 @@ export function Plane({ cloud, height, names, label, frame = aroundAll(cloud), t
 export function Legend() {
   const sign = (/** @type {any} */ drawn) => html`<svg width="26" height="16" viewBox="0 0 26 16" aria-hidden="true">${drawn}</svg>`;
   return html`<ul class="plane-legend">
-    <li>${sign(html`<circle class="update" cx="13" cy="8" r="5" />`)} updates; the larger, the more often</li>
+    <li>${sign(html`<circle class="update" cx="13" cy="8" r="5" />`)} updates; the larger, the more frequent</li>
     <li>${sign(html`<${Arrow} from=${[1, 8]} to=${[25, 8]} />`)} the exact gradient</li>
-    <li>${sign(html`<g class="mean"><line x1="5" x2="21" y1="8" y2="8" /><line x1="13" x2="13" y1="1" y2="15" /><circle cx="13" cy="8" r="3.5" /></g>`)} the cloud\u2019s mean \u00b1 2 standard errors</li>
-    <li>${sign(html`<path class="expected" d=${diamond(13, 8, 6)} />`)} where that mean would end: the exact expectation</li>
+    <li>${sign(html`<g class="mean"><line x1="5" x2="21" y1="8" y2="8" /><line x1="13" x2="13" y1="1" y2="15" /><circle cx="13" cy="8" r="3.5" /></g>`)} mean of the cloud \u00b1 2 standard errors</li>
+    <li>${sign(html`<path class="expected" d=${diamond(13, 8, 6)} />`)} the exact expectation of that mean</li>
   </ul>`;
 }
 

@@ -1,4 +1,4 @@
-/** Contrastive divergence in slow motion: v, h, v', h' one toss after the other, then the update. */
+/** Contrastive divergence in slow motion: v, h, v', h' sampled one after the other, then the update. */
 import { useEffect, useState } from "preact/hooks";
 import { html } from "../html.js";
 import { fixed, indexed, plain, probability, signed } from "../format.js";
@@ -19,7 +19,7 @@ const LAYERS = /** @type {const} */ ([
   ["v", "\u2032", "drawn from p(v | h)"],
   ["h", "\u2032", "drawn from p(h | v\u2032)"],
 ]);
-const NEXT = ["toss for h", "toss for v\u2032", "toss for h\u2032"];
+const NEXT = ["sample h", "sample v\u2032", "sample h\u2032"];
 const LAST = LAYERS.length - 1;
 
 export function SlowMotion() {
@@ -45,14 +45,14 @@ export function SlowMotion() {
       <div class="buttons">
         <${Button} primary onClick=${stage < LAST ? () => setStage(stage + 1) : apply} disabled=${stage === LAST && !update.allowed} test=${stage < LAST ? "toss" : "apply"}>${stage < LAST ? NEXT[stage] : "apply the update"}<//>
         ${stage < LAST && html`<${Button} onClick=${() => setStage(LAST)} test="toss-all">all three<//>`}
-        <${Button} onClick=${again} test="new-coins">new coins<//>
+        <${Button} onClick=${again} test="new-coins">new random numbers<//>
       </div>
       <p class="hidden" aria-live="polite">${said(update, stage)}</p>
-      ${stage === LAST ? html`<${Products} update=${update} target=${given.target} temperature=${state.temperature} />` : html`<p class="soft">A coin is a number drawn evenly from 0 to 1, the tick on the bar. Where it falls within the bar, which is as long as the probability, the unit is on.</p>`}`}
+      ${stage === LAST ? html`<${Products} update=${update} target=${given.target} temperature=${state.temperature} />` : html`<p class="soft">u is drawn uniformly from 0 to 1 and marked by the tick. The bar is as long as the probability; if the tick lies within it, the unit is on.</p>`}`}
   </section>`;
 }
 
-/** One layer's units: known, about to be tossed, or still ahead. @param {{number: number, layer: Layer, stage: number}} props */
+/** One layer's units: known, next to be sampled, or still ahead. @param {{number: number, layer: Layer, stage: number}} props */
 function Stage({ number, layer, stage }) {
   const [letter, mark, how] = LAYERS[number];
   const known = number <= stage;
@@ -65,7 +65,7 @@ function Stage({ number, layer, stage }) {
         ${layer.probability && (known || ready)
           ? html`<span class="num">p(${indexed(letter, i + 1)}${mark} = 1) = ${probability(layer.probability[i], 4)}</span>
             <${Bar} share=${layer.probability[i]} mark=${known ? layer.coin?.[i] : null} strong=${known && bit === 1} />
-            <span class="num soft">${known ? `coin ${fixed(layer.coin?.[i], 4)}` : "coin in the air"}</span>`
+            <span class="num soft">${known ? `u = ${fixed(layer.coin?.[i], 4)}` : "u not drawn yet"}</span>`
           : html`<span class="soft">${indexed(letter, i + 1)}${mark}</span>`}</span></li>`)}</ul>
   </div>`;
 }
@@ -86,9 +86,9 @@ function Products({ update, target, temperature }) {
       <${Grid} caption="\u0394, the update" aside=${temperature === 1 ? `times \u03b7 = ${plain(update.rate, 4)}` : `times \u03b7/T = ${plain(update.rate / temperature, 4)}`} values=${delta} biases=${biases} test="update"
         cell=${(/** @type {any} */ _, /** @type {number} */ x) => html`<span class=${x < 0 ? "minus" : x > 0 ? "plus" : "soft"}>${x === 0 ? "0" : signed(x, digits)}</span>`} />
     </div>
-    <p>With these coins Pr{v = ${target}} goes from <span class="num">${probability(update.probability.before, 6)}</span> to
-      ${" "}<span class="num" data-test="cd-after">${probability(update.probability.after, 6)}</span>: ${still ? "this update changes nothing" : down ? "this one leads downhill" : "uphill, this time"}.</p>
-    ${!update.allowed && html`<${Error}>This update would lead a parameter beyond \u00b120, where this page ends. Choose a smaller rate.<//>`}`;
+    <p>With these samples, Pr{v = ${target}} goes from <span class="num">${probability(update.probability.before, 6)}</span> to
+      ${" "}<span class="num" data-test="cd-after">${probability(update.probability.after, 6)}</span>: ${still ? "this update changes nothing" : down ? "this one leads downhill" : "this one leads uphill"}.</p>
+    ${!update.allowed && html`<${Error}>This update would take a parameter beyond \u00b120, the limit of this page. Choose a smaller rate.<//>`}`;
 }
 
 /** @param {Update} update @param {number} stage */

@@ -1,4 +1,4 @@
-/** The step itself: its rate, the target's probability before and after, and the way up when it is taken again and again. */
+/** The step itself: its rate, the target's probability before and after, and ln p along repeated steps. */
 import { useRef, useState } from "preact/hooks";
 import { html } from "../html.js";
 import { plain, probability, signed } from "../format.js";
@@ -33,7 +33,7 @@ export function TheStep({ step }) {
         change({ machine: found.machine });
       }
       const now = `Pr{v = ${given.target}} is now ${probability(Math.exp(found.log_probability.at(-1)), 6)}.`;
-      setSaid({ now, stopped: found.stopped ? `Taken: ${found.taken} of ${steps}. A further step would lead a parameter beyond \u00b120, where this page ends. A smaller rate goes on.` : "" });
+      setSaid({ now, stopped: found.stopped ? `Taken: ${found.taken} of ${steps}. The next step would take a parameter beyond \u00b120, the limit of this page. A smaller rate can continue.` : "" });
     } catch (error) {
       setSaid({ now: "", stopped: /** @type {{message: string}} */ (error).message });
     }
@@ -43,7 +43,7 @@ export function TheStep({ step }) {
     <div class="settings">
       <span class="rate"><${Choice} label="rate \u03b7" value=${given.rate} options=${RATES.map((x) => [x, plain(x)])} onChange=${(/** @type {number} */ rate) => given.change({ rate })} test="rates" />
         <${Num} label="rate \u03b7, typed" hideLabel value=${given.rate} least=${0.0001} most=${100} step=${0.1} digits=${4} onChange=${(/** @type {number} */ rate) => given.change({ rate })} test="rate" /></span>
-      <${Choice} label="what learns" value=${given.parts} options=${[["weights", "weights only"], ["all", "biases too"]]} onChange=${(/** @type {string} */ parts) => given.change({ parts })} test="parts" />
+      <${Choice} label="what learns" value=${given.parts} options=${[["weights", "weights only"], ["all", "weights and biases"]]} onChange=${(/** @type {string} */ parts) => given.change({ parts })} test="parts" />
     </div>
     <div class="figures">
       <div><span class="soft">Pr{v = ${step.target}}, before</span><span class="big num" data-test="p-before">${probability(p.before, 9)}</span></div>
@@ -55,20 +55,20 @@ export function TheStep({ step }) {
     html`<p class="soft">The lecture, by hand and with the weights only: ${PRINTED.before} becomes
       ${" "}<button type="button" class="link num" onClick=${() => given.change({ rate: 0.1 })}>${PRINTED.tenth} with \u03b7 = 0.1</button> and
       ${" "}<button type="button" class="link num" onClick=${() => given.change({ rate: 1 })}>${PRINTED.one} with \u03b7 = 1</button>.</p>`}
-    ${p.after < p.before && html`<p class="soft">This step is too long: it oversteps the ridge and comes down on the other side. The slope holds for small steps only.</p>`}
+    ${p.after < p.before && html`<p class="soft">This step is too long: it overshoots the maximum. The gradient holds only for small steps.</p>`}
     <div class="buttons">
       <${Button} primary onClick=${() => take(1)} disabled=${!step.allowed} test="take">take the step<//>
       <${Button} onClick=${() => take(10)} disabled=${!step.allowed} test="repeat-10">repeat 10<//>
       <${Button} onClick=${() => take(100)} disabled=${!step.allowed} test="repeat-100">repeat 100<//>
-      <span class="soft">A step changes the machine beside; undo takes it back.</span>
+      <span class="soft">A step changes the machine in the panel; undo takes it back.</span>
     </div>
-    ${!step.allowed && html`<${Error}>This step would lead a parameter beyond \u00b120, where this page ends. Choose a smaller rate.<//>`}
+    ${!step.allowed && html`<${Error}>This step would take a parameter beyond \u00b120, the limit of this page. Choose a smaller rate.<//>`}
     <p class="hidden" role="status">${said.now}</p>
     ${said.stopped && step.allowed && html`<p class="soft" role="status">${said.stopped}</p>`}
     ${values.length > 1 &&
     html`<${Curve} series=${[{ label: `ln p(${step.target})`, values }]} x=${values.map((_, n) => n)} xLabel="steps taken" yLabel=${`ln p(${step.target})`} height=${170} test="way" />`}
-    ${p.before >= LEARNED && html`<p data-test="learned"><strong>Learned.</strong> Left to itself, the machine now shows ${step.target} in ${(100 * p.before).toFixed(1)} of 100 cases.
-      The steps have become short: what it does freely and what it does when it sees the target are nearly the same.</p>`}
+    ${p.before >= LEARNED && html`<p data-test="learned"><strong>Learned.</strong> Running freely, the machine now shows ${step.target} in ${(100 * p.before).toFixed(1)}% of cases.
+      The steps have become short: A and B are nearly equal.</p>`}
   </section>`;
 }
 

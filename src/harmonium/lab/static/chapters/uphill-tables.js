@@ -15,7 +15,7 @@ export function BeforeAndAfter({ step }) {
   return html`<section class="card both"><div class="card-head"><h3>Before and after</h3>
       <${Choice} label="rows" value=${which} options=${[["visible", "Pr{v}"], ["all", `all ${grouped(count)} configurations`]]} onChange=${(/** @type {string} */ rows) => changeSetting("uphill", { rows })} test="rows" /></div>
     <div class="scroll tall" tabindex="0" role="region" aria-label="the table before and after" onPointerLeave=${() => setHover(null)}>${which === "all" ? html`<${Configurations} step=${step} />` : html`<${Visible} step=${step} />`}</div>
-    <p class="soft">The bar is the probability after the step, the tick the one before. What the target gains, other vectors lose: both columns sum to 1.</p>
+    <p class="soft">The bar is the probability after the step, the tick the probability before. What the target gains, other vectors lose: both columns sum to 1.</p>
   </section>`;
 }
 

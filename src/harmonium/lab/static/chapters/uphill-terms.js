@@ -1,4 +1,4 @@
-/** The two terms of the slope and the step they make: a number per parameter, each of which opens as the sum that it is. */
+/** The two terms of the derivative and the step: a number per parameter, each of which opens to show its sum. */
 import { html } from "../html.js";
 import { fixed, plain, signed } from "../format.js";
 import { Summed } from "../ui/sum.js";
@@ -22,7 +22,7 @@ export function Terms({ step }) {
           html`<${Summed} value=${x} digits=${OPENED_DIGITS} text=${fixed(x, digits)} label=${`positive term of ${nameOf(place)}`}
             total=${together(digits)} rows=${() => heldRows(step, v, place)}
             tex=${`\\langle ${product(place)} \\rangle_v = \\sum_h p(h \\mid v)\\, ${product(place)}`} />`} />
-      <${Grid} caption="B, negative term" aside="everything free" values=${step.negative} biases=${step.biases} test="negative"
+      <${Grid} caption="B, negative term" aside="nothing held" values=${step.negative} biases=${step.biases} test="negative"
         cell=${(/** @type {Place} */ place, /** @type {number} */ x) =>
           html`<${Summed} value=${x} digits=${OPENED_DIGITS} text=${fixed(x, digits)} label=${`negative term of ${nameOf(place)}`}
             total=${together(digits)} rows=${() => freeRows(step, place)} tex=${`\\langle ${product(place)} \\rangle_{vh} = \\sum_{v,h} p(v, h)\\, ${product(place)}`} />`} />
@@ -33,12 +33,12 @@ export function Terms({ step }) {
             total=${`times \u03b7/T = ${plain(times, 6)}`} rows=${() => [["A", at(step.positive, place)], ["\u2212 B", -at(step.negative, place)]]}
             tex=${`\\Delta ${letter(place)} = \\frac{\\eta}{T}\\,(A - B)`} /></span>`} />
     </div>
-    <p class="soft">Press a number to see its sum.</p>
+    <p class="soft">Click any number to see how it is computed.</p>
   </section>`;
 }
 
 /** @param {number} digits */
-const together = (digits) => `together, to ${digits} digits`;
+const together = (digits) => `sum, to ${digits} digits`;
 
 /** v_i h_j, or the one unit of a bias, in TeX. @param {Place} place */
 function product([letter, i, j]) {

@@ -12,7 +12,7 @@ import { Network } from "./network.js";
 const EXAMPLES = /** @type {const} */ ([
   ["the lecture's machine", "lecture"],
   ["two modes", "modes"],
-  ["at random", "random"],
+  ["random weights", "random"],
 ]);
 
 export function Panel() {

@@ -44,7 +44,7 @@ export function Summed({ value, digits = 6, text, tex, rows, label, test, total 
           ([name, term]) => html`<span class="sum-row"><span>${name}</span><span class="num">${typeof term === "number" ? fixed(term, digits) : term}</span></span>`,
         )}
       </span>
-      <span class="sum-row total"><span>${total ?? "together"}</span><span class="num">${value === null ? shown : fixed(value, digits)}</span></span>
+      <span class="sum-row total"><span>${total ?? "sum"}</span><span class="num">${value === null ? shown : fixed(value, digits)}</span></span>
     </span>`}
   </span>`;
 }

@@ -33,7 +33,7 @@ export function Task({ id, question, kind, options = [], check, answer, hint }) 
       <button type="button" class="link" onClick=${() => setSaid("shown")}>reveal</button>
     </div>`}
     <div aria-live="polite">
-      ${open && said === "wrong" && html`<p class="soft">Not so. ${hint ?? "Try it on the machine, then predict again."}</p>`}
+      ${open && said === "wrong" && html`<p class="soft">Not quite. ${hint ?? "Try it on the machine, then predict again."}</p>`}
       ${open && said === "unreadable" && html`<p class="soft">Type a number, for example 0.25.</p>`}
       ${!open && html`<div class="answer">${answer}</div>`}
     </div>
