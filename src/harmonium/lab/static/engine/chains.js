@@ -22,10 +22,10 @@ export function sampleVisible(rbm, h, key, out) {
  * @param {Rbm} rbm @param {Float64Array} h `[rows H]` @param {Key} key @param {number} [sweeps] @param {Float64Array} [clamp] `[rows V]`
  * @returns {Chains} */
 export function sweep(rbm, h, key, sweeps = 1, clamp) {
-  let v = new Float64Array((h.length / rbm.H) * rbm.V);
+  const v = new Float64Array((h.length / rbm.H) * rbm.V);
   for (let n = 0; n < sweeps; n++) {
     const sweepKey = sweeps === 1 ? key : derive(key, n);
-    v = sampleVisible(rbm, h, derive(sweepKey, 0), v);
+    sampleVisible(rbm, h, derive(sweepKey, 0), v);
     if (clamp) for (let k = 0; k < v.length; k++) if (!Number.isNaN(clamp[k])) v[k] = clamp[k];
     h = sampleHidden(rbm, v, derive(sweepKey, 1));
   }

@@ -32,8 +32,10 @@ export class Tables {
   /** @param {Rbm} rbm */
   constructor(rbm) {
     this.rbm = rbm;
-    [this.n, this.m] = [1 << rbm.V, 1 << rbm.H];
-    [this.v, this.h] = [states(rbm.V), states(rbm.H)];
+    this.n = 1 << rbm.V;
+    this.m = 1 << rbm.H;
+    this.v = states(rbm.V);
+    this.h = states(rbm.H);
   }
 
   /** E(v, h) `[n, m]`, not divided by the temperature. */
