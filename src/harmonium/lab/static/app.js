@@ -7,6 +7,7 @@ import { chapter as machine } from "./chapters/machine.js";
 import { chapter as road } from "./chapters/road.js";
 import { chapter as set } from "./chapters/set.js";
 import { chapter as uphill } from "./chapters/uphill.js";
+import { commandText, pythonText } from "./answers/machine.js";
 import { html } from "./html.js";
 import { Page, usePage } from "./page.js";
 import { Button, Error } from "./ui/controls.js";
@@ -30,19 +31,14 @@ export function mount(element, transport, { ownsUrl = false, start, onState } = 
 }
 
 function Lab() {
-  const { state, table, tableError, problems, dismiss, status } = usePage();
+  const { state, problems, dismiss, status } = usePage();
   const { id, title, wide, Chapter } = chapters.find((c) => c.id === state.chapter) ?? chapters[0];
-  const article = useRef(/** @type {HTMLElement | null} */ (null));
-  const height = useRef(0);
-  useEffect(() => {
-    if (table) height.current = article.current?.offsetHeight ?? 0;
-  });
   useEffect(() => {
     document.title = `${title} \u00b7 Harmonium`;
   }, [title]);
   useEffect(() => {
-    if (table || tableError) document.documentElement.dataset.ready = "true";
-  }, [table, tableError]);
+    document.documentElement.dataset.ready = "true";
+  }, []);
   return html`<div class="page">
     <a class="skip" href="#chapter" onClick=${(/** @type {Event} */ e) => (e.preventDefault(), document.getElementById("chapter")?.focus())}>Skip to chapter</a>
     <${Head} />
@@ -52,7 +48,7 @@ function Lab() {
     ${problems.length > 0 && html`<${Error} onDismiss=${dismiss}>${problems.join(" ")} Everything else in the link was loaded.<//>`}
     <main class=${wide ? "wide" : "beside"} id="chapter" tabindex="-1">
       ${!wide && html`<div class="column"><${Panel} /></div>`}
-      <article class=${`chapter ${id}`} key=${id} ref=${article} style=${table || wide ? "" : `min-height:${height.current}px`}>
+      <article class=${`chapter ${id}`} key=${id}>
         <p class="number">Chapter ${chapters.findIndex((c) => c.id === id) + 1}</p>
         <h2>${title}</h2>
         <${Chapter} />
@@ -105,13 +101,13 @@ function Head() {
 
 /** @param {{what: "link" | "python" | "command"}} props */
 function Copy({ what }) {
-  const { ask, machineParams } = usePage();
+  const { state } = usePage();
   const [said, setSaid] = useState("");
   const [text, setText] = useState("");
   const label = what === "link" ? "copy link" : what === "python" ? "copy as Python" : "copy shell command";
   const copy = async () => {
     try {
-      const found = what === "link" ? location.href : (await ask(`machine.${what}`, machineParams())).text;
+      const found = what === "link" ? location.href : (what === "python" ? pythonText : commandText)(state.machine, state.temperature);
       setText(found);
       await navigator.clipboard.writeText(found);
       setSaid("copied");

@@ -2,14 +2,14 @@
 import { createContext } from "preact";
 import { useCallback, useContext, useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { html } from "./html.js";
+import { tableOf } from "./answers/machine.js";
+import { rbmOf } from "./engine/rbm.js";
+import { Tables } from "./engine/table.js";
 import { decode, encode, initialState } from "./state.js";
 
 /** @typedef {import("./state.js").State} State */
 /** @typedef {{v?: string, h?: string, edge?: [number, number], unit?: ["v" | "h", number]} | null} Hover */
-/** @typedef {{v: string[], h: string[], energy: number[], weight: (number | null)[], probability: number[], log_partition: number,
- *   partition: number | null, visible: {states: string[], probability: number[], free_energy: number[]},
- *   hidden: {states: string[], probability: number[]}, mean: {v: number[], h: number[]}, entropy: number,
- *   given: number[] | null}} Table given: the probabilities given the held units, if any are held */
+/** @typedef {import("./answers/machine.js").Table} Table */
 
 const Context = createContext(/** @type {any} */ (null));
 const MERGE_MS = 1500;
@@ -19,7 +19,7 @@ const MOST_UNDO = 200;
 /** @returns {{state: State, change: (patch: Partial<State>, options?: {merge?: string}) => void, undo: () => void, redo: () => void,
  *   reset: () => void, canUndo: boolean, canRedo: boolean, problems: string[], dismiss: () => void, go: (chapter: string) => void,
  *   setting: (id: string, key: string, otherwise: any) => any, changeSetting: (id: string, values: Record<string, any>) => void,
- *   table: Table | null, tableError: string, hover: Hover, setHover: (hover: Hover) => void, machineParams: () => object,
+ *   tables: Tables, table: Table, hover: Hover, setHover: (hover: Hover) => void, machineParams: () => object,
  *   ask: import("./transport.js").Transport["ask"], on: import("./transport.js").Transport["on"],
  *   status: import("./transport.js").Status}} */
 export function usePage() {
@@ -33,7 +33,8 @@ export function Page({ transport, start, ownsUrl, onState, children }) {
   const [problems, setProblems] = useState(first.problems);
   const [hover, setHover] = useState(/** @type {Hover} */ (null));
   const [status, setStatus] = useState(transport.status());
-  const { table, tableError } = useTable(transport, state);
+  const tables = useMemo(() => new Tables(rbmOf(state.machine, state.temperature)), [state.machine, state.temperature]);
+  const table = useMemo(() => tableOf(tables, state.clamp), [tables, state.clamp]);
   const now = useRef(state);
   const past = useRef(/** @type {State[]} */ ([]));
   const future = useRef(/** @type {State[]} */ ([]));
@@ -105,8 +106,8 @@ export function Page({ transport, start, ownsUrl, onState, children }) {
     go,
     setting,
     changeSetting,
+    tables,
     table,
-    tableError,
     hover,
     setHover,
     machineParams: () => ({ machine: now.current.machine, temperature: now.current.temperature }),
@@ -115,24 +116,6 @@ export function Page({ transport, start, ownsUrl, onState, children }) {
     status,
   };
   return html`<${Context.Provider} value=${page}>${children}<//>`;
-}
-
-/** @param {import("./transport.js").Transport} transport @param {State} state */
-function useTable(transport, { machine, temperature, clamp }) {
-  const [table, setTable] = useState(/** @type {Table | null} */ (null));
-  const [tableError, setError] = useState("");
-  useEffect(() => {
-    transport.ask("machine.table", { machine, temperature, clamp }, { latest: "machine.table" }).then(
-      (answer) => {
-        setTable(answer);
-        setError("");
-      },
-      (error) => setError(error.message),
-    );
-  }, [machine, temperature, clamp]);
-  // A table of another size than the machine would be drawn over the wrong units.
-  const fits = table !== null && table.mean.v.length === machine.a.length && table.mean.h.length === machine.b.length;
-  return { table: fits ? table : null, tableError };
 }
 
 /** Ask again whenever `deps` change; the previous answer stays until the next one comes.

@@ -7,7 +7,6 @@ const CELL = 16;
 
 export function HeatMap() {
   const { table, hover, setHover } = usePage();
-  if (!table) return null;
   const [vs, hs] = [table.visible.states, table.hidden.states];
   const largest = Math.max(...table.probability);
   const best = table.probability.indexOf(largest);

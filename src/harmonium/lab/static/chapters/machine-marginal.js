@@ -8,7 +8,6 @@ import { Summed } from "../ui/sum.js";
 /** @param {{layer: "v" | "h"}} props */
 export function Marginal({ layer }) {
   const { table, hover, setHover } = usePage();
-  if (!table) return null;
   const found = layer === "v" ? table.visible : table.hidden;
   const energies = layer === "v" ? table.visible.free_energy : null;
   const other = layer === "v" ? "h" : "v";

@@ -9,15 +9,17 @@ import { Formula } from "../ui/formula.js";
 
 const SHOWN = 256;
 /** @typedef {"v" | "h" | "energy" | "probability"} Order */
+/** @type {[Order, string][]} */
+const ORDERS = [["v", "by v"], ["h", "by h"], ["energy", "by E"], ["probability", "by p"]];
 /** @typedef {"E" | "weight" | "p"} Column */
 
 export function Configurations() {
   const { state, table, setting, changeSetting, hover, setHover } = usePage();
   const [open, setOpen] = useState(/** @type {{row: number, column: Column} | null} */ (null));
   const [all, setAll] = useState(false);
-  const order = /** @type {Order} */ (setting("machine", "order", "v"));
+  const asked = setting("machine", "order", "v");
+  const order = ORDERS.some(([id]) => id === asked) ? /** @type {Order} */ (asked) : "v";
   const numbers = useMemo(() => ordered(table, order), [table, order]);
-  if (!table) return null;
   const held = [...state.clamp.v, ...state.clamp.h].some((x) => x !== null);
   const chance = table.given ?? table.probability;
   const largest = Math.max(...chance);
@@ -27,7 +29,7 @@ export function Configurations() {
   const toggle = (row, column) => setOpen(open?.row === row && open.column === column ? null : { row, column });
   return html`<section class="card configurations">
     <div class="card-head"><h3>${held ? `${grouped(agreeing.length)} of ${grouped(table.v.length)}` : `All ${grouped(table.v.length)}`} configurations</h3>
-      <${Choice} label="sort" value=${order} options=${[["v", "by v"], ["h", "by h"], ["energy", "by E"], ["probability", "by p"]]}
+      <${Choice} label="sort" value=${order} options=${ORDERS}
         onChange=${(/** @type {Order} */ x) => changeSetting("machine", { order: x })} test="order" /></div>
     ${held && html`<p class="soft">Held: ${heldText(state)}. These are the rows that agree; p is their probability given the held units.</p>`}
     <div class="scroll tall"><table class="rows" data-test="configurations" onPointerLeave=${() => setHover(null)}>
@@ -56,7 +58,6 @@ export function Configurations() {
 /** @param {{n: number, column: Column}} props */
 function Opened({ n, column }) {
   const { state, table } = usePage();
-  if (!table) return null;
   const { machine, temperature: T, clamp } = state;
   const [v, h] = [[...table.v[n]].map(Number), [...table.h[n]].map(Number)];
   const E = table.energy[n];
@@ -82,9 +83,8 @@ function weightText(weight, exponent, digits = 4) {
   return weight === null ? `e^${fixed(exponent, 2)}` : sized(weight, digits);
 }
 
-/** @param {import("../page.js").Table | null} table @param {Order} order */
+/** @param {import("../page.js").Table} table @param {Order} order */
 function ordered(table, order) {
-  if (!table) return [];
   const numbers = table.v.map((_, n) => n);
   const of = { v: null, h: (/** @type {number} */ n) => parseInt(table.h[n], 2), energy: (/** @type {number} */ n) => table.energy[n], probability: (/** @type {number} */ n) => -table.probability[n] }[order];
   return of ? numbers.sort((p, q) => of(p) - of(q) || p - q) : numbers;

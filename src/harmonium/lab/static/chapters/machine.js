@@ -20,12 +20,12 @@ function Machine() {
       divided by their sum Z, these are the probabilities. <strong>Change anything:</strong> drag an edge, type a number, click a unit.</p>
     <div class="formulas"><${Formula} block tex=${"E(v,h) = -\\sum_{i,j} v_i\\, w_{ij}\\, h_j - \\sum_i a_i v_i - \\sum_j b_j h_j"} />
       <${Formula} block tex=${"p(v,h) = \\frac{e^{-E(v,h)/T}}{Z}"} /></div>
-    ${table && html`<${Configurations} /> ${table.v.length >= MAP_FROM && html`<${HeatMap} />`} <${Whole} />
-      <div class="pair"><${Marginal} layer="v" /><${Marginal} layer="h" /></div>`}
+    <${Configurations} /> ${table.v.length >= MAP_FROM && html`<${HeatMap} />`} <${Whole} />
+    <div class="pair"><${Marginal} layer="v" /><${Marginal} layer="h" /></div>
     <section class="card"><h3>What the temperature does</h3>
       <p>Temperature divides every energy. At a high temperature all configurations become equally likely; at a low one, only the lowest-energy configurations
-        keep any probability. At T = ${fixed(state.temperature, 2)} the entropy of this table is ${fixed(table?.entropy, 4)} nats. If all rows were equally
-        likely, it would be ${fixed(table ? Math.log(table.v.length) : null, 4)}.</p></section>
+        keep any probability. At T = ${fixed(state.temperature, 2)} the entropy of this table is ${fixed(table.entropy, 4)} nats. If all rows were equally
+        likely, it would be ${fixed(Math.log(table.v.length), 4)}.</p></section>
     <${Task} id="zero-energy" kind="number" question=${html`In the lecture's machine (two and two units, all four weights ½, no biases): how many of the 16
       configurations have energy 0?`} check=${(/** @type {number} */ x) => x === 7}
       hint="The energy is 0 unless a visible and a hidden unit are on together."
@@ -40,7 +40,6 @@ function Machine() {
 /** The sums over the whole table. */
 function Whole() {
   const { state, table } = usePage();
-  if (!table) return null;
   const T = state.temperature;
   const terms = () => /** @type {[any, number | string | null][]} */ (table.v.map((v, n) => [`v ${v}, h ${table.h[n]}: e^(${sized(-table.energy[n] / T, 3)})`, table.weight[n]]));
   const layer = (/** @type {"v" | "h"} */ name) =>

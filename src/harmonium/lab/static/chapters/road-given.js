@@ -2,18 +2,6 @@
 import { fixed, indexed, probability, sized } from "../format.js";
 import { usePage } from "../page.js";
 
-/** @typedef {{bias: number, weights: number[], input: number, on: number, off: number}} Unit */
-/** @typedef {{v: string, temperature: number, units: Unit[], curve: {input: number[], probability: number[]}, h: string[],
- *   factors: number[][], exponent: number[], log_partition: number, conditional: number[], log_conditional: number[], joint: number[],
- *   log_joint: number[], marginal: number[], log_marginal: number[], visible: number, log_visible: number}} Given */
-/** @typedef {{row: string, v: string[], h: string[], marginal: number[], conditional: number[], road: number[], energies: number[],
- *   difference: number[], largest: number}} Both */
-/** @typedef {{energy: number[], exponent: number[], weight: (number | null)[], both: number[], share: number[], bottom: number | null,
- *   log_bottom: number, top: number | null, log_top: number | null, term: number}} Sums */
-/** @typedef {{v: string, i: number, j: number, temperature: number, rate: number, states: {v: string[], h: string[]}, held: Sums, free: Sums,
- *   log_probability: number, probability: number, unit: {bit: number, on: number, term: number}, slope: number, step: number,
- *   steps: number[][], nudge: {by: number, up: number, down: number, slope: number}}} Rule */
-
 export const RATES = [0.01, 0.1, 1];
 export const DIGITS = 9;
 

@@ -7,12 +7,11 @@ import { chance, difference, DIGITS, useRoad } from "./road-given.js";
 
 const TALL = 16;
 
-/** @param {{given: import("./road-given.js").Given}} props */
+/** @param {{given: import("../answers/road.js").Given}} props */
 export function OneRow({ given }) {
   const { setHover } = usePage();
   const { row, choose } = useRoad();
-  // While another machine's answer is on its way, the chosen row may not be among these.
-  const n = Math.max(0, given.h.indexOf(row));
+  const n = given.h.indexOf(row);
   const [v, h] = [given.v, given.h[n]];
   const apart = Math.abs(given.marginal[n] - given.visible);
   return html`<section class=${h.length > 2 ? "card one-row long" : "card one-row"}><h3>One row of v = ${bitsText(v)} is enough</h3>

@@ -1,18 +1,18 @@
 /** The derivation: a weight to follow, and steps that unfold one by one. */
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useMemo, useRef } from "preact/hooks";
+import * as answers from "../answers/road.js";
 import { html } from "../html.js";
-import { useAnswer, usePage } from "../page.js";
-import { Bits, Button, Error } from "../ui/controls.js";
+import { usePage } from "../page.js";
+import { Bits, Button } from "../ui/controls.js";
 import { namesOf, useRoad } from "./road-given.js";
 import { Pairs } from "./road-pairs.js";
 import { STEPS } from "./road-steps.js";
 
 export function Derivation() {
-  const { state, machineParams, setHover } = usePage();
+  const { tables, setHover } = usePage();
   const { v, setV, pair, rate, steps, choose } = useRoad();
   const [i, j] = pair;
-  const { answer, error } = useAnswer("road.rule", { ...machineParams(), v: v.join(""), i, j, rate }, [state.machine, state.temperature, v.join(""), i, j, rate]);
-  const rule = /** @type {import("./road-given.js").Rule | null} */ (answer);
+  const rule = useMemo(() => answers.rule(tables, v, i, j, rate), [tables, v, i, j, rate]);
   const newest = useRef(/** @type {HTMLElement | null} */ (null));
   const unfolding = useRef(false);
   const unfold = (/** @type {number} */ n) => {
@@ -30,8 +30,7 @@ export function Derivation() {
   const pointed = { onPointerEnter: () => setHover({ edge: pair }), onPointerLeave: () => setHover(null) };
   return html`<section class="card following"><div class="pick"><span>Follow the weight</span><${Pairs} test="pair" /></div>
       <span class="chosen"><span>for v =</span> <${Bits} label="v" value=${v} names=${namesOf(v)} onChange=${setV} test="rule-v" /></span></section>
-    ${error && html`<${Error}>${error}<//>`}
-    ${rule && open.map(({ title, Body }, n) => html`<section class="card unfolded" key=${n} aria-labelledby=${`road-step-${n}`} data-test=${`unfolded-${n + 1}`} ...${pointed}>
+    ${open.map(({ title, Body }, n) => html`<section class="card unfolded" key=${n} aria-labelledby=${`road-step-${n}`} data-test=${`unfolded-${n + 1}`} ...${pointed}>
       <h4 id=${`road-step-${n}`} tabindex="-1" ref=${n === open.length - 1 ? newest : undefined}><span class="count">${n + 1}</span> ${title}</h4>
       <div class="two"><${Body} rule=${rule} /></div></section>`)}
     <p class="unfold">

@@ -8,8 +8,8 @@ import { Summed } from "../ui/sum.js";
 import { chance, DIGITS, RATES, useRoad, weight } from "./road-given.js";
 import { Pairs } from "./road-pairs.js";
 
-/** @typedef {import("./road-given.js").Rule} Rule */
-/** @typedef {import("./road-given.js").Sums} Sums */
+/** @typedef {import("../answers/road.js").Rule} Rule */
+/** @typedef {import("../answers/road.js").Sums} Sums */
 /** @typedef {{rule: Rule}} Props */
 
 const EVERY_ROW = 64;

@@ -12,7 +12,7 @@ const TALL = 16;
 /** Differences below this are what double precision leaves of equal numbers. */
 const ROUNDING = 1e-12;
 
-/** @param {{both: import("./road-given.js").Both}} props */
+/** @param {{both: import("../answers/road.js").Both}} props */
 export function BothRoads({ both }) {
   const { setHover } = usePage();
   const [all, setAll] = useState(false);
@@ -33,7 +33,7 @@ export function BothRoads({ both }) {
   </section>`;
 }
 
-/** @param {{both: import("./road-given.js").Both, v: string, block: number, largest: number}} props */
+/** @param {{both: import("../answers/road.js").Both, v: string, block: number, largest: number}} props */
 function Block({ both, v, block, largest }) {
   const { hover, setHover } = usePage();
   const m = both.h.length;

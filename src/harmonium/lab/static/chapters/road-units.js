@@ -11,7 +11,7 @@ const TALL = 16;
 const [WIDTH, HEIGHT, SIDE, TOP, BOTTOM] = [300, 196, 30, 24, 34];
 const NEAR = 14;
 
-/** @param {{given: import("./road-given.js").Given}} props */
+/** @param {{given: import("../answers/road.js").Given}} props */
 export function Units({ given }) {
   const { setHover } = usePage();
   const { v, setV } = useRoad();
@@ -23,7 +23,7 @@ export function Units({ given }) {
     </div></section>`;
 }
 
-/** @param {{unit: import("./road-given.js").Unit, j: number, given: import("./road-given.js").Given}} props */
+/** @param {{unit: import("../answers/road.js").Unit, j: number, given: import("../answers/road.js").Given}} props */
 function Decides({ unit, j, given }) {
   const { setHover } = usePage();
   const [h, S, T] = [indexed("h", j + 1), indexed("S", j + 1), given.temperature];
@@ -43,7 +43,7 @@ function Decides({ unit, j, given }) {
 /** @param {number} x */
 const bracketed = (x) => (x < 0 ? `(${plain(x)})` : plain(x));
 
-/** The sigmoid with the units on it. @param {{given: import("./road-given.js").Given}} props */
+/** The sigmoid with the units on it. @param {{given: import("../answers/road.js").Given}} props */
 function Sigmoid({ given }) {
   const { input, probability } = given.curve;
   const reach = input[input.length - 1];
@@ -77,7 +77,7 @@ function labels(places) {
   return shown;
 }
 
-/** Pr{h|v} of every h as the product of its units. @param {{given: import("./road-given.js").Given}} props */
+/** Pr{h|v} of every h as the product of its units. @param {{given: import("../answers/road.js").Given}} props */
 export function Products({ given }) {
   const { hover, setHover } = usePage();
   const largest = Math.max(...given.conditional);

@@ -1,7 +1,8 @@
 /** Chapter 2: the same table by the sigmoid, and the way from ln p(v) to the learning rule. */
+import { useMemo } from "preact/hooks";
+import * as answers from "../answers/road.js";
 import { html } from "../html.js";
-import { useAnswer, usePage } from "../page.js";
-import { Error } from "../ui/controls.js";
+import { usePage } from "../page.js";
 import { Formula } from "../ui/formula.js";
 import { Task } from "../ui/task.js";
 import { useRoad } from "./road-given.js";
@@ -15,13 +16,10 @@ export const chapter = { id: "road", title: "From the conditionals", Chapter: Ro
 const BOTH_ON = 0.3874556;
 
 function Road() {
-  const { state, machineParams } = usePage();
+  const { tables } = usePage();
   const { v, row } = useRoad();
-  const deps = [state.machine, state.temperature];
-  const one = useAnswer("road.given", { ...machineParams(), v: v.join("") }, [...deps, v.join("")]);
-  const all = useAnswer("road.both", { ...machineParams(), h: row }, [...deps, row]);
-  const given = /** @type {import("./road-given.js").Given | null} */ (one.answer);
-  const both = /** @type {import("./road-given.js").Both | null} */ (all.answer);
+  const given = useMemo(() => answers.given(tables, v), [tables, v]);
+  const both = useMemo(() => answers.both(tables, row), [tables, row]);
   return html`
     <p class="lead">The first way to a probability was long: an energy for every row, a Boltzmann factor for every energy, and their sum over the whole table. There is a second way, and it is the one that the machine itself uses.
       Given a vector v, each hidden unit needs only its own connections to find its probability of being on.</p>
@@ -30,25 +28,23 @@ function Road() {
     <p>No edge joins two hidden units. Each receives a single number, its total input S: its own bias plus the weights from the visible units that are on. The sigmoid turns that number into a probability.</p>
     <div class="formulas"><${Formula} block tex=${"S_j = b_j + \\sum_i v_i\\, w_{ij}"} />
       <${Formula} block tex=${"\\Pr\\{h_j = 1 \\mid v\\} = \\sigma(S_j/T) = \\frac{1}{1 + e^{-S_j/T}}"} /></div>
-    ${one.error && html`<${Error}>${one.error}<//>`}
-    ${given && html`<${Units} given=${given} />`}
+    <${Units} given=${given} />
     <p>Given v, the hidden units are independent of each other. So the probability of a whole vector h is a product with one factor for each unit: \u03c3(S/T) where the unit is on, and one minus that where it is off.</p>
     <${Task} id="both-on" kind="number" question="In the lecture\u2019s machine, with v = 01, each hidden unit is on with probability 0.6225. What is the probability that both are on?"
       check=${(/** @type {number} */ x) => Math.abs(x - BOTH_ON) < 0.003} hint="Given v, the two are independent."
       answer=${html`<p>0.6225 times 0.6225 is 0.3875. See the last row of the table below, h = 11.</p>`} />
-    ${given && html`<${Products} given=${given} />`}
+    <${Products} given=${given} />
 
     <h3 class="part">One row is enough</h3>
     <p>The sigmoids give Pr{h|v}. They do not give Pr{v}. One number is missing for each v:</p>
     <${Formula} block tex=${"\\Pr\\{v,h\\} = \\Pr\\{h \\mid v\\}\\, \\Pr\\{v\\}"} />
     <p>The lecture finds it from a single row: its joint probability from the energies, as in chapter 1, divided by its conditional probability from the sigmoids.</p>
-    ${given && html`<${OneRow} given=${given} />`}
+    <${OneRow} given=${given} />
     <${Task} id="other-row" kind="choice" question="Choose another row in the table above, one with a much larger probability. What happens to the quotient?"
       options=${[["larger", "it grows"], ["same", "it does not change"], ["smaller", "it shrinks"]]} check=${(/** @type {string} */ x) => x === "same"} hint="Both numbers change with the row. Choose one and look."
       answer=${html`<p>It does not change. Where Pr{v, h} is twice as large, so is Pr{h|v}, and the quotient is Pr{v} for every row.</p>`} />
     <p>Now the whole table. In each block, one row is used to find Pr{v}. The sigmoids alone predict all the others, which are compared with the energies.</p>
-    ${all.error && html`<${Error}>${all.error}<//>`}
-    ${both && html`<${BothRoads} both=${both} />`}
+    <${BothRoads} both=${both} />
     <p>The agreement is no accident. With v held, a hidden unit contributes the factor <${Formula} tex="e^{S_j/T}" /> to <${Formula} tex="e^{-E/T}" /> if it is on, and 1 if it is off. The sigmoid is the first divided by the sum of both.
       Sampling the units and summing energies agree because the sigmoid is derived from the energy.</p>
 

@@ -23,8 +23,8 @@ export function Network({ height = 230, onSelect }) {
     ${weights.map((row, i) =>
       row.map((w, j) => html`<${Edge} key=${`${i},${j}`} i=${i} j=${j} w=${w} from=${[places.v[i], bottom]} to=${[places.h[j], TOP]} lit=${lit(i, j)} labelled=${labelled} onSelect=${onSelect} />`),
     )}
-    ${b.map((_, j) => html`<${Unit} key=${`h${j}`} layer="h" i=${j} x=${places.h[j]} y=${TOP} mean=${table?.mean.h[j]} />`)}
-    ${a.map((_, i) => html`<${Unit} key=${`v${i}`} layer="v" i=${i} x=${places.v[i]} y=${bottom} mean=${table?.mean.v[i]} />`)}
+    ${b.map((_, j) => html`<${Unit} key=${`h${j}`} layer="h" i=${j} x=${places.h[j]} y=${TOP} mean=${table.mean.h[j]} />`)}
+    ${a.map((_, i) => html`<${Unit} key=${`v${i}`} layer="v" i=${i} x=${places.v[i]} y=${bottom} mean=${table.mean.v[i]} />`)}
   </svg>`;
 }
 

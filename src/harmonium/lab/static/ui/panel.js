@@ -4,7 +4,7 @@ import { html } from "../html.js";
 import { indexed, plain } from "../format.js";
 import { usePage } from "../page.js";
 import { filled, initialState, LIMITS, resized } from "../state.js";
-import { Button, Error, Num, Slider } from "./controls.js";
+import { Num, Slider } from "./controls.js";
 import { Network } from "./network.js";
 
 /** @typedef {["w", number, number] | ["a" | "b", number, 0]} Chosen */
@@ -16,7 +16,7 @@ const EXAMPLES = /** @type {const} */ ([
 ]);
 
 export function Panel() {
-  const { state, change, tableError } = usePage();
+  const { state, change } = usePage();
   const { weights, a, b } = state.machine;
   const [chosen, setChosen] = useState(/** @type {Chosen} */ (["w", 0, 0]));
   const here = fits(chosen, a.length, b.length) ? chosen : /** @type {Chosen} */ (["w", 0, 0]);
@@ -65,7 +65,6 @@ export function Panel() {
     <p class="examples"><span class="soft">Examples:</span>
       ${EXAMPLES.map(([text, which]) => html` <button type="button" class="link" data-test=${`example-${which}`} onClick=${() => change(example(which, a.length, b.length))}>${text}</button>`)}
     </p>
-    ${tableError && html`<${Error}>${tableError}<//>`}
   </section>`;
 }
 

@@ -1,0 +1,74 @@
+/** Chapter 1: the table of all configurations, and the same machine as Python and as a command. */
+import { logSumExp } from "../engine/rbm.js";
+import { states, texts } from "../engine/table.js";
+
+/** @typedef {import("../engine/rbm.js").Machine} Machine */
+/** @typedef {import("../engine/table.js").Tables} Tables */
+/** Every configuration, v slowest. `weight`: e^(-E/T), `partition`: Z, each null where it is too large for a float. `given`: the
+ * probabilities given the held units, if any are held. `free_energy`: F(v), with p(v) = e^(-F/T) / Z. `entropy` in nats.
+ * @typedef {{v: string[], h: string[], energy: number[], weight: (number | null)[], probability: number[], log_partition: number,
+ *   partition: number | null, visible: {states: string[], probability: number[], free_energy: number[]},
+ *   hidden: {states: string[], probability: number[]}, mean: {v: number[], h: number[]}, entropy: number,
+ *   given: number[] | null}} Table */
+
+/** @param {Tables} tables @param {{v: (number | null)[], h: (number | null)[]}} clamp @returns {Table} */
+export function tableOf(tables, clamp) {
+  const { rbm, exponent, joint, logPartition, logVisible, negative, m } = tables;
+  const [vs, hs] = [texts(rbm.V), texts(rbm.H)];
+  const means = [...negative.subarray(rbm.V * rbm.H)];
+  // ln p from the exponents: a probability that underflows to 0 adds nothing, and has no logarithm.
+  const entropy = -joint.reduce((sum, p, k) => sum + p * (exponent[k] - logPartition), 0);
+  return {
+    v: Array.from(joint, (_, k) => vs[Math.floor(k / m)]),
+    h: Array.from(joint, (_, k) => hs[k % m]),
+    energy: [...tables.energy],
+    weight: Array.from(exponent, (x) => finite(Math.exp(x))),
+    probability: [...joint],
+    log_partition: logPartition,
+    partition: finite(Math.exp(logPartition)),
+    visible: { states: vs, probability: [...tables.visible], free_energy: Array.from(logVisible, (x) => -rbm.temperature * (x + logPartition)) },
+    hidden: { states: hs, probability: [...tables.hidden] },
+    mean: { v: means.slice(0, rbm.V), h: means.slice(rbm.V) },
+    entropy: Math.max(0, entropy),
+    given: givenHeld(tables, clamp),
+  };
+}
+
+/** @param {Tables} tables @param {{v: (number | null)[], h: (number | null)[]}} clamp */
+function givenHeld({ exponent, m, rbm }, clamp) {
+  if ([...clamp.v, ...clamp.h].every((x) => x === null)) return null;
+  const agree = (/** @type {(number | null)[]} */ held) => {
+    const all = states(held.length);
+    return Array.from({ length: 1 << held.length }, (_, n) => held.every((x, i) => x === null || x === all[n * held.length + i]));
+  };
+  const [v, h] = [agree(clamp.v), agree(clamp.h)];
+  const rows = Array.from(exponent, (x, k) => (v[Math.floor(k / m)] && h[k % m] ? x : -Infinity));
+  const logSum = logSumExp(rows);
+  return rows.map((x) => Math.exp(x - logSum));
+}
+
+/** Null where a number is too large for a float. @param {number} x */
+export function finite(x) {
+  return Number.isFinite(x) ? x : null;
+}
+
+/** Python code that makes the same machine and its table with the library. @param {Machine} machine @param {number} temperature */
+export function pythonText({ weights, a, b }, temperature) {
+  const list = (/** @type {number[]} */ row) => `[${row.map((x) => (Number.isInteger(x) ? `${x}.0` : String(x))).join(", ")}]`;
+  const at = temperature === 1 ? "" : `, temperature=${temperature}`;
+  return `import harmonium as hm
+
+rbm = hm.RBM(hm.Binary(${list(a)}), hm.Binary(${list(b)}), [${weights.map(list).join(", ")}])
+table = hm.exact.joint_table(rbm${at})
+for row in zip(table.v, table.h, table.energy, table.probability):
+    print(*row)
+print("ln Z =", table.log_partition)
+`;
+}
+
+/** A command that prints the same machine's table, or does something else with it.
+ * @param {Machine} machine @param {number} temperature @param {string} [subcommand] */
+export function commandText({ weights, a, b }, temperature, subcommand = "table") {
+  const bias = (/** @type {string} */ name, /** @type {number[]} */ values) => (values.some((x) => x !== 0) ? ` --${name} "${values.join(" ")}"` : "");
+  return `harmonium ${subcommand} --weights "${weights.map((row) => row.join(" ")).join("; ")}"${bias("visible-bias", a)}${bias("hidden-bias", b)}${temperature === 1 ? "" : ` --temperature ${temperature}`}`;
+}
