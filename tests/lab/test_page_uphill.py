@@ -48,7 +48,11 @@ def test_the_lectures_example_by_clicking_alone(open_page):
     wait_text(page, "p-after", TENTH)
     assert text(page, "p-before") == BEFORE
     assert "0.22022505" in page.locator(".uphill .step").inner_text()
-    expected = {"positive": ("0.000000", "0.622459"), "negative": ("0.454353",) * 2, "delta": ("-0.045435", "+0.016811")}
+    expected = {
+        "positive": ("0.000000000", "0.622459331"),
+        "negative": ("0.454352573",) * 2,
+        "delta": ("-0.045435257", "+0.016810676"),
+    }
     for term, values in expected.items():
         for i, j in np.ndindex(2, 2):
             assert text(page, f"{term}-w-{i}-{j}") == values[i]
@@ -57,6 +61,18 @@ def test_the_lectures_example_by_clicking_alone(open_page):
     wait_text(page, "p-after", ONE)
     choose(page, "rates", "0.1")
     wait_text(page, "p-after", TENTH)
+
+
+def test_every_number_of_the_lectures_second_table(open_page):
+    page = open_page("#uphill")
+    of(page, "rows").get_by_label("E", exact=True).check()
+    assert [row[3] for row in cells(page, "energy-both") if row[0] == row[1] == "1\u20091"] == ["-1.942750837"]
+    assert text(page, "both-01-01").split()[-2] == "-0.516810676"
+    of(page, "rows").get_by_label("e^(−E/T)").check()
+    assert text(page, "both-01-01").split()[-3:] == ["1.648721271", "1.676671664", "+0.027950393"]
+    assert text(page, "both-total").split()[-3:-1] == ["31.85706850", "31.05877720"]
+    of(page, "rows").get_by_label("Pr{v, h}").check()
+    assert "0.053983827" in text(page, "both-01-01")
 
 
 def test_a_step_is_taken_and_undone(open_page):
@@ -103,10 +119,10 @@ def test_target_temperature_and_biases_are_respected(open_page):
     before, after = lecture.table(rbm, 2), lecture.table(step.after, 2)
     shown = np.array([[float(row[1]), float(row[2])] for row in cells(page, "visible-both")])
     np.testing.assert_allclose(shown.T, [before.visible.probability, after.visible.probability], atol=0.51e-9)
-    choose(page, "rows", "configurations")
-    shown = np.array([[float(x) for x in row[2:6]] for row in cells(page, "rows-both")])
-    np.testing.assert_allclose(shown[:, :2].T, [before.joint.energy, after.joint.energy], atol=0.51e-3)
-    np.testing.assert_allclose(shown[:, 2:].T, [before.joint.probability, after.joint.probability], atol=0.51e-6)
+    for test, label, column in (("energy", "E", "energy"), ("joint", "Pr{v, h}", "probability")):
+        of(page, "rows").get_by_label(label, exact=True).check()
+        shown = np.array([[float(x) for x in row[2:4]] for row in cells(page, f"{test}-both")])
+        np.testing.assert_allclose(shown.T, [getattr(table.joint, column) for table in (before, after)], atol=0.51e-9)
 
 
 def test_repeated_until_it_is_learned(open_page):
@@ -204,9 +220,9 @@ def test_every_size_fits_the_screen(open_page, size, width):
     zeros = ",".join(["0.5"] * size)
     page = open_page(f"#uphill?w={';'.join([zeros] * size)}&a={zeros}&b={zeros}&target={'1' * size}", width=width)
     choose(page, "parts", "weights and biases")
-    choose(page, "rows", "configurations")
+    of(page, "rows").get_by_label("Pr{v, h}").check()
     of(page, "toss-all").click()
     rbm = hm.RBM(*(hm.Binary([0.5] * size) for _ in "vh"), np.full((size, size), 0.5))
     wait_text(page, "p-before", f"{np.exp(exact.log_likelihood(rbm, np.ones(size))):.9f}")
-    assert len(cells(page, "rows-both")) == 4**size
+    assert len(cells(page, "joint-both")) == 4**size
     assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -1,6 +1,8 @@
-/** Numbers as text. Every number comes from the library; here it only gets its digits. */
+/** Numbers as text. An exact number has nine decimals, an estimated one no more than its error allows. */
 
 const MINUS = "\u2212";
+/** Decimals of an exact number, as the lecture prints them. */
+export const DIGITS = 9;
 
 /** A number with so many digits after the point and a proper minus sign.
  * @param {number | null | undefined} x @param {number} [digits] @returns {string} */
@@ -10,16 +12,16 @@ export function fixed(x, digits = 3) {
   return x < 0 && Number(text) !== 0 ? MINUS + text : text;
 }
 
-/** The same with its sign always shown.
+/** The same with its sign always shown, as a power of ten where its digits would all be zero.
  * @param {number | null | undefined} x @param {number} [digits] */
 export function signed(x, digits = 3) {
-  const text = fixed(x, digits);
+  const text = x && Math.abs(x) < 0.5 * 10 ** -digits ? scientific(x) : fixed(x, digits);
   return x !== null && x !== undefined && x >= 0 && !text.startsWith(MINUS) ? "+" + text : text;
 }
 
-/** A probability: six digits, or a power of ten where those would all be zero.
+/** A probability, as a power of ten where its digits would all be zero.
  * @param {number | null | undefined} p @param {number} [digits] */
-export function probability(p, digits = 6) {
+export function probability(p, digits = DIGITS) {
   if (p === null || p === undefined || !Number.isFinite(p)) return "\u2013";
   if (p > 0 && p < 0.5 * 10 ** -digits) return scientific(p);
   return p.toFixed(digits);
@@ -33,11 +35,25 @@ export function plain(x, most = 3) {
   return text.startsWith("-") ? MINUS + text.slice(1) : text;
 }
 
-/** A number of any size in seven places or so: 4.482, 1.2e+14.
+/** A number of any size with so many decimals: 4.482, 1.20e14.
  * @param {number | null | undefined} x @param {number} [digits] */
 export function sized(x, digits = 3) {
   if (x === null || x === undefined || !Number.isFinite(x)) return "\u2013";
   return x !== 0 && (Math.abs(x) >= 1e6 || Math.abs(x) < 0.5 * 10 ** -digits) ? scientific(x) : fixed(x, digits);
+}
+
+/** An exact number of any size in ten significant digits, at most nine of them decimals: 0.606530660, 31.85706850.
+ * @param {number} x */
+export function exact(x) {
+  return sized(x, Math.min(DIGITS, DIGITS - Math.floor(Math.log10(Math.max(1, Math.abs(x))))));
+}
+
+/** The decimals, from `least` to nine, that show each of these numbers in full.
+ * @param {number[]} values @param {number} [least] */
+export function decimals(values, least = 3) {
+  let digits = least;
+  while (digits < DIGITS && values.some((x) => Math.abs(x - Number(x.toFixed(digits))) > 1e-12)) digits += 1;
+  return digits;
 }
 
 /** @param {number} x */

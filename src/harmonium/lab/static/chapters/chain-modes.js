@@ -104,7 +104,7 @@ function Ladder({ tempered }) {
           ${n === last ? html`<span class="soft">counted</span>` : n === 0 ? html`<span class="soft">uniform</span>` : ""}</span>
         ${n < last && html`<span class=${`exchange${tried?.exchanged ? " done" : ""}`} data-test=${`exchange-${n}`}>
           <span aria-hidden="true">${tried?.exchanged ? "\u21c5" : "\u00b7"}</span>
-          <span class="num">${tried ? `p ${fixed(tried.chance, 3)}, u ${fixed(tried.drawn, 3)}: ${tried.exchanged ? "exchanged" : "kept"}` : steps ? "not tried this step" : "not tried yet"}</span>
+          <span class="num">${tried ? `p ${fixed(tried.chance, 4)}, u ${fixed(tried.drawn, 4)}: ${tried.exchanged ? "exchanged" : "kept"}` : steps ? "not tried this step" : "not tried yet"}</span>
           <span class="soft num">${steps ? `${Math.round(100 * acceptance[n])}%` : ""}</span></span>`}</li>`;
     })}
   </ol>

@@ -62,8 +62,8 @@ function Coin({ name, i, coins, half, unit }) {
   return html`<span class="coin" data-test=${`coin-${name}-${i}`} data-p=${p} data-u=${u}>
     <span class="gauge" aria-hidden="true"><span class="chance" style=${`width:${100 * p}%`}></span>
       <span class="ball" key=${`c${half}`} style=${`--u:${100 * u}%`}></span></span>
-    <span class="p"><${Summed} value=${p} text=${`p ${probability(p, 3)}`} digits=${4} label=${`probability that ${unit} is on`} tex=${texOf(name, i)} total="p" rows=${() => terms(state, name, i, coins)} /></span>
-    <span class="u"><span class="letter">u</span> ${fixed(u, 3)}</span>
+    <span class="p"><${Summed} value=${p} text=${`p ${probability(p, 4)}`} digits=${4} label=${`probability that ${unit} is on`} tex=${texOf(name, i)} total="p" rows=${() => terms(state, name, i, coins)} /></span>
+    <span class="u"><span class="letter">u</span> ${fixed(u, 4)}</span>
   </span>`;
 }
 

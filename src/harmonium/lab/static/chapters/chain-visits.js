@@ -1,7 +1,7 @@
 /** How often the chain visited each row, compared with the exact probability: as a table of bars, and as maps where there are many rows. */
 import { useState } from "preact/hooks";
 import { html } from "../html.js";
-import { fixed, grouped, probability, signed } from "../format.js";
+import { fixed, grouped, probability } from "../format.js";
 import { usePage } from "../page.js";
 import { Bar } from "../ui/bars.js";
 import { Choice } from "../ui/controls.js";
@@ -68,7 +68,7 @@ export function Rows({ v, h, p, found, word = "visits", test = h ? "visits" : "v
 }
 
 /** @param {number | null | undefined} z */
-const off = (z) => signed(z, z && Math.abs(z) >= 100 ? 0 : 1);
+const off = (z) => (z && z >= 0.05 ? "+" : "") + fixed(z, z && Math.abs(z) >= 100 ? 0 : 1);
 
 /** @param {number[]} values @param {number[]} places */
 const sum = (values, places) => places.reduce((total, n) => total + values[n], 0);

@@ -20,9 +20,9 @@ export function Marginal({ layer }) {
       <tbody>${found.states.map(
         (s, n) => html`<tr key=${s} class=${hover?.[layer] === s ? "lit" : ""} data-test=${`p-${layer}-${s}`} onPointerEnter=${() => setHover({ [layer]: s })}>
           <td class="bits-cell">${s}</td>
-          <td class="num"><${Summed} value=${found.probability[n]} text=${probability(found.probability[n], 8)} digits=${8} label=${`probability of ${layer} = ${s}`}
+          <td class="num"><${Summed} value=${found.probability[n]} text=${probability(found.probability[n])} label=${`probability of ${layer} = ${s}`}
             tex=${`p(${layer}) = \\sum_{${other}} p(v, h)`} rows=${terms(s)} /></td>
-          ${energies && html`<td class="num">${fixed(energies[n], 4)}</td>`}
+          ${energies && html`<td class="num">${fixed(energies[n], 6)}</td>`}
           <td class="bar-cell"><${Bar} share=${found.probability[n] / largest} /></td></tr>`,
       )}</tbody></table></div>
     ${energies && html`<p class="soft">The free energy F(v) is the energy at which v alone would have the same probability: p(v) = e<sup>\u2212F(v)/T</sup> / Z.</p>`}

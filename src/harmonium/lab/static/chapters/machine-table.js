@@ -1,7 +1,7 @@
 /** All configurations with their energies, weights and probabilities. Any number opens as the sum that it is. */
 import { useMemo, useState } from "preact/hooks";
 import { html } from "../html.js";
-import { fixed, grouped, indexed, plain, probability, sized } from "../format.js";
+import { decimals, DIGITS, exact, fixed, grouped, indexed, plain, probability } from "../format.js";
 import { usePage } from "../page.js";
 import { Bar } from "../ui/bars.js";
 import { Button, Choice } from "../ui/controls.js";
@@ -23,6 +23,7 @@ export function Configurations() {
   const held = [...state.clamp.v, ...state.clamp.h].some((x) => x !== null);
   const chance = table.given ?? table.probability;
   const largest = Math.max(...chance);
+  const digits = decimals(table.energy);
   const agreeing = held ? numbers.filter((n) => agrees(table.v[n], state.clamp.v) && agrees(table.h[n], state.clamp.h)) : numbers;
   const shown = all ? agreeing : agreeing.slice(0, SHOWN);
   /** @param {number} row @param {Column} column */
@@ -44,7 +45,7 @@ export function Configurations() {
           return html`<tr key=${n} class=${`${lit ? "lit" : ""}${first ? " first" : ""}`} data-test=${`row-${v}-${h}`}
               onPointerEnter=${() => setHover({ v, h })} onFocusIn=${() => setHover({ v, h })}>
               <td class="bits-cell">${v}</td><td class="bits-cell">${h}</td>
-              ${cell("E", fixed(table.energy[n], 3))}${cell("weight", weightText(table.weight[n], -table.energy[n] / state.temperature))}${cell("p", probability(chance[n]))}
+              ${cell("E", fixed(table.energy[n], digits))}${cell("weight", factor(table.weight[n], -table.energy[n] / state.temperature))}${cell("p", probability(chance[n]))}
               <td class="bar-cell"><${Bar} share=${largest > 0 ? chance[n] / largest : 0} strong=${lit} /></td></tr>
             ${open?.row === n && html`<tr class="opened"><td colspan="6"><${Opened} n=${n} column=${open.column} /></td></tr>`}`;
         })}
@@ -62,25 +63,25 @@ function Opened({ n, column }) {
   const [v, h] = [[...table.v[n]].map(Number), [...table.h[n]].map(Number)];
   const E = table.energy[n];
   if (column === "E") {
-    const on = machine.weights.flatMap((row, i) => row.map((w, j) => ({ name: `${indexed("v", i + 1)}${indexed("w", i + 1, j + 1)}${indexed("h", j + 1)}`, text: `${v[i]}\u00b7${plain(w)}\u00b7${h[j]}`, value: v[i] * w * h[j] })));
-    const bias = [...machine.a.map((a, i) => ({ name: `${indexed("a", i + 1)}${indexed("v", i + 1)}`, text: `${plain(a)}\u00b7${v[i]}`, value: a * v[i] })),
-      ...machine.b.map((b, j) => ({ name: `${indexed("b", j + 1)}${indexed("h", j + 1)}`, text: `${plain(b)}\u00b7${h[j]}`, value: b * h[j] }))].filter((t) => t.text[0] !== "0");
+    const on = machine.weights.flatMap((row, i) => row.map((w, j) => ({ name: `${indexed("v", i + 1)}${indexed("w", i + 1, j + 1)}${indexed("h", j + 1)}`, text: `${v[i]}\u00b7${plain(w, DIGITS)}\u00b7${h[j]}`, value: v[i] * w * h[j] })));
+    const bias = [...machine.a.map((a, i) => ({ name: `${indexed("a", i + 1)}${indexed("v", i + 1)}`, text: `${plain(a, DIGITS)}\u00b7${v[i]}`, value: a * v[i] })),
+      ...machine.b.map((b, j) => ({ name: `${indexed("b", j + 1)}${indexed("h", j + 1)}`, text: `${plain(b, DIGITS)}\u00b7${h[j]}`, value: b * h[j] }))].filter((t) => t.text[0] !== "0");
     return html`<div class="written"><${Formula} tex=${"E = -\\sum_{i,j} v_i w_{ij} h_j - \\sum_i a_i v_i - \\sum_j b_j h_j"} block />
-      <ul>${[...on, ...bias].map((t) => html`<li class=${t.value === 0 ? "soft" : ""}><span>${t.name} = ${t.text}</span><span class="num">${fixed(t.value, 3)}</span></li>`)}</ul>
-      <p>Minus their sum: E = <span class="num">${fixed(E, 6)}</span></p></div>`;
+      <ul>${[...on, ...bias].map((t) => html`<li class=${t.value === 0 ? "soft" : ""}><span>${t.name} = ${t.text}</span><span class="num">${fixed(t.value, decimals([t.value]))}</span></li>`)}</ul>
+      <p>Minus their sum: E = <span class="num">${fixed(E, decimals([E]))}</span></p></div>`;
   }
   if (column === "weight") {
-    return html`<div class="written"><p>e<sup>\u2212E/T</sup> = e^(\u2212(${plain(E, 6)}) / ${plain(T)}) = e^(${fixed(-E / T, 6)}) = <span class="num">${weightText(table.weight[n], -E / T, 9)}</span></p></div>`;
+    return html`<div class="written"><p>e<sup>\u2212E/T</sup> = e^(\u2212(${plain(E, DIGITS)}) / ${plain(T)}) = e^(${plain(-E / T, DIGITS)}) = <span class="num">${factor(table.weight[n], -E / T)}</span></p></div>`;
   }
-  const Z = table.partition === null ? `e^${fixed(table.log_partition, 6)}` : sized(table.partition, 6);
+  const Z = table.partition === null ? `e^${fixed(table.log_partition, DIGITS)}` : exact(table.partition);
   const held = [...clamp.v, ...clamp.h].some((x) => x !== null);
-  return html`<div class="written"><p>p(v, h) = e<sup>\u2212E/T</sup> / Z = ${weightText(table.weight[n], -E / T, 6)} / ${Z} = <span class="num">${probability(table.probability[n], 9)}</span></p>
-    ${held && table.given && html`<p>Given the held units: divided by their probability, <span class="num">${probability(table.given[n], 9)}</span></p>`}</div>`;
+  return html`<div class="written"><p>p(v, h) = e<sup>\u2212E/T</sup> / Z = ${factor(table.weight[n], -E / T)} / ${Z} = <span class="num">${probability(table.probability[n])}</span></p>
+    ${held && table.given && html`<p>Given the held units: divided by their probability, <span class="num">${probability(table.given[n])}</span></p>`}</div>`;
 }
 
-/** @param {number | null} weight @param {number} exponent @param {number} [digits] */
-function weightText(weight, exponent, digits = 4) {
-  return weight === null ? `e^${fixed(exponent, 2)}` : sized(weight, digits);
+/** A Boltzmann factor, or its power of e where it is too large. @param {number | null} weight @param {number} exponent */
+function factor(weight, exponent) {
+  return weight === null ? `e^${fixed(exponent, 2)}` : exact(weight);
 }
 
 /** @param {import("../page.js").Table} table @param {Order} order */

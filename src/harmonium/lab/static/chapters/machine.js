@@ -1,6 +1,6 @@
 /** Chapter 1: energies become probabilities, and every configuration of a small machine can be tabulated. */
 import { html } from "../html.js";
-import { fixed, indexed, sized } from "../format.js";
+import { DIGITS, exact, fixed, indexed, sized } from "../format.js";
 import { usePage } from "../page.js";
 import { Formula } from "../ui/formula.js";
 import { Summed } from "../ui/sum.js";
@@ -49,10 +49,10 @@ function Whole() {
   return html`<section class="card"><h3>Summary</h3>
     <dl class="facts">
       <div><dt>partition function Z</dt><dd>${table.partition === null
-        ? html`<span class="num">e^${fixed(table.log_partition, 4)}</span>`
-        : html`<${Summed} value=${table.partition} text=${sized(table.partition, 6)} digits=${6} label="partition function Z" test="partition" tex=${"Z = \\sum_{v,h} e^{-E(v,h)/T}"} rows=${terms} />`}</dd></div>
-      <div><dt>ln Z</dt><dd class="num" data-test="log-partition">${fixed(table.log_partition, 6)}</dd></div>
-      <div><dt>entropy of p(v, h)</dt><dd><${Summed} value=${table.entropy} text=${`${fixed(table.entropy, 6)} nats`} label="entropy" tex=${"-\\sum_{v,h} p \\ln p"}
+        ? html`<span class="num">e^${fixed(table.log_partition, DIGITS)}</span>`
+        : html`<${Summed} value=${table.partition} text=${exact(table.partition)} label="partition function Z" test="partition" tex=${"Z = \\sum_{v,h} e^{-E(v,h)/T}"} rows=${terms} />`}</dd></div>
+      <div><dt>ln Z</dt><dd class="num" data-test="log-partition">${fixed(table.log_partition, DIGITS)}</dd></div>
+      <div><dt>entropy of p(v, h)</dt><dd><${Summed} value=${table.entropy} text=${`${fixed(table.entropy, DIGITS)} nats`} label="entropy" tex=${"-\\sum_{v,h} p \\ln p"}
         rows=${() => table.v.map((v, n) => [`v ${v}, h ${table.h[n]}`, table.probability[n] > 0 ? -table.probability[n] * Math.log(table.probability[n]) : 0])} /></dd></div>
     </dl>
     <p class="soft">The expectation of a unit is its probability of being on.</p>

@@ -1,9 +1,8 @@
 /** What this chapter is about at the moment: the vector v, the row and the weight chosen, and numbers as its texts. */
-import { fixed, indexed, probability, sized } from "../format.js";
+import { DIGITS, exact, fixed, indexed, probability } from "../format.js";
 import { usePage } from "../page.js";
 
 export const RATES = [0.01, 0.1, 1];
-export const DIGITS = 9;
 
 /** The chapter's choices. What a link brings that does not fit the machine gives way to the first choice. */
 export function useRoad() {
@@ -38,12 +37,12 @@ export function chance(p, log, digits = DIGITS) {
 
 /** A probability of which no logarithm is at hand. @param {number} p */
 export function held(p) {
-  return p === 0 ? "< 1e\u2212300" : probability(p, DIGITS);
+  return p === 0 ? "< 1e\u2212300" : probability(p);
 }
 
-/** A weight or a sum of weights, or its power of e where it is too large. @param {number | null} x @param {number} log */
-export function weight(x, log) {
-  return x === null ? `e^${fixed(log, 6)}` : sized(x, 6);
+/** A Boltzmann factor or a sum of them, or its power of e where it is too large. @param {number | null} x @param {number} log */
+export function factor(x, log) {
+  return x === null ? `e^${fixed(log, DIGITS)}` : exact(x);
 }
 
 /** A difference that may be nothing but rounding. @param {number} x */

@@ -1,6 +1,6 @@
 /** All weights as a small table of buttons: one of them is chosen. */
 import { html } from "../html.js";
-import { indexed, signed } from "../format.js";
+import { DIGITS, indexed, signed } from "../format.js";
 import { usePage } from "../page.js";
 import { useRoad } from "./road-given.js";
 
@@ -10,7 +10,7 @@ export function Pairs({ values, test }) {
   const { state, setHover } = usePage();
   const { pair, choose } = useRoad();
   const { weights } = state.machine;
-  const digits = weights[0].length <= 2 ? 6 : weights[0].length === 3 ? 4 : 3;
+  const digits = weights[0].length <= 2 ? DIGITS : weights[0].length === 3 ? 6 : 4;
   return html`<table class=${values ? "pairs valued" : "pairs"} onPointerLeave=${() => setHover(null)} data-test=${test}>
     <caption class="hidden">${values ? "The step of every weight. Click one to follow it" : "Choose a weight"}</caption>
     <thead><tr><td></td>${weights[0].map((_, j) => html`<th scope="col">${indexed("h", j + 1)}</th>`)}</tr></thead>

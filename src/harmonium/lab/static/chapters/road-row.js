@@ -1,9 +1,9 @@
 /** Pr{v} from one single row: its joint probability from the energies, divided by its conditional probability from the sigmoids. */
 import { html } from "../html.js";
-import { bitsText } from "../format.js";
+import { bitsText, DIGITS } from "../format.js";
 import { usePage } from "../page.js";
 import { Summed } from "../ui/sum.js";
-import { chance, difference, DIGITS, useRoad } from "./road-given.js";
+import { chance, difference, useRoad } from "./road-given.js";
 
 const TALL = 16;
 

@@ -1,11 +1,11 @@
 /** The way from ln p(v) to the rule, step by step: what is said, its formula, and its numbers in this machine. */
 import { html } from "../html.js";
-import { bitsText, grouped, indexed, plain, signed } from "../format.js";
+import { bitsText, DIGITS, grouped, indexed, plain, signed } from "../format.js";
 import { Bar } from "../ui/bars.js";
 import { Choice } from "../ui/controls.js";
 import { Formula } from "../ui/formula.js";
 import { Summed } from "../ui/sum.js";
-import { chance, DIGITS, RATES, useRoad, weight } from "./road-given.js";
+import { chance, factor, RATES, useRoad } from "./road-given.js";
 import { Pairs } from "./road-pairs.js";
 
 /** @typedef {import("../answers/road.js").Rule} Rule */
@@ -39,12 +39,12 @@ function Fact({ what, children }) {
 }
 
 /** sum e^(-E/T), or only over the rows with both units on. @param {{rule: Rule, sums: Sums, part: "bottom" | "top", test?: string}} props */
-function Weights({ rule, sums, part, test }) {
+function Factors({ rule, sums, part, test }) {
   const held = sums === rule.held;
   const over = held ? "\\sum_h" : "\\sum_{v,h}";
-  const text = (/** @type {number} */ n) => weight(sums.weight[n], sums.exponent[n]);
+  const text = (/** @type {number} */ n) => factor(sums.weight[n], sums.exponent[n]);
   const [value, log] = part === "bottom" ? [sums.bottom, sums.log_bottom] : [sums.top, sums.log_top];
-  return html`<${Summed} value=${null} text=${log === null ? "0" : weight(value, log)} test=${test}
+  return html`<${Summed} value=${null} text=${log === null ? "0" : factor(value, log)} test=${test}
     label=${`${part === "top" ? "Boltzmann factors of the rows with both units on" : "Boltzmann factors"}, ${held ? `v = ${rule.v}` : "all rows"}`}
     tex=${part === "bottom" ? `${over} e^{-E(v,h)/T}` : `${over} ${letters(rule).vh}\\, e^{-E(v,h)/T}`}
     rows=${() => (part === "bottom" ? names(rule, sums).map((name, n) => [name, text(n)]) : counted(rule, sums, text))} />`;
@@ -66,9 +66,9 @@ function Logarithm({ rule }) {
         and a difference can be differentiated one part at a time.</p>
       <${Formula} block tex=${"\\ln p(v) = \\ln \\sum_h e^{-E(v,h)/T} \\;-\\; \\ln \\sum_{v'\\!,\\,h} e^{-E(v'\\!,\\,h)/T}"} /></div>
     <dl class="here">
-      <${Fact} what=${`the rows with v = ${bitsText(rule.v)}`}><${Weights} rule=${rule} sums=${rule.held} part="bottom" test="sum-held" /><//>
-      <${Fact} what="all rows, Z"><${Weights} rule=${rule} sums=${rule.free} part="bottom" test="sum-free" /><//>
-      <${Fact} what=${`ln p(v) = ln\u00a0${weight(rule.held.bottom, rule.held.log_bottom)} \u2212 ln\u00a0${weight(rule.free.bottom, rule.free.log_bottom)}`}><${Summed} value=${rule.log_probability} label="ln p(v)" test="log-p" tex=${"\\ln p(v)"}
+      <${Fact} what=${`the rows with v = ${bitsText(rule.v)}`}><${Factors} rule=${rule} sums=${rule.held} part="bottom" test="sum-held" /><//>
+      <${Fact} what="all rows, Z"><${Factors} rule=${rule} sums=${rule.free} part="bottom" test="sum-free" /><//>
+      <${Fact} what=${`ln p(v) = ln\u00a0${factor(rule.held.bottom, rule.held.log_bottom)} \u2212 ln\u00a0${factor(rule.free.bottom, rule.free.log_bottom)}`}><${Summed} value=${rule.log_probability} label="ln p(v)" test="log-p" tex=${"\\ln p(v)"}
         rows=${() => [["ln of the first", rule.held.log_bottom], ["\u2212 ln Z", -rule.free.log_bottom]]} /><//>
       <${Fact} what="p(v)"><span data-test="p">${chance(rule.probability, rule.log_probability)}</span><//>
     </dl>`;
@@ -95,8 +95,8 @@ function Slope({ rule }) {
   const { v, h, vh, weight } = letters(rule);
   const vh_ = vh.replace("v", "v'\\!");
   const quotient = (/** @type {Sums} */ sums, /** @type {"A" | "B"} */ name) => html`<${Fact} what=${name === "A" ? html`<b>A</b>, v held` : html`<b>B</b>, all rows`}>
-      <span class="quotient"><span class="side"><${Weights} rule=${rule} sums=${sums} part="top" test=${`top-${name}`} /><span class="stroke"></span><${Weights} rule=${rule} sums=${sums} part="bottom" /></span>
-        <span>= ${chance(sums.term, NaN, 6)}</span></span><//>`;
+      <span class="quotient"><span class="side"><${Factors} rule=${rule} sums=${sums} part="top" test=${`top-${name}`} /><span class="stroke"></span><${Factors} rule=${rule} sums=${sums} part="bottom" /></span>
+        <span>= ${chance(sums.term, NaN)}</span></span><//>`;
   return html`<div class="say">
       <p>The derivative of ln f is f\u2032 / f, and the derivative of each Boltzmann factor e<sup>\u2212E/T</sup> is itself times ${v}${h} / T. So each part becomes a fraction: in the numerator the Boltzmann factors of the rows
         with both units on, in the denominator all that were summed. Call the first fraction A, the second B.</p>
@@ -150,7 +150,7 @@ function TheRule({ rule }) {
       <p class="soft">Numerical check: moving ${w} by \u00b1${plain(rule.nudge.by, 8)} gives the derivative
         ${" "}<span class="num" data-test="measured">${signed(rule.nudge.slope, 6)}</span>.</p></div>
     <dl class="here">
-      <${Fact} what=${T === 1 ? "the derivative, A \u2212 B" : `the derivative, (A \u2212 B) / ${plain(T)}`}><${Summed} value=${rule.slope} text=${signed(rule.slope, 6)} digits=${DIGITS} label="the derivative" test="slope"
+      <${Fact} what=${T === 1 ? "the derivative, A \u2212 B" : `the derivative, (A \u2212 B) / ${plain(T)}`}><${Summed} value=${rule.slope} text=${signed(rule.slope, DIGITS)} digits=${DIGITS} label="the derivative" test="slope"
         tex=${`\\frac{\\partial \\ln p(v)}{\\partial ${weight}} = \\frac{A - B}{T}`} rows=${() => [["A", rule.held.term], ["\u2212 B", -rule.free.term]]} total=${T === 1 ? "together" : `divided by T = ${plain(T)}`} /><//>
       <${Fact} what="the rate"><${Choice} label="\u03b7" value=${rate} options=${RATES.map((x) => [x, plain(x)])} onChange=${(/** @type {number} */ x) => choose({ rate: x })} test="road-rate" /><//>
       <${Fact} what=${`the step of ${w}`}><strong><${Summed} value=${rule.step} text=${signed(rule.step, DIGITS)} digits=${DIGITS} label=${`the step of ${w}`} test="step"

@@ -35,7 +35,7 @@ function Decides({ unit, j, given }) {
       <p class="line num"><span class="equals">= ${plain(unit.bias)}</span>${unit.weights.map(
         (w, i) => html` <span class=${given.v[i] === "1" ? "" : "soft"}>+ ${given.v[i]}\u00b7${bracketed(w)}</span>`,
       )} <span>= <strong data-test=${`input-${j}`}>${plain(unit.input, 6)}</strong></span></p>
-      <p class="line num"><span>Pr{${h} = 1 | v} = \u03c3(${plain(unit.input, 4)}${T === 1 ? "" : ` / ${plain(T)}`}) =</span> <strong data-test=${`on-${j}`}>${chance(unit.on, NaN, 6)}</strong></p>
+      <p class="line num"><span>Pr{${h} = 1 | v} = \u03c3(${plain(unit.input, 4)}${T === 1 ? "" : ` / ${plain(T)}`}) =</span> <strong data-test=${`on-${j}`}>${chance(unit.on, NaN)}</strong></p>
       <${Bar} share=${unit.on} />
     </div></li>`;
 }

@@ -1,7 +1,7 @@
 /** What every question of this chapter tells the library, and the parameters of a machine as a small table. */
 import { useEffect, useId, useState } from "preact/hooks";
 import { html } from "../html.js";
-import { indexed } from "../format.js";
+import { DIGITS, indexed } from "../format.js";
 import { usePage } from "../page.js";
 
 /** @typedef {{weights: number[][], a: number[], b: number[]}} Parameters */
@@ -55,7 +55,7 @@ export function at(values, [letter, i, j]) {
 /** How many digits fit into a table of so many columns. @param {Parameters} values @param {boolean} biases */
 export function digitsFor(values, biases) {
   const columns = values.b.length + (biases ? 1 : 0);
-  return columns <= 2 ? 6 : columns === 3 ? 4 : 3;
+  return columns <= 2 ? DIGITS : columns === 3 ? 6 : 4;
 }
 
 /** A value per weight, and per bias where the biases learn, laid out as the weights are.

@@ -1,7 +1,7 @@
 /** The step itself: its rate, the target's probability before and after, and ln p along repeated steps. */
 import { useRef, useState } from "preact/hooks";
 import { html } from "../html.js";
-import { plain, probability, signed } from "../format.js";
+import { DIGITS, plain, probability, signed } from "../format.js";
 import { usePage } from "../page.js";
 import { Button, Choice, Error, Num } from "../ui/controls.js";
 import { Curve } from "../ui/curve.js";
@@ -46,10 +46,10 @@ export function TheStep({ step }) {
       <${Choice} label="what learns" value=${given.parts} options=${[["weights", "weights only"], ["all", "weights and biases"]]} onChange=${(/** @type {string} */ parts) => given.change({ parts })} test="parts" />
     </div>
     <div class="figures">
-      <div><span class="soft">Pr{v = ${step.target}}, before</span><span class="big num" data-test="p-before">${probability(p.before, 9)}</span></div>
+      <div><span class="soft">Pr{v = ${step.target}}, before</span><span class="big num" data-test="p-before">${probability(p.before)}</span></div>
       <span class="arrow" aria-hidden="true">\u2192</span>
-      <div><span class="soft">after the step</span><span class="big num" data-test="p-after">${probability(p.after, 9)}</span></div>
-      <div class="gain"><span class="soft">gained</span><span class=${`num ${p.after < p.before ? "minus" : "plus"}`} data-test="p-gain">${signed(p.after - p.before, 9)}</span></div>
+      <div><span class="soft">after the step</span><span class="big num" data-test="p-after">${probability(p.after)}</span></div>
+      <div class="gain"><span class="soft">gained</span><span class=${`num ${p.after < p.before ? "minus" : "plus"}`} data-test="p-gain">${signed(p.after - p.before, DIGITS)}</span></div>
     </div>
     ${isLecture(state, given.parts) &&
     html`<p class="soft">The lecture, by hand and with the weights only: ${PRINTED.before} becomes

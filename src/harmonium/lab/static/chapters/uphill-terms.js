@@ -1,6 +1,6 @@
 /** The two terms of the derivative and the step: a number per parameter, each of which opens to show its sum. */
 import { html } from "../html.js";
-import { fixed, plain, signed } from "../format.js";
+import { DIGITS, fixed, plain, signed } from "../format.js";
 import { Summed } from "../ui/sum.js";
 import { at, digitsFor, Grid, nameOf } from "./uphill-given.js";
 
@@ -8,7 +8,6 @@ import { at, digitsFor, Grid, nameOf } from "./uphill-given.js";
 /** @typedef {import("./uphill-given.js").Place} Place */
 
 const EVERY_ROW = 64;
-const OPENED_DIGITS = 9;
 
 /** @param {{step: Step}} props */
 export function Terms({ step }) {
@@ -19,17 +18,17 @@ export function Terms({ step }) {
     <div class="grids">
       <${Grid} caption="A, positive term" aside=${`v held at ${step.target}`} values=${step.positive} biases=${step.biases} test="positive"
         cell=${(/** @type {Place} */ place, /** @type {number} */ x) =>
-          html`<${Summed} value=${x} digits=${OPENED_DIGITS} text=${fixed(x, digits)} label=${`positive term of ${nameOf(place)}`}
+          html`<${Summed} value=${x} text=${fixed(x, digits)} label=${`positive term of ${nameOf(place)}`}
             total=${together(digits)} rows=${() => heldRows(step, v, place)}
             tex=${`\\langle ${product(place)} \\rangle_v = \\sum_h p(h \\mid v)\\, ${product(place)}`} />`} />
       <${Grid} caption="B, negative term" aside="nothing held" values=${step.negative} biases=${step.biases} test="negative"
         cell=${(/** @type {Place} */ place, /** @type {number} */ x) =>
-          html`<${Summed} value=${x} digits=${OPENED_DIGITS} text=${fixed(x, digits)} label=${`negative term of ${nameOf(place)}`}
+          html`<${Summed} value=${x} text=${fixed(x, digits)} label=${`negative term of ${nameOf(place)}`}
             total=${together(digits)} rows=${() => freeRows(step, place)} tex=${`\\langle ${product(place)} \\rangle_{vh} = \\sum_{v,h} p(v, h)\\, ${product(place)}`} />`} />
       <${Grid} caption="\u0394, the step" aside=${step.temperature === 1 ? `\u03b7 = ${plain(step.rate, 4)}` : `\u03b7/T = ${plain(step.rate, 4)}/${plain(step.temperature)}`}
         values=${step.delta} biases=${step.biases} test="delta"
         cell=${(/** @type {Place} */ place, /** @type {number} */ x) =>
-          html`<span class=${x < 0 ? "minus" : "plus"}><${Summed} value=${x} digits=${OPENED_DIGITS} text=${signed(x, digits)} label=${`step of ${nameOf(place)}`}
+          html`<span class=${x < 0 ? "minus" : "plus"}><${Summed} value=${x} text=${signed(x, digits)} label=${`step of ${nameOf(place)}`}
             total=${`times \u03b7/T = ${plain(times, 6)}`} rows=${() => [["A", at(step.positive, place)], ["\u2212 B", -at(step.negative, place)]]}
             tex=${`\\Delta ${letter(place)} = \\frac{\\eta}{T}\\,(A - B)`} /></span>`} />
     </div>
@@ -58,7 +57,7 @@ function bitsAt([letter, i, j], v, h) {
 /** @param {string} name @param {number} p @param {number[]} bits @returns {[any, number]} */
 function row(name, p, bits) {
   const on = bits.every((bit) => bit === 1);
-  return [html`<span class=${on ? "term" : "term soft"}>${name}\u2002${fixed(p, 6)}${bits.map((bit) => ` \u00b7 ${bit}`)}</span>`, on ? p : 0];
+  return [html`<span class=${on ? "term" : "term soft"}>${name}\u2002${fixed(p, DIGITS)}${bits.map((bit) => ` \u00b7 ${bit}`)}</span>`, on ? p : 0];
 }
 
 /** @param {Step} step @param {number[]} v @param {Place} place */

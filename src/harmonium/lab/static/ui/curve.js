@@ -2,7 +2,7 @@
 import uPlot from "uplot";
 import { useEffect, useId, useRef } from "preact/hooks";
 import { html } from "../html.js";
-import { sized } from "../format.js";
+import { decimals, fixed, sized } from "../format.js";
 
 /** @typedef {{label: string, values: (number | null)[], dash?: number[], width?: number, markers?: boolean}} Series */
 
@@ -49,6 +49,14 @@ export function Curve({ series, x, xLabel, yLabel, height = 200, log = false, te
   </figure>`;
 }
 
+/** Ticks all with the decimals that tell them apart, or as powers of ten. @param {(number | null)[]} ticks */
+function tickText(ticks) {
+  const shown = ticks.filter((y) => y !== null);
+  const digits = decimals(shown, 0);
+  const one = (/** @type {number} */ y) => (digits > 4 ? sized(y, 2) : fixed(y, digits));
+  return (/** @type {number | null} */ y) => (y === null ? "" : one(y));
+}
+
 /** @param {HTMLElement} element @param {Series[]} series @param {string} xLabel @param {string} yLabel @param {number} height @param {boolean} log */
 function optionsOf(element, series, xLabel, yLabel, height, log) {
   const style = getComputedStyle(element);
@@ -63,7 +71,7 @@ function optionsOf(element, series, xLabel, yLabel, height, log) {
     legend: { show: series.length > 1, live: false },
     cursor: { drag: { x: false, y: false } },
     scales: { x: { time: false }, y: { distr: log ? 3 : 1 } },
-    axes: [{ ...axis, label: xLabel, size: 32, incrs: WHOLE }, { ...axis, ...logarithmic, label: yLabel, size: 58, values: (/** @type {any} */ _, /** @type {(number | null)[]} */ ticks) => ticks.map((y) => (y === null ? "" : sized(y, Math.abs(y) < 0.1 ? 3 : Math.abs(y) < 10 ? 2 : 1).replace(/\.?0+$/, ""))) }],
+    axes: [{ ...axis, label: xLabel, size: 32, incrs: WHOLE }, { ...axis, ...logarithmic, label: yLabel, size: 58, values: (/** @type {any} */ _, /** @type {(number | null)[]} */ ticks) => ticks.map(tickText(ticks)) }],
     series: [
       { label: xLabel },
       ...series.map((s, i) => ({

@@ -1,14 +1,14 @@
 /** A number that opens to show the sum it is. */
 import { useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { html } from "../html.js";
-import { fixed } from "../format.js";
+import { DIGITS, fixed } from "../format.js";
 import { Formula } from "./formula.js";
 
 const GAP = 6;
 
 /** @param {{value: number | null, digits?: number, text?: string, tex: string, label?: string, test?: string, total?: string,
  *   rows: [any, number | string | null][] | (() => [any, number | string | null][])}} props */
-export function Summed({ value, digits = 6, text, tex, rows, label, test, total }) {
+export function Summed({ value, digits = DIGITS, text, tex, rows, label, test, total }) {
   const [open, setOpen] = useState(false);
   const id = useId();
   const place = useRef(/** @type {HTMLElement | null} */ (null));
