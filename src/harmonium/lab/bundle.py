@@ -11,7 +11,7 @@ from typing import Any
 
 STATIC = files("harmonium.lab") / "static"
 IMPORT = re.compile(r'((?:\bfrom|\bimport)\s*)"([^"\n]+)"')
-LINKED = re.compile(r'<link rel="stylesheet" href="/static/([^"]+)"')
+LINKED = re.compile(r'<link rel="stylesheet" href="\./([^"]+)"')
 URL = re.compile(r"""url\(["']?([^"')]+)["']?\)""")
 FONT_FACE = re.compile(r"@font-face\s*\{[^}]*\}")
 
@@ -29,7 +29,7 @@ export default widget;
 def script(entry: str = "widget.js") -> str:
     """One ES module that loads `entry` with everything it imports, each module from a blob of its own, in order of need."""
     places = json.loads(_between(_text("index.html"), '<script type="importmap">', "</script>"))["imports"]
-    named = {name: path.removeprefix("/static/") for name, path in places.items()}
+    named = {name: path.removeprefix("./") for name, path in places.items()}
     modules: dict[str, str] = {}
 
     def add(path: str) -> None:

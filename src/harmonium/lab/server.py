@@ -149,8 +149,8 @@ class Lab:
             mimetypes.add_type(kind, ending)  # a system's own table may say otherwise, and browsers insist
         routes = [
             Route("/", self._index),
-            Mount("/static", StaticFiles(directory=STATIC)),
             WebSocketRoute("/ws", self._talk),
+            Mount("/", StaticFiles(directory=STATIC)),
         ]
         self.app: ASGIApp = Guard(Starlette(routes=routes, lifespan=self._lifespan), port)
 

@@ -10,7 +10,8 @@ import { chapter as uphill } from "./chapters/uphill.js";
 import { commandText, pythonText } from "./answers/machine.js";
 import { html } from "./html.js";
 import { Page, usePage } from "./page.js";
-import { Button, Error } from "./ui/controls.js";
+import { encode } from "./state.js";
+import { Button, Error, useDismissed } from "./ui/controls.js";
 import { Panel } from "./ui/panel.js";
 
 /** @type {{id: string, title: string, wide?: boolean, Chapter: any}[]} */
@@ -26,55 +27,82 @@ const COPIED_MS = 2500;
 export function mount(element, transport, { ownsUrl = false, start, onState } = {}) {
   element.replaceChildren();
   element.classList.add("harmonium-lab");
-  render(html`<${Page} transport=${transport} ownsUrl=${ownsUrl} start=${start} onState=${onState}><${Lab} /><//>`, element);
+  render(html`<${Page} transport=${transport} root=${element} ownsUrl=${ownsUrl} start=${start} onState=${onState}><${Lab} /><//>`, element);
   return () => render(null, element);
 }
 
 function Lab() {
-  const { state, problems, dismiss, status } = usePage();
+  const { state, problems, dismiss, status, ownsUrl, root } = usePage();
   const { id, title, wide, Chapter } = chapters.find((c) => c.id === state.chapter) ?? chapters[0];
+  const number = chapters.findIndex((c) => c.id === id);
+  const article = useRef(/** @type {HTMLElement | null} */ (null));
+  const arrived = useRef(id);
+  useKeys();
   useEffect(() => {
-    document.title = `${title} \u00b7 Harmonium`;
-  }, [title]);
+    if (ownsUrl) document.title = `${title} \u00b7 Harmonium`;
+    // Whoever goes to a chapter goes on reading there, with the keyboard as with the eyes.
+    if (arrived.current !== id) article.current?.focus({ preventScroll: true });
+    arrived.current = id;
+  }, [id]);
   useEffect(() => {
-    document.documentElement.dataset.ready = "true";
+    (ownsUrl ? document.documentElement : root).dataset.ready = "true";
   }, []);
   return html`<div class="page">
-    <a class="skip" href="#chapter" onClick=${(/** @type {Event} */ e) => (e.preventDefault(), document.getElementById("chapter")?.focus())}>Skip to chapter</a>
+    <a class="skip" href="#chapter" onClick=${(/** @type {Event} */ e) => (e.preventDefault(), article.current?.focus())}>Skip to chapter</a>
     <${Head} />
     <div aria-live="assertive">
       ${status === "lost" && html`<p class="lost" data-test="lost">The connection to the library is lost. Everything on this page is kept; the page reconnects as soon as \u201charmonium lab\u201d runs again.</p>`}
     </div>
     ${problems.length > 0 && html`<${Error} onDismiss=${dismiss}>${problems.join(" ")} Everything else in the link was loaded.<//>`}
-    <main class=${wide ? "wide" : "beside"} id="chapter" tabindex="-1">
+    <main class=${wide ? "wide" : "beside"}>
       ${!wide && html`<div class="column"><${Panel} /></div>`}
-      <article class=${`chapter ${id}`} key=${id}>
-        <p class="number">Chapter ${chapters.findIndex((c) => c.id === id) + 1}</p>
+      <article class=${`chapter ${id}`} id="chapter" tabindex="-1" aria-label=${title} key=${id} ref=${article}>
+        <p class="number">Chapter ${number + 1}</p>
         <h2>${title}</h2>
         <${Chapter} />
-        <${Onward} id=${id} />
+        ${chapters[number + 1] && html`<p class="onward"><${To} chapter=${chapters[number + 1].id}>Next: ${chapters[number + 1].title} \u2192<//></p>`}
       </article>
     </main>
     <footer class="soft">Every number on this page is computed by the library in double precision, and is exact unless it says how it was estimated. Nothing leaves this machine.</footer>
   </div>`;
 }
 
+/** Undo and redo by keys: everywhere on a page of its own, inside the widget in a notebook, which hears no other key of the widget. */
+function useKeys() {
+  const { undo, redo, root, ownsUrl } = usePage();
+  useEffect(() => {
+    const place = ownsUrl ? document : root;
+    const keyed = (/** @type {any} */ e) => {
+      if (!ownsUrl) e.stopPropagation();
+      const key = e.key.toLowerCase();
+      // A text's own undo is for texts that change nothing until they are sent; a number field has changed the machine already.
+      const text = e.target.matches?.("textarea, input[type=text]") && !e.target.closest(".num-field");
+      if (!(e.ctrlKey || e.metaKey) || e.altKey || text || (key !== "z" && key !== "y")) return;
+      e.preventDefault();
+      if (key === "y" || e.shiftKey) redo();
+      else undo();
+    };
+    place.addEventListener("keydown", keyed);
+    return () => place.removeEventListener("keydown", keyed);
+  });
+}
+
+/** A link to a chapter that brings the machine along, in a new tab too. @param {{chapter: string, test?: string, current?: boolean, children?: any}} props */
+function To({ chapter, test, current, children }) {
+  const { state, go } = usePage();
+  const follow = (/** @type {MouseEvent} */ e) => {
+    if (e.ctrlKey || e.metaKey || e.shiftKey) return;
+    e.preventDefault();
+    go(chapter);
+  };
+  return html`<a href=${encode({ ...state, chapter })} aria-current=${current ? "page" : undefined} data-test=${test} onClick=${follow}>${children}</a>`;
+}
+
 function Head() {
-  const { state, go, undo, redo, reset, canUndo, canRedo } = usePage();
+  const { state, undo, redo, reset, canUndo, canRedo, ownsUrl } = usePage();
   // Chapters with machines of their own do not show the one that would be copied.
   const machineShown = !chapters.find((c) => c.id === state.chapter)?.wide;
   const here = useRef(/** @type {HTMLElement | null} */ (null));
-  useEffect(() => {
-    const keyed = (/** @type {KeyboardEvent} */ e) => {
-      if (!(e.ctrlKey || e.metaKey) || e.target instanceof HTMLInputElement) return;
-      if (e.key.toLowerCase() !== "z" && e.key.toLowerCase() !== "y") return;
-      e.preventDefault();
-      if (e.key.toLowerCase() === "y" || e.shiftKey) redo();
-      else undo();
-    };
-    document.addEventListener("keydown", keyed);
-    return () => document.removeEventListener("keydown", keyed);
-  });
   useEffect(() => {
     const current = here.current?.querySelector("[aria-current]");
     const list = here.current;
@@ -82,62 +110,54 @@ function Head() {
   }, [state.chapter]);
   return html`<header class="head">
     <h1>How a restricted Boltzmann machine thinks</h1>
-    <div class="tools" role="toolbar" aria-label="Tools">
+    <div class="tools" role="group" aria-label="Tools">
       <${Button} onClick=${undo} disabled=${!canUndo} title="undo (Ctrl+Z)" label="undo" test="undo">\u21b6<//>
       <${Button} onClick=${redo} disabled=${!canRedo} title="redo (Ctrl+Shift+Z)" label="redo" test="redo">\u21b7<//>
       <${Button} onClick=${reset} title="the lecture's machine and first settings" test="reset">reset<//>
-      <${Copy} what="link" />
-      ${machineShown && html`<${Copy} what="python" /><${Copy} what="command" />`}
+      ${ownsUrl && html`<${Copy} what="link" text=${() => new URL(encode(state), location.href).href} key="link" />`}
+      ${machineShown && html`<${Copy} what="Python" text=${() => pythonText(state.machine, state.temperature)} key="python" /><${Copy} what="command" text=${() => commandText(state.machine, state.temperature)} key="command" />`}
       <${Theme} />
     </div>
     <nav aria-label="Chapters" ref=${here}>
-      ${chapters.map(
-        ({ id, title }, i) => html`<a href=${`#${id}`} aria-current=${id === state.chapter ? "page" : undefined} data-test=${`to-${id}`}
-          onClick=${(/** @type {Event} */ e) => (e.preventDefault(), go(id))}><span class="soft">${i + 1}</span> ${title}</a>`,
-      )}
+      ${chapters.map(({ id, title }, i) => html`<${To} key=${id} chapter=${id} current=${id === state.chapter} test=${`to-${id}`}><span class="soft">${i + 1}</span> ${title}<//>`)}
     </nav>
   </header>`;
 }
 
-/** @param {{what: "link" | "python" | "command"}} props */
-function Copy({ what }) {
+/** @param {{what: "link" | "Python" | "command", text: () => string}} props */
+function Copy({ what, text }) {
   const { state } = usePage();
   const [said, setSaid] = useState("");
-  const [text, setText] = useState("");
-  const label = what === "link" ? "copy link" : what === "python" ? "copy as Python" : "copy shell command";
+  const [shown, setShown] = useState("");
+  const place = useRef(/** @type {HTMLElement | null} */ (null));
+  const label = { link: "copy link", Python: "copy as Python", command: "copy shell command" }[what];
   const copy = async () => {
     try {
-      const found = what === "link" ? location.href : (what === "python" ? pythonText : commandText)(state.machine, state.temperature);
-      setText(found);
-      await navigator.clipboard.writeText(found);
+      await navigator.clipboard.writeText(text());
       setSaid("copied");
+      setTimeout(() => setSaid(""), COPIED_MS);
     } catch {
-      // A browser may refuse its clipboard: then the text itself is shown.
-      setSaid("");
+      setShown(text()); // a browser may refuse its clipboard
     }
-    setTimeout(() => setSaid(""), COPIED_MS);
   };
-  return html`<span class="copy"><${Button} onClick=${copy} test=${`copy-${what}`}>${said || label}<//>
-    ${text && !said && html`<span class="copied"><textarea readonly aria-label=${label} rows="5" data-test=${`copied-${what}`}>${text}</textarea>
-      <button type="button" class="link" onClick=${() => setText("")}>close</button></span>`}</span>`;
+  useEffect(() => setShown(""), [state]); // it would be another machine's
+  useEffect(() => {
+    if (shown) place.current?.querySelector("textarea")?.select();
+  }, [shown]);
+  useDismissed(place, shown !== "", () => setShown(""));
+  return html`<span class="copy" ref=${place}><${Button} onClick=${copy} test=${`copy-${what.toLowerCase()}`}>${label}<//>
+    <span class="hidden" role="status">${said}</span>${said && html`<span class="copied-note" aria-hidden="true">\u2713 ${said}</span>`}
+    ${shown && html`<span class="copied"><textarea readonly aria-label=${`${label}, by hand`} rows="5" data-test=${`copied-${what.toLowerCase()}`}>${shown}</textarea>
+      <button type="button" class="link" onClick=${() => setShown("")}>close</button></span>`}</span>`;
 }
 
 function Theme() {
-  const [theme, setTheme] = useState(document.documentElement.dataset.theme ?? "");
+  const { root, ownsUrl } = usePage();
+  const place = ownsUrl ? document.documentElement : root;
   const turn = () => {
-    const dark = theme === "dark" || (theme === "" && matchMedia("(prefers-color-scheme: dark)").matches);
-    const next = dark ? "light" : "dark";
-    document.documentElement.dataset.theme = next;
+    const now = place.dataset.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+    place.dataset.theme = now === "dark" ? "light" : "dark";
     document.dispatchEvent(new Event("themechange"));
-    setTheme(next);
   };
   return html`<${Button} onClick=${turn} title="light or dark" label="light or dark" test="theme">\u25d0<//>`;
-}
-
-/** @param {{id: string}} props */
-function Onward({ id }) {
-  const { go } = usePage();
-  const next = chapters[chapters.findIndex((c) => c.id === id) + 1];
-  if (!next) return null;
-  return html`<p class="onward"><a href=${`#${next.id}`} onClick=${(/** @type {Event} */ e) => (e.preventDefault(), go(next.id))}>Next: ${next.title} \u2192</a></p>`;
 }

@@ -17,8 +17,8 @@ const URL_MS = 150;
 const MOST_UNDO = 200;
 
 /** @returns {{state: State, change: (patch: Partial<State>, options?: {merge?: string}) => void, undo: () => void, redo: () => void,
- *   reset: () => void, canUndo: boolean, canRedo: boolean, problems: string[], dismiss: () => void, go: (chapter: string) => void,
- *   setting: (id: string, key: string, otherwise: any) => any, changeSetting: (id: string, values: Record<string, any>) => void,
+ *   reset: () => void, canUndo: boolean, canRedo: boolean, problems: string[], dismiss: () => void, section: string, ownsUrl: boolean, root: HTMLElement, go: (chapter: string) => void,
+ *   setting: (id: string, key: string, otherwise: any, among?: any[]) => any, changeSetting: (id: string, values: Record<string, any>) => void,
  *   tables: Tables, table: Table, hover: Hover, setHover: (hover: Hover) => void, machineParams: () => object,
  *   ask: import("./transport.js").Transport["ask"], on: import("./transport.js").Transport["on"],
  *   status: import("./transport.js").Status}} */
@@ -26,11 +26,12 @@ export function usePage() {
   return useContext(Context);
 }
 
-/** @param {{transport: import("./transport.js").Transport, start?: State, ownsUrl: boolean, onState?: (state: State) => void, children?: any}} props */
-export function Page({ transport, start, ownsUrl, onState, children }) {
-  const first = useMemo(() => (ownsUrl ? decode(location.hash) : { state: start ?? initialState(), problems: [] }), []);
+/** @param {{transport: import("./transport.js").Transport, root: HTMLElement, start?: State, ownsUrl: boolean, onState?: (state: State) => void, children?: any}} props */
+export function Page({ transport, root, start, ownsUrl, onState, children }) {
+  const first = useMemo(() => (ownsUrl ? decode(location.hash) : { state: start ?? initialState(), section: "", problems: [] }), []);
   const [state, setState] = useState(first.state);
   const [problems, setProblems] = useState(first.problems);
+  const [section, setSection] = useState(first.section);
   const [hover, setHover] = useState(/** @type {Hover} */ (null));
   const [status, setStatus] = useState(transport.status());
   const tables = useMemo(() => new Tables(rbmOf(state.machine, state.temperature)), [state.machine, state.temperature]);
@@ -59,16 +60,21 @@ export function Page({ transport, start, ownsUrl, onState, children }) {
     put({ ...next, chapter: now.current.chapter });
   }, []);
   const go = useCallback((/** @type {string} */ chapter) => {
+    if (chapter === now.current.chapter) return;
+    if (ownsUrl) {
+      history.replaceState({ chapter: now.current.chapter }, "", encode(now.current));
+      history.pushState({ chapter }, "", encode({ ...now.current, chapter }));
+      window.scrollTo(0, 0);
+    }
     put({ ...now.current, chapter });
-    window.scrollTo?.(0, 0);
   }, []);
-  const setting = (/** @type {string} */ id, /** @type {string} */ key, /** @type {any} */ otherwise) =>
-    state.settings[id]?.[key] ?? otherwise;
+  const setting = (/** @type {string} */ id, /** @type {string} */ key, /** @type {any} */ otherwise, /** @type {any[]} */ among = []) => {
+    const found = own(own(state.settings, id) ?? {}, key) ?? otherwise;
+    return among.length && !among.includes(found) ? otherwise : found;
+  };
   const changeSetting = useCallback((/** @type {string} */ id, /** @type {Record<string, any>} */ values) => {
-    const settings = { ...now.current.settings, [id]: { ...now.current.settings[id], ...values } };
-    // What a reader has worked out is not undone.
-    if (id === "tasks") put({ ...now.current, settings });
-    else change({ settings }, { merge: `setting:${id}:${Object.keys(values).join()}` });
+    const settings = { ...now.current.settings, [id]: { ...own(now.current.settings, id), ...values } };
+    change({ settings }, { merge: `setting:${id}:${Object.keys(values).join()}` });
   }, []);
 
   useEffect(() => transport.onStatus(setStatus), [transport]);
@@ -76,21 +82,26 @@ export function Page({ transport, start, ownsUrl, onState, children }) {
   useEffect(() => {
     if (!ownsUrl) return;
     const timer = setTimeout(() => {
-      if (location.hash !== encode(state)) history.replaceState(null, "", encode(state));
+      if (location.hash !== encode(state)) history.replaceState({ chapter: state.chapter }, "", encode(state));
     }, URL_MS);
     return () => clearTimeout(timer);
   }, [state]);
   useEffect(() => {
     if (!ownsUrl) return;
-    const read = () => {
+    const read = (/** @type {PopStateEvent} */ event) => {
+      // Back and forward go through the chapters and keep the machine; an address typed or linked to brings its own.
+      if (event.state?.chapter) return put({ ...now.current, chapter: event.state.chapter });
       const found = decode(location.hash);
-      if (encode(found.state) === encode(now.current)) return;
-      past.current = [...past.current, now.current];
-      put(found.state);
       setProblems(found.problems);
+      setSection(found.section);
+      history.replaceState({ chapter: found.state.chapter }, "", encode(found.state));
+      if (encode(found.state) !== encode(now.current)) {
+        past.current = [...past.current, now.current];
+        put(found.state);
+      }
     };
-    window.addEventListener("hashchange", read);
-    return () => window.removeEventListener("hashchange", read);
+    window.addEventListener("popstate", read);
+    return () => window.removeEventListener("popstate", read);
   }, []);
 
   const page = {
@@ -98,10 +109,13 @@ export function Page({ transport, start, ownsUrl, onState, children }) {
     change,
     undo: () => travel(past, future),
     redo: () => travel(future, past),
-    reset: () => change({ ...initialState(), chapter: state.chapter, settings: { tasks: state.settings.tasks ?? {} } }),
+    reset: () => change({ ...initialState(), chapter: state.chapter }),
     canUndo: past.current.length > 0,
     canRedo: future.current.length > 0,
     problems,
+    section,
+    ownsUrl,
+    root,
     dismiss: () => setProblems([]),
     go,
     setting,
@@ -117,6 +131,9 @@ export function Page({ transport, start, ownsUrl, onState, children }) {
   };
   return html`<${Context.Provider} value=${page}>${children}<//>`;
 }
+
+/** What an object has itself: a link may name what every object inherits. @param {Record<string, any>} object @param {string} key */
+const own = (object, key) => (Object.hasOwn(object, key) ? object[key] : undefined);
 
 /** Ask again whenever `deps` change; the previous answer stays until the next one comes.
  * @param {string} name @param {object | null} params null: ask nothing @param {any[]} deps */

@@ -62,13 +62,14 @@ export function encode(state) {
   return `#${state.chapter}?${parts.join("&")}`;
 }
 
-/** The state in a URL's fragment. What is missing keeps its initial value; what makes no sense is told in `problems`.
- * @param {string} hash @returns {{state: State, problems: string[]}} */
+/** The state in a URL's fragment, `#chapter/section?...`. What is missing keeps its initial value; what makes no sense is told in `problems`.
+ * @param {string} hash @returns {{state: State, section: string, problems: string[]}} */
 export function decode(hash) {
   const state = initialState();
   /** @type {string[]} */
   const problems = [];
-  const [chapter, query = ""] = hash.replace(/^#/, "").split("?");
+  const [place, query = ""] = hash.replace(/^#/, "").split("?");
+  const [chapter, section = ""] = place.split("/");
   if (CHAPTERS.includes(chapter)) state.chapter = chapter;
   else if (chapter) problems.push(`There is no chapter "${chapter.slice(0, 20)}" here.`);
   const given = new URLSearchParams(query.replaceAll("+", "%2B"));
@@ -116,7 +117,7 @@ export function decode(hash) {
       problems.push("The link's settings cannot be read.");
     }
   }
-  return { state, problems };
+  return { state, section, problems };
 }
 
 /** @param {string} text */

@@ -17,8 +17,7 @@ export function Configurations() {
   const { state, table, setting, changeSetting, hover, setHover } = usePage();
   const [open, setOpen] = useState(/** @type {{row: number, column: Column} | null} */ (null));
   const [all, setAll] = useState(false);
-  const asked = setting("machine", "order", "v");
-  const order = ORDERS.some(([id]) => id === asked) ? /** @type {Order} */ (asked) : "v";
+  const order = /** @type {Order} */ (setting("machine", "order", "v", ORDERS.map(([id]) => id)));
   const numbers = useMemo(() => ordered(table, order), [table, order]);
   const held = [...state.clamp.v, ...state.clamp.h].some((x) => x !== null);
   const chance = table.given ?? table.probability;

@@ -1,44 +1,69 @@
 /** Fields, sliders, switches and buttons. */
-import { useEffect, useId, useState } from "preact/hooks";
+import { useEffect, useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { html } from "../html.js";
 import { plain } from "../format.js";
 
-/** A number field. What is not a number in range is told beneath it, and the last good value stays in force.
+/** A number field. The text is the typist's until the field is left; every number in range is in force at once, and what is
+ * none is told beneath the field while the last good value stays.
  * @param {{label: string, value: number, onChange: (x: number) => void, least: number, most: number, step?: number, digits?: number,
  *   hideLabel?: boolean, whole?: boolean, onFocus?: () => void, test?: string}} props */
 export function Num({ label, value, onChange, least, most, step = 0.1, digits = 4, hideLabel, whole, onFocus, test }) {
   const id = useId();
   const [text, setText] = useState(/** @type {string | null} */ (null));
+  const [left, setLeft] = useState(true);
+  const given = useRef(value);
   const shown = text ?? plain(value, digits);
-  const problem = text === null ? "" : complaint(text, least, most, whole);
-  useEffect(() => setText(null), [value]);
+  const problem = text === null || (!left && BEGINNING.test(text)) ? "" : complaint(text, least, most, whole);
+  // Before the next key can come.
+  useLayoutEffect(() => {
+    // Undo, a slider or an example has changed the number: what was typed is no longer it.
+    if (value !== given.current) setText(null);
+    given.current = value;
+  }, [value]);
+  /** @param {number} x */
+  const give = (x) => {
+    given.current = x;
+    if (x !== value) onChange(x);
+  };
   /** @param {string} typed */
   const type = (typed) => {
     setText(typed);
-    if (!complaint(typed, least, most, whole)) {
-      const number = parse(typed);
-      if (number !== value) onChange(number);
-    }
+    setLeft(false);
+    if (!MINUS_ZERO.test(typed) && !complaint(typed, least, most, whole)) give(parse(typed));
+  };
+  const leave = () => {
+    setLeft(true);
+    if (text === null || complaint(text, least, most, whole)) return;
+    give(parse(text) + 0); // -0 is 0
+    setText(null);
   };
   /** @param {KeyboardEvent} event */
   const onKeyDown = (event) => {
     if (event.key === "Escape") setText(null);
     if (event.key !== "ArrowUp" && event.key !== "ArrowDown") return;
     event.preventDefault();
-    const by = (event.key === "ArrowUp" ? 1 : -1) * step * (event.shiftKey ? 10 : 1);
-    const next = Math.min(most, Math.max(least, Number((value + by).toFixed(10))));
     setText(null);
-    if (next !== value) onChange(next);
+    give(moved(value, (event.key === "ArrowUp" ? 1 : -1) * step * (event.shiftKey ? 10 : 1), least, most));
   };
-  return html`<span class=${problem ? "num-field bad" : "num-field"}>
+  return html`<span class=${`num-field${problem ? " bad" : ""}${shown.length > FITTING ? " long" : ""}`}>
     <label for=${id} class=${hideLabel ? "hidden" : ""}>${label}</label>
-    <input id=${id} type="text" inputmode="decimal" autocomplete="off" spellcheck="false" value=${shown} data-test=${test}
+    <input id=${id} type="text" inputmode="decimal" autocomplete="off" spellcheck="false" value=${shown} data-test=${test} title=${text === null && String(value) !== shown.replace("\u2212", "-") ? String(value) : undefined}
       aria-invalid=${problem ? "true" : "false"} aria-describedby=${problem ? `${id}-said` : undefined}
-      onInput=${(/** @type {any} */ e) => type(e.target.value)} onBlur=${() => !problem && setText(null)}
-      onFocus=${onFocus} onKeyDown=${onKeyDown} />
+      onInput=${(/** @type {any} */ e) => type(e.target.value)} onBlur=${leave} onFocus=${onFocus} onKeyDown=${onKeyDown} />
     ${problem && html`<span class="said" id=${`${id}-said`} role="alert">${problem}</span>`}
   </span>`;
 }
+
+/** A number one step on, free of the step's rounding and within its range.
+ * @param {number} value @param {number} by @param {number} least @param {number} most */
+export function moved(value, by, least, most) {
+  return Math.min(most, Math.max(least, Number((value + by).toFixed(10))));
+}
+
+const FITTING = 6;
+/** What a number may begin with, and is not complained of while it is typed. */
+const BEGINNING = /^\s*(?=\S)[-\u2212]?0?([.,]0*)?$/;
+const MINUS_ZERO = /^\s*[-\u2212]0*[.,]?0*$/;
 
 /** @param {string} text */
 const parse = (text) => Number(text.trim().replace("\u2212", "-").replace(",", "."));
@@ -47,22 +72,23 @@ const parse = (text) => Number(text.trim().replace("\u2212", "-").replace(",", "
 function complaint(text, least, most, whole) {
   const range = `${whole ? "a whole number" : "a number"} from ${plain(least)} to ${plain(most)}`;
   const x = parse(text);
+  if (/[1-9]\d*,\d{3}$/.test(text)) return "Write thousands without a comma and decimals with a point.";
   if (text.trim() === "" || !Number.isFinite(x)) return `Type ${range}.`;
   if (whole && !Number.isInteger(x)) return `This must be ${range}.`;
   return x < least || x > most ? `This must be ${range}.` : "";
 }
 
-/** A slider with its number beside it. With `log`, equal ways are equal factors.
- * @param {{label: string, value: number, onChange: (x: number) => void, least: number, most: number, step?: number, log?: boolean,
+/** A slider with its number beside it. With `log`, equal ways are equal factors; with `reach`, the slider ends at ±reach.
+ * @param {{label: string, value: number, onChange: (x: number) => void, least: number, most: number, reach?: number, step?: number, log?: boolean,
  *   digits?: number, test?: string}} props */
-export function Slider({ label, value, onChange, least, most, step = 0.01, log, digits = 3, test }) {
+export function Slider({ label, value, onChange, least, most, reach, step = 0.01, log, digits = 3, test }) {
   const to = (/** @type {number} */ x) => (log ? Math.log(x) : x);
   const from = (/** @type {number} */ x) => (log ? Number(Math.exp(x).toPrecision(3)) : x);
-  const reach = Math.min(to(most), Math.max(to(least), to(value)));
+  const [low, high] = reach ? [-reach, reach] : [to(least), to(most)];
+  const at = Math.min(high, Math.max(low, to(value)));
   return html`<div class="slider">
-    <input type="range" aria-label=${label} aria-valuetext=${plain(value)} min=${to(least)} max=${to(most)}
-      step=${log ? (to(most) - to(least)) / 200 : step} value=${reach} data-test=${test && `${test}-slider`}
-      style=${`--at:${(100 * (reach - to(least))) / (to(most) - to(least))}%`}
+    <input type="range" aria-label=${label} aria-valuetext=${plain(value)} min=${low} max=${high}
+      step=${log ? (high - low) / 200 : step} value=${at} data-test=${test && `${test}-slider`}
       onInput=${(/** @type {any} */ e) => onChange(from(Number(e.target.value)))} />
     <${Num} label=${label} hideLabel value=${value} onChange=${onChange} least=${least} most=${most} step=${step} digits=${digits} test=${test} />
   </div>`;
@@ -106,4 +132,23 @@ export function Button({ onClick, primary, disabled, title, pressed, test, label
 export function Error({ children, onDismiss }) {
   return html`<p class="error" role="alert">${children}
     ${onDismiss && html` <button type="button" class="link" onClick=${onDismiss}>dismiss</button>`}</p>`;
+}
+
+/** Close what is open when Escape is pressed or something beside it; Escape gives the focus back to its button.
+ * @param {{current: HTMLElement | null}} place @param {boolean} open @param {() => void} close */
+export function useDismissed(place, open, close) {
+  useEffect(() => {
+    if (!open) return;
+    const shut = (/** @type {Event} */ event) => {
+      const escaped = event instanceof KeyboardEvent && event.key === "Escape";
+      if (escaped && place.current?.contains(document.activeElement)) place.current.querySelector("button")?.focus();
+      if (escaped || (event.type === "pointerdown" && !place.current?.contains(/** @type {Node} */ (event.target)))) close();
+    };
+    document.addEventListener("keydown", shut, true);
+    document.addEventListener("pointerdown", shut, true);
+    return () => {
+      document.removeEventListener("keydown", shut, true);
+      document.removeEventListener("pointerdown", shut, true);
+    };
+  }, [open]);
 }

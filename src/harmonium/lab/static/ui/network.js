@@ -4,14 +4,17 @@ import { html } from "../html.js";
 import { fixed, indexed, plain } from "../format.js";
 import { usePage } from "../page.js";
 import { LIMITS } from "../state.js";
+import { moved } from "./controls.js";
 
 const WIDTH = 380;
 const TOP = 46;
 const RADIUS = 20;
 const PER_PIXEL = 0.02;
+/** A press that moves less, in pixels, chooses an edge and changes nothing. */
+const STILL = 3;
 
-/** @param {{height?: number, onSelect?: (edge: [number, number]) => void}} props */
-export function Network({ height = 230, onSelect }) {
+/** @param {{height?: number, chosen?: [number, number] | null, onSelect?: (edge: [number, number]) => void}} props */
+export function Network({ height = 230, chosen, onSelect }) {
   const { state, table, hover } = usePage();
   const { weights, a, b } = state.machine;
   const bottom = height - TOP;
@@ -19,9 +22,9 @@ export function Network({ height = 230, onSelect }) {
   const labelled = a.length * b.length <= 6;
   const lit = (/** @type {number} */ i, /** @type {number} */ j) =>
     (hover?.edge && hover.edge[0] === i && hover.edge[1] === j) || (hover?.v?.[i] === "1" && hover?.h?.[j] === "1");
-  return html`<svg class="network" viewBox=${`0 0 ${WIDTH} ${height}`} role="group" aria-label="The network. Drag an edge up or down to change its weight; press a unit to hold it.">
+  return html`<svg class="network" viewBox=${`0 0 ${WIDTH} ${height}`} role="group" aria-label="The network. Drag an edge up or right to raise its weight, down or left to lower it; press a unit to hold it.">
     ${weights.map((row, i) =>
-      row.map((w, j) => html`<${Edge} key=${`${i},${j}`} i=${i} j=${j} w=${w} from=${[places.v[i], bottom]} to=${[places.h[j], TOP]} lit=${lit(i, j)} labelled=${labelled} onSelect=${onSelect} />`),
+      row.map((w, j) => html`<${Edge} key=${`${i},${j}`} i=${i} j=${j} w=${w} from=${[places.v[i], bottom]} to=${[places.h[j], TOP]} lit=${lit(i, j)} labelled=${labelled} chosen=${chosen?.[0] === i && chosen[1] === j} onSelect=${onSelect} />`),
     )}
     ${b.map((_, j) => html`<${Unit} key=${`h${j}`} layer="h" i=${j} x=${places.h[j]} y=${TOP} mean=${table.mean.h[j]} />`)}
     ${a.map((_, i) => html`<${Unit} key=${`v${i}`} layer="v" i=${i} x=${places.v[i]} y=${bottom} mean=${table.mean.v[i]} />`)}
@@ -32,39 +35,45 @@ export function Network({ height = 230, onSelect }) {
 const place = (i, n) => (WIDTH * (i + 0.5)) / n + (n === 2 ? (i === 0 ? 20 : -20) : 0);
 
 /** @param {{i: number, j: number, w: number, from: number[], to: number[], lit: boolean, labelled: boolean,
- *   onSelect?: (edge: [number, number]) => void}} props */
-function Edge({ i, j, w, from, to, lit, labelled, onSelect }) {
+ *   chosen: boolean, onSelect?: (edge: [number, number]) => void}} props */
+function Edge({ i, j, w, from, to, lit, labelled, chosen, onSelect }) {
   const { state, change, hover, setHover } = usePage();
-  const dragged = useRef(/** @type {{y: number, w: number} | null} */ (null));
+  const dragged = useRef(/** @type {{x: number, y: number, w: number, moving: boolean} | null} */ (null));
   const key = `w${i},${j}`;
   /** @param {number} next */
   const set = (next) => {
-    const bounded = Math.min(LIMITS.parameter, Math.max(-LIMITS.parameter, Math.round(next * 100) / 100));
-    const weights = state.machine.weights.map((row, r) => row.map((x, c) => (r === i && c === j ? bounded : x)));
+    const weights = state.machine.weights.map((row, r) => row.map((x, c) => (r === i && c === j ? next : x)));
     change({ machine: { ...state.machine, weights } }, { merge: key });
   };
   /** @param {PointerEvent} e */
   const down = (e) => {
     /** @type {Element} */ (e.currentTarget).setPointerCapture(e.pointerId);
-    dragged.current = { y: e.clientY, w };
+    dragged.current = { x: e.clientX, y: e.clientY, w, moving: false };
     onSelect?.([i, j]);
   };
   /** @param {PointerEvent} e */
-  const move = (e) => dragged.current && set(dragged.current.w + (dragged.current.y - e.clientY) * PER_PIXEL);
+  const move = (e) => {
+    const start = dragged.current;
+    if (!start) return;
+    const by = start.y - e.clientY + e.clientX - start.x;
+    start.moving ||= Math.abs(by) >= STILL;
+    if (start.moving) set(Math.round(moved(start.w, by * PER_PIXEL, -LIMITS.parameter, LIMITS.parameter) * 100) / 100);
+  };
   const up = () => (dragged.current = null);
   /** @param {KeyboardEvent} e */
   const keyed = (e) => {
     const by = { ArrowUp: 0.1, ArrowRight: 0.1, ArrowDown: -0.1, ArrowLeft: -0.1, PageUp: 1, PageDown: -1 }[e.key];
     if (by === undefined && e.key !== "0") return;
     e.preventDefault();
-    set(by === undefined ? 0 : w + by);
+    e.stopPropagation();
+    set(by === undefined ? 0 : moved(w, by * (e.shiftKey ? 10 : 1), -LIMITS.parameter, LIMITS.parameter));
   };
   const [x1, y1] = from;
   const [x2, y2] = to;
   const pointed = hover?.edge?.[0] === i && hover?.edge?.[1] === j;
   // Labels sit off the middle, where edges cross.
   const at = 0.3;
-  return html`<g class=${`edge ${w < 0 ? "minus" : "plus"}${lit ? " lit" : ""}`} role="slider" tabindex="0" aria-label=${indexed("w", i + 1, j + 1)}
+  return html`<g class=${`edge ${w < 0 ? "minus" : "plus"}${lit ? " lit" : ""}${chosen ? " chosen" : ""}`} role="slider" tabindex="0" aria-label=${indexed("w", i + 1, j + 1)}
     aria-valuenow=${w} aria-valuemin=${-LIMITS.parameter} aria-valuemax=${LIMITS.parameter} aria-valuetext=${plain(w)} data-test=${`edge-${i}-${j}`}
     onPointerDown=${down} onPointerMove=${move} onPointerUp=${up} onPointerCancel=${up} onKeyDown=${keyed} onFocus=${() => onSelect?.([i, j])}
     onPointerEnter=${() => setHover({ edge: [i, j] })} onPointerLeave=${() => setHover(null)}>

@@ -1,5 +1,5 @@
 /** The machine beside every chapter: its drawing, its numbers, its temperature. */
-import { useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import { html } from "../html.js";
 import { indexed, plain } from "../format.js";
 import { usePage } from "../page.js";
@@ -9,6 +9,7 @@ import { Network } from "./network.js";
 
 /** @typedef {["w", number, number] | ["a" | "b", number, 0]} Chosen */
 
+const USUAL = 5;
 const EXAMPLES = /** @type {const} */ ([
   ["the lecture's machine", "lecture"],
   ["two modes", "modes"],
@@ -31,6 +32,10 @@ export function Panel() {
     html`<${Num} label=${nameOf(which)} hideLabel value=${value} least=${-LIMITS.parameter} most=${LIMITS.parameter} digits=${3}
       onChange=${(/** @type {number} */ x) => set(which, x)} onFocus=${() => setChosen(which)} test=${`${which[0]}-${which[1]}${which[0] === "w" ? `-${which[2]}` : ""}`} />`;
   const value = here[0] === "w" ? weights[here[1]][here[2]] : state.machine[here[0]][here[1]];
+  // The slider covers the usual weights, or all of them once its parameter has gone beyond.
+  const wide = useRef("");
+  if (Math.abs(value) > USUAL || wide.current !== nameOf(here)) wide.current = Math.abs(value) > USUAL ? nameOf(here) : "";
+  const reach = wide.current ? LIMITS.parameter : USUAL;
   const size = (/** @type {"V" | "H"} */ which, /** @type {number} */ n) =>
     change(resized(state, which === "V" ? n : a.length, which === "H" ? n : b.length));
   return html`<section class="card panel" aria-label="The machine">
@@ -42,7 +47,7 @@ export function Panel() {
         <${Size} label="hidden units" value=${b.length} onChange=${(/** @type {number} */ n) => size("H", n)} test="size-h" />
       </span>
     </div>
-    <${Network} onSelect=${(/** @type {[number, number]} */ [i, j]) => setChosen(["w", i, j])} />
+    <${Network} chosen=${here[0] === "w" ? [here[1], here[2]] : null} onSelect=${(/** @type {[number, number]} */ [i, j]) => setChosen(["w", i, j])} />
     <div class="scroll"><table class=${b.length > 4 ? "parameters narrow" : "parameters"}>
       <caption class="hidden">Weights and biases</caption>
       <thead><tr><td></td>${b.map((_, j) => html`<th scope="col">${indexed("h", j + 1)}</th>`)}<th scope="col" class="bias">a<span class="hidden">, visible bias</span></th></tr></thead>
@@ -57,7 +62,7 @@ export function Panel() {
     </table></div>
     <div class="sliders">
       <span class="name" data-test="chosen">${nameOf(here)}</span>
-      <${Slider} label=${`${nameOf(here)}, by slider`} value=${value} least=${-5} most=${5} step=${0.05} onChange=${(/** @type {number} */ x) => set(here, x)} test="chosen-value" />
+      <${Slider} label=${`${nameOf(here)}, by slider`} value=${value} least=${-LIMITS.parameter} most=${LIMITS.parameter} reach=${reach} step=${0.05} onChange=${(/** @type {number} */ x) => set(here, x)} test="chosen-value" />
       <span class="name" title="temperature">T</span>
       <${Slider} label="temperature T" value=${state.temperature} least=${LIMITS.coldest} most=${LIMITS.hottest} step=${0.1} log
         onChange=${(/** @type {number} */ x) => change({ temperature: x }, { merge: "T" })} test="temperature" />

@@ -2,6 +2,7 @@
 import { useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { html } from "../html.js";
 import { DIGITS, fixed } from "../format.js";
+import { useDismissed } from "./controls.js";
 import { Formula } from "./formula.js";
 
 const GAP = 6;
@@ -13,25 +14,17 @@ export function Summed({ value, digits = DIGITS, text, tex, rows, label, test, t
   const id = useId();
   const place = useRef(/** @type {HTMLElement | null} */ (null));
   const shown = text ?? fixed(value, digits);
+  useDismissed(place, open, () => setOpen(false));
   useLayoutEffect(() => {
     if (!open) return;
-    const shut = (/** @type {Event} */ event) => {
-      if (event instanceof KeyboardEvent ? event.key === "Escape" : !place.current?.contains(/** @type {Node} */ (event.target))) setOpen(false);
-    };
     const scrolled = (/** @type {Event} */ event) => {
       if (!(event.target instanceof Element && place.current?.contains(event.target))) placed(place.current);
     };
-    document.addEventListener("keydown", shut);
-    document.addEventListener("pointerdown", shut);
     document.addEventListener("scroll", scrolled, true);
     placed(place.current);
     // Once more when the formula stands in it.
     requestAnimationFrame(() => requestAnimationFrame(() => placed(place.current)));
-    return () => {
-      document.removeEventListener("keydown", shut);
-      document.removeEventListener("pointerdown", shut);
-      document.removeEventListener("scroll", scrolled, true);
-    };
+    return () => document.removeEventListener("scroll", scrolled, true);
   }, [open]);
   return html`<span class="summed" ref=${place}>
     <button type="button" class="num" aria-expanded=${String(open)} aria-controls=${id} aria-label=${label && `${label}: ${shown}. Show the sum`}

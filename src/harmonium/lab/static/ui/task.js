@@ -1,20 +1,19 @@
 /** Predict, then reveal: a small task that ticks itself off. */
 import { useState } from "preact/hooks";
 import { html } from "../html.js";
-import { usePage } from "../page.js";
+import { useDone } from "../progress.js";
 import { Button } from "./controls.js";
 
 /** @param {{id: string, question: any, kind: "number" | "choice", options?: [any, any][], check: (value: any) => boolean, answer: any,
  *   hint?: any}} props */
 export function Task({ id, question, kind, options = [], check, answer, hint }) {
-  const { setting, changeSetting } = usePage();
-  const done = setting("tasks", id, 0);
+  const [done, setDone] = useDone(`task ${id}`);
   const [text, setText] = useState("");
   const [said, setSaid] = useState(/** @type {"" | "wrong" | "unreadable" | "shown"} */ (""));
   /** @param {any} value */
   const judge = (value) => {
     if (kind === "number" && !Number.isFinite(value)) setSaid("unreadable");
-    else if (check(value)) changeSetting("tasks", { [id]: 1 });
+    else if (check(value)) setDone();
     else setSaid("wrong");
   };
   const number = () => judge(text.trim() === "" ? NaN : Number(text.trim().replace(",", ".").replace("\u2212", "-")));

@@ -1,0 +1,180 @@
+"""The page around its chapters, as people use it: typed key by key, gone through by Back, copied, linked to."""
+
+from __future__ import annotations
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+WEIGHT = "[data-test=w-0-0]"
+
+
+def link_of(page) -> str:
+    """The link that holds all of the page's state, as its chapters' links have it at once and its address soon."""
+    return page.locator("[data-test=to-machine]").get_attribute("href")
+
+
+def machine_of(page) -> str:
+    """The weights in that link."""
+    return link_of(page).split("w=")[1].split("&")[0]
+
+
+def type_over(page, place: str, keys: str) -> None:
+    """As a person does: select what is there, then one key after the other."""
+    page.locator(place).focus()
+    page.keyboard.press("Control+A")
+    page.keyboard.type(keys)
+
+
+@pytest.mark.parametrize(
+    ("keys", "value"),
+    [
+        ("-0.5", "-0.5"),
+        ("-0.05", "-0.05"),
+        ("\u22120.25", "-0.25"),
+        ("0.66666666", "0.66666666"),
+        ("0.0123456", "0.0123456"),
+        ("-10.25", "-10.25"),
+        ("1e-7", "1e-7"),
+        (".25", "0.25"),
+        ("2,5", "2.5"),
+        ("-0", "0"),
+    ],
+)
+def test_a_number_typed_key_by_key_is_that_number(open_page, keys, value):
+    page = open_page()
+    type_over(page, WEIGHT, keys)
+    assert page.locator(WEIGHT).input_value() == keys
+    page.keyboard.press("Tab")
+    assert machine_of(page).split(",")[0] == value
+    page.locator("[data-test=undo]").click()
+    assert machine_of(page) == "0.5,0.5;0.5,0.5"
+
+
+def test_the_temperature_and_the_chosen_weight_are_typed(open_page):
+    page = open_page()
+    type_over(page, "[data-test=temperature]", "1.23456")
+    assert page.get_by_role("alert").count() == 0
+    type_over(page, "[data-test=temperature]", "0.5")
+    assert page.get_by_role("alert").count() == 0
+    type_over(page, "[data-test=chosen-value]", "12")
+    assert page.get_by_role("alert").count() == 0
+    assert machine_of(page).startswith("12,")
+    assert "T=0.5&" in link_of(page)
+    assert page.locator("[data-test=chosen-value-slider]").input_value() == "12"
+
+
+@pytest.mark.parametrize(("keys", "said"), [("-", "Type a number"), ("0", "from 0.05 to 20"), ("1,000", "without a comma")])
+def test_what_is_no_number_yet_is_complained_of_when_the_field_is_left(open_page, keys, said):
+    page = open_page()
+    place = "[data-test=temperature]" if keys == "0" else WEIGHT
+    type_over(page, place, keys)
+    assert page.get_by_role("alert").count() == (keys == "1,000")
+    page.keyboard.press("Tab")
+    assert said in page.get_by_role("alert").inner_text()
+    assert machine_of(page) == ("1,0.5;0.5,0.5" if keys == "1,000" else "0.5,0.5;0.5,0.5")
+
+
+def test_undo_by_keys_works_in_fields_and_after_sliders_and_not_in_texts(open_page):
+    page = open_page()
+    type_over(page, WEIGHT, "2")
+    page.keyboard.press("Control+z")
+    assert page.locator(WEIGHT).input_value() == "0.5"
+    page.keyboard.press("Control+Shift+z")
+    assert page.locator(WEIGHT).input_value() == "2"
+    page.locator("[data-test=temperature-slider]").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Control+z")
+    assert page.locator("[data-test=temperature]").input_value() == "1"
+    page.locator("[data-test=task-zero-energy] input").fill("7")
+    page.keyboard.press("Control+z")
+    assert page.locator(WEIGHT).input_value() == "2"
+
+
+def test_back_goes_through_the_chapters_and_keeps_the_machine(open_page):
+    page = open_page()
+    page.locator("[data-test=to-road]").click()
+    page.locator("[data-test=to-uphill]").click()
+    type_over(page, WEIGHT, "3")
+    page.go_back()
+    page.wait_for_url("**/#road?*")
+    assert machine_of(page).startswith("3,")
+    page.go_back()
+    page.wait_for_url("**/#machine?*")
+    page.go_forward()
+    page.wait_for_url("**/#road?*")
+    assert "road" in page.locator("article").get_attribute("class")
+    assert page.evaluate("document.activeElement.tagName") == "ARTICLE"
+
+
+def test_a_chapter_opens_in_a_new_tab_with_the_machine(open_page):
+    page = open_page()
+    type_over(page, WEIGHT, "3")
+    with page.context.expect_page() as opened:
+        page.locator("[data-test=to-uphill]").click(modifiers=["Control"])
+    opened.value.wait_for_selector("article.uphill")
+    assert opened.value.locator(WEIGHT).input_value() == "3"
+    assert "machine" in page.locator("article").get_attribute("class")
+
+
+def test_a_wrong_fragment_typed_is_told_and_the_next_right_one_takes_it_back(open_page):
+    page = open_page()
+    page.evaluate("location.hash = '#nowhere'")
+    page.wait_for_selector(".error")
+    assert "#machine?" in page.url
+    page.evaluate("location.hash = '#road?w=1,2;3,4'")
+    page.wait_for_selector("article.road")
+    assert page.locator(".error").count() == 0
+    page.locator("[data-test=undo]").click()
+    assert machine_of(page) == "0.5,0.5;0.5,0.5"
+
+
+@pytest.mark.parametrize("name", ["__proto__", "constructor", "toString"])
+def test_a_link_cannot_name_what_every_object_has(open_page, name):
+    page = open_page(f'/#machine?x={{"machine":{{"order":"{name}"}}}}')
+    assert page.locator("[data-test=configurations] tbody tr").count() == 16
+
+
+def test_the_copy_is_the_newest_and_its_text_is_shown_only_where_the_clipboard_refuses(open_page):
+    page = open_page()
+    page.evaluate("() => { navigator.clipboard.writeText = async text => { window.copied = text; }; }")
+    type_over(page, WEIGHT, "4")
+    page.locator("[data-test=copy-link]").click()
+    assert "w=4,0.5" in page.evaluate("window.copied")
+    page.wait_for_timeout(2800)
+    assert page.locator(".copied").count() == 0
+    page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error()); }")
+    page.locator("[data-test=copy-python]").click()
+    assert "4.0, 0.5" in page.locator("[data-test=copied-python]").input_value()
+    page.keyboard.press("Escape")
+    assert page.locator(".copied").count() == 0
+    page.locator("[data-test=copy-command]").click()
+    page.locator("[data-test=to-chain]").click()
+    assert page.locator(".copied").count() == 0
+
+
+def test_an_edge_is_chosen_by_a_press_and_raised_by_a_drag_to_either_side(open_page):
+    page = open_page("/#machine?w=0.454564743,0.5;0.5,0.5")
+    box = page.locator("[data-test=edge-0-0]").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] * 0.75
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 1, y)
+    page.mouse.up()
+    assert machine_of(page).startswith("0.454564743,")
+    page.mouse.down()
+    page.mouse.move(x + 51, y, steps=5)
+    page.mouse.up()
+    assert machine_of(page).startswith("1.45,")
+
+
+def test_what_is_solved_stays_in_the_browser_and_out_of_the_link(open_page):
+    page = open_page()
+    task = page.locator("[data-test=task-zero-energy]")
+    task.locator("input").fill("7")
+    task.get_by_role("button", name="predict").click()
+    assert "zero-energy" not in link_of(page)
+    page.reload()
+    page.wait_for_selector("[data-test=task-zero-energy].done")
+    other = open_page(link_of(page))
+    assert "done" not in other.locator("[data-test=task-zero-energy]").get_attribute("class")
