@@ -3,14 +3,12 @@ import { html } from "../html.js";
 import { grouped, indexed } from "../format.js";
 import { usePage } from "../page.js";
 import { LIMITS } from "../state.js";
-import { Bits, Button, Error, Num } from "../ui/controls.js";
+import { Bits, Button, Num } from "../ui/controls.js";
 import { useStart } from "./chain-carried.js";
 
-/** @typedef {{error: string, playing: boolean, move: (what: any) => Promise<void>, restart: () => void, play: (on: boolean) => void}} Moved */
-
-/** Buttons that move something on. @param {{moved: Moved, by: number[], half?: boolean, unit?: string, disabled?: boolean, test: string}} props */
+/** Buttons that move something on. @param {{moved: import("./chain-carried.js").Moved, by: number[], half?: boolean, unit?: string, disabled?: boolean, test: string}} props */
 export function Moves({ moved, by, half, unit = "sweep", disabled, test }) {
-  const { playing, play, move, restart, error } = moved;
+  const { playing, play, move, restart } = moved;
   const stepped = (/** @type {any} */ what) => () => {
     play(false);
     move(what);
@@ -20,8 +18,7 @@ export function Moves({ moved, by, half, unit = "sweep", disabled, test }) {
     ${by.map((n) => html`<${Button} onClick=${stepped(n)} disabled=${disabled} label=${n === 1 ? `one ${unit}` : `${grouped(n)} ${unit}s`} test=${`${test}-${n}`}>\u00d7${grouped(n)}<//>`)}
     <${Button} onClick=${() => play(!playing)} pressed=${playing} disabled=${disabled} test=${`${test}-run`}>${playing ? "\u275a\u275a pause" : "\u25b6 run"}<//>
     <${Button} onClick=${restart} test=${`${test}-reset`} title="back to the start, with all counts at zero">start again<//>
-  </div>
-  ${error && html`<${Error}>${error}<//>`}`;
+  </div>`;
 }
 
 /** Where chains start, and the seed of their random numbers; both are in the link. */

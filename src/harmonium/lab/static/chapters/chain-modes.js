@@ -1,20 +1,20 @@
 /** A cold machine with two modes: Gibbs sampling stays in one of them, parallel tempering finds both. */
+import { useMemo } from "preact/hooks";
+import { RECENT, runChain, runLadder } from "../answers/chain.js";
 import { html } from "../html.js";
 import { fixed, grouped, plain } from "../format.js";
 import { usePage } from "../page.js";
 import { filled } from "../state.js";
 import { Button, Choice } from "../ui/controls.js";
 import { Formula } from "../ui/formula.js";
-import { goneOn, RECENT, useCarried, useStart } from "./chain-carried.js";
+import { useCarried } from "./chain-carried.js";
 import { Cells } from "./chain-cells.js";
 import { Moves, Sweeps } from "./chain-controls.js";
 import { Distances } from "./chain-distance.js";
 
-/** @typedef {import("./chain-carried.js").Visits} Visits */
-/** @typedef {import("./chain-carried.js").Chain} Chain */
-/** @typedef {Visits & {ladder: {at: string[], acceptance: number[], label: number[], round_trips: number, steps: number},
- *   temperature: (number | null)[], exchanges: {rung: number, chance: number, drawn: number, exchanged: boolean}[]}} Tempered */
-/** @typedef {{gibbs: Chain | null, ladder: Tempered}} Both */
+/** @typedef {import("../answers/chain.js").Visits} Visits */
+/** @typedef {import("../answers/chain.js").Tempered} Tempered */
+/** @typedef {{gibbs: import("../answers/chain.js").Chain | null, ladder: Tempered}} Both */
 
 const UNITS = 4;
 const RUNGS = [2, 4, 6, 8];
@@ -26,26 +26,20 @@ function twoModes() {
   return { machine, temperature: 0.3, target: Array(UNITS).fill(1), clamp: { v: free(), h: free() } };
 }
 
-/** @param {{law: import("./chain-carried.js").Law}} props */
-export function Modes({ law }) {
-  const { state, ask, change, machineParams, setting, changeSetting } = usePage();
-  const { start, key } = useStart();
+/** @param {{experiment: import("../answers/chain.js").Experiment}} props */
+export function Modes({ experiment }) {
+  const { state, change, setting, changeSetting } = usePage();
+  const { law, start } = experiment;
   const asked = Number(setting("chain", "rungs", 6));
   const rungs = RUNGS.includes(asked) ? asked : 6;
-  const seed = state.seed;
-  /** @param {Both | null} now @param {number} sweeps @returns {Promise<Both>} */
-  const advance = async (now, sweeps) => {
-    const { gibbs = null, ladder = null } = now ?? {};
-    const held = gibbs?.chain ?? { v: start, h: null, half: 0 };
-    const visits = (/** @type {Visits | null} */ past) => ({ counts: past?.counts ?? null, crossings: past?.crossings ?? 0, sweeps });
-    const params = { ...machineParams(), seed };
-    const moved = sweeps ? await ask("chain.run", { ...params, ...held, ...visits(gibbs) }) : null;
-    const tempered = await ask("chain.temper", { ...params, start, rungs, ladder: ladder?.ladder ?? null, ...visits(ladder) });
-    return { gibbs: moved && { ...moved, ...goneOn(gibbs, moved) }, ladder: { ...tempered, ...goneOn(ladder, tempered) } };
-  };
-  const moved = useCarried(`${key},${rungs}`, advance, 0, 1);
-  const fits = moved.now?.ladder.ladder.at[0].length === start.length && moved.now.ladder.counts.length === law.v.length;
-  const both = fits ? moved.now : null;
+  const key = useMemo(() => ({ ...experiment, rungs }), [experiment, rungs]);
+  /** @param {Both | null} now @param {number} sweeps @returns {Both} */
+  const advance = (now, sweeps) => ({
+    gibbs: sweeps ? runChain(experiment, now?.gibbs ?? null, sweeps) : null,
+    ladder: runLadder(experiment, rungs, now?.ladder ?? null, sweeps),
+  });
+  const moved = useCarried(key, advance, { first: 0, piece: 250 });
+  const both = /** @type {Both} */ (moved.now);
   const load = () => change({ ...twoModes(), settings: { ...state.settings, chain: { ...state.settings.chain, start: "0".repeat(UNITS) } } });
   const slow = law.relaxation === null || law.relaxation > 1000;
   return html`<section class="card modes">
@@ -55,16 +49,16 @@ export function Modes({ law }) {
       ? html`At T = ${plain(state.temperature)} a Gibbs chain of this machine forgets its start in <strong data-test="forgets"><${Sweeps} sweeps=${law.relaxation} /></strong>.`
       : html`The present machine is an easy one: its chain forgets its start in about <span data-test="forgets"><${Sweeps} sweeps=${law.relaxation} /></span>. Load a hard one.`}</span></p>
     <${Moves} moved=${moved} by=${[1, 100, 10_000]} unit="step" test="modes" />
-    <${Past} name="Gibbs" visits=${both?.gibbs ?? null} units=${start.length} rest=${law.h.length} test="past-gibbs" />
-    <${Past} name="tempering" visits=${both?.ladder ?? null} units=${start.length} rest=${law.h.length} test="past-tempering" />
+    <${Past} name="Gibbs" visits=${both.gibbs} units=${start.length} rest=${law.h.length} test="past-gibbs" />
+    <${Past} name="tempering" visits=${both.ladder} units=${start.length} rest=${law.h.length} test="past-tempering" />
     <p class="soft">Each column is a sweep, each row a visible unit, filled where it is on. The last ${RECENT} sweeps are shown.</p>
     <div class="pair">
-      <${Ladder} tempered=${both?.ladder ?? null} />
+      <${Ladder} tempered=${both.ladder} />
       <div><${Shares} law=${law} both=${both} />
       <${Distances} least=${100} height=${190} test="modes-distance" lines=${[
-        { label: "Gibbs", x: both?.gibbs?.distance.sweeps ?? [], y: both?.gibbs?.distance.chain ?? [], now: both?.gibbs?.now, dash: "7 4", tone: "two" },
-        { label: "tempering", x: both?.ladder.distance.sweeps ?? [], y: both?.ladder.distance.chain ?? [], now: both?.ladder.now },
-        { label: "independent draws, expected", x: both?.ladder.distance.sweeps ?? [], y: both?.ladder.distance.draws ?? [], now: both?.ladder.expected, dash: "2 3", tone: "three" },
+        { label: "Gibbs", x: both.gibbs?.distance.sweeps ?? [], y: both.gibbs?.distance.chain ?? [], now: both.gibbs?.now, dash: "7 4", tone: "two" },
+        { label: "tempering", x: both.ladder.distance.sweeps, y: both.ladder.distance.chain, now: both.ladder.now },
+        { label: "independent draws, expected", x: both.ladder.distance.sweeps, y: both.ladder.distance.draws, now: both.ladder.expected, dash: "2 3", tone: "three" },
       ]} /></div>
     </div>
   </section>`;
@@ -79,20 +73,19 @@ function Past({ name, visits, units, rest, test }) {
     <${Cells} values=${values} columns=${RECENT} rows=${units} cell=${4} down test=${test} label=${`${name}: the visible units in the last ${visits?.recent.length ?? 0} sweeps`} /></figure>`;
 }
 
-/** @param {{law: import("./chain-carried.js").Law, both: Both | null}} props */
+/** @param {{law: import("../answers/chain.js").Law, both: Both}} props */
 function Shares({ law, both }) {
   const row = (/** @type {string} */ name, /** @type {Visits | null | undefined} */ found, /** @type {string} */ test) => html`<tr data-test=${test} data-upper=${found?.upper} data-crossings=${found?.crossings}>
     <th scope="row">${name}</th><td class="num">${found?.sweeps ? fixed(found.upper, 4) : "\u2013"}</td><td class="num">${found?.sweeps ? grouped(found.crossings) : "\u2013"}</td></tr>`;
   return html`<table class="shares">
     <thead><tr><td></td><th scope="col">share with most units on</th><th scope="col">crossings</th></tr></thead>
     <tbody><tr data-test="share-exact" data-upper=${law.upper}><th scope="row">exact</th><td class="num">${fixed(law.upper, 4)}</td><td></td></tr>
-      ${row("Gibbs", both?.gibbs, "share-gibbs")}${row("tempering", both?.ladder, "share-tempering")}</tbody></table>
+      ${row("Gibbs", both.gibbs, "share-gibbs")}${row("tempering", both.ladder, "share-tempering")}</tbody></table>
     <p class="soft">The share of sweeps with more than half of the visible units on, and how often that changed.</p>`;
 }
 
-/** The rungs from infinite temperature down to the machine's own, and the exchanges between them. @param {{tempered: Tempered | null}} props */
+/** The rungs from infinite temperature down to the machine's own, and the exchanges between them. @param {{tempered: Tempered}} props */
 function Ladder({ tempered }) {
-  if (!tempered) return html`<div></div>`;
   const { at, acceptance, round_trips: trips, steps } = tempered.ladder;
   const last = at.length - 1;
   return html`<div><ol class="ladder" aria-label="the ladder of temperatures" data-test="ladder">

@@ -4,8 +4,8 @@ import { bitsText, fixed, grouped, indexed, plain, probability } from "../format
 import { usePage } from "../page.js";
 import { Summed } from "../ui/sum.js";
 
-/** @typedef {import("./chain-carried.js").Chain} Chain */
-/** @typedef {import("./chain-carried.js").Coins} Coins */
+/** @typedef {import("../answers/chain.js").Chain} Chain */
+/** @typedef {import("../answers/chain.js").Coins} Coins */
 
 /** @param {{chain: Chain | null, start: string, still: boolean}} props `still`: coins are shown where they fell, without their flight */
 export function Toss({ chain, start, still }) {

@@ -1,5 +1,6 @@
 /** How often the chain visited each row, compared with the exact probability: as a table of bars, and as maps where there are many rows. */
 import { useState } from "preact/hooks";
+import { commandText } from "../answers/machine.js";
 import { html } from "../html.js";
 import { fixed, grouped, probability } from "../format.js";
 import { usePage } from "../page.js";
@@ -11,10 +12,10 @@ import { Cells } from "./chain-cells.js";
 const MOST_ROWS = 64;
 const SHOWN_OF_MANY = 24;
 
-/** @typedef {import("./chain-carried.js").Law} Law */
-/** @typedef {{frequency: number[], error: number[] | null, deviation: (number | null)[] | null}} Found */
+/** @typedef {import("../answers/chain.js").Law} Law */
+/** @typedef {import("../answers/chain.js").Found} Found */
 
-/** Visits to configurations, or to v alone. @param {{law: Law, chain: import("./chain-carried.js").Chain | null}} props */
+/** Visits to configurations, or to v alone. @param {{law: Law, chain: import("../answers/chain.js").Chain | null}} props */
 export function Visits({ law, chain }) {
   const { setting, changeSetting } = usePage();
   const of = setting("chain", "count", "joint") === "v" ? "v" : "joint";
@@ -33,14 +34,13 @@ export function Visits({ law, chain }) {
   </section>`;
 }
 
-/** The command that counts the same visits. @param {{sweeps: number}} props */
+/** The command that makes the same visits. @param {{sweeps: number}} props */
 function Terminal({ sweeps }) {
-  const { state, ask, machineParams } = usePage();
+  const { state } = usePage();
   const { start } = useStart();
-  const [text, setText] = useState("");
-  const tell = () => ask("chain.command", { ...machineParams(), seed: state.seed, start, sweeps }).then((answer) => setText(answer.text), (problem) => setText(problem.message));
-  if (!text) return html`<p class="soft"><button type="button" class="link" onClick=${tell} data-test="terminal">command that reproduces this run</button></p>`;
-  return html`<pre class="terminal" data-test="terminal-text" tabindex="0">${text}</pre>`;
+  const [open, setOpen] = useState(false);
+  if (!open) return html`<p class="soft"><button type="button" class="link" onClick=${() => setOpen(true)} data-test="terminal">command that reproduces this run</button></p>`;
+  return html`<pre class="terminal" data-test="terminal-text" tabindex="0">${`${commandText(state.machine, state.temperature, "chain")} --start ${start} --sweeps ${sweeps} --seed ${state.seed}`}</pre>`;
 }
 
 /** @param {{v: string[], h?: string[], p: number[], found: Found | null | undefined, word?: string, test?: string}} props */

@@ -3,10 +3,9 @@ import { useEffect } from "preact/hooks";
 import { html } from "../html.js";
 import { grouped } from "../format.js";
 import { usePage } from "../page.js";
-import { Error } from "../ui/controls.js";
 import { Formula } from "../ui/formula.js";
 import { Task } from "../ui/task.js";
-import { useChain, useLaw, useStart, useWarm } from "./chain-carried.js";
+import { useChain, useExperiment } from "./chain-carried.js";
 import { Moves, Start, Sweeps } from "./chain-controls.js";
 import { Distances } from "./chain-distance.js";
 import { Many } from "./chain-many.js";
@@ -18,8 +17,7 @@ export const chapter = { id: "chain", title: "The chain", Chapter: Chain };
 
 function Chain() {
   const { state } = usePage();
-  const { law, error } = useLaw();
-  useWarm(law !== null);
+  const experiment = useExperiment();
   const held = [...state.clamp.v, ...state.clamp.h].some((x) => x !== null);
   return html`
     <p class="lead">The machine never looks at its table. It samples: each hidden unit given v, then each visible unit given h, back and forth.
@@ -27,8 +25,7 @@ function Chain() {
     <div class="formulas"><${Formula} tex=${"p(h_j = 1 \\mid v) = \\frac{1}{1 + e^{-S_j/T}}, \\quad S_j = b_j + \\sum_i v_i w_{ij}"} />
       <${Formula} tex=${"p(v_i = 1 \\mid h) = \\frac{1}{1 + e^{-S_i/T}}, \\quad S_i = a_i + \\sum_j w_{ij} h_j"} /></div>
     ${held && html`<p class="soft" data-test="held-note">The chain in this chapter runs freely: units that are held in the network are sampled like all others.</p>`}
-    ${error && html`<${Error}>${error}<//>`}
-    <${One} law=${law} />
+    <${One} experiment=${experiment} />
     <${Task} id="chain-errors" kind="choice" question="After 100 sweeps, a chain is at some distance from the table. How far will it be after 10,000?"
       options=${[["same", "just as far"], ["ten", "about ten times closer"], ["hundred", "a hundred times closer"]]} check=${(/** @type {string} */ x) => x === "ten"}
       hint="Press \u00d7100, look at the distance, then press \u00d710,000." answer=${html`<p>About ten times closer. The error of a frequency is proportional to one over the square root of the number of visits,
@@ -38,7 +35,7 @@ function Chain() {
       the fraction of chains at v estimates the probability of v at that moment.</p>
     <p>At first, all of them remember the start. Once it is forgotten, they are as good as independent draws from the table: their distance stays at that of
       such draws, and only more chains would lower it. The lecture\u2019s machine forgets within a few sweeps; for one that takes hundreds, try the example \u201ctwo modes\u201d in the machine panel.</p>
-    ${law && html`<${Many} law=${law} />`}
+    <${Many} experiment=${experiment} />
     <h3 class="part">Cold chains</h3>
     <p>At low temperature, the energy has deep valleys, and each unit almost always takes the same value. To leave a valley, several units would have to take improbable
       values at once. The chain looks converged, and misses the rest of the distribution.</p>
@@ -51,17 +48,17 @@ function Chain() {
       be counted?`} options=${[["third", "\u2153 and \u2154"], ["half", "half and half"], ["stuck", "all of them where few units are on"]]} check=${(/** @type {string} */ x) => x === "stuck"}
       hint="How long does this chain take to forget its start?" answer=${html`<p>None of them reaches the other mode. At least two of four hidden units would have to turn on in one half-step, each with a probability of
         two in a million. The frequencies look settled and are wrong; with tempering, the same number of steps finds both modes.</p>`} />
-    ${law && html`<${Modes} law=${law} />`}
+    <${Modes} experiment=${experiment} />
   `;
 }
 
-/** The chain itself, unit by unit or by thousands of sweeps, and its visits. @param {{law: import("./chain-carried.js").Law | null}} props */
-function One({ law }) {
+/** The chain itself, unit by unit or by thousands of sweeps, and its visits. @param {{experiment: import("../answers/chain.js").Experiment}} props */
+function One({ experiment }) {
   const { setHover } = usePage();
-  const { start } = useStart();
+  const { law, start } = experiment;
   // The network beside shows where the chain is.
-  const moved = useChain(({ chain: { v, h } }) => setHover(h === null ? { v } : { v, h }));
-  const chain = moved.now?.chain.v.length === start.length && (!law || moved.now.counts.length === law.v.length) ? moved.now : null;
+  const moved = useChain(experiment, ({ chain: { v, h } }) => setHover(h === null ? { v } : { v, h }));
+  const chain = moved.now;
   useEffect(() => {
     if (!chain) setHover(null);
   }, [!chain]);
@@ -80,8 +77,8 @@ function One({ law }) {
     <p class="soft">u is drawn uniformly from 0 to 1; the unit is on if u is below p, in the shaded part. Click any p to see how it is computed. The total variation distance is half the
       sum of |frequency \u2212 probability| over all rows: no event\u2019s probability is off by more than this.</p>
   </section>
-  ${law && html`<${Visits} law=${law} chain=${chain} />
+  <${Visits} law=${law} chain=${chain} />
   <p>Successive configurations are correlated, so n visits are worth less than n independent draws. The standard errors above account for this: they are
     computed from the exact transition probabilities, for a chain that has forgotten its start. This chain takes about
-    ${" "}<span data-test="relaxation"><${Sweeps} sweeps=${law.relaxation} /></span> to forget it.${chain && chain.sweeps > 0 && (law.relaxation === null || law.relaxation > chain.sweeps) ? " It has not run that long yet: all its visits together say little more than one draw." : ""}</p>`}`;
+    ${" "}<span data-test="relaxation"><${Sweeps} sweeps=${law.relaxation} /></span> to forget it.${chain && chain.sweeps > 0 && (law.relaxation === null || law.relaxation > chain.sweeps) ? " It has not run that long yet: all its visits together say little more than one draw." : ""}</p>`;
 }
