@@ -6,6 +6,9 @@ import signal
 
 import pytest
 
+WIDTHS = (320, 400, 640, 768, 900, 960, 1024, 1280)
+STICKING_OUT = """[...document.querySelectorAll(".card, .task, .head, .stage, .pair > *")]
+  .filter(e => e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflowX === "visible").map(e => e.className)"""
 CHAPTERS = ("machine", "road", "chain", "uphill", "set", "images")
 
 
@@ -29,11 +32,15 @@ def test_a_chapter_is_linked_to_fits_the_screen_and_has_no_serious_fault(open_pa
     axe = pytest.importorskip("axe_playwright_python.sync_playwright")
     page = open_page(f"/#{chapter}", width=400)
     page.wait_for_url(lambda url: f"#{chapter}?" in url)
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        page.wait_for_timeout(100)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.evaluate(STICKING_OUT) == [], width
     for width, scheme in ((400, "light"), (1280, "dark")):
         page.set_viewport_size({"width": width, "height": 900})
         page.emulate_media(color_scheme=scheme)
         page.wait_for_timeout(400)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
         found = axe.Axe().run(page).response["violations"]
         serious = [
             f"{v['id']}: {v['help']}: {v['nodes'][0]['html'][:200]}" for v in found if v["impact"] in ("serious", "critical")

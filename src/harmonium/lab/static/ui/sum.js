@@ -46,9 +46,11 @@ export function Summed({ value, digits = DIGITS, text, tex, rows, label, test, t
 function placed(place) {
   const panel = /** @type {HTMLElement | null} */ (place?.querySelector(".sum-panel"));
   if (!place || !panel) return;
-  const [number, { width, height }] = [place.getBoundingClientRect(), panel.getBoundingClientRect()];
+  // What surrounds the page may be what a fixed box is placed by: a notebook's cell.
+  panel.style.left = panel.style.top = "0";
+  const [number, { width, height, left, top }] = [place.getBoundingClientRect(), panel.getBoundingClientRect()];
   const root = document.documentElement;
   const below = number.bottom + GAP + height <= root.clientHeight;
-  panel.style.left = `${Math.max(GAP, Math.min(number.left, root.clientWidth - width - GAP))}px`;
-  panel.style.top = `${below ? number.bottom + GAP : Math.max(GAP, number.top - height - GAP)}px`;
+  panel.style.left = `${Math.max(GAP, Math.min(number.left, root.clientWidth - width - GAP)) - left}px`;
+  panel.style.top = `${(below ? number.bottom + GAP : Math.max(GAP, number.top - height - GAP)) - top}px`;
 }
