@@ -197,11 +197,11 @@ def test_copies_are_the_same_machine(open_page):
 @pytest.mark.slow
 def test_tasks_tick_themselves_off(open_page):
     page = open_page()
-    task = page.locator("[data-test=task-zero-energy]")
+    task = page.locator("[data-test=card-zero-energy]")
     task.locator("input").fill("9")
-    task.get_by_role("button", name="predict").click()
+    task.get_by_role("button", name="check").click()
     assert "Not quite" in task.inner_text()
     task.locator("input").fill("7")
-    task.get_by_role("button", name="predict").click()
+    task.get_by_role("button", name="check").click()
     assert "Seven" in task.inner_text()
     assert "done" in task.get_attribute("class")

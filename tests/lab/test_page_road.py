@@ -235,17 +235,15 @@ def test_what_a_broken_link_brings_gives_way(open_page):
 
 def test_the_tasks_tick_themselves_off(open_page):
     page = open_page("#road")
-    both = of(page, "task-both-on")
+    both = of(page, "card-both-on")
     both.get_by_role("textbox").fill("0.62")
-    both.get_by_role("button", name="predict").click()
+    both.get_by_role("button", name="check").click()
     assert "independent" in both.inner_text()
     both.get_by_role("textbox").fill("0.3875")
-    both.get_by_role("button", name="predict").click()
-    row = of(page, "task-other-row")
+    both.get_by_role("button", name="check").click()
+    row = of(page, "card-other-row")
     row.get_by_role("button", name="it does not change").click()
-    unit = of(page, "task-unit-off")
-    unit.get_by_role("button", name="they fall").click()
-    for task in (both, row, unit):
+    for task in (both, row):
         assert "done" in task.get_attribute("class")
         assert task.locator(".answer").inner_text()
 

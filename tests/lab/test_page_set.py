@@ -266,11 +266,11 @@ def test_every_number_of_pixels_and_every_example_learns(open_page):
 
 def test_both_tasks_tick_themselves_off(open_page):
     page = open_page("/#set")
-    best = element(page, "task-set-best")
+    best = element(page, "card-set-best")
     best.locator("input").fill("-1.79")
-    best.get_by_role("button", name="predict").click()
+    best.get_by_role("button", name="check").click()
     assert "1/6" in best.inner_text()
-    fall = element(page, "task-set-fall")
+    fall = element(page, "card-set-fall")
     fall.get_by_role("button", name="near the best").click()
     assert "Not quite" in fall.inner_text()
     fall.get_by_role("button", name="lower than at the start").click()

@@ -86,7 +86,7 @@ def test_undo_by_keys_works_in_fields_and_after_sliders_and_not_in_texts(open_pa
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Control+z")
     assert page.locator("[data-test=temperature]").input_value() == "1"
-    page.locator("[data-test=task-zero-energy] input").fill("7")
+    page.locator("[data-test=card-zero-energy] input").fill("7")
     page.keyboard.press("Control+z")
     assert page.locator(WEIGHT).input_value() == "2"
 
@@ -170,11 +170,11 @@ def test_an_edge_is_chosen_by_a_press_and_raised_by_a_drag_to_either_side(open_p
 
 def test_what_is_solved_stays_in_the_browser_and_out_of_the_link(open_page):
     page = open_page()
-    task = page.locator("[data-test=task-zero-energy]")
+    task = page.locator("[data-test=card-zero-energy]")
     task.locator("input").fill("7")
-    task.get_by_role("button", name="predict").click()
+    task.get_by_role("button", name="check").click()
     assert "zero-energy" not in link_of(page)
     page.reload()
-    page.wait_for_selector("[data-test=task-zero-energy].done")
+    page.wait_for_selector("[data-test=card-zero-energy].done")
     other = open_page(link_of(page))
-    assert "done" not in other.locator("[data-test=task-zero-energy]").get_attribute("class")
+    assert "done" not in other.locator("[data-test=card-zero-energy]").get_attribute("class")

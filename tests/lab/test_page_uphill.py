@@ -205,12 +205,12 @@ def test_a_link_restores_the_chapter(open_page):
 
 def test_tasks_tick_themselves_off(open_page):
     page = open_page("#uphill")
-    number = of(page, "task-uphill-ceiling")
+    number = of(page, "card-uphill-ceiling")
     for said in ("0.9", "0.571"):
         number.locator("input").fill(said)
-        number.get_by_role("button", name="predict").click()
+        number.get_by_role("button", name="check").click()
         assert ("done" in number.get_attribute("class")) == (said == "0.571")
-    choice = of(page, "task-uphill-average")
+    choice = of(page, "card-uphill-average")
     choice.get_by_role("button", name="the bias remains").click()
     assert "done" in choice.get_attribute("class")
 

@@ -12,6 +12,7 @@ import { html } from "./html.js";
 import { Page, usePage } from "./page.js";
 import { encode } from "./state.js";
 import { Button, Error, useDismissed } from "./ui/controls.js";
+import { Worksheet } from "./ui/card.js";
 import { Panel } from "./ui/panel.js";
 
 /** @type {{id: string, title: string, wide?: boolean, Chapter: any}[]} */
@@ -59,7 +60,7 @@ function Lab() {
       <article class=${`chapter ${id}`} id="chapter" tabindex="-1" aria-label=${title} key=${id} ref=${article}>
         <p class="number">Chapter ${number + 1}</p>
         <h2>${title}</h2>
-        <${Chapter} />
+        <${Worksheet} key=${id} chapter=${id}><${Chapter} /><//>
         ${chapters[number + 1] && html`<p class="onward"><${To} chapter=${chapters[number + 1].id}>Next: ${chapters[number + 1].title} \u2192<//></p>`}
       </article>
     </main>

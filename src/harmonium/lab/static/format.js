@@ -66,11 +66,6 @@ export function grouped(n) {
   return n.toLocaleString("en-US");
 }
 
-/** Bits as text with thin gaps: "0 1". @param {string | number[]} bits */
-export function bitsText(bits) {
-  return [...bits].join("\u2009");
-}
-
 /** A letter with lower indices: w_12 as w\u2081\u2082. @param {string} letter @param {...number} indices */
 export function indexed(letter, ...indices) {
   const digits = "\u2080\u2081\u2082\u2083\u2084\u2085\u2086\u2087\u2088\u2089";

@@ -3,7 +3,8 @@
 /** @typedef {{weights: number[][], a: number[], b: number[]}} Machine */
 /** @typedef {0 | 1 | null} Held */
 /** @typedef {{chapter: string, machine: Machine, temperature: number, seed: number, target: number[],
- *   clamp: {v: Held[], h: Held[]}, settings: Record<string, Record<string, any>>}} State */
+ *   clamp: {v: Held[], h: Held[]}, settings: Record<string, Record<string, any>>,
+ *   cards: string[]}} State cards: those of a worksheet, in their order */
 
 export const LIMITS = { units: 5, parameter: 20, coldest: 0.05, hottest: 20, seed: 2 ** 53 };
 export const CHAPTERS = ["machine", "road", "chain", "uphill", "set", "images"];
@@ -19,6 +20,7 @@ export function initialState() {
     target: [0, 1],
     clamp: { v: [null, null], h: [null, null] },
     settings: {},
+    cards: [],
   };
 }
 
@@ -58,6 +60,7 @@ export function encode(state) {
   if ([...state.clamp.v, ...state.clamp.h].some((x) => x !== null)) {
     parts.push(`hold=${heldText(state.clamp.v)}${heldText(state.clamp.h)}`);
   }
+  if (state.cards.length) parts.push(`cards=${state.cards.join(",")}`);
   if (Object.keys(state.settings).length) parts.push(`x=${encodeURIComponent(JSON.stringify(state.settings))}`);
   return `#${state.chapter}?${parts.join("&")}`;
 }
@@ -108,6 +111,9 @@ export function decode(hash) {
       state.clamp = { v: held.slice(0, V), h: held.slice(V) };
     } else problems.push("The link's held units do not fit the machine.");
   }
+  const cards = given.get("cards")?.split(",") ?? [];
+  if (cards.every((id) => /^[a-z0-9-]+$/.test(id))) state.cards = cards;
+  else problems.push("The link's cards cannot be read.");
   if (given.has("x")) {
     try {
       const settings = JSON.parse(given.get("x") ?? "");

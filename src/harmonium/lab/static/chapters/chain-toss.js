@@ -1,6 +1,6 @@
 /** The chain at one moment: both layers, the probability of every unit, and the random number that decided it. */
 import { html } from "../html.js";
-import { bitsText, fixed, grouped, indexed, plain, probability } from "../format.js";
+import { fixed, grouped, indexed, plain, probability } from "../format.js";
 import { usePage } from "../page.js";
 import { Summed } from "../ui/sum.js";
 
@@ -30,12 +30,12 @@ export function Toss({ chain, start, still }) {
 
 /** What just happened, in words. @param {Chain | null} chain @param {string} start */
 function saidOf(chain, start) {
-  if (!chain) return `The chain is at v = ${bitsText(start)}. Next: h given v.`;
+  if (!chain) return `The chain is at v = ${start}. Next: h given v.`;
   const { v, h, half } = chain.chain;
   const sweeps = chain.sweeps === 1 ? "1 sweep" : `${grouped(chain.sweeps)} sweeps`;
-  if (half === 1) return `h = ${bitsText(h ?? "")} was sampled given v = ${bitsText(v)}. Next: v given this h.`;
-  if (half % 2 === 0) return `v = ${bitsText(v)} was sampled given h = ${bitsText(h ?? "")}. A new h ends the sweep.`;
-  return `h = ${bitsText(h ?? "")} was sampled given v = ${bitsText(v)}: ${sweeps} made, and this pair is counted.`;
+  if (half === 1) return `h = ${h ?? ""} was sampled given v = ${v}. Next: v given this h.`;
+  if (half % 2 === 0) return `v = ${v} was sampled given h = ${h ?? ""}. A new h ends the sweep.`;
+  return `h = ${h ?? ""} was sampled given v = ${v}: ${sweeps} made, and this pair is counted.`;
 }
 
 /** @param {{name: "v" | "h", bits: string | null, units: number, coins?: Coins, half: number, fresh: boolean, late: boolean, past: boolean}} props */

@@ -4,7 +4,7 @@ import { html } from "../html.js";
 import { grouped } from "../format.js";
 import { usePage } from "../page.js";
 import { Formula } from "../ui/formula.js";
-import { Task } from "../ui/task.js";
+import { Card } from "../ui/card.js";
 import { useChain, useExperiment } from "./chain-carried.js";
 import { Moves, Start, Sweeps } from "./chain-controls.js";
 import { Distances } from "./chain-distance.js";
@@ -26,10 +26,8 @@ function Chain() {
       <${Formula} tex=${"p(v_i = 1 \\mid h) = \\frac{1}{1 + e^{-S_i/T}}, \\quad S_i = a_i + \\sum_j w_{ij} h_j"} /></div>
     ${held && html`<p class="soft" data-test="held-note">The chain in this chapter runs freely: units that are held in the network are sampled like all others.</p>`}
     <${One} experiment=${experiment} />
-    <${Task} id="chain-errors" kind="choice" question="After 100 sweeps, a chain is at some distance from the table. How far will it be after 10,000?"
-      options=${[["same", "just as far"], ["ten", "about ten times closer"], ["hundred", "a hundred times closer"]]} check=${(/** @type {string} */ x) => x === "ten"}
-      hint="Press \u00d7100, look at the distance, then press \u00d710,000." answer=${html`<p>About ten times closer. The error of a frequency is proportional to one over the square root of the number of visits,
-        so ten times the accuracy costs a hundred times the sweeps. In the plot above, this is a straight line.</p>`} />
+    <${Card} id="one-sample" />
+    <${Card} id="chain-errors" />
     <h3 class="part">Many chains</h3>
     <p>One chain shows its distribution only over time. A thousand chains with the same start and independent random numbers show it at once: after each sweep,
       the fraction of chains at v estimates the probability of v at that moment.</p>
@@ -44,10 +42,7 @@ function Chain() {
     <${ExchangeRule} />
     <p>This rule leaves the distribution at each temperature unchanged. Modes found at high temperature travel down to low temperature. A step of the ladder costs one sweep
       for each temperature.</p>
-    <${Task} id="chain-modes" kind="choice" question=${html`Load the two cold modes below. \u201cAll off\u201d has a probability of about \u2153, \u201call on\u201d of about \u2154. Where will 10,000 sweeps of Gibbs sampling that start at \u201call off\u201d
-      be counted?`} options=${[["third", "\u2153 and \u2154"], ["half", "half and half"], ["stuck", "all of them where few units are on"]]} check=${(/** @type {string} */ x) => x === "stuck"}
-      hint="How long does this chain take to forget its start?" answer=${html`<p>None of them reaches the other mode. At least two of four hidden units would have to turn on in one half-step, each with a probability of
-        two in a million. The frequencies look settled and are wrong; with tempering, the same number of steps finds both modes.</p>`} />
+    <${Card} id="chain-modes" />
     <${Modes} experiment=${experiment} />
   `;
 }

@@ -5,7 +5,7 @@ import { html } from "../html.js";
 import { usePage } from "../page.js";
 import { Choice } from "../ui/controls.js";
 import { Formula } from "../ui/formula.js";
-import { Task } from "../ui/task.js";
+import { Card } from "../ui/card.js";
 import { Complete } from "./images-complete.js";
 import { Draw } from "./images-draw.js";
 import { useDrawing } from "./images-drawing.js";
@@ -40,10 +40,8 @@ function Images() {
           watch the held-out digits fall behind.</p>
       </div>
     </div>
-    <${Task} id="first-fantasies" kind="choice" question="At the first update, all weights are close to zero, and each visible bias encodes how often its pixel is on. What are the first fantasies?"
-      options=${[["gray", "uniform gray: every pixel is on half of the time"], ["pixels", "independent pixels, each on as often as in the data"], ["digits", "coarse digits"]]}
-      check=${(/** @type {string} */ x) => x === "pixels"} hint="Without weights, the hidden units have no influence. What determines a pixel\u2019s probability then?"
-      answer=${html`<p>With no weights, p(v\u1d62 = 1) is the sigmoid of a\u1d62 alone. Each pixel has its own frequency, independent of all others: a noisy mean digit. The log likelihood starts at that of independent pixels, near \u221224.4 nats.</p>`} />
+    <${Card} id="count-parameters" />
+    <${Card} id="first-fantasies" />
     <${Play} room=${room} />
   `;
 }
@@ -89,10 +87,7 @@ function Play({ room }) {
     <p>A chain with some pixels clamped samples from p(unknown | known): the conditional distribution needs no other machine and no extra training.
       Each sweep samples h given all pixels, then the unknown pixels given h.</p>
     <${Complete} ...${play} />
-    <${Task} id="gray-mean" kind="choice" question="Erase the lower half of a digit. Single completions are black and white, but their mean is gray in places. What does the gray mean?"
-      options=${[["short", "the chains have not run long enough"], ["several", "several completions are plausible"], ["blurred", "the filters are blurred"]]}
-      check=${(/** @type {string} */ x) => x === "several"} hint="Look at the single chains: is any of them gray? Do they agree?"
-      answer=${html`<p>Each chain draws one completion, and they differ. The mean of their pixels estimates p(v\u1d62 = 1 | known): gray is the machine\u2019s uncertainty. A mean is not a sample, and rarely a digit.</p>`} />
+    <${Card} id="gray-mean" />
     <${FileCard} room=${room} filters=${filters} onLoaded=${() => changeSetting("images", { which: "file" })} />
   `;
 }

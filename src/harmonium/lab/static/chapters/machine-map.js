@@ -1,6 +1,6 @@
 /** The table as a map: v down, h across, the darker the more probable. */
 import { html } from "../html.js";
-import { bitsText, probability } from "../format.js";
+import { probability } from "../format.js";
 import { usePage } from "../page.js";
 
 const CELL = 16;
@@ -21,6 +21,6 @@ export function HeatMap() {
           class=${k === n && hover?.v ? "lit" : ""} onPointerEnter=${() => setHover({ v: table.v[k], h: table.h[k] })} />`,
       )}
     </svg>
-    <p class="soft">v down, h across. ${hover?.v && hover.h ? "Here" : "Darkest"}: v = ${bitsText(said.v ?? "")}, h = ${bitsText(said.h ?? "")}, p = <span class="num">${probability(table.probability[n])}</span></p>
+    <p class="soft">v down, h across. ${hover?.v && hover.h ? "Here" : "Darkest"}: v = ${said.v ?? ""}, h = ${said.h ?? ""}, p = <span class="num">${probability(table.probability[n])}</span></p>
   </section>`;
 }

@@ -4,7 +4,7 @@ import { DIGITS, exact, fixed, indexed, sized } from "../format.js";
 import { usePage } from "../page.js";
 import { Formula } from "../ui/formula.js";
 import { Summed } from "../ui/sum.js";
-import { Task } from "../ui/task.js";
+import { Card } from "../ui/card.js";
 import { HeatMap } from "./machine-map.js";
 import { Marginal } from "./machine-marginal.js";
 import { Configurations } from "./machine-table.js";
@@ -26,14 +26,9 @@ function Machine() {
       <p>Temperature divides every energy. At a high temperature all configurations become equally likely; at a low one, only the lowest-energy configurations
         keep any probability. At T = ${fixed(state.temperature, 2)} the entropy of this table is ${fixed(table.entropy, 4)} nats. If all rows were equally
         likely, it would be ${fixed(Math.log(table.v.length), 4)}.</p></section>
-    <${Task} id="zero-energy" kind="number" question=${html`In the lecture's machine (two and two units, all four weights ½, no biases): how many of the 16
-      configurations have energy 0?`} check=${(/** @type {number} */ x) => x === 7}
-      hint="The energy is 0 unless a visible and a hidden unit are on together."
-      answer=${html`<p>Seven. All four h with v = 00, all four v with h = 00, and the pair 00, 00 is counted twice: 4 + 4 \u2212 1.</p>`} />
-    <${Task} id="hotter" kind="choice" question="Let T grow without limit. What happens to the probability of the most probable row?"
-      options=${[["zero", "it goes to 0"], ["even", "it goes to 1 divided by the number of rows"], ["one", "it goes to 1"]]} check=${(/** @type {string} */ x) => x === "even"}
-      hint="What is e^(\u2212E/T) when T is very large?"
-      answer=${html`<p>Every e^(\u2212E/T) goes to 1, so all rows become equally likely. Set T to 20 and look. Cold is the opposite: at T = 0.05 only the lowest-energy configurations keep any probability.</p>`} />
+    <${Card} id="zero-energy" />
+    <${Card} id="fill-row" />
+    <${Card} id="hotter" />
   `;
 }
 

@@ -1,6 +1,6 @@
 /** Pr{v} from one single row: its joint probability from the energies, divided by its conditional probability from the sigmoids. */
 import { html } from "../html.js";
-import { bitsText, DIGITS } from "../format.js";
+import { DIGITS } from "../format.js";
 import { usePage } from "../page.js";
 import { Summed } from "../ui/sum.js";
 import { chance, difference, useRoad } from "./road-given.js";
@@ -14,14 +14,14 @@ export function OneRow({ given }) {
   const n = given.h.indexOf(row);
   const [v, h] = [given.v, given.h[n]];
   const apart = Math.abs(given.marginal[n] - given.visible);
-  return html`<section class=${h.length > 2 ? "card one-row long" : "card one-row"}><h3>One row of v = ${bitsText(v)} is enough</h3>
+  return html`<section class=${h.length > 2 ? "card one-row long" : "card one-row"}><h3>One row of v = ${v} is enough</h3>
     <div class=${given.h.length > TALL ? "scroll tall" : "fits"}><table class="rows" data-test="one-row" onPointerLeave=${() => setHover(null)}>
       <caption class="hidden">Choose the row to divide</caption>
       <thead><tr><th><span class="hidden">chosen</span></th><th scope="col">h</th><th scope="col">Pr{v, h}<small>from the energy</small></th><th scope="col">Pr{h|v}<small>from the sigmoids</small></th><th scope="col">quotient</th></tr></thead>
       <tbody>${given.h.map(
         (state, k) => html`<tr key=${state} class=${k === n ? "lit" : ""} data-test=${`divide-${state}`} onPointerEnter=${() => setHover({ v, h: state })} onClick=${() => choose({ row: state })}>
           <td><input type="radio" name="road-row" aria-label=${`divide the row h = ${state}`} checked=${k === n} onChange=${() => choose({ row: state })} /></td>
-          <td class="bits-cell">${bitsText(state)}</td>
+          <td class="bits-cell">${state}</td>
           <td class="num">${chance(given.joint[k], given.log_joint[k])}</td><td class="num">${chance(given.conditional[k], given.log_conditional[k])}</td>
           <td class=${k === n ? "num" : "num soft"}>${chance(given.marginal[k], given.log_marginal[k])}</td></tr>`,
       )}</tbody></table></div>

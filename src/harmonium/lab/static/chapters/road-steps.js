@@ -1,6 +1,6 @@
 /** The way from ln p(v) to the rule, step by step: what is said, its formula, and its numbers in this machine. */
 import { html } from "../html.js";
-import { bitsText, DIGITS, grouped, indexed, plain, signed } from "../format.js";
+import { DIGITS, grouped, indexed, plain, signed } from "../format.js";
 import { Bar } from "../ui/bars.js";
 import { Choice } from "../ui/controls.js";
 import { Formula } from "../ui/formula.js";
@@ -66,7 +66,7 @@ function Logarithm({ rule }) {
         and a difference can be differentiated one part at a time.</p>
       <${Formula} block tex=${"\\ln p(v) = \\ln \\sum_h e^{-E(v,h)/T} \\;-\\; \\ln \\sum_{v'\\!,\\,h} e^{-E(v'\\!,\\,h)/T}"} /></div>
     <dl class="here">
-      <${Fact} what=${`the rows with v = ${bitsText(rule.v)}`}><${Factors} rule=${rule} sums=${rule.held} part="bottom" test="sum-held" /><//>
+      <${Fact} what=${`the rows with v = ${rule.v}`}><${Factors} rule=${rule} sums=${rule.held} part="bottom" test="sum-held" /><//>
       <${Fact} what="all rows, Z"><${Factors} rule=${rule} sums=${rule.free} part="bottom" test="sum-free" /><//>
       <${Fact} what=${`ln p(v) = ln\u00a0${factor(rule.held.bottom, rule.held.log_bottom)} \u2212 ln\u00a0${factor(rule.free.bottom, rule.free.log_bottom)}`}><${Summed} value=${rule.log_probability} label="ln p(v)" test="log-p" tex=${"\\ln p(v)"}
         rows=${() => [["ln of the first", rule.held.log_bottom], ["\u2212 ln Z", -rule.free.log_bottom]]} /><//>
@@ -85,7 +85,7 @@ function OneWeight({ rule }) {
       <p>In the energy, ${w} appears once, multiplied by its two units. Raise it a little: a row with ${v} and ${h} both on has its energy lowered by the same amount, and no other row changes.</p>
       <${Formula} block tex=${`\\frac{\\partial}{\\partial ${weight}} \\left( -\\frac{E(v,h)}{T} \\right) = \\frac{${vh}}{T}`} /></div>
     <dl class="here">
-      <${Fact} what=${`rows with ${v} and ${h} on, where v = ${bitsText(rule.v)}`}>${count(rule.held, "count-held")}<//>
+      <${Fact} what=${`rows with ${v} and ${h} on, where v = ${rule.v}`}>${count(rule.held, "count-held")}<//>
       <${Fact} what="among all rows">${count(rule.free, "count-free")}<//>
     </dl>`;
 }

@@ -1,7 +1,7 @@
 /** The whole table both ways, in blocks of equal v, each with the one row that gave its Pr{v}. */
 import { useState } from "preact/hooks";
 import { html } from "../html.js";
-import { bitsText, grouped } from "../format.js";
+import { grouped } from "../format.js";
 import { usePage } from "../page.js";
 import { Bar } from "../ui/bars.js";
 import { Button } from "../ui/controls.js";
@@ -38,12 +38,12 @@ function Block({ both, v, block, largest }) {
   const { hover, setHover } = usePage();
   const m = both.h.length;
   return html`<tbody>
-    <tr class="block"><th colspan="6" scope="rowgroup">v = <span class="bits-cell">${bitsText(v)}</span><span class="num" data-test=${`marginal-${v}`}>Pr{v} = ${held(both.marginal[block])}</span></th></tr>
+    <tr class="block"><th colspan="6" scope="rowgroup">v = <span class="bits-cell">${v}</span><span class="num" data-test=${`marginal-${v}`}>Pr{v} = ${held(both.marginal[block])}</span></th></tr>
     ${both.h.map((h, k) => {
       const n = block * m + k;
       const lit = hover?.v === v && hover?.h === h;
       return html`<tr key=${h} class=${lit ? "lit" : ""} data-test=${`both-${v}-${h}`} onPointerEnter=${() => setHover({ v, h })}>
-        <td class="bits-cell">${bitsText(h)}${h === both.row && html` <span class="spent" role="img" aria-label="divided">\u00f7</span>`}</td>
+        <td class="bits-cell">${h}${h === both.row && html` <span class="spent" role="img" aria-label="divided">\u00f7</span>`}</td>
         <td class="num share">${held(both.conditional[n])}</td><td class="num">${held(both.road[n])}</td><td class="num">${held(both.energies[n])}</td>
         <td class="num soft">${difference(both.difference[n])}</td><td class="bar-cell"><${Bar} share=${both.energies[n] / largest} mark=${both.road[n] / largest} /></td></tr>`;
     })}</tbody>`;

@@ -1,6 +1,6 @@
 /** From v to h: each hidden unit sums its inputs, the sigmoid makes that a probability, and their product is Pr{h|v}. */
 import { html } from "../html.js";
-import { bitsText, fixed, indexed, plain } from "../format.js";
+import { fixed, indexed, plain } from "../format.js";
 import { usePage } from "../page.js";
 import { Bar } from "../ui/bars.js";
 import { Bits } from "../ui/controls.js";
@@ -82,12 +82,12 @@ export function Products({ given }) {
   const { hover, setHover } = usePage();
   const largest = Math.max(...given.conditional);
   const digits = [6, 6, 4, 3, 3][given.units.length - 1];
-  return html`<section class=${given.units.length > 2 ? "card products long" : "card products"}><h3>Every h, given v = ${bitsText(given.v)}</h3>
+  return html`<section class=${given.units.length > 2 ? "card products long" : "card products"}><h3>Every h, given v = ${given.v}</h3>
     <div class=${given.h.length > TALL ? "scroll tall" : "fits"}><table class="rows" data-test="products" onPointerLeave=${() => setHover(null)}>
       <thead><tr><th scope="col">h</th><th scope="col" class="factors">product of its units</th><th scope="col">Pr{h|v}</th><th scope="col"><span class="hidden">bar</span></th></tr></thead>
       <tbody>${given.h.map(
         (h, n) => html`<tr key=${h} class=${hover?.h === h && hover?.v === given.v ? "lit" : ""} data-test=${`product-${h}`} onPointerEnter=${() => setHover({ v: given.v, h })} onFocusIn=${() => setHover({ v: given.v, h })}>
-          <td class="bits-cell">${bitsText(h)}</td>
+          <td class="bits-cell">${h}</td>
           <td class="num factors">${given.factors[n].map((p, j) => html`${j > 0 && " \u00b7 "}<span class=${h[j] === "1" ? "" : "soft"}>${fixed(p, digits)}</span>`)}</td>
           <td class="num"><${Summed} value=${null} text=${chance(given.conditional[n], given.log_conditional[n])} label=${`Pr of h = ${h} given v`}
             tex=${"\\Pr\\{h \\mid v\\} = \\prod_j \\Pr\\{h_j \\mid v\\}"} total="their product"

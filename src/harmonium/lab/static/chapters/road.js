@@ -4,7 +4,7 @@ import * as answers from "../answers/road.js";
 import { html } from "../html.js";
 import { usePage } from "../page.js";
 import { Formula } from "../ui/formula.js";
-import { Task } from "../ui/task.js";
+import { Card } from "../ui/card.js";
 import { useRoad } from "./road-given.js";
 import { OneRow } from "./road-row.js";
 import { Derivation } from "./road-rule.js";
@@ -30,19 +30,17 @@ function Road() {
       <${Formula} block tex=${"\\Pr\\{h_j = 1 \\mid v\\} = \\sigma(S_j/T) = \\frac{1}{1 + e^{-S_j/T}}"} /></div>
     <${Units} given=${given} />
     <p>Given v, the hidden units are independent of each other. So the probability of a whole vector h is a product with one factor for each unit: \u03c3(S/T) where the unit is on, and one minus that where it is off.</p>
-    <${Task} id="both-on" kind="number" question="In the lecture\u2019s machine, with v = 01, each hidden unit is on with probability 0.6225. What is the probability that both are on?"
-      check=${(/** @type {number} */ x) => Math.abs(x - BOTH_ON) < 0.003} hint="Given v, the two are independent."
-      answer=${html`<p>0.6225 times 0.6225 is 0.3875. See the last row of the table below, h = 11.</p>`} />
+    <${Card} id="sigmoid" />
+    <${Card} id="both-on" />
     <${Products} given=${given} />
 
     <h3 class="part">One row is enough</h3>
     <p>The sigmoids give Pr{h|v}. They do not give Pr{v}. One number is missing for each v:</p>
     <${Formula} block tex=${"\\Pr\\{v,h\\} = \\Pr\\{h \\mid v\\}\\, \\Pr\\{v\\}"} />
     <p>The lecture finds it from a single row: its joint probability from the energies, as in chapter 1, divided by its conditional probability from the sigmoids.</p>
+    <${Card} id="unknowns" />
     <${OneRow} given=${given} />
-    <${Task} id="other-row" kind="choice" question="Choose another row in the table above, one with a much larger probability. What happens to the quotient?"
-      options=${[["larger", "it grows"], ["same", "it does not change"], ["smaller", "it shrinks"]]} check=${(/** @type {string} */ x) => x === "same"} hint="Both numbers change with the row. Choose one and look."
-      answer=${html`<p>It does not change. Where Pr{v, h} is twice as large, so is Pr{h|v}, and the quotient is Pr{v} for every row.</p>`} />
+    <${Card} id="other-row" />
     <p>Now the whole table. In each block, one row is used to find Pr{v}. The sigmoids alone predict all the others, which are compared with the energies.</p>
     <${BothRoads} both=${both} />
     <p>The agreement is no accident. With v held, a hidden unit contributes the factor <${Formula} tex="e^{S_j/T}" /> to <${Formula} tex="e^{-E/T}" /> if it is on, and 1 if it is off. The sigmoid is the first divided by the sum of both.
@@ -52,8 +50,5 @@ function Road() {
     <p>So far the weights were given. Now let one vector v become more probable. In which direction must each weight change, and how far? The answer is the derivative of ln\u00a0p(v).
       Six short steps lead there, each with its numbers in this machine.</p>
     <${Derivation} />
-    <${Task} id="unit-off" kind="choice" question="Let v = 01 be the vector to learn, with all weights \u00bd. The unit v\u2081 is off in it. What does the learning rule do to the weights from v\u2081?"
-      options=${[["up", "they rise"], ["stay", "they do not change"], ["down", "they fall"]]} check=${(/** @type {string} */ x) => x === "down"} hint="What is A if v\u2081 is 0? And what is B?"
-      answer=${html`<p>They fall. With v\u2081 = 0, A is 0, while B is 0.454352573: the free-running machine has v\u2081 and a hidden unit on together far too often for this v. With \u03b7 = 0.1 each of the two weights falls by 0.045435257.</p>`} />
   `;
 }

@@ -1,6 +1,6 @@
 /** One of the three machines: its figures, its distribution and the target, its weights. */
 import { html } from "../html.js";
-import { bitsText, fixed, grouped, probability } from "../format.js";
+import { fixed, grouped, probability } from "../format.js";
 import { Filters, Tile } from "./set-pictures.js";
 import { METHODS, NAMES } from "./set-training.js";
 
@@ -72,7 +72,7 @@ function Distribution({ run, method, at, onPoint }) {
 }
 
 /** @param {string} bits @param {number} others */
-const nameOf = (bits, others) => (bits ? `v = ${bitsText(bits)}` : `the other ${grouped(others)} together`);
+const nameOf = (bits, others) => (bits ? `v = ${bits}` : `the other ${grouped(others)} together`);
 
 /** The same in numbers. @param {{run: import("./set-training.js").Run}} props */
 export function Numbers({ run: { target, now } }) {
@@ -80,7 +80,7 @@ export function Numbers({ run: { target, now } }) {
     <div class="scroll"><table class="rows" data-test="numbers">
       <thead><tr><th scope="col">v</th><th scope="col">target</th>${METHODS.map((m) => html`<th scope="col">${NAMES[m]}</th>`)}</tr></thead>
       <tbody>${target.patterns.map(
-        (bits, n) => html`<tr key=${bits} data-test=${`numbers-${bits}`}><td class="bits-cell">${bitsText(bits)}</td><td class="num">${probability(target.target[n])}</td>
+        (bits, n) => html`<tr key=${bits} data-test=${`numbers-${bits}`}><td class="bits-cell">${bits}</td><td class="num">${probability(target.target[n])}</td>
           ${METHODS.map((m) => html`<td class="num">${probability(now[m].probability[n])}</td>`)}</tr>`,
       )}
       ${target.not_shown > 0 &&

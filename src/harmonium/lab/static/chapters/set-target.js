@@ -1,7 +1,7 @@
 /** The target: each pattern is a picture to include or not and a bar to drag. */
 import { useRef, useState } from "preact/hooks";
 import { html } from "../html.js";
-import { bitsText, probability } from "../format.js";
+import { probability } from "../format.js";
 import { usePage } from "../page.js";
 import { Button, Choice, Num } from "../ui/controls.js";
 import { Tile } from "./set-pictures.js";
@@ -59,7 +59,7 @@ export function TargetEditor({ target }) {
         </div>`,
       )}
     </div>
-    <p class="chosen-line"><span>v = ${bitsText(patterns[n])}</span>
+    <p class="chosen-line"><span>v = ${patterns[n]}</span>
       <${Num} label="height" value=${heights[n]} least=${0} most=${MOST_HEIGHT} step=${KEY_STEP} digits=${3} onChange=${(/** @type {number} */ x) => put(n, x)} test="height" />
       <span>share q(v) = <span class="num" data-test="share">${probability(target.target[n], 6)}</span></span>
       <span class="soft">Click a picture to include or exclude it; drag its bar, or use the arrow keys, to set how often it occurs.</span></p>

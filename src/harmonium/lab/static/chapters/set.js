@@ -5,7 +5,7 @@ import { fixed, grouped } from "../format.js";
 import { usePage } from "../page.js";
 import { Button, Choice, Error, Num } from "../ui/controls.js";
 import { Formula } from "../ui/formula.js";
-import { Task } from "../ui/task.js";
+import { Card } from "../ui/card.js";
 import { Column, Numbers } from "./set-column.js";
 import { Curves } from "./set-curves.js";
 import { EXAMPLES, exampleOf, useSettings } from "./set-settings.js";
@@ -93,14 +93,9 @@ function Lecture({ best }) {
     <p>The reconstruction error is a different quantity. Draw v from the target, h from p(h|v), v\u2032 from p(v\u2032|h), and count the pixels in which v\u2032
       differs from v; its expectation is summed here over every h. Many programs print it during training because it is cheap.</p>
   </div><div>
-    <${Task} id="set-best" kind="number" question="Six pictures occur equally often. What is the largest log likelihood that any machine can reach?"
-      check=${(/** @type {number} */ x) => Math.abs(x + Math.log(6)) < 0.006} hint="No machine can do better than to give each of the six its share of the probability."
-      answer=${html`<p>\u2212ln 6 = \u22121.7918. Each picture gets 1/6, nothing is left for the other ten, and the mean of ln p(v) is ln 1/6.</p>`} />
-    <${Task} id="set-fall" kind="choice" question=${html`\u201cEmpty and full\u201d, 1,000 updates of CD-1. The reconstruction error has fallen from 4.5 to 0.1 of 9
-      pixels. What has happened to the log likelihood?`}
-      options=${[["near", "it is near the best possible"], ["little", "it has risen a little"], ["below", "it is lower than at the start"]]} check=${(/** @type {string} */ x) => x === "below"}
-      hint="Choose the example above and train it."
-      answer=${html`<p>It is lower than at the start: \u22129.9, down from \u22126.3. One of the two pictures has nearly all of the probability, the other less than one part in a million.</p>`} />
+    <${Card} id="set-best" />
+    <${Card} id="divergence" />
+    <${Card} id="set-fall" />
     <h3>Why it falls</h3>
     <p>Look at the dots of CD-1 in that example. Half of its chains start at the empty picture and half at the full one, and after one sweep they are still there. The two
       terms agree, and CD-1 stops learning. These chains cannot reveal that the free-running machine is almost always at only one of the two pictures: they would

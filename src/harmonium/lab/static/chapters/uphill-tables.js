@@ -1,6 +1,6 @@
 /** The table before and after the step, one quantity at a time. */
 import { html } from "../html.js";
-import { bitsText, decimals, DIGITS, exact, fixed, probability, signed } from "../format.js";
+import { decimals, DIGITS, exact, fixed, probability, signed } from "../format.js";
 import { usePage } from "../page.js";
 import { Bar } from "../ui/bars.js";
 import { Choice } from "../ui/controls.js";
@@ -29,7 +29,7 @@ export function BeforeAndAfter({ step }) {
         ${bars && html`<th scope="col" class="bar-cell"><span class="hidden">bar</span></th>`}</tr></thead>
       <tbody>${rows.map(({ v, h }, n) => html`<tr key=${v + (h ?? "")} class=${classOf(hover, { v, h }, step, n)} data-test=${`both-${v}${h === undefined ? "" : `-${h}`}`}
         onPointerEnter=${() => setHover(h === undefined ? { v } : { v, h })}>
-        <td class="bits-cell">${h === undefined && v === step.target && html`<span class="here">target </span>`}${bitsText(v)}</td>${h !== undefined && html`<td class="bits-cell">${bitsText(h)}</td>`}
+        <td class="bits-cell">${h === undefined && v === step.target && html`<span class="here">target </span>`}${v}</td>${h !== undefined && html`<td class="bits-cell">${h}</td>`}
         ${cells(before[n], after[n])}
         ${bars && html`<td class="bar-cell"><${Bar} share=${after[n] / largest} mark=${before[n] / largest} strong=${v === step.target} /></td>`}</tr>`)}
         ${total && html`<tr class="first" data-test="both-total"><th scope="row" colspan="2">${total[0]}</th>${cells(total[1], total[2])}</tr>`}</tbody>

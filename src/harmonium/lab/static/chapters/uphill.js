@@ -4,7 +4,7 @@ import { indexed } from "../format.js";
 import { useAnswer, usePage } from "../page.js";
 import { Bits, Error } from "../ui/controls.js";
 import { Formula } from "../ui/formula.js";
-import { Task } from "../ui/task.js";
+import { Card } from "../ui/card.js";
 import { Stationary, Sweeps } from "./uphill-bias.js";
 import { Cloud } from "./uphill-cloud.js";
 import { useGiven } from "./uphill-given.js";
@@ -29,21 +29,19 @@ function Uphill() {
       Where A is larger, the weight rises; where B is larger, it falls. The step is this difference, scaled by the rate \u03b7.</p>
     ${error && html`<${Error}>${error}<//>`}
     ${step && html`<${Terms} step=${step} /><${TheStep} step=${step} /><${BeforeAndAfter} step=${step} />`}
-    <${Task} id="uphill-ceiling" kind="number" question=${html`The lecture\u2019s machine with the target 00, weights only, no biases. Take as many steps as you like: how high can Pr{v = 00} rise?`}
-      check=${(/** @type {number} */ x) => Math.abs(x - 4 / 7) < 0.006} hint="The energies of its four rows are 0 for any weights. Which other rows keep energy 0?"
-      answer=${html`<p>To 4/7 = 0.571429. With v = 00, every weight is multiplied by zero, so these four rows keep energy 0. The weights can only lower the probability of the other rows, and three of those,
-        with h = 00, keep energy 0 as well. Four rows of seven remain. With biases there is no such limit.</p>`} />
+    <${Card} id="delta-w11" />
+    <${Card} id="delta-biases" />
+    <${Card} id="unit-off" />
+    <${Card} id="uphill-ceiling" />
     <p>B runs over all configurations. Five and five units have 1,024 of them, an image far more than could ever be listed. Hinton\u2019s contrastive divergence is a shortcut: one sample in place of A,
       one in place of B, and the second is reached from the first in a single sweep.</p>
     <p>Start with v. Sample h given v, then v\u2032 given h, then h\u2032 given v\u2032. Then v\u2009h\u1d40 estimates A, and v\u2032h\u2032\u1d40 estimates B.</p>
     <${SlowMotion} />
+    <${Card} id="cd-by-hand" />
     <p>A single update says little. Here are a thousand, all from the same machine, around the gradient that they estimate.
       Their scatter is noise and averages out. The remaining distance to the tip of the arrow is bias: a single sweep is not enough to forget the target.</p>
     <${Cloud} />
-    <${Task} id="uphill-average" kind="choice" question="Average 100 chains in each update instead of one. What happens to the cloud?"
-      options=${[["tip", "it shrinks onto the tip of the arrow"], ["mean", "it shrinks onto its own mean, and the bias remains"], ["same", "it does not change"]]} check=${(/** @type {string} */ x) => x === "mean"}
-      hint="Choose 100 chains, and look at the enlarged tip for the machine with strong weights."
-      answer=${html`<p>It becomes ten times smaller, around its own mean. Noise averages out; the bias is the same in every chain and remains, however many there are. Only more sweeps, or chains that have forgotten their start, reduce it.</p>`} />
+    <${Card} id="uphill-average" />
     <p>CD-k makes k sweeps for each update and starts each time from the target. Persistent chains (PCD) make one sweep and continue from where they were: as long as the parameters do not change,
       the t-th update of PCD is as good as CD-t and costs one sweep. The price is memory: its updates are not independent, and if the rate is too high, the model changes faster than its chains can follow.</p>
     <${Sweeps} />

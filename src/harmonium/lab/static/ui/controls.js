@@ -63,16 +63,18 @@ export function moved(value, by, least, most) {
 const FITTING = 6;
 /** What a number may begin with, and is not complained of while it is typed. */
 const BEGINNING = /^\s*(?=\S)[-\u2212]?0?([.,]0*)?$/;
+/** Does a comma divide thousands or is it the decimal sign? Nobody can tell. */
+export const THOUSANDS = /[1-9]\d*,\d{3}$/;
 const MINUS_ZERO = /^\s*[-\u2212]0*[.,]?0*$/;
 
 /** @param {string} text */
-const parse = (text) => Number(text.trim().replace("\u2212", "-").replace(",", "."));
+export const parse = (text) => Number(text.trim().replace("\u2212", "-").replace(",", "."));
 
 /** @param {string} text @param {number} least @param {number} most @param {boolean} [whole] */
 function complaint(text, least, most, whole) {
   const range = `${whole ? "a whole number" : "a number"} from ${plain(least)} to ${plain(most)}`;
   const x = parse(text);
-  if (/[1-9]\d*,\d{3}$/.test(text)) return "Write thousands without a comma and decimals with a point.";
+  if (THOUSANDS.test(text)) return "Write thousands without a comma and decimals with a point.";
   if (text.trim() === "" || !Number.isFinite(x)) return `Type ${range}.`;
   if (whole && !Number.isInteger(x)) return `This must be ${range}.`;
   return x < least || x > most ? `This must be ${range}.` : "";
