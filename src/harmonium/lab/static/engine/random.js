@@ -59,6 +59,16 @@ export function uniform(key, index) {
   return ((first >>> 0) * 2 ** 20 + (second >>> 12)) * 2 ** -52;
 }
 
+/** Fill an array with numbers uniform on [0, 1) in steps of 2^-32: two from each count, at half the cost of `uniform`.
+ * @param {Key} key @param {Float64Array} out */
+export function fillUniform(key, out) {
+  for (let i = 0; i < out.length; i += 2) {
+    encipher(key, 0, i);
+    out[i] = (first >>> 0) * 2 ** -32;
+    if (i + 1 < out.length) out[i + 1] = (second >>> 0) * 2 ** -32;
+  }
+}
+
 /** 1 where number i of a key is below `probability[i]`, otherwise 0.
  * @param {Key} key @param {Float64Array} probability @param {Float64Array} [out] may be `probability` */
 export function sampleBits(key, probability, out = new Float64Array(probability.length)) {

@@ -1,11 +1,13 @@
 /** All states of small layers, and what sums over them: the joint table, ln Z, exact expectations. States are in counting order,
  * the first unit changing slowest: 00, 01, 10, 11. */
-import { createRbm, hiddenInputs, hiddenMeans, logSumExp, sigmoid, sumSoftplus, transposed, visibleMeans } from "./rbm.js";
+import { createRbm, dot, hiddenInputs, hiddenMeans, logSumExp, sigmoid, sumSoftplus, transposed, visibleMeans } from "./rbm.js";
 
 /** @typedef {import("./rbm.js").Rbm} Rbm */
 
 /** The most units of the smaller layer that is summed out: 2^20 states. */
 export const MAX_ENUMERATED = 20;
+/** e to a larger power may overflow. */
+const MAX_EXPONENT = 700;
 /** Running inputs are computed afresh this often, so that rounding does not add up. */
 const RENEWED = 1024;
 
@@ -194,14 +196,57 @@ export function logVisible(rbm) {
 /** ln Z (nats), by summing out the larger layer and enumerating the smaller one.
  * @param {Rbm} rbm whose smaller layer has at most `MAX_ENUMERATED` units */
 export function logPartition(rbm) {
+  const smaller = rbm.V <= rbm.H ? rbm : transposed(rbm);
+  const fast = smaller.V > 1 && smaller.V <= MAX_ENUMERATED ? logPartitionByHalves(smaller) : null;
+  if (fast !== null) return fast;
   let [largest, sum] = [-Infinity, 0];
-  eachVisible(rbm.V <= rbm.H ? rbm : transposed(rbm), (_, x) => {
+  eachVisible(smaller, (_, x) => {
     if (x > largest) {
       sum = sum * Math.exp(largest - x) + 1;
       largest = x;
     } else sum += Math.exp(x - largest);
   });
   return largest + Math.log(sum);
+}
+
+/** ln Z with the exponentials of the states of half the visible units only: a hidden unit's input is x + y, one part from each
+ * half, so that its factor is 1 + e^x e^y. null where the exponentials overflow. @param {Rbm} rbm of at least 2 visible units */
+function logPartitionByHalves({ V, H, weights, a, b, temperature }) {
+  const middle = V >> 1;
+  const [one, two] = [[0, middle], [middle, V]].map(([from, to]) => {
+    const half = createRbm(to - from, H, Float64Array.from([...weights.subarray(from * H, to * H), ...a.subarray(from, to), ...(from ? new Float64Array(H) : b)]));
+    const v = states(half.V);
+    const inputs = hiddenInputs(half, v).map((x) => x / temperature);
+    const most = new Float64Array(H).fill(-Infinity);
+    inputs.forEach((x, k) => (most[k % H] = Math.max(most[k % H], x)));
+    return { inputs, most, field: Float64Array.from({ length: 1 << half.V }, (_, n) => dot(half.a, v.subarray(n * half.V, (n + 1) * half.V)) / temperature) };
+  });
+  const x = one.inputs.map((value, k) => Math.exp(value - one.most[k % H]));
+  const y = two.inputs.map((value, k) => Math.exp(value + one.most[k % H]));
+  // The products of so many factors cannot overflow.
+  /** @type {number[]} */
+  const ends = [];
+  let exponent = 0;
+  for (let j = 0; j < H; j++) {
+    const factor = Math.max(0, one.most[j] + two.most[j]) + Math.LN2;
+    if (factor > MAX_EXPONENT) return null;
+    if (exponent + factor > MAX_EXPONENT) ends.push(j);
+    exponent = exponent + factor > MAX_EXPONENT ? factor : exponent + factor;
+  }
+  ends.push(H);
+  const of = new Float64Array(two.field.length);
+  return logSumExp(one.field.map((field, n) => {
+    for (let m = 0; m < of.length; m++) {
+      of[m] = two.field[m];
+      let [j, k, l] = [0, n * H, m * H];
+      for (const end of ends) {
+        let product = 1;
+        for (; j < end; j++, k++, l++) product *= 1 + x[k] * y[l];
+        of[m] += Math.log(product);
+      }
+    }
+    return field + logSumExp(of);
+  }));
 }
 
 /** The negative term, <v_i h_j>, <v_i>, <h_j> under p(v, h), in the layout of the parameters, by enumerating the smaller layer.

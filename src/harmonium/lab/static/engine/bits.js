@@ -1,0 +1,162 @@
+/** Gibbs sampling of large RBMs in plain JavaScript: sums over binary states by tables of partial sums, and coins that need no
+ * exponential function. States are arrays of zeros and ones, row by row. */
+import { fillUniform } from "./random.js";
+import { sigmoid, sumSoftplus } from "./rbm.js";
+
+/** @typedef {import("./rbm.js").Rbm} Rbm */
+/** @typedef {import("./random.js").Key} Key */
+
+/** From this many weights on the groups are small, so that the tables fit into a processor's cache. */
+const LARGE = 1 << 16;
+
+/** bits @ matrix: the tables hold the sums of all subsets of every group of rows, so that a group costs one addition a column. */
+export class BitSums {
+  /** @param {number} rows @param {number} columns */
+  constructor(rows, columns) {
+    this.rows = rows;
+    this.columns = columns;
+    this.group = rows * columns < LARGE ? 6 : 4;
+    this.tables = new Float64Array(Math.ceil(rows / this.group) * columns << this.group);
+  }
+
+  /** Take a matrix, of which element (row, column) is `matrix[row * down + column * across]`.
+   * @param {Float64Array} matrix @param {number} down @param {number} across */
+  fill(matrix, down, across) {
+    const { rows, columns, group, tables } = this;
+    for (let first = 0, base = 0; first < rows; first += group, base += columns << group) {
+      const subsets = 1 << Math.min(group, rows - first);
+      for (let subset = 1; subset < subsets; subset++) {
+        const [to, from] = [base + subset * columns, base + (subset & (subset - 1)) * columns];
+        const row = (first + 31 - Math.clz32(subset & -subset)) * down;
+        for (let c = 0; c < columns; c++) tables[to + c] = tables[from + c] + matrix[row + c * across];
+      }
+    }
+    return this;
+  }
+
+  /** out[at ...] = offset + the sums of the rows where `bits`, from place `from` on, are 1.
+   * @param {Uint8Array} bits @param {number} from @param {Float64Array} offset @param {Float64Array} out @param {number} at */
+  sum(bits, from, offset, out, at) {
+    const { rows, columns, group, tables } = this;
+    for (let c = 0; c < columns; c++) out[at + c] = offset[c];
+    for (let first = 0, base = 0; first < rows; first += group, base += columns << group) {
+      let subset = 0;
+      for (let i = Math.min(group, rows - first) - 1; i >= 0; i--) subset = 2 * subset + bits[from + first + i];
+      if (subset === 0) continue;
+      for (let c = 0, k = base + subset * columns; c < columns; c++, k++) out[at + c] += tables[k];
+    }
+  }
+}
+
+/** bits^T @ matrix, row by row of both: what `BitSums` does, backwards. Rows are added to the sums of their subsets, which are
+ * resolved into single units at the end. */
+export class BitProducts extends BitSums {
+  /** Add bits^T @ values for the bits from place `from` on. @param {Uint8Array} bits @param {number} from @param {Float64Array} values `[columns]` */
+  add(bits, from, values) {
+    const { rows, columns, group, tables } = this;
+    for (let first = 0, base = 0; first < rows; first += group, base += columns << group) {
+      let subset = 0;
+      for (let i = Math.min(group, rows - first) - 1; i >= 0; i--) subset = 2 * subset + bits[from + first + i];
+      for (let c = 0, k = base + subset * columns; c < columns; c++, k++) tables[k] += values[c];
+    }
+  }
+
+  /** Write the products into `out [rows columns]`, and begin again at zero. @param {Float64Array} out */
+  take(out) {
+    const { rows, columns, group, tables } = this;
+    out.fill(0);
+    for (let first = 0, base = 0; first < rows; first += group, base += columns << group) {
+      for (let subset = (1 << Math.min(group, rows - first)) - 1; subset > 0; subset--) {
+        const [from, rest] = [base + subset * columns, base + (subset & (subset - 1)) * columns];
+        const row = (first + 31 - Math.clz32(subset & -subset)) * columns;
+        for (let c = 0; c < columns; c++) {
+          tables[rest + c] += tables[from + c];
+          out[row + c] += tables[from + c];
+        }
+      }
+    }
+    tables.fill(0);
+  }
+}
+
+/** sigma on a grid, which brackets it between grid points. */
+const [STEPS, REACH] = [32, 16];
+const GRID = Float64Array.from({ length: 2 * REACH * STEPS + 1 }, (_, k) => sigmoid(k / STEPS - REACH));
+
+/** 1 if u < sigma(x), otherwise 0: exactly, though the exponential function is needed for one u in a few hundred only.
+ * @param {number} u @param {number} x */
+export function bitOf(u, x) {
+  const place = (x + REACH) * STEPS;
+  if (!(place > 0 && place < GRID.length - 1)) return u < sigmoid(x) ? 1 : 0;
+  const k = place | 0;
+  // Without a branch on u < GRID[k], which no processor could predict.
+  const bit = +(u < GRID[k]);
+  return bit === +(u < GRID[k + 1]) ? bit : u < sigmoid(x) ? 1 : 0;
+}
+
+/** Sampling from both conditional distributions of an RBM, many rows at once. */
+export class Gibbs {
+  /** @param {Rbm} rbm at temperature 1 */
+  constructor(rbm) {
+    this.up = new BitSums(rbm.V, rbm.H);
+    this.down = new BitSums(rbm.H, rbm.V);
+    this.inputs = new Float64Array(Math.max(rbm.V, rbm.H));
+    this.rbm = this.follow(rbm);
+  }
+
+  /** Take other parameters of the same shape. @param {Rbm} rbm */
+  follow(rbm) {
+    this.up.fill(rbm.weights, rbm.H, 1);
+    this.down.fill(rbm.weights, 1, rbm.H);
+    this.rbm = rbm;
+    return rbm;
+  }
+
+  /** The inputs of the hidden units of rows `v [n V]`, `[n H]`. @param {Uint8Array} v @param {Float64Array} [out] */
+  hiddenInputs(v, out = new Float64Array((v.length / this.rbm.V) * this.rbm.H)) {
+    const { V, H, b } = this.rbm;
+    for (let row = 0; row * V < v.length; row++) this.up.sum(v, row * V, b, out, row * H);
+    return out;
+  }
+
+  /** The inputs of the visible units of rows `h [n H]`, `[n V]`. @param {Uint8Array} h @param {Float64Array} [out] */
+  visibleInputs(h, out = new Float64Array((h.length / this.rbm.H) * this.rbm.V)) {
+    const { V, H, a } = this.rbm;
+    for (let row = 0; row * H < h.length; row++) this.down.sum(h, row * H, a, out, row * V);
+    return out;
+  }
+
+  /** h ~ p(h|v). @param {Uint8Array} v `[n V]` @param {Uint8Array} h `[n H]`, written @param {Key} key */
+  sampleHidden(v, h, key) {
+    const { V, H, b } = this.rbm;
+    const uniform = new Float64Array(h.length);
+    fillUniform(key, uniform);
+    for (let row = 0; row * H < h.length; row++) {
+      this.up.sum(v, row * V, b, this.inputs, 0);
+      for (let j = 0, k = row * H; j < H; j++, k++) h[k] = bitOf(uniform[k], this.inputs[j]);
+    }
+  }
+
+  /** v ~ p(v|h). @param {Uint8Array} h `[n H]` @param {Uint8Array} v `[n V]`, written @param {Key} key
+   * @param {Uint8Array} [free] `[V]`: where it is 0, v stays as it is */
+  sampleVisible(h, v, key, free) {
+    const { V, H, a } = this.rbm;
+    const uniform = new Float64Array(v.length);
+    fillUniform(key, uniform);
+    for (let row = 0; row * V < v.length; row++) {
+      this.down.sum(h, row * H, a, this.inputs, 0);
+      for (let i = 0, k = row * V; i < V; i++, k++) if (!free || free[i]) v[k] = bitOf(uniform[k], this.inputs[i]);
+    }
+  }
+
+  /** F(v) of rows `v [n V]`, in nats. @param {Uint8Array} v @returns {Float64Array} */
+  freeEnergies(v) {
+    const { V, H, a, b } = this.rbm;
+    return Float64Array.from({ length: v.length / V }, (_, row) => {
+      this.up.sum(v, row * V, b, this.inputs, 0);
+      let sum = sumSoftplus(H === this.inputs.length ? this.inputs : this.inputs.subarray(0, H), 1);
+      for (let i = 0; i < V; i++) if (v[row * V + i]) sum += a[i];
+      return -sum;
+    });
+  }
+}
