@@ -1,7 +1,8 @@
 /** The functions that take long, and the way to call them: `compute("thousand", ...)`. A function keeps what it needs between calls
  * in its own module, which lives in the worker. */
+import { thousand } from "./answers/cloud.js";
 
-export const FUNCTIONS = {};
+export const FUNCTIONS = { thousand };
 
 /** @typedef {typeof FUNCTIONS} Functions */
 

@@ -19,7 +19,7 @@ const MOST_UNDO = 200;
 /** @returns {{state: State, change: (patch: Partial<State>, options?: {merge?: string}) => void, undo: () => void, redo: () => void,
  *   reset: () => void, canUndo: boolean, canRedo: boolean, problems: string[], dismiss: () => void, section: string, ownsUrl: boolean, root: HTMLElement, go: (chapter: string) => void,
  *   setting: (id: string, key: string, otherwise: any, among?: any[]) => any, changeSetting: (id: string, values: Record<string, any>) => void,
- *   tables: Tables, table: Table, hover: Hover, setHover: (hover: Hover) => void, machineParams: () => object,
+ *   tables: Tables, table: Table, hover: Hover, setHover: (hover: Hover) => void, machineParams: () => object, current: () => State,
  *   ask: import("./transport.js").Transport["ask"], on: import("./transport.js").Transport["on"],
  *   status: import("./transport.js").Status}} */
 export function usePage() {
@@ -124,6 +124,7 @@ export function Page({ transport, root, start, ownsUrl, onState, children }) {
     table,
     hover,
     setHover,
+    current: () => now.current,
     machineParams: () => ({ machine: now.current.machine, temperature: now.current.temperature }),
     ask: transport.ask,
     on: transport.on,

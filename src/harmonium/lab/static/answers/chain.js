@@ -4,7 +4,7 @@
 import { rungsOf, startLadder, temper } from "../engine/chains.js";
 import { Convergence, distance, distanceOfDraws } from "../engine/convergence.js";
 import { derive, keyOf, uniform } from "../engine/random.js";
-import { hiddenInputs, visibleInputs } from "../engine/rbm.js";
+import { hiddenInputs, tabulate, visibleInputs } from "../engine/rbm.js";
 import { numberOf, texts } from "../engine/table.js";
 
 /** @typedef {import("../engine/table.js").Tables} Tables */
@@ -188,7 +188,7 @@ export function runMany({ law: { tables, convergence, probability }, seed, start
   const { rbm, n, m, hiddenMeans, visibleMeans } = tables;
   const first = numberOf([...start].map(Number));
   const states = now ? now.states.slice() : Int32Array.from({ length: chains }, (_, c) => first * m + sampleState(hiddenMeans, first, rbm.H, keyOfHalf(seed + c, 0)));
-  let exact = now?.law_v ?? Float64Array.from({ length: n }, (_, v) => (v === first ? 1 : 0));
+  let exact = now?.law_v ?? tabulate(n, (v) => (v === first ? 1 : 0));
   let made = now?.made ?? 0;
   const frequencies = () => {
     const counts = Array(n * m).fill(0);

@@ -1,23 +1,22 @@
 /** How the bias falls with the number of sweeps, and what a step that changes nothing means. */
+import { useMemo } from "preact/hooks";
+import { biasOf } from "../answers/uphill.js";
 import { html } from "../html.js";
 import { fixed } from "../format.js";
-import { useAnswer } from "../page.js";
+import { usePage } from "../page.js";
 import { Bar } from "../ui/bars.js";
-import { Error } from "../ui/controls.js";
 import { percent } from "./uphill-cloud.js";
-import { useGiven } from "./uphill-given.js";
-
-/** @typedef {{sweeps: number[], distance: number[], angle: (number | null)[], length: number, memory: number}} Bias */
+import { useGiven, useRested } from "./uphill-given.js";
 
 const SHOWN = [1, 2, 3, 5, 10, 20, 30];
 /** Below this a share is the rounding of the computer. */
 const NOTHING = 1e-9;
 
 export function Sweeps() {
-  const given = useGiven();
-  const { answer, error } = useAnswer("uphill.bias", given.params, given.deps);
-  const bias = /** @type {Bias | null} */ (answer);
-  if (!bias) return error ? html`<${Error}>${error}<//>` : null;
+  const { state, tables } = usePage();
+  const { biases } = useGiven();
+  const given = useRested({ tables, target: state.target, biases }, [tables, state.target, biases]);
+  const bias = useMemo(() => biasOf(given.tables, given.target, given.biases), [given]);
   const share = (/** @type {number} */ n) => (bias.length > 0 ? bias.distance[n] / bias.length : 0);
   const exact = (/** @type {number} */ k) => (share(k - 1) > NOTHING ? share(k - 1) : 0);
   return html`<section class="card sweeps"><h3>More sweeps, less bias</h3>
@@ -33,7 +32,7 @@ export function Sweeps() {
   </section>`;
 }
 
-/** @param {{step: import("./uphill-given.js").Step}} props */
+/** @param {{step: import("../answers/uphill.js").Step}} props */
 export function Stationary({ step }) {
   const rows = /** @type {[string, any, number][]} */ ([
     ["target", html`only ${step.target}`, step.gap.target],

@@ -1,33 +1,32 @@
 /** A thousand updates of contrastive divergence, or of persistent chains, around the exact gradient. */
 import { html } from "../html.js";
 import { fixed, indexed, plain, sized } from "../format.js";
-import { useAnswer, usePage } from "../page.js";
+import { usePage } from "../page.js";
 import { Button, Choice, Error } from "../ui/controls.js";
-import { useGiven, useRested } from "./uphill-given.js";
+import { drawOf, useComputed, useGiven, useRested } from "./uphill-given.js";
 import { closeUp, Legend, Plane } from "./uphill-plane.js";
 
-/** @typedef {[string, ...number[]]} Name letter and indices from 1 */
-/** @typedef {import("./uphill-plane.js").Cloud & {method: string, chains: number, updates: number, biases: boolean, along_gradient: boolean,
- *   uphill: number, downhill: number, length: number, bias: number, noise: number, found: number,
- *   parameters: {name: Name[], gradient: number[], expected: number[], mean: number[], error: number[]}}} Thousand */
+/** @typedef {import("../answers/cloud.js").Name} Name */
+/** @typedef {import("../answers/cloud.js").Thousand} Thousand */
 
 const METHODS = [["cd-1", "CD-1"], ["cd-3", "CD-3"], ["cd-10", "CD-10"], ["cd-30", "CD-30"], ["pcd", "PCD"]];
 /** Strong weights keep the chain near where it began. */
 const STRONG = { weights: [[3, -3], [-3, 3]], a: [0, 0], b: [0, 0] };
 
 export function Cloud() {
-  const { setting, change } = usePage();
+  const { state, setting, change } = usePage();
   const given = useGiven();
-  const get = (/** @type {string} */ key, /** @type {any} */ otherwise) => setting("uphill", key, otherwise);
-  const method = METHODS.some(([id]) => id === get("method", "cd-1")) ? get("method", "cd-1") : "cd-1";
-  const chains = String(get("chains", "1"));
-  const plane = get("plane", "gradient") === "parameters" ? "parameters" : "gradient";
-  const [x, y, draw] = ["x", "y", "cloud"].map((key, n) => Math.max(0, Number(get(key, n === 1 ? 1 : 0)) || 0));
-  const count = parameterCount(usePage().state.machine, given.parts);
-  const axes = plane === "parameters" ? { x: Math.min(x, count - 1), y: Math.min(y, count - 1) } : {};
-  const asked = useRested({ ...given.params, method, chains, plane, ...axes, draw }, [...given.deps, method, chains, plane, x, y, draw]);
-  const { answer, error } = useAnswer("uphill.thousand", asked, [asked]);
-  const cloud = /** @type {Thousand | null} */ (answer);
+  const method = setting("uphill", "method", "cd-1", METHODS.map(([id]) => id));
+  const chains = String(setting("uphill", "chains", "1", ["1", "10", "100"]));
+  const plane = setting("uphill", "plane", "gradient", ["gradient", "parameters"]);
+  const draw = drawOf(setting("uphill", "cloud", 0));
+  const count = parameterCount(state.machine, given.parts);
+  const axis = (/** @type {string} */ key, /** @type {number} */ otherwise) => Math.min(drawOf(setting("uphill", key, otherwise)), count - 1);
+  const axes = plane === "parameters" ? { x: axis("x", 0), y: axis("y", 1) } : null;
+  const { machine, temperature, target, seed } = state;
+  /** @type {Parameters<typeof import("../answers/cloud.js").thousand>} */
+  const args = [machine, temperature, target, given.biases, seed, draw, method, Number(chains), axes && [axes.x, axes.y]];
+  const { answer: cloud, error } = useComputed("thousand", useRested(args, [machine, temperature, target, given.biases, seed, draw, method, chains, axes?.x, axes?.y]));
   const strong = () => change({ machine: structuredClone(STRONG), temperature: 1, target: [0, 1], clamp: { v: [null, null], h: [null, null] } });
   const select = (/** @type {"x" | "y"} */ key, /** @type {number} */ value) => cloud && html`<select aria-label=${key === "x" ? "the weight across" : "the weight up"} value=${value} data-test=${`axis-${key}`}
     onChange=${(/** @type {any} */ e) => given.change({ [key]: Number(e.target.value) })}>${cloud.parameters.name.map((name, n) => html`<option value=${n} selected=${n === value}>${textOf(name)}</option>`)}</select>`;
@@ -36,7 +35,7 @@ export function Cloud() {
       <${Choice} label="estimated by" value=${method} options=${METHODS} onChange=${(/** @type {string} */ m) => given.change({ method: m })} test="method" />
       <${Choice} label="chains averaged in each" value=${chains} options=${[["1", "1"], ["10", "10"], ["100", "100"]]} onChange=${(/** @type {string} */ c) => given.change({ chains: c })} test="chains" />
       <span class="axes"><${Choice} label="view" value=${plane} options=${[["gradient", "along and across the gradient"], ["parameters", "two parameters"]]} onChange=${(/** @type {string} */ p) => given.change({ plane: p })} test="plane" />
-        ${plane === "parameters" && html` ${select("x", axes.x ?? 0)} ${select("y", axes.y ?? 0)}`}</span>
+        ${plane === "parameters" && html` ${select("x", axes?.x ?? 0)} ${select("y", axes?.y ?? 0)}`}</span>
     </div>
     ${error && html`<${Error}>${error}<//>`}
     ${cloud && html`<${Seen} cloud=${cloud} axes=${axes} />`}
@@ -48,12 +47,12 @@ export function Cloud() {
   </section>`;
 }
 
-/** @param {{cloud: Thousand, axes: {x?: number, y?: number}}} props */
+/** @param {{cloud: Thousand, axes: {x: number, y: number} | null}} props */
 function Seen({ cloud, axes }) {
   const { parameters, length, bias, found, noise } = cloud;
   const name = (/** @type {number | undefined} */ n) => textOf(parameters.name[Math.min(n ?? 0, parameters.name.length - 1)]);
   /** @type {[string, string]} */
-  const names = cloud.along_gradient ? ["along the gradient", "across it"] : [`\u0394${name(axes.x)}`, `\u0394${name(axes.y)}`];
+  const names = cloud.along_gradient ? ["along the gradient", "across it"] : [`\u0394${name(axes?.x)}`, `\u0394${name(axes?.y)}`];
   const method = METHODS.find(([id]) => id === cloud.method)?.[1] ?? cloud.method;
   const [uphill, downhill] = [cloud.uphill, cloud.downhill].map((share) => `${(100 * share).toFixed(1)}%`);
   const pair = (/** @type {[number, number]} */ [p, q]) => `${fixed(p, 4)}, ${fixed(q, 4)}`;

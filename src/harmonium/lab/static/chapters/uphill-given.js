@@ -1,38 +1,31 @@
-/** What every question of this chapter tells the library, and the parameters of a machine as a small table. */
-import { useEffect, useId, useState } from "preact/hooks";
+/** What this chapter is about at the moment, and the parameters of a machine as a small table. */
+import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { compute } from "../compute.js";
 import { html } from "../html.js";
 import { DIGITS, indexed } from "../format.js";
 import { usePage } from "../page.js";
+import { LIMITS } from "../state.js";
 
-/** @typedef {{weights: number[][], a: number[], b: number[]}} Parameters */
+/** @typedef {import("../state.js").Machine} Machine */
 /** @typedef {["w" | "a" | "b", number, number]} Place letter, and indices from 0; a bias has one index only */
-/** @typedef {{before: number, after: number}} Twice */
-/** @typedef {{target: string, rate: number, temperature: number, biases: boolean, machine: Parameters, after: Parameters, allowed: boolean,
- *   positive: Parameters, negative: Parameters, delta: Parameters, hidden: {states: string[], given_target: number[]},
- *   visible: {states: string[], before: number[], after: number[]},
- *   rows: {energy: {before: number[], after: number[]}, probability: {before: number[], after: number[]}},
- *   log_partition: Twice, log_probability: Twice, probability: Twice, gap: {target: number, even: number, model: number}}} Step */
 
 const REST_MS = 120;
 
-/** The machine, the target, what learns and how fast; `deps` change when one of them does. */
+/** The target, what learns and how fast. */
 export function useGiven() {
-  const { state, setting, changeSetting, machineParams } = usePage();
-  const parts = /** @type {"weights" | "all"} */ (setting("uphill", "parts", "weights") === "all" ? "all" : "weights");
+  const { state, setting, changeSetting } = usePage();
+  const biases = setting("uphill", "parts", "weights") === "all";
   const found = Number(setting("uphill", "rate", 0.1));
-  const rate = found >= 0.0001 && found <= 100 ? found : 0.1;
-  const target = state.target.join("");
   return {
-    parts,
-    rate,
-    target,
-    params: { ...machineParams(), target, parts, rate, seed: state.seed },
-    deps: [state.machine, state.temperature, target, parts, rate, state.seed],
+    parts: biases ? "all" : "weights",
+    biases,
+    rate: found >= 0.0001 && found <= 100 ? found : 0.1,
+    target: state.target.join(""),
     change: (/** @type {Record<string, any>} */ values) => changeSetting("uphill", values),
   };
 }
 
-/** A value once it has rested: what is costly to ask or to draw waits until the hand stops. @template T @param {T} value @param {any[]} deps @returns {T} */
+/** A value once it has rested: what is costly to compute waits until the hand stops. @template T @param {T} value @param {any[]} deps @returns {T} */
 export function useRested(value, deps) {
   const [rested, setRested] = useState(value);
   useEffect(() => {
@@ -42,24 +35,52 @@ export function useRested(value, deps) {
   return rested;
 }
 
+/** What a function in the worker answers, called again whenever `args` change; the previous answer stays until the next one comes.
+ * @template {keyof import("../compute.js").Functions} N @param {N} name @param {Parameters<import("../compute.js").Functions[N]>} args
+ * @returns {{answer: ReturnType<import("../compute.js").Functions[N]> | null, error: string}} */
+export function useComputed(name, args) {
+  const [found, setFound] = useState(/** @type {any} */ ({ answer: null, error: "" }));
+  const calls = useRef({ busy: false, next: /** @type {any[] | null} */ (null) });
+  useEffect(() => {
+    const call = async (/** @type {any} */ these) => {
+      calls.current.busy = true;
+      try {
+        setFound({ answer: await compute(name, ...these), error: "" });
+      } catch (error) {
+        setFound((/** @type {any} */ old) => ({ ...old, error: /** @type {Error} */ (error).message }));
+      }
+      const { next } = calls.current;
+      calls.current = { busy: next !== null, next: null };
+      if (next) call(next);
+    };
+    // Of the calls that wait for this one, only the newest is made.
+    if (calls.current.busy) calls.current.next = args;
+    else call(args);
+  }, args);
+  return found;
+}
+
+/** The number of a draw, as a link may bring anything. @param {any} found */
+export const drawOf = (found) => (Number.isInteger(found) && found >= 0 && found < LIMITS.seed ? found % 2 ** 32 : 0);
+
 /** A parameter's name: w\u2081\u2082, a\u2081, b\u2082. @param {Place} place */
 export function nameOf([letter, i, j]) {
   return letter === "w" ? indexed("w", i + 1, j + 1) : indexed(letter, i + 1);
 }
 
-/** @param {Parameters} values @param {Place} place */
+/** @param {Machine} values @param {Place} place */
 export function at(values, [letter, i, j]) {
   return letter === "w" ? values.weights[i][j] : values[letter][i];
 }
 
-/** How many digits fit into a table of so many columns. @param {Parameters} values @param {boolean} biases */
+/** How many digits fit into a table of so many columns. @param {Machine} values @param {boolean} biases */
 export function digitsFor(values, biases) {
   const columns = values.b.length + (biases ? 1 : 0);
   return columns <= 2 ? DIGITS : columns === 3 ? 6 : 4;
 }
 
 /** A value per weight, and per bias where the biases learn, laid out as the weights are.
- * @param {{caption: any, values: Parameters, biases: boolean, cell: (place: Place, value: number) => any, test?: string, aside?: any}} props */
+ * @param {{caption: any, values: Machine, biases: boolean, cell: (place: Place, value: number) => any, test?: string, aside?: any}} props */
 export function Grid({ caption, values, biases, cell, test, aside }) {
   const { setHover } = usePage();
   const id = useId();

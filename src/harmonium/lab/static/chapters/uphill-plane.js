@@ -3,9 +3,9 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { html } from "../html.js";
 import { plain } from "../format.js";
 
-/** @typedef {[number, number]} Pair */
+/** @typedef {import("../answers/cloud.js").Pair} Pair */
 /** @typedef {{x: number, y: number, wide: number, high: number}} Frame middle and size */
-/** @typedef {{points: {x: number[], y: number[], count: number[]}, gradient: Pair, mean: Pair, expected: Pair, error: Pair}} Cloud */
+/** @typedef {import("../answers/cloud.js").Thousand} Cloud */
 
 const MARGIN = 26;
 const MANY = 120;

@@ -1,17 +1,17 @@
 /** Contrastive divergence in slow motion: v, h, v', h' sampled one after the other, then the update. */
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
+import { updateOf } from "../answers/uphill.js";
 import { html } from "../html.js";
 import { fixed, indexed, plain, probability, signed } from "../format.js";
-import { useAnswer, usePage } from "../page.js";
+import { usePage } from "../page.js";
 import { Bar } from "../ui/bars.js";
 import { Button, Error } from "../ui/controls.js";
 import { Formula } from "../ui/formula.js";
-import { digitsFor, Grid, useGiven } from "./uphill-given.js";
+import { digitsFor, drawOf, Grid, useGiven } from "./uphill-given.js";
 
-/** @typedef {import("./uphill-given.js").Parameters} Parameters */
-/** @typedef {{bits: number[], input?: number[], probability?: number[], coin?: number[]}} Layer */
-/** @typedef {{layers: Layer[], biases: boolean, rate: number, positive: Parameters, negative: Parameters, delta: Parameters, machine: Parameters,
- *   after: Parameters, allowed: boolean, uphill: number, probability: {before: number, after: number}}} Update */
+/** @typedef {import("../state.js").Machine} Machine */
+/** @typedef {import("../answers/uphill.js").Layer} Layer */
+/** @typedef {import("../answers/uphill.js").Update} Update */
 
 const LAYERS = /** @type {const} */ ([
   ["v", "", "the target"],
@@ -23,32 +23,29 @@ const NEXT = ["sample h", "sample v\u2032", "sample h\u2032"];
 const LAST = LAYERS.length - 1;
 
 export function SlowMotion() {
-  const { state, setting, change, changeSetting } = usePage();
+  const { state, tables, setting, change, changeSetting } = usePage();
   const given = useGiven();
-  const draw = Number(setting("uphill", "draw", 0)) || 0;
+  const draw = drawOf(setting("uphill", "draw", 0));
   const [stage, setStage] = useState(0);
-  const { answer, error } = useAnswer("uphill.divergence", { ...given.params, draw }, [...given.deps, draw]);
-  const update = /** @type {Update | null} */ (answer);
+  const update = useMemo(() => updateOf(tables, state.target, given.biases, given.rate, state.seed, draw), [tables, state.target, given.biases, given.rate, state.seed, draw]);
   useEffect(() => setStage(0), [given.target, state.machine.a.length, state.machine.b.length]);
   const again = () => {
     setStage(0);
     changeSetting("uphill", { draw: draw + 1 });
   };
   const apply = () => {
-    if (!update) return;
     setStage(0);
     change({ machine: update.after, settings: { ...state.settings, uphill: { ...state.settings.uphill, draw: draw + 1 } } });
   };
   return html`<section class="card slow"><h3>Contrastive divergence in slow motion</h3>
-    ${error && html`<${Error}>${error}<//>`}
-    ${update && html`<div class="flow">${LAYERS.map((_, n) => html`<${Stage} number=${n} layer=${update.layers[n]} stage=${stage} />`)}</div>
+    <div class="flow">${LAYERS.map((_, n) => html`<${Stage} number=${n} layer=${update.layers[n]} stage=${stage} />`)}</div>
       <div class="buttons">
         <${Button} primary onClick=${stage < LAST ? () => setStage(stage + 1) : apply} disabled=${stage === LAST && !update.allowed} test=${stage < LAST ? "toss" : "apply"}>${stage < LAST ? NEXT[stage] : "apply the update"}<//>
         ${stage < LAST && html`<${Button} onClick=${() => setStage(LAST)} test="toss-all">all three<//>`}
         <${Button} onClick=${again} test="new-coins">new random numbers<//>
       </div>
       <p class="hidden" aria-live="polite">${said(update, stage)}</p>
-      ${stage === LAST ? html`<${Products} update=${update} target=${given.target} temperature=${state.temperature} />` : html`<p class="soft">u is drawn uniformly from 0 to 1 and marked by the tick. The bar is as long as the probability; if the tick lies within it, the unit is on.</p>`}`}
+      ${stage === LAST ? html`<${Products} update=${update} target=${given.target} temperature=${state.temperature} />` : html`<p class="soft">u is drawn uniformly from 0 to 1 and marked by the tick. The bar is as long as the probability; if the tick lies within it, the unit is on.</p>`}
   </section>`;
 }
 
@@ -76,7 +73,7 @@ function Products({ update, target, temperature }) {
   const digits = digitsFor(delta, biases);
   const down = update.probability.after < update.probability.before;
   const still = update.probability.after === update.probability.before;
-  const bits = (/** @type {Parameters} */ values, /** @type {any} */ caption, /** @type {string} */ test) =>
+  const bits = (/** @type {Machine} */ values, /** @type {any} */ caption, /** @type {string} */ test) =>
     html`<${Grid} caption=${caption} values=${values} biases=${biases} test=${test} cell=${(/** @type {any} */ _, /** @type {number} */ x) => html`<span class=${x ? "coin-bit on small" : "coin-bit small"}>${x}</span>`} />`;
   return html`<div class="grids products">
       ${bits(positive, html`<${Formula} tex="v\\,h^{\\mathsf T}" />`, "product")}

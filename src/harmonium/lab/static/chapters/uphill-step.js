@@ -1,5 +1,6 @@
 /** The step itself: its rate, the target's probability before and after, and ln p along repeated steps. */
 import { useRef, useState } from "preact/hooks";
+import { climb } from "../answers/uphill.js";
 import { html } from "../html.js";
 import { DIGITS, plain, probability, signed } from "../format.js";
 import { usePage } from "../page.js";
@@ -14,29 +15,24 @@ const PRINTED = { before: "0.22022505", tenth: "0.230677826", one: "0.332961042"
 
 /** @typedef {{machine: import("../state.js").Machine, values: number[]}} Point after which machine, and ln p(target) up to there */
 
-/** @param {{step: import("./uphill-given.js").Step}} props */
+/** @param {{step: import("../answers/uphill.js").Step}} props */
 export function TheStep({ step }) {
-  const { state, ask, change, machineParams } = usePage();
+  const { state, change, current } = usePage();
   const given = useGiven();
   const [said, setSaid] = useState({ now: "", stopped: "" });
   const { values, follow } = useWay(given.target, given.parts);
-  const queue = useRef(Promise.resolve());
-  // One after the other, each from where the one before it led, however fast they are pressed.
-  const take = (/** @type {number} */ steps) => (queue.current = queue.current.then(() => climb(steps)));
-  const climb = async (/** @type {number} */ steps) => {
-    const start = /** @type {{machine: import("../state.js").Machine, temperature: number}} */ (machineParams());
-    const from = start.machine;
-    try {
-      const found = await ask("uphill.learn", { ...given.params, ...start, steps });
-      if (found.taken > 0) {
-        follow(from, found.machine, found.log_probability);
-        change({ machine: found.machine });
-      }
-      const now = `Pr{v = ${given.target}} is now ${probability(Math.exp(found.log_probability.at(-1)), 6)}.`;
-      setSaid({ now, stopped: found.stopped ? `Taken: ${found.taken} of ${steps}. The next step would take a parameter beyond \u00b120, the limit of this page. A smaller rate can continue.` : "" });
-    } catch (error) {
-      setSaid({ now: "", stopped: /** @type {{message: string}} */ (error).message });
+  // From where the step before it led, even if that is not drawn yet.
+  const take = (/** @type {number} */ steps) => {
+    const { machine, temperature, target } = current();
+    const found = climb(machine, temperature, target, given.biases, given.rate, steps);
+    if (found.taken > 0) {
+      follow(machine, found.machine, found.log_probability);
+      change({ machine: found.machine });
     }
+    setSaid({
+      now: `Pr{v = ${given.target}} is now ${probability(Math.exp(found.log_probability[found.taken]), 6)}.`,
+      stopped: found.stopped ? `Taken: ${found.taken} of ${steps}. The next step would take a parameter beyond \u00b120, the limit of this page. A smaller rate can continue.` : "",
+    });
   };
   const p = step.probability;
   return html`<section class="card step"><h3>One step</h3>

@@ -6,7 +6,7 @@ import { Bar } from "../ui/bars.js";
 import { Choice } from "../ui/controls.js";
 import { Formula } from "../ui/formula.js";
 
-/** @typedef {import("./uphill-given.js").Step} Step */
+/** @typedef {import("../answers/uphill.js").Step} Step */
 /** @typedef {{v: string, h?: string}} Row */
 /** @typedef {{before: number[], after: number[], text: (x: number) => string, digits: number, bars: boolean, total?: [string, number, number]}} Shown */
 

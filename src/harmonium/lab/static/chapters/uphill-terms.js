@@ -4,7 +4,7 @@ import { DIGITS, fixed, plain, signed } from "../format.js";
 import { Summed } from "../ui/sum.js";
 import { at, digitsFor, Grid, nameOf } from "./uphill-given.js";
 
-/** @typedef {import("./uphill-given.js").Step} Step */
+/** @typedef {import("../answers/uphill.js").Step} Step */
 /** @typedef {import("./uphill-given.js").Place} Place */
 
 const EVERY_ROW = 64;

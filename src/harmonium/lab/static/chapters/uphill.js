@@ -1,8 +1,10 @@
 /** Chapter 4: one step up the gradient of ln p(v), exact and by contrastive divergence. */
+import { useMemo } from "preact/hooks";
+import { stepOf } from "../answers/uphill.js";
 import { html } from "../html.js";
 import { indexed } from "../format.js";
-import { useAnswer, usePage } from "../page.js";
-import { Bits, Error } from "../ui/controls.js";
+import { usePage } from "../page.js";
+import { Bits } from "../ui/controls.js";
 import { Formula } from "../ui/formula.js";
 import { Card } from "../ui/card.js";
 import { Stationary, Sweeps } from "./uphill-bias.js";
@@ -16,10 +18,9 @@ import { Terms } from "./uphill-terms.js";
 export const chapter = { id: "uphill", title: "One gradient step", Chapter: Uphill };
 
 function Uphill() {
-  const { state, change } = usePage();
-  const given = useGiven();
-  const { answer, error } = useAnswer("uphill.step", given.params, given.deps);
-  const step = /** @type {import("./uphill-given.js").Step | null} */ (answer);
+  const { state, tables, change } = usePage();
+  const { biases, rate } = useGiven();
+  const step = useMemo(() => stepOf(tables, state.target, biases, rate), [tables, state.target, biases, rate]);
   return html`
     <p class="lead">Until now the machine was given. Now it learns: one vector, the target, is to become more probable.</p>
     <p class="target"><span>target v =</span> <${Bits} label="target" value=${state.target} names=${state.target.map((_, i) => indexed("v", i + 1))}
@@ -27,8 +28,7 @@ function Uphill() {
     <${Formula} block tex=${"\\Delta w_{ij} = \\frac{\\eta}{T}\\bigl(\\underbrace{\\langle v_i h_j \\rangle_v}_{A} - \\underbrace{\\langle v_i h_j \\rangle_{vh}}_{B}\\bigr)"} />
     <p>The derivative of ln p(v) with respect to a weight is a difference. A is how often its two units are on together while the machine sees the target; B, how often while it runs freely.
       Where A is larger, the weight rises; where B is larger, it falls. The step is this difference, scaled by the rate \u03b7.</p>
-    ${error && html`<${Error}>${error}<//>`}
-    ${step && html`<${Terms} step=${step} /><${TheStep} step=${step} /><${BeforeAndAfter} step=${step} />`}
+    <${Terms} step=${step} /><${TheStep} step=${step} /><${BeforeAndAfter} step=${step} />
     <${Card} id="delta-w11" />
     <${Card} id="delta-biases" />
     <${Card} id="unit-off" />
@@ -45,6 +45,6 @@ function Uphill() {
     <p>CD-k makes k sweeps for each update and starts each time from the target. Persistent chains (PCD) make one sweep and continue from where they were: as long as the parameters do not change,
       the t-th update of PCD is as good as CD-t and costs one sweep. The price is memory: its updates are not independent, and if the rate is too high, the model changes faster than its chains can follow.</p>
     <${Sweeps} />
-    ${step && html`<${Stationary} step=${step} />`}
+    <${Stationary} step=${step} />
   `;
 }

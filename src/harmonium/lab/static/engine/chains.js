@@ -1,5 +1,5 @@
 /** Block Gibbs sampling and parallel tempering. Keys are used as the library uses them, so that a seed makes the same chain. */
-import { createRbm, freeEnergy, hiddenMeans, visibleMeans } from "./rbm.js";
+import { createRbm, freeEnergy, hiddenMeans, tabulate, visibleMeans } from "./rbm.js";
 import { derive, sampleBits, uniform } from "./random.js";
 
 /** @typedef {import("./rbm.js").Rbm} Rbm */
@@ -50,7 +50,7 @@ export function rungsOf(rbm, rungs) {
 /** A ladder with every rung at `v`. @param {ArrayLike<number>} v `[V]` @param {number} rungs @param {number} H @returns {Ladder} */
 export function startLadder(v, rungs, H) {
   const pairs = () => Array(rungs - 1).fill(NaN);
-  return { v: Float64Array.from({ length: rungs * v.length }, (_, k) => v[k % v.length]), h: new Float64Array(H), acceptance: Array(rungs - 1).fill(1), label: Array(rungs).fill(UNSEEN), roundTrips: 0, steps: 0, chance: pairs(), drawn: pairs() };
+  return { v: tabulate(rungs * v.length, (k) => v[k % v.length]), h: new Float64Array(H), acceptance: Array(rungs - 1).fill(1), label: Array(rungs).fill(UNSEEN), roundTrips: 0, steps: 0, chance: pairs(), drawn: pairs() };
 }
 
 /** One step of parallel tempering: a sweep on every rung, then exchanges between every second pair of neighbors, with probability

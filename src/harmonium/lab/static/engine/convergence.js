@@ -9,6 +9,8 @@
  * "Miscellanea analytica" (1730), by way of P. Diaconis and S. Zabell, Statistical Science 6 (1991) (mean absolute deviation);
  * C. Loader, "Fast and accurate computation of binomial probabilities" (2000); M. Hestenes, J. SIAM 6 (1958) (one-sided Jacobi). */
 
+import { tabulate } from "./rbm.js";
+
 /** @typedef {import("./table.js").Tables} Tables */
 
 /** Below this n (1 - lambda), sums over lags come from their expansion: the closed form would lose its digits. */
@@ -25,7 +27,7 @@ export class Convergence {
     this.tables = tables;
     const { n, m, hiddenGivenVisible: up, visibleGivenHidden: down } = tables;
     /** sqrt(p(v|h) p(h|v)) `[n, m]`. */
-    this.both = Float64Array.from({ length: n * m }, (_, k) => Math.sqrt(up[k]) * Math.sqrt(down[(k % m) * n + Math.floor(k / m)]));
+    this.both = tabulate(n * m, (k) => Math.sqrt(up[k]) * Math.sqrt(down[(k % m) * n + Math.floor(k / m)]));
     const { left, right } = orthogonalize(this.both, n, m);
     this.left = left;
     this.right = right;
@@ -79,8 +81,8 @@ export class Convergence {
 /** Rotate the columns of a matrix `[n, m]` against each other until they are orthogonal: matrix = sum_k left_k right_k^T, the lengths
  * of the `left` being the singular values. @param {Float64Array} matrix @param {number} n @param {number} m */
 function orthogonalize(matrix, n, m) {
-  const left = Array.from({ length: m }, (_, h) => Float64Array.from({ length: n }, (_, v) => matrix[v * m + h]));
-  const right = left.map((_, h) => Float64Array.from({ length: m }, (_, k) => (k === h ? 1 : 0)));
+  const left = Array.from({ length: m }, (_, h) => tabulate(n, (v) => matrix[v * m + h]));
+  const right = left.map((_, h) => tabulate(m, (k) => (k === h ? 1 : 0)));
   for (let [round, turned] = [0, true]; turned && round < MAX_ROUNDS; round++) {
     turned = false;
     for (let p = 0; p < m; p++) {

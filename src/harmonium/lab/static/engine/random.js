@@ -2,6 +2,8 @@
  *
  * Reference: J. Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011 (Threefry-2x32, 20 rounds). */
 
+import { tabulate } from "./rbm.js";
+
 /** 64 bits as two 32-bit integers. @typedef {{high: number, low: number}} Key */
 
 const PARITY = 0x1bd11bda;
@@ -78,7 +80,7 @@ export function sampleBits(key, probability, out = new Float64Array(probability.
 
 /** Standard normal numbers by Box and Muller. @param {Key} key @param {number} count @returns {Float64Array} */
 export function normals(key, count) {
-  return Float64Array.from({ length: count }, (_, i) => {
+  return tabulate(count, (i) => {
     const radius = Math.sqrt(-2 * Math.log(1 - uniform(key, 2 * i)));
     return radius * Math.cos(2 * Math.PI * uniform(key, 2 * i + 1));
   });

@@ -94,6 +94,13 @@ export function transposed({ V, H, weights, a, b, temperature }) {
   return other;
 }
 
+/** The values of a function at 0, 1, ..., many times faster than `Float64Array.from`. @param {number} length @param {(k: number) => number} f */
+export function tabulate(length, f) {
+  const values = new Float64Array(length);
+  for (let k = 0; k < length; k++) values[k] = f(k);
+  return values;
+}
+
 /** @param {ArrayLike<number>} x @param {ArrayLike<number>} y */
 export function dot(x, y) {
   let sum = 0;

@@ -1,6 +1,6 @@
 /** All states of small layers, and what sums over them: the joint table, ln Z, exact expectations. States are in counting order,
  * the first unit changing slowest: 00, 01, 10, 11. */
-import { createRbm, dot, hiddenInputs, hiddenMeans, logSumExp, sigmoid, sumSoftplus, transposed, visibleMeans } from "./rbm.js";
+import { createRbm, dot, hiddenInputs, hiddenMeans, logSumExp, sigmoid, sumSoftplus, tabulate, transposed, visibleMeans } from "./rbm.js";
 
 /** @typedef {import("./rbm.js").Rbm} Rbm */
 
@@ -13,7 +13,7 @@ const RENEWED = 1024;
 
 /** All states `[2^units, units]`. @param {number} units */
 export function states(units) {
-  return Float64Array.from({ length: units << units }, (_, k) => (Math.floor(k / units) >> (units - 1 - (k % units))) & 1);
+  return tabulate(units << units, (k) => (Math.floor(k / units) >> (units - 1 - (k % units))) & 1);
 }
 
 /** All states as text: "00", "01". @param {number} units */
@@ -62,7 +62,7 @@ export class Tables {
 
   /** p(v) `[n]`. */
   get visible() {
-    return (this.#visible ??= Float64Array.from({ length: this.n }, (_, v) => this.joint.subarray(v * this.m, (v + 1) * this.m).reduce((sum, p) => sum + p, 0)));
+    return (this.#visible ??= tabulate(this.n, (v) => this.joint.subarray(v * this.m, (v + 1) * this.m).reduce((sum, p) => sum + p, 0)));
   }
 
   /** p(h) `[m]`. */
@@ -77,7 +77,7 @@ export class Tables {
 
   /** ln p(v) `[n]`, finite where p(v) is too small to be held. */
   get logVisible() {
-    return (this.#logVisible ??= Float64Array.from({ length: this.n }, (_, v) => logSumExp(this.exponent.subarray(v * this.m, (v + 1) * this.m)) - this.logPartition));
+    return (this.#logVisible ??= tabulate(this.n, (v) => logSumExp(this.exponent.subarray(v * this.m, (v + 1) * this.m)) - this.logPartition));
   }
 
   /** p(h_j = 1 | v) `[n, H]`. */
@@ -140,7 +140,7 @@ export class Tables {
   #sum() {
     const { V, H, a } = this.rbm;
     const inputs = hiddenInputs(this.rbm, this.v);
-    return Float64Array.from({ length: this.n * this.m }, (_, k) => {
+    return tabulate(this.n * this.m, (k) => {
       const [v, h] = [Math.floor(k / this.m), k % this.m];
       let sum = 0;
       for (let i = 0; i < V; i++) sum += this.v[v * V + i] * a[i];
@@ -174,7 +174,7 @@ export function logConditional(rbm, v, h) {
   const { V, H, temperature } = rbm;
   const m = h.length / H;
   const inputs = hiddenInputs(rbm, v);
-  return Float64Array.from({ length: (v.length / V) * m }, (_, k) => {
+  return tabulate((v.length / V) * m, (k) => {
     let sum = 0;
     for (let j = 0; j < H; j++) {
       const x = inputs[Math.floor(k / m) * H + j] / temperature;
