@@ -33,12 +33,18 @@ KEPT = {
     },
     "htm": {"dist/htm.module.js": "htm.module.js", "LICENSE": "LICENSE"},
     "katex": {
-        "dist/katex.mjs": "katex.mjs",
+        "dist/katex.min.js": "katex.min.js",
         "dist/katex.min.css": "katex.min.css",
         "dist/fonts/*.woff2": "fonts/*.woff2",
         "LICENSE": "LICENSE",
     },
-    "uplot": {"dist/uPlot.esm.js": "uPlot.esm.js", "dist/uPlot.min.css": "uPlot.min.css", "LICENSE": "LICENSE"},
+    "uplot": {"dist/uPlot.iife.min.js": "uPlot.min.js", "dist/uPlot.min.css": "uPlot.min.css", "LICENSE": "LICENSE"},
+}
+
+# Minified files come as scripts: what stands before and after makes modules of them.
+MODULES = {
+    "dist/katex.min.js": (b"const exports = {}, module = { exports };\n", b"\nexport default module.exports;\n"),
+    "dist/uPlot.iife.min.js": (b"", b"\nexport default uPlot;\n"),
 }
 
 SOURCE_MAP = re.compile(rb"\n?(//# sourceMappingURL=[^\n]*|/\*# sourceMappingURL=[^*]*\*/)")
@@ -94,6 +100,8 @@ def kept_files(archive: Path, kept: dict[str, str]) -> Iterator[tuple[str, str, 
                 content = reader.read()
                 for edit in EDITS.get(Path(name).suffix, []):
                     content = edit(content)
+                before, after = MODULES.get(name, (b"", b""))
+                content = before + content + after
                 yield name, str(Path(place).with_name(Path(name).name) if "*" in place else place), content
 
 

@@ -174,7 +174,7 @@ def test_headers_let_the_page_use_its_own_files_alone(lab_url):
     [
         ("/", "text/html"),
         ("/main.js", "text/javascript"),
-        ("/vendor/katex/katex.mjs", "text/javascript"),
+        ("/vendor/katex/katex.min.js", "text/javascript"),
         ("/style.css", "text/css"),
         ("/icon.svg", "image/svg+xml"),
         ("/vendor/katex/fonts/KaTeX_Main-Regular.woff2", "font/woff2"),
