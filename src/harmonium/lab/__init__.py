@@ -1,22 +1,9 @@
-"""The lab: a page, served to this computer alone, on which a small model is taken apart and a larger one watched as it learns.
+"""The lab: a static page on which a small model is taken apart and a larger one trained, all of it computed in the browser.
 
-The library computes every number; the page draws them. `ask.py` checks what a page says, `answers/` has one file a chapter,
-`connection.py` is one page's conversation, and `server.py` serves them.
+`static/` is the page. `serve` serves it on this computer, `python -m harmonium.lab export DIR` writes it to be published, and
+`widget` shows it in a notebook.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from harmonium.lab.notebook import widget
+from harmonium.lab.notebook import widget
 
 __all__ = ["widget"]
-
-
-def __getattr__(name: str) -> Any:
-    if name == "widget":
-        from harmonium.lab.notebook import widget
-
-        return widget
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,88 +1,65 @@
-"""The page's modules as one script and one style sheet, for places that take no more than that (a notebook's widget)."""
+"""The page as one file: for a notebook's cell, for a mail, for browsers that load no modules from a disk."""
 
 from __future__ import annotations
 
 import base64
 import json
+import os
 import re
-from importlib.resources import files
-from pathlib import PurePosixPath
-from typing import Any
+from pathlib import Path
 
-STATIC = files("harmonium.lab") / "static"
-IMPORT = re.compile(r'((?:\bfrom|\bimport)\s*)"([^"\n]+)"')
-LINKED = re.compile(r'<link rel="stylesheet" href="\./([^"]+)"')
+STATIC = Path(__file__).parent / "static"
+# A module's name where it is imported, and where a worker is started from it.
+MODULE = re.compile(r'(\bfrom\s*|\bimport\s*)"([^"\n]+)"|new URL\("([^"\n]+)", import\.meta\.url\)')
+LINK = re.compile(r'<link rel="stylesheet" href="\./([^"]+)" />\s*')
+IMPORT_MAP = re.compile(r'<script type="importmap">(.*?)</script>\s*', re.DOTALL)
+REPLACED = re.compile(r'<(meta http-equiv|link rel="icon"|script type="module")[^>]*>(</script>)?\s*')
 URL = re.compile(r"""url\(["']?([^"')]+)["']?\)""")
-FONT_FACE = re.compile(r"@font-face\s*\{[^}]*\}")
 
+# Each module comes from a blob of its own, in order of need: a later one names the blobs of those before it.
 LOADER = """\
 const urls = {};
 for (const [path, source] of %s) {
   const linked = source.replace(/@@(.+?)@@/g, (_, other) => urls[other]);
   urls[path] = URL.createObjectURL(new Blob([linked], { type: "text/javascript" }));
 }
-const { default: widget } = await import(urls[%s]);
-export default widget;
+await import(urls["main.js"]);
 """
 
 
-def script(entry: str = "widget.js") -> str:
-    """One ES module that loads `entry` with everything it imports, each module from a blob of its own, in order of need."""
-    places = json.loads(_between(_text("index.html"), '<script type="importmap">', "</script>"))["imports"]
-    named = {name: path.removeprefix("./") for name, path in places.items()}
+def page() -> str:
+    """The page with all its modules, style sheets, fonts and data inside."""
+    index = _text("index.html")
+    named = json.loads(IMPORT_MAP.findall(index)[0])["imports"]
     modules: dict[str, str] = {}
 
-    def add(path: str) -> None:
-        if path in modules:
-            return
-
+    def add(path: str) -> str:
         def linked(found: re.Match[str]) -> str:
-            if found[2] not in named and not found[2].startswith("."):
+            name = found[2] or found[3]
+            if name not in named and not name.startswith("."):
                 return found[0]  # a text that only looks like an import
-            other = named.get(found[2]) or _joined(path, found[2])
-            add(other)
-            return f'{found[1]}"@@{other}@@"'
+            other = named[name].removeprefix("./") if name in named else _joined(path, name)
+            return f'{found[1] or ""}"@@{add(other)}@@"'
 
-        source = IMPORT.sub(linked, _text(path))
-        modules[path] = source
+        if path not in modules:
+            source = MODULE.sub(linked, _text(path))
+            modules[path] = source  # after those it needs
+        return path
 
-    add(entry)
-    return LOADER % (json.dumps(list(modules.items())), json.dumps(entry))
-
-
-def styles() -> str:
-    """One style sheet that touches nothing outside `.harmonium-lab`; fonts are inside it."""
-    fonts, rules = [], []
-    for path in LINKED.findall(_text("index.html")):
-        text = URL.sub(lambda found, path=path: _inlined(_joined(path, found[1])), _text(path))  # type: ignore[misc]
-        fonts += FONT_FACE.findall(text)
-        rules.append(FONT_FACE.sub("", text))
-    scoped = re.sub(r":root|(?<![\w.#-])(?:body|html)(?=\s*\{)", "&", "\n".join(rules))
-    return "\n".join([*fonts, f".harmonium-lab {{\n{scoped}\n}}"])
+    add("main.js")
+    loader = LOADER % json.dumps(list(modules.items())).replace("<", "\\u003c")
+    sheets = "\n".join(URL.sub(lambda found: _data_url(_joined(path, found[1])), _text(path)) for path in LINK.findall(index))  # noqa: B023
+    head, body = REPLACED.sub("", IMPORT_MAP.sub("", LINK.sub("", index))).split("</head>")
+    return f'{head}<style>\n{sheets}\n</style>\n<script type="module">\n{loader}</script>\n</head>{body}'
 
 
-def _inlined(path: str) -> str:
-    data = base64.b64encode(_resource(path).read_bytes()).decode()
-    return f'url("data:font/woff2;base64,{data}")'
+def _data_url(path: str) -> str:
+    return f"url(data:font/woff2;base64,{base64.b64encode((STATIC / path).read_bytes()).decode()})"
 
 
 def _joined(path: str, other: str) -> str:
-    parts: list[str] = []
-    for part in (PurePosixPath(path).parent / other).parts:
-        if part == "..":
-            parts.pop()
-        else:
-            parts.append(part)
-    return "/".join(parts)
-
-
-def _resource(path: str) -> Any:
-    return STATIC.joinpath(*path.split("/"))
+    return os.path.normpath(Path(path).parent / other).replace(os.sep, "/")
 
 
 def _text(path: str) -> str:
-    return str(_resource(path).read_text(encoding="utf-8"))
-
-
-def _between(text: str, start: str, end: str) -> str:
-    return text.split(start, 1)[1].split(end, 1)[0]
+    return (STATIC / path).read_text(encoding="utf-8")

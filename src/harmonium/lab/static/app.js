@@ -19,34 +19,29 @@ import { Panel } from "./ui/panel.js";
 const chapters = [machine, road, chain, uphill, set, images];
 const COPIED_MS = 2500;
 
-/** @typedef {import("./state.js").State} State */
-
-/** Put the page into an element. The transport brings the library's answers; a page that owns its URL keeps its state there, any
- * other starts at `start` and tells its state to `onState`.
- * @param {HTMLElement} element @param {import("./transport.js").Transport} transport
- * @param {{ownsUrl?: boolean, start?: State, onState?: (state: State) => void}} [options] @returns {() => void} */
-export function mount(element, transport, { ownsUrl = false, start, onState } = {}) {
+/** Put the page into an element.
+ * @param {HTMLElement} element @param {import("./transport.js").Transport} transport @param {import("./page.js").Options} options */
+export function mount(element, transport, options) {
   element.replaceChildren();
   element.classList.add("harmonium-lab");
-  render(html`<${Page} transport=${transport} root=${element} ownsUrl=${ownsUrl} start=${start} onState=${onState}><${Lab} /><//>`, element);
-  return () => render(null, element);
+  render(html`<${Page} transport=${transport} ...${options}><${Lab} /><//>`, element);
 }
 
 function Lab() {
-  const { state, problems, dismiss, status, ownsUrl, root } = usePage();
+  const { state, problems, dismiss, status } = usePage();
   const { id, title, wide, Chapter } = chapters.find((c) => c.id === state.chapter) ?? chapters[0];
   const number = chapters.findIndex((c) => c.id === id);
   const article = useRef(/** @type {HTMLElement | null} */ (null));
   const arrived = useRef(id);
   useKeys();
   useEffect(() => {
-    if (ownsUrl) document.title = `${title} \u00b7 Harmonium`;
+    document.title = `${title} \u00b7 Harmonium`;
     // Whoever goes to a chapter goes on reading there, with the keyboard as with the eyes.
     if (arrived.current !== id) article.current?.focus({ preventScroll: true });
     arrived.current = id;
   }, [id]);
   useEffect(() => {
-    (ownsUrl ? document.documentElement : root).dataset.ready = "true";
+    document.documentElement.dataset.ready = "true";
   }, []);
   return html`<div class="page">
     <a class="skip" href="#chapter" onClick=${(/** @type {Event} */ e) => (e.preventDefault(), article.current?.focus())}>Skip to chapter</a>
@@ -68,13 +63,11 @@ function Lab() {
   </div>`;
 }
 
-/** Undo and redo by keys: everywhere on a page of its own, inside the widget in a notebook, which hears no other key of the widget. */
+/** Undo and redo by keys. */
 function useKeys() {
-  const { undo, redo, root, ownsUrl } = usePage();
+  const { undo, redo } = usePage();
   useEffect(() => {
-    const place = ownsUrl ? document : root;
     const keyed = (/** @type {any} */ e) => {
-      if (!ownsUrl) e.stopPropagation();
       const key = e.key.toLowerCase();
       // A text's own undo is for texts that change nothing until they are sent; a number field has changed the machine already.
       const text = e.target.matches?.("textarea, input[type=text]") && !e.target.closest(".num-field");
@@ -83,8 +76,8 @@ function useKeys() {
       if (key === "y" || e.shiftKey) redo();
       else undo();
     };
-    place.addEventListener("keydown", keyed);
-    return () => place.removeEventListener("keydown", keyed);
+    document.addEventListener("keydown", keyed);
+    return () => document.removeEventListener("keydown", keyed);
   });
 }
 
@@ -153,8 +146,7 @@ function Copy({ what, text }) {
 }
 
 function Theme() {
-  const { root, ownsUrl } = usePage();
-  const place = ownsUrl ? document.documentElement : root;
+  const place = document.documentElement;
   const turn = () => {
     const now = place.dataset.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
     place.dataset.theme = now === "dark" ? "light" : "dark";

@@ -1,6 +1,18 @@
-/** The page as the server sends it. */
+/** The page on its own, or in the frame of a notebook's widget, which says what to begin with. */
 import { mount } from "./app.js";
 import { connect } from "./transport.js";
 
+/** @type {import("./page.js").Options | undefined} */
+const given = /** @type {any} */ (window.frameElement)?.lab;
+const file = new URLSearchParams(location.search).get("model");
+
+/** A model file beside the page. @param {string} name */
+const beside = (name) => async () => {
+  const found = await fetch(`./${encodeURIComponent(name)}`);
+  if (!found.ok) throw new Error(`There is no file ${name} beside this page.`);
+  return { name, bytes: new Uint8Array(await found.arrayBuffer()) };
+};
+
 const place = document.getElementById("lab");
-if (place) mount(place, connect(`ws://${location.host}/ws`), { ownsUrl: true });
+const offline = { ask: () => Promise.reject(new Error("not here")), on: () => () => {}, status: () => /** @type {const} */ ("open"), onStatus: () => () => {} };
+if (place) mount(place, given || !location.host ? offline : connect(`ws://${location.host}/ws`), given ?? { model: file ? beside(file) : null });

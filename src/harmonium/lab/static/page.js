@@ -11,13 +11,18 @@ import { decode, encode, initialState } from "./state.js";
 /** @typedef {{v?: string, h?: string, edge?: [number, number], unit?: ["v" | "h", number]} | null} Hover */
 /** @typedef {import("./answers/machine.js").Table} Table */
 
+/** A model file that came with the page. @typedef {() => Promise<{name: string, bytes: Uint8Array}>} ModelSource */
+/** `start`: the state to begin with; without one the page owns its address and keeps the state there.
+ * @typedef {{start?: Partial<State>, onState?: (state: State) => void, model?: ModelSource | null}} Options */
+
 const Context = createContext(/** @type {any} */ (null));
 const MERGE_MS = 1500;
 const URL_MS = 150;
 const MOST_UNDO = 200;
 
 /** @returns {{state: State, change: (patch: Partial<State>, options?: {merge?: string}) => void, undo: () => void, redo: () => void,
- *   reset: () => void, canUndo: boolean, canRedo: boolean, problems: string[], dismiss: () => void, section: string, ownsUrl: boolean, root: HTMLElement, go: (chapter: string) => void,
+ *   reset: () => void, canUndo: boolean, canRedo: boolean, problems: string[], dismiss: () => void, section: string, ownsUrl: boolean,
+ *   model: ModelSource | null, go: (chapter: string) => void,
  *   setting: (id: string, key: string, otherwise: any, among?: any[]) => any, changeSetting: (id: string, values: Record<string, any>) => void,
  *   tables: Tables, table: Table, hover: Hover, setHover: (hover: Hover) => void, machineParams: () => object, current: () => State,
  *   ask: import("./transport.js").Transport["ask"], on: import("./transport.js").Transport["on"],
@@ -26,9 +31,10 @@ export function usePage() {
   return useContext(Context);
 }
 
-/** @param {{transport: import("./transport.js").Transport, root: HTMLElement, start?: State, ownsUrl: boolean, onState?: (state: State) => void, children?: any}} props */
-export function Page({ transport, root, start, ownsUrl, onState, children }) {
-  const first = useMemo(() => (ownsUrl ? decode(location.hash) : { state: start ?? initialState(), section: "", problems: [] }), []);
+/** @param {Options & {transport: import("./transport.js").Transport, children?: any}} props */
+export function Page({ transport, start, onState, model = null, children }) {
+  const ownsUrl = start === undefined;
+  const first = useMemo(() => (start === undefined ? decode(location.hash) : { state: { ...initialState(), ...start }, section: "", problems: [] }), []);
   const [state, setState] = useState(first.state);
   const [problems, setProblems] = useState(first.problems);
   const [section, setSection] = useState(first.section);
@@ -115,7 +121,7 @@ export function Page({ transport, root, start, ownsUrl, onState, children }) {
     problems,
     section,
     ownsUrl,
-    root,
+    model,
     dismiss: () => setProblems([]),
     go,
     setting,

@@ -1,34 +1,47 @@
-/** The page inside a notebook: the same parts over the notebook's own channel. */
-import { mount } from "./app.js";
-import { initialState } from "./state.js";
-import { createExchange } from "./transport.js";
+/** The page in a notebook's cell: in a frame, so that neither knows the other's keys, styles and address. See anywidget. */
 
-/** What a notebook's side gives: see anywidget's model.
- * @typedef {{get: (name: string) => any, set: (name: string, value: any) => void, save_changes: () => void,
- *   send: (content: any) => void, on: (event: string, fn: (content: any) => void) => void, off: (event: string, fn: (content: any) => void) => void}} Model */
+/** @typedef {{get: (name: string) => any, set: (name: string, value: any) => void, save_changes: () => void}} Model */
 
 const SAVE_MS = 200;
+const DARK = '[data-jp-theme-light="false"], .vscode-dark, .vscode-high-contrast, .dark, .dark *';
 
 /** @param {{model: Model, el: HTMLElement}} place */
 function render({ model, el }) {
-  const exchange = createExchange((text) => model.send({ text }));
-  const receive = (/** @type {{text: string}} */ content) => exchange.receive(content.text);
-  model.on("msg:custom", receive);
-  /** @type {import("./transport.js").Transport} */
-  const transport = { ask: exchange.ask, on: exchange.on, status: () => "open", onStatus: () => () => {} };
+  const frame = document.createElement("iframe");
+  frame.title = "Harmonium's lab";
+  frame.style.cssText = "display:block;width:100%;height:760px;border:0;resize:vertical;overflow:auto";
+  /** @type {DataView} */
+  const file = model.get("file");
+  const bytes = new Uint8Array(file.buffer, file.byteOffset, file.byteLength);
   let timer = 0;
-  const onState = (/** @type {import("./state.js").State} */ state) => {
-    clearTimeout(timer);
-    timer = window.setTimeout(() => {
-      model.set("state", state);
-      model.save_changes();
-    }, SAVE_MS);
+  // The page looks for this on its frame.
+  Object.assign(frame, {
+    lab: {
+      start: model.get("state"),
+      model: bytes.length ? async () => ({ name: "the notebook's model", bytes }) : null,
+      onState: (/** @type {object} */ state) => {
+        clearTimeout(timer);
+        timer = window.setTimeout(() => {
+          model.set("state", state);
+          model.save_changes();
+        }, SAVE_MS);
+      },
+    },
+  });
+  const follow = () => {
+    const root = frame.contentDocument?.documentElement;
+    if (!root) return;
+    root.dataset.theme = document.body.matches(DARK) ? "dark" : "light";
+    frame.contentDocument?.dispatchEvent(new Event("themechange"));
   };
-  const remove = mount(el, transport, { start: { ...initialState(), ...model.get("state") }, onState });
+  frame.onload = follow;
+  const watcher = new MutationObserver(follow);
+  watcher.observe(document.body, { attributes: true });
+  frame.srcdoc = model.get("page");
+  el.replaceChildren(frame);
   return () => {
     clearTimeout(timer);
-    model.off("msg:custom", receive);
-    remove();
+    watcher.disconnect();
   };
 }
 
