@@ -1,10 +1,6 @@
-/** The functions that take long, and the way to call them: `compute("thousand", ...)`. A function keeps what it needs between calls
- * in its own module, which lives in the worker. */
-import { thousand } from "./answers/cloud.js";
+/** The way to the worker: `compute("thousand", ...)` calls the function of that name there. */
 
-export const FUNCTIONS = { thousand };
-
-/** @typedef {typeof FUNCTIONS} Functions */
+/** @typedef {import("./worker.js").Functions} Functions */
 
 /** @type {Map<number, {resolve: (answer: any) => void, reject: (error: Error) => void}>} */
 const waiting = new Map();

@@ -1,5 +1,10 @@
-/** What takes long is computed here, beside the page. Each function is called by its name with plain arguments. */
-import { FUNCTIONS } from "./compute.js";
+/** What takes long is computed here, beside the page. Each function is called by its name with plain arguments, and keeps what it
+ * needs between calls in its own module. */
+import { thousand } from "./answers/cloud.js";
+
+const FUNCTIONS = { thousand };
+
+/** @typedef {typeof FUNCTIONS} Functions */
 
 self.onmessage = ({ data: { id, name, args } }) => {
   try {
