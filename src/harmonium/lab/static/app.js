@@ -2,6 +2,7 @@
 import { render } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { chapter as chain } from "./chapters/chain.js";
+import { chapter as derivation } from "./chapters/derivation.js";
 import { chapter as images } from "./chapters/images.js";
 import { chapter as machine } from "./chapters/machine.js";
 import { chapter as road } from "./chapters/road.js";
@@ -16,7 +17,7 @@ import { Worksheet } from "./ui/card.js";
 import { Panel } from "./ui/panel.js";
 
 /** @type {{id: string, title: string, wide?: boolean, Chapter: any}[]} */
-const chapters = [machine, road, chain, uphill, set, images];
+const chapters = [machine, road, chain, uphill, set, images, derivation];
 const COPIED_MS = 2500;
 
 /** Put the page into an element.

@@ -210,6 +210,20 @@ export const CARDS = {
     hints: () => ["Look at the single chains: is any of them gray? Do they agree?"],
     answer: () => "Each chain draws one completion, and they differ. The mean of their pixels estimates p(v\u1d62 = 1 | known): gray is the machine\u2019s uncertainty. A mean is not a sample, and rarely a digit.",
   },
+  "small-change": {
+    chapter: "derivation", title: "a small change", ofMachine: true,
+    question: ({ state }) => html`Raise w\u2081\u2081 by 0.01. By how much does ln p(v) change, to first order, for v = ${state.target.join("")}?`,
+    fields: (given) => [["change of ln p(v)", (0.01 / RATE) * terms(given).step[0]]],
+    hints: () => ["The derivative is (A \u2212 B) / T. Follow the weight w\u2081\u2081 through the lines.", "Multiply the derivative by 0.01."],
+    answer: (given) => `0.01 \u00b7 (${probability(terms(given).positive[0])} \u2212 ${probability(terms(given).negative[0])})${given.state.temperature === 1 ? "" : ` / ${plain(given.state.temperature)}`} = ${signed((0.01 / RATE) * terms(given).step[0], 9)}.`,
+  },
+  "bias-derivative": {
+    chapter: "derivation", title: "a bias",
+    question: () => "The derivation for a hidden bias b\u2c7c differs in one line only. What is the derivative of ln p(v) with respect to b\u2c7c, at T = 1?",
+    options: [["visible", "v\u1d62 \u2212 \u27e8v\u1d62\u27e9"], ["hidden", "p(h\u2c7c = 1 | v) \u2212 \u27e8h\u2c7c\u27e9"], ["both", "\u27e8v\u1d62 h\u2c7c\u27e9 with v held \u2212 \u27e8v\u1d62 h\u2c7c\u27e9"]], right: "hidden",
+    hints: () => ["In the energy, b\u2c7c is multiplied by h\u2c7c alone."],
+    answer: () => "The derivative of E with respect to b\u2c7c is \u2212h\u2c7c. Both terms are then expectations of h\u2c7c alone: with v held, that is the sigmoid; with nothing held, \u27e8h\u2c7c\u27e9.",
+  },
 };
 
 /** The total input of the first hidden unit. @param {import("./state.js").State} state */

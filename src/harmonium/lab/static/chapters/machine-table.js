@@ -32,6 +32,7 @@ export function Configurations() {
       <${Choice} label="sort" value=${order} options=${ORDERS}
         onChange=${(/** @type {Order} */ x) => changeSetting("machine", { order: x })} test="order" /></div>
     ${held && html`<p class="soft">Held: ${heldText(state)}. These are the rows that agree; p is their probability given the held units.</p>`}
+    <p class="soft">Click any number to see how it is computed.</p>
     <div class="scroll tall"><table class="rows" data-test="configurations" onPointerLeave=${() => setHover(null)}>
       <thead><tr><th scope="col">v</th><th scope="col">h</th><th scope="col">E</th><th scope="col">e<sup>\u2212E/T</sup></th><th scope="col">${held ? "p given the held units" : "p"}</th><th scope="col"><span class="hidden">bar</span></th></tr></thead>
       <tbody>
@@ -51,7 +52,6 @@ export function Configurations() {
       </tbody></table></div>
     ${agreeing.length > SHOWN &&
     html`<p><${Button} onClick=${() => setAll(!all)}>${all ? `show the first ${SHOWN}` : `show all ${grouped(agreeing.length)}`}<//></p>`}
-    <p class="soft">Click any number to see how it is computed.</p>
   </section>`;
 }
 

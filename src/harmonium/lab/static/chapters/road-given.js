@@ -1,28 +1,17 @@
-/** What this chapter is about at the moment: the vector v, the row and the weight chosen, and numbers as its texts. */
+/** What this chapter is about at the moment: the vector v, the row chosen, and numbers as its texts. */
 import { DIGITS, exact, fixed, indexed, probability } from "../format.js";
 import { usePage } from "../page.js";
 
-export const RATES = [0.01, 0.1, 1];
-
-/** The chapter's choices. What a link brings that does not fit the machine gives way to the first choice. */
+/** The chapter's choices. A row that does not fit the machine gives way to the first. */
 export function useRoad() {
   const { state, change, setting, changeSetting } = usePage();
-  const [V, H] = [state.machine.a.length, state.machine.b.length];
+  const H = state.machine.b.length;
   const found = setting("road", "row", "");
-  const row = typeof found === "string" && found.length === H && /^[01]+$/.test(found) ? found : "0".repeat(H);
-  const pair = setting("road", "pair", null);
-  const fits = Array.isArray(pair) && pair.length === 2 && [V, H].every((n, k) => Number.isInteger(pair[k]) && pair[k] >= 0 && pair[k] < n);
-  const steps = Number(setting("road", "steps", 1));
-  const rate = Number(setting("road", "rate", 0.1));
   return {
     v: state.target,
     setV: (/** @type {number[]} */ target) => change({ target }, { merge: "target" }),
-    row,
-    // The first unit that the lecture's target has on.
-    pair: /** @type {[number, number]} */ (fits ? pair : [Math.min(1, V - 1), 0]),
-    steps: Number.isInteger(steps) && steps >= 1 ? steps : 1,
-    rate: RATES.includes(rate) ? rate : 0.1,
-    choose: (/** @type {{row?: string, pair?: [number, number], steps?: number, rate?: number}} */ values) => changeSetting("road", values),
+    row: typeof found === "string" && found.length === H && /^[01]+$/.test(found) ? found : "0".repeat(H),
+    choose: (/** @type {{row: string}} */ values) => changeSetting("road", values),
   };
 }
 

@@ -1,4 +1,4 @@
-/** Chapter 2: the same table by the sigmoid, and the way from ln p(v) to the learning rule. */
+/** Chapter 2: the same table from the sigmoids. */
 import { useMemo } from "preact/hooks";
 import * as answers from "../answers/road.js";
 import { html } from "../html.js";
@@ -7,13 +7,10 @@ import { Formula } from "../ui/formula.js";
 import { Card } from "../ui/card.js";
 import { useRoad } from "./road-given.js";
 import { OneRow } from "./road-row.js";
-import { Derivation } from "./road-rule.js";
 import { BothRoads } from "./road-table.js";
 import { Products, Units } from "./road-units.js";
 
 export const chapter = { id: "road", title: "From the conditionals", Chapter: Road };
-
-const BOTH_ON = 0.3874556;
 
 function Road() {
   const { tables } = usePage();
@@ -45,10 +42,5 @@ function Road() {
     <${BothRoads} both=${both} />
     <p>The agreement is no accident. With v held, a hidden unit contributes the factor <${Formula} tex="e^{S_j/T}" /> to <${Formula} tex="e^{-E/T}" /> if it is on, and 1 if it is off. The sigmoid is the first divided by the sum of both.
       Sampling the units and summing energies agree because the sigmoid is derived from the energy.</p>
-
-    <h3 class="part">From ln p(v) to the learning rule</h3>
-    <p>So far the weights were given. Now let one vector v become more probable. In which direction must each weight change, and how far? The answer is the derivative of ln\u00a0p(v).
-      Six short steps lead there, each with its numbers in this machine.</p>
-    <${Derivation} />
   `;
 }

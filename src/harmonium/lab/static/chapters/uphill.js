@@ -27,7 +27,7 @@ function Uphill() {
       onChange=${(/** @type {number[]} */ target) => change({ target }, { merge: "target" })} test="target" /></p>
     <${Formula} block tex=${"\\Delta w_{ij} = \\frac{\\eta}{T}\\bigl(\\underbrace{\\langle v_i h_j \\rangle_v}_{A} - \\underbrace{\\langle v_i h_j \\rangle_{vh}}_{B}\\bigr)"} />
     <p>The derivative of ln p(v) with respect to a weight is a difference. A is how often its two units are on together while the machine sees the target; B, how often while it runs freely.
-      Where A is larger, the weight rises; where B is larger, it falls. The step is this difference, scaled by the rate \u03b7.</p>
+      Where A is larger, the weight rises; where B is larger, it falls. The step is this difference, scaled by the rate \u03b7. Chapter 7 derives it line by line.</p>
     <${Terms} step=${step} /><${TheStep} step=${step} /><${BeforeAndAfter} step=${step} />
     <${Card} id="delta-w11" />
     <${Card} id="delta-biases" />

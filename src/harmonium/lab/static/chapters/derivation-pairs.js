@@ -1,14 +1,31 @@
-/** All weights as a small table of buttons: one of them is chosen. */
+/** The weight that the derivation follows, chosen from a small table of buttons. */
 import { html } from "../html.js";
 import { DIGITS, indexed, signed } from "../format.js";
 import { usePage } from "../page.js";
-import { useRoad } from "./road-given.js";
+
+export const RATES = [0.01, 0.1, 1];
+
+/** The chapter's choices. What a link brings that does not fit the machine gives way to the first choice. */
+export function useDerivation() {
+  const { state, setting, changeSetting } = usePage();
+  const [V, H] = [state.machine.a.length, state.machine.b.length];
+  const pair = setting("derivation", "pair", null);
+  const fits = Array.isArray(pair) && pair.length === 2 && [V, H].every((n, k) => Number.isInteger(pair[k]) && pair[k] >= 0 && pair[k] < n);
+  const lines = Number(setting("derivation", "lines", 1));
+  return {
+    // The first unit that the lecture's target has on.
+    pair: /** @type {[number, number]} */ (fits ? pair : [Math.min(1, V - 1), 0]),
+    lines: Number.isInteger(lines) && lines >= 1 ? lines : 1,
+    rate: setting("derivation", "rate", 0.1, RATES),
+    choose: (/** @type {{pair?: [number, number], lines?: number, rate?: number}} */ values) => changeSetting("derivation", values),
+  };
+}
 
 /** Without `values` the buttons carry the weights' names.
  * @param {{values?: number[][], test: string}} props */
 export function Pairs({ values, test }) {
   const { state, setHover } = usePage();
-  const { pair, choose } = useRoad();
+  const { pair, choose } = useDerivation();
   const { weights } = state.machine;
   const digits = weights[0].length <= 2 ? DIGITS : weights[0].length === 3 ? 6 : 4;
   return html`<table class=${values ? "pairs valued" : "pairs"} onPointerLeave=${() => setHover(null)} data-test=${test}>
