@@ -66,6 +66,8 @@ def test_the_lecture_s_numbers_by_clicking_alone(open_page):
     # 0.031390208 / 0.142536957 = 0.220225046, and the same by all rows added.
     assert (text(page, "numerator"), text(page, "denominator")) == ("0.031390208", "0.142536957")
     assert text(page, "added") == "0.220225046"
+    # As printed, the two numbers give the last digit that the lecture has.
+    assert text(page, "as-printed") == "0.220225047"
     # Another row, the same quotient.
     of(page, "divide-11").get_by_role("radio").check()
     wait_text(page, "denominator", "0.387455619")

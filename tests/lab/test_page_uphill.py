@@ -66,12 +66,12 @@ def test_the_lectures_example_by_clicking_alone(open_page):
 def test_every_number_of_the_lectures_second_table(open_page):
     page = open_page("#uphill")
     of(page, "rows").get_by_label("E", exact=True).check()
-    assert [row[3] for row in cells(page, "energy-both") if row[0] == row[1] == "1\u20091"] == ["-1.942750837"]
+    assert [row[3] for row in cells(page, "energy-both") if row[0] == row[1] == "11"] == ["-1.942750837"]
     assert text(page, "both-01-01").split()[-2] == "-0.516810676"
     of(page, "rows").get_by_label("e^(−E/T)").check()
     assert text(page, "both-01-01").split()[-3:] == ["1.648721271", "1.676671664", "+0.027950393"]
     assert text(page, "both-total").split()[-3:-1] == ["31.85706850", "31.05877720"]
-    of(page, "rows").get_by_label("Pr{v, h}").check()
+    of(page, "rows").get_by_label("p(v, h)").check()
     assert "0.053983827" in text(page, "both-01-01")
 
 
@@ -119,7 +119,7 @@ def test_target_temperature_and_biases_are_respected(open_page):
     before, after = lecture.table(rbm, 2), lecture.table(step.after, 2)
     shown = np.array([[float(row[1]), float(row[2])] for row in cells(page, "visible-both")])
     np.testing.assert_allclose(shown.T, [before.visible.probability, after.visible.probability], atol=0.51e-9)
-    for test, label, column in (("energy", "E", "energy"), ("joint", "Pr{v, h}", "probability")):
+    for test, label, column in (("energy", "E", "energy"), ("joint", "p(v, h)", "probability")):
         of(page, "rows").get_by_label(label, exact=True).check()
         shown = np.array([[float(x) for x in row[2:4]] for row in cells(page, f"{test}-both")])
         np.testing.assert_allclose(shown.T, [getattr(table.joint, column) for table in (before, after)], atol=0.51e-9)
@@ -220,7 +220,7 @@ def test_every_size_fits_the_screen(open_page, size, width):
     zeros = ",".join(["0.5"] * size)
     page = open_page(f"#uphill?w={';'.join([zeros] * size)}&a={zeros}&b={zeros}&target={'1' * size}", width=width)
     choose(page, "parts", "weights and biases")
-    of(page, "rows").get_by_label("Pr{v, h}").check()
+    of(page, "rows").get_by_label("p(v, h)").check()
     of(page, "toss-all").click()
     rbm = hm.RBM(*(hm.Binary([0.5] * size) for _ in "vh"), np.full((size, size), 0.5))
     wait_text(page, "p-before", f"{np.exp(exact.log_likelihood(rbm, np.ones(size))):.9f}")

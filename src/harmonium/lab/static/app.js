@@ -14,6 +14,7 @@ import { Page, usePage } from "./page.js";
 import { encode } from "./state.js";
 import { Button, Error, useDismissed } from "./ui/controls.js";
 import { Worksheet } from "./ui/card.js";
+import { Notation } from "./ui/notation.js";
 import { Panel } from "./ui/panel.js";
 
 /** @type {{id: string, title: string, wide?: boolean, Chapter: any}[]} */
@@ -60,6 +61,7 @@ function Lab() {
         ${chapters[number + 1] && html`<p class="onward"><${To} chapter=${chapters[number + 1].id}>Next: ${chapters[number + 1].title} \u2192<//></p>`}
       </article>
     </main>
+    <${Notation} />
     <footer class="soft">Every number on this page is computed by the library in double precision, and is exact unless it says how it was estimated. Nothing leaves this machine.</footer>
   </div>`;
 }

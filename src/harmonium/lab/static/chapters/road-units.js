@@ -1,4 +1,4 @@
-/** From v to h: each hidden unit sums its inputs, the sigmoid makes that a probability, and their product is Pr{h|v}. */
+/** From v to h: each hidden unit sums its inputs, the sigmoid makes that a probability, and their product is p(h|v). */
 import { html } from "../html.js";
 import { fixed, indexed, plain } from "../format.js";
 import { usePage } from "../page.js";
@@ -35,7 +35,7 @@ function Decides({ unit, j, given }) {
       <p class="line num"><span class="equals">= ${plain(unit.bias)}</span>${unit.weights.map(
         (w, i) => html` <span class=${given.v[i] === "1" ? "" : "soft"}>+ ${given.v[i]}\u00b7${bracketed(w)}</span>`,
       )} <span>= <strong data-test=${`input-${j}`}>${plain(unit.input, 6)}</strong></span></p>
-      <p class="line num"><span>Pr{${h} = 1 | v} = \u03c3(${plain(unit.input, 4)}${T === 1 ? "" : ` / ${plain(T)}`}) =</span> <strong data-test=${`on-${j}`}>${chance(unit.on, NaN)}</strong></p>
+      <p class="line num"><span>p(${h} = 1 | v) = \u03c3(${plain(unit.input, 4)}${T === 1 ? "" : ` / ${plain(T)}`}) =</span> <strong data-test=${`on-${j}`}>${chance(unit.on, NaN)}</strong></p>
       <${Bar} share=${unit.on} />
     </div></li>`;
 }
@@ -77,21 +77,21 @@ function labels(places) {
   return shown;
 }
 
-/** Pr{h|v} of every h as the product of its units. @param {{given: import("../answers/road.js").Given}} props */
+/** p(h|v) of every h as the product of its units. @param {{given: import("../answers/road.js").Given}} props */
 export function Products({ given }) {
   const { hover, setHover } = usePage();
   const largest = Math.max(...given.conditional);
   const digits = [6, 6, 4, 3, 3][given.units.length - 1];
   return html`<section class=${given.units.length > 2 ? "card products long" : "card products"}><h3>Every h, given v = ${given.v}</h3>
     <div class=${given.h.length > TALL ? "scroll tall" : "fits"}><table class="rows" data-test="products" onPointerLeave=${() => setHover(null)}>
-      <thead><tr><th scope="col">h</th><th scope="col" class="factors">product of its units</th><th scope="col">Pr{h|v}</th><th scope="col"><span class="hidden">bar</span></th></tr></thead>
+      <thead><tr><th scope="col">h</th><th scope="col" class="factors">product of its units</th><th scope="col">p(h|v)</th><th scope="col"><span class="hidden">bar</span></th></tr></thead>
       <tbody>${given.h.map(
         (h, n) => html`<tr key=${h} class=${hover?.h === h && hover?.v === given.v ? "lit" : ""} data-test=${`product-${h}`} onPointerEnter=${() => setHover({ v: given.v, h })} onFocusIn=${() => setHover({ v: given.v, h })}>
           <td class="bits-cell">${h}</td>
           <td class="num factors">${given.factors[n].map((p, j) => html`${j > 0 && " \u00b7 "}<span class=${h[j] === "1" ? "" : "soft"}>${fixed(p, digits)}</span>`)}</td>
-          <td class="num"><${Summed} value=${null} text=${chance(given.conditional[n], given.log_conditional[n])} label=${`Pr of h = ${h} given v`}
-            tex=${"\\Pr\\{h \\mid v\\} = \\prod_j \\Pr\\{h_j \\mid v\\}"} total="their product"
-            rows=${() => given.factors[n].map((p, j) => [`Pr{${indexed("h", j + 1)} = ${h[j]} | v}`, chance(p, NaN)])} /></td>
+          <td class="num"><${Summed} value=${null} text=${chance(given.conditional[n], given.log_conditional[n])} label=${`p(h = ${h} | v)`}
+            tex=${"p(h \\mid v) = \\prod_j p(h_j \\mid v)"} total="their product"
+            rows=${() => given.factors[n].map((p, j) => [`p(${indexed("h", j + 1)} = ${h[j]} | v)`, chance(p, NaN)])} /></td>
           <td class="bar-cell"><${Bar} share=${given.conditional[n] / largest} /></td></tr>`,
       )}</tbody></table></div>
     <p class="soft">Dark factors belong to units that are on, faint ones to units that are off. Click any number to see how it is computed.</p></section>`;

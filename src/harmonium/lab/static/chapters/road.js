@@ -24,7 +24,7 @@ function Road() {
     <h3 class="part">From v to h, unit by unit</h3>
     <p>No edge joins two hidden units. Each receives a single number, its total input S: its own bias plus the weights from the visible units that are on. The sigmoid turns that number into a probability.</p>
     <div class="formulas"><${Formula} block tex=${"S_j = b_j + \\sum_i v_i\\, w_{ij}"} />
-      <${Formula} block tex=${"\\Pr\\{h_j = 1 \\mid v\\} = \\sigma(S_j/T) = \\frac{1}{1 + e^{-S_j/T}}"} /></div>
+      <${Formula} block tex=${"p(h_j = 1 \\mid v) = \\sigma(S_j/T) = \\frac{1}{1 + e^{-S_j/T}}"} /></div>
     <${Units} given=${given} />
     <p>Given v, the hidden units are independent of each other. So the probability of a whole vector h is a product with one factor for each unit: \u03c3(S/T) where the unit is on, and one minus that where it is off.</p>
     <${Card} id="sigmoid" />
@@ -32,13 +32,13 @@ function Road() {
     <${Products} given=${given} />
 
     <h3 class="part">One row is enough</h3>
-    <p>The sigmoids give Pr{h|v}. They do not give Pr{v}. One number is missing for each v:</p>
-    <${Formula} block tex=${"\\Pr\\{v,h\\} = \\Pr\\{h \\mid v\\}\\, \\Pr\\{v\\}"} />
+    <p>The sigmoids give p(h|v). They do not give p(v). One number is missing for each v:</p>
+    <${Formula} block tex=${"p(v,h) = p(h \\mid v)\\, p(v)"} />
     <p>The lecture finds it from a single row: its joint probability from the energies, as in chapter 1, divided by its conditional probability from the sigmoids.</p>
     <${Card} id="unknowns" />
     <${OneRow} given=${given} />
     <${Card} id="other-row" />
-    <p>Now the whole table. In each block, one row is used to find Pr{v}. The sigmoids alone predict all the others, which are compared with the energies.</p>
+    <p>Now the whole table. In each block, one row is used to find p(v). The sigmoids alone predict all the others, which are compared with the energies.</p>
     <${BothRoads} both=${both} />
     <p>The agreement is no accident. With v held, a hidden unit contributes the factor <${Formula} tex="e^{S_j/T}" /> to <${Formula} tex="e^{-E/T}" /> if it is on, and 1 if it is off. The sigmoid is the first divided by the sum of both.
       Sampling the units and summing energies agree because the sigmoid is derived from the energy.</p>

@@ -47,6 +47,6 @@ export function Stationary({ step }) {
     </table>
     <p>Where A = B for every parameter that learns, the step is zero. That does not mean that the machine has learned the data. It means that its own expectations
       equal those of the data: these expectations cannot tell the two apart. Data drawn from the machine itself are the clearest case, the last row.</p>
-    <p>With a single target, the gradient shrinks but never reaches zero: as Pr{v = ${step.target}} goes to 1, B goes to A, and the steps become short. Take 100 steps and look at the first row.</p>
+    <p>With a single target, the gradient shrinks but never reaches zero: as p(v = ${step.target}) goes to 1, B goes to A, and the steps become short. Take 100 steps and look at the first row.</p>
   </section>`;
 }

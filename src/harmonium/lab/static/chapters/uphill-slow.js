@@ -83,7 +83,7 @@ function Products({ update, target, temperature }) {
       <${Grid} caption="\u0394, the update" aside=${temperature === 1 ? `times \u03b7 = ${plain(update.rate, 4)}` : `times \u03b7/T = ${plain(update.rate / temperature, 4)}`} values=${delta} biases=${biases} test="update"
         cell=${(/** @type {any} */ _, /** @type {number} */ x) => html`<span class=${x < 0 ? "minus" : x > 0 ? "plus" : "soft"}>${x === 0 ? "0" : signed(x, digits)}</span>`} />
     </div>
-    <p>With these samples, Pr{v = ${target}} goes from <span class="num">${probability(update.probability.before)}</span> to
+    <p>With these samples, p(v = ${target}) goes from <span class="num">${probability(update.probability.before)}</span> to
       ${" "}<span class="num" data-test="cd-after">${probability(update.probability.after)}</span>: ${still ? "this update changes nothing" : down ? "this one leads downhill" : "this one leads uphill"}.</p>
     ${!update.allowed && html`<${Error}>This update would take a parameter beyond \u00b120, the limit of this page. Choose a smaller rate.<//>`}`;
 }

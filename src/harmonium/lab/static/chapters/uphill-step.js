@@ -30,7 +30,7 @@ export function TheStep({ step }) {
       change({ machine: found.machine });
     }
     setSaid({
-      now: `Pr{v = ${given.target}} is now ${probability(Math.exp(found.log_probability[found.taken]), 6)}.`,
+      now: `p(v = ${given.target}) is now ${probability(Math.exp(found.log_probability[found.taken]), 6)}.`,
       stopped: found.stopped ? `Taken: ${found.taken} of ${steps}. The next step would take a parameter beyond \u00b120, the limit of this page. A smaller rate can continue.` : "",
     });
   };
@@ -42,7 +42,7 @@ export function TheStep({ step }) {
       <${Choice} label="what learns" value=${given.parts} options=${[["weights", "weights only"], ["all", "weights and biases"]]} onChange=${(/** @type {string} */ parts) => given.change({ parts })} test="parts" />
     </div>
     <div class="figures">
-      <div><span class="soft">Pr{v = ${step.target}}, before</span><span class="big num" data-test="p-before">${probability(p.before)}</span></div>
+      <div><span class="soft">p(v = ${step.target}), before</span><span class="big num" data-test="p-before">${probability(p.before)}</span></div>
       <span class="arrow" aria-hidden="true">\u2192</span>
       <div><span class="soft">after the step</span><span class="big num" data-test="p-after">${probability(p.after)}</span></div>
       <div class="gain"><span class="soft">gained</span><span class=${`num ${p.after < p.before ? "minus" : "plus"}`} data-test="p-gain">${signed(p.after - p.before, DIGITS)}</span></div>

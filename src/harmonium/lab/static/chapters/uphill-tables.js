@@ -10,7 +10,7 @@ import { Formula } from "../ui/formula.js";
 /** @typedef {{v: string, h?: string}} Row */
 /** @typedef {{before: number[], after: number[], text: (x: number) => string, digits: number, bars: boolean, total?: [string, number, number]}} Shown */
 
-const QUANTITIES = /** @type {const} */ ([["visible", "Pr{v}"], ["energy", "E"], ["factor", "e^(\u2212E/T)"], ["joint", "Pr{v, h}"]]);
+const QUANTITIES = /** @type {const} */ ([["visible", "p(v)"], ["energy", "E"], ["factor", "e^(\u2212E/T)"], ["joint", "p(v, h)"]]);
 
 /** @param {{step: Step}} props */
 export function BeforeAndAfter({ step }) {

@@ -22,7 +22,8 @@ function Uphill() {
   const { biases, rate } = useGiven();
   const step = useMemo(() => stepOf(tables, state.target, biases, rate), [tables, state.target, biases, rate]);
   return html`
-    <p class="lead">Until now the machine was given. Now it learns: one vector, the target, is to become more probable.</p>
+    <p class="lead">Until now, the machine was given. Now it learns: one vector, the target, becomes more probable.
+      The aim is a machine that reconstructs each visible vector as often as it occurs in a training set. Here is a single step, for a single vector.</p>
     <p class="target"><span>target v =</span> <${Bits} label="target" value=${state.target} names=${state.target.map((_, i) => indexed("v", i + 1))}
       onChange=${(/** @type {number[]} */ target) => change({ target }, { merge: "target" })} test="target" /></p>
     <${Formula} block tex=${"\\Delta w_{ij} = \\frac{\\eta}{T}\\bigl(\\underbrace{\\langle v_i h_j \\rangle_v}_{A} - \\underbrace{\\langle v_i h_j \\rangle_{vh}}_{B}\\bigr)"} />
@@ -33,9 +34,17 @@ function Uphill() {
     <${Card} id="delta-biases" />
     <${Card} id="unit-off" />
     <${Card} id="uphill-ceiling" />
-    <p>B runs over all configurations. Five and five units have 1,024 of them, an image far more than could ever be listed. Hinton\u2019s contrastive divergence is a shortcut: one sample in place of A,
+    <p>B runs over all configurations. Five and five units have 1,024 of them, an image far more than could ever be listed. Contrastive divergence is a shortcut: one sample in place of A,
       one in place of B, and the second is reached from the first in a single sweep.</p>
-    <p>Start with v. Sample h given v, then v\u2032 given h, then h\u2032 given v\u2032. Then v\u2009h\u1d40 estimates A, and v\u2032h\u2032\u1d40 estimates B.</p>
+    <p>Hinton\u2019s recipe has six steps:</p>
+    <ol data-test="recipe">
+      <li>Take a training vector v, compute the probabilities p(h\u2c7c = 1 | v), and sample h.</li>
+      <li>Compute the table of products v\u2009h\u1d40, the positive gradient. It estimates A.</li>
+      <li>From h, sample a reconstruction v\u2032 of the visible units; from v\u2032, sample h\u2032.</li>
+      <li>Compute v\u2032h\u2032\u1d40, the negative gradient. It estimates B.</li>
+      <li>Update the weights: \u0394W = \u03f5 (v\u2009h\u1d40 \u2212 v\u2032h\u2032\u1d40).</li>
+      <li>Update the biases: \u0394a = \u03f5 (v \u2212 v\u2032) and \u0394b = \u03f5 (h \u2212 h\u2032).</li>
+    </ol>
     <${SlowMotion} />
     <${Card} id="cd-by-hand" />
     <p>A single update says little. Here are a thousand, all from the same machine, around the gradient that they estimate.
