@@ -119,7 +119,7 @@ export function runChain(experiment, now, what) {
   else while (visits.length < what) step(visits.length === what - 1);
   return {
     ...count(experiment.law, now, visits, before, true),
-    chain: { v: texts(rbm.V)[v], h: texts(rbm.H)[h], half },
+    chain: { v: texts(rbm.V)[v], h: half ? texts(rbm.H)[h] : null, half },
     coins,
     fresh: what === "half" || what === 1 ? fresh.slice(-2) : [],
   };

@@ -4,9 +4,9 @@ import { grouped, indexed } from "../format.js";
 import { usePage } from "../page.js";
 import { LIMITS } from "../state.js";
 import { Bits, Button, Num } from "../ui/controls.js";
-import { useStart } from "./chain-carried.js";
+import { useStart } from "./chain-start.js";
 
-/** Buttons that move something on. @param {{moved: import("./chain-carried.js").Moved, by: number[], half?: boolean, unit?: string, disabled?: boolean, test: string}} props */
+/** Buttons that move something on. @param {{moved: import("../ui/carried.js").Moved, by: number[], half?: boolean, unit?: string, disabled?: boolean, test: string}} props */
 export function Moves({ moved, by, half, unit = "sweep", disabled, test }) {
   const { playing, play, move, restart } = moved;
   const stepped = (/** @type {any} */ what) => () => {

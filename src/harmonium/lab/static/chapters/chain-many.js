@@ -5,7 +5,7 @@ import { fixed, grouped } from "../format.js";
 import { runMany } from "../answers/chain.js";
 import { usePage } from "../page.js";
 import { Choice } from "../ui/controls.js";
-import { useCarried } from "./chain-carried.js";
+import { useCarried } from "../ui/carried.js";
 import { Cells } from "./chain-cells.js";
 import { Moves } from "./chain-controls.js";
 import { Distances } from "./chain-distance.js";
@@ -22,8 +22,8 @@ export function Many({ experiment }) {
   const asked = Number(setting("chain", "chains", 1000));
   const chains = /** @type {1 | 10 | 100 | 1000} */ (COUNTS.includes(asked) ? asked : 1000);
   const key = useMemo(() => ({ ...experiment, chains }), [experiment, chains]);
-  const moved = useCarried(key, (now, /** @type {number} */ sweeps) => runMany(experiment, chains, now, sweeps), { first: 0, piece: 10 });
-  const crowd = /** @type {import("../answers/chain.js").Crowd} */ (moved.now);
+  const moved = useCarried(key, (/** @type {import("../answers/chain.js").Crowd | null} */ now, sweeps) => runMany(experiment, chains, now, sweeps), { piece: 2 });
+  const crowd = moved.now;
   const columns = COLUMNS[chains];
   const of = chains === 1 ? "the chain" : `${grouped(chains)} chains`;
   return html`<section class="card many">

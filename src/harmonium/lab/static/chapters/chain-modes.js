@@ -7,14 +7,14 @@ import { usePage } from "../page.js";
 import { filled } from "../state.js";
 import { Button, Choice } from "../ui/controls.js";
 import { Formula } from "../ui/formula.js";
-import { useCarried } from "./chain-carried.js";
+import { useCarried } from "../ui/carried.js";
 import { Cells } from "./chain-cells.js";
 import { Moves, Sweeps } from "./chain-controls.js";
 import { Distances } from "./chain-distance.js";
 
 /** @typedef {import("../answers/chain.js").Visits} Visits */
 /** @typedef {import("../answers/chain.js").Tempered} Tempered */
-/** @typedef {{gibbs: import("../answers/chain.js").Chain | null, ladder: Tempered}} Both */
+/** @typedef {{gibbs: import("../answers/chain.js").Chain, ladder: Tempered}} Both */
 
 const UNITS = 4;
 const RUNGS = [2, 4, 6, 8];
@@ -35,11 +35,11 @@ export function Modes({ experiment }) {
   const key = useMemo(() => ({ ...experiment, rungs }), [experiment, rungs]);
   /** @param {Both | null} now @param {number} sweeps @returns {Both} */
   const advance = (now, sweeps) => ({
-    gibbs: sweeps ? runChain(experiment, now?.gibbs ?? null, sweeps) : null,
+    gibbs: runChain(experiment, now?.gibbs ?? null, sweeps),
     ladder: runLadder(experiment, rungs, now?.ladder ?? null, sweeps),
   });
-  const moved = useCarried(key, advance, { first: 0, piece: 250 });
-  const both = /** @type {Both} */ (moved.now);
+  const moved = useCarried(key, advance, { piece: 50 });
+  const both = moved.now;
   const load = () => change({ ...twoModes(), settings: { ...state.settings, chain: { ...state.settings.chain, start: "0".repeat(UNITS) } } });
   const slow = law.relaxation === null || law.relaxation > 1000;
   return html`<section class="card modes">
@@ -56,7 +56,7 @@ export function Modes({ experiment }) {
       <${Ladder} tempered=${both.ladder} />
       <div><${Shares} law=${law} both=${both} />
       <${Distances} least=${100} height=${190} test="modes-distance" lines=${[
-        { label: "Gibbs", x: both.gibbs?.distance.sweeps ?? [], y: both.gibbs?.distance.chain ?? [], now: both.gibbs?.now, dash: "7 4", tone: "two" },
+        { label: "Gibbs", x: both.gibbs.distance.sweeps, y: both.gibbs.distance.chain, now: both.gibbs.now, dash: "7 4", tone: "two" },
         { label: "tempering", x: both.ladder.distance.sweeps, y: both.ladder.distance.chain, now: both.ladder.now },
         { label: "independent draws, expected", x: both.ladder.distance.sweeps, y: both.ladder.distance.draws, now: both.ladder.expected, dash: "2 3", tone: "three" },
       ]} /></div>
@@ -64,19 +64,19 @@ export function Modes({ experiment }) {
   </section>`;
 }
 
-/** The visible units over the latest sweeps. @param {{name: string, visits: Visits | null, units: number, rest: number, test: string}} props
+/** The visible units over the latest sweeps. @param {{name: string, visits: Visits, units: number, rest: number, test: string}} props
  *   `rest`: rows of the whole table, of which every v has the same number */
 function Past({ name, visits, units, rest, test }) {
   const width = rest >> units;
-  const values = (visits?.recent ?? []).flatMap((n) => Array.from({ length: units }, (_, i) => (Math.floor(n / width) >> (units - 1 - i)) & 1));
+  const values = visits.recent.flatMap((n) => Array.from({ length: units }, (_, i) => (Math.floor(n / width) >> (units - 1 - i)) & 1));
   return html`<figure class="past"><figcaption>${name}</figcaption>
-    <${Cells} values=${values} columns=${RECENT} rows=${units} cell=${4} down test=${test} label=${`${name}: the visible units in the last ${visits?.recent.length ?? 0} sweeps`} /></figure>`;
+    <${Cells} values=${values} columns=${RECENT} rows=${units} cell=${4} down test=${test} label=${`${name}: the visible units in the last ${visits.recent.length} sweeps`} /></figure>`;
 }
 
 /** @param {{law: import("../answers/chain.js").Law, both: Both}} props */
 function Shares({ law, both }) {
-  const row = (/** @type {string} */ name, /** @type {Visits | null | undefined} */ found, /** @type {string} */ test) => html`<tr data-test=${test} data-upper=${found?.upper} data-crossings=${found?.crossings}>
-    <th scope="row">${name}</th><td class="num">${found?.sweeps ? fixed(found.upper, 4) : "\u2013"}</td><td class="num">${found?.sweeps ? grouped(found.crossings) : "\u2013"}</td></tr>`;
+  const row = (/** @type {string} */ name, /** @type {Visits} */ found, /** @type {string} */ test) => html`<tr data-test=${test} data-upper=${found.upper} data-crossings=${found.crossings}>
+    <th scope="row">${name}</th><td class="num">${found.sweeps ? fixed(found.upper, 4) : "\u2013"}</td><td class="num">${found.sweeps ? grouped(found.crossings) : "\u2013"}</td></tr>`;
   return html`<table class="shares">
     <thead><tr><td></td><th scope="col">share with most units on</th><th scope="col">crossings</th></tr></thead>
     <tbody><tr data-test="share-exact" data-upper=${law.upper}><th scope="row">exact</th><td class="num">${fixed(law.upper, 4)}</td><td></td></tr>

@@ -7,31 +7,29 @@ import { Summed } from "../ui/sum.js";
 /** @typedef {import("../answers/chain.js").Chain} Chain */
 /** @typedef {import("../answers/chain.js").Coins} Coins */
 
-/** @param {{chain: Chain | null, start: string, still: boolean}} props `still`: coins are shown where they fell, without their flight */
-export function Toss({ chain, start, still }) {
+/** @param {{chain: Chain, still: boolean}} props `still`: coins are shown where they fell, without their flight */
+export function Toss({ chain, still }) {
   const { state } = usePage();
   const { weights, a, b } = state.machine;
-  const v = chain?.chain.v ?? start;
-  const h = chain?.chain.h ?? null;
-  const half = chain?.chain.half ?? 0;
-  const fresh = still ? [] : (chain?.fresh ?? []);
+  const { v, h, half } = chain.chain;
+  const fresh = still ? [] : chain.fresh;
   // After a half-step one layer is new; after whole sweeps h is, made from the v shown.
   const newest = half === 0 ? null : half % 2 === 1 ? "h" : "v";
   const layer = (/** @type {"v" | "h"} */ name, /** @type {string | null} */ bits, /** @type {number} */ units) => html`
-    <${Layer} name=${name} bits=${bits} units=${units} coins=${chain?.coins[name]} half=${half} fresh=${fresh.includes(name)}
+    <${Layer} name=${name} bits=${bits} units=${units} coins=${chain.coins[name]} half=${half} fresh=${fresh.includes(name)}
       late=${fresh.length === 2 && name === "h"} past=${newest !== null && newest !== name} />`;
   return html`<div class="toss" data-test="toss" data-half=${half}>
     ${layer("h", h, b.length)}
     <${Edges} weights=${weights} on=${newest === "v" ? h : v} from=${newest === "v" ? "h" : "v"} />
     ${layer("v", v, a.length)}
-    <p class="soft said" aria-live=${still ? "off" : "polite"} data-test="said">${saidOf(chain, start)}</p>
+    <p class="soft said" aria-live=${still ? "off" : "polite"} data-test="said">${saidOf(chain)}</p>
   </div>`;
 }
 
-/** What just happened, in words. @param {Chain | null} chain @param {string} start */
-function saidOf(chain, start) {
-  if (!chain) return `The chain is at v = ${start}. Next: h given v.`;
+/** What just happened, in words. @param {Chain} chain */
+function saidOf(chain) {
   const { v, h, half } = chain.chain;
+  if (half === 0) return `The chain is at v = ${v}. Next: h given v.`;
   const sweeps = chain.sweeps === 1 ? "1 sweep" : `${grouped(chain.sweeps)} sweeps`;
   if (half === 1) return `h = ${h ?? ""} was sampled given v = ${v}. Next: v given this h.`;
   if (half % 2 === 0) return `v = ${v} was sampled given h = ${h ?? ""}. A new h ends the sweep.`;

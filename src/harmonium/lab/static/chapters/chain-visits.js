@@ -6,7 +6,7 @@ import { fixed, grouped, probability } from "../format.js";
 import { usePage } from "../page.js";
 import { Bar } from "../ui/bars.js";
 import { Choice } from "../ui/controls.js";
-import { useStart } from "./chain-carried.js";
+import { useStart } from "./chain-start.js";
 import { Cells } from "./chain-cells.js";
 
 const MOST_ROWS = 64;
@@ -15,17 +15,17 @@ const SHOWN_OF_MANY = 24;
 /** @typedef {import("../answers/chain.js").Law} Law */
 /** @typedef {import("../answers/chain.js").Found} Found */
 
-/** Visits to configurations, or to v alone. @param {{law: Law, chain: import("../answers/chain.js").Chain | null}} props */
+/** Visits to configurations, or to v alone. @param {{law: Law, chain: import("../answers/chain.js").Chain}} props */
 export function Visits({ law, chain }) {
   const { setting, changeSetting } = usePage();
   const of = setting("chain", "count", "joint") === "v" ? "v" : "joint";
-  const sweeps = chain?.sweeps ?? 0;
+  const sweeps = chain.sweeps;
   const many = of === "joint" && law.v.length > MOST_ROWS;
   return html`<section class="card visits">
     <div class="card-head"><h3>Visits in ${grouped(sweeps)} ${sweeps === 1 ? "sweep" : "sweeps"}, compared with the exact table</h3>
       <${Choice} label="count" value=${of} options=${[["joint", "pairs v, h"], ["v", "v alone"]]} onChange=${(/** @type {string} */ x) => changeSetting("chain", { count: x })} test="count" /></div>
     ${of === "v"
-      ? html`<${Rows} v=${law.visible.states} p=${law.visible.probability} found=${sweeps ? chain?.visible : null} />`
+      ? html`<${Rows} v=${law.visible.states} p=${law.visible.probability} found=${sweeps ? chain.visible : null} />`
       : html`<${Rows} v=${law.v} h=${law.h} p=${law.probability} found=${sweeps ? chain : null} />`}
     ${many && html`<${Maps} law=${law} chain=${sweeps ? chain : null} />`}
     <p class="soft">Bars: frequency of visits. Ticks: exact probability. Lines at the end of a bar: plus and minus one standard error<span class="wide-only">;

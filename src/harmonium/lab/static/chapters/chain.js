@@ -1,17 +1,21 @@
 /** Chapter 3: from samples to the table. A chain, its visits, many chains, and what to do when a chain is stuck. */
 import { useEffect } from "preact/hooks";
+import { runChain } from "../answers/chain.js";
 import { html } from "../html.js";
 import { grouped } from "../format.js";
 import { usePage } from "../page.js";
+import { useCarried } from "../ui/carried.js";
 import { Formula } from "../ui/formula.js";
 import { Card } from "../ui/card.js";
-import { useChain, useExperiment } from "./chain-carried.js";
+import { useExperiment } from "./chain-start.js";
 import { Moves, Start, Sweeps } from "./chain-controls.js";
 import { Distances } from "./chain-distance.js";
 import { Many } from "./chain-many.js";
 import { ExchangeRule, Modes } from "./chain-modes.js";
 import { Toss } from "./chain-toss.js";
 import { Visits } from "./chain-visits.js";
+
+/** @typedef {import("../answers/chain.js").Chain} Chain */
 
 export const chapter = { id: "chain", title: "The chain", Chapter: Chain };
 
@@ -50,22 +54,26 @@ function Chain() {
 /** The chain itself, unit by unit or by thousands of sweeps, and its visits. @param {{experiment: import("../answers/chain.js").Experiment}} props */
 function One({ experiment }) {
   const { setHover } = usePage();
-  const { law, start } = experiment;
+  const { law } = experiment;
   // The network beside shows where the chain is.
-  const moved = useChain(experiment, ({ chain: { v, h } }) => setHover(h === null ? { v } : { v, h }));
+  const moved = useCarried(experiment, (/** @type {Chain | null} */ now, what) => runChain(experiment, now, what), {
+    piece: 500,
+    told: ({ chain: { v, h } }) => setHover(h === null ? { v } : { v, h }),
+  });
   const chain = moved.now;
+  const isNew = chain.chain.half === 0;
   useEffect(() => {
-    if (!chain) setHover(null);
-  }, [!chain]);
+    if (isNew) setHover(null);
+  }, [isNew]);
   useEffect(() => () => setHover(null), []);
   return html`<section class="card one">
-    <div class="card-head"><h3>Sample by sample</h3><span class="soft num" data-test="sweeps" data-sweeps=${chain?.sweeps ?? 0}>${grouped(chain?.sweeps ?? 0)} ${chain?.sweeps === 1 ? "sweep" : "sweeps"}</span></div>
+    <div class="card-head"><h3>Sample by sample</h3><span class="soft num" data-test="sweeps" data-sweeps=${chain.sweeps}>${grouped(chain.sweeps)} ${chain.sweeps === 1 ? "sweep" : "sweeps"}</span></div>
     <${Moves} moved=${moved} by=${[1, 100, 10_000]} half test="chain" />
     <div class="pair">
-      <${Toss} chain=${chain} start=${start} still=${moved.playing} />
+      <${Toss} chain=${chain} still=${moved.playing} />
       <${Distances} test="chain-distance" lines=${[
-        { label: "this chain", x: chain?.distance.sweeps ?? [], y: chain?.distance.chain ?? [], now: chain?.now },
-        { label: "the same number of independent draws, expected", x: chain?.distance.sweeps ?? [], y: chain?.distance.draws ?? [], now: chain?.expected, dash: "2 3", tone: "three" },
+        { label: "this chain", x: chain.distance.sweeps, y: chain.distance.chain, now: chain.now },
+        { label: "the same number of independent draws, expected", x: chain.distance.sweeps, y: chain.distance.draws, now: chain.expected, dash: "2 3", tone: "three" },
       ]} />
     </div>
     <${Start} />
@@ -75,5 +83,5 @@ function One({ experiment }) {
   <${Visits} law=${law} chain=${chain} />
   <p>Successive configurations are correlated, so n visits are worth less than n independent draws. The standard errors above account for this: they are
     computed from the exact transition probabilities, for a chain that has forgotten its start. This chain takes about
-    ${" "}<span data-test="relaxation"><${Sweeps} sweeps=${law.relaxation} /></span> to forget it.${chain && chain.sweeps > 0 && (law.relaxation === null || law.relaxation > chain.sweeps) ? " It has not run that long yet: all its visits together say little more than one draw." : ""}</p>`;
+    ${" "}<span data-test="relaxation"><${Sweeps} sweeps=${law.relaxation} /></span> to forget it.${chain.sweeps > 0 && (law.relaxation === null || law.relaxation > chain.sweeps) ? " It has not run that long yet: all its visits together say little more than one draw." : ""}</p>`;
 }

@@ -2,7 +2,7 @@
 import { html } from "../html.js";
 import { fixed, grouped, probability } from "../format.js";
 import { Filters, Tile } from "./set-pictures.js";
-import { METHODS, NAMES } from "./set-training.js";
+import { METHODS, NAMES } from "../answers/set.js";
 
 const SOURCES = {
   exact: "The negative term sums over every v with its probability p(v).",
@@ -10,7 +10,7 @@ const SOURCES = {
   pcd: "The negative term comes from chains that continue from update to update.",
 };
 
-/** @param {{run: import("./set-training.js").Run, method: import("./set-training.js").Method, at: string, onPoint: (bits: string) => void}} props */
+/** @param {{run: import("../answers/set.js").Run, method: import("../answers/set.js").Method, at: string, onPoint: (bits: string) => void}} props */
 export function Column({ run, method, at, onPoint }) {
   const now = run.now[method];
   const { target, state } = run;
@@ -34,7 +34,7 @@ export function Column({ run, method, at, onPoint }) {
 }
 
 /** p(v) as bars, the target as lines across them, the v of the last negative term as dots.
- * @param {{run: import("./set-training.js").Run, method: import("./set-training.js").Method, at: string, onPoint: (bits: string) => void}} props */
+ * @param {{run: import("../answers/set.js").Run, method: import("../answers/set.js").Method, at: string, onPoint: (bits: string) => void}} props */
 function Distribution({ run, method, at, onPoint }) {
   const { target, now } = run;
   const { probability: p, others, drawn, drawn_others: drawnOthers } = now[method];
@@ -74,7 +74,7 @@ function Distribution({ run, method, at, onPoint }) {
 /** @param {string} bits @param {number} others */
 const nameOf = (bits, others) => (bits ? `v = ${bits}` : `the other ${grouped(others)} together`);
 
-/** The same in numbers. @param {{run: import("./set-training.js").Run}} props */
+/** The same in numbers. @param {{run: import("../answers/set.js").Run}} props */
 export function Numbers({ run: { target, now } }) {
   return html`<details class="numbers"><summary>All probabilities as numbers</summary>
     <div class="scroll"><table class="rows" data-test="numbers">

@@ -3,13 +3,14 @@ import { useMemo } from "preact/hooks";
 import { html } from "../html.js";
 import { fixed, grouped } from "../format.js";
 import { Curve } from "../ui/curve.js";
-import { fallen, METHODS, NAMES, upToNow } from "./set-training.js";
+import { METHODS, NAMES } from "../answers/set.js";
+import { fallen } from "./set-training.js";
 
-/** @param {{run: import("./set-training.js").Run}} props */
+/** @param {{run: import("../answers/set.js").Run}} props */
 export function Curves({ run }) {
-  const records = useMemo(() => upToNow(run), [run]);
+  const records = run.record;
   const best = useMemo(() => records.update.map(() => run.target.best), [records]);
-  const of = (/** @type {import("./set-training.js").Field} */ field) => METHODS.map((m) => ({ label: NAMES[m], values: records[m][field] }));
+  const of = (/** @type {import("../answers/set.js").Field} */ field) => METHODS.map((m) => ({ label: NAMES[m], values: records[m][field] }));
   const pixels = run.target.visible;
   return html`<div class="three">
       <div><h4>Log likelihood</h4>
@@ -28,7 +29,7 @@ function Line({ name }) {
   return html`<svg class=${`line ${name}`} viewBox="0 0 34 8"><path d="M0 4h34" /></svg>`;
 }
 
-/** @param {{run: import("./set-training.js").Run}} props */
+/** @param {{run: import("../answers/set.js").Run}} props */
 function Seen({ run }) {
   const found = fallen(run);
   if (run.state.update === 0) return html`<p class="seen soft">Nothing has been learned yet. Press play.</p>`;

@@ -36,7 +36,7 @@ export function Squares({ values, columns, largest, name }) {
 }
 
 /** The weights of each hidden unit in the shape of the patterns, and the visible biases.
- * @param {{machine: import("./set-training.js").Machine, columns: number, largest: number}} props */
+ * @param {{machine: import("../state.js").Machine, columns: number, largest: number}} props */
 export function Filters({ machine, columns, largest }) {
   const { weights, a, b } = machine;
   return html`<div class="filters" style=${columns === a.length ? "--least:3.6rem" : ""}>

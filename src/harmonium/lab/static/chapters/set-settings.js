@@ -1,7 +1,7 @@
 /** What can be set in chapter 5, and settings worth trying. */
 import { usePage } from "../page.js";
 
-/** @typedef {{learn: string, hidden: number, rate: number, scale: number, chains: number}} Settings */
+/** @typedef {Omit<import("../answers/set.js").Settings, "seed">} Settings */
 /** @typedef {{id: string, title: string, settings: Settings, seed: number, note: string}} Example */
 
 /** @type {Settings} */
@@ -49,11 +49,10 @@ export const EXAMPLES = [
 /** What a new number of pixels begins with. @type {Record<number, string>} */
 export const FIRST_PATTERNS = { 2: "01_10", 3: "001_010_100", 4: "bars2", 5: "00001_00010_00100_01000_10000", 9: "bars3" };
 
-/** The chapter's settings as they are, each within its bounds checked by the library.
- * @returns {Settings & {seed: number}} */
+/** The chapter's settings as they are. @returns {import("../answers/set.js").Settings} */
 export function useSettings() {
   const { state, setting } = usePage();
-  // A link may hold anything: what is no number goes on as none, and the library says so.
+  // A link may hold anything: what is no number goes on as none, and the training says so.
   const number = (/** @type {"hidden" | "rate" | "scale" | "chains"} */ key) => {
     const found = setting("set", key, DEFAULTS[key]);
     return typeof found === "number" ? found : NaN;
@@ -68,14 +67,14 @@ export function useSettings() {
   };
 }
 
-/** The example that the settings are, if any. @param {Settings & {seed: number}} settings */
+/** The example that the settings are, if any. @param {import("../answers/set.js").Settings} settings */
 export function exampleOf(settings) {
   return EXAMPLES.find(
     (e) => e.seed === settings.seed && /** @type {(keyof Settings)[]} */ (Object.keys(e.settings)).every((key) => e.settings[key] === settings[key]),
   );
 }
 
-/** Patterns with their heights, as the library reads them: "01_10*2.5".
+/** Patterns with their heights as a text: "01_10*2.5".
  * @param {string[]} patterns @param {number[]} heights */
 export function learnText(patterns, heights) {
   return patterns.flatMap((bits, n) => (heights[n] > 0 ? [heights[n] === 1 ? bits : `${bits}*${heights[n]}`] : [])).join("_");

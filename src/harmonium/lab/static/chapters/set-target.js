@@ -11,7 +11,7 @@ const SIZES = [[2, "2"], [3, "3"], [4, "2\u00d72"], [5, "5"], [9, "3\u00d73"]];
 const MOST_HEIGHT = 100;
 const KEY_STEP = 0.1;
 
-/** @param {{target: import("./set-training.js").Target}} props */
+/** @param {{target: import("../answers/set.js").Target}} props */
 export function TargetEditor({ target }) {
   const { changeSetting } = usePage();
   const [chosen, setChosen] = useState("");

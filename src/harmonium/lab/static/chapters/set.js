@@ -10,14 +10,15 @@ import { Column, Numbers } from "./set-column.js";
 import { Curves } from "./set-curves.js";
 import { EXAMPLES, exampleOf, useSettings } from "./set-settings.js";
 import { TargetEditor } from "./set-target.js";
-import { METHODS, useTraining } from "./set-training.js";
+import { LIMITS, METHODS } from "../answers/set.js";
+import { useTraining } from "./set-training.js";
 
 export const chapter = { id: "set", title: "A training set", wide: true, Chapter: TrainingSet };
 
 function TrainingSet() {
   const { setting } = usePage();
   const settings = useSettings();
-  const training = useTraining(settings, PACES.includes(setting("set", "pace", 10)) ? setting("set", "pace", 10) : 10);
+  const training = useTraining(settings, setting("set", "pace", 10, PACES));
   const { run, error } = training;
   const [at, setAt] = useState("");
   return html`
@@ -35,7 +36,7 @@ function TrainingSet() {
     <${Lecture} best=${run?.target.best} />`;
 }
 
-/** @param {{settings: import("./set-settings.js").Settings & {seed: number}}} props */
+/** @param {{settings: import("../answers/set.js").Settings}} props */
 function Examples({ settings }) {
   const { state, change } = usePage();
   const here = exampleOf(settings);
@@ -45,15 +46,15 @@ function Examples({ settings }) {
   )}</div>${here && html`<p class="soft" data-test="note">${here.note}</p>`}</div>`;
 }
 
-/** @param {{settings: import("./set-settings.js").Settings & {seed: number}}} props */
+/** @param {{settings: import("../answers/set.js").Settings}} props */
 function HowTo({ settings }) {
   const { change, changeSetting } = usePage();
   const set = (/** @type {string} */ key) => (/** @type {number} */ x) => changeSetting("set", { [key]: x });
   return html`<div class="how" role="group" aria-label="How to learn it">
-      <${Num} label="hidden units" value=${settings.hidden} least=${1} most=${12} step=${1} whole onChange=${set("hidden")} test="hidden" />
-      <${Num} label="rate \u03b7" value=${settings.rate} least=${0} most=${5} step=${0.05} onChange=${set("rate")} test="rate" />
-      <${Num} label="initial weight scale" value=${settings.scale} least=${0} most=${3} step=${0.1} onChange=${set("scale")} test="scale" />
-      <${Num} label="chains" value=${settings.chains} least=${1} most=${200} step=${10} whole onChange=${set("chains")} test="chains" />
+      <${Num} label="hidden units" value=${settings.hidden} least=${1} most=${LIMITS.hidden} step=${1} whole onChange=${set("hidden")} test="hidden" />
+      <${Num} label="rate \u03b7" value=${settings.rate} least=${0} most=${LIMITS.rate} step=${0.05} onChange=${set("rate")} test="rate" />
+      <${Num} label="initial weight scale" value=${settings.scale} least=${0} most=${LIMITS.scale} step=${0.1} onChange=${set("scale")} test="scale" />
+      <${Num} label="chains" value=${settings.chains} least=${1} most=${LIMITS.chains} step=${10} whole onChange=${set("chains")} test="chains" />
       <${Num} label="seed" value=${settings.seed} least=${0} most=${2 ** 31} step=${1} digits=${0} whole onChange=${(/** @type {number} */ seed) => change({ seed }, { merge: "seed" })} test="seed" />
       <span class="soft">A new rate applies from the next update; any other change restarts training. T is 1 here.</span>
     </div>`;
@@ -61,15 +62,15 @@ function HowTo({ settings }) {
 
 const PACES = [1, 10, 50];
 
-/** @param {{training: ReturnType<typeof useTraining>, run: import("./set-training.js").Run}} props */
-function Controls({ training: { playing, setPlaying, forward, begin }, run }) {
+/** @param {{training: ReturnType<typeof useTraining>, run: import("../answers/set.js").Run}} props */
+function Controls({ training: { playing, play, move, restart }, run }) {
   const { setting, changeSetting } = usePage();
-  const take = (/** @type {number} */ n) => () => (setPlaying(false), forward(n));
+  const take = (/** @type {number} */ n) => () => (play(false), move(n));
   return html`<div class="set-controls" role="toolbar" aria-label="Training">
-    <${Button} primary onClick=${() => setPlaying(!playing)} test="play">${playing ? "pause" : "play"}<//>
+    <${Button} primary onClick=${() => play(!playing)} test="play">${playing ? "pause" : "play"}<//>
     <${Button} onClick=${take(1)} test="step" title="one update of all three" label="one update">\u00d71<//>
     ${[10, 100, 1000].map((n) => html`<${Button} key=${n} onClick=${take(n)} test=${`step-${n}`} label=${`${n} updates`}>\u00d7${grouped(n)}<//>`)}
-    <${Button} onClick=${begin} disabled=${run.state.update === 0} test="again" label="start again">restart<//>
+    <${Button} onClick=${restart} disabled=${run.state.update === 0} test="again" label="start again">restart<//>
     <${Choice} label="pace" value=${setting("set", "pace", 10)} options=${[[1, "slow"], [10, "medium"], [50, "fast"]]} onChange=${(/** @type {number} */ pace) => changeSetting("set", { pace })} test="pace" />
     <span class="count">update <strong class="num" data-test="update">${grouped(run.state.update)}</strong></span>
   </div>`;

@@ -13,7 +13,9 @@ const RENEWED = 1024;
 
 /** All states `[2^units, units]`. @param {number} units */
 export function states(units) {
-  return tabulate(units << units, (k) => (Math.floor(k / units) >> (units - 1 - (k % units))) & 1);
+  const bits = new Float64Array(units << units);
+  for (let n = 0, k = 0; n < 1 << units; n++) for (let i = units - 1; i >= 0; i--, k++) bits[k] = (n >> i) & 1;
+  return bits;
 }
 
 /** All states as text: "00", "01". @param {number} units */

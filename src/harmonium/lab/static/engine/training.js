@@ -1,0 +1,124 @@
+/** Three copies of a small RBM that learn a known distribution side by side, each with its own negative term.
+ *
+ * The target q(v) is known, so each has the exact positive term, the statistics expected under q(v) p(h|v). They differ only in where the
+ * model's v come from:
+ *
+ *     exact   all v, each with its probability p(v)
+ *     cd      one Gibbs sweep from chains that start at the data, drawn from q as evenly as their number allows (CD-1)
+ *     pcd     one Gibbs sweep from where the chains were left at the update before (PCD-1)
+ *
+ * T = 1. Random numbers depend on the seed and the number of the update alone, so that ten updates at once are ten updates one by one.
+ *
+ * References: G. Hinton, Neural Computation 14 (2002) (CD); T. Tieleman, ICML 2008 (PCD); A. Fischer and C. Igel, "Empirical analysis of
+ * the divergence of Gibbs sampling based learning algorithms for RBMs", ICANN 2010. */
+import { sampleHidden, sweep } from "./chains.js";
+import { statistics } from "./gradients.js";
+import { derive, keyOf, normals, sampleBits, uniform } from "./random.js";
+import { createRbm, hiddenMeans, moved, visibleMeans } from "./rbm.js";
+import { logVisible, moments, numberOf, states } from "./table.js";
+
+/** @typedef {import("./rbm.js").Rbm} Rbm */
+/** @typedef {"exact" | "cd" | "pcd"} Method */
+/** What is learned and how: distinct patterns `rows [n V]` with their probabilities `share [n]`.
+ * @typedef {{V: number, rows: Float64Array, share: Float64Array, rate: number, chains: number, seed: number}} Lesson */
+/** After `update` updates: an RBM for each method and the h of PCD's `chains [C H]`. `vectors`: what CD and PCD took for the model's v at the
+ * last update. `stopped`: the update at which a method's parameters went out of bounds; that RBM stays as it was before.
+ * @typedef {{update: number, rbms: Record<Method, Rbm>, chains: Float64Array, vectors: Partial<Record<Method, Float64Array>>,
+ *   stopped: Partial<Record<Method, number>>}} Course */
+/** Exact figures of one RBM: the target's mean ln p(v) and KL(target || model), both in nats, and the number of pixels expected to be
+ * wrong in a reconstruction v -> h -> v' of the target's v; `flawless`: the probability that v' = v.
+ * @typedef {{log_likelihood: number, divergence: number, wrong_pixels: number, flawless: number}} Measures */
+
+export const METHODS = /** @type {Method[]} */ (["exact", "cd", "pcd"]);
+/** An RBM with a parameter beyond this stops learning. */
+export const MAX_PARAMETER = 100;
+
+/** -sum_v q ln q (nats). Its negative is the largest log likelihood that any model can reach. @param {Lesson} lesson */
+export function entropyOf({ share }) {
+  return Math.max(0, -share.reduce((sum, q) => sum + q * Math.log(q), 0));
+}
+
+/** The common start: normal weights of standard deviation `scale`, biases 0, chains of fair coins.
+ * @param {Lesson} lesson @param {number} H @param {number} scale @returns {Course} */
+export function begin({ V, chains, seed }, H, scale) {
+  const key = derive(keyOf(seed), 0);
+  const rbm = createRbm(V, H);
+  rbm.weights.set(normals(derive(key, 0), V * H).map((x) => scale * x));
+  return { update: 0, rbms: { exact: rbm, cd: rbm, pcd: rbm }, chains: sampleBits(derive(key, 1), new Float64Array(chains * H).fill(0.5)), vectors: {}, stopped: {} };
+}
+
+/** One update of each RBM that has not stopped: parameters += rate * (positive - negative). @param {Course} course @param {Lesson} lesson
+ * @returns {Course} */
+export function advance({ update: before, rbms: old, chains: kept, stopped: halted }, lesson) {
+  const update = before + 1;
+  const key = derive(keyOf(lesson.seed), update);
+  const [rbms, stopped] = [{ ...old }, { ...halted }];
+  /** @type {Course["vectors"]} */
+  const vectors = {};
+  let chains = kept;
+  for (const method of METHODS) {
+    if (stopped[method]) continue;
+    const rbm = old[method];
+    let negative;
+    if (method === "exact") negative = moments(rbm);
+    else {
+      const ends = method === "cd" ? reconstruct(rbm, lesson, derive(key, 1)) : sweep(rbm, chains, derive(key, 2));
+      if (method === "pcd") chains = ends.h;
+      vectors[method] = ends.v;
+      negative = statistics(rbm, ends.v);
+    }
+    const next = moved(rbm, statistics(rbm, lesson.rows, lesson.share).map((x, k) => x - negative[k]), lesson.rate);
+    if (next.theta.every((x) => Math.abs(x) <= MAX_PARAMETER)) rbms[method] = next;
+    else stopped[method] = update;
+  }
+  return { update, rbms, chains, vectors, stopped };
+}
+
+/** One sweep from data vectors. @param {Rbm} rbm @param {Lesson} lesson @param {import("./random.js").Key} key */
+function reconstruct(rbm, { V, rows, share, chains }, key) {
+  const start = new Float64Array(chains * V);
+  const shift = uniform(derive(key, 0), 0);
+  // Evenly spaced points with one common shift give each pattern its share of the chains, up to one.
+  for (let [c, row, sum] = [0, 0, share[0]]; c < chains; c++) {
+    while (row < share.length - 1 && (c + shift) / chains >= sum) sum += share[++row];
+    start.set(rows.subarray(row * V, (row + 1) * V), c * V);
+  }
+  return sweep(rbm, sampleHidden(rbm, start, derive(key, 1)), derive(key, 2));
+}
+
+/** The figures, each summed over everything it is an expectation of. @param {Rbm} rbm @param {Lesson} lesson @returns {Measures} */
+export function measure(rbm, lesson) {
+  const { V, rows, share } = lesson;
+  const logP = logVisible(rbm);
+  const on = visibleMeans(rbm, states(rbm.H));
+  let [likelihood, wrong, flawless] = [0, 0, 0];
+  for (let n = 0; n < share.length; n++) {
+    const v = rows.subarray(n * V, (n + 1) * V);
+    const given = hiddenGiven(rbm, v);
+    likelihood += share[n] * logP[numberOf(v)];
+    for (let h = 0; h < given.length; h++) {
+      let [same, misses] = [1, 0];
+      for (let i = 0, k = h * V; i < V; i++, k++) {
+        const right = v[i] ? on[k] : 1 - on[k];
+        same *= right;
+        misses += 1 - right;
+      }
+      wrong += share[n] * given[h] * misses;
+      flawless += share[n] * given[h] * same;
+    }
+  }
+  return { log_likelihood: likelihood, divergence: Math.max(0, -entropyOf(lesson) - likelihood), wrong_pixels: wrong, flawless };
+}
+
+/** p(h|v) of all h, `[2^H]`, unit by unit. @param {Rbm} rbm @param {Float64Array} v */
+function hiddenGiven(rbm, v) {
+  const table = new Float64Array(1 << rbm.H);
+  table[0] = 1;
+  hiddenMeans(rbm, v).forEach((on, j) => {
+    for (let n = (1 << j) - 1; n >= 0; n--) {
+      table[2 * n + 1] = table[n] * on;
+      table[2 * n] = table[n] * (1 - on);
+    }
+  });
+  return table;
+}
