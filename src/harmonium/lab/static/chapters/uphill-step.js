@@ -48,7 +48,7 @@ export function TheStep({ step }) {
       <div class="gain"><span class="soft">gained</span><span class=${`num ${p.after < p.before ? "minus" : "plus"}`} data-test="p-gain">${signed(p.after - p.before, DIGITS)}</span></div>
     </div>
     ${isLecture(state, given.parts) &&
-    html`<p class="soft">The lecture, by hand and with the weights only: ${PRINTED.before} becomes
+    html`<p class="soft" data-test="printed">The lecture, by hand and with the weights only: ${PRINTED.before} becomes
       ${" "}<button type="button" class="link num" onClick=${() => given.change({ rate: 0.1 })}>${PRINTED.tenth} with \u03b7 = 0.1</button> and
       ${" "}<button type="button" class="link num" onClick=${() => given.change({ rate: 1 })}>${PRINTED.one} with \u03b7 = 1</button>.</p>`}
     ${p.after < p.before && html`<p class="soft">This step is too long: it overshoots the maximum. The gradient holds only for small steps.</p>`}
