@@ -9,7 +9,7 @@ import pytest
 WIDTHS = (320, 400, 640, 768, 900, 960, 1024, 1280)
 STICKING_OUT = """[...document.querySelectorAll(".card, .task, .head, .stage, .pair > *")]
   .filter(e => e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflowX === "visible").map(e => e.className)"""
-CHAPTERS = ("machine", "road", "chain", "uphill", "set", "images", "derivation")
+CHAPTERS = ("machine", "conditionals", "chain", "gradient", "set", "images", "derivation")
 
 
 def test_every_chapter_is_reached_and_the_policy_forbids_nothing_that_it_needs(open_page):

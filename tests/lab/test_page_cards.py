@@ -23,11 +23,11 @@ def answers() -> dict[str, list[float]]:
     both = joint.probability[(joint.v[:, 0] == 1) & (joint.h[:, 0] == 1)].sum()
     return {
         "machine/fill-row": [joint.energy[row][0], np.exp(-joint.energy[row][0] / T), joint.probability[row][0]],
-        "road/sigmoid": [1.1, on[0]],
-        "road/unknowns": list(marginal),
+        "conditionals/sigmoid": [1.1, on[0]],
+        "conditionals/unknowns": list(marginal),
         "chain/one-sample": [float(u < p) for u, p in zip((0.3, 0.65), on, strict=True)],
-        "uphill/delta-w11": [on[0], both, step.delta.weights[0, 0]],
-        "uphill/delta-biases": [step.delta.visible.bias[0], step.delta.hidden.bias[0]],
+        "gradient/delta-w11": [on[0], both, step.delta.weights[0, 0]],
+        "gradient/delta-biases": [step.delta.visible.bias[0], step.delta.hidden.bias[0]],
     }
 
 
@@ -66,7 +66,7 @@ def test_three_digits_of_the_librarys_answer_are_right_and_another_is_not(open_p
 
 
 def test_hints_come_one_by_one_and_fractions_are_read(open_page):
-    page = open_page("#road?cards=unknowns")
+    page = open_page("#conditionals?cards=unknowns")
     card = of(page, "card-unknowns")
     type_answers(page, "unknowns", [0.1256])
     assert "Type a number in every field" in card.inner_text()

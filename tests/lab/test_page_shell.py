@@ -93,17 +93,17 @@ def test_undo_by_keys_works_in_fields_and_after_sliders_and_not_in_texts(open_pa
 
 def test_back_goes_through_the_chapters_and_keeps_the_machine(open_page):
     page = open_page()
-    page.locator("[data-test=to-road]").click()
-    page.locator("[data-test=to-uphill]").click()
+    page.locator("[data-test=to-conditionals]").click()
+    page.locator("[data-test=to-gradient]").click()
     type_over(page, WEIGHT, "3")
     page.go_back()
-    page.wait_for_url("**/#road?*")
+    page.wait_for_url("**/#conditionals?*")
     assert machine_of(page).startswith("3,")
     page.go_back()
     page.wait_for_url("**/#machine?*")
     page.go_forward()
-    page.wait_for_url("**/#road?*")
-    assert "road" in page.locator("article").get_attribute("class")
+    page.wait_for_url("**/#conditionals?*")
+    assert "conditionals" in page.locator("article").get_attribute("class")
     assert page.evaluate("document.activeElement.tagName") == "ARTICLE"
 
 
@@ -111,8 +111,8 @@ def test_a_chapter_opens_in_a_new_tab_with_the_machine(open_page):
     page = open_page()
     type_over(page, WEIGHT, "3")
     with page.context.expect_page() as opened:
-        page.locator("[data-test=to-uphill]").click(modifiers=["Control"])
-    opened.value.wait_for_selector("article.uphill")
+        page.locator("[data-test=to-gradient]").click(modifiers=["Control"])
+    opened.value.wait_for_selector("article.gradient")
     assert opened.value.locator(WEIGHT).input_value() == "3"
     assert "machine" in page.locator("article").get_attribute("class")
 
@@ -122,8 +122,8 @@ def test_a_wrong_fragment_typed_is_told_and_the_next_right_one_takes_it_back(ope
     page.evaluate("location.hash = '#nowhere'")
     page.wait_for_selector(".error")
     assert "#machine?" in page.url
-    page.evaluate("location.hash = '#road?w=1,2;3,4'")
-    page.wait_for_selector("article.road")
+    page.evaluate("location.hash = '#conditionals?w=1,2;3,4'")
+    page.wait_for_selector("article.conditionals")
     assert page.locator(".error").count() == 0
     page.locator("[data-test=undo]").click()
     assert machine_of(page) == "0.5,0.5;0.5,0.5"

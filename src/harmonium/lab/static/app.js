@@ -5,9 +5,9 @@ import { chapter as chain } from "./chapters/chain.js";
 import { chapter as derivation } from "./chapters/derivation.js";
 import { chapter as images } from "./chapters/images.js";
 import { chapter as machine } from "./chapters/machine.js";
-import { chapter as road } from "./chapters/road.js";
+import { chapter as conditionals } from "./chapters/conditionals.js";
 import { chapter as set } from "./chapters/set.js";
-import { chapter as uphill } from "./chapters/uphill.js";
+import { chapter as gradient } from "./chapters/gradient.js";
 import { commandText, pythonText } from "./answers/machine.js";
 import { html } from "./html.js";
 import { Page, usePage } from "./page.js";
@@ -18,7 +18,7 @@ import { Notation } from "./ui/notation.js";
 import { Panel } from "./ui/panel.js";
 
 /** @type {{id: string, title: string, wide?: boolean, Chapter: any}[]} */
-const chapters = [machine, road, chain, uphill, set, images, derivation];
+const chapters = [machine, conditionals, chain, gradient, set, images, derivation];
 const COPIED_MS = 2500;
 
 /** Put the page into an element.

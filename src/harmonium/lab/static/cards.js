@@ -74,21 +74,21 @@ export const CARDS = {
     answer: () => html`Every e<sup>\u2212E/T</sup> goes to 1, so all rows become equally likely. Set T to 20 and look. Cold is the opposite: at T = 0.05 only the lowest-energy configurations keep any probability.`,
   },
   sigmoid: {
-    chapter: "road", title: "one hidden unit", ofMachine: true,
+    chapter: "conditionals", title: "one hidden unit", ofMachine: true,
     question: ({ state }) => html`Given v = ${state.target.join("")}: what is the total input of h\u2081, and its probability of being on?`,
     fields: ({ state, tables }) => [["S\u2081", inputOf(state)], ["p(h\u2081 = 1 | v)", tables.hiddenMeans[numberOf(state.target) * tables.rbm.H]]],
     hints: () => ["S\u2081 is the bias b\u2081 plus the weights to h\u2081 from the visible units that are on.", html`The sigmoid is 1 / (1 + e<sup>\u2212S/T</sup>).`],
     answer: ({ state, tables }) => `S\u2081 = ${plain(inputOf(state), 9)}, and its sigmoid is ${probability(tables.hiddenMeans[numberOf(state.target) * tables.rbm.H])}.`,
   },
   "both-on": {
-    chapter: "road", title: "both units on",
+    chapter: "conditionals", title: "both units on",
     question: () => "In the lecture\u2019s machine, with v = 01, each hidden unit is on with probability 0.6225. What is the probability that both are on?",
     fields: () => [["p(h = 11 | v)", 0.6224593312018546 ** 2]],
     hints: () => ["Given v, the two are independent."],
     answer: () => html`0.6225 times 0.6225 is 0.3875. See the last row of the table, h = 11.`,
   },
   unknowns: {
-    chapter: "road", title: "solve for the unknowns", ofMachine: true,
+    chapter: "conditionals", title: "solve for the unknowns", ofMachine: true,
     question: (given) => html`The sigmoids give every row of the table but for one unknown in each block: P<sub>v</sub>, the probability of v. ${tableOfUnknowns(given)}
       From its energy, every row with h = ${texts(given.tables.rbm.H)[0]} has its probability p(v, h): ${unknowns(given).map((v, n) => html`${n ? ", " : ""}${probability(given.tables.joint[parseInt(v, 2) * given.tables.m])} for v = ${v}`)}. Solve for ${unknowns(given).length > 1 ? "the unknowns" : "the unknown"}.`,
     fields: (given) => unknowns(given).map((v) => [html`P<sub>${v}</sub>`, given.tables.visible[parseInt(v, 2)]]),
@@ -96,7 +96,7 @@ export const CARDS = {
     answer: (given) => html`Every block has its P, and with it all of its rows: ${tableOfUnknowns(given, true)}`,
   },
   "other-row": {
-    chapter: "road", title: "another row",
+    chapter: "conditionals", title: "another row",
     question: () => "Under \u201cOne row is enough\u201d, choose another row, one with a much larger probability. What happens to the quotient?",
     options: [["larger", "it grows"], ["same", "it does not change"], ["smaller", "it shrinks"]], right: "same",
     hints: () => ["Both numbers change with the row. Choose one and look."],
@@ -124,14 +124,14 @@ export const CARDS = {
     answer: () => "None of them reaches the other mode. At least two of four hidden units would have to turn on in one half-step, each with a probability of two in a million. The frequencies look settled and are wrong; with tempering, the same number of steps finds both modes.",
   },
   "delta-w11": {
-    chapter: "uphill", title: "one weight", ofMachine: true,
+    chapter: "gradient", title: "one weight", ofMachine: true,
     question: ({ state }) => html`The target is v = ${state.target.join("")}, the rate \u03b7 = ${RATE}. Compute both terms and the step of w\u2081\u2081.`,
     fields: (given) => [["A", terms(given).positive[0]], ["B", terms(given).negative[0]], ["\u0394w\u2081\u2081", terms(given).step[0]]],
     hints: ({ state }) => [html`A is v\u2081 times p(h\u2081 = 1 | v). Is v\u2081 on in the target?`, "B is the sum of p(v, h) over all rows of the table with both v\u2081 and h\u2081 on.", `The step is \u03b7${state.temperature === 1 ? "" : "/T"} times (A \u2212 B).`],
     answer: (given) => `A = ${probability(terms(given).positive[0])}, B = ${probability(terms(given).negative[0])}, \u0394w\u2081\u2081 = ${signed(terms(given).step[0], 9)}.`,
   },
   "delta-biases": {
-    chapter: "uphill", title: "the biases", ofMachine: true,
+    chapter: "gradient", title: "the biases", ofMachine: true,
     question: ({ state }) => html`Biases learn by the same rule. With target v = ${state.target.join("")} and \u03b7 = ${RATE}: what are the steps of a\u2081 and b\u2081?`,
     fields: (given) => (/** @type {const} */ (["a", "b"])).map((letter) => [`\u0394${first(given, letter).name}`, terms(given).step[first(given, letter).k]]),
     hints: () => ["For a\u2081, the expectations are those of v\u2081 alone: v\u2081 in the target, minus \u27e8v\u2081\u27e9 of the free-running machine.", "For b\u2081: p(h\u2081 = 1 | v), minus \u27e8h\u2081\u27e9. The drawing of the machine shows both expectations."],
@@ -141,28 +141,28 @@ export const CARDS = {
     }),
   },
   "unit-off": {
-    chapter: "uphill", title: "a unit that is off",
+    chapter: "gradient", title: "a unit that is off",
     question: () => "Let v = 01 be the target, with all weights \u00bd. The unit v\u2081 is off in it. What does the learning rule do to the weights from v\u2081?",
     options: [["up", "they rise"], ["stay", "they do not change"], ["down", "they fall"]], right: "down",
     hints: () => ["What is A if v\u2081 is 0? And what is B?"],
     answer: () => "They fall. With v\u2081 = 0, A is 0, while B is 0.454352573: the free-running machine has v\u2081 and a hidden unit on together far too often for this v. With \u03b7 = 0.1 each of the two weights falls by 0.045435257.",
   },
-  "uphill-ceiling": {
-    chapter: "uphill", title: "how high?",
+  "ceiling": {
+    chapter: "gradient", title: "how high?",
     question: () => "The lecture\u2019s machine with the target 00, weights only, no biases. Take as many steps as you like: how high can p(v = 00) rise?",
     fields: () => [["p(v = 00)", 4 / 7]],
     hints: () => ["The energies of its four rows are 0 for any weights. Which other rows keep energy 0?"],
     answer: () => "To 4/7 = 0.571428571. With v = 00, every weight is multiplied by zero, so these four rows keep energy 0. The weights can only lower the probability of the other rows, and three of those, with h = 00, keep energy 0 as well. Four rows of seven remain. With biases there is no such limit.",
   },
   "cd-by-hand": {
-    chapter: "uphill", title: "one update by hand",
+    chapter: "gradient", title: "one update by hand",
     question: () => html`One sweep of the lecture\u2019s machine gave v = 01, h = 11, v\u2032 = 10, h\u2032 = 10. What is the CD-1 update with \u03f5 = 0.1?`,
     fields: () => [["\u0394w\u2081\u2081", -0.1], ["\u0394w\u2082\u2081", 0.1], ["\u0394w\u2081\u2082", 0], ["\u0394a\u2081", -0.1], ["\u0394b\u2082", 0.1]],
     hints: () => ["v\u2009h\u1d40 has a 1 where both v\u1d62 and h\u2c7c are 1; likewise v\u2032h\u2032\u1d40.", "Subtract the two tables and multiply by \u03f5. For the biases, subtract v\u2032 from v and h\u2032 from h."],
     answer: () => "v\u2009h\u1d40 has its ones in the row of v\u2082, v\u2032h\u2032\u1d40 has one at v\u2081 and h\u2081. So \u0394w\u2081\u2081 = 0.1 (0 \u2212 1), \u0394w\u2082\u2081 = 0.1 (1 \u2212 0), \u0394w\u2081\u2082 = 0, \u0394a\u2081 = 0.1 (0 \u2212 1), \u0394b\u2082 = 0.1 (1 \u2212 0).",
   },
-  "uphill-average": {
-    chapter: "uphill", title: "more chains",
+  "average": {
+    chapter: "gradient", title: "more chains",
     question: () => "Average 100 chains in each update instead of one. What happens to the cloud?",
     options: [["tip", "it shrinks onto the tip of the arrow"], ["mean", "it shrinks onto its own mean, and the bias remains"], ["same", "it does not change"]], right: "mean",
     hints: () => ["Choose 100 chains, and look at the enlarged tip for the machine with strong weights."],

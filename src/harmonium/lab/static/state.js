@@ -7,7 +7,7 @@
  *   cards: string[]}} State cards: those of a worksheet, in their order */
 
 export const LIMITS = { units: 5, parameter: 20, coldest: 0.05, hottest: 20, seed: 2 ** 53 };
-export const CHAPTERS = ["machine", "road", "chain", "uphill", "set", "images", "derivation"];
+export const CHAPTERS = ["machine", "conditionals", "chain", "gradient", "set", "images", "derivation"];
 
 /** The lecture's worked example: two visible and two hidden units, all weights 1/2, no biases, target 01.
  * @returns {State} */

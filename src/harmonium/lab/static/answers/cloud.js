@@ -8,7 +8,7 @@
 import { derive, keyOf, uniform } from "../engine/random.js";
 import { dot, rbmOf, tabulate } from "../engine/rbm.js";
 import { numberOf, Tables } from "../engine/table.js";
-import { expectedUpdates, gradientAt, learning } from "./uphill.js";
+import { expectedUpdates, gradientAt, learning } from "./gradient.js";
 
 /** @typedef {import("../engine/rbm.js").Machine} Machine */
 /** @typedef {import("../engine/random.js").Key} Key */

@@ -6,7 +6,7 @@ import { Choice } from "../ui/controls.js";
 import { Formula } from "../ui/formula.js";
 import { Summed } from "../ui/sum.js";
 import { Pairs, RATES, useDerivation } from "./derivation-pairs.js";
-import { chance, factor } from "./road-given.js";
+import { chance, factor } from "./conditionals-given.js";
 
 /** @typedef {import("../answers/derivation.js").Derived} Derived */
 /** @typedef {import("../answers/derivation.js").Sums} Sums */

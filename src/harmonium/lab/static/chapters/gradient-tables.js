@@ -6,7 +6,7 @@ import { Bar } from "../ui/bars.js";
 import { Choice } from "../ui/controls.js";
 import { Formula } from "../ui/formula.js";
 
-/** @typedef {import("../answers/uphill.js").Step} Step */
+/** @typedef {import("../answers/gradient.js").Step} Step */
 /** @typedef {{v: string, h?: string}} Row */
 /** @typedef {{before: number[], after: number[], text: (x: number) => string, digits: number, bars: boolean, total?: [string, number, number]}} Shown */
 
@@ -15,7 +15,7 @@ const QUANTITIES = /** @type {const} */ ([["visible", "p(v)"], ["energy", "E"], 
 /** @param {{step: Step}} props */
 export function BeforeAndAfter({ step }) {
   const { setting, changeSetting, hover, setHover } = usePage();
-  const found = setting("uphill", "rows", "visible");
+  const found = setting("gradient", "rows", "visible");
   const which = QUANTITIES.find(([id]) => id === found)?.[0] ?? "visible";
   const rows = /** @type {Row[]} */ (which === "visible" ? step.visible.states.map((v) => ({ v })) : step.visible.states.flatMap((v) => step.hidden.states.map((h) => ({ v, h }))));
   const { before, after, text, digits, bars, total } = shownOf(step, which);
@@ -23,7 +23,7 @@ export function BeforeAndAfter({ step }) {
   const cells = (/** @type {number} */ x, /** @type {number} */ y) => html`<td class="num">${text(x)}</td><td class="num">${text(y)}</td>
     <td class=${`num change ${y < x ? "minus" : y > x ? "plus" : "soft"}`}>${y === x ? "0" : signed(y - x, digits)}</td>`;
   return html`<section class="card both"><div class="card-head"><h3>Before and after</h3>
-      <${Choice} label="compare" value=${which} options=${QUANTITIES} onChange=${(/** @type {string} */ rows) => changeSetting("uphill", { rows })} test="rows" /></div>
+      <${Choice} label="compare" value=${which} options=${QUANTITIES} onChange=${(/** @type {string} */ rows) => changeSetting("gradient", { rows })} test="rows" /></div>
     <div class="scroll tall" tabindex="0" role="region" aria-label="the table before and after" onPointerLeave=${() => setHover(null)}><table class="rows" data-test=${`${which}-both`}>
       <thead><tr><th scope="col">v</th>${which !== "visible" && html`<th scope="col">h</th>`}<th scope="col">before</th><th scope="col">after</th><th scope="col" class="change">change</th>
         ${bars && html`<th scope="col" class="bar-cell"><span class="hidden">bar</span></th>`}</tr></thead>

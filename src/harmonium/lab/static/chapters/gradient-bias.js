@@ -1,12 +1,12 @@
 /** How the bias falls with the number of sweeps, and what a step that changes nothing means. */
 import { useMemo } from "preact/hooks";
-import { biasOf } from "../answers/uphill.js";
+import { biasOf } from "../answers/gradient.js";
 import { html } from "../html.js";
 import { fixed } from "../format.js";
 import { usePage } from "../page.js";
 import { Bar } from "../ui/bars.js";
-import { percent } from "./uphill-cloud.js";
-import { useGiven, useRested } from "./uphill-given.js";
+import { percent } from "./gradient-cloud.js";
+import { useGiven, useRested } from "./gradient-given.js";
 
 const SHOWN = [1, 2, 3, 5, 10, 20, 30];
 /** Below this a share is the rounding of the computer. */
@@ -32,7 +32,7 @@ export function Sweeps() {
   </section>`;
 }
 
-/** @param {{step: import("../answers/uphill.js").Step}} props */
+/** @param {{step: import("../answers/gradient.js").Step}} props */
 export function Stationary({ step }) {
   const rows = /** @type {[string, any, number][]} */ ([
     ["target", html`only ${step.target}`, step.gap.target],

@@ -5,25 +5,25 @@ import { usePage } from "../page.js";
 import { Bar } from "../ui/bars.js";
 import { Bits } from "../ui/controls.js";
 import { Summed } from "../ui/sum.js";
-import { chance, namesOf, useRoad } from "./road-given.js";
+import { chance, namesOf, useConditionals } from "./conditionals-given.js";
 
 const TALL = 16;
 const [WIDTH, HEIGHT, SIDE, TOP, BOTTOM] = [300, 196, 30, 24, 34];
 const NEAR = 14;
 
-/** @param {{given: import("../answers/road.js").Given}} props */
+/** @param {{given: import("../answers/conditionals.js").Given}} props */
 export function Units({ given }) {
   const { setHover } = usePage();
-  const { v, setV } = useRoad();
+  const { v, setV } = useConditionals();
   return html`<section class="card deciding"><div class="card-head"><h3>Each hidden unit on its own</h3>
-      <span class="chosen"><span>v =</span> <${Bits} label="v" value=${v} names=${namesOf(v)} onChange=${setV} test="road-v" /></span></div>
+      <span class="chosen"><span>v =</span> <${Bits} label="v" value=${v} names=${namesOf(v)} onChange=${setV} test="given-v" /></span></div>
     <div class="decide">
       <ul onPointerLeave=${() => setHover(null)}>${given.units.map((unit, j) => html`<${Decides} unit=${unit} j=${j} given=${given} />`)}</ul>
       <${Sigmoid} given=${given} />
     </div></section>`;
 }
 
-/** @param {{unit: import("../answers/road.js").Unit, j: number, given: import("../answers/road.js").Given}} props */
+/** @param {{unit: import("../answers/conditionals.js").Unit, j: number, given: import("../answers/conditionals.js").Given}} props */
 function Decides({ unit, j, given }) {
   const { setHover } = usePage();
   const [h, S, T] = [indexed("h", j + 1), indexed("S", j + 1), given.temperature];
@@ -43,7 +43,7 @@ function Decides({ unit, j, given }) {
 /** @param {number} x */
 const bracketed = (x) => (x < 0 ? `(${plain(x)})` : plain(x));
 
-/** The sigmoid with the units on it. @param {{given: import("../answers/road.js").Given}} props */
+/** The sigmoid with the units on it. @param {{given: import("../answers/conditionals.js").Given}} props */
 function Sigmoid({ given }) {
   const { input, probability } = given.curve;
   const reach = input[input.length - 1];
@@ -77,7 +77,7 @@ function labels(places) {
   return shown;
 }
 
-/** p(h|v) of every h as the product of its units. @param {{given: import("../answers/road.js").Given}} props */
+/** p(h|v) of every h as the product of its units. @param {{given: import("../answers/conditionals.js").Given}} props */
 export function Products({ given }) {
   const { hover, setHover } = usePage();
   const largest = Math.max(...given.conditional);

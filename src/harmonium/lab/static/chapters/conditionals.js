@@ -1,20 +1,20 @@
 /** Chapter 2: the same table from the sigmoids. */
 import { useMemo } from "preact/hooks";
-import * as answers from "../answers/road.js";
+import * as answers from "../answers/conditionals.js";
 import { html } from "../html.js";
 import { usePage } from "../page.js";
 import { Formula } from "../ui/formula.js";
 import { Card } from "../ui/card.js";
-import { useRoad } from "./road-given.js";
-import { OneRow } from "./road-row.js";
-import { BothRoads } from "./road-table.js";
-import { Products, Units } from "./road-units.js";
+import { useConditionals } from "./conditionals-given.js";
+import { OneRow } from "./conditionals-row.js";
+import { BothWays } from "./conditionals-table.js";
+import { Products, Units } from "./conditionals-units.js";
 
-export const chapter = { id: "road", title: "From the conditionals", Chapter: Road };
+export const chapter = { id: "conditionals", title: "From the conditionals", Chapter: Conditionals };
 
-function Road() {
+function Conditionals() {
   const { tables } = usePage();
-  const { v, row } = useRoad();
+  const { v, row } = useConditionals();
   const given = useMemo(() => answers.given(tables, v), [tables, v]);
   const both = useMemo(() => answers.both(tables, row), [tables, row]);
   return html`
@@ -39,7 +39,7 @@ function Road() {
     <${OneRow} given=${given} />
     <${Card} id="other-row" />
     <p>Now the whole table. In each block, one row is used to find p(v). The sigmoids alone predict all the others, which are compared with the energies.</p>
-    <${BothRoads} both=${both} />
+    <${BothWays} both=${both} />
     <p>The agreement is no accident. With v held, a hidden unit contributes the factor <${Formula} tex="e^{S_j/T}" /> to <${Formula} tex="e^{-E/T}" /> if it is on, and 1 if it is off. The sigmoid is the first divided by the sum of both.
       Sampling the units and summing energies agree because the sigmoid is derived from the energy.</p>
   `;

@@ -1,23 +1,23 @@
 /** Chapter 4: one step up the gradient of ln p(v), exact and by contrastive divergence. */
 import { useMemo } from "preact/hooks";
-import { stepOf } from "../answers/uphill.js";
+import { stepOf } from "../answers/gradient.js";
 import { html } from "../html.js";
 import { indexed } from "../format.js";
 import { usePage } from "../page.js";
 import { Bits } from "../ui/controls.js";
 import { Formula } from "../ui/formula.js";
 import { Card } from "../ui/card.js";
-import { Stationary, Sweeps } from "./uphill-bias.js";
-import { Cloud } from "./uphill-cloud.js";
-import { useGiven } from "./uphill-given.js";
-import { SlowMotion } from "./uphill-slow.js";
-import { TheStep } from "./uphill-step.js";
-import { BeforeAndAfter } from "./uphill-tables.js";
-import { Terms } from "./uphill-terms.js";
+import { Stationary, Sweeps } from "./gradient-bias.js";
+import { Cloud } from "./gradient-cloud.js";
+import { useGiven } from "./gradient-given.js";
+import { SlowMotion } from "./gradient-slow.js";
+import { TheStep } from "./gradient-step.js";
+import { BeforeAndAfter } from "./gradient-tables.js";
+import { Terms } from "./gradient-terms.js";
 
-export const chapter = { id: "uphill", title: "One gradient step", Chapter: Uphill };
+export const chapter = { id: "gradient", title: "One gradient step", Chapter: Gradient };
 
-function Uphill() {
+function Gradient() {
   const { state, tables, change } = usePage();
   const { biases, rate } = useGiven();
   const step = useMemo(() => stepOf(tables, state.target, biases, rate), [tables, state.target, biases, rate]);
@@ -33,7 +33,7 @@ function Uphill() {
     <${Card} id="delta-w11" />
     <${Card} id="delta-biases" />
     <${Card} id="unit-off" />
-    <${Card} id="uphill-ceiling" />
+    <${Card} id="ceiling" />
     <p>B runs over all configurations. Five and five units have 1,024 of them, an image far more than could ever be listed. Contrastive divergence is a shortcut: one sample in place of A,
       one in place of B, and the second is reached from the first in a single sweep.</p>
     <p>Hinton\u2019s recipe has six steps:</p>
@@ -50,7 +50,7 @@ function Uphill() {
     <p>A single update says little. Here are a thousand, all from the same machine, around the gradient that they estimate.
       Their scatter is noise and averages out. The remaining distance to the tip of the arrow is bias: a single sweep is not enough to forget the target.</p>
     <${Cloud} />
-    <${Card} id="uphill-average" />
+    <${Card} id="average" />
     <p>CD-k makes k sweeps for each update and starts each time from the target. Persistent chains (PCD) make one sweep and continue from where they were: as long as the parameters do not change,
       the t-th update of PCD is as good as CD-t and costs one sweep. The price is memory: its updates are not independent, and if the rate is too high, the model changes faster than its chains can follow.</p>
     <${Sweeps} />

@@ -1,17 +1,17 @@
 /** Contrastive divergence in slow motion: v, h, v', h' sampled one after the other, then the update. */
 import { useEffect, useMemo, useState } from "preact/hooks";
-import { updateOf } from "../answers/uphill.js";
+import { updateOf } from "../answers/gradient.js";
 import { html } from "../html.js";
 import { fixed, indexed, plain, probability, signed } from "../format.js";
 import { usePage } from "../page.js";
 import { Bar } from "../ui/bars.js";
 import { Button, Error } from "../ui/controls.js";
 import { Formula } from "../ui/formula.js";
-import { digitsFor, drawOf, Grid, useGiven } from "./uphill-given.js";
+import { digitsFor, drawOf, Grid, useGiven } from "./gradient-given.js";
 
 /** @typedef {import("../state.js").Machine} Machine */
-/** @typedef {import("../answers/uphill.js").Layer} Layer */
-/** @typedef {import("../answers/uphill.js").Update} Update */
+/** @typedef {import("../answers/gradient.js").Layer} Layer */
+/** @typedef {import("../answers/gradient.js").Update} Update */
 
 const LAYERS = /** @type {const} */ ([
   ["v", "", "the target"],
@@ -25,17 +25,17 @@ const LAST = LAYERS.length - 1;
 export function SlowMotion() {
   const { state, tables, setting, change, changeSetting } = usePage();
   const given = useGiven();
-  const draw = drawOf(setting("uphill", "draw", 0));
+  const draw = drawOf(setting("gradient", "draw", 0));
   const [stage, setStage] = useState(0);
   const update = useMemo(() => updateOf(tables, state.target, given.biases, given.rate, state.seed, draw), [tables, state.target, given.biases, given.rate, state.seed, draw]);
   useEffect(() => setStage(0), [given.target, state.machine.a.length, state.machine.b.length]);
   const again = () => {
     setStage(0);
-    changeSetting("uphill", { draw: draw + 1 });
+    changeSetting("gradient", { draw: draw + 1 });
   };
   const apply = () => {
     setStage(0);
-    change({ machine: update.after, settings: { ...state.settings, uphill: { ...state.settings.uphill, draw: draw + 1 } } });
+    change({ machine: update.after, settings: { ...state.settings, gradient: { ...state.settings.gradient, draw: draw + 1 } } });
   };
   return html`<section class="card slow"><h3>Contrastive divergence in slow motion</h3>
     <div class="flow">${LAYERS.map((_, n) => html`<${Stage} number=${n} layer=${update.layers[n]} stage=${stage} />`)}</div>

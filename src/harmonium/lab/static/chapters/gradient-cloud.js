@@ -3,8 +3,8 @@ import { html } from "../html.js";
 import { fixed, indexed, plain, sized } from "../format.js";
 import { usePage } from "../page.js";
 import { Button, Choice, Error } from "../ui/controls.js";
-import { drawOf, useComputed, useGiven, useRested } from "./uphill-given.js";
-import { closeUp, Legend, Plane } from "./uphill-plane.js";
+import { drawOf, useComputed, useGiven, useRested } from "./gradient-given.js";
+import { closeUp, Legend, Plane } from "./gradient-plane.js";
 
 /** @typedef {import("../answers/cloud.js").Name} Name */
 /** @typedef {import("../answers/cloud.js").Thousand} Thousand */
@@ -16,12 +16,12 @@ const STRONG = { weights: [[3, -3], [-3, 3]], a: [0, 0], b: [0, 0] };
 export function Cloud() {
   const { state, setting, change } = usePage();
   const given = useGiven();
-  const method = setting("uphill", "method", "cd-1", METHODS.map(([id]) => id));
-  const chains = String(setting("uphill", "chains", "1", ["1", "10", "100"]));
-  const plane = setting("uphill", "plane", "gradient", ["gradient", "parameters"]);
-  const draw = drawOf(setting("uphill", "cloud", 0));
+  const method = setting("gradient", "method", "cd-1", METHODS.map(([id]) => id));
+  const chains = String(setting("gradient", "chains", "1", ["1", "10", "100"]));
+  const plane = setting("gradient", "plane", "gradient", ["gradient", "parameters"]);
+  const draw = drawOf(setting("gradient", "cloud", 0));
   const count = parameterCount(state.machine, given.parts);
-  const axis = (/** @type {string} */ key, /** @type {number} */ otherwise) => Math.min(drawOf(setting("uphill", key, otherwise)), count - 1);
+  const axis = (/** @type {string} */ key, /** @type {number} */ otherwise) => Math.min(drawOf(setting("gradient", key, otherwise)), count - 1);
   const axes = plane === "parameters" ? { x: axis("x", 0), y: axis("y", 1) } : null;
   const { machine, temperature, target, seed } = state;
   /** @type {Parameters<typeof import("../answers/cloud.js").thousand>} */

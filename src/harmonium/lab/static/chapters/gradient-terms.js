@@ -2,10 +2,10 @@
 import { html } from "../html.js";
 import { DIGITS, fixed, plain, signed } from "../format.js";
 import { Summed } from "../ui/sum.js";
-import { at, digitsFor, Grid, nameOf } from "./uphill-given.js";
+import { at, digitsFor, Grid, nameOf } from "./gradient-given.js";
 
-/** @typedef {import("../answers/uphill.js").Step} Step */
-/** @typedef {import("./uphill-given.js").Place} Place */
+/** @typedef {import("../answers/gradient.js").Step} Step */
+/** @typedef {import("./gradient-given.js").Place} Place */
 
 const EVERY_ROW = 64;
 

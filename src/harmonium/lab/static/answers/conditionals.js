@@ -14,7 +14,7 @@ const CURVE_REACH = 4;
 /** @typedef {{v: string, temperature: number, units: Unit[], curve: {input: number[], probability: number[]}, h: string[],
  *   factors: number[][], exponent: number[], log_partition: number, conditional: number[], log_conditional: number[], joint: number[],
  *   log_joint: number[], marginal: number[], log_marginal: number[], visible: number, log_visible: number}} Given */
-/** @typedef {{row: string, v: string[], h: string[], marginal: number[], conditional: number[], road: number[], energies: number[],
+/** @typedef {{row: string, v: string[], h: string[], marginal: number[], conditional: number[], predicted: number[], energies: number[],
  *   difference: number[], largest: number}} Both */
 
 /** From one v: every hidden unit's input with its terms, its probability, p(h|v), and p(v) by dividing each row.
@@ -55,21 +55,21 @@ export function given(tables, v) {
 
 /** The whole table both ways. In each block of equal v the row with hidden vector `h` gives p(v), the others follow.
  *
- * `road` = p(h|v) p(v); `energies` = e^(-E/T) / Z; `largest`: the largest absolute `difference`.
+ * `predicted` = p(h|v) p(v); `energies` = e^(-E/T) / Z; `largest`: the largest absolute `difference`.
  * @param {Tables} tables @param {string} h @returns {Both} */
 export function both({ rbm, n, m, v, h: hs, exponent, joint, logPartition }, h) {
   const conditional = logConditional(rbm, v, hs);
   const row = numberOf([...h].map(Number));
   const log_marginal = Array.from({ length: n }, (_, k) => exponent[k * m + row] - logPartition - conditional[k * m + row]);
-  const road = Array.from(conditional, (x, k) => Math.exp(x + log_marginal[Math.floor(k / m)]));
-  const difference = road.map((x, k) => x - joint[k]);
+  const predicted = Array.from(conditional, (x, k) => Math.exp(x + log_marginal[Math.floor(k / m)]));
+  const difference = predicted.map((x, k) => x - joint[k]);
   return {
     row: h,
     v: texts(rbm.V),
     h: texts(rbm.H),
     marginal: log_marginal.map(Math.exp),
     conditional: Array.from(conditional, Math.exp),
-    road,
+    predicted,
     energies: [...joint],
     difference,
     largest: Math.max(...difference.map(Math.abs)),

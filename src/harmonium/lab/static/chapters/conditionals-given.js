@@ -3,15 +3,15 @@ import { DIGITS, exact, fixed, indexed, probability } from "../format.js";
 import { usePage } from "../page.js";
 
 /** The chapter's choices. A row that does not fit the machine gives way to the first. */
-export function useRoad() {
+export function useConditionals() {
   const { state, change, setting, changeSetting } = usePage();
   const H = state.machine.b.length;
-  const found = setting("road", "row", "");
+  const found = setting("conditionals", "row", "");
   return {
     v: state.target,
     setV: (/** @type {number[]} */ target) => change({ target }, { merge: "target" }),
     row: typeof found === "string" && found.length === H && /^[01]+$/.test(found) ? found : "0".repeat(H),
-    choose: (/** @type {{row: string}} */ values) => changeSetting("road", values),
+    choose: (/** @type {{row: string}} */ values) => changeSetting("conditionals", values),
   };
 }
 

@@ -14,14 +14,14 @@ const REST_MS = 120;
 /** The target, what learns and how fast. */
 export function useGiven() {
   const { state, setting, changeSetting } = usePage();
-  const biases = setting("uphill", "parts", "weights") === "all";
-  const found = Number(setting("uphill", "rate", 0.1));
+  const biases = setting("gradient", "parts", "weights") === "all";
+  const found = Number(setting("gradient", "rate", 0.1));
   return {
     parts: biases ? "all" : "weights",
     biases,
     rate: found >= 0.0001 && found <= 100 ? found : 0.1,
     target: state.target.join(""),
-    change: (/** @type {Record<string, any>} */ values) => changeSetting("uphill", values),
+    change: (/** @type {Record<string, any>} */ values) => changeSetting("gradient", values),
   };
 }
 

@@ -44,10 +44,10 @@ def cells(page, test: str) -> list[list[str]]:
 
 def test_the_lectures_example_by_clicking_alone(open_page):
     page = open_page()
-    of(page, "to-uphill").click()
+    of(page, "to-gradient").click()
     wait_text(page, "p-after", TENTH)
     assert text(page, "p-before") == BEFORE
-    assert "0.22022505" in page.locator(".uphill .step").inner_text()
+    assert "0.22022505" in page.locator(".gradient .step").inner_text()
     expected = {
         "positive": ("0.000000000", "0.622459331"),
         "negative": ("0.454352573",) * 2,
@@ -64,7 +64,7 @@ def test_the_lectures_example_by_clicking_alone(open_page):
 
 
 def test_every_number_of_the_lectures_second_table(open_page):
-    page = open_page("#uphill")
+    page = open_page("#gradient")
     of(page, "rows").get_by_label("E", exact=True).check()
     assert [row[3] for row in cells(page, "energy-both") if row[0] == row[1] == "11"] == ["-1.942750837"]
     assert text(page, "both-01-01").split()[-2] == "-0.516810676"
@@ -76,7 +76,7 @@ def test_every_number_of_the_lectures_second_table(open_page):
 
 
 def test_a_step_is_taken_and_undone(open_page):
-    page = open_page("#uphill")
+    page = open_page("#gradient")
     wait_text(page, "p-after", TENTH)
     of(page, "take").click()
     wait_text(page, "p-before", TENTH)
@@ -94,7 +94,7 @@ def test_a_step_is_taken_and_undone(open_page):
 
 
 def test_sums_open_and_add_up(open_page):
-    page = open_page("#uphill")
+    page = open_page("#gradient")
     wait_text(page, "p-after", TENTH)
     for test, value, count in (("positive-w-1-0", 0.622459331, 4), ("negative-w-0-1", 0.454352573, 16)):
         of(page, test).locator("button").click()
@@ -106,7 +106,7 @@ def test_sums_open_and_add_up(open_page):
 
 
 def test_target_temperature_and_biases_are_respected(open_page):
-    page = open_page("#uphill?T=2&w=1,-1;0.5,2&a=0.3,0&b=0,-1")
+    page = open_page("#gradient?T=2&w=1,-1;0.5,2&a=0.3,0&b=0,-1")
     of(page, "target-0").focus()
     page.keyboard.press("Space")
     choose(page, "parts", "weights and biases")
@@ -126,7 +126,7 @@ def test_target_temperature_and_biases_are_respected(open_page):
 
 
 def test_repeated_until_it_is_learned(open_page):
-    page = open_page("#uphill")
+    page = open_page("#gradient")
     page.locator("[data-test=rates] label").nth(2).click()
     wait_text(page, "p-after", ONE)
     assert of(page, "learned").count() == 0
@@ -141,7 +141,7 @@ def test_repeated_until_it_is_learned(open_page):
 
 
 def test_slow_motion_tosses_one_layer_at_a_time(open_page):
-    page = open_page("#uphill?seed=3")
+    page = open_page("#gradient?seed=3")
     of(page, "toss").wait_for()
     for number in (1, 2, 3):
         assert "?" in text(page, f"stage-{number}")
@@ -153,9 +153,9 @@ def test_slow_motion_tosses_one_layer_at_a_time(open_page):
     ]
     for layer, n in ((1, 0), (2, 1), (3, 2)):
         given, is_visible = bits[n], n != 1
-        road = lecture.conditional(LECTURE, given, is_visible)
+        from_sigmoids = lecture.conditional(LECTURE, given, is_visible)
         shown = page.eval_on_selector_all(f"[data-test=stage-{layer}] .toss", "all => all.map(x => x.innerText)")
-        for unit, (said, p) in enumerate(zip(shown, road.unit_probability, strict=True)):
+        for unit, (said, p) in enumerate(zip(shown, from_sigmoids.unit_probability, strict=True)):
             assert f"{p:.4f}" in said
             assert (float(said.split("u = ")[1]) < p) == bool(bits[layer][unit])
     for i, j in np.ndindex(2, 2):
@@ -170,7 +170,7 @@ def test_slow_motion_tosses_one_layer_at_a_time(open_page):
 
 @pytest.mark.parametrize("method", ["CD-1", "PCD"])
 def test_the_clouds_mean_agrees_with_the_exact_expectation(open_page, method):
-    page = open_page("#uphill")
+    page = open_page("#gradient")
     of(page, "strong").click()
     choose(page, "method", method)
     wait_text(page, "p-before", "0.4")
@@ -193,7 +193,7 @@ def test_the_clouds_mean_agrees_with_the_exact_expectation(open_page, method):
 
 
 def test_a_link_restores_the_chapter(open_page):
-    page = open_page("#uphill")
+    page = open_page("#gradient")
     page.locator("[data-test=rates] label").nth(2).click()
     choose(page, "method", "CD-10")
     wait_text(page, "p-after", ONE)
@@ -204,13 +204,13 @@ def test_a_link_restores_the_chapter(open_page):
 
 
 def test_tasks_tick_themselves_off(open_page):
-    page = open_page("#uphill")
-    number = of(page, "card-uphill-ceiling")
+    page = open_page("#gradient")
+    number = of(page, "card-ceiling")
     for said in ("0.9", "0.571"):
         number.locator("input").fill(said)
         number.get_by_role("button", name="check").click()
         assert ("done" in number.get_attribute("class")) == (said == "0.571")
-    choice = of(page, "card-uphill-average")
+    choice = of(page, "card-average")
     choice.get_by_role("button", name="the bias remains").click()
     assert "done" in choice.get_attribute("class")
 
@@ -218,7 +218,7 @@ def test_tasks_tick_themselves_off(open_page):
 @pytest.mark.parametrize(("size", "width"), [(1, 400), (5, 400), (5, 1280)])
 def test_every_size_fits_the_screen(open_page, size, width):
     zeros = ",".join(["0.5"] * size)
-    page = open_page(f"#uphill?w={';'.join([zeros] * size)}&a={zeros}&b={zeros}&target={'1' * size}", width=width)
+    page = open_page(f"#gradient?w={';'.join([zeros] * size)}&a={zeros}&b={zeros}&target={'1' * size}", width=width)
     choose(page, "parts", "weights and biases")
     of(page, "rows").get_by_label("p(v, h)").check()
     of(page, "toss-all").click()

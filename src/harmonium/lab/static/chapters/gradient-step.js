@@ -1,12 +1,12 @@
 /** The step itself: its rate, the target's probability before and after, and ln p along repeated steps. */
 import { useRef, useState } from "preact/hooks";
-import { climb } from "../answers/uphill.js";
+import { climb } from "../answers/gradient.js";
 import { html } from "../html.js";
 import { DIGITS, plain, probability, signed } from "../format.js";
 import { usePage } from "../page.js";
 import { Button, Choice, Error, Num } from "../ui/controls.js";
 import { Curve } from "../ui/curve.js";
-import { useGiven } from "./uphill-given.js";
+import { useGiven } from "./gradient-given.js";
 
 const RATES = [0.01, 0.1, 1, 10];
 const LEARNED = 0.9;
@@ -15,7 +15,7 @@ const PRINTED = { before: "0.22022505", tenth: "0.230677826", one: "0.332961042"
 
 /** @typedef {{machine: import("../state.js").Machine, values: number[]}} Point after which machine, and ln p(target) up to there */
 
-/** @param {{step: import("../answers/uphill.js").Step}} props */
+/** @param {{step: import("../answers/gradient.js").Step}} props */
 export function TheStep({ step }) {
   const { state, change, current } = usePage();
   const given = useGiven();

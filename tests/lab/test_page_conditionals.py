@@ -38,15 +38,15 @@ def rows(page, table: str, prefix: str) -> dict[str, list[str]]:
     return {name.removeprefix(f"{prefix}-"): [cell.replace("−", "-") for cell in cells] for name, *cells in found}
 
 
-def assert_both_roads_are(page, rbm: hm.RBM, temperature: float = 1.0) -> None:
+def assert_both_ways_are(page, rbm: hm.RBM, temperature: float = 1.0) -> None:
     joint = lecture.table(rbm, temperature).joint
-    shown = rows(page, "both-roads", "both")
+    shown = rows(page, "both-ways", "both")
     assert len(shown) == len(joint.v)
     for v, h, p in zip(joint.v, joint.h, joint.probability, strict=True):
         name = "-".join("".join(str(int(x)) for x in bits) for bits in (v, h))
-        _, share, road, energies, difference, _ = shown[name]
-        assert road == energies
-        assert float(road) == pytest.approx(p, abs=0.501e-9)
+        _, share, from_sigmoids, energies, difference, _ = shown[name]
+        assert from_sigmoids == energies
+        assert float(from_sigmoids) == pytest.approx(p, abs=0.501e-9)
         assert abs(float(difference)) < 1e-15
         of_v = joint.probability[(joint.v == v).all(axis=1)].sum()
         assert float(share) == pytest.approx(p / of_v, abs=0.501e-9)
@@ -54,7 +54,7 @@ def assert_both_roads_are(page, rbm: hm.RBM, temperature: float = 1.0) -> None:
 
 def test_the_lecture_s_numbers_by_clicking_alone(open_page):
     page = open_page()
-    of(page, "to-road").click()
+    of(page, "to-conditionals").click()
     wait_text(page, "quotient", "0.220225046")
     assert (text(page, "input-0"), text(page, "on-0"), text(page, "on-1")) == ("0.5", "0.622459331", "0.622459331")
     assert [cells[2] for cells in rows(page, "products", "product").values()] == [
@@ -73,11 +73,11 @@ def test_the_lecture_s_numbers_by_clicking_alone(open_page):
     wait_text(page, "denominator", "0.387455619")
     assert (text(page, "numerator"), text(page, "quotient")) == ("0.085327431", "0.220225046")
     # The other vectors of the lecture: 1/4 each for v = 00; S = 1 for v = 11.
-    of(page, "road-v-1").click()
+    of(page, "given-v-1").click()
     wait_text(page, "on-0", "0.500000000")
     assert {cells[2] for cells in rows(page, "products", "product").values()} == {"0.250000000"}
-    of(page, "road-v-0").click()
-    of(page, "road-v-1").click()
+    of(page, "given-v-0").click()
+    of(page, "given-v-1").click()
     wait_text(page, "on-0", "0.731058579")
     assert [cells[2] for cells in rows(page, "products", "product").values()] == [
         "0.072329488",
@@ -88,10 +88,10 @@ def test_the_lecture_s_numbers_by_clicking_alone(open_page):
     assert text(page, "input-1") == "1"
 
 
-def test_both_roads_agree_whichever_row_is_divided(open_page):
-    page = open_page("#road")
+def test_both_ways_agree_whichever_row_is_divided(open_page):
+    page = open_page("#conditionals")
     wait_text(page, "quotient", "0.220225046")
-    assert_both_roads_are(page, LECTURE)
+    assert_both_ways_are(page, LECTURE)
     assert [text(page, f"marginal-{v}").split("= ")[1] for v in ("00", "01", "10", "11")] == [
         "0.125560831",
         "0.220225046",
@@ -100,11 +100,11 @@ def test_both_roads_agree_whichever_row_is_divided(open_page):
     ]
     of(page, "divide-10").click()
     page.locator("[data-test=both-01-10] .spent").wait_for()
-    assert_both_roads_are(page, LECTURE)
+    assert_both_ways_are(page, LECTURE)
 
 
 def test_after_a_change_every_number_is_the_library_s(open_page):
-    page = open_page("#road")
+    page = open_page("#conditionals")
     wait_text(page, "quotient", "0.220225046")
     for test, value in {"w-1-0": "-1.25", "w-0-1": "2", "a-0": "0.3", "b-1": "-0.75", "temperature": "0.8"}.items():
         of(page, test).fill(value)
@@ -116,18 +116,18 @@ def test_after_a_change_every_number_is_the_library_s(open_page):
     assert [text(page, f"on-{j}") for j in range(2)] == [f"{p:.9f}" for p in found.unit_probability]
     assert [c[2] for c in rows(page, "products", "product").values()] == [f"{p:.9f}" for p in found.conditional]
     assert [c[2] for c in rows(page, "one-row", "divide").values()] == [f"{p:.9f}" for p in found.from_energy]
-    assert_both_roads_are(page, changed, 0.8)
+    assert_both_ways_are(page, changed, 0.8)
 
 
 def test_a_row_lights_the_network(open_page):
-    page = open_page("#road")
+    page = open_page("#conditionals")
     of(page, "product-10").hover()
     assert "one" in of(page, "unit-h-0").get_attribute("class")
     assert "lit" in of(page, "edge-1-0").get_attribute("class")
 
 
 def test_every_size_and_the_coldest_machine(open_page):
-    page = open_page("#road")
+    page = open_page("#conditionals")
     for visible, hidden in ((1, 1), (5, 5), (1, 5), (5, 1), (2, 2)):
         of(page, "size-v").select_option(str(visible))
         of(page, "size-h").select_option(str(hidden))
@@ -137,11 +137,11 @@ def test_every_size_and_the_coldest_machine(open_page):
             arg=2**hidden,
         )
         page.wait_for_function(
-            "n => document.querySelectorAll('[data-test=both-roads] tr[data-test]').length === n",
+            "n => document.querySelectorAll('[data-test=both-ways] tr[data-test]').length === n",
             arg=min(64, 2 ** (visible + hidden)),
         )
         assert page.evaluate("document.documentElement.scrollWidth") <= 1280
-    link = "#road?w=20,-20,20;20,20,-20;-20,20,20&a=20,-20,20&b=-20,20,20&T=0.05&target=010"
+    link = "#conditionals?w=20,-20,20;20,20,-20;-20,20,20&a=20,-20,20&b=-20,20,20&T=0.05&target=010"
     cold = open_page(link, width=400)
     wait_text(cold, "quotient", "e^-1998.6137")
     assert "NaN" not in cold.locator("article").inner_text()
@@ -149,13 +149,13 @@ def test_every_size_and_the_coldest_machine(open_page):
 
 
 def test_what_a_broken_link_brings_gives_way(open_page):
-    page = open_page("#road?x=%7B%22road%22:%7B%22row%22:%22xyz%22%7D%7D")
+    page = open_page("#conditionals?x=%7B%22conditionals%22:%7B%22row%22:%22xyz%22%7D%7D")
     wait_text(page, "quotient", "0.220225046")
     assert of(page, "divide-00").get_by_role("radio").is_checked()
 
 
 def test_the_tasks_tick_themselves_off(open_page):
-    page = open_page("#road")
+    page = open_page("#conditionals")
     both = of(page, "card-both-on")
     both.get_by_role("textbox").fill("0.62")
     both.get_by_role("button", name="check").click()

@@ -3,14 +3,14 @@ import { html } from "../html.js";
 import { DIGITS, probability } from "../format.js";
 import { usePage } from "../page.js";
 import { Summed } from "../ui/sum.js";
-import { chance, difference, useRoad } from "./road-given.js";
+import { chance, difference, useConditionals } from "./conditionals-given.js";
 
 const TALL = 16;
 
-/** @param {{given: import("../answers/road.js").Given}} props */
+/** @param {{given: import("../answers/conditionals.js").Given}} props */
 export function OneRow({ given }) {
   const { setHover } = usePage();
-  const { row, choose } = useRoad();
+  const { row, choose } = useConditionals();
   const n = given.h.indexOf(row);
   const [v, h] = [given.v, given.h[n]];
   const asPrinted = probability(Number(given.joint[n].toFixed(DIGITS)) / Number(given.conditional[n].toFixed(DIGITS)));
@@ -21,7 +21,7 @@ export function OneRow({ given }) {
       <thead><tr><th><span class="hidden">chosen</span></th><th scope="col">h</th><th scope="col">p(v, h)<small>from the energy</small></th><th scope="col">p(h|v)<small>from the sigmoids</small></th><th scope="col">quotient</th></tr></thead>
       <tbody>${given.h.map(
         (state, k) => html`<tr key=${state} class=${k === n ? "lit" : ""} data-test=${`divide-${state}`} onPointerEnter=${() => setHover({ v, h: state })} onClick=${() => choose({ row: state })}>
-          <td><input type="radio" name="road-row" aria-label=${`divide the row h = ${state}`} checked=${k === n} onChange=${() => choose({ row: state })} /></td>
+          <td><input type="radio" name="divided-row" aria-label=${`divide the row h = ${state}`} checked=${k === n} onChange=${() => choose({ row: state })} /></td>
           <td class="bits-cell">${state}</td>
           <td class="num">${chance(given.joint[k], given.log_joint[k])}</td><td class="num">${chance(given.conditional[k], given.log_conditional[k])}</td>
           <td class=${k === n ? "num" : "num soft"}>${chance(given.marginal[k], given.log_marginal[k])}</td></tr>`,

@@ -5,22 +5,22 @@ import { grouped } from "../format.js";
 import { usePage } from "../page.js";
 import { Bar } from "../ui/bars.js";
 import { Button } from "../ui/controls.js";
-import { difference, held } from "./road-given.js";
+import { difference, held } from "./conditionals-given.js";
 
 const SHOWN = 64;
 const TALL = 16;
 /** Differences below this are what double precision leaves of equal numbers. */
 const ROUNDING = 1e-12;
 
-/** @param {{both: import("../answers/road.js").Both}} props */
-export function BothRoads({ both }) {
+/** @param {{both: import("../answers/conditionals.js").Both}} props */
+export function BothWays({ both }) {
   const { setHover } = usePage();
   const [all, setAll] = useState(false);
   const [n, m] = [both.v.length, both.h.length];
   const blocks = all ? n : Math.max(1, Math.floor(SHOWN / m));
   const largest = Math.max(...both.energies);
-  return html`<section class="card both-roads"><h3>All ${grouped(n * m)} rows both ways</h3>
-    <div class=${n * m > TALL ? "scroll tall" : "fits"}><table class="rows" data-test="both-roads" onPointerLeave=${() => setHover(null)}>
+  return html`<section class="card both-ways"><h3>All ${grouped(n * m)} rows both ways</h3>
+    <div class=${n * m > TALL ? "scroll tall" : "fits"}><table class="rows" data-test="both-ways" onPointerLeave=${() => setHover(null)}>
       <thead><tr><th scope="col">h</th><th scope="col" class="share">p(h|v)</th><th scope="col">p(h|v) p(v)</th><th scope="col">e<sup>\u2212E/T</sup> / Z</th><th scope="col">difference</th>
         <th scope="col" class="bar-cell"><span class="hidden">bar</span></th></tr></thead>
       ${both.v.slice(0, blocks).map((v, block) => html`<${Block} key=${v} both=${both} v=${v} block=${block} largest=${largest} />`)}
@@ -33,7 +33,7 @@ export function BothRoads({ both }) {
   </section>`;
 }
 
-/** @param {{both: import("../answers/road.js").Both, v: string, block: number, largest: number}} props */
+/** @param {{both: import("../answers/conditionals.js").Both, v: string, block: number, largest: number}} props */
 function Block({ both, v, block, largest }) {
   const { hover, setHover } = usePage();
   const m = both.h.length;
@@ -44,7 +44,7 @@ function Block({ both, v, block, largest }) {
       const lit = hover?.v === v && hover?.h === h;
       return html`<tr key=${h} class=${lit ? "lit" : ""} data-test=${`both-${v}-${h}`} onPointerEnter=${() => setHover({ v, h })}>
         <td class="bits-cell">${h}${h === both.row && html` <span class="spent" role="img" aria-label="divided">\u00f7</span>`}</td>
-        <td class="num share">${held(both.conditional[n])}</td><td class="num">${held(both.road[n])}</td><td class="num">${held(both.energies[n])}</td>
-        <td class="num soft">${difference(both.difference[n])}</td><td class="bar-cell"><${Bar} share=${both.energies[n] / largest} mark=${both.road[n] / largest} /></td></tr>`;
+        <td class="num share">${held(both.conditional[n])}</td><td class="num">${held(both.predicted[n])}</td><td class="num">${held(both.energies[n])}</td>
+        <td class="num soft">${difference(both.difference[n])}</td><td class="bar-cell"><${Bar} share=${both.energies[n] / largest} mark=${both.predicted[n] / largest} /></td></tr>`;
     })}</tbody>`;
 }
