@@ -1,5 +1,5 @@
 /** The page: its head, its chapters, and the machine beside them. */
-import { render } from "preact";
+import { Component, render } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { chapter as chain } from "./chapters/chain.js";
 import { chapter as derivation } from "./chapters/derivation.js";
@@ -11,11 +11,13 @@ import { chapter as gradient } from "./chapters/gradient.js";
 import { commandText, pythonText } from "./answers/machine.js";
 import { html } from "./html.js";
 import { Page, usePage } from "./page.js";
+import { sectionInView, useArrival } from "./sections.js";
 import { encode } from "./state.js";
 import { Button, Error, useDismissed } from "./ui/controls.js";
 import { Worksheet } from "./ui/card.js";
 import { Notation } from "./ui/notation.js";
 import { Panel } from "./ui/panel.js";
+import { Rail } from "./ui/rail.js";
 
 /** @type {{id: string, title: string, wide?: boolean, Chapter: any}[]} */
 const chapters = [machine, conditionals, chain, gradient, set, images, derivation];
@@ -30,12 +32,13 @@ export function mount(element, transport, options) {
 }
 
 function Lab() {
-  const { state, problems, dismiss, status } = usePage();
+  const { state, problems, dismiss, status, section, embed } = usePage();
   const { id, title, wide, Chapter } = chapters.find((c) => c.id === state.chapter) ?? chapters[0];
   const number = chapters.findIndex((c) => c.id === id);
   const article = useRef(/** @type {HTMLElement | null} */ (null));
   const arrived = useRef(id);
   useKeys();
+  useArrival(article, section);
   useEffect(() => {
     document.title = `${title} \u00b7 Harmonium`;
     // Whoever goes to a chapter goes on reading there, with the keyboard as with the eyes.
@@ -45,9 +48,21 @@ function Lab() {
   useEffect(() => {
     document.documentElement.dataset.ready = "true";
   }, []);
+  const only = embed.split("/")[1];
+  if (embed) {
+    return html`<div class="page embedded">
+      ${only && html`<style>.chapter .card:not(.${CSS.escape(only)}), .chapter > :not(.card):not(:has(.${CSS.escape(only)})) { display: none; }</style>`}
+      <main class=${wide || only ? "wide" : "beside"}>
+        ${!wide && !only && html`<div class="column"><${Panel} /></div>`}
+        <article class=${`chapter ${id}`} ref=${article}><${Guard}><${Chapter} /><//></article>
+      </main>
+      <p class="soft"><a href=${location.pathname + encode(state).replace(id, embed)} target="_blank" rel="noopener">${title}, in Harmonium\u2019s lab \u2197</a></p>
+    </div>`;
+  }
   return html`<div class="page">
     <a class="skip" href="#chapter" onClick=${(/** @type {Event} */ e) => (e.preventDefault(), article.current?.focus())}>Skip to chapter</a>
     <${Head} />
+    <${Rail} />
     <div aria-live="assertive">
       ${status === "lost" && html`<p class="lost" data-test="lost">The connection to the library is lost. Everything on this page is kept; the page reconnects as soon as \u201charmonium lab\u201d runs again.</p>`}
     </div>
@@ -57,13 +72,26 @@ function Lab() {
       <article class=${`chapter ${id}`} id="chapter" tabindex="-1" aria-label=${title} key=${id} ref=${article}>
         <p class="number">Chapter ${number + 1}</p>
         <h2>${title}</h2>
-        <${Worksheet} key=${id} chapter=${id}><${Chapter} /><//>
+        <${Guard}><${Worksheet} key=${id} chapter=${id}><${Chapter} /><//><//>
         ${chapters[number + 1] && html`<p class="onward"><${To} chapter=${chapters[number + 1].id}>Next: ${chapters[number + 1].title} \u2192<//></p>`}
       </article>
     </main>
     <${Notation} />
     <footer class="soft">Every number on this page is computed by the library in double precision, and is exact unless it says how it was estimated. Nothing leaves this machine.</footer>
   </div>`;
+}
+
+/** What keeps a fault in one chapter from taking the page along. @extends {Component<{children?: any}, {fault?: any}>} */
+class Guard extends Component {
+  /** @param {any} fault */
+  componentDidCatch(fault) {
+    this.setState({ fault });
+  }
+
+  render() {
+    if (!this.state.fault) return this.props.children;
+    return html`<${Error} onDismiss=${() => this.setState({ fault: undefined })}>This chapter cannot be shown: ${String(this.state.fault.message)}. Undo the last change or press reset, then dismiss this.<//>`;
+  }
 }
 
 /** Undo and redo by keys. */
@@ -111,7 +139,7 @@ function Head() {
       <${Button} onClick=${undo} disabled=${!canUndo} title="undo (Ctrl+Z)" label="undo" test="undo">\u21b6<//>
       <${Button} onClick=${redo} disabled=${!canRedo} title="redo (Ctrl+Shift+Z)" label="redo" test="redo">\u21b7<//>
       <${Button} onClick=${reset} title="the lecture's machine and first settings" test="reset">reset<//>
-      ${ownsUrl && html`<${Copy} what="link" text=${() => new URL(encode(state), location.href).href} key="link" />`}
+      ${ownsUrl && html`<${Copy} what="link" text=${() => linkTo(state)} key="link" />`}
       ${machineShown && html`<${Copy} what="Python" text=${() => pythonText(state.machine, state.temperature)} key="python" /><${Copy} what="command" text=${() => commandText(state.machine, state.temperature)} key="command" />`}
       <${Theme} />
     </div>
@@ -119,6 +147,12 @@ function Head() {
       ${chapters.map(({ id, title }, i) => html`<${To} key=${id} chapter=${id} current=${id === state.chapter} test=${`to-${id}`}><span class="soft">${i + 1}</span> ${title}<//>`)}
     </nav>
   </header>`;
+}
+
+/** A link to the state and to the section that is read. @param {import("./state.js").State} state */
+function linkTo(state) {
+  const section = sectionInView(document.getElementById("chapter"));
+  return new URL(encode(state).replace(state.chapter, section ? `${state.chapter}/${section}` : state.chapter), location.href).href;
 }
 
 /** @param {{what: "link" | "Python" | "command", text: () => string}} props */

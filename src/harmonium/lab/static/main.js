@@ -4,7 +4,8 @@ import { connect } from "./transport.js";
 
 /** @type {import("./page.js").Options | undefined} */
 const given = /** @type {any} */ (window.frameElement)?.lab;
-const file = new URLSearchParams(location.search).get("model");
+const asked = new URLSearchParams(location.search);
+const file = asked.get("model");
 
 /** A model file beside the page. @param {string} name */
 const beside = (name) => async () => {
@@ -15,4 +16,4 @@ const beside = (name) => async () => {
 
 const place = document.getElementById("lab");
 const offline = { ask: () => Promise.reject(new Error("not here")), on: () => () => {}, status: () => /** @type {const} */ ("open"), onStatus: () => () => {} };
-if (place) mount(place, given || !location.host ? offline : connect(`ws://${location.host}/ws`), given ?? { model: file ? beside(file) : null });
+if (place) mount(place, given || !location.host ? offline : connect(`ws://${location.host}/ws`), given ?? { model: file ? beside(file) : null, embed: asked.get("embed") ?? "" });

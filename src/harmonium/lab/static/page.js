@@ -12,8 +12,9 @@ import { decode, encode, initialState } from "./state.js";
 /** @typedef {import("./answers/machine.js").Table} Table */
 
 /** A model file that came with the page. @typedef {() => Promise<{name: string, bytes: Uint8Array}>} ModelSource */
-/** `start`: the state to begin with; without one the page owns its address and keeps the state there.
- * @typedef {{start?: Partial<State>, onState?: (state: State) => void, model?: ModelSource | null}} Options */
+/** `start`: the state to begin with; without one the page owns its address and keeps the state there. `embed`: the one chapter, or
+ * the one section of it, that is shown, as "chapter/section".
+ * @typedef {{start?: Partial<State>, onState?: (state: State) => void, model?: ModelSource | null, embed?: string}} Options */
 
 const Context = createContext(/** @type {any} */ (null));
 const MERGE_MS = 1500;
@@ -21,8 +22,9 @@ const URL_MS = 150;
 const MOST_UNDO = 200;
 
 /** @returns {{state: State, change: (patch: Partial<State>, options?: {merge?: string}) => void, undo: () => void, redo: () => void,
- *   reset: () => void, canUndo: boolean, canRedo: boolean, problems: string[], dismiss: () => void, section: string, ownsUrl: boolean,
- *   model: ModelSource | null, go: (chapter: string) => void,
+ *   reset: () => void, canUndo: boolean, canRedo: boolean, problems: string[], dismiss: () => void, section: {name: string}, ownsUrl: boolean,
+ *   embed: string, model: ModelSource | null, visit: (hash: string) => void,
+ *   stop: number | null, setStop: (stop: number | null) => void, go: (chapter: string) => void,
  *   setting: (id: string, key: string, otherwise: any, among?: any[]) => any, changeSetting: (id: string, values: Record<string, any>) => void,
  *   tables: Tables, table: Table, hover: Hover, setHover: (hover: Hover) => void, machineParams: () => object, current: () => State,
  *   ask: import("./transport.js").Transport["ask"], on: import("./transport.js").Transport["on"],
@@ -32,12 +34,13 @@ export function usePage() {
 }
 
 /** @param {Options & {transport: import("./transport.js").Transport, children?: any}} props */
-export function Page({ transport, start, onState, model = null, children }) {
+export function Page({ transport, start, onState, model = null, embed = "", children }) {
   const ownsUrl = start === undefined;
-  const first = useMemo(() => (start === undefined ? decode(location.hash) : { state: { ...initialState(), ...start }, section: "", problems: [] }), []);
+  const first = useMemo(() => (start === undefined ? decode(embed ? location.hash.replace(/^#?[^?]*/, `#${embed}`) : location.hash) : { state: { ...initialState(), ...start }, section: "", problems: [] }), []);
   const [state, setState] = useState(first.state);
   const [problems, setProblems] = useState(first.problems);
-  const [section, setSection] = useState(first.section);
+  const [section, setSection] = useState({ name: first.section });
+  const [stop, setStop] = useState(/** @type {number | null} */ (null));
   const [hover, setHover] = useState(/** @type {Hover} */ (null));
   const [status, setStatus] = useState(transport.status());
   const tables = useMemo(() => new Tables(rbmOf(state.machine, state.temperature)), [state.machine, state.temperature]);
@@ -74,6 +77,12 @@ export function Page({ transport, start, onState, model = null, children }) {
     }
     put({ ...now.current, chapter });
   }, []);
+  const visit = useCallback((/** @type {string} */ hash) => {
+    const found = decode(hash);
+    go(found.state.chapter);
+    change(found.state);
+    setSection({ name: found.section });
+  }, []);
   const setting = (/** @type {string} */ id, /** @type {string} */ key, /** @type {any} */ otherwise, /** @type {any[]} */ among = []) => {
     const found = own(own(state.settings, id) ?? {}, key) ?? otherwise;
     return among.length && !among.includes(found) ? otherwise : found;
@@ -99,7 +108,7 @@ export function Page({ transport, start, onState, model = null, children }) {
       if (event.state?.chapter) return put({ ...now.current, chapter: event.state.chapter });
       const found = decode(location.hash);
       setProblems(found.problems);
-      setSection(found.section);
+      setSection({ name: found.section });
       history.replaceState({ chapter: found.state.chapter }, "", encode(found.state));
       if (encode(found.state) !== encode(now.current)) {
         past.current = [...past.current, now.current];
@@ -122,6 +131,10 @@ export function Page({ transport, start, onState, model = null, children }) {
     section,
     ownsUrl,
     model,
+    embed,
+    visit,
+    stop,
+    setStop,
     dismiss: () => setProblems([]),
     go,
     setting,

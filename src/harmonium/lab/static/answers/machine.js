@@ -5,11 +5,11 @@ import { states, texts } from "../engine/table.js";
 /** @typedef {import("../engine/rbm.js").Machine} Machine */
 /** @typedef {import("../engine/table.js").Tables} Tables */
 /** Every configuration, v slowest. `weight`: e^(-E/T), `partition`: Z, each null where it is too large for a float. `given`: the
- * probabilities given the held units, if any are held. `free_energy`: F(v), with p(v) = e^(-F/T) / Z. `entropy` in nats.
+ * probabilities given the held units, if any are held, and `given_mean` the expectations. `free_energy`: F(v), with p(v) = e^(-F/T) / Z. `entropy` in nats.
  * @typedef {{v: string[], h: string[], energy: number[], weight: (number | null)[], probability: number[], log_partition: number,
  *   partition: number | null, visible: {states: string[], probability: number[], free_energy: number[]},
  *   hidden: {states: string[], probability: number[]}, mean: {v: number[], h: number[]}, entropy: number,
- *   given: number[] | null}} Table */
+ *   given: number[] | null, given_mean: {v: number[], h: number[]} | null}} Table */
 
 /** @param {Tables} tables @param {{v: (number | null)[], h: (number | null)[]}} clamp @returns {Table} */
 export function tableOf(tables, clamp) {
@@ -18,6 +18,7 @@ export function tableOf(tables, clamp) {
   const means = [...negative.subarray(rbm.V * rbm.H)];
   // ln p from the exponents: a probability that underflows to 0 adds nothing, and has no logarithm.
   const entropy = -joint.reduce((sum, p, k) => sum + p * (exponent[k] - logPartition), 0);
+  const given = givenHeld(tables, clamp);
   return {
     v: Array.from(joint, (_, k) => vs[Math.floor(k / m)]),
     h: Array.from(joint, (_, k) => hs[k % m]),
@@ -30,8 +31,14 @@ export function tableOf(tables, clamp) {
     hidden: { states: hs, probability: [...tables.hidden] },
     mean: { v: means.slice(0, rbm.V), h: means.slice(rbm.V) },
     entropy: Math.max(0, entropy),
-    given: givenHeld(tables, clamp),
+    given,
+    given_mean: given && { v: meansOf(given, rbm.V, (k) => Math.floor(k / m)), h: meansOf(given, rbm.H, (k) => k % m) },
   };
+}
+
+/** @param {number[]} probability of configurations @param {number} units @param {(k: number) => number} number the layer's state in configuration k */
+function meansOf(probability, units, number) {
+  return Array.from({ length: units }, (_, i) => probability.reduce((sum, p, k) => sum + (((number(k) >> (units - 1 - i)) & 1) === 1 ? p : 0), 0));
 }
 
 /** @param {Tables} tables @param {{v: (number | null)[], h: (number | null)[]}} clamp */

@@ -5,6 +5,7 @@ import { usePage } from "../page.js";
 import { Formula } from "../ui/formula.js";
 import { Summed } from "../ui/sum.js";
 import { Card } from "../ui/card.js";
+import { Live } from "./machine-live.js";
 import { HeatMap } from "./machine-map.js";
 import { Marginal } from "./machine-marginal.js";
 import { Configurations } from "./machine-table.js";
@@ -16,13 +17,14 @@ export const chapter = { id: "machine", title: "The machine", Chapter: Machine }
 function Machine() {
   const { state, table } = usePage();
   return html`
+    <${Live} />
     <p class="lead">The visible units hold a vector v, the hidden units a vector h. Each pair has an energy E; each energy gives a Boltzmann factor e<sup>\u2212E/T</sup>;
       divided by their sum Z, these are the probabilities. <strong>Change anything:</strong> drag an edge, type a number, click a unit.</p>
     <div class="formulas"><${Formula} block tex=${"E(v,h) = -\\sum_{i,j} v_i\\, w_{ij}\\, h_j - \\sum_i a_i v_i - \\sum_j b_j h_j"} />
       <${Formula} block tex=${"p(v,h) = \\frac{e^{-E(v,h)/T}}{Z}"} /></div>
     <${Configurations} /> ${table.v.length >= MAP_FROM && html`<${HeatMap} />`} <${Whole} />
     <div class="pair"><${Marginal} layer="v" /><${Marginal} layer="h" /></div>
-    <section class="card"><h3>What the temperature does</h3>
+    <section class="card temperature"><h3>What the temperature does</h3>
       <p>Temperature divides every energy. At a high temperature all configurations become equally likely; at a low one, only the lowest-energy configurations
         keep any probability. At T = ${fixed(state.temperature, 2)} the entropy of this table is ${fixed(table.entropy, 4)} nats. If all rows were equally
         likely, it would be ${fixed(Math.log(table.v.length), 4)}.</p></section>
@@ -41,7 +43,8 @@ function Whole() {
     table.mean[name].map((m, i) => html`<li><${Summed} value=${m} label=${`expectation of ${indexed(name, i + 1)}`}
       text=${`\u27e8${indexed(name, i + 1)}\u27e9 = ${fixed(m, 6)}`} tex=${`\\langle ${name}_{${i + 1}} \\rangle = \\sum_{${name}:\\, ${name}_{${i + 1}} = 1} p(${name})`}
       rows=${() => states(table, name).filter(([s]) => s[i] === "1").map(([s, p]) => [`p(${name} = ${s})`, p])} /></li>`);
-  return html`<section class="card"><h3>Summary</h3>
+  return html`<section class="card summary"><h3>Summary</h3>
+    ${table.given && html`<p class="soft">Held units change the table above and the network. These sums, p(v) and p(h) run over all configurations.</p>`}
     <dl class="facts">
       <div><dt>partition function Z</dt><dd>${table.partition === null
         ? html`<span class="num">e^${fixed(table.log_partition, DIGITS)}</span>`

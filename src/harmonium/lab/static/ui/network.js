@@ -1,5 +1,5 @@
 /** The machine as a drawing: units, and edges as wide as their weights. Positive weights are whole lines, negative ones dashed. */
-import { useRef } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { html } from "../html.js";
 import { fixed, indexed, plain } from "../format.js";
 import { usePage } from "../page.js";
@@ -13,9 +13,36 @@ const PER_PIXEL = 0.02;
 /** A press that moves less, in pixels, chooses an edge and changes nothing. */
 const STILL = 3;
 
+/** The sample that the units show, if the machine is sampling: kept beside the page's state, which changes more slowly.
+ * @typedef {{v: string, h: string} | null} Sample */
+/** @type {Sample} */
+let sample = null;
+/** @type {Set<(sample: Sample) => void>} */
+const watchers = new Set();
+
+/** @param {Sample} next */
+export function showSample(next) {
+  sample = next;
+  for (const watch of watchers) watch(next);
+}
+
+function useSample() {
+  const [shown, setShown] = useState(sample);
+  useEffect(() => {
+    watchers.add(setShown);
+    return () => {
+      watchers.delete(setShown);
+    };
+  }, []);
+  return shown;
+}
+
 /** @param {{height?: number, chosen?: [number, number] | null, onSelect?: (edge: [number, number]) => void}} props */
 export function Network({ height = 230, chosen, onSelect }) {
-  const { state, table, hover } = usePage();
+  const { state, table, hover: pointed } = usePage();
+  const sampled = useSample();
+  const hover = pointed ?? sampled;
+  const mean = table.given_mean ?? table.mean;
   const { weights, a, b } = state.machine;
   const bottom = height - TOP;
   const places = { v: a.map((_, i) => place(i, a.length)), h: b.map((_, j) => place(j, b.length)) };
@@ -26,8 +53,8 @@ export function Network({ height = 230, chosen, onSelect }) {
     ${weights.map((row, i) =>
       row.map((w, j) => html`<${Edge} key=${`${i},${j}`} i=${i} j=${j} w=${w} from=${[places.v[i], bottom]} to=${[places.h[j], TOP]} lit=${lit(i, j)} labelled=${labelled} chosen=${chosen?.[0] === i && chosen[1] === j} onSelect=${onSelect} />`),
     )}
-    ${b.map((_, j) => html`<${Unit} key=${`h${j}`} layer="h" i=${j} x=${places.h[j]} y=${TOP} mean=${table.mean.h[j]} />`)}
-    ${a.map((_, i) => html`<${Unit} key=${`v${i}`} layer="v" i=${i} x=${places.v[i]} y=${bottom} mean=${table.mean.v[i]} />`)}
+    ${b.map((_, j) => html`<${Unit} key=${`h${j}`} layer="h" i=${j} x=${places.h[j]} y=${TOP} mean=${mean.h[j]} bit=${hover?.h?.[j]} />`)}
+    ${a.map((_, i) => html`<${Unit} key=${`v${i}`} layer="v" i=${i} x=${places.v[i]} y=${bottom} mean=${mean.v[i]} bit=${hover?.v?.[i]} />`)}
   </svg>`;
 }
 
@@ -84,12 +111,11 @@ function Edge({ i, j, w, from, to, lit, labelled, chosen, onSelect }) {
   </g>`;
 }
 
-/** @param {{layer: "v" | "h", i: number, x: number, y: number, mean?: number}} props */
-function Unit({ layer, i, x, y, mean }) {
+/** @param {{layer: "v" | "h", i: number, x: number, y: number, mean: number, bit?: string}} props */
+function Unit({ layer, i, x, y, mean, bit }) {
   const { state, change, hover, setHover } = usePage();
   const held = state.clamp[layer][i];
   const pointed = hover?.unit?.[0] === layer && hover.unit[1] === i;
-  const bit = hover?.[layer]?.[i];
   const shown = held ?? bit;
   const toggle = () => {
     const next = held === null ? 1 : held === 1 ? 0 : null;

@@ -1,0 +1,107 @@
+/** The first thing that is seen: the machine samples, and its visits grow onto the exact probabilities. */
+import { useEffect, useReducer, useRef, useState } from "preact/hooks";
+import { html } from "../html.js";
+import { fixed, grouped } from "../format.js";
+import { usePage } from "../page.js";
+import { sampleHidden, sampleVisible } from "../engine/chains.js";
+import { derive, keyOf } from "../engine/random.js";
+import { numberOf } from "../engine/table.js";
+import { Button } from "../ui/controls.js";
+import { showSample } from "../ui/network.js";
+import { useLecture } from "../ui/rail.js";
+
+const MOST_BARS = 32;
+const MOST_SWEEPS = 20000;
+/** Frames from one sweep to the next while every one can be followed, and how many are made so. */
+const SLOW = { frames: 8, sweeps: 30 };
+const MOST_LETTERED = 16;
+
+export function Live() {
+  const { state, table, tables } = usePage();
+  const [running, setRunning] = useState(() => !matchMedia("(prefers-reduced-motion: reduce)").matches);
+  const run = useRef(fresh(tables));
+  const [, draw] = useReducer((/** @type {number} */ n) => n + 1, 0);
+  const { clamp } = state;
+  const { goTo, next } = useLecture();
+  useEffect(() => {
+    run.current = fresh(tables);
+    draw(0);
+  }, [tables, clamp]);
+  useEffect(() => {
+    if (!running) return;
+    let frame = 0;
+    let handle = requestAnimationFrame(function step() {
+      const chain = run.current;
+      const slow = chain.sweeps < SLOW.sweeps;
+      if (!slow || frame % SLOW.frames === 0) {
+        for (let n = Math.max(1, Math.min(200, chain.sweeps / 100)); n >= 1; n--) sweep(chain, clamp);
+        draw(0);
+      }
+      if (frame++ % SLOW.frames === 0) showSample({ v: [...chain.v].join(""), h: [...chain.h].join("") });
+      if (chain.sweeps < MOST_SWEEPS) handle = requestAnimationFrame(step);
+      else setRunning(false);
+    });
+    return () => {
+      cancelAnimationFrame(handle);
+      showSample(null);
+    };
+  }, [running, tables, clamp]);
+  const { counts, sweeps } = run.current;
+  const joint = counts.length <= MOST_BARS;
+  const exact = joint ? (table.given ?? table.probability) : rows(table.given ?? table.probability, tables.m);
+  const shares = (joint ? [...counts] : rows(counts, tables.m)).map((x) => x / Math.max(1, sweeps));
+  const labels = joint ? table.v.map((v, n) => [v, table.h[n]]) : table.visible.states.map((v) => [v]);
+  const again = () => {
+    if (!running && sweeps >= MOST_SWEEPS) run.current = fresh(tables);
+    setRunning(!running);
+  };
+  return html`<section class="card live">
+    <p class="purpose">A restricted Boltzmann machine gives every pattern a probability, and learns these probabilities from examples. Here a small one is sampling.
+      You compute every number of it yourself, until it learns handwritten digits.</p>
+    <${Bars} shares=${shares} exact=${exact} labels=${labels} name=${joint ? "v above h" : "v"} />
+    <p class="soft live-said"><span class="key visited"></span>share of <span class="num" data-test="live-sweeps">${grouped(sweeps)}</span> samples
+      <span class="key law"></span>exact probability <span class="live-away">largest difference <span class="num">${fixed(Math.max(...exact.map((p, n) => Math.abs(p - shares[n]))), 3)}</span></span>
+      <button type="button" class="link" onClick=${again} data-test="live-run">${running ? "pause" : sweeps >= MOST_SWEEPS ? "sample again" : "sample"}</button></p>
+    <p><${Button} primary onClick=${() => goTo(next)} test="follow">Follow the lecture<//></p>
+  </section>`;
+}
+
+/** @param {{shares: number[], exact: number[], labels: string[][], name: string}} props */
+function Bars({ shares, exact, labels, name }) {
+  const top = 1.15 * Math.max(...exact);
+  const high = (/** @type {number} */ p) => `${100 * Math.min(1, p / top)}%`;
+  return html`<div class="live-bars" role="img" style=${`--n:${labels.length}`}
+    aria-label=${`The shares of the samples beside the exact probabilities, a bar for each of ${labels.length} configurations (${name})`}>
+    ${labels.map((text, n) => html`<span key=${n} title=${text.join(", ")}>
+      <span class="room"><span class="visited" style=${`height:${high(shares[n])}`}></span><span class="law" style=${`bottom:${high(exact[n])}`}></span></span>
+      ${labels.length <= MOST_LETTERED && text.map((bits) => html`<span class="bits-cell">${bits}</span>`)}
+    </span>`)}
+  </div>`;
+}
+
+/** A chain that begins with all units off. @param {import("../engine/table.js").Tables} tables */
+function fresh({ rbm, n, m }) {
+  return { rbm, v: new Float64Array(rbm.V), h: new Float64Array(rbm.H), sweeps: 0, counts: new Float64Array(n * m), key: keyOf(Math.floor(Math.random() * 2 ** 32)) };
+}
+
+/** Draw v, then h; units that are held stay. @param {ReturnType<typeof fresh>} chain @param {import("../state.js").State["clamp"]} clamp */
+function sweep(chain, clamp) {
+  const { rbm, key } = chain;
+  chain.v = hold(sampleVisible(rbm, chain.h, derive(key, 2 * chain.sweeps)), clamp.v);
+  chain.h = hold(sampleHidden(rbm, chain.v, derive(key, 2 * chain.sweeps + 1)), clamp.h);
+  chain.counts[numberOf(chain.v) * 2 ** rbm.H + numberOf(chain.h)]++;
+  chain.sweeps++;
+}
+
+/** @param {Float64Array} bits @param {(0 | 1 | null)[]} held */
+function hold(bits, held) {
+  held.forEach((x, i) => {
+    if (x !== null) bits[i] = x;
+  });
+  return bits;
+}
+
+/** Sums over h. @param {ArrayLike<number>} joint @param {number} m */
+function rows(joint, m) {
+  return Array.from({ length: joint.length / m }, (_, n) => Array.from({ length: m }, (_, k) => joint[n * m + k]).reduce((a, b) => a + b));
+}
