@@ -178,3 +178,42 @@ def test_what_is_solved_stays_in_the_browser_and_out_of_the_link(open_page):
     page.wait_for_selector("[data-test=card-zero-energy].done")
     other = open_page(link_of(page))
     assert "done" not in other.locator("[data-test=card-zero-energy]").get_attribute("class")
+
+
+def test_the_first_screen_samples_by_itself_and_nears_the_exact_bars(open_page):
+    page = open_page()
+    page.wait_for_function("document.querySelector('[data-test=live-sweeps]').innerText.replace(/\\D/g, '') > 20")
+    page.locator("[data-test=live-run]").click()
+    stopped = page.locator("[data-test=live-sweeps]").inner_text()
+    page.wait_for_timeout(300)
+    assert page.locator("[data-test=live-sweeps]").inner_text() == stopped
+    calm = open_page(reduced_motion="reduce")
+    calm.wait_for_timeout(300)
+    assert calm.locator("[data-test=live-sweeps]").inner_text() == "0"
+
+
+def test_held_units_change_the_network_as_they_change_the_table(open_page):
+    page = open_page("/#machine?hold=01..", reduced_motion="reduce")
+    assert "0.622" in page.locator("[data-test=unit-h-0]").text_content()
+    assert "held at 1" in page.locator("[data-test=unit-v-1]").text_content()
+
+
+@pytest.mark.parametrize(("place", "others"), [("conditionals/one-row", 0), ("gradient", 3)])
+def test_a_frame_shows_one_section_or_one_chapter(open_page, place, others):
+    page = open_page(f"/?embed={place}#machine?w=1,0.5;0.5,0.5")
+    assert page.locator("nav").count() == 0
+    shown = page.locator(".chapter .card:visible").count()
+    assert shown == 1 if others == 0 else shown > others
+    assert f"#{place}?w=1,0.5" in page.locator("a[target=_blank]").get_attribute("href")
+
+
+def test_a_link_goes_to_the_section_where_it_was_copied(open_page):
+    page = open_page("/#conditionals")
+    page.evaluate("() => { navigator.clipboard.writeText = async text => { window.copied = text; }; }")
+    page.locator(".one-row").evaluate("card => card.scrollIntoView()")
+    page.locator("[data-test=copy-link]").evaluate("button => button.click()")
+    copied = page.evaluate("window.copied")
+    assert "#conditionals/one-row?" in copied
+    other = open_page("/" + copied.split("/", 3)[3])
+    other.wait_for_selector(".one-row.arrived")
+    assert other.evaluate("window.scrollY") > 300

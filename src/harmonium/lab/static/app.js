@@ -19,7 +19,7 @@ import { Notation } from "./ui/notation.js";
 import { Panel } from "./ui/panel.js";
 import { Rail } from "./ui/rail.js";
 
-/** @type {{id: string, title: string, wide?: boolean, Chapter: any}[]} */
+/** @type {{id: string, title: string, wide?: boolean, Intro?: any, Chapter: any}[]} */
 const chapters = [machine, conditionals, chain, gradient, set, images, derivation];
 const COPIED_MS = 2500;
 
@@ -33,7 +33,7 @@ export function mount(element, transport, options) {
 
 function Lab() {
   const { state, problems, dismiss, status, section, embed } = usePage();
-  const { id, title, wide, Chapter } = chapters.find((c) => c.id === state.chapter) ?? chapters[0];
+  const { id, title, wide, Intro, Chapter } = chapters.find((c) => c.id === state.chapter) ?? chapters[0];
   const number = chapters.findIndex((c) => c.id === id);
   const article = useRef(/** @type {HTMLElement | null} */ (null));
   const arrived = useRef(id);
@@ -68,6 +68,7 @@ function Lab() {
     </div>
     ${problems.length > 0 && html`<${Error} onDismiss=${dismiss}>${problems.join(" ")} Everything else in the link was loaded.<//>`}
     <main class=${wide ? "wide" : "beside"}>
+      ${Intro && html`<div class="intro"><${Intro} /></div>`}
       ${!wide && html`<div class="column"><${Panel} /></div>`}
       <article class=${`chapter ${id}`} id="chapter" tabindex="-1" aria-label=${title} key=${id} ref=${article}>
         <p class="number">Chapter ${number + 1}</p>

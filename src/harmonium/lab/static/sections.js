@@ -23,16 +23,16 @@ const nameOf = (card) => [...card.classList].find((name) => name !== "card") ?? 
 export function useArrival(article, section) {
   useEffect(() => {
     if (!section.name) return;
+    for (const earlier of document.querySelectorAll(".arrived")) earlier.classList.remove("arrived");
     let waits = 0;
+    let timer = 0;
     const arrive = () => {
       const card = article.current && find(article.current, section.name);
-      if (!card && ++waits < MOST_WAITS) return;
-      clearInterval(timer);
-      for (const earlier of document.querySelectorAll(".arrived")) earlier.classList.remove("arrived");
+      if (!card && ++waits < MOST_WAITS) timer = window.setTimeout(arrive, WAIT_MS);
       card?.scrollIntoView({ block: "start" });
       card?.classList.add("arrived");
     };
-    const timer = setInterval(arrive, WAIT_MS);
-    return () => clearInterval(timer);
+    arrive();
+    return () => clearTimeout(timer);
   }, [section]);
 }

@@ -79,12 +79,13 @@ function Bars({ shares, exact, labels, name }) {
   </div>`;
 }
 
-/** A chain that begins with all units off. @param {import("../engine/table.js").Tables} tables */
+/** A chain that begins with all units off. @typedef {{rbm: import("../engine/rbm.js").Rbm, v: Float64Array, h: Float64Array, sweeps: number, counts: Float64Array, key: import("../engine/random.js").Key}} Chain */
+/** @param {import("../engine/table.js").Tables} tables @returns {Chain} */
 function fresh({ rbm, n, m }) {
   return { rbm, v: new Float64Array(rbm.V), h: new Float64Array(rbm.H), sweeps: 0, counts: new Float64Array(n * m), key: keyOf(Math.floor(Math.random() * 2 ** 32)) };
 }
 
-/** Draw v, then h; units that are held stay. @param {ReturnType<typeof fresh>} chain @param {import("../state.js").State["clamp"]} clamp */
+/** Draw v, then h; units that are held stay. @param {Chain} chain @param {import("../state.js").State["clamp"]} clamp */
 function sweep(chain, clamp) {
   const { rbm, key } = chain;
   chain.v = hold(sampleVisible(rbm, chain.h, derive(key, 2 * chain.sweeps)), clamp.v);

@@ -12,12 +12,11 @@ import { Configurations } from "./machine-table.js";
 
 const MAP_FROM = 64;
 
-export const chapter = { id: "machine", title: "The machine", Chapter: Machine };
+export const chapter = { id: "machine", title: "The machine", Intro: Live, Chapter: Machine };
 
 function Machine() {
   const { state, table } = usePage();
   return html`
-    <${Live} />
     <p class="lead">The visible units hold a vector v, the hidden units a vector h. Each pair has an energy E; each energy gives a Boltzmann factor e<sup>\u2212E/T</sup>;
       divided by their sum Z, these are the probabilities. <strong>Change anything:</strong> drag an edge, type a number, click a unit.</p>
     <div class="formulas"><${Formula} block tex=${"E(v,h) = -\\sum_{i,j} v_i\\, w_{ij}\\, h_j - \\sum_i a_i v_i - \\sum_j b_j h_j"} />

@@ -41,7 +41,7 @@ function useSample() {
 export function Network({ height = 230, chosen, onSelect }) {
   const { state, table, hover: pointed } = usePage();
   const sampled = useSample();
-  const hover = pointed ?? sampled;
+  const hover = /** @type {import("../page.js").Hover} */ (pointed ?? sampled);
   const mean = table.given_mean ?? table.mean;
   const { weights, a, b } = state.machine;
   const bottom = height - TOP;
