@@ -28,7 +28,7 @@ export function Sweeps() {
         <td class="bar-cell"><${Bar} share=${exact(k)} /></td></tr>`)}</tbody>
     </table></div>
     <p>With each sweep, the chain forgets. On this machine, each further sweep eventually multiplies the bias by <span class="num" data-test="memory">${fixed(bias.memory, 3)}</span>
-      (the second largest eigenvalue of the sweep). ${bias.memory > 0.9 ? "That is a lot: no affordable k is enough here; use persistent chains or tempering." : bias.memory > 0.5 ? "The chain has some memory: CD-1 mostly sees its own start." : "That is small: a few sweeps are enough."}</p>
+      ${" "}(the second largest eigenvalue of the sweep). ${bias.memory > 0.9 ? "That is a lot: no affordable k is enough here; use persistent chains or tempering." : bias.memory > 0.5 ? "The chain has some memory: CD-1 mostly sees its own start." : "That is small: a few sweeps are enough."}</p>
   </section>`;
 }
 

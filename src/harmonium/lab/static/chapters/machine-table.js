@@ -42,7 +42,7 @@ export function Configurations() {
           const first = place > 0 && (order === "v" ? v !== table.v[shown[place - 1]] : order === "h" && h !== table.h[shown[place - 1]]);
           const cell = (/** @type {Column} */ column, /** @type {string} */ text) =>
             html`<td class="num"><button type="button" aria-expanded=${String(open?.row === n && open.column === column)} onClick=${() => toggle(n, column)}>${text}</button></td>`;
-          return html`<tr key=${n} class=${`${lit ? "lit" : ""}${first ? " first" : ""}`} data-test=${`row-${v}-${h}`}
+          return html`<tr key=${n} class=${`${lit ? "lit" : ""}${first ? " first" : ""}`} data-test=${`row-${v}-${h}`} style=${`--share:${largest > 0 ? chance[n] / largest : 0}`}
               onPointerEnter=${() => setHover({ v, h })} onFocusIn=${() => setHover({ v, h })}>
               <td class="bits-cell">${v}</td><td class="bits-cell">${h}</td>
               ${cell("E", fixed(table.energy[n], digits))}${cell("weight", factor(table.weight[n], -table.energy[n] / state.temperature))}${cell("p", probability(chance[n]))}
