@@ -217,3 +217,31 @@ def test_a_link_goes_to_the_section_where_it_was_copied(open_page):
     other = open_page("/" + copied.split("/", 3)[3])
     other.wait_for_selector(".one-row.arrived")
     assert other.evaluate("window.scrollY") > 300
+
+
+def test_a_large_table_is_one_tab_stop_and_its_keys_go_from_number_to_number(open_page):
+    page = open_page("/#machine?w=1,1,1;1,1,1;1,1,1")
+    rows = "[data-test=configurations] tbody"
+    assert page.locator(f"{rows} button[tabindex='0']").count() == 1
+    page.locator(f"{rows} button").first.focus()
+    for key in ("ArrowDown", "ArrowRight", "End"):
+        page.keyboard.press(key)
+    assert page.evaluate("document.activeElement.closest('tr').dataset.test") == "row-111-111"
+    assert page.evaluate("document.activeElement.closest('td').cellIndex") == 3
+    page.keyboard.press("Enter")
+    assert "8103.08" in page.locator("tr.opened").inner_text().replace(",", "")
+    assert page.locator(f"{rows} button[tabindex='0']").count() == 1
+
+
+def test_skipping_leads_to_the_chapter_and_escape_back_to_the_number(open_page):
+    page = open_page()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "chapter"
+    number = page.locator("[data-test=partition]")
+    number.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".sum-panel")
+    page.keyboard.press("Escape")
+    assert page.locator(".sum-panel").count() == 0
+    assert page.evaluate("document.activeElement.dataset.test") == "partition"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import re
 from pathlib import Path
@@ -114,6 +116,17 @@ def test_the_index_names_files_that_exist() -> None:
     assert len(addresses) > len(IMPORT_MAP)
     for address in addresses:
         assert file_of(address).is_file(), address
+
+
+def test_the_page_forbids_itself_everything_but_its_own_files() -> None:
+    """By a policy in the page, because it may lie on any server; scripts within the page are named by their hashes."""
+    policy = re.search(r'<meta http-equiv="Content-Security-Policy" content="([^"]+)"', INDEX)[1]
+    inline = re.findall(r"<script(?![^>]*\bsrc=)[^>]*>(.*?)</script>", INDEX, re.DOTALL)
+    hashes = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in inline]
+    assert policy.startswith(
+        "default-src 'self'; script-src 'self' " + " ".join(f"'sha256-{digest}'" for digest in hashes) + ";"
+    )
+    assert "http" not in policy
 
 
 def test_every_style_sheet_is_linked() -> None:

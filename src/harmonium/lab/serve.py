@@ -55,6 +55,10 @@ def serve(model_path: PathLike | None, port: int | None, open_browser: bool, say
 class _Server(ThreadingHTTPServer):
     allow_reuse_address = os.name == "posix"  # elsewhere this would let two servers share a port
 
+    def handle_error(self, *arguments: Any) -> None:
+        if not isinstance(sys.exception(), ConnectionError):  # a browser may go away at any time
+            super().handle_error(*arguments)
+
 
 class _Handler(SimpleHTTPRequestHandler):
     protocol_version = "HTTP/1.1"

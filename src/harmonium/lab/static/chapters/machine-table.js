@@ -1,10 +1,11 @@
 /** All configurations with their energies, weights and probabilities. Any number opens as the sum that it is. */
-import { useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 import { html } from "../html.js";
 import { decimals, DIGITS, exact, fixed, grouped, indexed, plain, probability } from "../format.js";
 import { usePage } from "../page.js";
 import { Bar } from "../ui/bars.js";
 import { Button, Choice } from "../ui/controls.js";
+import { useGrid } from "../ui/grid.js";
 import { Formula } from "../ui/formula.js";
 
 const SHOWN = 256;
@@ -17,6 +18,12 @@ export function Configurations() {
   const { state, table, setting, changeSetting, hover, setHover } = usePage();
   const [open, setOpen] = useState(/** @type {{row: number, column: Column} | null} */ (null));
   const [all, setAll] = useState(false);
+  const grid = useGrid();
+  useEffect(() => {
+    const show = () => setAll(true); // on paper nothing can be unfolded
+    window.addEventListener("beforeprint", show);
+    return () => window.removeEventListener("beforeprint", show);
+  }, []);
   const order = /** @type {Order} */ (setting("machine", "order", "v", ORDERS.map(([id]) => id)));
   const numbers = useMemo(() => ordered(table, order), [table, order]);
   const held = [...state.clamp.v, ...state.clamp.h].some((x) => x !== null);
@@ -35,7 +42,7 @@ export function Configurations() {
     <p class="soft">Click any number to see how it is computed.</p>
     <div class="scroll tall"><table class="rows" data-test="configurations" onPointerLeave=${() => setHover(null)}>
       <thead><tr><th scope="col">v</th><th scope="col">h</th><th scope="col">E</th><th scope="col">e<sup>\u2212E/T</sup></th><th scope="col">${held ? "p given the held units" : "p"}</th><th scope="col"><span class="hidden">bar</span></th></tr></thead>
-      <tbody>
+      <tbody ...${grid}>
         ${shown.map((n, place) => {
           const [v, h] = [table.v[n], table.h[n]];
           const lit = hover && ((hover.v === v && hover.h === h) || touched(hover, v, h));

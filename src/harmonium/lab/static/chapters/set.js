@@ -66,7 +66,7 @@ const PACES = [1, 10, 50];
 function Controls({ training: { playing, play, move, restart }, run }) {
   const { setting, changeSetting } = usePage();
   const take = (/** @type {number} */ n) => () => (play(false), move(n));
-  return html`<div class="set-controls" role="toolbar" aria-label="Training">
+  return html`<div class="set-controls" role="group" aria-label="Training">
     <${Button} primary onClick=${() => play(!playing)} test="play">${playing ? "pause" : "play"}<//>
     <${Button} onClick=${take(1)} test="step" title="one update of all three" label="one update">\u00d71<//>
     ${[10, 100, 1000].map((n) => html`<${Button} key=${n} onClick=${take(n)} test=${`step-${n}`} label=${`${n} updates`}>\u00d7${grouped(n)}<//>`)}

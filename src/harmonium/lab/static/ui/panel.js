@@ -40,7 +40,7 @@ export function Panel() {
     change(resized(state, which === "V" ? n : a.length, which === "H" ? n : b.length));
   return html`<section class="card panel" aria-label="The machine">
     <div class="panel-head">
-      <h3>The machine</h3>
+      <h2>The machine</h2>
       <span class="sizes">
         <${Size} label="visible units" value=${a.length} onChange=${(/** @type {number} */ n) => size("V", n)} test="size-v" />
         <span aria-hidden="true">\u00d7</span>
@@ -48,22 +48,23 @@ export function Panel() {
       </span>
     </div>
     <${Network} chosen=${here[0] === "w" ? [here[1], here[2]] : null} onSelect=${(/** @type {[number, number]} */ [i, j]) => setChosen(["w", i, j])} />
+    <p class="soft hint">Drag an edge to change its weight. Press a unit to hold it at 1, again for 0, again to free it.</p>
     <div class="scroll"><table class=${b.length > 4 ? "parameters narrow" : "parameters"}>
       <caption class="hidden">Weights and biases</caption>
-      <thead><tr><td></td>${b.map((_, j) => html`<th scope="col">${indexed("h", j + 1)}</th>`)}<th scope="col" class="bias">a<span class="hidden">, visible bias</span></th></tr></thead>
+      <thead><tr><td></td>${b.map((_, j) => html`<th scope="col">${indexed("h", j + 1)}</th>`)}<th scope="col" class="bias">bias a</th></tr></thead>
       <tbody>
         ${weights.map(
           (row, i) => html`<tr><th scope="row">${indexed("v", i + 1)}</th>
             ${row.map((w, j) => html`<td class=${w < 0 ? "minus" : w > 0 ? "plus" : ""}>${field(["w", i, j], w)}</td>`)}
             <td class="bias">${field(["a", i, 0], a[i])}</td></tr>`,
         )}
-        <tr class="bias"><th scope="row">b<span class="hidden">, hidden bias</span></th>${b.map((x, j) => html`<td>${field(["b", j, 0], x)}</td>`)}<td></td></tr>
+        <tr class="bias"><th scope="row">bias b</th>${b.map((x, j) => html`<td>${field(["b", j, 0], x)}</td>`)}<td></td></tr>
       </tbody>
     </table></div>
     <div class="sliders">
       <span class="name" data-test="chosen">${nameOf(here)}</span>
       <${Slider} label=${`${nameOf(here)}, by slider`} value=${value} least=${-LIMITS.parameter} most=${LIMITS.parameter} reach=${reach} step=${0.05} onChange=${(/** @type {number} */ x) => set(here, x)} test="chosen-value" />
-      <span class="name" title="temperature">T</span>
+      <span class="name"><span class="word">temperature</span> T</span>
       <${Slider} label="temperature T" value=${state.temperature} least=${LIMITS.coldest} most=${LIMITS.hottest} step=${0.1} log
         onChange=${(/** @type {number} */ x) => change({ temperature: x }, { merge: "T" })} test="temperature" />
     </div>
