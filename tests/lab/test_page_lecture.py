@@ -67,7 +67,7 @@ FIGURES: list[tuple[str, list[str], str, list[str]]] = [
     ("factors after", ["to-gradient", "rows label:nth-of-type(3)"], "both-01-01", ["1.676671664"]),
     ("the second sum", ["to-gradient", "rows label:nth-of-type(3)"], "both-total", ["31.0587772"]),
     ("probabilities after", ["to-gradient", "rows label:nth-of-type(4)"], "both-01-11", ["0.090513154"]),
-    ("Hinton's recipe", ["to-gradient"], "recipe", ["v h", "ΔW = ϵ", "Δa = ϵ (v − v′)", "Δb = ϵ (h − h′)"]),
+    ("Hinton's recipe", ["to-gradient"], "recipe", ["v h", "ΔW = ε", "Δa = ε (v − v′)", "Δb = ε (h − h′)"]),
 ]
 
 

@@ -156,9 +156,9 @@ export const CARDS = {
   },
   "cd-by-hand": {
     chapter: "gradient", title: "one update by hand",
-    question: () => html`One sweep of the lecture\u2019s machine gave v = 01, h = 11, v\u2032 = 10, h\u2032 = 10. What is the CD-1 update with \u03f5 = 0.1?`,
+    question: () => html`One sweep of the lecture\u2019s machine gave v = 01, h = 11, v\u2032 = 10, h\u2032 = 10. What is the CD-1 update with \u03b5 = 0.1?`,
     fields: () => [["\u0394w\u2081\u2081", -0.1], ["\u0394w\u2082\u2081", 0.1], ["\u0394w\u2081\u2082", 0], ["\u0394a\u2081", -0.1], ["\u0394b\u2082", 0.1]],
-    hints: () => ["v\u2009h\u1d40 has a 1 where both v\u1d62 and h\u2c7c are 1; likewise v\u2032h\u2032\u1d40.", "Subtract the two tables and multiply by \u03f5. For the biases, subtract v\u2032 from v and h\u2032 from h."],
+    hints: () => ["v\u2009h\u1d40 has a 1 where both v\u1d62 and h\u2c7c are 1; likewise v\u2032h\u2032\u1d40.", "Subtract the two tables and multiply by \u03b5. For the biases, subtract v\u2032 from v and h\u2032 from h."],
     answer: () => "v\u2009h\u1d40 has its ones in the row of v\u2082, v\u2032h\u2032\u1d40 has one at v\u2081 and h\u2081. So \u0394w\u2081\u2081 = 0.1 (0 \u2212 1), \u0394w\u2082\u2081 = 0.1 (1 \u2212 0), \u0394w\u2081\u2082 = 0, \u0394a\u2081 = 0.1 (0 \u2212 1), \u0394b\u2082 = 0.1 (1 \u2212 0).",
   },
   "average": {

@@ -42,8 +42,8 @@ function Gradient() {
       <li>Compute the table of products v\u2009h\u1d40, the positive gradient. It estimates A.</li>
       <li>From h, sample a reconstruction v\u2032 of the visible units; from v\u2032, sample h\u2032.</li>
       <li>Compute v\u2032h\u2032\u1d40, the negative gradient. It estimates B.</li>
-      <li>Update the weights: \u0394W = \u03f5 (v\u2009h\u1d40 \u2212 v\u2032h\u2032\u1d40).</li>
-      <li>Update the biases: \u0394a = \u03f5 (v \u2212 v\u2032) and \u0394b = \u03f5 (h \u2212 h\u2032).</li>
+      <li>Update the weights: \u0394W = \u03b5 (v\u2009h\u1d40 \u2212 v\u2032h\u2032\u1d40).</li>
+      <li>Update the biases: \u0394a = \u03b5 (v \u2212 v\u2032) and \u0394b = \u03b5 (h \u2212 h\u2032).</li>
     </ol>
     <${SlowMotion} />
     <${Card} id="cd-by-hand" />

@@ -12,7 +12,7 @@ const KEY = [
   ["S\u2c7c, \u03c3", "the total input of a unit, and the sigmoid 1 / (1 + e^(\u2212S/T))"],
   ["F(v)", "the free energy of v"],
   ["\u27e8x\u27e9\u1d65, \u27e8x\u27e9\u1d65\u2095", "the expectation of x with v held, and with nothing held: the positive term A and the negative term B"],
-  ["\u03b7, \u03f5", "the learning rate, of a gradient step and of contrastive divergence"],
+  ["\u03b7, \u03b5", "the learning rate, of a gradient step and of contrastive divergence"],
 ];
 
 export function Notation() {
