@@ -1,0 +1,150 @@
+/** Chapter 6, in the worker: the model trained here, the one from a file, and what they answer. */
+import { baseRate } from "../engine/digits-training.js";
+import { digits, PIXELS } from "../engine/digits.js";
+import { PRETRAINED } from "../engine/pretrained.js";
+import { derive, fillUniform, keyOf } from "../engine/random.js";
+import { sigmoid } from "../engine/rbm.js";
+import { readModel, writeModel } from "../engine/model-file.js";
+import { FileError } from "../engine/safetensors.js";
+import { ImageModel, mean, shades, start } from "./image-model.js";
+import { Session } from "./image-training.js";
+
+/** @typedef {"training" | "file"} Which */
+/** @typedef {import("./image-model.js").Pictures} Pictures */
+/** @typedef {import("./image-model.js").Described} Described */
+/** @typedef {import("./image-training.js").View} View */
+/** @typedef {import("./image-training.js").Settings} Settings */
+
+const [DRAWS, CHAINS, SHOWN] = [200, 100, 24];
+const STAGES = [1, 10, 100, 1000];
+/** Time in a call, in milliseconds. */
+const DREAM_MS = 25;
+
+/** @type {Session | null} */
+let session = null;
+/** @type {ImageModel | null} */
+let file = null;
+/** @type {ImageModel | null} */
+let pretrained = null;
+/** @type {Record<string, Dream>} */
+const dreams = {};
+
+/** @param {Which} which */
+function modelOf(which) {
+  if (which === "file" && file) return file;
+  if (session) return session.model;
+  if (!pretrained) {
+    const { rbm, notes } = readModel(Uint8Array.from(atob(PRETRAINED), (c) => c.charCodeAt(0)));
+    pretrained = new ImageModel(rbm, "the model trained beforehand", notes);
+  }
+  return pretrained;
+}
+
+/** Begin to train; a training under way ends. @param {Settings} settings @returns {View} */
+export function beginTraining(settings) {
+  session = new Session(settings);
+  return session.view();
+}
+
+/** Go on with the training, or with its likelihood, for a moment. @param {string} order as `Session.advance` takes it @param {number} most updates @returns {View} */
+export function advanceTraining(order, most) {
+  if (!session) throw new Error("nothing is being trained: press train");
+  session.advance(order, most);
+  return session.view();
+}
+
+/** The trained model as a file for the library. */
+export function saveModel() {
+  if (!session) throw new Error("nothing has been trained yet: press train");
+  const { model: { rbm }, training: { step }, settings } = session;
+  const notes = { trained_on: "digits", updates: step, image_shape: [8, 8], binarized: "threshold=0.5", settings };
+  return { name: `digits-${rbm.H}-hidden.safetensors`, bytes: writeModel(rbm, baseRate(digits().train, PIXELS), notes) };
+}
+
+/** Take a model file. @param {string} name @param {Uint8Array} bytes @returns {Described} */
+export function openModel(name, bytes) {
+  try {
+    const { rbm, notes, constant, kinds } = readModel(bytes);
+    file = new ImageModel(rbm, name, notes, constant, kinds);
+  } catch (error) {
+    if (error instanceof FileError) throw new Error(`${name} ${error.message}`);
+    throw error;
+  }
+  return file.describe();
+}
+
+/** What is to be said of a model. @param {Which} which */
+export const describeModel = (which) => modelOf(which).describe();
+
+/** The model's answer to a drawing. @param {Which} which @param {string} bits @param {number} seed */
+export function respond(which, bits, seed) {
+  const model = modelOf(which);
+  const { rbm, gibbs, constant, reference } = model;
+  const v = Uint8Array.from(bits, Number);
+  const hidden = gibbs.hiddenInputs(v).map(sigmoid);
+  const draws = model.large ? DRAWS / 10 : DRAWS;
+  const h = new Uint8Array(draws * rbm.H);
+  const coins = new Float64Array(h.length);
+  fillUniform(keyOf(seed), coins);
+  for (let k = 0; k < h.length; k++) h[k] = coins[k] < hidden[k % rbm.H] ? 1 : 0;
+  const inputs = gibbs.visibleInputs(h);
+  const means = new Float64Array(rbm.V);
+  for (let k = 0; k < inputs.length; k++) means[k % rbm.V] += sigmoid(inputs[k]) / draws;
+  const freeEnergy = gibbs.freeEnergies(v)[0] + constant;
+  const lessProbable = Object.fromEntries(Object.entries(reference.free).map(([name, values]) => [name, mean(values.map((f) => (f > freeEnergy ? 1 : 0)))]));
+  return {
+    bits, hidden: [...hidden], reconstruction: shades(means.map((x) => Math.min(1, x)), 1), draws, freeEnergy, lessProbable, histogram: reference.histogram,
+    logProbability: model.logPartition === null ? null : constant - freeEnergy - model.logPartition,
+  };
+}
+
+/** Chains that go on from call to call, some pixels clamped. */
+class Dream {
+  /** @param {ImageModel} model @param {string} known @param {number} seed @param {number} chains */
+  constructor(model, known, seed, chains) {
+    const { V, H } = model.rbm;
+    this.model = model;
+    this.known = known;
+    this.seed = seed;
+    this.chains = chains;
+    this.sweeps = 0;
+    this.key = keyOf(seed);
+    this.v = new Uint8Array(chains * V);
+    this.h = new Uint8Array(chains * H);
+    start(this.v, this.key);
+    this.free = Uint8Array.from(known, (c) => (c === "." ? 1 : 0));
+    for (let k = 0; k < this.v.length; k++) if (!this.free[k % V]) this.v[k] = Number(known[k % V]);
+    /** The means of the chains at some of their sweeps. @type {{sweeps: number, mean: Pictures}[]} */ this.stages = [];
+  }
+
+  /** Sweep for a moment, at least once. @param {number} most sweeps in all */
+  advance(most) {
+    const begun = performance.now();
+    do {
+      if (this.sweeps >= most) break;
+      this.model.sweep(this.v, this.h, derive(this.key, ++this.sweeps), this.free);
+      if (STAGES.includes(this.sweeps)) this.stages.push({ sweeps: this.sweeps, mean: shades(this.mean(), 1) });
+    } while (performance.now() - begun < DREAM_MS);
+  }
+
+  mean() {
+    const sums = new Float64Array(this.free.length);
+    for (let k = 0; k < this.v.length; k++) sums[k % sums.length] += this.v[k] / this.chains;
+    return sums.map((x) => Math.min(1, x));
+  }
+}
+
+/** Gibbs sampling from noise, `known` clamped ("." where a pixel is not known): on for a moment, or from the start with anything new.
+ * `name` tells chains that go on beside each other apart. @param {string} name @param {Which} which @param {string | null} known @param {number} seed @param {number} most sweeps */
+export function dream(name, which, known, seed, most) {
+  const model = modelOf(which);
+  const all = known ?? ".".repeat(model.rbm.V);
+  if (all.length !== model.rbm.V) throw new Error(`the picture has ${all.length} pixels, but the model has ${model.rbm.V} visible units`);
+  const old = dreams[name];
+  const same = old && old.model.rbm === model.rbm && old.known === all && old.seed === seed;
+  const going = same ? old : (dreams[name] = new Dream(model, all, seed, known === null || model.large ? SHOWN : CHAINS));
+  going.advance(most);
+  const { V, H } = model.rbm;
+  const means = model.gibbs.visibleInputs(going.h.subarray(0, SHOWN * H)).map(sigmoid);
+  return { known, sweeps: going.sweeps, chains: going.chains, stages: going.stages, mean: shades(going.mean(), 1), samples: shades(going.v.subarray(0, SHOWN * V), SHOWN), means: shades(means, SHOWN) };
+}

@@ -1,0 +1,231 @@
+/** ln Z of an RBM whose layers are both too large to be enumerated, by annealed importance sampling forward and in reverse.
+ *
+ * Model beta of the path has the biases (1 - beta) base + beta rbm and the weights beta W; the base has independent units, so that its
+ * ln Z is a sum and its samples are draws. With F_k the free energy of model k and T_k a Gibbs sweep that leaves it as it is,
+ *
+ *     forward:  v ~ base;  for k = 1 .. K:  ln w += F_{k-1}(v) - F_k(v),  then v ~ T_k(v)
+ *     reverse:  v ~ rbm;   for k = K .. 1:  v ~ T_k(v),  then ln w += F_k(v) - F_{k-1}(v)
+ *
+ * E[w] is Z / Z_base forward and Z_base / Z in reverse. The logarithm of a mean is low in expectation, so the two estimates bracket ln Z;
+ * Bennett's acceptance ratio joins them. The reverse runs start from chains that were tempered along the same path.
+ *
+ * References: R. Neal, Statistics and Computing 11 (2001); C. Bennett, J. Comput. Phys. 22 (1976); R. Grosse, S. Ancha and D. Roy, NeurIPS
+ * 2016 (the bracket); G. Crooks, Phys. Rev. Lett. 99 (2007) (the steps). The same methods as in the library's `bidirectional_ais`. */
+import { BitSums, bitOf } from "./bits.js";
+import { baseRate } from "./digits-training.js";
+import { derive, fillUniform, uniform } from "./random.js";
+import { logSumExp, softplus } from "./rbm.js";
+
+/** @typedef {import("./rbm.js").Rbm} Rbm */
+/** @typedef {import("./random.js").Key} Key */
+/** A number and the ends of its 95 % interval. @typedef {{value: number, lower: number, upper: number}} Estimate */
+/** `converged`: whether chains from the data and chains from noise agree.
+ * @typedef {Estimate & {steps: number, runs: number, converged: boolean}} LogPartition */
+/** @typedef {{stage: string, share: number}} Progress */
+
+const RUNS = 100;
+const PILOT_STEPS = 256;
+const [MIN_STEPS, MAX_STEPS] = [1024, 16_384];
+/** The standard deviation of the log weights that the number of steps is chosen for. */
+const DEVIATION = 0.5;
+const [RUNGS, TEMPERING_STEPS] = [12, 300];
+const RESAMPLES = 400;
+
+/** Rows of v on the path, and the sums over each row of the weights and of both models' visible biases. */
+class Path {
+  /** @param {Rbm} rbm at temperature 1 @param {Float64Array} a the visible biases of the base; its hidden units are fair coins */
+  constructor(rbm, a) {
+    this.rbm = rbm;
+    this.a = a;
+    this.up = new BitSums(rbm.V, rbm.H).fill(rbm.weights, rbm.H, 1);
+    this.down = new BitSums(rbm.H, rbm.V).fill(rbm.weights, 1, rbm.H);
+    this.inputs = new Float64Array(rbm.H);
+    this.fields = new Float64Array(rbm.V);
+    this.h = new Uint8Array(rbm.H);
+    this.logPartition = rbm.H * Math.LN2 + a.reduce((sum, x) => sum + softplus(x), 0);
+  }
+
+  /** Draws from the base `[rows V]`. @param {number} rows @param {Key} key */
+  start(rows, key) {
+    const v = new Uint8Array(rows * this.rbm.V);
+    const coins = new Float64Array(v.length);
+    fillUniform(key, coins);
+    return v.map((_, k) => bitOf(coins[k], this.a[k % this.rbm.V]));
+  }
+
+  /** -F of the row that begins at `from`, in each of the models `betas`. @param {Uint8Array} v @param {number} from @param {number[]} betas */
+  minusFreeEnergies(v, from, betas) {
+    const { rbm: { V, H, a, b }, inputs } = this;
+    this.up.sum(v, from, b, inputs, 0);
+    let [base, all] = [0, 0];
+    for (let i = 0; i < V; i++) {
+      if (!v[from + i]) continue;
+      base += this.a[i];
+      all += a[i];
+    }
+    return betas.map((beta) => {
+      let [sum, product] = [base + beta * (all - base), 1];
+      for (let j = 0; j < H; j++) {
+        const x = beta * inputs[j];
+        if (x > 0) sum += x;
+        product *= 1 + Math.exp(-Math.abs(x));
+        if (j % 512 === 511) [sum, product] = [sum + Math.log(product), 1];
+      }
+      return sum + Math.log(product);
+    });
+  }
+
+  /** A Gibbs sweep of every row in model beta. @param {Uint8Array} v written @param {number} beta @param {Key} key */
+  sweep(v, beta, key) {
+    const { rbm: { V, H, a, b }, inputs, fields, h } = this;
+    const coins = new Float64Array((v.length / V) * (V + H));
+    fillUniform(key, coins);
+    for (let from = 0, k = 0; from < v.length; from += V) {
+      this.up.sum(v, from, b, inputs, 0);
+      for (let j = 0; j < H; j++, k++) h[j] = bitOf(coins[k], beta * inputs[j]);
+      this.down.sum(h, 0, a, fields, 0);
+      for (let i = 0; i < V; i++, k++) v[from + i] = bitOf(coins[k], beta * fields[i] + (1 - beta) * this.a[i]);
+    }
+  }
+
+  /** Runs from `v`, which becomes their ends: the gains of the log weights, step by step, `[K rows]`.
+   * @param {Uint8Array} v @param {number[]} betas from 0 to 1 @param {boolean} reverse @param {Key} key @returns {Generator<number, Float64Array[]>} */
+  *anneal(v, betas, reverse, key) {
+    const { V } = this.rbm;
+    const gains = [];
+    for (let n = 1; n < betas.length; n++) {
+      const k = reverse ? betas.length - n : n;
+      if (reverse) this.sweep(v, betas[k], derive(key, k));
+      gains.push(Float64Array.from({ length: v.length / V }, (_, row) => {
+        const [before, after] = this.minusFreeEnergies(v, row * V, [betas[k - 1], betas[k]]);
+        return reverse ? before - after : after - before;
+      }));
+      if (!reverse) this.sweep(v, betas[k], derive(key, k));
+      yield n / (betas.length - 1);
+    }
+    return gains;
+  }
+
+  /** Chains of the model itself by parallel tempering on the models `betas`, from 0 to 1, one ladder from each of the rows `v`, which
+   * become the chains. @param {Uint8Array} v @param {number[]} betas @param {number} steps @param {Key} key @returns {Generator<number, void>} */
+  *temper(v, betas, steps, key) {
+    const { V } = this.rbm;
+    const ladder = betas.map(() => v.slice());
+    for (let step = 0; step < steps; step++) {
+      const stepKey = derive(key, step);
+      ladder.forEach((rows, r) => this.sweep(rows, betas[r], derive(stepKey, r)));
+      for (let r = step % 2; r + 1 < betas.length; r += 2) {
+        for (let from = 0; from < v.length; from += V) {
+          const pair = [betas[r], betas[r + 1]];
+          const [[low, high], [other, own]] = [ladder[r], ladder[r + 1]].map((rows) => this.minusFreeEnergies(rows, from, pair));
+          if (Math.log(uniform(derive(stepKey, betas.length + r), from)) >= other + high - low - own) continue;
+          const kept = ladder[r].slice(from, from + V);
+          ladder[r].set(ladder[r + 1].subarray(from, from + V), from);
+          ladder[r + 1].set(kept, from);
+        }
+      }
+      yield (step + 1) / steps;
+    }
+    v.set(ladder[betas.length - 1]);
+  }
+}
+
+/** ln Z between bounds. Rows near which the model has its probability place the base and half of the chains.
+ * @param {Rbm} rbm at temperature 1 @param {Uint8Array} rows `[n V]` @param {Key} key @returns {Generator<Progress, LogPartition>} */
+export function* bracketLogPartition(rbm, rows, key) {
+  const { V } = rbm;
+  const path = new Path(rbm, baseRate(rows, V));
+  const even = Array.from({ length: PILOT_STEPS + 1 }, (_, k) => k / PILOT_STEPS);
+  const pilot = yield* told("placing the temperatures", path.anneal(path.start(RUNS, derive(key, 0)), even, false, derive(key, 1)));
+  const lengths = pilot.map(deviation);
+  const needed = PILOT_STEPS * (deviation(totals(pilot)) / DEVIATION) ** 2;
+  const steps = Math.ceil(Math.min(MAX_STEPS, Math.max(MIN_STEPS, needed)));
+  const betas = evenSteps(lengths, steps);
+
+  // Half of the chains start at data, half at noise: where they end up alike, they have forgotten their start.
+  const v = path.start(RUNS, derive(key, 2));
+  for (let run = 0; run < RUNS; run += 2) {
+    const row = Math.floor((run / RUNS) * (rows.length / V)) * V;
+    v.set(rows.subarray(row, row + V), run * V);
+  }
+  yield* told("sampling the model", path.temper(v, evenSteps(lengths, RUNGS - 1), TEMPERING_STEPS, derive(key, 3)));
+
+  const forward = totals(yield* told("annealing forward", path.anneal(path.start(RUNS, derive(key, 4)), betas, false, derive(key, 5))));
+  const reverse = totals(yield* told("annealing in reverse", path.anneal(v, betas, true, derive(key, 6))));
+  const bootKey = derive(key, 7);
+  const minusMean = (/** @type {Float64Array} */ w) => -logMean(w);
+  const halves = [0, 1].map((half) => bootstrap(minusMean, [reverse.filter((_, n) => n % 2 === half)], bootKey));
+  const joined = bootstrap(bennett, [forward, reverse], bootKey);
+  const all = [bootstrap(logMean, [forward], bootKey), bootstrap(minusMean, [reverse], bootKey), joined, ...halves];
+  return {
+    value: path.logPartition + joined.value,
+    lower: path.logPartition + Math.min(...all.map((each) => each.lower)),
+    upper: path.logPartition + Math.max(...all.map((each) => each.upper)),
+    steps,
+    runs: RUNS,
+    converged: halves[0].lower <= halves[1].upper && halves[1].lower <= halves[0].upper,
+  };
+}
+
+/** @template T @param {string} stage @param {Generator<number, T>} work @returns {Generator<Progress, T>} */
+function* told(stage, work) {
+  for (;;) {
+    const { done, value } = work.next();
+    if (done) return value;
+    yield { stage, share: value };
+  }
+}
+
+/** Betas from 0 to 1 so that each of `steps` steps adds equally to the deviation of the log weights, from the deviations on a grid.
+ * @param {number[]} lengths @param {number} steps */
+function evenSteps(lengths, steps) {
+  // A pilot that saw little of a stretch must not leave it without steps.
+  const mean = lengths.reduce((sum, x) => sum + x, 0) / lengths.length + 1e-12;
+  const along = [0];
+  for (const length of lengths) along.push(along[along.length - 1] + length + 0.1 * mean);
+  const betas = [];
+  for (let k = 0, n = 0; k <= steps; k++) {
+    const at = (along[lengths.length] * k) / steps;
+    while (n < lengths.length - 1 && along[n + 1] < at) n++;
+    betas.push(Math.min(1, (n + (at - along[n]) / (along[n + 1] - along[n])) / lengths.length));
+  }
+  betas[steps] = 1;
+  return betas;
+}
+
+/** The log weight of each run. @param {Float64Array[]} gains */
+const totals = (gains) => gains[0].map((_, run) => gains.reduce((sum, each) => sum + each[run], 0));
+/** @param {Float64Array} x */
+function deviation(x) {
+  const mean = x.reduce((sum, y) => sum + y, 0) / x.length;
+  return Math.sqrt(x.reduce((sum, y) => sum + (y - mean) ** 2, 0) / (x.length - 1));
+}
+/** @param {Float64Array} x */
+const logMean = (x) => logSumExp(x) - Math.log(x.length);
+
+/** ln Z_1 / Z_0: the c at which sum_i s(f_i - c - m) = sum_j s(r_j + c + m), s the sigmoid, m the log ratio of the numbers of runs.
+ * @param {Float64Array} forward @param {Float64Array} reverse */
+export function bennett(forward, reverse) {
+  const offset = Math.log(forward.length / reverse.length);
+  let low = Math.min(Math.min(...forward), -Math.max(...reverse)) - Math.abs(offset) - 1;
+  let high = Math.max(Math.max(...forward), -Math.min(...reverse)) + Math.abs(offset) + 1;
+  for (let n = 0; n < 50; n++) {
+    const middle = (low + high) / 2;
+    const left = logSumExp(forward.map((f) => -softplus(middle + offset - f)));
+    const right = logSumExp(reverse.map((r) => -softplus(-r - middle - offset)));
+    if (left > right) low = middle;
+    else high = middle;
+  }
+  return (low + high) / 2;
+}
+
+/** A statistic of independent samples with its percentile interval under resampling.
+ * @param {(...samples: Float64Array[]) => number} statistic @param {Float64Array[]} samples @param {Key} key @returns {Estimate} */
+function bootstrap(statistic, samples, key) {
+  const value = statistic(...samples);
+  const drawn = Float64Array.from({ length: RESAMPLES }, (_, n) =>
+    statistic(...samples.map((sample, s) => sample.map((_, k) => sample[Math.floor(uniform(derive(derive(key, n), s), k) * sample.length)]))),
+  ).sort();
+  const tail = Math.floor(0.025 * RESAMPLES);
+  return { value, lower: Math.min(value, drawn[tail]), upper: Math.max(value, drawn[RESAMPLES - 1 - tail]) };
+}
