@@ -20,7 +20,6 @@ CHAPTERS = {
     "chain": "chain",
     "uphill": "uphill",
     "set": "training_set",
-    "images": "images",
 }
 """The first part of a question's name, and the file that answers it."""
 

@@ -35,10 +35,10 @@ export function useRested(value, deps) {
   return rested;
 }
 
-/** What a function in the worker answers, called again whenever `args` change; the previous answer stays until the next one comes.
- * @template {keyof import("../compute.js").Functions} N @param {N} name @param {Parameters<import("../compute.js").Functions[N]>} args
+/** What a function in the worker answers, called again whenever `args` or `deps` change; the previous answer stays until the next one comes.
+ * @template {keyof import("../compute.js").Functions} N @param {N} name @param {Parameters<import("../compute.js").Functions[N]>} args @param {any[]} [deps]
  * @returns {{answer: ReturnType<import("../compute.js").Functions[N]> | null, error: string}} */
-export function useComputed(name, args) {
+export function useComputed(name, args, deps = []) {
   const [found, setFound] = useState(/** @type {any} */ ({ answer: null, error: "" }));
   const calls = useRef({ busy: false, next: /** @type {any[] | null} */ (null) });
   useEffect(() => {
@@ -56,7 +56,7 @@ export function useComputed(name, args) {
     // Of the calls that wait for this one, only the newest is made.
     if (calls.current.busy) calls.current.next = args;
     else call(args);
-  }, args);
+  }, [...args, ...deps]);
   return found;
 }
 

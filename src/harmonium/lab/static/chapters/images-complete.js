@@ -2,28 +2,32 @@
 import { useState } from "preact/hooks";
 import { grouped } from "../format.js";
 import { html } from "../html.js";
-import { useAnswer, usePage } from "../page.js";
+import { usePage } from "../page.js";
 import { Button, Error } from "../ui/controls.js";
 import { useCalm } from "./images-drawing.js";
 import { Pad } from "./images-pad.js";
 import { Gallery, Picture, usePictures } from "./images-picture.js";
+import { useDream } from "./images-room.js";
 
 const AGAIN_MS = 1500;
 const SETTLED_MS = 350;
+/** Sweeps of a small machine's chains, and of a large one's. */
+const [MOST, MOST_LARGE, LARGE] = [1000, 100, 100_000];
+const SINGLES = 8;
 
 /** @param {import("./images-draw.js").Play} props */
-export function Complete({ which, shape, drawing, ready, version }) {
+export function Complete({ which, shape, drawing, version, hidden }) {
   const { state } = usePage();
-  const [tossed, setTossed] = useState(0);
+  const [draw, setDraw] = useState(0);
   const { bits, erased } = drawing;
   const some = erased.includes("1");
   const now = [...bits].map((bit, i) => (erased[i] === "1" ? "." : bit)).join("");
   const known = useCalm(now, SETTLED_MS);
   const calm = useCalm(version, AGAIN_MS);
-  const fits = known.length === shape.visible;
-  const { answer, error } = useAnswer("images.complete", ready && some && fits ? { which, known, seed: state.seed + 10 * tossed } : null, [which, known, calm, tossed, ready, some]);
-  const found = ready && some && fits && answer?.size === shape.visible ? answer : null;
-  const { height, width } = shape;
+  const { height, width, visible } = shape;
+  const most = visible * hidden > LARGE ? MOST_LARGE : MOST;
+  const dream = useDream({ name: "completion", which, known, seed: state.seed + 10 * draw, most, on: some && known.length === visible, version: calm });
+  const found = some && dream.found?.known?.length === visible ? dream.found : null;
   const halves = /** @type {[string, (row: number, column: number) => boolean][]} */ ([
     ["upper", (row) => row < height / 2],
     ["lower", (row) => row >= height / 2],
@@ -39,14 +43,14 @@ export function Complete({ which, shape, drawing, ready, version }) {
         <${Pad} height=${height} width=${width} bits=${bits} erased=${erased} values=${erased} onPaint=${drawing.erase} label="What is known of your drawing" what=${["known", "unknown"]} test="mask" />
         <p class="soft">Hatched pixels are unknown to the machine; all others are clamped. Draw to erase more or to bring pixels back.</p>
       </div>
-      ${error && ready && some && html`<${Error}>${error}.<//>`}
-      ${found ? html`<div class=${found.known === now ? "completion" : "completion stale"} data-test="completion" data-known=${found.known}>
+      ${dream.error && some && html`<${Error}>${dream.error}.<//>`}
+      ${found ? html`<div class=${found.known === now ? "completion" : "completion stale"} data-test="completion" data-known=${found.known} data-sweeps=${found.sweeps} data-most=${most}>
           <h4>The mean of ${found.chains} chains</h4>
-          <div class="stages" data-test="stages">${found.stages.map((/** @type {any} */ stage) => html`<${Stage} key=${stage.sweeps} stage=${stage} height=${height} width=${width} />`)}</div>
-          <div class="card-head"><h4>Single chains after ${grouped(found.stages.at(-1).sweeps)} sweeps</h4> <${Button} onClick=${() => setTossed(tossed + 1)} test="toss">draw again<//></div>
-          <${Gallery} packed=${found.singles} height=${height} width=${width} what="completion" label="Single completions" tile=${78} test="singles" />
+          <div class="stages" data-test="stages">${found.stages.map((stage) => html`<${Stage} key=${stage.sweeps} stage=${stage} height=${height} width=${width} />`)}</div>
+          <div class="card-head"><h4>Single chains after ${grouped(found.sweeps)} sweeps</h4> <${Button} onClick=${() => setDraw(draw + 1)} test="toss">draw again<//></div>
+          <${Gallery} packed=${found.samples} height=${height} width=${width} what="completion" label="Single completions" tile=${78} most=${SINGLES} test="singles" />
         </div>`
-        : html`<p class="soft wait-machine">${!ready ? "There is no machine yet." : !some ? "Erase a half of the drawing, or any pixels." : "Running the chains \u2026"}</p>`}
+        : html`<p class="soft wait-machine">${some ? "Running the chains \u2026" : "Erase a half of the drawing, or any pixels."}</p>`}
     </div>
   </section>`;
 }

@@ -4,11 +4,9 @@ import { Curve } from "../ui/curve.js";
 
 const HEIGHT = 230;
 
-/** @param {{history: import("./images-room.js").History, exact: boolean}} props */
+/** @param {{history: import("../answers/image-training.js").History, exact: boolean}} props */
 export function Curves({ history, exact }) {
-  const { step, gap } = history;
-  const x = step;
-  const [train, valid] = exact ? [history.train, history.valid] : [history.train_pseudo, history.valid_pseudo];
+  const { step: x, gap, train, valid } = history;
   return html`<div class="curves">
     <div>
       <h4>${exact ? "Log likelihood: exact" : "Pseudo-log-likelihood: not a log likelihood"}</h4>

@@ -1,40 +1,58 @@
 /** A drawing, and the machine's response. */
+import { useState } from "preact/hooks";
 import { fixed } from "../format.js";
 import { html } from "../html.js";
-import { useAnswer, usePage } from "../page.js";
+import { usePage } from "../page.js";
 import { Bar } from "../ui/bars.js";
 import { Button, Error } from "../ui/controls.js";
 import { Formula } from "../ui/formula.js";
 import { useCalm } from "./images-drawing.js";
+import { Chooser, readImage } from "./images-file.js";
 import { Histogram } from "./images-histogram.js";
 import { Pad } from "./images-pad.js";
 import { Picture, usePictures } from "./images-picture.js";
+import { useComputed } from "./uphill-given.js";
 
 const AGAIN_MS = 1000;
 const MOST_UNITS = 64;
 
 /** @typedef {import("./images-picture.js").Packed} Packed */
 /** @typedef {{which: "training" | "file", shape: import("./images-drawing.js").Shape, drawing: import("./images-drawing.js").Drawing,
- *   ready: boolean, version: number, filters: Packed | null, hidden: number, begin: () => void}} Play */
+ *   version: string, filters: Packed | undefined, hidden: number, open: (file: File) => void}} Play open: takes a model file */
 
 /** @param {Play} props */
-export function Draw({ which, shape, drawing, ready, version, filters, hidden, begin }) {
+export function Draw({ which, shape, drawing, version, filters, hidden, open }) {
   const { state } = usePage();
   const calm = useCalm(version, AGAIN_MS);
-  const { answer, error } = useAnswer("images.respond", ready ? { which, v: drawing.bits, seed: state.seed } : null, [which, drawing.bits, calm, ready]);
-  const found = ready && answer?.size === shape.visible && answer.hidden.length === hidden ? answer : null;
+  const { answer, error } = useComputed("respond", [which, drawing.bits, state.seed], [calm]);
+  const found = answer?.bits.length === shape.visible && answer.hidden.length === hidden ? answer : null;
+  const [said, setSaid] = useState("");
+  /** A model file, or an image that becomes the drawing. @param {File | undefined} file */
+  const take = async (file) => {
+    setSaid("");
+    if (!file) return;
+    if (file.name.endsWith(".safetensors")) return open(file);
+    try {
+      drawing.put(await readImage(file, shape));
+    } catch (problem) {
+      setSaid(/** @type {globalThis.Error} */ (problem).message);
+    }
+  };
   const thing = shape.digits ? "digit" : "picture";
-  return html`<section class="card play" aria-label="Draw" id="images-play">
+  return html`<section class="card play" aria-label="Draw" id="images-play" onDragOver=${(/** @type {DragEvent} */ e) => e.preventDefault()}
+      onDrop=${(/** @type {DragEvent} */ e) => (e.preventDefault(), take(e.dataTransfer?.files[0]))}>
     <div class="card-head"><h3>Draw a ${thing}</h3>
       <span class="buttons"><${Button} onClick=${drawing.another} test="another">${shape.digits ? "another held-out digit" : "another of its fantasies"}<//>
+        <${Chooser} accept="image/*" onChoose=${take} test="image">open an image<//>
         <${Button} onClick=${drawing.clear} test="clear">clear<//></span></div>
+    ${said && html`<div data-test="image-problem"><${Error}>${said}.<//></div>`}
     <div class="bench">
       <div>
         <${Pad} height=${shape.height} width=${shape.width} bits=${drawing.bits} values=${drawing.bits} onPaint=${drawing.draw} label="Your drawing" test="pad" />
-        <p class="soft">Draw with the mouse or a finger. With the keyboard: arrow keys move, the space bar flips a pixel.</p>
+        <p class="soft">Draw with the mouse or a finger. With the keyboard: arrow keys move, the space bar flips a pixel.
+          An image of your own can be dropped here. It stays in this browser.</p>
       </div>
-      ${!ready && html`<p class="soft wait-machine">The response comes from the machine trained above or from a model file. There is none yet. <${Button} onClick=${begin}>train one now<//></p>`}
-      ${error && ready && html`<${Error}>${error}.<//>`}
+      ${error && html`<${Error}>${error}.<//>`}
       ${found && html`<div>
         <h4>Its reconstruction</h4>
         <${Reconstruction} packed=${found.reconstruction} shape=${shape} draws=${found.draws} />
@@ -43,7 +61,7 @@ export function Draw({ which, shape, drawing, ready, version, filters, hidden, b
         <h4>Which hidden units are active: p(h\u2c7c = 1 | v)</h4>
         <${Hidden} probabilities=${found.hidden} filters=${filters} shape=${shape} />
         <h4>How probable it is</h4>
-        <${Histogram} histogram=${found.histogram} at=${found.free_energy} />
+        <${Histogram} histogram=${found.histogram} at=${found.freeEnergy} />
         <${Probable} found=${found} shape=${shape} />
       </div>`}
     </div>
@@ -57,7 +75,7 @@ function Reconstruction({ packed, shape, draws }) {
     <p class="soft">Once up to the hidden units and down again: E[v\u2032\u00a0|\u00a0v], a mean over ${draws} samples of h. Whatever the hidden units cannot express is lost.</p>`;
 }
 
-/** @param {{probabilities: number[], filters: Packed | null, shape: import("./images-drawing.js").Shape}} props */
+/** @param {{probabilities: number[], filters: Packed | undefined, shape: import("./images-drawing.js").Shape}} props */
 function Hidden({ probabilities, filters, shape }) {
   const pictures = usePictures(filters);
   const shown = probabilities.slice(0, MOST_UNITS);
@@ -70,9 +88,9 @@ function Hidden({ probabilities, filters, shape }) {
 
 /** @param {{found: any, shape: import("./images-drawing.js").Shape}} props */
 function Probable({ found, shape }) {
-  const share = (/** @type {string} */ name) => html`<strong class="num">${Math.round(100 * found.less_probable[name])}%</strong>`;
-  return html`<p data-test="free-energy"><${Formula} tex="F(v)" /> = <span class="num">${fixed(found.free_energy, 3)}</span> nats${found.log_probability !== null
-      ? html`, so <${Formula} tex="\\ln p(v) = -F(v) - \\ln Z" /> = <span class="num" data-test="log-probability">${fixed(found.log_probability, 3)}</span>, exactly` : ""}.
+  const share = (/** @type {string} */ name) => html`<strong class="num">${Math.round(100 * found.lessProbable[name])}%</strong>`;
+  return html`<p data-test="free-energy"><${Formula} tex="F(v)" /> = <span class="num">${fixed(found.freeEnergy, 3)}</span> nats${found.logProbability !== null
+      ? html`, so <${Formula} tex="\\ln p(v) = -F(v) - \\ln Z" /> = <span class="num" data-test="log-probability">${fixed(found.logProbability, 3)}</span>, exactly` : ""}.
     ${" "}The machine gives it a higher probability than ${shape.digits
       ? html`${share("digits")} of the held-out digits and ${share("noise")} of pictures with independent pixels`
       : html`${share("fantasies")} of its own fantasies`}.</p>`;

@@ -1,7 +1,8 @@
 /** What is drawn and what of it is erased, for pictures of each shape. */
 import { useEffect, useRef, useState } from "preact/hooks";
+import { compute } from "../compute.js";
+import { digits, PIXELS } from "../engine/digits.js";
 import { usePage } from "../page.js";
-import { bitsOf } from "./images-picture.js";
 
 /** @typedef {{height: number, width: number, visible: number, digits: boolean}} Shape */
 /** @typedef {ReturnType<typeof useDrawing>} Drawing */
@@ -10,10 +11,13 @@ import { bitsOf } from "./images-picture.js";
 const MOST_IN_URL = 256;
 const FIRST_DIGIT = 18;
 
-/** @param {"training" | "file"} which @param {Shape} shape @param {boolean} ready Whether the machine can be asked. */
-export function useDrawing(which, shape, ready) {
-  const { ask, status, setting, changeSetting } = usePage();
-  const { height, width, visible, digits } = shape;
+/** Sweeps from noise to an example of a machine that knows no digits. */
+const SWEEPS = 50;
+
+/** @param {"training" | "file"} which @param {Shape} shape */
+export function useDrawing(which, shape) {
+  const { setting, changeSetting } = usePage();
+  const { height, width, visible } = shape;
   const key = `${height}x${width}`;
   const [large, setLarge] = useState(/** @type {Record<string, string>} */ ({}));
   const inUrl = visible <= MOST_IN_URL;
@@ -30,16 +34,17 @@ export function useDrawing(which, shape, ready) {
   const [first, setFirst] = useState(/** @type {Record<string, string>} */ ({}));
   const number = useRef(FIRST_DIGIT);
   const example = async () => {
-    if (digits) return bitsOf((await ask("images.held_out", { first: number.current })).digits);
-    return bitsOf((await ask("images.fantasies", { which, seed: number.current })).chains);
+    if (shape.digits) return digitBits(number.current);
+    const { samples } = await compute("dream", "example", which, null, number.current, SWEEPS);
+    return [...samples.bytes.subarray(0, visible)].map((x) => (x > 127 ? "1" : "0")).join("");
   };
   useEffect(() => {
-    if (status !== "open" || first[key] || (!digits && !ready)) return;
+    if (shape.digits || first[key]) return;
     example().then((bits) => setFirst((old) => ({ ...old, [key]: bits })), () => {});
-  }, [status, key, which, ready]);
+  }, [key, which]);
 
   const empty = "0".repeat(visible);
-  const bits = stored("draw") ?? (first[key]?.length === visible ? first[key] : empty);
+  const bits = stored("draw") ?? (shape.digits ? digitBits(FIRST_DIGIT) : first[key]?.length === visible ? first[key] : empty);
   const half = (/** @type {(row: number, column: number) => boolean} */ inside) =>
     [...empty].map((_, i) => (inside(Math.floor(i / width), i % width) ? "1" : "0")).join("");
   const erased = stored("erase") ?? half((row) => row >= height / 2);
@@ -53,18 +58,23 @@ export function useDrawing(which, shape, ready) {
     erased,
     draw: (/** @type {number[]} */ pixels, /** @type {string} */ value) => store({ draw: painted(bits, pixels, value) }),
     erase: (/** @type {number[]} */ pixels, /** @type {string} */ value) => store({ erase: painted(erased, pixels, value) }),
+    /** @param {string} drawn */
+    put: (drawn) => store({ draw: drawn }),
     clear: () => store({ draw: empty }),
     restore: () => store({ erase: empty }),
     half: (/** @type {(row: number, column: number) => boolean} */ inside) => store({ erase: half(inside) }),
     another: async () => {
       number.current += 1;
-      try {
-        store({ draw: await example() });
-      } catch {
-        // The machine is gone: the chapter says so where it is.
-      }
+      store({ draw: await example() });
     },
   };
+}
+
+/** Test digit number n. @param {number} n */
+function digitBits(n) {
+  const { test } = digits();
+  const from = (n * PIXELS) % test.length;
+  return test.subarray(from, from + PIXELS).join("");
 }
 
 /** A value that changes at most every so often; the last one is never lost.

@@ -6,7 +6,7 @@ import { MARKED_WIDTH, oneSign, Picture, usePictures } from "./images-picture.js
 
 /** @typedef {import("./images-picture.js").Packed} Packed */
 
-/** @param {{packed: Packed | null, height: number, width: number, first?: number, of: number, test?: string}} props */
+/** @param {{packed: Packed | undefined, height: number, width: number, first?: number, of: number, test?: string}} props */
 export function Filters({ packed, height, width, first = 0, of, test }) {
   const pictures = usePictures(packed);
   const [wanted, setChosen] = useState(0);

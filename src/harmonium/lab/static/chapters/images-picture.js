@@ -1,11 +1,10 @@
-/** Small pictures: bytes from the library, in the page's own colours. */
+/** Small pictures: bytes from the worker, in the page's own colours. */
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { html } from "../html.js";
 
 /** @typedef {[number, number, number]} Rgb */
 /** @typedef {{ink: Rgb, card: Rgb, line: Rgb, soft: Rgb, plus: Rgb, minus: Rgb}} Colours */
-/** Pictures as the library sends them: `count` pictures of so many bytes each, in base64; with a `scale`, 128 is zero.
- * @typedef {{count: number, bytes: string, scale?: number}} Packed */
+/** @typedef {import("../answers/image-model.js").Pictures} Packed */
 
 const NAMES = /** @type {const} */ (["ink", "card", "line", "soft", "plus", "minus"]);
 const MARK_FROM = { large: 0.12, small: 0.28 };
@@ -50,18 +49,6 @@ function read() {
 const mixed = (from, to, share) => /** @type {Rgb} */ (from.map((x, i) => x + (to[i] - x) * share));
 /** @param {Rgb} rgb As a canvas takes it. */
 export const css = (rgb) => `#${rgb.map((x) => Math.round(x).toString(16).padStart(2, "0")).join("")}`;
-
-/** @param {string} base64 */
-export function bytesOf(base64) {
-  return Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
-}
-
-/** The bits of one picture of black and white. @param {Packed} packed @param {number} [which] */
-export function bitsOf(packed, which = 0) {
-  const bytes = bytesOf(packed.bytes);
-  const size = bytes.length / packed.count;
-  return [...bytes.subarray(which * size, (which + 1) * size)].map((x) => (x > 127 ? "1" : "0")).join("");
-}
 
 /** The colour of a shade from 0 to 1, or of a number of either sign from -1 to 1. @param {Colours} colours @param {number} x @param {boolean} signed */
 function shade(colours, x, signed) {
@@ -114,7 +101,7 @@ export const oneSign = (bytes, sign) => bytes.map((x) => Math.max(0, (sign * (x 
 export function usePictures(packed) {
   return useMemo(() => {
     if (!packed || packed.count === 0) return [];
-    const bytes = bytesOf(packed.bytes);
+    const { bytes } = packed;
     const size = bytes.length / packed.count;
     return Array.from({ length: packed.count }, (_, n) => bytes.subarray(n * size, (n + 1) * size));
   }, [packed?.bytes]);

@@ -1,150 +1,163 @@
-/** What goes on in this chapter: the training on the library's side, and the model file that is loaded. */
-import { useEffect, useRef, useState } from "preact/hooks";
+/** What goes on in this chapter: the training in the worker, and the model file that is open. It goes on while another chapter is read. */
+import { useEffect, useState } from "preact/hooks";
+import { compute } from "../compute.js";
 import { usePage } from "../page.js";
-import { bytesOf } from "./images-picture.js";
 
-/** @typedef {import("./images-picture.js").Packed} Packed */
-/** @typedef {{hidden: number, rate: number, seed: number, updates: number, pace: number | null}} Settings */
-/** @typedef {{step: number[], train: (number | null)[], valid: (number | null)[], train_pseudo: (number | null)[],
- *   valid_pseudo: (number | null)[], gap: (number | null)[]}} History */
-/** @typedef {{mean: number, lower: number, upper: number, exact: boolean, method: string, rows: number, seconds: number,
- *   warnings: string[], train: number, baseline: number}} Closing */
-/** @typedef {{run: number, phase: "starting" | "training" | "paused" | "evaluating" | "done" | "failed" | "lost", problem: string,
- *   settings: Settings, step: number, rate: number, pictures: {filters: Packed, chains: Packed, means: Packed} | null,
- *   history: History, stage: {stage: string, share: number} | null, closing: Closing | null}} View */
-/** @typedef {{name: string, visible: number, hidden: number, visible_kind: string, hidden_kind: string, height: number, width: number,
- *   shape_from: "file" | "square" | "grid", trained_on: string | null, updates: number | null, digits: boolean, exact: boolean}} Described */
+/** @typedef {import("../answers/image-training.js").View} View */
+/** @typedef {import("../answers/image-training.js").Settings} Settings */
+/** @typedef {import("../answers/image-model.js").Described} Described */
 /** @typedef {ReturnType<typeof useRoom>} Room */
 
-const PIECE = 192 * 1024;
+/** Updates a second, and the time between two looks at them. */
+export const PACES = /** @type {Record<string, number>} */ ({ slow: 30, steady: 300, full: Infinity });
+const FRAME_S = 0.2;
+/** The time over which the speed is taken. */
+const SPEED_MS = 2000;
+const MAX_FILE = 64 << 20;
 
-/** What outlives the chapter's being on show. @type {WeakMap<object, {view: View | null, chosen: File | null}>} */
-const memory = new WeakMap();
+/** @type {{view: View | null, run: number, speed: number, pretrained: Described | null, file: Described | null, fileProblem: string, error: string}} */
+let room = { view: null, run: 0, speed: 0, pretrained: null, file: null, fileProblem: "", error: "" };
+let [order, pace] = ["", Infinity];
+let wake = () => {};
+let asked = false;
+/** @type {Set<(now: typeof room) => void>} */
+const listeners = new Set();
+
+/** @param {Partial<typeof room>} patch */
+function change(patch) {
+  room = { ...room, ...patch };
+  for (const tell of listeners) tell(room);
+}
+
+const messageOf = (/** @type {unknown} */ problem) => (problem instanceof Error ? problem.message : String(problem));
+const isOver = (/** @type {View | null} */ view) => !view || view.phase === "done" || view.phase === "failed";
+
+/** Train, at the pace and by the orders given meanwhile, until it is over or another run begins. @param {Settings} settings */
+async function train(settings) {
+  const run = room.run + 1;
+  [order, room.run] = ["", run];
+  wake();
+  /** @type {[number, number][]} */
+  let seen = [];
+  let due = performance.now();
+  try {
+    let view = await compute("beginTraining", settings);
+    while (run === room.run) {
+      change({ view, error: "" });
+      if (isOver(view)) return;
+      const sent = order;
+      if (view.phase === "paused" && !sent) {
+        await /** @type {Promise<void>} */ (new Promise((resolve) => (wake = resolve)));
+        [due, seen] = [performance.now(), []];
+        continue;
+      }
+      order = "";
+      const before = view.step;
+      view = await compute("advanceTraining", sent, Math.max(1, pace * FRAME_S));
+      const now = performance.now();
+      seen = [...seen.filter(([time]) => now - time < SPEED_MS), [now, view.step]];
+      room.speed = seen.length > 1 ? (1000 * (view.step - seen[0][1])) / (now - seen[0][0]) : 0;
+      due = Math.max(due + (1000 * (view.step - before)) / pace, now);
+      if (due > now && !order) await /** @type {Promise<void>} */ (new Promise((resolve) => (wake = resolve, setTimeout(resolve, due - now))));
+    }
+  } catch (problem) {
+    change({ error: messageOf(problem) });
+  }
+}
+
+/** Open a model file; whether it could be. @param {string} name @param {() => Promise<Uint8Array>} read */
+async function open(name, read) {
+  try {
+    change({ fileProblem: "" });
+    change({ file: await compute("openModel", name, await read()) });
+    return true;
+  } catch (problem) {
+    change({ fileProblem: messageOf(problem) });
+    return false;
+  }
+}
 
 export function useRoom() {
-  const { ask, on, status } = usePage();
-  const kept = remembered(ask);
-  const [view, show] = useState(kept.view);
-  const [file, setFile] = useState(/** @type {Described | null} */ (null));
-  const [fileProblem, setFileProblem] = useState("");
-  const [loading, setLoading] = useState(0);
-  const [error, setError] = useState("");
-  const mostFile = useRef(Infinity);
-  const setView = (/** @type {View | null} */ next) => {
-    kept.view = next;
-    show(next);
-  };
-
-  /** @param {File} chosen */
-  const load = async (chosen) => {
-    setFileProblem("");
-    if (chosen.size > mostFile.current) {
-      setFileProblem(`${chosen.name} has ${Math.round(chosen.size / 2 ** 20)} MiB, more than the ${mostFile.current / 2 ** 20} that this page takes in; name it on the command line instead: harmonium lab ${chosen.name}`);
-      return false;
-    }
-    try {
-      setLoading(0.01);
-      const bytes = new Uint8Array(await chosen.arrayBuffer());
-      let found = null;
-      for (let offset = 0; offset === 0 || offset < bytes.length; offset += PIECE) {
-        const piece = bytes.subarray(offset, offset + PIECE);
-        const answer = await ask("images.upload", { name: chosen.name, size: bytes.length, offset, data: base64(piece) });
-        found = answer.file;
-        setLoading(Math.max(0.01, (offset + piece.length) / Math.max(1, bytes.length)));
-      }
-      kept.chosen = chosen;
-      setFile(found);
-      return true;
-    } catch (problem) {
-      setFileProblem(messageOf(problem));
-      return false;
-    } finally {
-      setLoading(0);
-    }
-  };
-
-  useEffect(
-    () =>
-      on("images.training", ({ push: _, ...next }) => {
-        setView(next);
-      }),
-    [on],
-  );
+  const { model } = usePage();
+  const [now, setNow] = useState(room);
   useEffect(() => {
-    if (status !== "open") return;
+    listeners.add(setNow);
+    setNow(room);
+    if (!asked) {
+      asked = true;
+      compute("describeModel", "training").then((pretrained) => change({ pretrained }), (problem) => change({ error: messageOf(problem) }));
+      model?.().then(({ name, bytes }) => open(name, async () => bytes), (problem) => change({ fileProblem: messageOf(problem) }));
+    }
+    return () => void listeners.delete(setNow);
+  }, []);
+  const { view } = now;
+  const unsaved = view !== null && view.step > 0;
+  useEffect(() => {
+    if (!unsaved) return;
+    // Leaving the page would lose the model: the browser asks first.
+    const ask = (/** @type {Event} */ event) => event.preventDefault();
+    window.addEventListener("beforeunload", ask);
+    return () => window.removeEventListener("beforeunload", ask);
+  }, [unsaved]);
+  return {
+    ...now,
+    live: !isOver(view),
+    /** @param {Settings & {pace: string}} settings */
+    begin: ({ pace: name, ...settings }) => {
+      pace = PACES[name];
+      train(settings);
+    },
+    /** @param {string} what "play", "pause", "close" or "skip" */
+    control: (what) => {
+      order = what;
+      wake();
+    },
+    /** @param {string} name */
+    setPace: (name) => {
+      pace = PACES[name];
+      wake();
+    },
+    /** @param {File} file */
+    open: (file) => open(file.name, async () => {
+      if (file.size > MAX_FILE) throw new Error(`${file.name} has ${Math.round(file.size / 2 ** 20)} MiB; the models that this page opens have less than ${MAX_FILE >> 20}`);
+      return new Uint8Array(await file.arrayBuffer());
+    }),
+    save: async () => {
+      const { name, bytes } = await compute("saveModel");
+      const link = document.createElement("a");
+      link.href = URL.createObjectURL(new Blob([/** @type {BlobPart} */ (bytes)]));
+      link.download = name;
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+    },
+  };
+}
+
+/** Gibbs chains in the worker, on and on while `on`, up to so many sweeps; the newest that is known of them.
+ * @param {{name: string, which: import("../answers/images.js").Which, known: string | null, seed: number, most: number, on: boolean, version: any}} settings
+ *   `version`: of the model; other chains begin where it is new */
+export function useDream({ name, which, known, seed, most, on, version }) {
+  const [found, setFound] = useState(/** @type {(ReturnType<typeof import("../answers/images.js").dream> & {speed: number}) | null} */ (null));
+  const [error, setError] = useState("");
+  useEffect(() => {
+    if (!on) return;
     let current = true;
-    ask("images.look").then(
-      (found) => {
+    const go = async () => {
+      let [first, begun] = [NaN, 0];
+      while (current) {
+        const next = await compute("dream", name, which, known, seed, most);
         if (!current) return;
-        mostFile.current = found.most_file;
-        // A connection that is new knows nothing of a training that an old one had begun: it ended with that one.
-        if (found.training) setView(found.training);
-        else if (kept.view && kept.view.phase !== "lost") setView({ ...kept.view, phase: "lost" });
-        setFile(found.file);
-        if (found.file_problem) setFileProblem(found.file_problem);
-        if (kept.chosen && found.file?.name !== kept.chosen.name) load(kept.chosen);
-      },
-      (problem) => current && setError(messageOf(problem)),
-    );
+        if (Number.isNaN(first) || next.sweeps < first) [first, begun] = [next.sweeps, performance.now()];
+        setFound({ ...next, speed: (1000 * (next.sweeps - first)) / Math.max(1, performance.now() - begun) });
+        setError("");
+        if (next.sweeps >= most) return;
+        await new Promise(requestAnimationFrame);
+      }
+    };
+    go().catch((problem) => current && setError(messageOf(problem)));
     return () => {
       current = false;
     };
-  }, [status]);
-
-  /** @param {string} name @param {object} params */
-  const tell = async (name, params) => {
-    try {
-      const next = await ask(name, params);
-      setError("");
-      return next;
-    } catch (problem) {
-      setError(messageOf(problem));
-      return null;
-    }
-  };
-  return {
-    view,
-    file,
-    fileProblem,
-    loading,
-    error,
-    load,
-    /** @param {{hidden: number, rate: number, seed: number, pace: string}} settings */
-    begin: async (settings) => {
-      const next = await tell("images.train", settings);
-      if (next) setView(next);
-    },
-    /** @param {{do?: string, pace?: string}} params What comes of it is pushed. */
-    control: (params) => tell("images.control", params),
-    save: async () => {
-      const saved = await tell("images.save", {});
-      if (saved) offer(saved.name, bytesOf(saved.data));
-    },
-  };
-}
-
-/** @param {object} ask */
-function remembered(ask) {
-  const found = memory.get(ask) ?? { view: null, chosen: null };
-  memory.set(ask, found);
-  return found;
-}
-
-/** @param {unknown} problem */
-const messageOf = (problem) => (problem instanceof Error ? problem.message : String(problem));
-
-/** @param {Uint8Array} bytes */
-function base64(bytes) {
-  let text = "";
-  for (let i = 0; i < bytes.length; i += 8192) text += String.fromCharCode(...bytes.subarray(i, i + 8192));
-  return btoa(text);
-}
-
-/** Let the browser save some bytes as a file. @param {string} name @param {Uint8Array} bytes */
-function offer(name, bytes) {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([/** @type {BlobPart} */ (bytes)]));
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+  }, [name, which, known, seed, most, on, version]);
+  return { found, error };
 }

@@ -1,5 +1,5 @@
 /** Training on the digits: its settings, its course, and what the machine has learned. */
-import { useEffect, useState } from "preact/hooks";
+import { digits, PIXELS } from "../engine/digits.js";
 import { fixed, grouped, signed } from "../format.js";
 import { html } from "../html.js";
 import { usePage } from "../page.js";
@@ -7,13 +7,15 @@ import { Button, Choice, Error, Num, Slider } from "../ui/controls.js";
 import { Curves } from "./images-curves.js";
 import { Filters } from "./images-filters.js";
 import { Gallery } from "./images-picture.js";
+import { PACES } from "./images-room.js";
 
-/** @typedef {import("./images-room.js").View} View */
+/** @typedef {import("../answers/image-training.js").View} View */
 /** @typedef {import("./images-room.js").Room} Room */
 
-export const LIMITS = { leastUnits: 4, mostUnits: 64, leastRate: 0.001, mostRate: 1, enumerable: 20 };
-const PACES = /** @type {[string, string][]} */ ([["slow", "30 updates/s"], ["steady", "300"], ["full", "full speed"]]);
+export const LIMITS = { leastUnits: 4, mostUnits: 100, leastRate: 0.001, mostRate: 1 };
+const PACE_WORDS = [["slow", "30 updates/s"], ["steady", "300"], ["full", "full speed"]];
 const SHOWN = 24;
+const HELD_OUT = { count: SHOWN, bytes: digits().test.slice(0, SHOWN * PIXELS).map((bit) => 255 * bit) };
 
 /** The settings, as the URL holds them. */
 export function useSettings() {
@@ -22,12 +24,12 @@ export function useSettings() {
     const x = Number(setting("images", key, otherwise));
     return x >= least && x <= most ? x : otherwise;
   };
-  const pace = setting("images", "pace", "steady");
+  const pace = setting("images", "pace", "full", Object.keys(PACES));
   return {
     hidden: Math.round(bounded("hidden", LIMITS.leastUnits, LIMITS.mostUnits, 20)),
     rate: bounded("rate", LIMITS.leastRate, LIMITS.mostRate, 0.05),
     seed: Math.round(bounded("seed", 0, 2 ** 53 - 1, 0)),
-    pace: PACES.some(([name]) => name === pace) ? pace : "steady",
+    pace,
   };
 }
 
@@ -37,10 +39,9 @@ export function Train({ room }) {
   const { changeSetting } = usePage();
   const settings = useSettings();
   const set = (/** @type {Record<string, any>} */ values) => changeSetting("images", values);
-  const live = view !== null && ["starting", "training", "paused", "evaluating"].includes(view.phase);
   const pace = (/** @type {string} */ name) => {
     set({ pace: name });
-    if (live) room.control({ pace: name });
+    room.setPace(name);
   };
   return html`<section class="card train" aria-label="Training">
     <div class="card-head"><h3>Training on 1,439 handwritten digits</h3><span class="soft">persistent contrastive divergence, 500 chains, batches of 100</span></div>
@@ -57,104 +58,82 @@ export function Train({ room }) {
     </div>
     <div class="transport">
       <${Transport} room=${room} begin=${() => room.begin(settings)} />
-      <${Choice} label="pace" value=${settings.pace} options=${PACES} onChange=${pace} test="pace" />
+      <${Choice} label="pace" value=${settings.pace} options=${PACE_WORDS} onChange=${pace} test="pace" />
     </div>
     ${room.error && html`<${Error}>${room.error}.<//>`}
-    <${Status} view=${view} settings=${settings} begin=${() => view && room.begin({ ...settings, hidden: view.settings.hidden, rate: view.settings.rate, seed: view.settings.seed })} />
-    ${view && view.history.step.length > 0 && html`<${Curves} history=${view.history} exact=${view.settings.hidden <= LIMITS.enumerable} />`}
-    ${view?.closing && html`<${Closing} view=${view} save=${room.save} />`}
-    ${view?.pictures && html`<${Shown} view=${view} />`}
+    <${Status} room=${room} settings=${settings} />
+    ${view && html`<${Curves} history=${view.history} exact=${view.exact} />`}
+    ${view?.closing && html`<${Closing} closing=${view.closing} step=${view.step} save=${room.save} />`}
+    ${view && html`<${Shown} view=${view} />`}
   </section>`;
 }
 
 /** @param {{room: Room, begin: () => void}} props */
 function Transport({ room, begin }) {
   const phase = room.view?.phase;
-  const act = (/** @type {string} */ what) => () => room.control({ do: what });
-  if (phase === "training" || phase === "starting") {
-    return html`<${Button} primary onClick=${act("pause")} test="pause">pause<//> <${Button} onClick=${act("close")} disabled=${phase === "starting"} test="stop" title="stop, and find the closing log likelihood">stop<//>
-      <${Button} onClick=${begin} test="train">start again<//>`;
-  }
-  if (phase === "paused") {
-    return html`<${Button} primary onClick=${act("play")} test="play">continue<//> <${Button} onClick=${act("close")} test="stop" title="stop, and find the closing log likelihood">stop<//>
-      <${Button} onClick=${begin} test="train">start again<//>`;
-  }
-  if (phase === "evaluating") return html`<${Button} onClick=${act("skip")} test="skip">skip the likelihood<//> <${Button} onClick=${begin} test="train">start again<//>`;
+  const button = (/** @type {string} */ what, /** @type {string} */ test, /** @type {string} */ text, /** @type {boolean} */ primary = false, title = "") =>
+    html`<${Button} primary=${primary} onClick=${() => room.control(what)} test=${test} title=${title}>${text}<//> `;
+  const stop = () => button("close", "stop", "stop", false, "stop, and find the final log likelihood");
+  const again = html`<${Button} onClick=${begin} test="train">start again<//>`;
+  if (phase === "training") return html`${button("pause", "pause", "pause", true)}${stop()}${again}`;
+  if (phase === "paused") return html`${button("play", "play", "continue", true)}${stop()}${again}`;
+  if (phase === "evaluating") return html`${button("skip", "skip", "skip the likelihood")}${again}`;
   return html`<${Button} primary onClick=${begin} test="train">${room.view ? "train again" : "train"}<//>`;
 }
 
-/** @param {{view: View | null, settings: {hidden: number, rate: number, seed: number}, begin: () => void}} props */
-function Status({ view, settings, begin }) {
+/** @param {{room: Room, settings: {hidden: number, rate: number, seed: number}}} props */
+function Status({ room, settings }) {
+  const { view, speed } = room;
   if (!view) return html`<p class="status soft" data-test="status">Nothing has been trained yet. Press train.</p>`;
-  const { phase, step } = view;
-  const { updates } = view.settings;
-  const share = phase === "evaluating" && view.stage ? view.stage.share : step / updates;
-  const changed = phase !== "lost" && (settings.hidden !== view.settings.hidden || settings.rate !== view.settings.rate || settings.seed !== view.settings.seed);
+  const { phase, step, updates, stage, problem, settings: own } = view;
+  const share = phase === "evaluating" ? stage.share : step / updates;
+  const changed = ["hidden", "rate", "seed"].some((name) => /** @type {any} */ (settings)[name] !== /** @type {any} */ (own)[name]);
+  const words = { training: "Training.", paused: "Paused.", done: "Done.", failed: "Stopped.", evaluating: `Finding the log likelihood${stage.stage ? `: ${stage.stage}` : ""}.` }[phase];
   return html`<div class="status" data-test="status" data-phase=${phase}>
     <progress max="1" value=${share} aria-label=${phase === "evaluating" ? "the likelihood" : "the training"}></progress>
-    <p><strong>${inWords(view)}</strong>${" "}
-      <span class="num" data-test="step">${grouped(step)}</span> of ${grouped(updates)} updates${phase === "training" && view.rate > 0 ? html`, <span class="num" data-test="speed">${grouped(Math.round(view.rate))}</span> a second` : ""}${numbers(view)}</p>
-    ${phase === "lost" && html`<p class="lost-run" role="alert">The connection was interrupted, and the training ended with it. The same settings and seed lead to the same machine again.
-      ${" "}<${Button} onClick=${begin} test="again">begin again with the same settings and seed<//></p>`}
-    ${phase === "failed" && html`<p role="alert">The training stopped: ${view.problem}.</p>`}
-    ${changed && html`<p class="soft">This run has ${view.settings.hidden} hidden units, rate ${view.settings.rate} and seed ${view.settings.seed}; the new settings take effect when you start again.</p>`}
+    <p><strong>${words}</strong>${" "}
+      <span class="num" data-test="step">${grouped(step)}</span> of ${grouped(updates)} updates${phase === "training" && speed > 0 ? html`, <span class="num" data-test="speed">${grouped(Math.round(speed))}</span> a second` : ""}${numbers(view)}</p>
+    ${phase === "failed" && html`<p role="alert">The training stopped: ${problem}.</p>`}
+    ${changed && html`<p class="soft">This run has ${own.hidden} hidden units, rate ${own.rate} and seed ${own.seed}; the new settings take effect when you start again.</p>`}
   </div>`;
 }
 
-/** @param {View} view */
-function inWords({ phase, stage, step }) {
-  if (phase === "starting") return "Starting: the library is being loaded.";
-  if (phase === "evaluating") return `Finding the log likelihood${stage?.stage ? `: ${stage.stage}` : ""}.`;
-  if (phase === "training" && step < 3) return "Training begins: the update is being compiled.";
-  return { training: "Training.", paused: "Paused.", done: "Done.", failed: "Stopped.", lost: "Interrupted." }[phase];
-}
-
 /** The newest log likelihood and gap. @param {View} view */
-function numbers({ history }) {
-  const last = (/** @type {(number | null)[]} */ values) => values.findLast((x) => x !== null) ?? null;
-  const [exact, pseudo, gap] = [last(history.valid), last(history.valid_pseudo), last(history.gap)];
-  const likelihood = exact !== null ? html`; held-out log likelihood <span class="num" data-test="valid">${fixed(exact, 2)}</span> nats`
-    : pseudo !== null ? html`; held-out pseudo-log-likelihood <span class="num" data-test="valid-pseudo">${fixed(pseudo, 2)}</span> nats` : "";
-  return html`${likelihood}${gap === null ? "" : html`; free-energy gap <span class="num">${signed(gap, 2)}</span>`}`;
+function numbers({ history: { valid, gap }, exact }) {
+  return html`; held-out ${exact ? "" : "pseudo-"}log likelihood <span class="num" data-test=${exact ? "valid" : "valid-pseudo"}>${fixed(valid.at(-1), 2)}</span> nats;
+    free-energy gap <span class="num">${signed(gap.at(-1), 2)}</span>`;
 }
 
-/** @param {{view: View, save: () => void}} props */
-function Closing({ view, save }) {
-  const { closing } = view;
-  if (!closing) return null;
-  const { mean, lower, upper, exact, method, rows, train, baseline, warnings } = closing;
-  const digits = exact || upper - lower < 0.1 ? 3 : 2;
+/** @param {{closing: import("../answers/image-training.js").Closing, step: number, save: () => void}} props */
+function Closing({ closing, step, save }) {
+  const { mean, lower, upper, exact, method, train, baseline, warning } = closing;
+  const digits = exact ? 3 : 2;
   return html`<div class="closing" data-test="closing">
-    <p><strong>The machine after ${grouped(view.step)} updates:</strong> mean log likelihood of ${rows} test digits that it has never seen
-      ${" "}<strong class="num">${fixed(mean, digits)}</strong> nats${exact ? "" : html` <span class="num">[${fixed(lower, digits)}, ${fixed(upper, digits)}]</span>`}, ${exact ? method : html`estimated: ${method}; the interval covers ln\u2009Z with 95%`}.
+    <p><strong>The machine after ${grouped(step)} updates:</strong> mean log likelihood of 179 test digits that it has never seen
+      ${" "}<strong class="num">${fixed(mean, digits)}</strong> nats${exact ? ", exact: summed over all states of the hidden units"
+        : html` <span class="num">[${fixed(lower, digits)}, ${fixed(upper, digits)}]</span>, estimated: ${method}; a nominal 95% interval for ln\u2009Z`}.
       ${" "}Of the training digits: <span class="num">${fixed(train, digits)}</span>. Independent pixels, without hidden units: <span class="num">${fixed(baseline, digits)}</span>.</p>
-    ${warnings.map((text) => html`<p class="soft">Note: ${text}.</p>`)}
+    ${warning && html`<p class="soft">Note: ${warning}.</p>`}
     <p><${Button} onClick=${save} test="save">save this machine<//> <span class="soft">as a model file, for the library or the terminal: harmonium evaluate FILE digits</span></p>
   </div>`;
 }
 
 /** The machine's filters and what it generates. @param {{view: View}} props */
 function Shown({ view }) {
-  const { setting, changeSetting, ask, status } = usePage();
-  const [real, setReal] = useState(/** @type {import("./images-picture.js").Packed | null} */ (null));
-  useEffect(() => {
-    if (status !== "open" || real) return;
-    ask("images.held_out", { first: 0, count: SHOWN }).then((found) => setReal(found.digits), () => {});
-  }, [status]);
-  const means = setting("images", "means", true);
+  const { setting, changeSetting } = usePage();
+  const means = setting("images", "means", true, [true, false]);
   const { pictures, settings } = view;
-  if (!pictures) return null;
   return html`<div class="shown">
     <div>
-      <h4>Filters: the weights of each hidden unit</h4>
+      <h4>Filters: the weights of ${pictures.filters.count < settings.hidden ? `the first ${pictures.filters.count}` : "each"} hidden ${pictures.filters.count < settings.hidden ? "units" : "unit"}</h4>
       <${Filters} packed=${pictures.filters} height=${8} width=${8} of=${settings.hidden} test="filters" />
     </div>
     <div>
-      <div class="card-head"><h4>Fantasies: where ${SHOWN} of the chains are</h4>
+      <div class="card-head"><h4>Fantasies: where ${pictures.means.count} of the chains are</h4>
         <${Choice} label="show" value=${means} options=${[[true, "probabilities"], [false, "samples"]]} onChange=${(/** @type {boolean} */ x) => changeSetting("images", { means: x })} /></div>
       <${Gallery} packed=${means ? pictures.means : pictures.chains} height=${8} width=${8} what="fantasy" label="Fantasies of the machine" tile=${52} test="fantasies" />
       <h4>Held-out digits, for comparison</h4>
-      <${Gallery} packed=${real} height=${8} width=${8} what="digit" label="Held-out digits" tile=${52} />
+      <${Gallery} packed=${HELD_OUT} height=${8} width=${8} what="digit" label="Held-out digits" tile=${52} />
     </div>
   </div>`;
 }

@@ -1,5 +1,4 @@
 /** Chapter 6: the same machine on real images, too large for any table. */
-import { useEffect, useState } from "preact/hooks";
 import { grouped } from "../format.js";
 import { html } from "../html.js";
 import { usePage } from "../page.js";
@@ -9,9 +8,10 @@ import { Card } from "../ui/card.js";
 import { Complete } from "./images-complete.js";
 import { Draw } from "./images-draw.js";
 import { useDrawing } from "./images-drawing.js";
+import { Dream } from "./images-dream.js";
 import { FileCard } from "./images-file.js";
 import { useRoom } from "./images-room.js";
-import { Train, useSettings } from "./images-train.js";
+import { Train } from "./images-train.js";
 
 const DIGITS = { height: 8, width: 8, visible: 64, digits: true };
 
@@ -36,7 +36,7 @@ function Images() {
       <div>
         <p><strong>The likelihood.</strong> Twenty hidden units have 2\u00b2\u2070 = 1,048,576 states, and for each of them the sum over all images is a product
           over pixels. So <${Formula} tex="\\ln Z" /> is still exact. With more units, the final figure is an estimate with an interval, and the page says so.</p>
-        <p><strong>The gap.</strong> As <${Formula} tex="\\ln p(v) = -F(v) - \\ln Z" />, the difference between two means of F needs no Z. Train 64 hidden units at full speed, and
+        <p><strong>The gap.</strong> As <${Formula} tex="\\ln p(v) = -F(v) - \\ln Z" />, the difference between two means of F needs no Z. Train 100 hidden units at full speed, and
           watch the held-out digits fall behind.</p>
       </div>
     </div>
@@ -46,48 +46,40 @@ function Images() {
   `;
 }
 
-/** Draw and complete, with the machine trained here or with the file's. @param {{room: import("./images-room.js").Room}} props */
+/** Draw, complete and dream, with the machine trained here, at first one trained beforehand, or with the file's.
+ * @param {{room: import("./images-room.js").Room}} props */
 function Play({ room }) {
-  const { ask, setting, changeSetting } = usePage();
-  const { view, file } = room;
-  const [filters, setFilters] = useState(/** @type {import("./images-picture.js").Packed | null} */ (null));
-  const trained = Boolean(view?.pictures) && view?.phase !== "lost";
-  const which = /** @type {"training" | "file"} */ (file && (setting("images", "which", "training") === "file" || !trained) ? "file" : "training");
+  const { setting, changeSetting } = usePage();
+  const { view, pretrained, file, run } = room;
+  const which = /** @type {"training" | "file"} */ (file && setting("images", "which", "file") === "file" ? "file" : "training");
   const shape = which === "file" && file ? file : DIGITS;
-  const ready = which === "file" ? file !== null : trained;
-  useEffect(() => {
-    setFilters(null);
-    if (!file) return;
-    let current = true;
-    ask("images.filters", { which: "file" }).then((found) => current && setFilters(found.filters), () => {});
-    return () => {
-      current = false;
-    };
-  }, [file]);
-  const settings = useSettings();
-  const drawing = useDrawing(which, shape, ready);
+  const drawing = useDrawing(which, shape);
+  const here = view ? "the machine trained here" : "the machine trained beforehand";
+  const open = async (/** @type {File} */ chosen) => {
+    if (await room.open(chosen)) changeSetting("images", { which: "file" });
+  };
   const play = {
     which,
     shape,
     drawing,
-    ready,
-    version: which === "file" ? 0 : (view?.run ?? 0) * 1e6 + (view?.step ?? 0),
-    filters: which === "file" ? filters : (view?.pictures?.filters ?? null),
-    begin: () => room.begin(settings),
-    hidden: which === "file" && file ? file.hidden : (view?.settings.hidden ?? 0),
+    open,
+    version: which === "file" && file ? file.name : `${run}:${view?.history.step.length}`,
+    filters: (which === "file" ? file : view ? view.pictures : pretrained)?.filters,
+    hidden: (which === "file" ? file?.hidden : view ? view.settings.hidden : pretrained?.hidden) ?? 0,
   };
   return html`
     <div class="play-head">
       <h3 class="part">Play with it</h3>
-      ${file && trained && html`<${Choice} label="play with" value=${which} options=${[["training", "the machine trained here"], ["file", file.name]]}
-        onChange=${(/** @type {string} */ x) => changeSetting("images", { which: x })} test="which" />`}
-      ${file && !trained && html`<span class="soft">with ${file.name}</span>`}
+      ${file ? html`<${Choice} label="play with" value=${which} options=${[["training", here], ["file", file.name]]}
+        onChange=${(/** @type {string} */ x) => changeSetting("images", { which: x })} test="which" />`
+        : html`<span class="soft">with ${view ? here : html`a machine of 20 hidden units that <code>harmonium train digits</code> has trained beforehand; yours takes its place when you train one`}</span>`}
     </div>
     <${Draw} ...${play} />
     <p>A chain with some pixels clamped samples from p(unknown | known): the conditional distribution needs no other machine and no extra training.
       Each sweep samples h given all pixels, then the unknown pixels given h.</p>
     <${Complete} ...${play} />
     <${Card} id="gray-mean" />
-    <${FileCard} room=${room} filters=${filters} onLoaded=${() => changeSetting("images", { which: "file" })} />
+    <${Dream} ...${play} />
+    <${FileCard} room=${room} open=${open} />
   `;
 }
