@@ -117,11 +117,12 @@ class Dream {
     /** The means of the chains at some of their sweeps. @type {{sweeps: number, mean: Pictures}[]} */ this.stages = [];
   }
 
-  /** Sweep for a moment, at least once. @param {number} most sweeps in all */
-  advance(most) {
+  /** Sweep for a moment, at least once. @param {number} most sweeps in all @param {number} atOnce sweeps now */
+  advance(most, atOnce) {
     const begun = performance.now();
+    const end = Math.min(most, this.sweeps + atOnce);
     do {
-      if (this.sweeps >= most) break;
+      if (this.sweeps >= end) break;
       this.model.sweep(this.v, this.h, derive(this.key, ++this.sweeps), this.free);
       if (STAGES.includes(this.sweeps)) this.stages.push({ sweeps: this.sweeps, mean: shades(this.mean(), 1) });
     } while (performance.now() - begun < DREAM_MS);
@@ -135,15 +136,16 @@ class Dream {
 }
 
 /** Gibbs sampling from noise, `known` clamped ("." where a pixel is not known): on for a moment, or from the start with anything new.
- * `name` tells chains that go on beside each other apart. @param {string} name @param {Which} which @param {string | null} known @param {number} seed @param {number} most sweeps */
-export function dream(name, which, known, seed, most) {
+ * `name` tells chains that go on beside each other apart.
+ * @param {string} name @param {Which} which @param {string | null} known @param {number} seed @param {number} most sweeps @param {number} [atOnce] in this call */
+export function dream(name, which, known, seed, most, atOnce = Infinity) {
   const model = modelOf(which);
   const all = known ?? ".".repeat(model.rbm.V);
   if (all.length !== model.rbm.V) throw new Error(`the picture has ${all.length} pixels, but the model has ${model.rbm.V} visible units`);
   const old = dreams[name];
   const same = old && old.model.rbm === model.rbm && old.known === all && old.seed === seed;
   const going = same ? old : (dreams[name] = new Dream(model, all, seed, known === null || model.large ? SHOWN : CHAINS));
-  going.advance(most);
+  going.advance(most, atOnce);
   const { V, H } = model.rbm;
   const means = model.gibbs.visibleInputs(going.h.subarray(0, SHOWN * H)).map(sigmoid);
   return { known, sweeps: going.sweeps, chains: going.chains, stages: going.stages, mean: shades(going.mean(), 1), samples: shades(going.v.subarray(0, SHOWN * V), SHOWN), means: shades(means, SHOWN) };

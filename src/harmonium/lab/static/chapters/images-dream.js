@@ -17,8 +17,8 @@ export function Dream({ which, shape, version }) {
   // Whoever wants no motion sees where the chains are after a hundred sweeps.
   const [on, setOn] = useState(!matchMedia("(prefers-reduced-motion: reduce)").matches);
   const { height, width, visible } = shape;
-  const most = on ? Infinity : 100;
-  const { found, error } = useDream({ name: "fantasies", which, known: null, seed: state.seed + draw, most, on: true, version: useCalm(version, AGAIN_MS) });
+  const [most, atOnce] = on ? [Infinity, 1] : [100, 100];
+  const { found, error } = useDream({ name: "fantasies", which, known: null, seed: state.seed + draw, most, atOnce, on: true, version: useCalm(version, AGAIN_MS) });
   const means = setting("images", "means", true, [true, false]);
   const pictures = means ? found?.means : found?.samples;
   return html`<section class="card play" aria-label="Fantasies">

@@ -134,9 +134,9 @@ export function useRoom() {
 }
 
 /** Gibbs chains in the worker, on and on while `on`, up to so many sweeps; the newest that is known of them.
- * @param {{name: string, which: import("../answers/images.js").Which, known: string | null, seed: number, most: number, on: boolean, version: any}} settings
- *   `version`: of the model; other chains begin where it is new */
-export function useDream({ name, which, known, seed, most, on, version }) {
+ * @param {{name: string, which: import("../answers/images.js").Which, known: string | null, seed: number, most: number, atOnce?: number, on: boolean, version: any}} settings
+ *   `atOnce`: sweeps from one frame to the next; `version`: of the model; other chains begin where it is new */
+export function useDream({ name, which, known, seed, most, atOnce = Infinity, on, version }) {
   const [found, setFound] = useState(/** @type {(ReturnType<typeof import("../answers/images.js").dream> & {speed: number}) | null} */ (null));
   const [error, setError] = useState("");
   useEffect(() => {
@@ -145,7 +145,7 @@ export function useDream({ name, which, known, seed, most, on, version }) {
     const go = async () => {
       let [first, begun] = [NaN, 0];
       while (current) {
-        const next = await compute("dream", name, which, known, seed, most);
+        const next = await compute("dream", name, which, known, seed, most, atOnce);
         if (!current) return;
         if (Number.isNaN(first) || next.sweeps < first) [first, begun] = [next.sweeps, performance.now()];
         setFound({ ...next, speed: (1000 * (next.sweeps - first)) / Math.max(1, performance.now() - begun) });
@@ -158,6 +158,6 @@ export function useDream({ name, which, known, seed, most, on, version }) {
     return () => {
       current = false;
     };
-  }, [name, which, known, seed, most, on, version]);
+  }, [name, which, known, seed, most, atOnce, on, version]);
   return { found, error };
 }

@@ -19,11 +19,13 @@ import { logSumExp, softplus } from "./rbm.js";
 /** @typedef {import("./rbm.js").Rbm} Rbm */
 /** @typedef {import("./random.js").Key} Key */
 /** A number and the ends of its 95 % interval. @typedef {{value: number, lower: number, upper: number}} Estimate */
-/** `converged`: whether chains from the data and chains from noise agree.
+/** `converged`: whether chains from the data and chains from noise agree, and no mode was found that they do not visit.
  * @typedef {Estimate & {steps: number, runs: number, converged: boolean}} LogPartition */
 /** @typedef {{stage: string, share: number}} Progress */
 
 const RUNS = 100;
+/** Chains from noise that help to place the base. */
+const [BASE_CHAINS, BASE_SWEEPS] = [200, 100];
 const PILOT_STEPS = 256;
 const [MIN_STEPS, MAX_STEPS] = [1024, 16_384];
 /** The standard deviation of the log weights that the number of steps is chosen for. */
@@ -134,7 +136,15 @@ class Path {
  * @param {Rbm} rbm at temperature 1 @param {Uint8Array} rows `[n V]` @param {Key} key @returns {Generator<Progress, LogPartition>} */
 export function* bracketLogPartition(rbm, rows, key) {
   const { V } = rbm;
-  const path = new Path(rbm, baseRate(rows, V));
+  // A base fitted to the rows alone would leave out modes that they do not show, and both directions would miss these in silence.
+  const free = new Path(rbm, new Float64Array(V));
+  const chains = free.start(BASE_CHAINS, derive(key, 8));
+  for (let n = 0; n < BASE_SWEEPS; n++) {
+    free.sweep(chains, 1, derive(derive(key, 9), n));
+    yield { stage: "placing the temperatures", share: 0 };
+  }
+  const both = Uint8Array.from([...spread(rows, V, BASE_CHAINS), ...chains]);
+  const path = new Path(rbm, baseRate(both, V));
   const even = Array.from({ length: PILOT_STEPS + 1 }, (_, k) => k / PILOT_STEPS);
   const pilot = yield* told("placing the temperatures", path.anneal(path.start(RUNS, derive(key, 0)), even, false, derive(key, 1)));
   const lengths = pilot.map(deviation);
@@ -144,10 +154,8 @@ export function* bracketLogPartition(rbm, rows, key) {
 
   // Half of the chains start at data, half at noise: where they end up alike, they have forgotten their start.
   const v = path.start(RUNS, derive(key, 2));
-  for (let run = 0; run < RUNS; run += 2) {
-    const row = Math.floor((run / RUNS) * (rows.length / V)) * V;
-    v.set(rows.subarray(row, row + V), run * V);
-  }
+  const some = spread(rows, V, RUNS);
+  for (let from = 0; from < v.length; from += 2 * V) v.set(some.subarray(from, from + V), from);
   yield* told("sampling the model", path.temper(v, evenSteps(lengths, RUNGS - 1), TEMPERING_STEPS, derive(key, 3)));
 
   const forward = totals(yield* told("annealing forward", path.anneal(path.start(RUNS, derive(key, 4)), betas, false, derive(key, 5))));
@@ -157,14 +165,25 @@ export function* bracketLogPartition(rbm, rows, key) {
   const halves = [0, 1].map((half) => bootstrap(minusMean, [reverse.filter((_, n) => n % 2 === half)], bootKey));
   const joined = bootstrap(bennett, [forward, reverse], bootKey);
   const all = [bootstrap(logMean, [forward], bootKey), bootstrap(minusMean, [reverse], bootKey), joined, ...halves];
+  const [lower, upper] = [Math.min(...all.map((each) => each.lower)), Math.max(...all.map((each) => each.upper))];
+  // States that were found are a lower bound of ln Z, which may have a mode that no run came to.
+  const found = new Map();
+  for (let from = 0; from < both.length; from += V) found.set(both.subarray(from, from + V).join(""), path.minusFreeEnergies(both, from, [1])[0]);
+  const certain = logSumExp([...found.values()]) - path.logPartition;
+  const raised = Math.max(upper, certain > upper ? certain + upper - lower : upper);
   return {
-    value: path.logPartition + joined.value,
-    lower: path.logPartition + Math.min(...all.map((each) => each.lower)),
-    upper: path.logPartition + Math.max(...all.map((each) => each.upper)),
+    value: path.logPartition + Math.max(joined.value, certain),
+    lower: path.logPartition + Math.max(lower, certain),
+    upper: path.logPartition + raised,
     steps,
     runs: RUNS,
-    converged: halves[0].lower <= halves[1].upper && halves[1].lower <= halves[0].upper,
+    converged: raised === upper && halves[0].lower <= halves[1].upper && halves[1].lower <= halves[0].upper,
   };
+}
+
+/** So many of the rows, evenly spaced. @param {Uint8Array} rows `[n V]` @param {number} V @param {number} count */
+function spread(rows, V, count) {
+  return Uint8Array.from({ length: count * V }, (_, k) => rows[Math.floor((Math.floor(k / V) * (rows.length / V)) / count) * V + (k % V)]);
 }
 
 /** @template T @param {string} stage @param {Generator<number, T>} work @returns {Generator<Progress, T>} */
