@@ -1,4 +1,5 @@
 /** The way to the worker: `compute("thousand", ...)` calls the function of that name there. */
+import { useEffect, useRef, useState } from "preact/hooks";
 
 /** @typedef {import("./worker.js").Functions} Functions */
 
@@ -27,4 +28,29 @@ function start() {
     else call?.reject(new Error(error));
   };
   return started;
+}
+
+/** What a function in the worker answers, called again whenever `args` or `deps` change; the previous answer stays until the next one comes.
+ * @template {keyof Functions} N @param {N} name @param {Parameters<Functions[N]>} args @param {any[]} [deps]
+ * @returns {{answer: ReturnType<Functions[N]> | null, error: string}} */
+export function useComputed(name, args, deps = []) {
+  const [found, setFound] = useState(/** @type {any} */ ({ answer: null, error: "" }));
+  const calls = useRef({ busy: false, next: /** @type {any[] | null} */ (null) });
+  useEffect(() => {
+    const call = async (/** @type {any} */ these) => {
+      calls.current.busy = true;
+      try {
+        setFound({ answer: await compute(name, ...these), error: "" });
+      } catch (error) {
+        setFound((/** @type {any} */ old) => ({ ...old, error: /** @type {Error} */ (error).message }));
+      }
+      const { next } = calls.current;
+      calls.current = { busy: next !== null, next: null };
+      if (next) call(next);
+    };
+    // Of the calls that wait for this one, only the newest is made.
+    if (calls.current.busy) calls.current.next = args;
+    else call(args);
+  }, [...args, ...deps]);
+  return found;
 }

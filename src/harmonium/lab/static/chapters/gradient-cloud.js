@@ -1,9 +1,10 @@
 /** A thousand updates of contrastive divergence, or of persistent chains, around the exact gradient. */
+import { useComputed } from "../compute.js";
 import { html } from "../html.js";
 import { fixed, indexed, plain, sized } from "../format.js";
 import { usePage } from "../page.js";
 import { Button, Choice, Error } from "../ui/controls.js";
-import { drawOf, useComputed, useGiven, useRested } from "./gradient-given.js";
+import { drawOf, useGiven, useRested } from "./gradient-given.js";
 import { closeUp, Legend, Plane } from "./gradient-plane.js";
 
 /** @typedef {import("../answers/cloud.js").Name} Name */

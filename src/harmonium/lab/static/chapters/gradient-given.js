@@ -1,6 +1,5 @@
 /** What this chapter is about at the moment, and the parameters of a machine as a small table. */
-import { useEffect, useId, useRef, useState } from "preact/hooks";
-import { compute } from "../compute.js";
+import { useEffect, useId, useState } from "preact/hooks";
 import { html } from "../html.js";
 import { DIGITS, indexed } from "../format.js";
 import { usePage } from "../page.js";
@@ -33,31 +32,6 @@ export function useRested(value, deps) {
     return () => clearTimeout(timer);
   }, deps);
   return rested;
-}
-
-/** What a function in the worker answers, called again whenever `args` or `deps` change; the previous answer stays until the next one comes.
- * @template {keyof import("../compute.js").Functions} N @param {N} name @param {Parameters<import("../compute.js").Functions[N]>} args @param {any[]} [deps]
- * @returns {{answer: ReturnType<import("../compute.js").Functions[N]> | null, error: string}} */
-export function useComputed(name, args, deps = []) {
-  const [found, setFound] = useState(/** @type {any} */ ({ answer: null, error: "" }));
-  const calls = useRef({ busy: false, next: /** @type {any[] | null} */ (null) });
-  useEffect(() => {
-    const call = async (/** @type {any} */ these) => {
-      calls.current.busy = true;
-      try {
-        setFound({ answer: await compute(name, ...these), error: "" });
-      } catch (error) {
-        setFound((/** @type {any} */ old) => ({ ...old, error: /** @type {Error} */ (error).message }));
-      }
-      const { next } = calls.current;
-      calls.current = { busy: next !== null, next: null };
-      if (next) call(next);
-    };
-    // Of the calls that wait for this one, only the newest is made.
-    if (calls.current.busy) calls.current.next = args;
-    else call(args);
-  }, [...args, ...deps]);
-  return found;
 }
 
 /** The number of a draw, as a link may bring anything. @param {any} found */

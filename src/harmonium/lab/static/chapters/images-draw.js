@@ -1,5 +1,6 @@
 /** A drawing, and the machine's response. */
 import { useState } from "preact/hooks";
+import { useComputed } from "../compute.js";
 import { fixed } from "../format.js";
 import { html } from "../html.js";
 import { usePage } from "../page.js";
@@ -11,7 +12,6 @@ import { Chooser, readImage } from "./images-file.js";
 import { Histogram } from "./images-histogram.js";
 import { Pad } from "./images-pad.js";
 import { Picture, usePictures } from "./images-picture.js";
-import { useComputed } from "./uphill-given.js";
 
 const AGAIN_MS = 1000;
 const MOST_UNITS = 64;
