@@ -99,3 +99,13 @@ def test_a_teachers_link_has_the_machine_the_chapter_and_the_cards_and_no_answer
     student.get_by_text("The whole chapter").click()
     assert of(student, "configurations").is_visible()
     assert of(student, "card-hotter").count() == 1
+    # Reset brings the lecture's machine back and keeps the worksheet; it can be left, and what is no card is told.
+    of(student, "reset").click()
+    assert of(student, "w-1-1").input_value() == "0.5"
+    student.get_by_role("button", name="leave the worksheet").click()
+    assert of(student, "worksheet").count() == 0
+    wrong = open_page("#machine?cards=hotter,constructor,nothing")
+    assert "do not exist here: constructor, nothing." in wrong.get_by_role("alert").inner_text()
+    assert of(wrong, "card-hotter").is_visible()
+    wrong.get_by_role("button", name="dismiss").click()
+    assert wrong.get_by_role("alert").count() == 0

@@ -124,7 +124,7 @@ export function Page({ transport, start, onState, model = null, embed = "", chil
     change,
     undo: () => travel(past, future),
     redo: () => travel(future, past),
-    reset: () => change({ ...initialState(), chapter: state.chapter }),
+    reset: () => change({ ...initialState(), chapter: state.chapter, cards: state.cards }),
     canUndo: past.current.length > 0,
     canRedo: future.current.length > 0,
     problems,

@@ -5,7 +5,7 @@ import { html } from "../html.js";
 import { usePage } from "../page.js";
 import { useDone } from "../progress.js";
 import { encode } from "../state.js";
-import { Button, parse, THOUSANDS } from "./controls.js";
+import { Button, Error, parse, THOUSANDS } from "./controls.js";
 
 /** Three digits are enough. */
 const CLOSE = 0.006;
@@ -79,11 +79,15 @@ function Asked({ name, id, given }) {
 /** The chapter, or the worksheet that a link has made of it: its cards first, the chapter folded away below.
  * @param {{chapter: string, children?: any}} props */
 export function Worksheet({ chapter, children }) {
-  const { state } = usePage();
-  const cards = state.cards.filter((id) => CARDS[id]?.chapter === chapter);
-  if (!cards.length) return html`${children}<${ForTeachers} chapter=${chapter} />`;
-  return html`<div class="worksheet" data-test="worksheet">${cards.map((id) => html`<${Turn} key=${id} id=${id} />`)}</div>
-    <details><summary>The whole chapter</summary>${children}</details>`;
+  const { state, change } = usePage();
+  const unknown = state.cards.filter((id) => !Object.hasOwn(CARDS, id));
+  const known = state.cards.filter((id) => Object.hasOwn(CARDS, id));
+  const cards = known.filter((id) => CARDS[id].chapter === chapter);
+  return html`${unknown.length > 0 && html`<${Error} onDismiss=${() => change({ cards: known })}>The link names cards that do not exist here: ${unknown.join(", ")}.<//>`}
+    ${cards.length === 0 ? html`${children}<${ForTeachers} chapter=${chapter} />`
+      : html`<div class="worksheet" data-test="worksheet">${cards.map((id) => html`<${Turn} key=${id} id=${id} />`)}
+        <p><button type="button" class="link" onClick=${() => change({ cards: [] })}>leave the worksheet</button></p></div>
+      <details><summary>The whole chapter</summary>${children}</details>`}`;
 }
 
 /** A link with the machine, the chapter, and the cards that are ticked. @param {{chapter: string}} props */
