@@ -110,7 +110,7 @@ export class Session {
     }
     const { value, lower, upper, runs, steps, converged } = yield* bracketLogPartition(rbm, train, keyOf(this.settings.seed));
     const method = `annealing forward and in reverse, ${runs} runs of ${steps.toLocaleString("en-US")} steps each way`;
-    const warning = converged ? "" : "the chains have not come to all that is probable, so the interval may be too narrow";
+    const warning = converged ? "" : "the chains may not have reached every mode, so the interval may be too narrow";
     return { mean: free - value, lower: free - upper, upper: free - lower, exact: false, method, warning, train: own - value, baseline };
   }
 

@@ -13,7 +13,7 @@ export function Curves({ history, exact }) {
       <${Curve} x=${x} xLabel="updates" yLabel=${exact ? "mean ln p(v), nats" : "mean pseudo, nats"} height=${HEIGHT} test="likelihood"
         series=${[{ label: "training digits", values: train }, { label: "held-out digits", values: valid }]} />
       <p class="soft">${exact
-        ? "Each value sums over all states of the hidden layer. It starts at that of independent pixels."
+        ? "Each value is a sum over all states of the hidden layer. It starts at that of independent pixels."
         : "Above 20 hidden units, ln Z takes too long to compute during training. This sums ln p of each pixel given the other 63: quick, and blind to the relative probabilities of the modes."}</p>
     </div>
     <div>

@@ -12,7 +12,7 @@ export function FileCard({ room, open }) {
   return html`<section class="card model-file" aria-label="A machine from a file" onDragOver=${(/** @type {DragEvent} */ e) => e.preventDefault()}
       onDrop=${(/** @type {DragEvent} */ e) => (e.preventDefault(), e.dataTransfer?.files[0] && open(e.dataTransfer.files[0]))}>
     <div class="card-head"><h3>Any other machine</h3><${Chooser} accept=".safetensors" onChoose=${open} test="file">open a model file<//></div>
-    <p>Training in the terminal leaves a model file behind: <code>harmonium train DATA</code> writes <code>model.safetensors</code>, and
+    <p>Training in the terminal writes a model file: <code>harmonium train DATA</code> writes <code>model.safetensors</code>, and
       ${" "}<code>harmonium lab MODEL</code> opens this page with it. The file does not leave this computer.</p>
     ${room.fileProblem && html`<div data-test="file-problem"><${Error}>${room.fileProblem}.<//></div>`}
     ${file && html`<${About} file=${file} />`}
@@ -37,7 +37,7 @@ function About({ file }) {
 function shape({ height, width, shapeFrom, visible }) {
   if (shapeFrom === "file") return `Its pictures have ${height} by ${width} pixels, as the file says.`;
   if (shapeFrom === "square") return `The file names no shape; ${visible} is a square, so its units are shown as ${height} by ${width} pixels.`;
-  return `The file names no shape: its units are laid out row by row on a grid of ${height} by ${width}, which means nothing by itself.`;
+  return `The file names no shape: its units are shown row by row on a grid of ${height} by ${width}, an arbitrary layout.`;
 }
 
 /** An image as bits, scaled to the machine's pixels: ink where it differs from its border by more than half of what it differs at most.
@@ -47,7 +47,7 @@ export async function readImage(file, { height, width, visible }) {
   try {
     image = await createImageBitmap(file);
   } catch {
-    throw new globalThis.Error(`${file.name} is no image that this browser can read: use PNG or JPEG`);
+    throw new globalThis.Error(`${file.name} is not an image that this browser can read; use PNG or JPEG`);
   }
   const canvas = Object.assign(document.createElement("canvas"), { width, height });
   const pen = canvas.getContext("2d", { willReadFrequently: true });

@@ -72,7 +72,7 @@ function Play({ room }) {
       <h3 class="part">Play with it</h3>
       ${file ? html`<${Choice} label="play with" value=${which} options=${[["training", here], ["file", file.name]]}
         onChange=${(/** @type {string} */ x) => changeSetting("images", { which: x })} test="which" />`
-        : html`<span class="soft">with ${view ? here : html`a machine of 20 hidden units that <code>harmonium train digits</code> has trained beforehand; yours takes its place when you train one`}</span>`}
+        : html`<span class="soft">with ${view ? here : html`a machine of 20 hidden units, trained beforehand with <code>harmonium train digits</code>; training one here replaces it`}</span>`}
     </div>
     <${Draw} ...${play} />
     <p>A chain with some pixels clamped samples from p(unknown | known): the conditional distribution needs no other machine and no extra training.

@@ -31,7 +31,7 @@ export function readModel(bytes) {
   const notes = notesOf(texts.notes);
   const [weights, a, b] = ["weights", "visible.bias", "hidden.bias"].map((name) => parameter(tensors, name));
   const [V, H] = [a.shape[0], b.shape[0]];
-  if (a.shape.length !== 1 || b.shape.length !== 1 || V === 0 || H === 0) throw new FileError("is damaged: a layer\u2019s bias is no list of numbers");
+  if (a.shape.length !== 1 || b.shape.length !== 1 || V === 0 || H === 0) throw new FileError("is damaged: a layer\u2019s bias is not a list of numbers");
   if (weights.shape.length !== 2 || weights.shape[0] !== V || weights.shape[1] !== H) throw new FileError("is damaged: the shape of the weights is not that of the layers");
   if (tensors.has("base_rate.bias") && parameter(tensors, "base_rate.bias").shape.join() !== String(V)) throw new FileError("is damaged: its base rate does not fit the visible layer");
   if (V > LIMITS.units || H > LIMITS.units || V * H > LIMITS.weights) {

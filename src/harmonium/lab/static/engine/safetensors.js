@@ -25,11 +25,11 @@ export function readContainer(bytes) {
   try {
     header = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes.subarray(8, 8 + length)));
   } catch {
-    throw new FileError("its header is no JSON");
+    throw new FileError("its header is not JSON");
   }
-  if (!isObject(header)) throw new FileError("its header is no JSON object");
+  if (!isObject(header)) throw new FileError("its header is not a JSON object");
   const { __metadata__: metadata = {}, ...described } = header;
-  if (!isObject(metadata) || !Object.values(metadata).every((text) => typeof text === "string")) throw new FileError("its metadata are no texts");
+  if (!isObject(metadata) || !Object.values(metadata).every((text) => typeof text === "string")) throw new FileError("its metadata are not text");
   const entries = Object.entries(described).map(([name, entry]) => /** @type {const} */ ([name, checked(name, entry)]));
   entries.sort(([, x], [, y]) => x.data_offsets[0] - y.data_offsets[0] || x.data_offsets[1] - y.data_offsets[1]);
   let end = 0;
@@ -52,7 +52,7 @@ function checked(name, entry) {
   }
   if (!Object.hasOwn(TYPES, entry.dtype)) throw new FileError(`${quoted(name)} holds values of an unknown type`);
   const size = entry.shape.reduce((/** @type {number} */ product, /** @type {number} */ n) => product * n, TYPES[entry.dtype][0]);
-  if (entry.data_offsets[1] - entry.data_offsets[0] !== size) throw new FileError(`${quoted(name)} has another size than its shape`);
+  if (entry.data_offsets[1] - entry.data_offsets[0] !== size) throw new FileError(`${quoted(name)} has a size that differs from its shape`);
   return /** @type {any} */ (entry);
 }
 
