@@ -283,7 +283,7 @@ def test_an_image_of_ones_own_becomes_the_drawing(open_page, tmp_path):
         np.testing.assert_array_equal(bits(page).reshape(8, 8), bits_of_image)
     (tmp_path / "notes.png").write_text("no image")
     at(page, "image").set_input_files(tmp_path / "notes.png")
-    wait(page, "() => document.querySelector('[data-test=image-problem]')?.innerText.includes('notes.png is no image')")
+    wait(page, "() => document.querySelector('[data-test=image-problem]')?.innerText.includes('notes.png is not an image')")
 
 
 def model(path, visible=12, hidden=5, notes=None) -> hm.RBM:
