@@ -2,7 +2,7 @@
 import { useMemo } from "preact/hooks";
 import { biasOf } from "../answers/gradient.js";
 import { html } from "../html.js";
-import { fixed } from "../format.js";
+import { DIGITS, fixed } from "../format.js";
 import { usePage } from "../page.js";
 import { Bar } from "../ui/bars.js";
 import { percent } from "./gradient-cloud.js";
@@ -23,7 +23,7 @@ export function Sweeps() {
     <div class="scroll"><table class="rows" data-test="bias-table">
       <thead><tr><th scope="col">k</th><th scope="col">bias, exact</th><th scope="col">relative to the gradient</th><th scope="col">angle</th><th scope="col"><span class="hidden">bar</span></th></tr></thead>
       <tbody>${SHOWN.map((k) => html`<tr><th scope="row" class="num">${k}</th>
-        <td class="num" data-test=${`bias-${k}`}>${fixed(exact(k) ? bias.distance[k - 1] : 0, 6)}</td><td class="num">${percent(exact(k))}</td>
+        <td class="num" data-test=${`bias-${k}`}>${fixed(exact(k) ? bias.distance[k - 1] : 0, DIGITS)}</td><td class="num">${percent(exact(k))}</td>
         <td class="num">${bias.angle[k - 1] === null ? "\u2013" : `${fixed(bias.angle[k - 1], 1)}\u00b0`}</td>
         <td class="bar-cell"><${Bar} share=${exact(k)} /></td></tr>`)}</tbody>
     </table></div>
@@ -43,7 +43,7 @@ export function Stationary({ step }) {
   return html`<section class="card stationary"><h3>A step that changes nothing</h3>
     <table class="rows" data-test="gaps">
       <thead><tr><th scope="col">the data</th><th scope="col">largest |A \u2212 B|</th><th scope="col"><span class="hidden">bar</span></th></tr></thead>
-      <tbody>${rows.map(([id, text, gap]) => html`<tr><th scope="row">${text}</th><td class="num" data-test=${`gap-${id}`}>${fixed(gap < NOTHING ? 0 : gap, 6)}</td><td class="bar-cell"><${Bar} share=${gap / largest} /></td></tr>`)}</tbody>
+      <tbody>${rows.map(([id, text, gap]) => html`<tr><th scope="row">${text}</th><td class="num" data-test=${`gap-${id}`}>${fixed(gap < NOTHING ? 0 : gap, DIGITS)}</td><td class="bar-cell"><${Bar} share=${gap / largest} /></td></tr>`)}</tbody>
     </table>
     <p>Where A = B for every parameter that learns, the step is zero. That does not mean that the machine has learned the data. It means that its own expectations
       equal those of the data: these expectations cannot tell the two apart. Data drawn from the machine itself are the clearest case, the last row.</p>

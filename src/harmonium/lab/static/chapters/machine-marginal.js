@@ -1,6 +1,6 @@
 /** The probabilities of one layer's vectors, each the sum of its rows. */
 import { html } from "../html.js";
-import { fixed, probability } from "../format.js";
+import { DIGITS, fixed, probability } from "../format.js";
 import { usePage } from "../page.js";
 import { Bar } from "../ui/bars.js";
 import { Summed } from "../ui/sum.js";
@@ -22,7 +22,7 @@ export function Marginal({ layer }) {
           <td class="bits-cell">${s}</td>
           <td class="num"><${Summed} value=${found.probability[n]} text=${probability(found.probability[n])} label=${`probability of ${layer} = ${s}`}
             tex=${`p(${layer}) = \\sum_{${other}} p(v, h)`} rows=${terms(s)} /></td>
-          ${energies && html`<td class="num">${fixed(energies[n], 6)}</td>`}
+          ${energies && html`<td class="num">${fixed(energies[n], DIGITS)}</td>`}
           <td class="bar-cell"><${Bar} share=${found.probability[n] / largest} /></td></tr>`,
       )}</tbody></table></div>
     ${energies && html`<p class="soft">The free energy F(v) is the energy at which v alone would have the same probability: p(v) = e<sup>\u2212F(v)/T</sup> / Z.</p>`}

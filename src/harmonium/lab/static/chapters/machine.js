@@ -40,7 +40,7 @@ function Whole() {
   const terms = () => /** @type {[any, number | string | null][]} */ (table.v.map((v, n) => [`v ${v}, h ${table.h[n]}: e^(${sized(-table.energy[n] / T, 3)})`, table.weight[n]]));
   const layer = (/** @type {"v" | "h"} */ name) =>
     table.mean[name].map((m, i) => html`<li><${Summed} value=${m} label=${`expectation of ${indexed(name, i + 1)}`}
-      text=${`\u27e8${indexed(name, i + 1)}\u27e9 = ${fixed(m, 6)}`} tex=${`\\langle ${name}_{${i + 1}} \\rangle = \\sum_{${name}:\\, ${name}_{${i + 1}} = 1} p(${name})`}
+      text=${`\u27e8${indexed(name, i + 1)}\u27e9 = ${fixed(m, DIGITS)}`} tex=${`\\langle ${name}_{${i + 1}} \\rangle = \\sum_{${name}:\\, ${name}_{${i + 1}} = 1} p(${name})`}
       rows=${() => states(table, name).filter(([s]) => s[i] === "1").map(([s, p]) => [`p(${name} = ${s})`, p])} /></li>`);
   return html`<section class="card summary"><h3>Summary</h3>
     ${table.given && html`<p class="soft">Held units change the table above and the network. These sums, p(v) and p(h) run over all configurations.</p>`}
