@@ -164,7 +164,7 @@ def open_page(browser: Any, watch: Watch, request: pytest.FixtureRequest) -> Ite
 
     Each page has a context of its own, as a private window. `url`: another lab's address than `lab_url`. Further keyword
     arguments go to the browser's context. `bypass_csp` is set, because Playwright's `wait_for_function` evaluates texts, which
-    the page's policy forbids; test_server.py holds the policy by itself.
+    the page's policy forbids; test_page.py holds the policy by itself.
     """
     contexts = []
 
@@ -176,7 +176,6 @@ def open_page(browser: Any, watch: Watch, request: pytest.FixtureRequest) -> Ite
         page.on("pageerror", watch.on_error)
         context.on("request", watch.on_request)
         context.on("response", watch.on_response)
-        page.on("websocket", lambda socket: watch.on_request(socket))
         address = request.getfixturevalue("lab_url") if url is None else url
         page.goto(f"{address}/{path.lstrip('/')}")
         wait_ready(page)

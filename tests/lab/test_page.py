@@ -1,8 +1,6 @@
-"""What holds for the whole page: nothing leaves the machine, everybody can use it, and it survives a restart of its server."""
+"""What holds for the whole page: nothing leaves the machine, everybody can use it."""
 
 from __future__ import annotations
-
-import signal
 
 import pytest
 
@@ -53,22 +51,3 @@ def test_seven_pages_at_once(open_page):
     pages = [open_page(f"/#machine?w={n},0;0,0&a=0,0&b=0,0") for n in range(7)]
     for n, page in enumerate(pages):
         page.wait_for_function(f"document.querySelector('[data-test=row-10-10] td:nth-child(3)').innerText.includes('{n}.000')")
-
-
-@pytest.mark.slow
-def test_a_page_outlives_its_server(open_page, serve_lab, watch):
-    watch.forgive("WebSocket")
-    watch.forgive("ERR_CONNECTION_REFUSED")
-    lab = serve_lab()
-    page = open_page(url=lab.url)
-    page.wait_for_load_state("networkidle")
-    page.locator("[data-test=w-0-0]").fill("2")
-    page.wait_for_function("document.querySelector('[data-test=row-10-10] td:nth-child(3)').innerText.includes('2.000')")
-    lab.stop(signal.SIGKILL)
-    page.wait_for_selector("[data-test=lost]")
-    assert "Everything on this page is kept" in page.locator("[data-test=lost]").inner_text()
-    # What is changed meanwhile is asked as soon as somebody answers.
-    page.locator("[data-test=w-0-0]").fill("3")
-    serve_lab(port=lab.port)
-    page.wait_for_selector("[data-test=lost]", state="detached", timeout=20_000)
-    page.wait_for_function("document.querySelector('[data-test=row-10-10] td:nth-child(3)').innerText.includes('3.000')")

@@ -1,7 +1,8 @@
 """open a page that shows a model at work
 
-The lecture hands-on: every configuration of a small model, its chain, its learning, and real images learned live. The page is
-served to this computer alone, and it needs no network.
+The lecture hands-on: every configuration of a small model, its chain, its learning, and real images learned live. The page
+computes everything itself; it is served to this computer alone, and it needs no network. `python -m harmonium.lab export DIR`
+writes it to a folder, to publish it.
 
 example:
   harmonium lab
@@ -11,8 +12,6 @@ example:
 from __future__ import annotations
 
 import argparse
-import os
-import sys
 
 from harmonium.cli.inputs import add
 from harmonium.errors import InputError
@@ -25,13 +24,9 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    from harmonium.lab.server import serve
+    from harmonium.lab.serve import serve
 
     if options.json:
         raise InputError("harmonium lab has nothing to print as JSON; leave --json out")
-    quiet = serve(options.model, options.port, not options.no_browser, say=lambda line: print(line, flush=True))
+    serve(options.model, options.port, not options.no_browser, say=lambda line: print(line, flush=True))
     print("The lab is closed.", flush=True)
-    if not quiet:
-        # A thread still computes or imports, and an orderly end of the interpreter can crash it.
-        sys.stderr.flush()
-        os._exit(0)

@@ -24,15 +24,15 @@ const chapters = [machine, conditionals, chain, gradient, set, images, derivatio
 const COPIED_MS = 2500;
 
 /** Put the page into an element.
- * @param {HTMLElement} element @param {import("./transport.js").Transport} transport @param {import("./page.js").Options} options */
-export function mount(element, transport, options) {
+ * @param {HTMLElement} element @param {import("./page.js").Options} options */
+export function mount(element, options) {
   element.replaceChildren();
   element.classList.add("harmonium-lab");
-  render(html`<${Page} transport=${transport} ...${options}><${Lab} /><//>`, element);
+  render(html`<${Page} ...${options}><${Lab} /><//>`, element);
 }
 
 function Lab() {
-  const { state, problems, dismiss, status, section, embed } = usePage();
+  const { state, problems, dismiss, section, embed } = usePage();
   const { id, title, wide, Intro, Chapter } = chapters.find((c) => c.id === state.chapter) ?? chapters[0];
   const number = chapters.findIndex((c) => c.id === id);
   const article = useRef(/** @type {HTMLElement | null} */ (null));
@@ -63,9 +63,6 @@ function Lab() {
     <a class="skip" href="#chapter" onClick=${(/** @type {Event} */ e) => (e.preventDefault(), article.current?.focus())}>Skip to chapter</a>
     <${Head} />
     <${Rail} />
-    <div aria-live="assertive">
-      ${status === "lost" && html`<p class="lost" data-test="lost">The connection to the library is lost. Everything on this page is kept; the page reconnects as soon as \u201charmonium lab\u201d runs again.</p>`}
-    </div>
     ${problems.length > 0 && html`<${Error} onDismiss=${dismiss}>${problems.join(" ")} Everything else in the link was loaded.<//>`}
     <main class=${wide ? "wide" : "beside"}>
       ${Intro && html`<div class="intro"><${Intro} /></div>`}
@@ -78,7 +75,7 @@ function Lab() {
       </article>
     </main>
     <${Notation} />
-    <footer class="soft">Every number on this page is computed by the library in double precision, and is exact unless it says how it was estimated. Nothing leaves this machine.</footer>
+    <footer class="soft">Every number on this page is computed on it in double precision, and is exact unless it says how it was estimated. Nothing that you enter leaves your browser.</footer>
   </div>`;
 }
 

@@ -1,6 +1,5 @@
 /** The page on its own, or in the frame of a notebook's widget, which says what to begin with. */
 import { mount } from "./app.js";
-import { connect } from "./transport.js";
 
 /** @type {import("./page.js").Options | undefined} */
 const given = /** @type {any} */ (window.frameElement)?.lab;
@@ -15,5 +14,4 @@ const beside = (name) => async () => {
 };
 
 const place = document.getElementById("lab");
-const offline = { ask: () => Promise.reject(new Error("not here")), on: () => () => {}, status: () => /** @type {const} */ ("open"), onStatus: () => () => {} };
-if (place) mount(place, given || !location.host ? offline : connect(`ws://${location.host}/ws`), given ?? { model: file ? beside(file) : null, embed: asked.get("embed") ?? "" });
+if (place) mount(place, given ?? { model: file ? beside(file) : null, embed: asked.get("embed") ?? "" });

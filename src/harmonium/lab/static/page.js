@@ -1,4 +1,4 @@
-/** What every part of the page shares: the state with undo, the newest table, what is pointed at, and the way to the library. */
+/** What every part of the page shares: the state with undo, the newest table, and what is pointed at. */
 import { createContext } from "preact";
 import { useCallback, useContext, useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { html } from "./html.js";
@@ -26,15 +26,13 @@ const MOST_UNDO = 200;
  *   embed: string, model: ModelSource | null, visit: (hash: string) => void,
  *   stop: number | null, setStop: (stop: number | null) => void, go: (chapter: string) => void,
  *   setting: (id: string, key: string, otherwise: any, among?: any[]) => any, changeSetting: (id: string, values: Record<string, any>) => void,
- *   tables: Tables, table: Table, hover: Hover, setHover: (hover: Hover) => void, machineParams: () => object, current: () => State,
- *   ask: import("./transport.js").Transport["ask"], on: import("./transport.js").Transport["on"],
- *   status: import("./transport.js").Status}} */
+ *   tables: Tables, table: Table, hover: Hover, setHover: (hover: Hover) => void, current: () => State}} */
 export function usePage() {
   return useContext(Context);
 }
 
-/** @param {Options & {transport: import("./transport.js").Transport, children?: any}} props */
-export function Page({ transport, start, onState, model = null, embed = "", children }) {
+/** @param {Options & {children?: any}} props */
+export function Page({ start, onState, model = null, embed = "", children }) {
   const ownsUrl = start === undefined;
   const first = useMemo(() => (start === undefined ? decode(embed ? location.hash.replace(/^#?[^?]*/, `#${embed}`) : location.hash) : { state: { ...initialState(), ...start }, section: "", problems: [] }), []);
   const [state, setState] = useState(first.state);
@@ -42,7 +40,6 @@ export function Page({ transport, start, onState, model = null, embed = "", chil
   const [section, setSection] = useState({ name: first.section });
   const [stop, setStop] = useState(/** @type {number | null} */ (null));
   const [hover, setHover] = useState(/** @type {Hover} */ (null));
-  const [status, setStatus] = useState(transport.status());
   const tables = useMemo(() => new Tables(rbmOf(state.machine, state.temperature)), [state.machine, state.temperature]);
   const table = useMemo(() => tableOf(tables, state.clamp), [tables, state.clamp]);
   const now = useRef(state);
@@ -92,7 +89,6 @@ export function Page({ transport, start, onState, model = null, embed = "", chil
     change({ settings }, { merge: `setting:${id}:${Object.keys(values).join()}` });
   }, []);
 
-  useEffect(() => transport.onStatus(setStatus), [transport]);
   useEffect(() => onState?.(state), [state]);
   useEffect(() => {
     if (!ownsUrl) return;
@@ -144,35 +140,9 @@ export function Page({ transport, start, onState, model = null, embed = "", chil
     hover,
     setHover,
     current: () => now.current,
-    machineParams: () => ({ machine: now.current.machine, temperature: now.current.temperature }),
-    ask: transport.ask,
-    on: transport.on,
-    status,
   };
   return html`<${Context.Provider} value=${page}>${children}<//>`;
 }
 
 /** What an object has itself: a link may name what every object inherits. @param {Record<string, any>} object @param {string} key */
 const own = (object, key) => (Object.hasOwn(object, key) ? object[key] : undefined);
-
-/** Ask again whenever `deps` change; the previous answer stays until the next one comes.
- * @param {string} name @param {object | null} params null: ask nothing @param {any[]} deps */
-export function useAnswer(name, params, deps) {
-  const { ask } = usePage();
-  const [found, setFound] = useState(/** @type {{answer: any, error: string}} */ ({ answer: null, error: "" }));
-  const mounted = useRef(true);
-  useEffect(() => {
-    mounted.current = true;
-    return () => {
-      mounted.current = false;
-    };
-  }, []);
-  useEffect(() => {
-    if (params === null) return;
-    ask(name, params, { latest: name }).then(
-      (answer) => mounted.current && setFound({ answer, error: "" }),
-      (error) => mounted.current && setFound((old) => ({ answer: old.answer, error: error.message })),
-    );
-  }, deps);
-  return found;
-}
