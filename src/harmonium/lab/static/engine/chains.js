@@ -18,18 +18,17 @@ export function sampleVisible(rbm, h, key, out) {
   return sampleBits(key, means, means);
 }
 
-/** Sweeps from `h`, each of which draws v ~ p(v|h) where `clamp` is NaN or missing, then h ~ p(h|v).
- * @param {Rbm} rbm @param {Float64Array} h `[rows H]` @param {Key} key @param {number} [sweeps] @param {Float64Array} [clamp] `[rows V]`
- * @returns {Chains} */
-export function sweep(rbm, h, key, sweeps = 1, clamp) {
-  const v = new Float64Array((h.length / rbm.H) * rbm.V);
-  for (let n = 0; n < sweeps; n++) {
-    const sweepKey = sweeps === 1 ? key : derive(key, n);
-    sampleVisible(rbm, h, derive(sweepKey, 0), v);
-    if (clamp) for (let k = 0; k < v.length; k++) if (!Number.isNaN(clamp[k])) v[k] = clamp[k];
-    h = sampleHidden(rbm, v, derive(sweepKey, 1));
-  }
-  return { v, h };
+/** One sweep: v ~ p(v|h), then h ~ p(h|v). @param {Rbm} rbm @param {ArrayLike<number>} h `[rows H]` @param {Key} key @returns {Chains} */
+export function sweep(rbm, h, key) {
+  const v = sampleVisible(rbm, h, derive(key, 0));
+  return { v, h: sampleHidden(rbm, v, derive(key, 1)) };
+}
+
+/** Sweeps from `h`; the states after the last. @param {Rbm} rbm @param {ArrayLike<number>} h @param {Key} key @param {number} sweeps at least 1 */
+export function sweepMany(rbm, h, key, sweeps) {
+  let chains = sweep(rbm, h, derive(key, 0));
+  for (let n = 1; n < sweeps; n++) chains = sweep(rbm, chains.h, derive(key, n));
+  return chains;
 }
 
 /** One ladder of RBMs from infinite temperature, where all units are fair coins, to the RBM itself, and a chain on every rung.

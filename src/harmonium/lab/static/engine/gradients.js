@@ -4,7 +4,7 @@
  * References: G. Hinton, Neural Computation 14 (2002) (CD); T. Tieleman, ICML 2008 (PCD); G. Montavon and K.-R. Mueller, "Deep
  * Boltzmann machines and the centering trick", 2012, and J. Melchior et al., JMLR 17 (2016) (centering). */
 import { createRbm, dot, hiddenMeans } from "./rbm.js";
-import { sampleHidden, sweep } from "./chains.js";
+import { sampleHidden, sweepMany } from "./chains.js";
 import { moments } from "./table.js";
 import { derive } from "./random.js";
 
@@ -48,7 +48,7 @@ export function exactGradient(rbm, v, share) {
  * @param {Rbm} rbm @param {Float64Array} v @param {Key} key @param {number} [k] @param {ArrayLike<number>} [share]
  * @returns {Estimate & {chains: Chains}} chains: their ends */
 export function cdGradient(rbm, v, key, k = 1, share) {
-  const chains = sweep(rbm, sampleHidden(rbm, v, derive(key, 0)), derive(key, 1), k);
+  const chains = sweepMany(rbm, sampleHidden(rbm, v, derive(key, 0)), derive(key, 1), k);
   return { ...contrast(statistics(rbm, v, share), statistics(rbm, chains.v, share)), chains };
 }
 
@@ -56,7 +56,7 @@ export function cdGradient(rbm, v, key, k = 1, share) {
  * @param {Rbm} rbm @param {ArrayLike<number>} v @param {Chains} chains @param {Key} key @param {number} [k] @param {ArrayLike<number>} [share]
  * @returns {Estimate & {chains: Chains}} */
 export function pcdGradient(rbm, v, chains, key, k = 1, share) {
-  const next = sweep(rbm, chains.h, key, k);
+  const next = sweepMany(rbm, chains.h, key, k);
   return { ...contrast(statistics(rbm, v, share), statistics(rbm, next.v)), chains: next };
 }
 
