@@ -1,8 +1,8 @@
-"""The lab's answers, and the lab in a real browser: from the command to the first table, from a slider to the new one.
+"""The lab in a real browser: from the command to the first table, from a slider to the new one.
 
-    python -m benchmarks.lab_latency [--training] [--answers]
+    python -m benchmarks.lab_latency [--training]
 
-Needs the `test` extra and Chromium; with `--answers` only the answers are timed, without either.
+Needs the `test` extra and Chromium.
 With `--training`, the sliders are measured while chapter 6 trains in a second page.
 """
 
@@ -17,12 +17,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from benchmarks import here
-from harmonium.lab.answers import find
-from harmonium.lab.ask import Ask
-from harmonium.lab.connection import encode
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -83,39 +78,11 @@ def moves(page: Page, units: int) -> str:
     return f"median {statistics.median(took):.1f} ms, 95th percentile {ranked[int(0.95 * len(ranked))]:.1f} ms"
 
 
-def answers() -> None:
-    """What the library answers at the largest sizes, without the browser and the network."""
-    random = np.random.default_rng(0)
-    machine = {"weights": random.standard_normal((5, 5)).tolist()} | {name: random.standard_normal(5).tolist() for name in "ab"}
-    given = {"machine": machine, "temperature": 1.0}
-    uphill = given | {"target": [1.0, 0.0, 1.0, 1.0, 0.0], "parts": "all"}
-    start = {"seed": 0, "v": "00000", "h": None, "half": 0}
-    for name, params in {
-        "machine.table": given,
-        "uphill.step": uphill,
-        "uphill.bias": uphill,
-        "uphill.thousand": uphill,
-        "uphill.thousand, pcd": uphill | {"method": "pcd"},
-        "chain.run, 10,000 sweeps": given | start | {"sweeps": 10_000},
-    }.items():
-        answer = find(name.split(",")[0])
-        took = []
-        for _ in range(21):
-            begun = time.perf_counter()
-            encode(answer(Ask(params, None)))
-            took.append(1000 * (time.perf_counter() - begun))
-        print(f"{name}, 5x5: the first {took[0]:.1f} ms, then median {statistics.median(took[1:]):.1f} ms", flush=True)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--training", action="store_true")
-    parser.add_argument("--answers", action="store_true")
     given = parser.parse_args()
     print(here.header())
-    answers()
-    if given.answers:
-        return
     from playwright.sync_api import sync_playwright
 
     arguments: dict[str, Any] = {"executable_path": shutil.which("chromium"), "args": ["--no-sandbox"]}

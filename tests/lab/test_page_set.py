@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import harmonium as hm
 from harmonium import exact
-from harmonium.data.sources import bars_and_stripes
-from harmonium.lab import small_training
-from harmonium.lab.small_training import METHODS, Lesson
+from tests.lab import node
 
 pytestmark = pytest.mark.slow  # a browser's pages take seconds each
 
+METHODS = ("exact", "cd", "pcd")
+BARS = {"learn": "bars2", "hidden": 4, "rate": 0.3, "scale": 0.5, "chains": 200, "seed": 0}
 CURVES = ("curve-likelihood", "curve-divergence", "curve-reconstruction")
 
 
@@ -43,35 +44,37 @@ def fill(page, test: str, value) -> None:
     element(page, test).fill(str(value))
 
 
-def lesson(rows, rate: float, chains: int, seed: int = 0, share=None) -> Lesson:
-    return Lesson(rows, np.full(len(rows), 1 / len(rows)) if share is None else share, rate, chains, seed)
+def course(setting: dict, *moves) -> dict:
+    """The machines, after so many updates or pairs of a rate and updates, of the engine that the library's tests check."""
+    code = """
+    const machineOf = (course) => (method) => [method, rbm.machineOf(course.rbms[method], course.rbms[method].theta)];
+    let all = set.startTraining(x);
+    for (const [rate, updates] of x.moves) all = set.train(all, rate, updates);
+    const { rows, share } = all.lesson;
+    return { ...Object.fromEntries(training.METHODS.map(machineOf(all.course))), rows, share };"""
+    pairs = [move if isinstance(move, tuple) else (setting["rate"], move) for move in moves]
+    return node.evaluate(code, **setting, moves=pairs)
 
 
-def course(lesson: Lesson, hidden: int, scale: float, updates: int):
-    state = small_training.begin(lesson, hidden, scale)
-    for _ in range(updates):
-        state = small_training.advance(state, lesson)
-    return state
-
-
-def assert_shows(page, state, lesson: Lesson) -> None:
-    """Every printed digit, with the likelihood and the probabilities from the library itself."""
-    import harmonium as hm
-
+def assert_shows(page, found: dict) -> None:
+    """Every printed digit, from the machines by the library itself."""
+    share = np.array(found["share"])
+    rows = np.reshape(found["rows"], (len(share), -1)).astype(float)
     shown = figures(page)
     for method in METHODS:
-        weights, a, b = state.machines[method]
-        rbm = hm.RBM(hm.Binary(a), hm.Binary(b), weights)
-        log_p = exact.log_likelihood(rbm, lesson.rows)
-        assert shown[method]["log_likelihood"] == pytest.approx(lesson.share @ log_p, abs=0.5001e-4)
-        divergence = lesson.share @ (np.log(lesson.share) - log_p)
-        assert shown[method]["divergence"] == pytest.approx(divergence, abs=0.5001e-4)
-        measures = small_training.measure(state.machines[method], lesson)
-        assert shown[method]["wrong_pixels"] == pytest.approx(measures.wrong_pixels, abs=0.5001e-4)
-        same = lesson.share @ np.exp(exact.log_reconstruction(rbm, lesson.rows, lesson.rows))
+        machine = found[method]
+        rbm = hm.RBM(hm.Binary(machine["a"]), hm.Binary(machine["b"]), machine["weights"])
+        log_p = exact.log_likelihood(rbm, rows)
+        every = exact.all_states(rbm.visible)
+        arrivals = [np.exp(exact.log_reconstruction(rbm, np.tile(v, (len(every), 1)), every)) for v in rows]
+        wrong = [arrival @ np.abs(every - v).sum(axis=1) for v, arrival in zip(rows, arrivals, strict=True)]
+        assert shown[method]["log_likelihood"] == pytest.approx(share @ log_p, abs=0.5001e-4)
+        assert shown[method]["divergence"] == pytest.approx(share @ (np.log(share) - log_p), abs=0.5001e-4)
+        assert shown[method]["wrong_pixels"] == pytest.approx(share @ wrong, abs=0.5001e-4)
+        same = share @ np.exp(exact.log_reconstruction(rbm, rows, rows))
         assert shown[method]["flawless"] == pytest.approx(same, abs=0.5001e-4)
         column = METHODS.index(method) + 2
-        for row, p in zip(lesson.rows, np.exp(log_p), strict=True):
+        for row, p in zip(rows, np.exp(log_p), strict=True):
             bits = "".join(str(int(x)) for x in row)
             cell = page.locator(f"[data-test='numbers-{bits}'] td").nth(column).text_content()
             assert float(cell.replace("\u2212", "-")) == pytest.approx(p, abs=0.5001e-6, rel=6e-3)
@@ -93,28 +96,26 @@ def test_the_exact_gradient_comes_near_the_best_on_bars_and_stripes(open_page):
 
 def test_the_figures_are_the_library_s_to_the_printed_digits(open_page):
     page = open_page("/#set")
-    given = lesson(bars_and_stripes(2, 2), 0.3, 200)
-    assert_shows(page, course(given, 4, 0.5, 0), given)
+    assert_shows(page, course(BARS, 0))
     go(page, 1, 10, 100)
-    assert_shows(page, course(given, 4, 0.5, 111), given)
+    assert_shows(page, course(BARS, 111))
 
 
 def test_settings_typed_are_those_learned_with(open_page):
     page = open_page("/#set")
-    for name, value in {"hidden": 3, "rate": 1.5, "scale": 0.8, "chains": 7, "seed": 5}.items():
+    settings = {"hidden": 3, "rate": 1.5, "scale": 0.8, "chains": 7, "seed": 5}
+    for name, value in settings.items():
         fill(page, name, value)
     page.wait_for_timeout(300)
     assert text(page, "update") == "0"
     go(page, 10)
-    given = lesson(bars_and_stripes(2, 2), 1.5, 7, 5)
-    state = course(given, 3, 0.8, 10)
-    assert_shows(page, state, given)
+    assert_shows(page, course({**BARS, **settings}, 10))
     # A new rate is used from the next update on, and starts nothing anew.
     fill(page, "rate", 0.1)
     page.wait_for_timeout(200)
     go(page, 1)
     assert text(page, "update") == "11"
-    assert_shows(page, small_training.advance(state, lesson(bars_and_stripes(2, 2), 0.1, 7, 5)), given)
+    assert_shows(page, course({**BARS, **settings}, 10, (0.1, 1)))
 
 
 def test_cd_loses_likelihood_while_its_reconstructions_improve(open_page):
@@ -152,11 +153,10 @@ def test_curves_grow_while_it_plays_and_stop_when_it_pauses(open_page):
     page.wait_for_timeout(400)
     assert text(page, "update") == done
     # Played or pressed, the same updates are the same.
-    given = lesson(bars_and_stripes(2, 2), 0.3, 200)
-    assert_shows(page, course(given, 4, 0.5, int(done)), given)
+    assert_shows(page, course(BARS, int(done)))
     element(page, "again").click()
     page.wait_for_function("document.querySelector('[data-test=update]').innerText === '0'")
-    assert_shows(page, course(given, 4, 0.5, 0), given)
+    assert_shows(page, course(BARS, 0))
 
 
 def test_patterns_are_ticked_dragged_and_typed(open_page):
@@ -185,9 +185,7 @@ def test_patterns_are_ticked_dragged_and_typed(open_page):
     page.keyboard.press("Space")
     page.wait_for_function("document.querySelector('[data-test=share]').innerText === '0.000000'")
     go(page, 10)
-    rows = np.array([[0.0, 0.0], [1.0, 1.0]])
-    given = lesson(rows, 0.3, 200, share=np.array([2 / 3, 1 / 3]))
-    assert_shows(page, course(given, 4, 0.5, 10), given)
+    assert_shows(page, course({**BARS, "learn": "00*2_11"}, 10))
 
 
 def test_the_last_pattern_stays(open_page):
@@ -224,7 +222,7 @@ def test_a_url_restores_the_settings_and_undo_takes_them_back(open_page):
     ("settings", "said"),
     [
         ('{"learn":"01_012"}', "cannot be read"),
-        ('{"hidden":99}', "Hidden must be a whole number from 1 to 12"),
+        ('{"hidden":99}', "Hidden units must be a whole number from 1 to 12"),
     ],
 )
 def test_a_bad_link_is_told_and_an_example_mends_it(open_page, settings, said):
