@@ -58,7 +58,7 @@ class Path {
   /** -F of the row that begins at `from`, in each of the models `betas`. @param {Uint8Array} v @param {number} from @param {number[]} betas */
   minusFreeEnergies(v, from, betas) {
     const { rbm: { V, H, a, b }, inputs } = this;
-    this.up.sum(v, from, b, inputs, 0);
+    this.up.sum(v, b, inputs, from, 1);
     let [base, all] = [0, 0];
     for (let i = 0; i < V; i++) {
       if (!v[from + i]) continue;
@@ -83,9 +83,9 @@ class Path {
     const coins = new Float64Array((v.length / V) * (V + H));
     fillUniform(key, coins);
     for (let from = 0, k = 0; from < v.length; from += V) {
-      this.up.sum(v, from, b, inputs, 0);
+      this.up.sum(v, b, inputs, from, 1);
       for (let j = 0; j < H; j++, k++) h[j] = bitOf(coins[k], beta * inputs[j]);
-      this.down.sum(h, 0, a, fields, 0);
+      this.down.sum(h, a, fields);
       for (let i = 0; i < V; i++, k++) v[from + i] = bitOf(coins[k], beta * fields[i] + (1 - beta) * this.a[i]);
     }
   }

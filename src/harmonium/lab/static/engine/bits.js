@@ -34,16 +34,21 @@ export class BitSums {
     return this;
   }
 
-  /** out[at ...] = offset + the sums of the rows where `bits`, from place `from` on, are 1.
-   * @param {Uint8Array} bits @param {number} from @param {Float64Array} offset @param {Float64Array} out @param {number} at */
-  sum(bits, from, offset, out, at) {
+  /** offset + the sums of the rows where bits are 1, for each of many states.
+   * @param {Uint8Array} bits @param {Float64Array} offset `[columns]` @param {Float64Array} out `[count columns]`, written
+   * @param {number} [from] where the states begin in `bits` @param {number} [count] of states */
+  sum(bits, offset, out, from = 0, count = bits.length / this.rows) {
     const { rows, columns, group, tables } = this;
-    for (let c = 0; c < columns; c++) out[at + c] = offset[c];
+    for (let at = 0, c = 0; at < count * columns; at++, c = c + 1 < columns ? c + 1 : 0) out[at] = offset[c];
+    // One group after the other: its table stays in the cache for all states.
     for (let first = 0, base = 0; first < rows; first += group, base += columns << group) {
-      let subset = 0;
-      for (let i = Math.min(group, rows - first) - 1; i >= 0; i--) subset = 2 * subset + bits[from + first + i];
-      if (subset === 0) continue;
-      for (let c = 0, k = base + subset * columns; c < columns; c++, k++) out[at + c] += tables[k];
+      const last = Math.min(group, rows - first) - 1;
+      for (let state = 0, bit = from + first, at = 0; state < count; state++, bit += rows, at += columns) {
+        let subset = 0;
+        for (let i = last; i >= 0; i--) subset = 2 * subset + bits[bit + i];
+        if (subset === 0) continue;
+        for (let c = 0, k = base + subset * columns; c < columns; c++, k++) out[at + c] += tables[k];
+      }
     }
   }
 }
@@ -100,7 +105,7 @@ export class Gibbs {
   constructor(rbm) {
     this.up = new BitSums(rbm.V, rbm.H);
     this.down = new BitSums(rbm.H, rbm.V);
-    this.inputs = new Float64Array(Math.max(rbm.V, rbm.H));
+    this.space = new Float64Array(0);
     this.rbm = this.follow(rbm);
   }
 
@@ -114,49 +119,48 @@ export class Gibbs {
 
   /** The inputs of the hidden units of rows `v [n V]`, `[n H]`. @param {Uint8Array} v @param {Float64Array} [out] */
   hiddenInputs(v, out = new Float64Array((v.length / this.rbm.V) * this.rbm.H)) {
-    const { V, H, b } = this.rbm;
-    for (let row = 0; row * V < v.length; row++) this.up.sum(v, row * V, b, out, row * H);
+    this.up.sum(v, this.rbm.b, out);
     return out;
   }
 
   /** The inputs of the visible units of rows `h [n H]`, `[n V]`. @param {Uint8Array} h @param {Float64Array} [out] */
   visibleInputs(h, out = new Float64Array((h.length / this.rbm.H) * this.rbm.V)) {
-    const { V, H, a } = this.rbm;
-    for (let row = 0; row * H < h.length; row++) this.down.sum(h, row * H, a, out, row * V);
+    this.down.sum(h, this.rbm.a, out);
     return out;
   }
 
   /** h ~ p(h|v). @param {Uint8Array} v `[n V]` @param {Uint8Array} h `[n H]`, written @param {Key} key */
   sampleHidden(v, h, key) {
-    const { V, H, b } = this.rbm;
-    const uniform = new Float64Array(h.length);
-    fillUniform(key, uniform);
-    for (let row = 0; row * H < h.length; row++) {
-      this.up.sum(v, row * V, b, this.inputs, 0);
-      for (let j = 0, k = row * H; j < H; j++, k++) h[k] = bitOf(uniform[k], this.inputs[j]);
-    }
+    const [inputs, uniform] = this.#spaces(h.length, key);
+    this.hiddenInputs(v, inputs);
+    for (let k = 0; k < h.length; k++) h[k] = bitOf(uniform[k], inputs[k]);
   }
 
   /** v ~ p(v|h). @param {Uint8Array} h `[n H]` @param {Uint8Array} v `[n V]`, written @param {Key} key
    * @param {Uint8Array} [free] `[V]`: where it is 0, v stays as it is */
   sampleVisible(h, v, key, free) {
-    const { V, H, a } = this.rbm;
-    const uniform = new Float64Array(v.length);
-    fillUniform(key, uniform);
-    for (let row = 0; row * V < v.length; row++) {
-      this.down.sum(h, row * H, a, this.inputs, 0);
-      for (let i = 0, k = row * V; i < V; i++, k++) if (!free || free[i]) v[k] = bitOf(uniform[k], this.inputs[i]);
-    }
+    const { V } = this.rbm;
+    const [inputs, uniform] = this.#spaces(v.length, key);
+    this.visibleInputs(h, inputs);
+    for (let k = 0; k < v.length; k++) if (!free || free[k % V]) v[k] = bitOf(uniform[k], inputs[k]);
   }
 
   /** F(v) of rows `v [n V]`, in nats. @param {Uint8Array} v @returns {Float64Array} */
   freeEnergies(v) {
-    const { V, H, a, b } = this.rbm;
+    const { V, H, a } = this.rbm;
+    const inputs = this.hiddenInputs(v);
     return Float64Array.from({ length: v.length / V }, (_, row) => {
-      this.up.sum(v, row * V, b, this.inputs, 0);
-      let sum = sumSoftplus(H === this.inputs.length ? this.inputs : this.inputs.subarray(0, H), 1);
+      let sum = sumSoftplus(inputs.subarray(row * H, (row + 1) * H), 1);
       for (let i = 0; i < V; i++) if (v[row * V + i]) sum += a[i];
       return -sum;
     });
+  }
+
+  /** Room for inputs, and as many uniform numbers. @param {number} length @param {Key} key */
+  #spaces(length, key) {
+    if (this.space.length < 2 * length) this.space = new Float64Array(2 * length);
+    const uniform = this.space.subarray(length, 2 * length);
+    fillUniform(key, uniform);
+    return [this.space.subarray(0, length), uniform];
   }
 }

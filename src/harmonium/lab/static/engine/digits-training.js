@@ -83,7 +83,7 @@ export class DigitsTraining {
   #count(v, from, share, chain) {
     const { gibbs, gradient, products, inputs, uniform, h } = this;
     const H = inputs.length;
-    gibbs.up.sum(v, from, gibbs.rbm.b, inputs, 0);
+    gibbs.up.sum(v, gibbs.rbm.b, inputs, from, 1);
     for (let j = 0; j < H; j++) {
       const mean = sigmoid(inputs[j]);
       if (chain >= 0) h[chain + j] = uniform[chain + j] < mean ? 1 : 0;
