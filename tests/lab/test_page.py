@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 WIDTHS = (320, 400, 640, 768, 900, 960, 1024, 1280)
-STICKING_OUT = """[...document.querySelectorAll(".card, .task, .head, .stage, .pair > *")]
+STICKING_OUT = """[...document.querySelectorAll(".card, .turn, .head, .stage, .pair > *")]
   .filter(e => e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflowX === "visible").map(e => e.className)"""
 CHAPTERS = ("machine", "conditionals", "chain", "gradient", "set", "images", "derivation")
 

@@ -35,7 +35,7 @@ function unknowns({ state, tables: { rbm, n } }) {
 function tableOfUnknowns(given, solved = false) {
   const { tables } = given;
   const hs = texts(tables.rbm.H);
-  return html`<div class="scroll"><table class="rows unknowns"><thead><tr><th scope="col">v</th>${hs.map((h) => html`<th scope="col">h = ${h}</th>`)}</tr></thead>
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="the table with unknowns"><table class="rows unknowns"><thead><tr><th scope="col">v</th>${hs.map((h) => html`<th scope="col">h = ${h}</th>`)}</tr></thead>
     <tbody>${unknowns(given).map((v) => {
       const row = parseInt(v, 2);
       return html`<tr><th scope="row" class="bits-cell">${v}</th>${hs.map((_, k) => html`<td class="num">${solved ? probability(tables.joint[row * tables.m + k])

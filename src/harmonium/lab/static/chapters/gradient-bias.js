@@ -20,7 +20,7 @@ export function Sweeps() {
   const share = (/** @type {number} */ n) => (bias.length > 0 ? bias.distance[n] / bias.length : 0);
   const exact = (/** @type {number} */ k) => (share(k - 1) > NOTHING ? share(k - 1) : 0);
   return html`<section class="card sweeps"><h3>More sweeps, less bias</h3>
-    <div class="scroll"><table class="rows" data-test="bias-table">
+    <div class="scroll" tabindex="0" role="region" aria-label="the bias by sweeps"><table class="rows" data-test="bias-table">
       <thead><tr><th scope="col">k</th><th scope="col">bias, exact</th><th scope="col">relative to the gradient</th><th scope="col">angle</th><th scope="col"><span class="hidden">bar</span></th></tr></thead>
       <tbody>${SHOWN.map((k) => html`<tr><th scope="row" class="num">${k}</th>
         <td class="num" data-test=${`bias-${k}`}>${fixed(exact(k) ? bias.distance[k - 1] : 0, DIGITS)}</td><td class="num">${percent(exact(k))}</td>

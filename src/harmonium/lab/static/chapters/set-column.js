@@ -77,7 +77,7 @@ const nameOf = (bits, others) => (bits ? `v = ${bits}` : `the other ${grouped(ot
 /** The same in numbers. @param {{run: import("../answers/set.js").Run}} props */
 export function Numbers({ run: { target, now } }) {
   return html`<details class="numbers"><summary>All probabilities as numbers</summary>
-    <div class="scroll"><table class="rows" data-test="numbers">
+    <div class="scroll" tabindex="0" role="region" aria-label="probabilities in numbers"><table class="rows" data-test="numbers">
       <thead><tr><th scope="col">v</th><th scope="col">target</th>${METHODS.map((m) => html`<th scope="col">${NAMES[m]}</th>`)}</tr></thead>
       <tbody>${target.patterns.map(
         (bits, n) => html`<tr key=${bits} data-test=${`numbers-${bits}`}><td class="bits-cell">${bits}</td><td class="num">${probability(target.target[n])}</td>
