@@ -329,8 +329,9 @@ def test_the_file_of_the_command_line(open_page, serve_lab, tmp_path):
     page = open_page("?model=wide.safetensors#images", url=lab.url)
     at(page, "file-about").wait_for(timeout=PATIENCE)
     assert "400 is a square" in text(page, "file-about")
-    wait(page, "() => document.querySelector('[data-test=free-energy]')")
-    assert number(page, "free-energy") == pytest.approx(float(hm.free_energy(rbm, bits(page))), abs=0.002)
+    wait(page, "() => document.querySelector('[data-test=pad]').dataset.bits.includes('1')")
+    expected = f"{float(hm.free_energy(rbm, bits(page))):.3f}".replace("-", "−")
+    wait(page, "x => document.querySelector('[data-test=free-energy] .num')?.innerText === x", expected)
     assert at(page, "log-probability").count() == 0
     at(page, "dreams").locator("canvas").first.wait_for(timeout=PATIENCE)
     assert at(page, "file-filters").locator("button").count() == 30
