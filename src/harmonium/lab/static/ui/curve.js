@@ -68,7 +68,8 @@ function optionsOf(element, series, xLabel, yLabel, height, log) {
   return {
     width: element.clientWidth || 300,
     height,
-    legend: { show: series.length > 1, live: false },
+    // The key shows each line as it is drawn.
+    legend: { show: series.length > 1, live: false, markers: { dash: (/** @type {any} */ _, /** @type {number} */ i) => (i > 1 ? "dashed" : "solid") } },
     cursor: { drag: { x: false, y: false } },
     scales: { x: { time: false }, y: { distr: log ? 3 : 1 } },
     axes: [{ ...axis, label: xLabel, size: 32, incrs: WHOLE }, { ...axis, ...logarithmic, label: yLabel, size: 58, values: (/** @type {any} */ _, /** @type {(number | null)[]} */ ticks) => ticks.map(tickText(ticks)) }],
