@@ -64,7 +64,7 @@ function Lab() {
     <${Head} />
     <${Rail} />
     ${problems.length > 0 && html`<${Error} onDismiss=${dismiss}>${problems.join(" ")} Everything else in the link was loaded.<//>`}
-    <main class=${wide ? "wide" : "beside"}>
+    <main class=${wide ? "wide" : state.machine.b.length > 4 ? "beside broad" : "beside"}>
       ${Intro && html`<div class="intro"><${Intro} /></div>`}
       ${!wide && html`<div class="column"><${Panel} /></div>`}
       <article class=${`chapter ${id}`} id="chapter" tabindex="-1" aria-label=${title} key=${id} ref=${article}>

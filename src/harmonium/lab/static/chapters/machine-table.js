@@ -1,5 +1,5 @@
 /** All configurations with their energies, weights and probabilities. Any number opens as the sum that it is. */
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { html } from "../html.js";
 import { decimals, DIGITS, exact, fixed, grouped, indexed, plain, probability } from "../format.js";
 import { usePage } from "../page.js";
@@ -9,6 +9,9 @@ import { useGrid } from "../ui/grid.js";
 import { Formula } from "../ui/formula.js";
 
 const SHOWN = 256;
+/** A table of more rows is laid out row by row, those in sight alone; fewer are in sight at once. */
+const LONG = 64;
+const REST_MS = 120;
 /** @typedef {"v" | "h" | "energy" | "probability"} Order */
 /** @type {[Order, string][]} */
 const ORDERS = [["v", "by v"], ["h", "by h"], ["energy", "by E"], ["probability", "by p"]];
@@ -19,6 +22,7 @@ export function Configurations() {
   const [open, setOpen] = useState(/** @type {{row: number, column: Column} | null} */ (null));
   const [all, setAll] = useState(false);
   const grid = useGrid();
+  const late = useLate(table);
   useEffect(() => {
     const show = () => setAll(true); // on paper nothing can be unfolded
     window.addEventListener("beforeprint", show);
@@ -40,10 +44,10 @@ export function Configurations() {
         onChange=${(/** @type {Order} */ x) => changeSetting("machine", { order: x })} test="order" /></div>
     ${held && html`<p class="soft">Held: ${heldText(state)}. These are the rows that agree; p is their probability given the held units.</p>`}
     <p class="soft">Click any number to see how it is computed.</p>
-    <div class="scroll tall"><table class="rows" data-test="configurations" onPointerLeave=${() => setHover(null)}>
+    <div class="scroll tall" onScroll=${late.onScroll}><table class=${shown.length > LONG ? "rows long" : "rows"} data-test="configurations" onPointerLeave=${() => setHover(null)}>
       <thead><tr><th scope="col">v</th><th scope="col">h</th><th scope="col">E</th><th scope="col">e<sup>\u2212E/T</sup></th><th scope="col">${held ? "p given the held units" : "p"}</th><th scope="col"><span class="hidden">bar</span></th></tr></thead>
       <tbody ...${grid}>
-        ${shown.map((n, place) => {
+        ${shown.map((n, place) => late.row(n, place, () => {
           const [v, h] = [table.v[n], table.h[n]];
           const lit = hover && ((hover.v === v && hover.h === h) || touched(hover, v, h));
           const first = place > 0 && (order === "v" ? v !== table.v[shown[place - 1]] : order === "h" && h !== table.h[shown[place - 1]]);
@@ -55,11 +59,34 @@ export function Configurations() {
               ${cell("E", fixed(table.energy[n], digits))}${cell("weight", factor(table.weight[n], -table.energy[n] / state.temperature))}${cell("p", probability(chance[n]))}
               <td class="bar-cell"><${Bar} share=${largest > 0 ? chance[n] / largest : 0} strong=${lit} /></td></tr>
             ${open?.row === n && html`<tr class="opened"><td colspan="6"><${Opened} n=${n} column=${open.column} /></td></tr>`}`;
-        })}
+        }))}
       </tbody></table></div>
     ${agreeing.length > SHOWN &&
     html`<p><${Button} onClick=${() => setAll(!all)}>${all ? `show the first ${SHOWN}` : `show all ${grouped(agreeing.length)}`}<//></p>`}
   </section>`;
+}
+
+/** Rows that are out of sight follow a moving machine when it rests. @param {import("../page.js").Table} table of which the rows are made */
+function useLate(table) {
+  const [rested, setRested] = useState(table);
+  const top = useRef(0);
+  const made = useRef(/** @type {Map<number, any>} */ (new Map()));
+  if (rested.v.length !== table.v.length) made.current.clear();
+  useEffect(() => {
+    const timer = setTimeout(() => setRested(table), REST_MS);
+    return () => clearTimeout(timer);
+  }, [table]);
+  return {
+    onScroll: (/** @type {any} */ { target }) => {
+      top.current = (made.current.size * target.scrollTop) / target.scrollHeight;
+      setRested(table);
+    },
+    row: (/** @type {number} */ n, /** @type {number} */ place, /** @type {() => any} */ make) => {
+      const row = rested !== table && (place < top.current - LONG || place > top.current + LONG) && made.current.get(n);
+      if (!row) made.current.set(n, make());
+      return made.current.get(n);
+    },
+  };
 }
 
 /** @param {{n: number, column: Column}} props */

@@ -10,7 +10,10 @@ export function useGrid() {
   const buttons = () => [...(ref.current?.querySelectorAll("tr") ?? [])].map((row) => [...row.querySelectorAll("button")]).filter((row) => row.length);
   const settle = (/** @type {HTMLButtonElement[]} */ all) => {
     if (!stop.current?.isConnected) stop.current = all[0];
-    for (const button of all) button.tabIndex = button === stop.current ? 0 : -1;
+    for (const button of all) {
+      const index = button === stop.current ? 0 : -1;
+      if (button.tabIndex !== index) button.tabIndex = index;
+    }
   };
   useLayoutEffect(() => settle(buttons().flat()));
   return {
