@@ -188,7 +188,7 @@ def test_gibbs_does_not_cross_between_cold_modes_and_tempering_does(open_page):
     page.wait_for_function("Number(document.querySelector('[data-test=share-exact]')?.dataset.upper) > 0.6", timeout=PATIENCE)
     page.wait_for_selector("[data-test=rung-5]", timeout=PATIENCE)
     press(page, "modes-10000")
-    page.wait_for_selector("[data-test=share-tempering][data-crossings]:not([data-crossings='0'])", timeout=PATIENCE)
+    page.wait_for_selector("[data-test=share-tempering][data-sweeps='10000']", timeout=PATIENCE)
     assert number(page, "share-gibbs", "upper") == 0
     assert number(page, "share-gibbs", "crossings") == 0
     assert number(page, "share-tempering", "crossings") > 500

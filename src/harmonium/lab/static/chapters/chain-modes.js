@@ -75,7 +75,7 @@ function Past({ name, visits, units, rest, test }) {
 
 /** @param {{law: import("../answers/chain.js").Law, both: Both}} props */
 function Shares({ law, both }) {
-  const row = (/** @type {string} */ name, /** @type {Visits} */ found, /** @type {string} */ test) => html`<tr data-test=${test} data-upper=${found.upper} data-crossings=${found.crossings}>
+  const row = (/** @type {string} */ name, /** @type {Visits} */ found, /** @type {string} */ test) => html`<tr data-test=${test} data-sweeps=${found.sweeps} data-upper=${found.upper} data-crossings=${found.crossings}>
     <th scope="row">${name}</th><td class="num">${found.sweeps ? fixed(found.upper, 4) : "\u2013"}</td><td class="num">${found.sweeps ? grouped(found.crossings) : "\u2013"}</td></tr>`;
   return html`<table class="shares">
     <thead><tr><td></td><th scope="col">share with most units on</th><th scope="col">crossings</th></tr></thead>
