@@ -7,7 +7,7 @@ const files = ["engine/random", "engine/rbm", "engine/table", "engine/chains", "
 const scope = {};
 for (const file of files) scope[file.split("/")[1]] = await import(`${folder}/${file}.js`);
 scope.tablesOf = ({ machine, temperature = 1 }) => new scope.table.Tables(scope.rbm.rbmOf(machine, temperature));
-scope.experimentOf = (x) => ({ law: scope.chain.lawOf(scope.tablesOf(x)), seed: x.seed ?? 0, start: x.start ?? "0".repeat(x.machine.a.length) });
+scope.experimentOf = (x) => ({ distribution: scope.chain.distributionOf(scope.tablesOf(x)), seed: x.seed ?? 0, start: x.start ?? "0".repeat(x.machine.a.length) });
 
 /** A NaN or an infinity is a mistake: JSON would make it null without a word. */
 function plain(key, value) {

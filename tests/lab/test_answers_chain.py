@@ -37,8 +37,11 @@ SHOWN = "return Object.fromEntries(Object.entries(now).filter(([name]) => name !
 """A ladder's own state holds NaN where an exchange was not tried."""
 
 
-def law(params) -> dict:
-    code = "const { tables, convergence: gibbs, ...law } = chain.lawOf(tablesOf(x)); return { ...law, memory: gibbs.memory };"
+def distribution(params) -> dict:
+    code = (
+        "const { tables, convergence: gibbs, ...found } = chain.distributionOf(tablesOf(x));"
+        "return { ...found, memory: gibbs.memory };"
+    )
     return node.evaluate(code, **params)
 
 
@@ -81,13 +84,13 @@ def transition(rbm: hm.RBM) -> np.ndarray:
     return np.tile(once.reshape(len(h), -1), (len(v), 1))
 
 
-# ---- the law
+# ---- the distribution
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_the_law_is_the_table_s(shape):
     rbm, params = setting(shape)
-    found, table = law(params), lecture.table(rbm, 0.8)
+    found, table = distribution(params), lecture.table(rbm, 0.8)
     np.testing.assert_allclose(found["probability"], table.joint.probability, rtol=1e-12)
     np.testing.assert_allclose(found["visible"]["probability"], table.visible.probability, rtol=1e-12)
     write = lambda states: ["".join(str(int(x)) for x in row) for row in states]  # noqa: E731
@@ -108,12 +111,12 @@ def test_a_law_is_carried_by_the_sweeps_transition_matrix(shape):
       visible = found.sweep(visible);
       return joint;
     });"""
-    laws = np.array(node.evaluate(code, **params, visible=[0, 1, 0, 0]))
-    for sweeps, found in enumerate(laws):
-        np.testing.assert_allclose(found, laws[0] @ np.linalg.matrix_power(matrix, sweeps), atol=1e-14)
+    distributions = np.array(node.evaluate(code, **params, visible=[0, 1, 0, 0]))
+    for sweeps, found in enumerate(distributions):
+        np.testing.assert_allclose(found, distributions[0] @ np.linalg.matrix_power(matrix, sweeps), atol=1e-14)
     second = np.sort(np.abs(np.linalg.eigvals(matrix)))[-2]
-    assert law(params)["relaxation"] == pytest.approx(1 / (1 - second), rel=1e-9)
-    assert law(params)["memory"] == pytest.approx(second, rel=1e-9)
+    assert distribution(params)["relaxation"] == pytest.approx(1 / (1 - second), rel=1e-9)
+    assert distribution(params)["memory"] == pytest.approx(second, rel=1e-9)
 
 
 @pytest.mark.parametrize("shape", [(3, 2), (2, 3)])
@@ -140,8 +143,8 @@ def test_standard_errors_are_those_of_brute_force(shape, temperature, sweeps):
 
 def test_a_chain_that_never_crosses_has_the_error_of_a_single_draw():
     frozen = {**TWO_MODES, "temperature": 0.05}
-    assert law(frozen)["relaxation"] is None
-    lower = law(frozen)["visible"]["probability"][0]
+    assert distribution(frozen)["relaxation"] is None
+    lower = distribution(frozen)["visible"]["probability"][0]
     assert errors(frozen, 10**6)[1][0] == pytest.approx(np.sqrt(lower * (1 - lower)), rel=1e-3)
     assert len(errors(setting((5, 5), scale=7, temperature=0.05)[1], 10**4)[0]) == 1024
 
@@ -200,7 +203,7 @@ def test_distances_are_told_at_the_same_sweeps_however_bundled():
     assert found["distance"]["draws"][-1] == found["expected"]
 
 
-def test_coins_fall_by_the_library_s_conditionals():
+def test_draws_fall_by_the_library_s_conditionals():
     rbm, params = setting((4, 3))
     cold, answer = exact.at_temperature(rbm, 0.8), walk(params, [0], seed=5)
     assert answer["chain"] == {"v": "0000", "h": None, "half": 0}
@@ -208,35 +211,35 @@ def test_coins_fall_by_the_library_s_conditionals():
         before = answer["chain"]
         answer = walk(params, ["half"] * (number + 1), seed=5)
         layer = "h" if number % 2 == 0 else "v"
-        coin, given = answer["coins"][layer], before["v" if layer == "h" else "h"]
+        draw, given = answer["draws"][layer], before["v" if layer == "h" else "h"]
         bits = np.array([int(x) for x in given], float)
         means = hm.hidden_given_visible(cold, bits) if layer == "h" else hm.visible_given_hidden(cold, bits)
-        assert coin["given"] == given
-        np.testing.assert_allclose(coin["probability"], means, rtol=1e-6)
-        total = lecture.conditional(rbm, bits, layer == "h", 0.8).total_input if number < 6 else coin["input"]
-        np.testing.assert_allclose(coin["input"], total, atol=1e-12)
-        assert coin["bits"] == [int(u < p) for u, p in zip(coin["uniform"], coin["probability"], strict=True)]
-        assert answer["chain"][layer] == "".join(map(str, coin["bits"]))
+        assert draw["given"] == given
+        np.testing.assert_allclose(draw["probability"], means, rtol=1e-6)
+        total = lecture.conditional(rbm, bits, layer == "h", 0.8).total_input if number < 6 else draw["input"]
+        np.testing.assert_allclose(draw["input"], total, atol=1e-12)
+        assert draw["bits"] == [int(u < p) for u, p in zip(draw["uniform"], draw["probability"], strict=True)]
+        assert answer["chain"][layer] == "".join(map(str, draw["bits"]))
         assert answer["chain"]["half"] == number + 1
 
 
-def test_a_run_tells_the_coins_of_its_last_sweep():
+def test_a_run_tells_the_draws_of_its_last_sweep():
     _, params = setting((3, 4))
     for moves in ([1], [7], ["half", "half", 1], ["half", "half", 6]):
         answer = walk(params, moves)
-        held, coins = answer["chain"], answer["coins"]
-        assert coins["h"]["given"] == held["v"] == "".join(map(str, coins["v"]["bits"]))
-        assert held["h"] == "".join(map(str, coins["h"]["bits"]))
+        held, draws = answer["chain"], answer["draws"]
+        assert draws["h"]["given"] == held["v"] == "".join(map(str, draws["v"]["bits"]))
+        assert held["h"] == "".join(map(str, draws["h"]["bits"]))
     apply_update = walk(params, ["half"] * 12)
-    assert walk(params, ["half"] * 13)["coins"]["h"] == walk(params, [6])["coins"]["h"]
-    assert apply_update["coins"]["v"] == walk(params, [6])["coins"]["v"]
+    assert walk(params, ["half"] * 13)["draws"]["h"] == walk(params, [6])["draws"]["h"]
+    assert apply_update["draws"]["v"] == walk(params, [6])["draws"]["v"]
 
 
 def run_many(params, h, sweeps) -> np.ndarray:
     """Where chains with seeds 0, 1, ... are that begin at the hidden states number `h`."""
     code = """
     const experiment = experimentOf(x);
-    const { m } = experiment.law.tables;
+    const { m } = experiment.distribution.tables;
     const start = { ...chain.runMany(experiment, x.h.length, null, 0), states: Int32Array.from(x.h), made: 17 };
     return chain.runMany(experiment, x.h.length, start, x.sweeps).states;"""
     return np.array(node.evaluate(code, **params, h=[int(n) for n in h], sweeps=sweeps))
@@ -264,7 +267,7 @@ def test_exact_draws_stay_exact():
 def test_ten_thousand_sweeps_come_within_their_errors():
     _, params = setting((4, 5), scale=0.5)
     answer = walk(params, [10_000], seed=0)
-    z = (np.array(answer["visible"]["frequency"]) - law(params)["visible"]["probability"]) / answer["visible"]["error"]
+    z = (np.array(answer["visible"]["frequency"]) - distribution(params)["visible"]["probability"]) / answer["visible"]["error"]
     assert np.abs(z).max() < 5
     assert 0.5 * answer["expected"] < answer["now"] < 3 * answer["expected"]
 
@@ -299,11 +302,11 @@ def test_many_chains_become_draws_of_the_table():
     answer = many(params, [100], "000", 1, 1000)
     assert counts_agree(np.array(answer["states"]), exact.joint_table(rbm, 0.8).probability) > FALSE_ALARM
     assert answer["now"] < 2 * answer["expected"]
-    assert answer["law"] < 1e-6
+    assert answer["exact"] < 1e-6
     cold = exact.at_temperature(rbm, 0.8)
     first = np.eye(8).repeat(8, axis=1)[0] * np.tile(np.asarray(lecture.conditional(rbm, [0, 0, 0], True, 0.8).conditional), 8)
     after = first @ np.linalg.matrix_power(transition(cold), 2)
-    assert answer["distance"]["law"][1] == pytest.approx(np.abs(after - exact.joint_table(cold).probability).sum() / 2)
+    assert answer["distance"]["exact"][1] == pytest.approx(np.abs(after - exact.joint_table(cold).probability).sum() / 2)
 
 
 # ---- a ladder of temperatures
@@ -311,7 +314,7 @@ def test_many_chains_become_draws_of_the_table():
 
 @pytest.mark.slow
 def test_gibbs_never_crosses_between_two_cold_modes_and_tempering_finds_their_weights():
-    exactly = law(TWO_MODES)
+    exactly = distribution(TWO_MODES)
     assert exactly["relaxation"] > 1e6
     stuck = walk(TWO_MODES, [10_000])
     assert stuck["crossings"] == 0

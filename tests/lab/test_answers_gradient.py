@@ -152,7 +152,7 @@ def test_data_from_the_machine_itself_change_nothing():
 
 
 @pytest.mark.slow
-def test_slow_motion_follows_its_coins():
+def test_slow_motion_follows_its_random_numbers():
     rbm, target, params = setting((3, 2), seed=4, temperature=0.8, parts="all")
     found = asked("update", **params, rate=0.2, seed=5, draw=3)
     v, h, v_end, h_end = (np.array(layer["bits"]) for layer in found["layers"])
@@ -161,7 +161,7 @@ def test_slow_motion_follows_its_coins():
         theirs = lecture.conditional(rbm, given, given_is_visible, 0.8)
         np.testing.assert_allclose(layer["input"], theirs.total_input, atol=1e-12)
         np.testing.assert_allclose(layer["probability"], theirs.unit_probability, atol=1e-12)
-        np.testing.assert_array_equal(layer["bits"], np.array(layer["coin"]) < np.array(layer["probability"]))
+        np.testing.assert_array_equal(layer["bits"], np.array(layer["uniform"]) < np.array(layer["probability"]))
     update = [np.outer(v, h) - np.outer(v_end, h_end), v - v_end, h - h_end]
     delta = [0.25 * part for part in update]
     same(found["delta"], hm.RBM(Binary(delta[1]), Binary(delta[2]), delta[0]))

@@ -1,4 +1,4 @@
-"""Chapter 3 in a real browser: the coins agree with the chances shown, and the visits with the table."""
+"""Chapter 3 in a real browser: the draws agree with the probabilities shown, and the visits with the table."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def number(page: Any, test: str, name: str) -> float:
 
 
 def wait_half(page: Any, half: int) -> None:
-    page.wait_for_selector(f"[data-test=toss][data-half='{half}']", timeout=PATIENCE)
+    page.wait_for_selector(f"[data-test=sample][data-half='{half}']", timeout=PATIENCE)
 
 
 def wait_sweeps(page: Any, sweeps: int) -> None:
@@ -38,17 +38,17 @@ def shown_bits(page: Any, layer: str) -> str:
     return "".join(page.eval_on_selector_all(f"[data-test^=bit-{layer}-] b", "all => all.map(b => b.innerText)"))
 
 
-def shown_coins(page: Any, layer: str) -> list[tuple[float, float]]:
+def shown_draws(page: Any, layer: str) -> list[tuple[float, float]]:
     found = page.eval_on_selector_all(
-        f"[data-test^=coin-{layer}-]", "all => all.map(c => [c.dataset.p, c.dataset.u, c.innerText])"
+        f"[data-test^=draw-{layer}-]", "all => all.map(c => [c.dataset.p, c.dataset.u, c.innerText])"
     )
-    coins = []
+    draws = []
     for p, u, text in found:
         p_text, u_text = re.search(r"p (\d\.\d+)", text).group(1), re.search(r"u\s+(\d\.\d+)", text).group(1)
         assert float(p_text) == pytest.approx(float(p), abs=0.5001e-3)
         assert float(u_text) == pytest.approx(float(u), abs=0.5001e-3)
-        coins.append((float(p), float(u)))
-    return coins
+        draws.append((float(p), float(u)))
+    return draws
 
 
 def visits(page: Any, test: str = "visits") -> dict[str, tuple[float, float, float]]:
@@ -59,7 +59,7 @@ def visits(page: Any, test: str = "visits") -> dict[str, tuple[float, float, flo
     return {name.removeprefix(f"{test}-"): (float(f), float(e), float(p)) for name, f, e, p in rows}
 
 
-def test_each_half_step_tosses_coins_that_agree_with_the_chances_shown(open_page):
+def test_each_half_step_draws_by_the_probabilities_shown(open_page):
     page = open_page("#chain")
     wait_half(page, 0)
     assert shown_bits(page, "v") == "00"
@@ -69,10 +69,10 @@ def test_each_half_step_tosses_coins_that_agree_with_the_chances_shown(open_page
         press(page, "chain-half")
         wait_half(page, half)
         layer = "h" if half % 2 else "v"
-        coins = shown_coins(page, layer)
+        draws = shown_draws(page, layer)
         conditional = lecture.conditional(LECTURE, [int(x) for x in given], given_is_visible=layer == "h")
-        np.testing.assert_allclose([p for p, _ in coins], conditional.unit_probability, rtol=1e-6)
-        assert shown_bits(page, layer) == "".join(str(int(u < p)) for p, u in coins)
+        np.testing.assert_allclose([p for p, _ in draws], conditional.unit_probability, rtol=1e-6)
+        assert shown_bits(page, layer) == "".join(str(int(u < p)) for p, u in draws)
     assert number(page, "sweeps", "sweeps") == 5
     assert sum(round(5 * f) for f, _, _ in visits(page).values()) == 5
 
@@ -81,8 +81,8 @@ def test_a_chance_opens_as_its_sum(open_page):
     page = open_page("#chain?w=1,2;3,4&a=0,0&b=0.5,0&x=" + '{"chain":{"start":"01"}}')
     press(page, "chain-half")
     wait_half(page, 1)
-    page.locator("[data-test=coin-h-0] button").click()
-    panel = page.locator("[data-test=coin-h-0] .sum-panel")
+    page.locator("[data-test=draw-h-0] button").click()
+    panel = page.locator("[data-test=draw-h-0] .sum-panel")
     text = panel.inner_text()
     assert "S, their sum" in text
     assert "3.5000" in text
@@ -206,14 +206,14 @@ def test_the_keyboard_alone_tosses(open_page):
 
 
 def flight(page: Any, layer: str) -> str:
-    return page.eval_on_selector(f"[data-test=coin-{layer}-0] .ball", "ball => getComputedStyle(ball).animationName")
+    return page.eval_on_selector(f"[data-test=draw-{layer}-0] .ball", "ball => getComputedStyle(ball).animationName")
 
 
-def test_coins_fly_when_they_are_tossed_one_by_one_and_not_for_those_who_want_no_motion(open_page):
+def test_random_numbers_fly_one_by_one_and_not_for_those_who_want_no_motion(open_page):
     page = open_page("#chain")
     press(page, "chain-half")
     wait_half(page, 1)
-    assert flight(page, "h") == "toss"
+    assert flight(page, "h") == "fly"
     press(page, "chain-100")
     wait_sweeps(page, 100)
     assert flight(page, "h") == flight(page, "v") == "none"

@@ -1,4 +1,4 @@
-"""Chapter 4 in a real browser: the lecture's step by clicking alone, sums that open, coins, the cloud, and undo."""
+"""Chapter 4 in a real browser: the lecture's step by clicking alone, sums that open, samples, the cloud, and undo."""
 
 from __future__ import annotations
 
@@ -140,21 +140,21 @@ def test_repeated_until_it_is_learned(open_page):
     assert of(page, "learned").count() == 0
 
 
-def test_slow_motion_tosses_one_layer_at_a_time(open_page):
+def test_slow_motion_samples_one_layer_at_a_time(open_page):
     page = open_page("#gradient?seed=3")
-    of(page, "toss").wait_for()
+    of(page, "sample").wait_for()
     for number in (1, 2, 3):
         assert "?" in text(page, f"stage-{number}")
-        of(page, "toss").click()
+        of(page, "sample").click()
         assert "?" not in text(page, f"stage-{number}")
     bits = [
-        page.eval_on_selector_all(f"[data-test=stage-{n}] .coin-bit", "all => all.map(x => Number(x.innerText))")
+        page.eval_on_selector_all(f"[data-test=stage-{n}] .drawn-bit", "all => all.map(x => Number(x.innerText))")
         for n in range(4)
     ]
     for layer, n in ((1, 0), (2, 1), (3, 2)):
         given, is_visible = bits[n], n != 1
         from_sigmoids = lecture.conditional(LECTURE, given, is_visible)
-        shown = page.eval_on_selector_all(f"[data-test=stage-{layer}] .toss", "all => all.map(x => x.innerText)")
+        shown = page.eval_on_selector_all(f"[data-test=stage-{layer}] .drawn", "all => all.map(x => x.innerText)")
         for unit, (said, p) in enumerate(zip(shown, from_sigmoids.unit_probability, strict=True)):
             assert f"{p:.4f}" in said
             assert (float(said.split("u = ")[1]) < p) == bool(bits[layer][unit])
@@ -221,7 +221,7 @@ def test_every_size_fits_the_screen(open_page, size, width):
     page = open_page(f"#gradient?w={';'.join([zeros] * size)}&a={zeros}&b={zeros}&target={'1' * size}", width=width)
     choose(page, "parts", "weights and biases")
     of(page, "rows").get_by_label("p(v, h)").check()
-    of(page, "toss-all").click()
+    of(page, "sample-all").click()
     rbm = hm.RBM(*(hm.Binary([0.5] * size) for _ in "vh"), np.full((size, size), 0.5))
     wait_text(page, "p-before", f"{np.exp(exact.log_likelihood(rbm, np.ones(size))):.9f}")
     assert len(cells(page, "joint-both")) == 4**size

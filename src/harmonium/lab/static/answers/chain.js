@@ -13,20 +13,20 @@ import { numberOf, texts } from "../engine/table.js";
 /** What the chain should come to. `upper`: the share of v with more than half of its units on. `relaxation`: how many sweeps a chain
  * takes to forget its start, null where float64 cannot tell.
  * @typedef {{tables: Tables, convergence: Convergence, v: string[], h: string[], probability: number[],
- *   visible: {states: string[], probability: number[]}, upper: number, relaxation: number | null}} Law */
-/** @typedef {{law: Law, seed: number, start: string}} Experiment */
+ *   visible: {states: string[], probability: number[]}, upper: number, relaxation: number | null}} Distribution */
+/** @typedef {{distribution: Distribution, seed: number, start: string}} Experiment */
 /** Of configurations or of v: the frequencies, their standard errors and how many of these they are off by.
  * @typedef {{frequency: number[], error: number[] | null, deviation: (number | null)[] | null}} Found */
 /** One layer's samples: the total inputs S, own bias included and not divided by T; a unit is on where `uniform` is below `probability`.
- * @typedef {{given: string, input: number[], probability: number[], uniform: number[], bits: number[]}} Coins */
+ * @typedef {{given: string, input: number[], probability: number[], uniform: number[], bits: number[]}} Draws */
 /** `crossings` between the v with most units on and the others; `now`: the distance from the table, `expected`: that of as many
  * independent draws.
  * @typedef {Found & {sweeps: number, counts: number[], upper: number, crossings: number, visible: Found, now: number | null,
  *   expected: number | null, distance: Distance, recent: number[]}} Visits */
 /** `half`: half-steps made; h is null before the first. `fresh`: the layers sampled last.
- * @typedef {Visits & {chain: {v: string, h: string | null, half: number}, coins: {v?: Coins, h?: Coins}, fresh: ("v" | "h")[]}} Chain */
-/** @typedef {{states: Int32Array, law_v: Float64Array, made: number, on: number[], visible: Found, upper: number, now: number, law: number,
- *   expected: number, distance: Distance}} Crowd law_v: the exact distribution of v of one chain now */
+ * @typedef {Visits & {chain: {v: string, h: string | null, half: number}, draws: {v?: Draws, h?: Draws}, fresh: ("v" | "h")[]}} Chain */
+/** @typedef {{states: Int32Array, exact_v: Float64Array, made: number, on: number[], visible: Found, upper: number, now: number, exact: number,
+ *   expected: number, distance: Distance}} Crowd exact_v: the exact distribution of v of one chain now */
 /** @typedef {Visits & {ladder: {at: string[], acceptance: number[], round_trips: number, steps: number},
  *   temperature: (number | null)[], exchanges: {rung: number, chance: number, drawn: number, exchanged: boolean}[],
  *   state: import("../engine/chains.js").Ladder}} Tempered */
@@ -36,8 +36,8 @@ export const RECENT = 240;
 /** The numbers of sweeps, about twenty in every factor of ten, at which distances are kept. */
 const CHECKPOINTS = new Set(Array.from({ length: 9 * 20 + 1 }, (_, k) => Math.round(10 ** (k / 20))));
 
-/** @param {Tables} tables @returns {Law} */
-export function lawOf(tables) {
+/** @param {Tables} tables @returns {Distribution} */
+export function distributionOf(tables) {
   const { rbm, m, joint, visible } = tables;
   const [vs, hs] = [texts(rbm.V), texts(rbm.H)];
   const convergence = new Convergence(tables);
@@ -79,8 +79,8 @@ function sampleState(means, given, units, key) {
   return number;
 }
 
-/** @param {Experiment} experiment @param {number} half @param {number} given the other layer's state @returns {Coins} */
-function coinsOf({ law: { tables }, seed }, half, given) {
+/** @param {Experiment} experiment @param {number} half @param {number} given the other layer's state @returns {Draws} */
+function drawsOf({ distribution: { tables }, seed }, half, given) {
   const { rbm, v, h, hiddenMeans, visibleMeans } = tables;
   const up = half % 2 === 0;
   const [units, others, means] = up ? [rbm.H, rbm.V, hiddenMeans] : [rbm.V, rbm.H, visibleMeans];
@@ -93,20 +93,20 @@ function coinsOf({ law: { tables }, seed }, half, given) {
 /** Move a chain on by a half-step or by whole sweeps; a sweep begun by half-steps is ended first and counts as one.
  * @param {Experiment} experiment @param {Chain | null} now @param {"half" | number} what @returns {Chain} */
 export function runChain(experiment, now, what) {
-  const { law: { tables }, seed, start } = experiment;
+  const { distribution: { tables }, seed, start } = experiment;
   const { rbm, m, hiddenMeans, visibleMeans } = tables;
   const number = (/** @type {string} */ bits) => parseInt(bits, 2);
   const before = number(now?.chain.v ?? start);
   let [v, h, half] = [before, number(now?.chain.h ?? "0"), now?.chain.half ?? 0];
   /** @type {number[]} */
   const visits = [];
-  const coins = { ...now?.coins };
+  const draws = { ...now?.draws };
   /** @type {("v" | "h")[]} */
   const fresh = [];
   const step = (/** @type {boolean} */ shown) => {
     const up = half % 2 === 0;
     if (shown) {
-      coins[up ? "h" : "v"] = coinsOf(experiment, half, up ? v : h);
+      draws[up ? "h" : "v"] = drawsOf(experiment, half, up ? v : h);
       fresh.push(up ? "h" : "v");
     }
     const key = keyOfHalf(seed, half);
@@ -118,14 +118,14 @@ export function runChain(experiment, now, what) {
   if (what === "half") step(true);
   else while (visits.length < what) step(visits.length === what - 1);
   return {
-    ...count(experiment.law, now, visits, before, true),
+    ...count(experiment.distribution, now, visits, before, true),
     chain: { v: texts(rbm.V)[v], h: half ? texts(rbm.H)[h] : null, half },
-    coins,
+    draws,
     fresh: what === "half" || what === 1 ? fresh.slice(-2) : [],
   };
 }
 
-/** The visits so far and new ones. @param {Law} law @param {Visits | null} now @param {number[]} visits @param {number} before v's number before
+/** The visits so far and new ones. @param {Distribution} distribution @param {Visits | null} now @param {number[]} visits @param {number} before v's number before
  * them @param {boolean} exactErrors whether the chain is a Gibbs chain, the errors of which are known @returns {Visits} */
 function count({ tables, convergence, probability }, now, visits, before, exactErrors) {
   const { m, rbm } = tables;
@@ -184,11 +184,11 @@ function compare({ n, m, joint, visible }, frequency, errors) {
 /** Chains side by side, number k with seed + k: how far all of them together are from the table after each sweep. Exact beside it: the
  * distance of the distribution of one chain after as many sweeps from the same start.
  * @param {Experiment} experiment @param {number} chains @param {Crowd | null} now @param {number} sweeps @returns {Crowd} */
-export function runMany({ law: { tables, convergence, probability }, seed, start }, chains, now, sweeps) {
+export function runMany({ distribution: { tables, convergence, probability }, seed, start }, chains, now, sweeps) {
   const { rbm, n, m, hiddenMeans, visibleMeans } = tables;
   const first = numberOf([...start].map(Number));
   const states = now ? now.states.slice() : Int32Array.from({ length: chains }, (_, c) => first * m + sampleState(hiddenMeans, first, rbm.H, keyOfHalf(seed + c, 0)));
-  let exact = now?.law_v ?? tabulate(n, (v) => (v === first ? 1 : 0));
+  let exact = now?.exact_v ?? tabulate(n, (v) => (v === first ? 1 : 0));
   let made = now?.made ?? 0;
   const frequencies = () => {
     const counts = Array(n * m).fill(0);
@@ -196,7 +196,7 @@ export function runMany({ law: { tables, convergence, probability }, seed, start
     return counts.map((count) => count / chains);
   };
   /** @type {Distance} */
-  const more = { sweeps: [], chain: [], law: [] };
+  const more = { sweeps: [], chain: [], exact: [] };
   for (let k = 0; k < sweeps; k++) {
     for (let c = 0; c < chains; c++) {
       const key = derive(derive(keyOf(seed + c), 1), made);
@@ -208,20 +208,20 @@ export function runMany({ law: { tables, convergence, probability }, seed, start
     if (!CHECKPOINTS.has(made)) continue;
     more.sweeps.push(made);
     more.chain.push(distance(frequencies(), probability));
-    more.law.push(distance(convergence.withHidden(exact), probability));
+    more.exact.push(distance(convergence.withHidden(exact), probability));
   }
   const frequency = frequencies();
   const [joint, visible] = [tables.joint, tables.visible].map((ps) => Array.from(ps, (p) => Math.sqrt((p * (1 - p)) / chains)));
   const on = Array.from(states, (state) => unitsOn(Math.floor(state / m)) / rbm.V);
   return {
     states,
-    law_v: exact,
+    exact_v: exact,
     made,
     on,
     visible: compare(tables, frequency, { joint, visible }).visible,
     upper: on.filter((share) => share > 0.5).length / chains,
     now: distance(frequency, probability),
-    law: distance(convergence.withHidden(exact), probability),
+    exact: distance(convergence.withHidden(exact), probability),
     expected: distanceOfDraws(probability, chains),
     distance: joined(now?.distance, more),
   };
@@ -229,8 +229,8 @@ export function runMany({ law: { tables, convergence, probability }, seed, start
 
 /** Steps of parallel tempering on one ladder, from infinite temperature to the machine's own, whose visits are counted.
  * @param {Experiment} experiment @param {number} rungs @param {Tempered | null} now @param {number} steps @returns {Tempered} */
-export function runLadder({ law, seed, start }, rungs, now, steps) {
-  const { rbm, m } = law.tables;
+export function runLadder({ distribution, seed, start }, rungs, now, steps) {
+  const { rbm, m } = distribution.tables;
   const models = rungsOf(rbm, rungs);
   const key = keyOf(seed);
   const v = [...start].map(Number);
@@ -244,7 +244,7 @@ export function runLadder({ law, seed, start }, rungs, now, steps) {
     visits.push(numberOf(ladder.v.subarray(top)) * m + numberOf(ladder.h));
   }
   return {
-    ...count(law, now, visits, before, false),
+    ...count(distribution, now, visits, before, false),
     ladder: { at: models.map((_, n) => [...ladder.v.subarray(n * rbm.V, (n + 1) * rbm.V)].join("")), acceptance: ladder.acceptance, round_trips: ladder.roundTrips, steps: ladder.steps },
     temperature: models.map((_, n) => (n === 0 ? null : (rbm.temperature * (rungs - 1)) / n)),
     exchanges: ladder.chance.flatMap((chance, rung) => (Number.isNaN(chance) ? [] : [{ rung, chance, drawn: ladder.drawn[rung], exchanged: ladder.drawn[rung] < chance }])),

@@ -19,7 +19,7 @@ import { LIMITS } from "../state.js";
  *   rows: {energy: {before: number[], after: number[]}, probability: {before: number[], after: number[]}},
  *   log_partition: Twice, log_probability: Twice, probability: Twice, gap: {target: number, even: number, model: number}}} Step */
 /** v, h, v', h' with every unit's total input, probability and the number drawn.
- * @typedef {{bits: number[], input?: number[], probability?: number[], coin?: number[]}} Layer */
+ * @typedef {{bits: number[], input?: number[], probability?: number[], uniform?: number[]}} Layer */
 /** @typedef {{layers: Layer[], biases: boolean, rate: number, positive: Machine, negative: Machine, delta: Machine, machine: Machine,
  *   after: Machine, allowed: boolean, uphill: number, probability: Twice}} Update */
 /** @typedef {{sweeps: number[], distance: number[], angle: (number | null)[], length: number, memory: number}} Bias */
@@ -97,7 +97,7 @@ export function updateOf({ rbm, logVisible: before }, target, biases, rate, seed
     const layerKey = derive(key, layers.length);
     const [inputs, means, sample] = up ? [hiddenInputs, hiddenMeans, sampleHidden] : [visibleInputs, visibleMeans, sampleVisible];
     const probability = [...means(rbm, given)];
-    layers.push({ input: [...inputs(rbm, given)], probability, coin: probability.map((_, k) => uniform(layerKey, k)), bits: [...sample(rbm, given, layerKey)] });
+    layers.push({ input: [...inputs(rbm, given)], probability, uniform: probability.map((_, k) => uniform(layerKey, k)), bits: [...sample(rbm, given, layerKey)] });
   }
   const [positive, negative] = [product(rbm, layers[0].bits, layers[1].bits), product(rbm, layers[2].bits, layers[3].bits)];
   const delta = positive.subarray(0, learning(rbm, biases)).map((x, k) => (rate / rbm.temperature) * (x - negative[k]));

@@ -18,7 +18,7 @@ const CELL = 12;
 /** @param {{experiment: import("../answers/chain.js").Experiment}} props */
 export function Many({ experiment }) {
   const { setting, changeSetting } = usePage();
-  const { law } = experiment;
+  const { distribution } = experiment;
   const asked = Number(setting("chain", "chains", 1000));
   const chains = /** @type {1 | 10 | 100 | 1000} */ (COUNTS.includes(asked) ? asked : 1000);
   const key = useMemo(() => ({ ...experiment, chains }), [experiment, chains]);
@@ -36,11 +36,11 @@ export function Many({ experiment }) {
         <figcaption class="soft">One cell is one chain now: the darker, the more of its visible units are on. The first is the chain above.</figcaption></figure>
       <${Distances} least=${100} test="many-distance" lines=${[
         { label: `${of} now`, x: crowd.distance.sweeps, y: crowd.distance.chain, now: crowd.now },
-        { label: "distribution of one chain, exact", x: crowd.distance.sweeps, y: crowd.distance.law, now: crowd.law, dash: "7 4", tone: "two", leaves: true },
+        { label: "distribution of one chain, exact", x: crowd.distance.sweeps, y: crowd.distance.exact, now: crowd.exact, dash: "7 4", tone: "two", leaves: true },
         { label: `${grouped(chains)} independent ${chains === 1 ? "draw" : "draws"}, expected`, x: [1, Math.max(100, crowd.made)], y: [crowd.expected, crowd.expected], now: crowd.expected, dash: "2 3", tone: "three" },
       ]} />
     </div>
-    <${Rows} v=${law.visible.states} p=${law.visible.probability} found=${crowd.visible} word="chains" test="many-v" />
+    <${Rows} v=${distribution.visible.states} p=${distribution.visible.probability} found=${crowd.visible} word="chains" test="many-v" />
   </section>`;
 }
 

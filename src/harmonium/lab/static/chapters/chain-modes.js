@@ -29,7 +29,7 @@ function twoModes() {
 /** @param {{experiment: import("../answers/chain.js").Experiment}} props */
 export function Modes({ experiment }) {
   const { state, change, setting, changeSetting } = usePage();
-  const { law, start } = experiment;
+  const { distribution, start } = experiment;
   const asked = Number(setting("chain", "rungs", 6));
   const rungs = RUNGS.includes(asked) ? asked : 6;
   const key = useMemo(() => ({ ...experiment, rungs }), [experiment, rungs]);
@@ -41,20 +41,20 @@ export function Modes({ experiment }) {
   const moved = useCarried(key, advance, { piece: 50 });
   const both = moved.now;
   const load = () => change({ ...twoModes(), settings: { ...state.settings, chain: { ...state.settings.chain, start: "0".repeat(UNITS) } } });
-  const slow = law.relaxation === null || law.relaxation > 1000;
+  const slow = distribution.relaxation === null || distribution.relaxation > 1000;
   return html`<section class="card modes">
     <div class="card-head"><h3>Gibbs sampling and tempering, side by side</h3>
       <${Choice} label="temperatures" value=${rungs} options=${RUNGS.map((n) => [n, n])} onChange=${(/** @type {number} */ n) => changeSetting("chain", { rungs: n })} test="rungs" /></div>
     <p><${Button} primary=${!slow} onClick=${load} test="two-modes">load two cold modes<//> <span class="soft load-said">${slow
-      ? html`At T = ${plain(state.temperature)} a Gibbs chain of this machine forgets its start in <strong data-test="forgets"><${Sweeps} sweeps=${law.relaxation} /></strong>.`
-      : html`The present machine is an easy one: its chain forgets its start in about <span data-test="forgets"><${Sweeps} sweeps=${law.relaxation} /></span>. Load a hard one.`}</span></p>
+      ? html`At T = ${plain(state.temperature)} a Gibbs chain of this machine forgets its start in <strong data-test="forgets"><${Sweeps} sweeps=${distribution.relaxation} /></strong>.`
+      : html`The present machine is an easy one: its chain forgets its start in about <span data-test="forgets"><${Sweeps} sweeps=${distribution.relaxation} /></span>. Load a hard one.`}</span></p>
     <${Moves} moved=${moved} by=${[1, 100, 10_000]} unit="step" test="modes" />
-    <${Past} name="Gibbs" visits=${both.gibbs} units=${start.length} rest=${law.h.length} test="past-gibbs" />
-    <${Past} name="tempering" visits=${both.ladder} units=${start.length} rest=${law.h.length} test="past-tempering" />
+    <${Past} name="Gibbs" visits=${both.gibbs} units=${start.length} rest=${distribution.h.length} test="past-gibbs" />
+    <${Past} name="tempering" visits=${both.ladder} units=${start.length} rest=${distribution.h.length} test="past-tempering" />
     <p class="soft">Each column is a sweep, each row a visible unit, filled where it is on. The last ${RECENT} sweeps are shown.</p>
     <div class="pair">
       <${Ladder} tempered=${both.ladder} />
-      <div><${Shares} law=${law} both=${both} />
+      <div><${Shares} distribution=${distribution} both=${both} />
       <${Distances} least=${100} height=${190} test="modes-distance" lines=${[
         { label: "Gibbs", x: both.gibbs.distance.sweeps, y: both.gibbs.distance.chain, now: both.gibbs.now, dash: "7 4", tone: "two" },
         { label: "tempering", x: both.ladder.distance.sweeps, y: both.ladder.distance.chain, now: both.ladder.now },
@@ -73,13 +73,13 @@ function Past({ name, visits, units, rest, test }) {
     <${Cells} values=${values} columns=${RECENT} rows=${units} cell=${4} down test=${test} label=${`${name}: the visible units in the last ${visits.recent.length} sweeps`} /></figure>`;
 }
 
-/** @param {{law: import("../answers/chain.js").Law, both: Both}} props */
-function Shares({ law, both }) {
+/** @param {{distribution: import("../answers/chain.js").Distribution, both: Both}} props */
+function Shares({ distribution, both }) {
   const row = (/** @type {string} */ name, /** @type {Visits} */ found, /** @type {string} */ test) => html`<tr data-test=${test} data-sweeps=${found.sweeps} data-upper=${found.upper} data-crossings=${found.crossings}>
     <th scope="row">${name}</th><td class="num">${found.sweeps ? fixed(found.upper, 4) : "\u2013"}</td><td class="num">${found.sweeps ? grouped(found.crossings) : "\u2013"}</td></tr>`;
   return html`<table class="shares">
     <thead><tr><td></td><th scope="col">share with most units on</th><th scope="col">crossings</th></tr></thead>
-    <tbody><tr data-test="share-exact" data-upper=${law.upper}><th scope="row">exact</th><td class="num">${fixed(law.upper, 4)}</td><td></td></tr>
+    <tbody><tr data-test="share-exact" data-upper=${distribution.upper}><th scope="row">exact</th><td class="num">${fixed(distribution.upper, 4)}</td><td></td></tr>
       ${row("Gibbs", both.gibbs, "share-gibbs")}${row("tempering", both.ladder, "share-tempering")}</tbody></table>
     <p class="soft">The share of sweeps with more than half of the visible units on, and how often that changed.</p>`;
 }

@@ -1,6 +1,6 @@
 /** What the chapter is about at the moment: the machine's distribution, the start and the seed. */
 import { useMemo } from "preact/hooks";
-import { lawOf } from "../answers/chain.js";
+import { distributionOf } from "../answers/chain.js";
 import { usePage } from "../page.js";
 
 /** @typedef {import("../answers/chain.js").Experiment} Experiment */
@@ -18,6 +18,6 @@ export function useStart() {
 export function useExperiment() {
   const { state, tables } = usePage();
   const { start } = useStart();
-  const law = useMemo(() => lawOf(tables), [tables]);
-  return useMemo(() => ({ law, seed: state.seed, start }), [law, state.seed, start]);
+  const distribution = useMemo(() => distributionOf(tables), [tables]);
+  return useMemo(() => ({ distribution, seed: state.seed, start }), [distribution, state.seed, start]);
 }

@@ -12,22 +12,22 @@ import { Cells } from "./chain-cells.js";
 const MOST_ROWS = 64;
 const SHOWN_OF_MANY = 24;
 
-/** @typedef {import("../answers/chain.js").Law} Law */
+/** @typedef {import("../answers/chain.js").Distribution} Distribution */
 /** @typedef {import("../answers/chain.js").Found} Found */
 
-/** Visits to configurations, or to v alone. @param {{law: Law, chain: import("../answers/chain.js").Chain}} props */
-export function Visits({ law, chain }) {
+/** Visits to configurations, or to v alone. @param {{distribution: Distribution, chain: import("../answers/chain.js").Chain}} props */
+export function Visits({ distribution, chain }) {
   const { setting, changeSetting } = usePage();
   const of = setting("chain", "count", "joint") === "v" ? "v" : "joint";
   const sweeps = chain.sweeps;
-  const many = of === "joint" && law.v.length > MOST_ROWS;
+  const many = of === "joint" && distribution.v.length > MOST_ROWS;
   return html`<section class="card visits">
     <div class="card-head"><h3>Visits in ${grouped(sweeps)} ${sweeps === 1 ? "sweep" : "sweeps"}, compared with the exact table</h3>
       <${Choice} label="count" value=${of} options=${[["joint", "pairs v, h"], ["v", "v alone"]]} onChange=${(/** @type {string} */ x) => changeSetting("chain", { count: x })} test="count" /></div>
     ${of === "v"
-      ? html`<${Rows} v=${law.visible.states} p=${law.visible.probability} found=${sweeps ? chain.visible : null} />`
-      : html`<${Rows} v=${law.v} h=${law.h} p=${law.probability} found=${sweeps ? chain : null} />`}
-    ${many && html`<${Maps} law=${law} chain=${sweeps ? chain : null} />`}
+      ? html`<${Rows} v=${distribution.visible.states} p=${distribution.visible.probability} found=${sweeps ? chain.visible : null} />`
+      : html`<${Rows} v=${distribution.v} h=${distribution.h} p=${distribution.probability} found=${sweeps ? chain : null} />`}
+    ${many && html`<${Maps} distribution=${distribution} chain=${sweeps ? chain : null} />`}
     <p class="soft">Bars: frequency of visits. Ticks: exact probability. Lines at the end of a bar: plus and minus one standard error<span class="wide-only">;
       z is the deviation in standard errors</span>.</p>
     ${sweeps > 0 && html`<${Terminal} key=${`${sweeps}`} sweeps=${sweeps} />`}
@@ -73,14 +73,14 @@ const off = (z) => (z && z >= 0.05 ? "+" : "") + fixed(z, z && Math.abs(z) >= 10
 /** @param {number[]} values @param {number[]} places */
 const sum = (values, places) => places.reduce((total, n) => total + values[n], 0);
 
-/** @param {{law: Law, chain: Found | null | undefined}} props */
-function Maps({ law, chain }) {
-  const rows = law.visible.states.length;
-  const columns = law.v.length / rows;
-  const largest = Math.max(...law.probability, ...(chain?.frequency ?? []));
+/** @param {{distribution: Distribution, chain: Found | null | undefined}} props */
+function Maps({ distribution, chain }) {
+  const rows = distribution.visible.states.length;
+  const columns = distribution.v.length / rows;
+  const largest = Math.max(...distribution.probability, ...(chain?.frequency ?? []));
   const shade = (/** @type {number[]} */ values) => values.map((x) => Math.sqrt(x / largest));
   return html`<div class="pair maps">
     <figure><${Cells} values=${chain ? shade(chain.frequency) : []} columns=${columns} rows=${rows} label=${`Visits as a map of ${rows} v by ${columns} h`} test="map-visits" /><figcaption class="soft">visits</figcaption></figure>
-    <figure><${Cells} values=${shade(law.probability)} columns=${columns} rows=${rows} label=${`Probabilities as a map of ${rows} v by ${columns} h`} /><figcaption class="soft">exact</figcaption></figure>
+    <figure><${Cells} values=${shade(distribution.probability)} columns=${columns} rows=${rows} label=${`Probabilities as a map of ${rows} v by ${columns} h`} /><figcaption class="soft">exact</figcaption></figure>
   </div><p class="soft">v down, h across. The shade is the square root of the frequency, so that rare rows are visible too.</p>`;
 }

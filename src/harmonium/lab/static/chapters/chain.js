@@ -12,7 +12,7 @@ import { Moves, Start, Sweeps } from "./chain-controls.js";
 import { Distances } from "./chain-distance.js";
 import { Many } from "./chain-many.js";
 import { ExchangeRule, Modes } from "./chain-modes.js";
-import { Toss } from "./chain-toss.js";
+import { Sample } from "./chain-sample.js";
 import { Visits } from "./chain-visits.js";
 
 /** @typedef {import("../answers/chain.js").Chain} Chain */
@@ -54,7 +54,7 @@ function Chain() {
 /** The chain itself, unit by unit or by thousands of sweeps, and its visits. @param {{experiment: import("../answers/chain.js").Experiment}} props */
 function One({ experiment }) {
   const { setHover } = usePage();
-  const { law } = experiment;
+  const { distribution } = experiment;
   // The network beside shows where the chain is.
   const moved = useCarried(experiment, (/** @type {Chain | null} */ now, what) => runChain(experiment, now, what), {
     piece: 500,
@@ -70,7 +70,7 @@ function One({ experiment }) {
     <div class="card-head"><h3>Sample by sample</h3><span class="soft num" data-test="sweeps" data-sweeps=${chain.sweeps}>${grouped(chain.sweeps)} ${chain.sweeps === 1 ? "sweep" : "sweeps"}</span></div>
     <${Moves} moved=${moved} by=${[1, 100, 10_000]} half test="chain" />
     <div class="pair">
-      <${Toss} chain=${chain} still=${moved.playing} />
+      <${Sample} chain=${chain} still=${moved.playing} />
       <${Distances} test="chain-distance" lines=${[
         { label: "this chain", x: chain.distance.sweeps, y: chain.distance.chain, now: chain.now },
         { label: "the same number of independent draws, expected", x: chain.distance.sweeps, y: chain.distance.draws, now: chain.expected, dash: "2 3", tone: "three" },
@@ -80,8 +80,8 @@ function One({ experiment }) {
     <p class="soft">u is drawn uniformly from 0 to 1; the unit is on if u is below p, in the shaded part. Click any p to see how it is computed. The total variation distance is half the
       sum of |frequency \u2212 probability| over all rows: no event\u2019s probability is off by more than this.</p>
   </section>
-  <${Visits} law=${law} chain=${chain} />
+  <${Visits} distribution=${distribution} chain=${chain} />
   <p>Successive configurations are correlated, so n visits are worth less than n independent draws. The standard errors above account for this: they are
     computed from the exact transition probabilities, for a chain that has forgotten its start. This chain takes about
-    ${" "}<span data-test="relaxation"><${Sweeps} sweeps=${law.relaxation} /></span> to forget it.${chain.sweeps > 0 && (law.relaxation === null || law.relaxation > chain.sweeps) ? " It has not run that long yet: all its visits together say little more than one draw." : ""}</p>`;
+    ${" "}<span data-test="relaxation"><${Sweeps} sweeps=${distribution.relaxation} /></span> to forget it.${chain.sweeps > 0 && (distribution.relaxation === null || distribution.relaxation > chain.sweeps) ? " It has not run that long yet: all its visits together say little more than one draw." : ""}</p>`;
 }

@@ -40,9 +40,9 @@ export function SlowMotion() {
   return html`<section class="card slow"><h3>Contrastive divergence in slow motion</h3>
     <div class="flow">${LAYERS.map((_, n) => html`<${Stage} number=${n} layer=${update.layers[n]} stage=${stage} />`)}</div>
       <div class="buttons">
-        <${Button} primary onClick=${stage < LAST ? () => setStage(stage + 1) : apply} disabled=${stage === LAST && !update.allowed} test=${stage < LAST ? "toss" : "apply"}>${stage < LAST ? NEXT[stage] : "apply the update"}<//>
-        ${stage < LAST && html`<${Button} onClick=${() => setStage(LAST)} test="toss-all">all three<//>`}
-        <${Button} onClick=${again} test="new-coins">new random numbers<//>
+        <${Button} primary onClick=${stage < LAST ? () => setStage(stage + 1) : apply} disabled=${stage === LAST && !update.allowed} test=${stage < LAST ? "sample" : "apply"}>${stage < LAST ? NEXT[stage] : "apply the update"}<//>
+        ${stage < LAST && html`<${Button} onClick=${() => setStage(LAST)} test="sample-all">all three<//>`}
+        <${Button} onClick=${again} test="redraw">new random numbers<//>
       </div>
       <p class="hidden" aria-live="polite">${said(update, stage)}</p>
       ${stage === LAST ? html`<${Products} update=${update} target=${given.target} temperature=${state.temperature} />` : html`<p class="soft">u is drawn uniformly from 0 to 1 and marked by the tick. The bar is as long as the probability; if the tick lies within it, the unit is on.</p>`}
@@ -57,12 +57,12 @@ function Stage({ number, layer, stage }) {
   return html`<div class=${`stage${known ? " known" : ready ? " ready" : ""}`} data-test=${`stage-${number}`}>
     <h4>${letter}${mark} <span class="soft">${how}</span></h4>
     <ul>${layer.bits.map((bit, i) => html`<li>
-      <span class=${`coin-bit${known && bit ? " on" : ""}`}>${known ? bit : "?"}</span>
-      <span class="toss">
+      <span class=${`drawn-bit${known && bit ? " on" : ""}`}>${known ? bit : "?"}</span>
+      <span class="drawn">
         ${layer.probability && (known || ready)
           ? html`<span class="num">p(${indexed(letter, i + 1)}${mark} = 1) = ${probability(layer.probability[i], 4)}</span>
-            <${Bar} share=${layer.probability[i]} mark=${known ? layer.coin?.[i] : null} strong=${known && bit === 1} />
-            <span class="num soft">${known ? `u = ${fixed(layer.coin?.[i], 4)}` : "u not drawn yet"}</span>`
+            <${Bar} share=${layer.probability[i]} mark=${known ? layer.uniform?.[i] : null} strong=${known && bit === 1} />
+            <span class="num soft">${known ? `u = ${fixed(layer.uniform?.[i], 4)}` : "u not drawn yet"}</span>`
           : html`<span class="soft">${indexed(letter, i + 1)}${mark}</span>`}</span></li>`)}</ul>
   </div>`;
 }
@@ -74,7 +74,7 @@ function Products({ update, target, temperature }) {
   const down = update.probability.after < update.probability.before;
   const still = update.probability.after === update.probability.before;
   const bits = (/** @type {Machine} */ values, /** @type {any} */ caption, /** @type {string} */ test) =>
-    html`<${Grid} caption=${caption} values=${values} biases=${biases} test=${test} cell=${(/** @type {any} */ _, /** @type {number} */ x) => html`<span class=${x ? "coin-bit on small" : "coin-bit small"}>${x}</span>`} />`;
+    html`<${Grid} caption=${caption} values=${values} biases=${biases} test=${test} cell=${(/** @type {any} */ _, /** @type {number} */ x) => html`<span class=${x ? "drawn-bit on small" : "drawn-bit small"}>${x}</span>`} />`;
   return html`<div class="grids products">
       ${bits(positive, html`<${Formula} tex="v\\,h^{\\mathsf T}" />`, "product")}
       <span class="sign" aria-hidden="true">\u2212</span>

@@ -5,10 +5,10 @@ import { usePage } from "../page.js";
 import { Summed } from "../ui/sum.js";
 
 /** @typedef {import("../answers/chain.js").Chain} Chain */
-/** @typedef {import("../answers/chain.js").Coins} Coins */
+/** @typedef {import("../answers/chain.js").Draws} Draws */
 
-/** @param {{chain: Chain, still: boolean}} props `still`: coins are shown where they fell, without their flight */
-export function Toss({ chain, still }) {
+/** @param {{chain: Chain, still: boolean}} props `still`: draws are shown where they fell, without their flight */
+export function Sample({ chain, still }) {
   const { state } = usePage();
   const { weights, a, b } = state.machine;
   const { v, h, half } = chain.chain;
@@ -16,9 +16,9 @@ export function Toss({ chain, still }) {
   // After a half-step one layer is new; after whole sweeps h is, made from the v shown.
   const newest = half === 0 ? null : half % 2 === 1 ? "h" : "v";
   const layer = (/** @type {"v" | "h"} */ name, /** @type {string | null} */ bits, /** @type {number} */ units) => html`
-    <${Layer} name=${name} bits=${bits} units=${units} coins=${chain.coins[name]} half=${half} fresh=${fresh.includes(name)}
+    <${Layer} name=${name} bits=${bits} units=${units} draws=${chain.draws[name]} half=${half} fresh=${fresh.includes(name)}
       late=${fresh.length === 2 && name === "h"} past=${newest !== null && newest !== name} />`;
-  return html`<div class="toss" data-test="toss" data-half=${half}>
+  return html`<div class="sample" data-test="sample" data-half=${half}>
     ${layer("h", h, b.length)}
     <${Edges} weights=${weights} on=${newest === "v" ? h : v} from=${newest === "v" ? "h" : "v"} />
     ${layer("v", v, a.length)}
@@ -36,8 +36,8 @@ function saidOf(chain) {
   return `h = ${h ?? ""} was sampled given v = ${v}: ${sweeps} made, and this pair is counted.`;
 }
 
-/** @param {{name: "v" | "h", bits: string | null, units: number, coins?: Coins, half: number, fresh: boolean, late: boolean, past: boolean}} props */
-function Layer({ name, bits, units, coins, half, fresh, late, past }) {
+/** @param {{name: "v" | "h", bits: string | null, units: number, draws?: Draws, half: number, fresh: boolean, late: boolean, past: boolean}} props */
+function Layer({ name, bits, units, draws, half, fresh, late, past }) {
   const classes = ["layer", name, fresh && "fresh", late && "late", past && "past"].filter(Boolean).join(" ");
   return html`<ol class=${classes} style=${`--units:${units}`} aria-label=${name === "v" ? "visible units" : "hidden units"}>
     ${Array.from({ length: units }, (_, i) => {
@@ -45,22 +45,22 @@ function Layer({ name, bits, units, coins, half, fresh, late, past }) {
       const unit = indexed(name, i + 1);
       const circle = html`<span class=${`unit-bit ${bit === undefined ? "none" : bit === "1" ? "one" : "zero"}`} key=${`b${half}`} data-test=${`bit-${name}-${i}`}>
         <span class="unit-name">${unit}</span> <b>${bit ?? "?"}</b></span>`;
-      const coin = html`<${Coin} name=${name} i=${i} coins=${coins} half=${half} unit=${unit} />`;
-      return html`<li key=${i}>${name === "h" ? [coin, circle] : [circle, coin]}</li>`;
+      const draw = html`<${Draw} name=${name} i=${i} draws=${draws} half=${half} unit=${unit} />`;
+      return html`<li key=${i}>${name === "h" ? [draw, circle] : [circle, draw]}</li>`;
     })}
   </ol>`;
 }
 
 /** One unit's random number: the shaded part of the bar is the probability of being on, the mark is the number drawn.
- * @param {{name: "v" | "h", i: number, coins?: Coins, half: number, unit: string}} props */
-function Coin({ name, i, coins, half, unit }) {
+ * @param {{name: "v" | "h", i: number, draws?: Draws, half: number, unit: string}} props */
+function Draw({ name, i, draws, half, unit }) {
   const { state } = usePage();
-  if (!coins) return html`<span class="coin empty"><span class="gauge"></span><span class="soft">not sampled</span></span>`;
-  const [p, u] = [coins.probability[i], coins.uniform[i]];
-  return html`<span class="coin" data-test=${`coin-${name}-${i}`} data-p=${p} data-u=${u}>
+  if (!draws) return html`<span class="draw empty"><span class="gauge"></span><span class="soft">not sampled</span></span>`;
+  const [p, u] = [draws.probability[i], draws.uniform[i]];
+  return html`<span class="draw" data-test=${`draw-${name}-${i}`} data-p=${p} data-u=${u}>
     <span class="gauge" aria-hidden="true"><span class="chance" style=${`width:${100 * p}%`}></span>
       <span class="ball" key=${`c${half}`} style=${`--u:${100 * u}%`}></span></span>
-    <span class="p"><${Summed} value=${p} text=${`p ${probability(p, 4)}`} digits=${4} label=${`probability that ${unit} is on`} tex=${texOf(name, i)} total="p" rows=${() => terms(state, name, i, coins)} /></span>
+    <span class="p"><${Summed} value=${p} text=${`p ${probability(p, 4)}`} digits=${4} label=${`probability that ${unit} is on`} tex=${texOf(name, i)} total="p" rows=${() => terms(state, name, i, draws)} /></span>
     <span class="u"><span class="letter">u</span> ${fixed(u, 4)}</span>
   </span>`;
 }
@@ -71,16 +71,16 @@ function texOf(name, i) {
   return `p(${name}_{${i + 1}} = 1 \\mid ${other}) = \\frac{1}{1 + e^{-S/T}}`;
 }
 
-/** The total input, written out. @param {import("../state.js").State} state @param {"v" | "h"} name @param {number} i @param {Coins} coins
+/** The total input, written out. @param {import("../state.js").State} state @param {"v" | "h"} name @param {number} i @param {Draws} draws
  * @returns {[string, number | string][]} */
-function terms(state, name, i, coins) {
+function terms(state, name, i, draws) {
   const { weights, a, b } = state.machine;
-  const sent = [...coins.given].map((bit, k) => {
+  const sent = [...draws.given].map((bit, k) => {
     const [w, which] = name === "h" ? [weights[k][i], indexed("w", k + 1, i + 1)] : [weights[i][k], indexed("w", i + 1, k + 1)];
     return /** @type {[string, string]} */ ([`${indexed(name === "h" ? "v" : "h", k + 1)} ${which}`, `${bit} \u00b7 ${plain(w)}`]);
   });
   const own = /** @type {[string, number]} */ (name === "h" ? [indexed("b", i + 1), b[i]] : [indexed("a", i + 1), a[i]]);
-  return [own, ...sent, ["S, their sum", coins.input[i]], ["T", plain(state.temperature)]];
+  return [own, ...sent, ["S, their sum", draws.input[i]], ["T", plain(state.temperature)]];
 }
 
 /** The weights between the layers; those whose sender is on speak, the others are faint.
