@@ -47,7 +47,7 @@ def close(found, expected, tolerance=1e-12):
 def test_the_lecture_s_table():
     found = asked("table", message(reference_rbm(LECTURE)))
     close(found["energy"], LECTURE["energies"])
-    close(found["weight"], LECTURE["boltzmann_factors"])
+    close(found["factor"], LECTURE["boltzmann_factors"])
     close(found["probability"], LECTURE["joint_probabilities"])
     close(found["partition"], LECTURE["partition_function"])
     assert found["given"] is None
@@ -75,7 +75,7 @@ def test_every_size_is_the_library_s_table(shape):
         joint = table.joint
         assert (found["v"], found["h"]) == (bits(joint.v), bits(joint.h))
         close(found["energy"], joint.energy)
-        close(found["weight"], joint.boltzmann_factor)
+        close(found["factor"], joint.boltzmann_factor)
         close(found["probability"], joint.probability)
         close(found["log_partition"], joint.log_partition)
         for layer, marginal in (("visible", table.visible), ("hidden", table.hidden)):
@@ -107,7 +107,7 @@ def test_the_coldest_and_largest_machine_has_numbers_or_null():
         assert sum(found["probability"]) == pytest.approx(1, abs=1e-12)
         assert sum(found["given"]) == pytest.approx(1, abs=1e-12)
         assert (found["partition"] is None) == (sign > 0)
-        assert (None in found["weight"]) == (sign > 0)
+        assert (None in found["factor"]) == (sign > 0)
         assert 0 <= found["entropy"] < 1e-9
         assert all(math.isfinite(x) for x in found["visible"]["free_energy"])
 

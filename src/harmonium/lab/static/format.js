@@ -48,6 +48,11 @@ export function exact(x) {
   return sized(x, Math.min(DIGITS, DIGITS - Math.floor(Math.log10(Math.max(1, Math.abs(x))))));
 }
 
+/** A Boltzmann factor or a sum of them, or its power of e where it is too large. @param {number | null} x @param {number} log @param {number} [digits] */
+export function factor(x, log, digits = DIGITS) {
+  return x === null ? `e^${fixed(log, digits)}` : exact(x);
+}
+
 /** The decimals, from `least` to nine, that show each of these numbers in full.
  * @param {number[]} values @param {number} [least] */
 export function decimals(values, least = 3) {

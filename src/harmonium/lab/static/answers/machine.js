@@ -4,9 +4,9 @@ import { states, texts } from "../engine/table.js";
 
 /** @typedef {import("../engine/rbm.js").Machine} Machine */
 /** @typedef {import("../engine/table.js").Tables} Tables */
-/** Every configuration, v slowest. `weight`: e^(-E/T), `partition`: Z, each null where it is too large for a float. `given`: the
+/** Every configuration, v slowest. `factor`: e^(-E/T), `partition`: Z, each null where it is too large for a float. `given`: the
  * probabilities given the held units, if any are held, and `given_mean` the expectations. `free_energy`: F(v), with p(v) = e^(-F/T) / Z. `entropy` in nats.
- * @typedef {{v: string[], h: string[], energy: number[], weight: (number | null)[], probability: number[], log_partition: number,
+ * @typedef {{v: string[], h: string[], energy: number[], factor: (number | null)[], probability: number[], log_partition: number,
  *   partition: number | null, visible: {states: string[], probability: number[], free_energy: number[]},
  *   hidden: {states: string[], probability: number[]}, mean: {v: number[], h: number[]}, entropy: number,
  *   given: number[] | null, given_mean: {v: number[], h: number[]} | null}} Table */
@@ -23,7 +23,7 @@ export function tableOf(tables, clamp) {
     v: Array.from(joint, (_, k) => vs[Math.floor(k / m)]),
     h: Array.from(joint, (_, k) => hs[k % m]),
     energy: [...tables.energy],
-    weight: Array.from(exponent, (x) => finite(Math.exp(x))),
+    factor: Array.from(exponent, (x) => finite(Math.exp(x))),
     probability: [...joint],
     log_partition: logPartition,
     partition: finite(Math.exp(logPartition)),

@@ -1,5 +1,5 @@
 /** What this chapter is about at the moment: the vector v, the row chosen, and numbers as its texts. */
-import { DIGITS, exact, fixed, indexed, probability } from "../format.js";
+import { DIGITS, fixed, indexed, probability } from "../format.js";
 import { usePage } from "../page.js";
 
 /** The chapter's choices. A row that does not fit the machine gives way to the first. */
@@ -27,11 +27,6 @@ export function chance(p, log, digits = DIGITS) {
 /** A probability of which no logarithm is at hand. @param {number} p */
 export function held(p) {
   return p === 0 ? "< 1e\u2212300" : probability(p);
-}
-
-/** A Boltzmann factor or a sum of them, or its power of e where it is too large. @param {number | null} x @param {number} log */
-export function factor(x, log) {
-  return x === null ? `e^${fixed(log, DIGITS)}` : exact(x);
 }
 
 /** A difference that may be nothing but rounding. @param {number} x */

@@ -1,12 +1,12 @@
 /** The lines of the derivation: what is said, its formula, and its numbers in this machine. */
 import { html } from "../html.js";
-import { DIGITS, exact, grouped, indexed, plain, signed } from "../format.js";
+import { DIGITS, exact, factor, grouped, indexed, plain, signed } from "../format.js";
 import { Bar } from "../ui/bars.js";
 import { Choice } from "../ui/controls.js";
 import { Formula } from "../ui/formula.js";
 import { Summed } from "../ui/sum.js";
 import { Pairs, RATES, useDerivation } from "./derivation-pairs.js";
-import { chance, factor } from "./conditionals-given.js";
+import { chance } from "./conditionals-given.js";
 
 /** @typedef {import("../answers/derivation.js").Derived} Derived */
 /** @typedef {import("../answers/derivation.js").Sums} Sums */

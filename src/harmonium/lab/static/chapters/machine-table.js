@@ -1,7 +1,7 @@
 /** All configurations with their energies, weights and probabilities. Any number opens as the sum that it is. */
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { html } from "../html.js";
-import { decimals, DIGITS, exact, fixed, grouped, indexed, plain, probability } from "../format.js";
+import { decimals, DIGITS, exact, factor, fixed, grouped, indexed, plain, probability } from "../format.js";
 import { usePage } from "../page.js";
 import { Bar } from "../ui/bars.js";
 import { Button, Choice } from "../ui/controls.js";
@@ -15,7 +15,7 @@ const REST_MS = 120;
 /** @typedef {"v" | "h" | "energy" | "probability"} Order */
 /** @type {[Order, string][]} */
 const ORDERS = [["v", "by v"], ["h", "by h"], ["energy", "by E"], ["probability", "by p"]];
-/** @typedef {"E" | "weight" | "p"} Column */
+/** @typedef {"E" | "factor" | "p"} Column */
 
 export function Configurations() {
   const { state, table, setting, changeSetting, hover, setHover } = usePage();
@@ -56,7 +56,7 @@ export function Configurations() {
           return html`<tr key=${n} class=${`${lit ? "lit" : ""}${first ? " first" : ""}`} data-test=${`row-${v}-${h}`} style=${`--share:${largest > 0 ? chance[n] / largest : 0}`}
               onPointerEnter=${() => setHover({ v, h })} onFocusIn=${() => setHover({ v, h })}>
               <td class="bits-cell">${v}</td><td class="bits-cell">${h}</td>
-              ${cell("E", fixed(table.energy[n], digits))}${cell("weight", factor(table.weight[n], -table.energy[n] / state.temperature))}${cell("p", probability(chance[n]))}
+              ${cell("E", fixed(table.energy[n], digits))}${cell("factor", factor(table.factor[n], -table.energy[n] / state.temperature, 2))}${cell("p", probability(chance[n]))}
               <td class="bar-cell"><${Bar} share=${largest > 0 ? chance[n] / largest : 0} strong=${lit} /></td></tr>
             ${open?.row === n && html`<tr class="opened"><td colspan="6"><${Opened} n=${n} column=${open.column} /></td></tr>`}`;
         }))}
@@ -103,18 +103,13 @@ function Opened({ n, column }) {
       <ul>${[...on, ...bias].map((t) => html`<li class=${t.value === 0 ? "soft" : ""}><span>${t.name} = ${t.text}</span><span class="num">${fixed(t.value, decimals([t.value]))}</span></li>`)}</ul>
       <p>Minus their sum: E = <span class="num">${fixed(E, decimals([E]))}</span></p></div>`;
   }
-  if (column === "weight") {
-    return html`<div class="written"><p>e<sup>\u2212E/T</sup> = e^(\u2212(${plain(E, DIGITS)}) / ${plain(T)}) = e^(${plain(-E / T, DIGITS)}) = <span class="num">${factor(table.weight[n], -E / T)}</span></p></div>`;
+  if (column === "factor") {
+    return html`<div class="written"><p>e<sup>\u2212E/T</sup> = e^(\u2212(${plain(E, DIGITS)}) / ${plain(T)}) = e^(${plain(-E / T, DIGITS)}) = <span class="num">${factor(table.factor[n], -E / T)}</span></p></div>`;
   }
   const Z = table.partition === null ? `e^${fixed(table.log_partition, DIGITS)}` : exact(table.partition);
   const held = [...clamp.v, ...clamp.h].some((x) => x !== null);
-  return html`<div class="written"><p>p(v, h) = e<sup>\u2212E/T</sup> / Z = ${factor(table.weight[n], -E / T)} / ${Z} = <span class="num">${probability(table.probability[n])}</span></p>
+  return html`<div class="written"><p>p(v, h) = e<sup>\u2212E/T</sup> / Z = ${factor(table.factor[n], -E / T)} / ${Z} = <span class="num">${probability(table.probability[n])}</span></p>
     ${held && table.given && html`<p>Given the held units: divided by their probability, <span class="num">${probability(table.given[n])}</span></p>`}</div>`;
-}
-
-/** A Boltzmann factor, or its power of e where it is too large. @param {number | null} weight @param {number} exponent */
-function factor(weight, exponent) {
-  return weight === null ? `e^${fixed(exponent, 2)}` : exact(weight);
 }
 
 /** @param {import("../page.js").Table} table @param {Order} order */

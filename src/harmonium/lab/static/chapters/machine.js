@@ -37,7 +37,7 @@ function Machine() {
 function Whole() {
   const { state, table } = usePage();
   const T = state.temperature;
-  const terms = () => /** @type {[any, number | string | null][]} */ (table.v.map((v, n) => [`v ${v}, h ${table.h[n]}: e^(${sized(-table.energy[n] / T, 3)})`, table.weight[n]]));
+  const terms = () => /** @type {[any, number | string | null][]} */ (table.v.map((v, n) => [`v ${v}, h ${table.h[n]}: e^(${sized(-table.energy[n] / T, 3)})`, table.factor[n]]));
   const layer = (/** @type {"v" | "h"} */ name) =>
     table.mean[name].map((m, i) => html`<li><${Summed} value=${m} label=${`expectation of ${indexed(name, i + 1)}`}
       text=${`\u27e8${indexed(name, i + 1)}\u27e9 = ${fixed(m, DIGITS)}`} tex=${`\\langle ${name}_{${i + 1}} \\rangle = \\sum_{${name}:\\, ${name}_{${i + 1}} = 1} p(${name})`}
