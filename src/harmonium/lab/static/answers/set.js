@@ -24,7 +24,7 @@ import { grouped } from "../format.js";
 
 export { METHODS };
 export const NAMES = { exact: "Exact gradient", cd: "CD-1", pcd: "PCD-1" };
-export const FIELDS = /** @type {Field[]} */ (["log_likelihood", "divergence", "wrong_pixels"]);
+const FIELDS = /** @type {Field[]} */ (["log_likelihood", "divergence", "wrong_pixels"]);
 export const MAX_UPDATES = 50_000;
 export const LIMITS = { hidden: 12, rate: 5, scale: 3, chains: 200 };
 /** Numbers of pixels: rows of 2, 3 and 5, pictures of 2x2 and 3x3. */
@@ -83,7 +83,7 @@ export function train({ target, lesson: old, course, record }, rate, updates) {
 
 /** Whether an update's figures are kept: all at first, then ever fewer, the same ones however the updates were asked for.
  * @param {number} update */
-export function isRecorded(update) {
+function isRecorded(update) {
   const every = [[10_000, 250], [1000, 50], [100, 10], [10, 5]].find(([least]) => update > least)?.[1] ?? 1;
   return update % every === 0;
 }

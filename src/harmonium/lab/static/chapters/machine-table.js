@@ -1,7 +1,7 @@
 /** All configurations with their energies, weights and probabilities. Any number opens as the sum that it is. */
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { html } from "../html.js";
-import { decimals, DIGITS, exact, factor, fixed, grouped, indexed, plain, probability } from "../format.js";
+import { decimals, DIGITS, factor, fixed, grouped, indexed, plain, probability } from "../format.js";
 import { usePage } from "../page.js";
 import { Bar } from "../ui/bars.js";
 import { Button, Choice } from "../ui/controls.js";
@@ -106,7 +106,7 @@ function Opened({ n, column }) {
   if (column === "factor") {
     return html`<div class="written"><p>e<sup>\u2212E/T</sup> = e^(\u2212(${plain(E, DIGITS)}) / ${plain(T)}) = e^(${plain(-E / T, DIGITS)}) = <span class="num">${factor(table.factor[n], -E / T)}</span></p></div>`;
   }
-  const Z = table.partition === null ? `e^${fixed(table.log_partition, DIGITS)}` : exact(table.partition);
+  const Z = factor(table.partition, table.log_partition);
   const held = [...clamp.v, ...clamp.h].some((x) => x !== null);
   return html`<div class="written"><p>p(v, h) = e<sup>\u2212E/T</sup> / Z = ${factor(table.factor[n], -E / T)} / ${Z} = <span class="num">${probability(table.probability[n])}</span></p>
     ${held && table.given && html`<p>Given the held units: divided by their probability, <span class="num">${probability(table.given[n])}</span></p>`}</div>`;

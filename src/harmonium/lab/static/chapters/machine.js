@@ -43,7 +43,7 @@ function Whole() {
       text=${`\u27e8${indexed(name, i + 1)}\u27e9 = ${fixed(m, DIGITS)}`} tex=${`\\langle ${name}_{${i + 1}} \\rangle = \\sum_{${name}:\\, ${name}_{${i + 1}} = 1} p(${name})`}
       rows=${() => states(table, name).filter(([s]) => s[i] === "1").map(([s, p]) => [`p(${name} = ${s})`, p])} /></li>`);
   return html`<section class="card summary"><h3>Summary</h3>
-    ${table.given && html`<p class="soft">Held units change the table above and the network. These sums, p(v) and p(h) run over all configurations.</p>`}
+    ${table.given && html`<p class="soft">Held units change the table above and the network. These sums, and p(v) and p(h) below, run over all configurations.</p>`}
     <dl class="facts">
       <div><dt>partition function Z</dt><dd>${table.partition === null
         ? html`<span class="num">e^${fixed(table.log_partition, DIGITS)}</span>`

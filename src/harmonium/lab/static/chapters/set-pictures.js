@@ -21,7 +21,7 @@ function grid(columns, rows) {
 
 /** Numbers as squares: their size says how large, full for positive and hollow for negative ones.
  * @param {{values: number[], columns: number, largest: number, name: string}} props */
-export function Squares({ values, columns, largest, name }) {
+function Squares({ values, columns, largest, name }) {
   const rows = values.length / columns;
   return html`<svg class="squares" viewBox=${`0 0 ${columns} ${rows}`} role="img" aria-label=${`${name}: ${values.map((w) => signed(w, 2)).join(", ")}`} style=${`aspect-ratio:${columns}/${rows}`}>
     <title>${`${name}: ${values.map((w) => signed(w, 2)).join(", ")}`}</title>

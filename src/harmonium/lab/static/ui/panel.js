@@ -105,8 +105,3 @@ function example(which, V, H) {
   const some = (/** @type {number} */ scale) => Math.round((Math.random() * 2 - 1) * scale * 10) / 10;
   return { machine: { weights: filled(V, H, 0).map((row) => row.map(() => some(2))), a: Array.from({ length: V }, () => some(1)), b: Array.from({ length: H }, () => some(1)) } };
 }
-
-/** The machine in words, for a screen reader or a caption. @param {import("../state.js").Machine} machine @param {number} T */
-export function inWords({ weights, a, b }, T) {
-  return `${a.length} visible and ${b.length} hidden units, weights ${weights.map((row) => row.map((w) => plain(w)).join(" ")).join("; ")}, temperature ${plain(T)}`;
-}
