@@ -1,9 +1,10 @@
 """The lab in a real browser: from the command to the first table, from a slider to the new one.
 
-    python -m benchmarks.lab_latency [--training]
+    python -m benchmarks.lab_latency [--training] [--images]
 
 Needs the `test` extra and Chromium.
-With `--training`, the sliders are measured while chapter 6 trains in a second page.
+With `--training`, the sliders are measured while chapter 6 trains in a second page. With `--images`, chapter 6 alone: 64x20 and
+64x100 trained on the digits to the end, and sweeps of 24 chains of a model of 784x500.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ import socket
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import here
@@ -78,9 +81,34 @@ def moves(page: Page, units: int) -> str:
     return f"median {statistics.median(took):.1f} ms, 95th percentile {ranked[int(0.95 * len(ranked))]:.1f} ms"
 
 
+def images(page: Page, address: str) -> None:
+    import numpy as np
+
+    import harmonium as hm
+
+    draw = np.random.default_rng(0)
+    rbm = hm.RBM(hm.Binary(draw.normal(-1, 1, 784)), hm.Binary(draw.normal(-1, 1, 500)), draw.normal(0, 0.1, (784, 500)))
+    for hidden in (20, 100):
+        ready(page, f"{address}/#images?x=%7B%22images%22%3A%7B%22hidden%22%3A{hidden}%7D%7D")
+        page.reload()
+        page.locator("[data-test=train]").click()
+        begun = time.monotonic()
+        page.wait_for_selector("[data-test=closing]", timeout=1_200_000)
+        took = time.monotonic() - begun
+        print(f"64x{hidden}: {took:.1f} s; {page.locator('[data-test=closing] p').first.inner_text()}", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        begun = time.monotonic()
+        page.locator("[data-test=file]").set_input_files(hm.save(rbm, Path(folder) / "large.safetensors"))
+        page.wait_for_selector("[data-test=file-about]")
+        print(f"784x500: opened in {time.monotonic() - begun:.2f} s", end=", ")
+        page.wait_for_timeout(8000)
+        print(f"{page.locator('[data-test=dream-speed]').inner_text()} sweeps of 24 chains a second")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--training", action="store_true")
+    parser.add_argument("--images", action="store_true")
     given = parser.parse_args()
     print(here.header())
     from playwright.sync_api import sync_playwright
@@ -88,7 +116,7 @@ def main() -> None:
     arguments: dict[str, Any] = {"executable_path": shutil.which("chromium"), "args": ["--no-sandbox"]}
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(**arguments)
-        for _ in range(3):
+        for _ in range(0 if given.images else 3):
             page = browser.new_page()
             server, address, begun = start()
             try:
@@ -102,6 +130,9 @@ def main() -> None:
         try:
             page = browser.new_page()
             ready(page, address)
+            if given.images:
+                images(page, address)
+                return
             if given.training:
                 other = browser.new_page()
                 ready(other, f"{address}/#images")

@@ -34,7 +34,7 @@ export function Complete({ which, shape, drawing, version, hidden }) {
     ["left", (_, column) => column < width / 2],
     ["right", (_, column) => column >= width / 2],
   ]);
-  return html`<section class="card play" aria-label="Complete">
+  return html`<section class="card complete play" aria-label="Complete">
     <div class="card-head"><h3>Erase a part and let the machine complete it</h3>
       <span class="buttons">${halves.map(([name, inside]) => html`<${Button} onClick=${() => drawing.half(inside)} test=${`erase-${name}`}>${name} half<//> `)}
         <${Button} onClick=${drawing.restore} disabled=${!some} test="restore">restore all<//></span></div>

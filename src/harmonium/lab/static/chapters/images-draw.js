@@ -39,7 +39,7 @@ export function Draw({ which, shape, drawing, version, filters, hidden, open }) 
     }
   };
   const thing = shape.digits ? "digit" : "picture";
-  return html`<section class="card play" aria-label="Draw" id="images-play" onDragOver=${(/** @type {DragEvent} */ e) => e.preventDefault()}
+  return html`<section class="card draw play" aria-label="Draw" id="images-play" onDragOver=${(/** @type {DragEvent} */ e) => e.preventDefault()}
       onDrop=${(/** @type {DragEvent} */ e) => (e.preventDefault(), take(e.dataTransfer?.files[0]))}>
     <div class="card-head"><h3>Draw a ${thing}</h3>
       <span class="buttons"><${Button} onClick=${drawing.another} test="another">${shape.digits ? "another held-out digit" : "another of its fantasies"}<//>

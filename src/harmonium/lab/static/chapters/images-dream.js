@@ -21,7 +21,7 @@ export function Dream({ which, shape, version }) {
   const { found, error } = useDream({ name: "fantasies", which, known: null, seed: state.seed + draw, most, atOnce, on: true, version: useCalm(version, AGAIN_MS) });
   const means = setting("images", "means", true, [true, false]);
   const pictures = means ? found?.means : found?.samples;
-  return html`<section class="card play" aria-label="Fantasies">
+  return html`<section class="card dream play" aria-label="Fantasies">
     <div class="card-head"><h3>Watch it dream</h3>
       <span class="buttons"><${Button} onClick=${() => setOn(!on)} test="dreaming">${on ? "pause" : "run"}<//> <${Button} onClick=${() => setDraw(draw + 1)} test="dream">from noise again<//></span></div>
     <p class="soft">${found && pictures ? html`${pictures.count} Gibbs chains that began at noise, after <span class="num" data-test="dream-sweeps">${grouped(found.sweeps)}</span> ${found.sweeps === 1 ? "sweep" : "sweeps"}${
