@@ -10,6 +10,7 @@ import pytest
 
 import harmonium as hm
 from harmonium import exact
+from harmonium.lab import bundle
 
 pytestmark = pytest.mark.slow  # a browser's pages take seconds each
 
@@ -335,3 +336,12 @@ def test_the_file_of_the_command_line(open_page, serve_lab, tmp_path):
     assert at(page, "log-probability").count() == 0
     at(page, "dreams").locator("canvas").first.wait_for(timeout=PATIENCE)
     assert at(page, "file-filters").locator("button").count() == 30
+
+
+def test_the_page_from_a_disk_computes_without_a_worker(open_page, watch, tmp_path):
+    watch.forgive("lab.html")  # the page itself
+    (tmp_path / "lab.html").write_text(bundle.page(), encoding="utf-8")
+    page = open_page("lab.html#images", url=tmp_path.as_uri())
+    at(page, "log-probability").wait_for(timeout=PATIENCE)
+    begin(page, 4)
+    step_above(page, 3)

@@ -3,31 +3,50 @@ import { useEffect, useRef, useState } from "preact/hooks";
 
 /** @typedef {import("./worker.js").Functions} Functions */
 
-/** @type {Map<number, {resolve: (answer: any) => void, reject: (error: Error) => void}>} */
+/** @typedef {{id: number, name: string, args: any[]}} Call */
+
+/** Calls that have no answer yet, in their order.
+ * @type {Map<number, {call: Call, resolve: (answer: any) => void, reject: (error: Error) => void}>} */
 const waiting = new Map();
 let last = 0;
-/** @type {Worker | null} */
-let worker = null;
+/** @type {((call: Call) => void) | null} */
+let send = null;
 
 /** Call a function in the worker. Calls are answered in their order.
  * @template {keyof Functions} N @param {N} name @param {Functions[N] extends (...args: infer A) => any ? A : never} args
  * @returns {Promise<Functions[N] extends (...args: any[]) => infer R ? Awaited<R> : never>} */
 export function compute(name, ...args) {
-  worker ??= start();
-  const id = ++last;
-  worker.postMessage({ id, name, args });
-  return new Promise((resolve, reject) => waiting.set(id, { resolve, reject }));
+  return new Promise((resolve, reject) => {
+    const call = { id: ++last, name, args };
+    waiting.set(call.id, { call, resolve, reject });
+    (send ??= start())(call);
+  });
 }
 
 function start() {
-  const started = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
-  started.onmessage = ({ data: { id, answer, error } }) => {
-    const call = waiting.get(id);
-    waiting.delete(id);
-    if (error === undefined) call?.resolve(answer);
-    else call?.reject(new Error(error));
+  const url = new URL("./worker.js", import.meta.url);
+  const worker = new Worker(url, { type: "module" });
+  worker.onmessage = ({ data }) => settle(data);
+  worker.onerror = async (event) => {
+    // Chromium starts no worker for a page from a disk: that page computes by itself, between its frames.
+    event.preventDefault();
+    /** @type {typeof import("./worker.js")} */
+    const { answer } = await import(String(url));
+    let before = Promise.resolve();
+    send = (call) => {
+      before = before.then(() => new Promise((resolve) => setTimeout(resolve))).then(() => settle(answer(call)));
+    };
+    for (const { call } of waiting.values()) send(call);
   };
-  return started;
+  return (/** @type {Call} */ call) => worker.postMessage(call);
+}
+
+/** @param {{id: number, answer?: any, error?: string}} found */
+function settle({ id, answer, error }) {
+  const call = waiting.get(id);
+  waiting.delete(id);
+  if (error === undefined) call?.resolve(answer);
+  else call?.reject(new Error(error));
 }
 
 /** What a function in the worker answers, called again whenever `args` or `deps` change; the previous answer stays until the next one comes.

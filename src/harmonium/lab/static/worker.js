@@ -7,10 +7,14 @@ const FUNCTIONS = { thousand, advanceTraining, beginTraining, describeModel, dre
 
 /** @typedef {typeof FUNCTIONS} Functions */
 
-self.onmessage = ({ data: { id, name, args } }) => {
+/** @param {import("./compute.js").Call} call */
+export function answer({ id, name, args }) {
   try {
-    self.postMessage({ id, answer: /** @type {any} */ (FUNCTIONS)[name](...args) });
+    return { id, answer: /** @type {any} */ (FUNCTIONS)[name](...args) };
   } catch (error) {
-    self.postMessage({ id, error: /** @type {Error} */ (error).message });
+    return { id, error: /** @type {Error} */ (error).message };
   }
-};
+}
+
+// A page that cannot start a worker calls `answer` itself.
+if (typeof document === "undefined") self.onmessage = ({ data }) => self.postMessage(answer(data));
