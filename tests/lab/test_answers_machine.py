@@ -98,6 +98,9 @@ def test_held_units_condition_the_table():
     close(found["given"], np.where(agree, joint.probability, 0) / joint.probability[agree].sum())
     close(found["probability"], joint.probability)
     assert not any(p for p, kept in zip(found["given"], agree, strict=True) if not kept)
+    given = np.where(agree, joint.probability, 0) / joint.probability[agree].sum()
+    close(found["given_mean"]["v"], given @ joint.v)
+    close(found["given_mean"]["h"], given @ joint.h)
 
 
 def test_the_coldest_and_largest_machine_has_numbers_or_null():
