@@ -1,6 +1,8 @@
-"""python -m harmonium.lab export DIR: write the lab's page to a folder, to publish anywhere."""
+"""usage: python -m harmonium.lab export DIR
 
-from __future__ import annotations
+Writes the lab's page to a new folder, to be published as it is: on GitHub Pages, on a course's site, under any path.
+DIR/lab.html is the whole page in one file, which opens from a disk too. Nothing is fetched from elsewhere.
+A model file may lie beside the page: index.html?model=NAME.safetensors#images opens it."""
 
 import shutil
 import sys
@@ -8,25 +10,17 @@ from pathlib import Path
 
 from harmonium.lab import bundle
 
-USAGE = """\
-usage: python -m harmonium.lab export DIR
-
-Writes the lab's page to a new folder, to be published as it is: on GitHub Pages, on a course's site, under any path.
-DIR/lab.html is the whole page in one file, which opens from a disk too. Nothing is fetched from elsewhere.
-Model files may lie beside the page: index.html?model=NAME.safetensors#images opens one."""
-
 
 def main(arguments: list[str]) -> int:
     if len(arguments) != 2 or arguments[0] != "export":
-        print(USAGE, file=sys.stderr)
+        print(__doc__, file=sys.stderr)
         return 2
     folder = Path(arguments[1])
     try:
         shutil.copytree(bundle.STATIC, folder)
         (folder / "lab.html").write_text(bundle.page(), encoding="utf-8")
     except OSError as error:
-        expected = "choose a folder that does not exist yet" if isinstance(error, FileExistsError) else "choose another folder"
-        print(f"{folder} cannot be written: {error.strerror}; {expected}", file=sys.stderr)
+        print(f"{folder} cannot be written: {error.strerror}; choose a folder that does not exist yet", file=sys.stderr)
         return 1
     print(f"Written: {folder / 'index.html'} for a web server, {folder / 'lab.html'} for everything else")
     return 0

@@ -37,7 +37,7 @@ def widget(rbm: RBM | None = None, temperature: float = 1.0) -> Any:
     if not 0.05 <= temperature <= 20:
         raise InputError(f"temperature must be from 0.05 to 20, but is {temperature!r}")
     given = RBM(Binary(np.zeros(2)), Binary(np.zeros(2)), np.full((2, 2), 0.5)) if rbm is None else model.validate(rbm)
-    shown = _in_panel(given)
+    shown = _panel_state(given)
 
     class LabWidget(anywidget.AnyWidget):
         _esm = (bundle.STATIC / "widget.js").read_text(encoding="utf-8")
@@ -54,22 +54,18 @@ def widget(rbm: RBM | None = None, temperature: float = 1.0) -> Any:
             return RBM(Binary(machine["a"]), Binary(machine["b"]), np.array(machine["weights"], np.float64))
 
     state = {"temperature": float(temperature), **(shown or {"chapter": "images"})}
-    return LabWidget(page=bundle.page(), state=state, file=b"" if shown else _packed(given))
+    with tempfile.TemporaryDirectory() as folder:
+        file = b"" if shown else io.save(given, Path(folder) / "model.safetensors").read_bytes()
+    return LabWidget(page=bundle.page(), state=state, file=file)
 
 
-def _in_panel(rbm: RBM) -> dict[str, Any] | None:
+def _panel_state(rbm: RBM) -> dict[str, Any] | None:
     """The page's state with a small model, or None."""
-    visible, hidden = rbm.weights.shape
-    if not (isinstance(rbm.visible, Binary) and isinstance(rbm.hidden, Binary)) or max(visible, hidden) > MAX_UNITS:
+    if not (isinstance(rbm.visible, Binary) and isinstance(rbm.hidden, Binary)) or max(rbm.weights.shape) > MAX_UNITS:
         return None
     parts = {"weights": rbm.weights, "a": rbm.visible.bias, "b": rbm.hidden.bias}
     if max(np.abs(part).max() for part in parts.values()) > MAX_PARAMETER:
         return None
     machine = {name: np.asarray(part, np.float64).tolist() for name, part in parts.items()}
-    clamp = {"v": [None] * visible, "h": [None] * hidden}
-    return {"machine": machine, "target": [0] * (visible - 1) + [1], "clamp": clamp}
-
-
-def _packed(rbm: RBM) -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        return io.save(rbm, Path(folder) / "model.safetensors").read_bytes()
+    clamp = {"v": [None] * rbm.visible.size, "h": [None] * rbm.hidden.size}
+    return {"machine": machine, "target": [0] * (rbm.visible.size - 1) + [1], "clamp": clamp}

@@ -18,10 +18,9 @@ from urllib.parse import quote, unquote, urlsplit
 from harmonium import io
 from harmonium._types import PathLike
 from harmonium.errors import InputError, reason
+from harmonium.lab.bundle import STATIC
 
-STATIC = Path(__file__).parent / "static"
-HOST = "127.0.0.1"
-PORT = 8765
+HOST, PORT = "127.0.0.1", 8765
 
 
 def serve(model_path: PathLike | None, port: int | None, open_browser: bool, say: Callable[[str], object]) -> None:
@@ -32,8 +31,7 @@ def serve(model_path: PathLike | None, port: int | None, open_browser: bool, say
             another. say: is called with one line that names the address.
 
     Raises:
-        InputError: the model file cannot be used, or the port is taken.
-        OSError: the model file cannot be read.
+        InputError: the model file cannot be used, or the port is taken. OSError: the model file cannot be read.
     """
     model, place = None, ""
     if model_path is not None:
@@ -44,7 +42,9 @@ def serve(model_path: PathLike | None, port: int | None, open_browser: bool, say
     with _listen(port, partial(_Handler, model=model)) as server:
         address = f"http://{HOST}:{server.server_port}/{place}"
         say(f"The lab is open at {address} (Ctrl-C ends it)")
-        if open_browser and _has_screen():
+        # Without a screen, Python would open a browser of the terminal's, in the midst of this command's own lines.
+        has_screen = os.name == "nt" or sys.platform == "darwin" or {"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys()
+        if open_browser and has_screen:
             threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, signal.default_int_handler)  # as regular an end as Ctrl-C
@@ -52,12 +52,19 @@ def serve(model_path: PathLike | None, port: int | None, open_browser: bool, say
             server.serve_forever()
 
 
+def _listen(port: int | None, handler: Any) -> _Server:
+    if port is not None and not 1 <= port <= 65535:
+        raise InputError(f"port must be a whole number from 1 to 65535, but is {port}")
+    try:
+        return _Server((HOST, port or PORT), handler)
+    except OSError as error:
+        if port is not None:
+            raise InputError(f"port {port} cannot be used ({reason(error)}); choose another, or none for a free one") from error
+        return _Server((HOST, 0), handler)
+
+
 class _Server(ThreadingHTTPServer):
     allow_reuse_address = os.name == "posix"  # elsewhere this would let two servers share a port
-
-    def handle_error(self, *arguments: Any) -> None:
-        if not isinstance(sys.exception(), ConnectionError):  # a browser may go away at any time
-            super().handle_error(*arguments)
 
 
 class _Handler(SimpleHTTPRequestHandler):
@@ -69,10 +76,13 @@ class _Handler(SimpleHTTPRequestHandler):
         self.model = model
         super().__init__(*arguments, directory=os.fspath(STATIC))
 
+    def handle(self) -> None:
+        with suppress(ConnectionError):  # a browser may go away at any time
+            super().handle()
+
     def translate_path(self, path: str) -> str:
-        if self.model is not None and unquote(urlsplit(path).path) == f"/{self.model.name}":
-            return os.fspath(self.model)
-        return super().translate_path(path)
+        is_model = self.model is not None and unquote(urlsplit(path).path) == f"/{self.model.name}"
+        return os.fspath(self.model) if is_model else super().translate_path(path)  # type: ignore[arg-type]
 
     def list_directory(self, path: Any) -> None:  # noqa: ARG002
         self.send_error(404)
@@ -84,19 +94,3 @@ class _Handler(SimpleHTTPRequestHandler):
 
     def log_message(self, *arguments: Any) -> None:
         pass
-
-
-def _listen(port: int | None, handler: Any) -> _Server:
-    if port is not None and not 1 <= port <= 65535:
-        raise InputError(f"port must be a whole number from 1 to 65535, but is {port}")
-    try:
-        return _Server((HOST, PORT if port is None else port), handler)
-    except OSError as error:
-        if port is not None:
-            raise InputError(f"port {port} cannot be used ({reason(error)}); choose another, or none for a free one") from error
-        return _Server((HOST, 0), handler)
-
-
-def _has_screen() -> bool:
-    """Without one, Python would open a browser of the terminal's, in the midst of this command's own lines."""
-    return os.name == "nt" or sys.platform == "darwin" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
