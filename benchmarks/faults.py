@@ -1,10 +1,10 @@
 """What can go wrong with a run, done to many runs on purpose, and counted.
 
-    python -m benchmarks.faults [--kills 100] [--terminations 100] [--files 1000] [--messages 1000] [--record]
+    python -m benchmarks.faults [--kills 100] [--terminations 100] [--files 1000] [--record]
 
 Kills (-9) and terminations at random moments, from the command's first instant on; a full disk (a small tmpfs, which needs
-root); model and checkpoint files damaged at random; malformed messages to the lab; two writers. Every count of these should be
-zero: runs lost, resumed runs that differ from an uninterrupted one by a bit, tracebacks, damaged files that loaded.
+root); model and checkpoint files damaged at random; two writers. Every count of these should be zero: runs lost, resumed
+runs that differ from an uninterrupted one by a bit, tracebacks, damaged files that loaded.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import random
 import shlex
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -25,7 +24,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -172,80 +170,6 @@ def damaged_files(number: int, chance: random.Random) -> Counter[str]:
     return found
 
 
-def bad_messages(number: int, chance: random.Random) -> Counter[str]:
-    """Malformed messages to the lab: each is answered in a sentence, and in the end the lab still works."""
-    from websockets.exceptions import ConnectionClosed
-
-    port = 20000 + chance.randrange(20000)
-    good = {"id": 1, "ask": "machine.table", "machine": {"weights": [[0.5, 0.5]] * 2, "a": [0, 0], "b": [0, 0]}}
-    found: Counter[str] = Counter()
-    with tempfile.TemporaryDirectory() as name:
-        process = command(Path(name), "lab", "--no-browser", "--port", str(port))
-        try:
-            wait_open(port)
-            while found["messages"] < number:
-                with page(port) as talk:
-                    try:
-                        while found["messages"] < number:
-                            found["messages"] += 1
-                            talk.send(malformed(good, chance))
-                            answer = json.loads(talk.recv(30))
-                            found["answered as if sound"] += int("answer" in answer)
-                            found["no sentence"] += int(not {"answer", "error"} & answer.keys())
-                            time.sleep(0.006)  # it answers 200 a second
-                    except ConnectionClosed:
-                        found["pages closed"] += 1
-            with page(port) as talk:
-                talk.send(json.dumps(good))
-                found["deaf"] += int("answer" not in json.loads(talk.recv(30)))
-        finally:
-            process.terminate()
-            _, errors = process.communicate()
-        found["tracebacks"] += errors.count("Traceback")
-    return found
-
-
-def page(port: int) -> Any:
-    from websockets.sync.client import connect
-
-    return connect(f"ws://127.0.0.1:{port}/ws", origin=f"http://127.0.0.1:{port}", max_size=None)  # type: ignore[arg-type]
-
-
-def wait_open(port: int) -> None:
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        with contextlib.suppress(OSError):
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return
-        time.sleep(0.1)
-    raise AssertionError("the lab does not answer")
-
-
-def malformed(good: dict[str, Any], chance: random.Random) -> str | bytes:
-    text = json.dumps(good)
-    how = chance.choice(("cut", "bytes", "nonsense", "value", "missing", "deep", "binary"))
-    if how == "cut":
-        return text[: chance.randrange(len(text))]
-    if how == "bytes":
-        at = chance.randrange(len(text))
-        return text[:at] + chance.choice('{}[],:"x0\0é') + text[at + 1 :].replace("]", "", chance.randrange(2))
-    if how == "binary":
-        return chance.randbytes(50)
-    if how == "nonsense":
-        return chance.choice(("", "null", "[]", "1e999", '"', "NaN", "true", '{"id": 1}', '{"ask": 5}', "{}", "\ud7ff"))
-    if how == "deep":
-        return "[" * 5000
-    changed = json.loads(text)
-    wrong = chance.choice((None, "a", 1e308, [], {}, [[]], -1, True, [["x"]], [[0.5] * 300] * 300))
-    part = changed["machine"] if chance.random() < 0.7 else changed
-    name = chance.choice(list(part))
-    if how == "missing":
-        del part[name]
-    else:
-        part[name] = wrong
-    return json.dumps(changed)
-
-
 def two_writers() -> Counter[str]:
     """While a run writes, another one in its folder, a new one or the same gone on with, is refused in one line."""
     found: Counter[str] = Counter()
@@ -285,7 +209,6 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--terminations", type=int, default=100)
     parser.add_argument("--files", type=int, default=1000)
-    parser.add_argument("--messages", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--record", action="store_true", help="append the table to RESULTS.md")
     given = parser.parse_args()
@@ -296,7 +219,6 @@ def main() -> None:
             f"{given.terminations} terminations": stops(signal.SIGTERM, given.terminations, chance),
             "a full disk": full_disk(),
             f"{given.files:,} damaged files": damaged_files(given.files, chance),
-            f"{given.messages:,} malformed messages": bad_messages(given.messages, chance),
             "two writers": two_writers(),
         }
     lines = [
