@@ -173,6 +173,7 @@ answer(given.seeds.map((seed) => {
 """
 
 
+@pytest.mark.slow
 def test_the_bracket_of_ln_z_holds_the_exact_value():
     """Intervals are the union of five of 95 %; ten models that each miss it by chance at most once in forty."""
     missed = 0
@@ -316,7 +317,7 @@ const until = (order, stop) => {
   view = advanceTraining(order, given.most ?? Infinity);
   while (!stop()) view = advanceTraining("", given.most ?? Infinity);
 };
-until("", () => view.step >= given.updates || view.phase === "failed");
+until("", () => view.step >= given.updates || view.phase !== "training");
 const pause = [advanceTraining("pause", Infinity), advanceTraining("", Infinity)];
 const paused = [...pause.map(({ step }) => step), pause[1].phase];
 if (view.phase !== "failed") until("close", () => view.phase === "done");
@@ -352,6 +353,7 @@ def test_a_training_closes_with_the_exact_likelihood_and_its_file_is_the_library
     assert course(6, 5, most=1)["history"]["valid"][0] == history["valid"][0]
 
 
+@pytest.mark.slow
 def test_a_larger_machine_is_followed_by_its_pseudo_likelihood_and_closes_with_an_interval(tmp_path):
     found = course(30, 40)
     path = tmp_path / "m.safetensors"
@@ -373,6 +375,6 @@ def test_a_training_out_of_bounds_stops_in_words():
 @pytest.mark.slow
 def test_the_page_trains_as_well_as_the_command():
     """The bound is 0.3 nat below `harmonium train digits`, which reaches -17.74 to -17.65."""
-    found = course(20, 20_000)
-    assert found["step"] == 20_000
+    found = course(20, 15_000)
+    assert found["step"] == 15_000
     assert found["closing"]["mean"] > -17.741 - 0.3
