@@ -79,8 +79,8 @@ def test_a_coin_falls_as_the_sigmoid_says():
     assert node.run(PRELUDE + script)
 
 
-@pytest.mark.parametrize("size", [(64, 20), (20, 70), (2, 9), (1, 3), (9, 1), (11, 12)])
-@pytest.mark.parametrize("scale", [0.3, 3.0, 200.0])
+@pytest.mark.parametrize("size", [(64, 20), (12, 70), (2, 9)])
+@pytest.mark.parametrize("scale", [0.3, 200.0])
 def test_ln_z_is_the_librarys(size, scale):
     rbm = machine(*size, scale)
     found = node.run(PRELUDE + "answer(logPartition(rbmOf(given)));", given(rbm))
