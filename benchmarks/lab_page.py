@@ -100,8 +100,7 @@ def load(context: Any, address: str) -> tuple[float, int]:
         "{ o.disconnect(); window.shown = performance.now(); } }).observe(document, { subtree: true, childList: true })"
     )
     page.goto(address)
-    page.wait_for_function("window.shown")
-    took = page.evaluate("window.shown")
+    took = page.evaluate("async () => { while (!window.shown) await new Promise(requestAnimationFrame); return window.shown; }")
     page.wait_for_load_state("networkidle")
     page.close()
     return took, int(sum(sizes))
