@@ -65,7 +65,7 @@ figures.cases.forEach((given, number) => {
     close(exactGradient(rbm, rows).gradient, exact, "exact, at a temperature");
     close(cdGradient(cold, rows, keyOf(5)).gradient, cd, "cd-1");
     close(cdGradient(cold, rows, keyOf(5), 3).gradient, cd_3, "cd-3");
-    close(pcdGradient(cold, rows, { v: rows, h: Float64Array.from(given.chains) }, keyOf(5), 2).gradient, pcd, "pcd-2");
+    close(pcdGradient(cold, rows, Float64Array.from(given.chains), keyOf(5), 2).gradient, pcd, "pcd-2");
     close(center(cold, exactGradient(cold, rows).gradient, ...offsets), centered, "centered");
     const means = exactGradient(cold, rows).positive.subarray(given.V * given.H);
     const free = createRbm(given.V, given.H, cold.theta.map((x, k) => (k < given.V * given.H ? 0 : x)));

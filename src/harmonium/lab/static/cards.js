@@ -187,7 +187,7 @@ export const CARDS = {
     question: () => "\u201cEmpty and full\u201d, 1,000 updates of CD-1. The reconstruction error has fallen from 4.5 to 0.1 of 9 pixels. What has happened to the log likelihood?",
     options: [["near", "it is near the best possible"], ["little", "it has risen a little"], ["below", "it is lower than at the start"]], right: "below",
     hints: () => ["Choose the example \u201cempty and full\u201d and train it."],
-    answer: () => "It is lower than at the start: \u22129.9, down from \u22126.3. One of the two pictures has nearly all of the probability, the other less than one part in a million.",
+    answer: () => "It is lower than at the start: \u221210.2, down from \u22126.3. One of the two pictures has nearly all of the probability, the other less than one part in a million.",
   },
   "count-parameters": {
     chapter: "images", title: "how many numbers?",

@@ -53,11 +53,11 @@ export function cdGradient(rbm, v, key, k = 1, share) {
 }
 
 /** PCD-k: the negative term from chains that go on from update to update.
- * @param {Rbm} rbm @param {ArrayLike<number>} v @param {Chains} chains @param {Key} key @param {number} [k] @param {ArrayLike<number>} [share]
+ * @param {Rbm} rbm @param {ArrayLike<number>} v @param {Float64Array} h of the chains @param {Key} key @param {number} [k] @param {ArrayLike<number>} [share]
  * @returns {Estimate & {chains: Chains}} */
-export function pcdGradient(rbm, v, chains, key, k = 1, share) {
-  const next = sweepMany(rbm, chains.h, key, k);
-  return { ...contrast(statistics(rbm, v, share), statistics(rbm, next.v)), chains: next };
+export function pcdGradient(rbm, v, h, key, k = 1, share) {
+  const chains = sweepMany(rbm, h, key, k);
+  return { ...contrast(statistics(rbm, v, share), statistics(rbm, chains.v)), chains };
 }
 
 /** The weight of the latest batch in the running offsets of a centered gradient, as in the library. */

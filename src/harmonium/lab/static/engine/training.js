@@ -11,11 +11,10 @@
  *
  * References: G. Hinton, Neural Computation 14 (2002) (CD); T. Tieleman, ICML 2008 (PCD); A. Fischer and C. Igel, "Empirical analysis of
  * the divergence of Gibbs sampling based learning algorithms for RBMs", ICANN 2010. */
-import { sampleHidden, sweep } from "./chains.js";
-import { statistics } from "./gradients.js";
+import { cdGradient, exactGradient, pcdGradient, statistics } from "./gradients.js";
 import { derive, keyOf, normals, sampleBits, uniform } from "./random.js";
 import { createRbm, hiddenMeans, moved, visibleMeans } from "./rbm.js";
-import { logVisible, moments, numberOf, states } from "./table.js";
+import { logVisible, numberOf, states } from "./table.js";
 
 /** @typedef {import("./rbm.js").Rbm} Rbm */
 /** @typedef {"exact" | "cd" | "pcd"} Method */
@@ -59,14 +58,9 @@ export function advance({ update: before, rbms: old, chains: kept, stopped: halt
   for (const method of METHODS) {
     if (stopped[method]) continue;
     const rbm = old[method];
-    let negative;
-    if (method === "exact") negative = moments(rbm);
-    else {
-      const ends = method === "cd" ? reconstruct(rbm, lesson, derive(key, 1)) : sweep(rbm, chains, derive(key, 2));
-      if (method === "pcd") chains = ends.h;
-      vectors[method] = ends.v;
-      negative = statistics(rbm, ends.v);
-    }
+    const { negative, chains: ends } = estimate(method, rbm, chains, lesson, key);
+    if (ends) vectors[method] = ends.v;
+    if (ends && method === "pcd") chains = ends.h;
     const next = moved(rbm, statistics(rbm, lesson.rows, lesson.share).map((x, k) => x - negative[k]), lesson.rate);
     if (next.theta.every((x) => Math.abs(x) <= MAX_PARAMETER)) rbms[method] = next;
     else stopped[method] = update;
@@ -74,16 +68,24 @@ export function advance({ update: before, rbms: old, chains: kept, stopped: halt
   return { update, rbms, chains, vectors, stopped };
 }
 
-/** One sweep from data vectors. @param {Rbm} rbm @param {Lesson} lesson @param {import("./random.js").Key} key */
-function reconstruct(rbm, { V, rows, share, chains }, key) {
-  const start = new Float64Array(chains * V);
-  const shift = uniform(derive(key, 0), 0);
+/** @param {Method} method @param {Rbm} rbm @param {Float64Array} chains @param {Lesson} lesson @param {import("./random.js").Key} key
+ * @returns {import("./gradients.js").Estimate & {chains?: import("./chains.js").Chains}} */
+function estimate(method, rbm, chains, lesson, key) {
+  if (method === "exact") return exactGradient(rbm, lesson.rows, lesson.share);
+  if (method === "cd") return cdGradient(rbm, drawRows(lesson, derive(key, 0)), derive(key, 1));
+  return pcdGradient(rbm, lesson.rows, chains, derive(key, 2), 1, lesson.share);
+}
+
+/** As many rows of the data as there are chains. @param {Lesson} lesson @param {import("./random.js").Key} key */
+function drawRows({ V, rows, share, chains }, key) {
+  const drawn = new Float64Array(chains * V);
+  const shift = uniform(key, 0);
   // Evenly spaced points with one common shift give each pattern its share of the chains, up to one.
   for (let [c, row, sum] = [0, 0, share[0]]; c < chains; c++) {
     while (row < share.length - 1 && (c + shift) / chains >= sum) sum += share[++row];
-    start.set(rows.subarray(row * V, (row + 1) * V), c * V);
+    drawn.set(rows.subarray(row * V, (row + 1) * V), c * V);
   }
-  return sweep(rbm, sampleHidden(rbm, start, derive(key, 1)), derive(key, 2));
+  return drawn;
 }
 
 /** The figures, each summed over everything it is an expectation of. @param {Rbm} rbm @param {Lesson} lesson @returns {Measures} */
