@@ -8,7 +8,7 @@ const { createRbm, freeEnergy, moved } = await load("rbm");
 const { logPartition, logVisible, moments, numberOf, states, Tables } = await load("table");
 const { derive, keyOf, uniform } = await load("random");
 const { rungsOf, sampleHidden, startLadder, sweep, temper } = await load("chains");
-const { cdGradient, center, exactGradient, pcdGradient, SMOOTHING } = await load("gradients");
+const { cdGradient, center, exactGradient, pcdGradient } = await load("gradients");
 const figures = JSON.parse(readFileSync(process.env.FIGURES, "utf8"));
 
 const rbmOf = ({ V, H, theta, temperature = 1 }) => createRbm(V, H, Float64Array.from(theta), temperature);
@@ -67,10 +67,6 @@ figures.cases.forEach((given, number) => {
     close(cdGradient(cold, rows, keyOf(5), 3).gradient, cd_3, "cd-3");
     close(pcdGradient(cold, rows, Float64Array.from(given.chains), keyOf(5), 2).gradient, pcd, "pcd-2");
     close(center(cold, exactGradient(cold, rows).gradient, ...offsets), centered, "centered");
-    const means = exactGradient(cold, rows).positive.subarray(given.V * given.H);
-    const free = createRbm(given.V, given.H, cold.theta.map((x, k) => (k < given.V * given.H ? 0 : x)));
-    const start = [...free.a, ...free.b].map((x) => 1 / (1 + Math.exp(-x)));
-    close(start.map((x, k) => x + SMOOTHING * (means[k] - x)), offsets.flat(), "offsets");
     let trained = cold;
     for (let n = 0; n < figures.updates; n++) trained = moved(trained, exactGradient(trained, rows).gradient, figures.rate);
     close(trained.theta, given.trained, "trained");

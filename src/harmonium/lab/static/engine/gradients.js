@@ -60,9 +60,6 @@ export function pcdGradient(rbm, v, h, key, k = 1, share) {
   return { ...contrast(statistics(rbm, v, share), statistics(rbm, chains.v)), chains };
 }
 
-/** The weight of the latest batch in the running offsets of a centered gradient, as in the library. */
-export const SMOOTHING = 0.01;
-
 /** The gradient in the variables v - m and h - n, changed in place: the same distribution, followed in a better direction.
  * dW = <(v-m)(h-n)^T>_data - <(v-m)(h-n)^T>_model, da = <v>_data - <v>_model - dW n, db likewise with m.
  * @param {{V: number, H: number}} shape @param {Float64Array} gradient @param {ArrayLike<number>} m `[V]` @param {ArrayLike<number>} n `[H]` */
