@@ -1,7 +1,5 @@
 """The page as one file: for a notebook's cell, for a mail, for browsers that load no modules from a disk."""
 
-from __future__ import annotations
-
 import base64
 import json
 import os
@@ -48,13 +46,16 @@ def page() -> str:
 
     add("main.js")
     loader = LOADER % json.dumps(list(modules.items())).replace("<", "\\u003c")
-    sheets = "\n".join(URL.sub(lambda found: _data_url(_joined(path, found[1])), _text(path)) for path in LINK.findall(index))  # noqa: B023
+    sheets = "".join(map(_sheet, LINK.findall(index)))
     head, body = REPLACED.sub("", IMPORT_MAP.sub("", LINK.sub("", index))).split("</head>")
-    return f'{head}<style>\n{sheets}\n</style>\n<script type="module">\n{loader}</script>\n</head>{body}'
+    return f'{head}<style>\n{sheets}</style>\n<script type="module">\n{loader}</script>\n</head>{body}'
 
 
-def _data_url(path: str) -> str:
-    return f"url(data:font/woff2;base64,{base64.b64encode((STATIC / path).read_bytes()).decode()})"
+def _sheet(path: str) -> str:
+    def inlined(found: re.Match[str]) -> str:
+        return f"url(data:font/woff2;base64,{base64.b64encode((STATIC / _joined(path, found[1])).read_bytes()).decode()})"
+
+    return URL.sub(inlined, _text(path))
 
 
 def _joined(path: str, other: str) -> str:

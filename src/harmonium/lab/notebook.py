@@ -1,7 +1,5 @@
 """The lab in a notebook: `harmonium.lab.widget(rbm)` in Jupyter, marimo or VS Code (the extra `notebook`)."""
 
-from __future__ import annotations
-
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -13,8 +11,6 @@ from harmonium.errors import InputError
 from harmonium.lab import bundle
 from harmonium.model import RBM
 from harmonium.units import Binary
-
-MAX_UNITS, MAX_PARAMETER = 5, 20.0
 
 
 def widget(rbm: RBM | None = None, temperature: float = 1.0) -> Any:
@@ -61,10 +57,10 @@ def widget(rbm: RBM | None = None, temperature: float = 1.0) -> Any:
 
 def _panel_state(rbm: RBM) -> dict[str, Any] | None:
     """The page's state with a small model, or None."""
-    if not (isinstance(rbm.visible, Binary) and isinstance(rbm.hidden, Binary)) or max(rbm.weights.shape) > MAX_UNITS:
+    if not (isinstance(rbm.visible, Binary) and isinstance(rbm.hidden, Binary)) or max(rbm.weights.shape) > 5:
         return None
     parts = {"weights": rbm.weights, "a": rbm.visible.bias, "b": rbm.hidden.bias}
-    if max(np.abs(part).max() for part in parts.values()) > MAX_PARAMETER:
+    if max(np.abs(part).max() for part in parts.values()) > 20:
         return None
     machine = {name: np.asarray(part, np.float64).tolist() for name, part in parts.items()}
     clamp = {"v": [None] * rbm.visible.size, "h": [None] * rbm.hidden.size}

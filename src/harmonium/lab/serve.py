@@ -1,7 +1,5 @@
 """The page's files, served to this computer alone, and a model file beside them."""
 
-from __future__ import annotations
-
 import os
 import signal
 import sys
@@ -21,46 +19,6 @@ from harmonium.errors import InputError, reason
 from harmonium.lab.bundle import STATIC
 
 HOST, PORT = "127.0.0.1", 8765
-
-
-def serve(model_path: PathLike | None, port: int | None, open_browser: bool, say: Callable[[str], object]) -> None:
-    """Serve the lab until Ctrl-C or a termination signal.
-
-    Args:
-        model_path: a model file, or the run folder it is in, for chapter 6. port: if None, 8765 or, where that is taken,
-            another. say: is called with one line that names the address.
-
-    Raises:
-        InputError: the model file cannot be used, or the port is taken. OSError: the model file cannot be read.
-    """
-    model, place = None, ""
-    if model_path is not None:
-        io.load(model_path)
-        model = Path(model_path).resolve()
-        model = model / "model.safetensors" if model.is_dir() else model
-        place = f"?model={quote(model.name)}#images"
-    with _listen(port, partial(_Handler, model=model)) as server:
-        address = f"http://{HOST}:{server.server_port}/{place}"
-        say(f"The lab is open at {address} (Ctrl-C ends it)")
-        # Without a screen, Python would open a browser of the terminal's, in the midst of this command's own lines.
-        has_screen = os.name == "nt" or sys.platform == "darwin" or {"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys()
-        if open_browser and has_screen:
-            threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, signal.default_int_handler)  # as regular an end as Ctrl-C
-        with suppress(KeyboardInterrupt):
-            server.serve_forever()
-
-
-def _listen(port: int | None, handler: Any) -> _Server:
-    if port is not None and not 1 <= port <= 65535:
-        raise InputError(f"port must be a whole number from 1 to 65535, but is {port}")
-    try:
-        return _Server((HOST, port or PORT), handler)
-    except OSError as error:
-        if port is not None:
-            raise InputError(f"port {port} cannot be used ({reason(error)}); choose another, or none for a free one") from error
-        return _Server((HOST, 0), handler)
 
 
 class _Server(ThreadingHTTPServer):
@@ -94,3 +52,42 @@ class _Handler(SimpleHTTPRequestHandler):
 
     def log_message(self, *arguments: Any) -> None:
         pass
+
+
+def serve(model_path: PathLike | None, port: int | None, open_browser: bool, say: Callable[[str], object]) -> None:
+    """Serve the lab until Ctrl-C or a termination signal; `say` is called with one line that names the address.
+
+    Args:
+        model_path: a model file, or its run folder, for chapter 6. port: if None, 8765 or, where that is taken, another.
+
+    Raises:
+        InputError: the model file cannot be used, or the port is taken. OSError: the model file cannot be read.
+    """
+    model, place = None, ""
+    if model_path is not None:
+        io.load(model_path)
+        model = Path(model_path).resolve()
+        model = model / "model.safetensors" if model.is_dir() else model
+        place = f"?model={quote(model.name)}#images"
+    with _listen(port, partial(_Handler, model=model)) as server:
+        address = f"http://{HOST}:{server.server_port}/{place}"
+        say(f"The lab is open at {address} (Ctrl-C ends it)")
+        # Without a screen, Python would open a browser of the terminal's, in the midst of this command's own lines.
+        has_screen = os.name == "nt" or sys.platform == "darwin" or {"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys()
+        if open_browser and has_screen:
+            threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, signal.default_int_handler)  # as regular an end as Ctrl-C
+        with suppress(KeyboardInterrupt):
+            server.serve_forever()
+
+
+def _listen(port: int | None, handler: Any) -> _Server:
+    if port is not None and not 1 <= port <= 65535:
+        raise InputError(f"port must be a whole number from 1 to 65535, but is {port}")
+    try:
+        return _Server((HOST, port or PORT), handler)
+    except OSError as error:
+        if port is not None:
+            raise InputError(f"port {port} cannot be used ({reason(error)}); choose another, or none for a free one") from error
+        return _Server((HOST, 0), handler)
