@@ -16,6 +16,8 @@ import { logPartition, MAX_ENUMERATED } from "../engine/table.js";
 /** States times units of the larger layer up to which ln Z is summed unasked: 64x20 takes a fraction of a second. */
 const MAX_WORK = 2 ** 26;
 const [FILTERS, REFERENCE, BINS] = [64, 179, 28];
+/** Sweeps from noise to the fantasies that a drawing is compared with, and their number; of a large model's. */
+const [SWEEPS, SWEEPS_LARGE, REFERENCE_LARGE] = [200, 30, 60];
 /** From this many weights on there are fewer chains, draws and sweeps. */
 const LARGE = 100_000;
 
@@ -34,6 +36,7 @@ export class ImageModel {
     this.gibbs = new Gibbs(rbm);
     this.digits = this.height === 8 && this.width === 8 && notes.trained_on === "digits";
     this.large = rbm.V * rbm.H > LARGE;
+    this.sweeps = this.large ? SWEEPS_LARGE : SWEEPS;
   }
 
   /** ln Z, or null where the sum would take long. @type {number | null} */
@@ -47,7 +50,7 @@ export class ImageModel {
   /** Free energies of the rows that a drawing is compared with, by their names, and their histogram. */
   get reference() {
     if (!this.#reference) {
-      const rows = this.digits ? { digits: digits().test, noise: noise() } : { fantasies: this.sample(REFERENCE) };
+      const rows = this.digits ? { digits: digits().test, noise: noise() } : { fantasies: this.sample(this.large ? REFERENCE_LARGE : REFERENCE) };
       const free = Object.entries(rows).map(([name, v]) => /** @type {const} */ ([name, [...this.gibbs.freeEnergies(v)].map((f) => f + this.constant)]));
       const all = free.flatMap(([, values]) => values);
       const [least, most] = [Math.min(...all) - 1, Math.max(...all) + 1];
@@ -67,7 +70,7 @@ export class ImageModel {
     const [v, h] = [new Uint8Array(rows * this.rbm.V), new Uint8Array(rows * this.rbm.H)];
     const key = keyOf(0);
     start(v, key);
-    for (let n = 0; n < (this.large ? 10 : 200); n++) this.sweep(v, h, derive(key, n + 1));
+    for (let n = 0; n < this.sweeps; n++) this.sweep(v, h, derive(key, n + 1));
     return v;
   }
 

@@ -93,7 +93,7 @@ export function respond(which, bits, seed) {
   const freeEnergy = gibbs.freeEnergies(v)[0] + constant;
   const lessProbable = Object.fromEntries(Object.entries(reference.free).map(([name, values]) => [name, mean(values.map((f) => (f > freeEnergy ? 1 : 0)))]));
   return {
-    bits, hidden: [...hidden], reconstruction: shades(means.map((x) => Math.min(1, x)), 1), draws, freeEnergy, lessProbable, histogram: reference.histogram,
+    bits, hidden: [...hidden], reconstruction: shades(means.map((x) => Math.min(1, x)), 1), draws, freeEnergy, lessProbable, histogram: reference.histogram, sweeps: model.sweeps,
     logProbability: model.logPartition === null ? null : constant - freeEnergy - model.logPartition,
   };
 }

@@ -93,5 +93,5 @@ function Probable({ found, shape }) {
       ? html`, so <${Formula} tex="\\ln p(v) = -F(v) - \\ln Z" /> = <span class="num" data-test="log-probability">${fixed(found.logProbability, 3)}</span>, exactly` : ""}.
     ${" "}The machine gives it a higher probability than ${shape.digits
       ? html`${share("digits")} of the held-out digits and ${share("noise")} of pictures with independent pixels`
-      : html`${share("fantasies")} of its own fantasies`}.</p>`;
+      : html`${share("fantasies")} of its own fantasies, ${found.sweeps} sweeps from noise`}.</p>`;
 }

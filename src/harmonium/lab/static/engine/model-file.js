@@ -37,10 +37,13 @@ export function readModel(bytes) {
   if (V > LIMITS.units || H > LIMITS.units || V * H > LIMITS.weights) {
     throw new FileError(`has ${V.toLocaleString("en-US")} visible and ${H.toLocaleString("en-US")} hidden units; this page opens models of up to ${LIMITS.units.toLocaleString("en-US")} of each and ${LIMITS.weights.toLocaleString("en-US")} weights`);
   }
-  const theta = Float64Array.from([weights, a, b].flatMap(({ values }) => [...values]));
-  const total = theta.reduce((sum, x) => sum + Math.abs(x), 0);
+  const rbm = createRbm(V, H);
+  rbm.weights.set(weights.values);
+  rbm.a.set(a.values);
+  rbm.b.set(b.values);
+  const total = rbm.theta.reduce((sum, x) => sum + Math.abs(x), 0);
   if (!(total < (LARGEST[weights.dtype] ?? LARGEST.F32))) throw new FileError("has parameters so large that energies overflow; scale them down");
-  return { ...asBits(createRbm(V, H, theta), kinds), kinds, notes };
+  return { ...asBits(rbm, kinds), kinds, notes };
 }
 
 /** The file of a model of binary units. @param {Rbm} rbm @param {Float64Array} baseRate the logits `[V]` of independent pixels
