@@ -110,12 +110,12 @@ def test_chains_stay_exact_and_keep_what_is_clamped():
     """
     free, clamped = node.run(PRELUDE + script, {"rbm": given(rbm), "v": drawn.astype(int).ravel().tolist(), "sweeps": [3, 300]})
     given_one = np.where(states[:, 2] == 1, p, 0)
-    for counts, law in ((free, p / p.sum()), (clamped, given_one / given_one.sum())):
+    for counts, distribution in ((free, p / p.sum()), (clamped, given_one / given_one.sum())):
         # 64 two-sided tests: a false alarm in 10^4 runs.
         tail = 1e-4 / 128
-        low, high = binom.ppf(tail, count, law), binom.ppf(1 - tail, count, law)
+        low, high = binom.ppf(tail, count, distribution), binom.ppf(1 - tail, count, distribution)
         assert ((np.array(counts) >= low) & (np.array(counts) <= high)).all()
-        assert np.array(counts)[law == 0].sum() == 0
+        assert np.array(counts)[distribution == 0].sum() == 0
 
 
 def test_an_update_is_a_step_along_the_gradient_and_the_average_is_the_librarys():

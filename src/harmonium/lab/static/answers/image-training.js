@@ -25,7 +25,7 @@ const CALL_MS = 100;
 /** Figures are taken every so many ms at most, and take a sixth of the time at most. */
 const [MEASURE_MS, MEASURE_SHARE] = [500, 1 / 6];
 
-export class Session {
+export class TrainingRun {
   /** @param {Settings} settings */
   constructor(settings) {
     this.settings = settings;

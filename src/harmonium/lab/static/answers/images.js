@@ -7,7 +7,7 @@ import { sigmoid } from "../engine/rbm.js";
 import { readModel, writeModel } from "../engine/model-file.js";
 import { FileError } from "../engine/safetensors.js";
 import { ImageModel, mean, shades, start } from "./image-model.js";
-import { Session } from "./image-training.js";
+import { TrainingRun } from "./image-training.js";
 
 /** @typedef {"training" | "file"} Which */
 /** @typedef {import("./image-model.js").Pictures} Pictures */
@@ -20,8 +20,8 @@ const STAGES = [1, 10, 100, 1000];
 /** Time in a call, in milliseconds. */
 const DREAM_MS = 25;
 
-/** @type {Session | null} */
-let session = null;
+/** @type {TrainingRun | null} */
+let run = null;
 /** @type {ImageModel | null} */
 let file = null;
 /** @type {ImageModel | null} */
@@ -32,7 +32,7 @@ const dreams = {};
 /** @param {Which} which */
 function modelOf(which) {
   if (which === "file" && file) return file;
-  if (session) return session.model;
+  if (run) return run.model;
   if (!pretrained) {
     const { rbm, notes } = readModel(Uint8Array.from(atob(PRETRAINED), (c) => c.charCodeAt(0)));
     pretrained = new ImageModel(rbm, "the model trained beforehand", notes);
@@ -42,21 +42,21 @@ function modelOf(which) {
 
 /** Begin to train; a training under way ends. @param {Settings} settings @returns {View} */
 export function beginTraining(settings) {
-  session = new Session(settings);
-  return session.view();
+  run = new TrainingRun(settings);
+  return run.view();
 }
 
-/** Go on with the training, or with its likelihood, for a moment. @param {string} order as `Session.advance` takes it @param {number} most updates @returns {View} */
+/** Go on with the training, or with its likelihood, for a moment. @param {string} order as `TrainingRun.advance` takes it @param {number} most updates @returns {View} */
 export function advanceTraining(order, most) {
-  if (!session) throw new Error("nothing is being trained: press train");
-  session.advance(order, most);
-  return session.view();
+  if (!run) throw new Error("nothing is being trained: press train");
+  run.advance(order, most);
+  return run.view();
 }
 
 /** The trained model as a file for the library. */
 export function saveModel() {
-  if (!session) throw new Error("nothing has been trained yet: press train");
-  const { model: { rbm }, training: { step }, settings } = session;
+  if (!run) throw new Error("nothing has been trained yet: press train");
+  const { model: { rbm }, training: { step }, settings } = run;
   const notes = { trained_on: "digits", updates: step, image_shape: [8, 8], binarized: "threshold=0.5", settings };
   return { name: `digits-${rbm.H}-hidden.safetensors`, bytes: writeModel(rbm, baseRate(digits().train, PIXELS), notes) };
 }

@@ -7,7 +7,7 @@ import { Button, Error } from "../ui/controls.js";
 import { useCalm } from "./images-drawing.js";
 import { Pad } from "./images-pad.js";
 import { Gallery, Picture, usePictures } from "./images-picture.js";
-import { useDream } from "./images-room.js";
+import { useDream } from "./images-session.js";
 
 const AGAIN_MS = 1500;
 const SETTLED_MS = 350;

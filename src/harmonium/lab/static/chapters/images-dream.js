@@ -6,7 +6,7 @@ import { usePage } from "../page.js";
 import { Button, Choice, Error } from "../ui/controls.js";
 import { useCalm } from "./images-drawing.js";
 import { Gallery } from "./images-picture.js";
-import { useDream } from "./images-room.js";
+import { useDream } from "./images-session.js";
 
 const AGAIN_MS = 5000;
 

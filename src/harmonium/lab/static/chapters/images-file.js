@@ -6,15 +6,15 @@ import { Filters } from "./images-filters.js";
 
 /** @typedef {import("../answers/image-model.js").Described} Described */
 
-/** @param {{room: import("./images-room.js").Room, open: (file: File) => void}} props */
-export function FileCard({ room, open }) {
-  const { file } = room;
+/** @param {{session: import("./images-session.js").Session, open: (file: File) => void}} props */
+export function FileCard({ session, open }) {
+  const { file } = session;
   return html`<section class="card model-file" aria-label="A machine from a file" onDragOver=${(/** @type {DragEvent} */ e) => e.preventDefault()}
       onDrop=${(/** @type {DragEvent} */ e) => (e.preventDefault(), e.dataTransfer?.files[0] && open(e.dataTransfer.files[0]))}>
     <div class="card-head"><h3>Any other machine</h3><${Chooser} accept=".safetensors" onChoose=${open} test="file">open a model file<//></div>
     <p>Training in the terminal writes a model file: <code>harmonium train DATA</code> writes <code>model.safetensors</code>, and
       ${" "}<code>harmonium lab MODEL</code> opens this page with it. The file does not leave this computer.</p>
-    ${room.fileProblem && html`<div data-test="file-problem"><${Error}>${room.fileProblem}.<//></div>`}
+    ${session.fileProblem && html`<div data-test="file-problem"><${Error}>${session.fileProblem}.<//></div>`}
     ${file && html`<${About} file=${file} />`}
   </section>`;
 }

@@ -8,7 +8,7 @@ import { html } from "../html.js";
 
 const NAMES = /** @type {const} */ (["ink", "card", "line", "soft", "plus", "minus"]);
 const MARK_FROM = { large: 0.12, small: 0.28 };
-/** Wider pictures have no room for marks in their pixels. */
+/** Wider pictures have no session for marks in their pixels. */
 export const MARKED_WIDTH = 16;
 
 /** The page's colours as numbers, again whenever light turns to dark. @returns {Colours} */
@@ -56,7 +56,7 @@ function shade(colours, x, signed) {
   return mixed(colours.card, x < 0 ? colours.minus : colours.plus, Math.abs(x) ** 0.8);
 }
 
-/** One picture; without a label it is ornament. Negative pixels carry a small minus where there is room, so that signs are not told by colour alone.
+/** One picture; without a label it is ornament. Negative pixels carry a small minus where there is session, so that signs are not told by colour alone.
  * @param {{bytes: Uint8Array, height: number, width: number, label: string, signed?: boolean, large?: boolean}} props */
 export function Picture({ bytes, height, width, label, signed = false, large = false }) {
   const place = useRef(/** @type {HTMLCanvasElement | null} */ (null));

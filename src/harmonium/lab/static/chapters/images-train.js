@@ -7,10 +7,10 @@ import { Button, Choice, Error, Num, Slider } from "../ui/controls.js";
 import { Curves } from "./images-curves.js";
 import { Filters } from "./images-filters.js";
 import { Gallery } from "./images-picture.js";
-import { PACES } from "./images-room.js";
+import { PACES } from "./images-session.js";
 
 /** @typedef {import("../answers/image-training.js").View} View */
-/** @typedef {import("./images-room.js").Room} Room */
+/** @typedef {import("./images-session.js").Session} Session */
 
 export const LIMITS = { leastUnits: 4, mostUnits: 100, leastRate: 0.001, mostRate: 1 };
 const PACE_WORDS = [["slow", "30 updates/s"], ["steady", "300"], ["full", "full speed"]];
@@ -33,15 +33,15 @@ export function useSettings() {
   };
 }
 
-/** @param {{room: Room}} props */
-export function Train({ room }) {
-  const { view } = room;
+/** @param {{session: Session}} props */
+export function Train({ session }) {
+  const { view } = session;
   const { changeSetting } = usePage();
   const settings = useSettings();
   const set = (/** @type {Record<string, any>} */ values) => changeSetting("images", values);
   const pace = (/** @type {string} */ name) => {
     set({ pace: name });
-    room.setPace(name);
+    session.setPace(name);
   };
   return html`<section class="card train" aria-label="Training">
     <div class="card-head"><h3>Training on 1,439 handwritten digits</h3><span class="soft">persistent contrastive divergence, 500 chains, batches of 100</span></div>
@@ -57,33 +57,33 @@ export function Train({ room }) {
         onChange=${(/** @type {number} */ x) => set({ seed: x })} /></span>
     </div>
     <div class="transport">
-      <${Transport} room=${room} begin=${() => room.begin(settings)} />
+      <${Transport} session=${session} begin=${() => session.begin(settings)} />
       <${Choice} label="pace" value=${settings.pace} options=${PACE_WORDS} onChange=${pace} test="pace" />
     </div>
-    ${room.error && html`<${Error}>${room.error}.<//>`}
-    <${Status} room=${room} settings=${settings} />
+    ${session.error && html`<${Error}>${session.error}.<//>`}
+    <${Status} session=${session} settings=${settings} />
     ${view && html`<${Curves} history=${view.history} exact=${view.exact} />`}
-    ${view?.closing && html`<${Closing} closing=${view.closing} step=${view.step} save=${room.save} />`}
+    ${view?.closing && html`<${Closing} closing=${view.closing} step=${view.step} save=${session.save} />`}
     ${view && html`<${Shown} view=${view} />`}
   </section>`;
 }
 
-/** @param {{room: Room, begin: () => void}} props */
-function Transport({ room, begin }) {
-  const phase = room.view?.phase;
+/** @param {{session: Session, begin: () => void}} props */
+function Transport({ session, begin }) {
+  const phase = session.view?.phase;
   const button = (/** @type {string} */ what, /** @type {string} */ test, /** @type {string} */ text, /** @type {boolean} */ primary = false, title = "") =>
-    html`<${Button} primary=${primary} onClick=${() => room.control(what)} test=${test} title=${title}>${text}<//> `;
+    html`<${Button} primary=${primary} onClick=${() => session.control(what)} test=${test} title=${title}>${text}<//> `;
   const stop = () => button("close", "stop", "stop", false, "stop, and find the final log likelihood");
   const again = html`<${Button} onClick=${begin} test="train">start again<//>`;
   if (phase === "training") return html`${button("pause", "pause", "pause", true)}${stop()}${again}`;
   if (phase === "paused") return html`${button("play", "play", "continue", true)}${stop()}${again}`;
   if (phase === "evaluating") return html`${button("skip", "skip", "skip the likelihood")}${again}`;
-  return html`<${Button} primary onClick=${begin} test="train">${room.view ? "train again" : "train"}<//>`;
+  return html`<${Button} primary onClick=${begin} test="train">${session.view ? "train again" : "train"}<//>`;
 }
 
-/** @param {{room: Room, settings: {hidden: number, rate: number, seed: number}}} props */
-function Status({ room, settings }) {
-  const { view, speed } = room;
+/** @param {{session: Session, settings: {hidden: number, rate: number, seed: number}}} props */
+function Status({ session, settings }) {
+  const { view, speed } = session;
   if (!view) return html`<p class="status soft" data-test="status">Nothing has been trained yet. Press train.</p>`;
   const { phase, step, updates, stage, problem, settings: own } = view;
   const share = phase === "evaluating" ? stage.share : step / updates;

@@ -10,7 +10,7 @@ import { Draw } from "./images-draw.js";
 import { useDrawing } from "./images-drawing.js";
 import { Dream } from "./images-dream.js";
 import { FileCard } from "./images-file.js";
-import { useRoom } from "./images-room.js";
+import { useSession } from "./images-session.js";
 import { Train } from "./images-train.js";
 
 const DIGITS = { height: 8, width: 8, visible: 64, digits: true };
@@ -18,14 +18,14 @@ const DIGITS = { height: 8, width: 8, visible: 64, digits: true };
 export const chapter = { id: "images", title: "Real images", wide: true, Chapter: Images };
 
 function Images() {
-  const room = useRoom();
+  const session = useSession();
   return html`
     <p class="lead">So far, every table could be written out. An image of 8 by 8 pixels has 2\u2076\u2074 states, too many for any table. Nothing else changes:
       the same energy, the same two terms, the same learning rule. Only the negative term can no longer be summed, so 500 chains, continued from update to
       update, estimate it. <strong>Press train and watch.</strong></p>
-    ${room.file && html`<p class="soft" data-test="loaded"><strong>${room.file.name}</strong> is loaded: ${grouped(room.file.visible)} visible and ${grouped(room.file.hidden)} hidden units.
+    ${session.file && html`<p class="soft" data-test="loaded"><strong>${session.file.name}</strong> is loaded: ${grouped(session.file.visible)} visible and ${grouped(session.file.hidden)} hidden units.
       ${" "}<button type="button" class="link" onClick=${() => document.getElementById("images-play")?.scrollIntoView({ block: "center" })}>Play with it below</button>, or train one here on digits.</p>`}
-    <${Train} room=${room} />
+    <${Train} session=${session} />
     <div class="reading">
       <div>
         <p><strong>The filters.</strong> A hidden unit has one weight for each pixel, so its weights form an image. For the first few hundred updates
@@ -42,21 +42,21 @@ function Images() {
     </div>
     <${Card} id="count-parameters" />
     <${Card} id="first-fantasies" />
-    <${Play} room=${room} />
+    <${Play} session=${session} />
   `;
 }
 
 /** Draw, complete and dream, with the machine trained here, at first one trained beforehand, or with the file's.
- * @param {{room: import("./images-room.js").Room}} props */
-function Play({ room }) {
+ * @param {{session: import("./images-session.js").Session}} props */
+function Play({ session }) {
   const { setting, changeSetting } = usePage();
-  const { view, pretrained, file, run } = room;
+  const { view, pretrained, file, run } = session;
   const which = /** @type {"training" | "file"} */ (file && setting("images", "which", "file") === "file" ? "file" : "training");
   const shape = which === "file" && file ? file : DIGITS;
   const drawing = useDrawing(which, shape);
   const here = view ? "the machine trained here" : "the machine trained beforehand";
   const open = async (/** @type {File} */ chosen) => {
-    if (await room.open(chosen)) changeSetting("images", { which: "file" });
+    if (await session.open(chosen)) changeSetting("images", { which: "file" });
   };
   const play = {
     which,
@@ -80,6 +80,6 @@ function Play({ room }) {
     <${Complete} ...${play} />
     <${Card} id="gray-mean" />
     <${Dream} ...${play} />
-    <${FileCard} room=${room} open=${open} />
+    <${FileCard} session=${session} open=${open} />
   `;
 }

@@ -143,10 +143,10 @@ export function* bracketLogPartition(rbm, rows, key) {
     free.sweep(chains, 1, derive(derive(key, 9), n));
     yield { stage: "placing the temperatures", share: 0 };
   }
-  const both = Uint8Array.from([...spread(rows, V, BASE_CHAINS), ...chains]);
+  const both = Uint8Array.from([...evenRows(rows, V, BASE_CHAINS), ...chains]);
   const path = new Path(rbm, baseRate(both, V));
   const even = Array.from({ length: PILOT_STEPS + 1 }, (_, k) => k / PILOT_STEPS);
-  const pilot = yield* told("placing the temperatures", path.anneal(path.start(RUNS, derive(key, 0)), even, false, derive(key, 1)));
+  const pilot = yield* withStage("placing the temperatures", path.anneal(path.start(RUNS, derive(key, 0)), even, false, derive(key, 1)));
   const lengths = pilot.map(deviation);
   const needed = PILOT_STEPS * (deviation(totals(pilot)) / DEVIATION) ** 2;
   const steps = Math.ceil(Math.min(MAX_STEPS, Math.max(MIN_STEPS, needed)));
@@ -154,12 +154,12 @@ export function* bracketLogPartition(rbm, rows, key) {
 
   // Half of the chains start at data, half at noise: where they end up alike, they have forgotten their start.
   const v = path.start(RUNS, derive(key, 2));
-  const some = spread(rows, V, RUNS);
+  const some = evenRows(rows, V, RUNS);
   for (let from = 0; from < v.length; from += 2 * V) v.set(some.subarray(from, from + V), from);
-  yield* told("sampling the model", path.temper(v, evenSteps(lengths, RUNGS - 1), TEMPERING_STEPS, derive(key, 3)));
+  yield* withStage("sampling the model", path.temper(v, evenSteps(lengths, RUNGS - 1), TEMPERING_STEPS, derive(key, 3)));
 
-  const forward = totals(yield* told("annealing forward", path.anneal(path.start(RUNS, derive(key, 4)), betas, false, derive(key, 5))));
-  const reverse = totals(yield* told("annealing in reverse", path.anneal(v, betas, true, derive(key, 6))));
+  const forward = totals(yield* withStage("annealing forward", path.anneal(path.start(RUNS, derive(key, 4)), betas, false, derive(key, 5))));
+  const reverse = totals(yield* withStage("annealing in reverse", path.anneal(v, betas, true, derive(key, 6))));
   const bootKey = derive(key, 7);
   const minusMean = (/** @type {Float64Array} */ w) => -logMean(w);
   const halves = [0, 1].map((half) => bootstrap(minusMean, [reverse.filter((_, n) => n % 2 === half)], bootKey));
@@ -182,12 +182,12 @@ export function* bracketLogPartition(rbm, rows, key) {
 }
 
 /** So many of the rows, evenly spaced. @param {Uint8Array} rows `[n V]` @param {number} V @param {number} count */
-function spread(rows, V, count) {
+function evenRows(rows, V, count) {
   return Uint8Array.from({ length: count * V }, (_, k) => rows[Math.floor((Math.floor(k / V) * (rows.length / V)) / count) * V + (k % V)]);
 }
 
 /** @template T @param {string} stage @param {Generator<number, T>} work @returns {Generator<Progress, T>} */
-function* told(stage, work) {
+function* withStage(stage, work) {
   for (;;) {
     const { done, value } = work.next();
     if (done) return value;

@@ -1,4 +1,4 @@
-/** Gibbs sampling of large RBMs in plain JavaScript: sums over binary states by tables of partial sums, and coins that need no
+/** Gibbs sampling of large RBMs in plain JavaScript: sums over binary states by tables of partial sums, and draws that need no
  * exponential function. States are arrays of zeros and ones, row by row. */
 import { fillUniform } from "./random.js";
 import { sigmoid, sumSoftplus } from "./rbm.js";

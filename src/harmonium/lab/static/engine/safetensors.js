@@ -30,11 +30,11 @@ export function readContainer(bytes) {
   if (!isObject(header)) throw new FileError("its header is not a JSON object");
   const { __metadata__: metadata = {}, ...described } = header;
   if (!isObject(metadata) || !Object.values(metadata).every((text) => typeof text === "string")) throw new FileError("its metadata are not text");
-  const entries = Object.entries(described).map(([name, entry]) => /** @type {const} */ ([name, checked(name, entry)]));
+  const entries = Object.entries(described).map(([name, entry]) => /** @type {const} */ ([name, checkEntry(name, entry)]));
   entries.sort(([, x], [, y]) => x.data_offsets[0] - y.data_offsets[0] || x.data_offsets[1] - y.data_offsets[1]);
   let end = 0;
   for (const [name, { data_offsets: [from, to] }] of entries) {
-    if (from !== end) throw new FileError(`${quoted(name)} does not begin where the array before it ends`);
+    if (from !== end) throw new FileError(`${quote(name)} does not begin where the array before it ends`);
     end = to;
   }
   if (8 + length + end !== bytes.length) throw new FileError("its arrays do not fill the file");
@@ -44,15 +44,15 @@ export function readContainer(bytes) {
 }
 
 /** @param {string} name @param {any} entry @returns {{dtype: string, shape: number[], data_offsets: [number, number]}} */
-function checked(name, entry) {
+function checkEntry(name, entry) {
   const isCount = (/** @type {unknown} */ x) => Number.isSafeInteger(x) && /** @type {number} */ (x) >= 0;
   const isCounts = (/** @type {unknown} */ x) => Array.isArray(x) && x.every(isCount);
   if (!isObject(entry) || !isCounts(entry.shape) || !isCounts(entry.data_offsets) || entry.data_offsets.length !== 2) {
-    throw new FileError(`the description of ${quoted(name)} cannot be read`);
+    throw new FileError(`the description of ${quote(name)} cannot be read`);
   }
-  if (!Object.hasOwn(TYPES, entry.dtype)) throw new FileError(`${quoted(name)} holds values of an unknown type`);
+  if (!Object.hasOwn(TYPES, entry.dtype)) throw new FileError(`${quote(name)} holds values of an unknown type`);
   const size = entry.shape.reduce((/** @type {number} */ product, /** @type {number} */ n) => product * n, TYPES[entry.dtype][0]);
-  if (entry.data_offsets[1] - entry.data_offsets[0] !== size) throw new FileError(`${quoted(name)} has a size that differs from its shape`);
+  if (entry.data_offsets[1] - entry.data_offsets[0] !== size) throw new FileError(`${quote(name)} has a size that differs from its shape`);
   return /** @type {any} */ (entry);
 }
 
@@ -96,7 +96,7 @@ function half(bits) {
 /** @param {any} x @returns {x is Record<string, any>} */
 export const isObject = (x) => typeof x === "object" && x !== null && !Array.isArray(x);
 /** @param {string} name */
-const quoted = (name) => `\u201c${name.slice(0, 40)}\u201d`;
+const quote = (name) => `\u201c${name.slice(0, 40)}\u201d`;
 
 const isPrime = (/** @type {number} */ n) => Array.from({ length: Math.floor(Math.sqrt(n)) - 1 }, (_, k) => k + 2).every((d) => n % d);
 const PRIMES = Array.from({ length: 310 }, (_, k) => k + 2).filter(isPrime);

@@ -6,7 +6,7 @@ import { usePage } from "../page.js";
 /** @typedef {import("../answers/image-training.js").View} View */
 /** @typedef {import("../answers/image-training.js").Settings} Settings */
 /** @typedef {import("../answers/image-model.js").Described} Described */
-/** @typedef {ReturnType<typeof useRoom>} Room */
+/** @typedef {ReturnType<typeof useSession>} Session */
 
 /** Updates a second, and the time between two looks at them. */
 export const PACES = /** @type {Record<string, number>} */ ({ slow: 30, steady: 300, full: Infinity });
@@ -16,17 +16,17 @@ const SPEED_MS = 2000;
 const MAX_FILE = 64 << 20;
 
 /** @type {{view: View | null, run: number, speed: number, pretrained: Described | null, file: Described | null, fileProblem: string, error: string}} */
-let room = { view: null, run: 0, speed: 0, pretrained: null, file: null, fileProblem: "", error: "" };
+let session = { view: null, run: 0, speed: 0, pretrained: null, file: null, fileProblem: "", error: "" };
 let [order, pace] = ["", Infinity];
 let wake = () => {};
 let asked = false;
-/** @type {Set<(now: typeof room) => void>} */
+/** @type {Set<(now: typeof session) => void>} */
 const listeners = new Set();
 
-/** @param {Partial<typeof room>} patch */
+/** @param {Partial<typeof session>} patch */
 function change(patch) {
-  room = { ...room, ...patch };
-  for (const tell of listeners) tell(room);
+  session = { ...session, ...patch };
+  for (const tell of listeners) tell(session);
 }
 
 const messageOf = (/** @type {unknown} */ problem) => (problem instanceof Error ? problem.message : String(problem));
@@ -34,15 +34,15 @@ const isOver = (/** @type {View | null} */ view) => !view || view.phase === "don
 
 /** Train, at the pace and by the orders given meanwhile, until it is over or another run begins. @param {Settings} settings */
 async function train(settings) {
-  const run = room.run + 1;
-  [order, room.run] = ["", run];
+  const run = session.run + 1;
+  [order, session.run] = ["", run];
   wake();
   /** @type {[number, number][]} */
   let seen = [];
   let due = performance.now();
   try {
     let view = await compute("beginTraining", settings);
-    while (run === room.run) {
+    while (run === session.run) {
       change({ view, error: "" });
       if (isOver(view)) return;
       const sent = order;
@@ -56,7 +56,7 @@ async function train(settings) {
       view = await compute("advanceTraining", sent, Math.max(1, pace * FRAME_S));
       const now = performance.now();
       seen = [...seen.filter(([time]) => now - time < SPEED_MS), [now, view.step]];
-      room.speed = seen.length > 1 ? (1000 * (view.step - seen[0][1])) / (now - seen[0][0]) : 0;
+      session.speed = seen.length > 1 ? (1000 * (view.step - seen[0][1])) / (now - seen[0][0]) : 0;
       due = Math.max(due + (1000 * (view.step - before)) / pace, now);
       if (due > now && !order) await /** @type {Promise<void>} */ (new Promise((resolve) => (wake = resolve, setTimeout(resolve, due - now))));
     }
@@ -77,12 +77,12 @@ async function open(name, read) {
   }
 }
 
-export function useRoom() {
+export function useSession() {
   const { model } = usePage();
-  const [now, setNow] = useState(room);
+  const [now, setNow] = useState(session);
   useEffect(() => {
     listeners.add(setNow);
-    setNow(room);
+    setNow(session);
     if (!asked) {
       asked = true;
       compute("describeModel", "training").then((pretrained) => change({ pretrained }), (problem) => change({ error: messageOf(problem) }));
