@@ -1,7 +1,7 @@
 /** Chapter 3, the chain: half-steps with their random numbers, runs and their visits, many chains at once, and a ladder of
  * temperatures. After a given number of sweeps a chain is where its machine, temperature, start and seed put it, however its steps
  * were bundled; `harmonium chain` makes the same one. */
-import { rungsOf, startLadder, temper } from "../engine/chains.js";
+import { rungsOf, sampleState, startLadder, temper } from "../engine/chains.js";
 import { Convergence, distance, distanceOfDraws } from "../engine/convergence.js";
 import { derive, keyOf, uniform } from "../engine/random.js";
 import { hiddenInputs, tabulate, visibleInputs } from "../engine/rbm.js";
@@ -70,13 +70,6 @@ function keyOfHalf(seed, half) {
   const key = keyOf(seed);
   if (half === 0) return derive(key, 0);
   return derive(derive(derive(key, 1), Math.floor((half - 1) / 2)), (half + 1) % 2);
-}
-
-/** The number of the state that is sampled. @param {Float64Array} means `[states, units]` @param {number} given @param {number} units @param {Key} key */
-function sampleState(means, given, units, key) {
-  let number = 0;
-  for (let k = 0; k < units; k++) number = 2 * number + (uniform(key, k) < means[given * units + k] ? 1 : 0);
-  return number;
 }
 
 /** @param {Experiment} experiment @param {number} half @param {number} given the other layer's state @returns {Draws} */

@@ -5,7 +5,8 @@
  * eta / T times as long. Directions and statistics are rows of P or D numbers.
  *
  * Reference: A. Fischer and C. Igel, "Bounding the bias of contrastive divergence learning", Neural Computation 23 (2011). */
-import { derive, keyOf, uniform } from "../engine/random.js";
+import { sampleState } from "../engine/chains.js";
+import { derive, keyOf } from "../engine/random.js";
 import { dot, rbmOf, tabulate } from "../engine/rbm.js";
 import { numberOf, Tables } from "../engine/table.js";
 import { expectedUpdates, gradientAt, learning } from "./gradient.js";
@@ -109,10 +110,10 @@ function afterSweep({ n, m, hiddenGivenVisible: up, visibleGivenHidden: down }, 
   return Array.from({ length: m }, (_, h) => mix(down.subarray(h * n, (h + 1) * n), givenV));
 }
 
-/** The expectation one sweep ahead of `f`, which depends on h: p(h'|h) applied. @param {Tables} tables @param {Float64Array[]} f of h */
-function oneSweepAhead(tables, f) {
-  const { n, m } = tables;
-  return afterSweep(tables, Array.from({ length: n * m }, (_, at) => f[at % m]));
+/** p(h'|h), rows `[m]`. @param {Tables} tables */
+function transitions({ n, m, hiddenGivenVisible: up, visibleGivenHidden: down }) {
+  const rows = Array.from({ length: n }, (_, v) => up.subarray(v * m, (v + 1) * m));
+  return Array.from({ length: m }, (_, h) => mix(down.subarray(h * n, (h + 1) * n), rows));
 }
 
 /** sum_k weights_k rows_k. @param {ArrayLike<number>} weights @param {Float64Array[]} rows */
@@ -135,8 +136,9 @@ function cdMoments(tables, target, statistics, sweeps, updates) {
   const row = numberOf(target);
   const start = hiddenGivenVisible.subarray(row * m, (row + 1) * m);
   const positive = statistics.slice(row * m, (row + 1) * m);
+  const sweep = transitions(tables);
   let [first, second] = [afterSweep(tables, statistics), afterSweep(tables, squared(statistics))];
-  for (let k = 1; k < sweeps; k++) [first, second] = [oneSweepAhead(tables, first), oneSweepAhead(tables, second)];
+  for (let k = 1; k < sweeps; k++) [first, second] = [first, second].map((f) => sweep.map((p) => mix(p, f)));
   const mean = mix(start, positive.map((row, h) => row.map((x, d) => x - first[h][d])));
   const square = mix(start, positive.map((row, h) => row.map((x, d) => x * x - 2 * x * first[h][d] + second[h][d])));
   return { mean: [...mean], error: Array.from(square, (x, d) => Math.sqrt(Math.max(0, x - mean[d] ** 2) / updates)) };
@@ -153,9 +155,10 @@ function pcdMoments(tables, target, statistics, updates, chains) {
   const start = up.subarray(row * m, (row + 1) * m);
   const positive = statistics.slice(row * m, (row + 1) * m);
   const [first, second] = [afterSweep(tables, statistics), afterSweep(tables, squared(statistics))];
-  // p(h'|h), and with each statistic: sum_v p(v|h) p(h'|v) f(v, h').
-  const sweep = Array.from({ length: m }, (_, h) => mix(down.subarray(h * n, (h + 1) * n), Array.from({ length: n }, (_, v) => up.slice(v * m, (v + 1) * m))));
-  const together = sweep.map((_, h) => sweep.map((_, g) => mix(Array.from({ length: n }, (_, v) => down[h * n + v] * up[v * m + g]), Array.from({ length: n }, (_, v) => statistics[v * m + g]))));
+  const sweep = transitions(tables);
+  // sum_v p(v|h) p(h'|v) f(v, h').
+  const column = (/** @type {number} */ g) => Array.from({ length: n }, (_, v) => statistics[v * m + g]);
+  const together = sweep.map((_, h) => sweep.map((_, g) => mix(tabulate(n, (v) => down[h * n + v] * up[v * m + g]), column(g))));
   let [coming, square] = [first.map((x) => x.map(() => 0)), first.map((x) => x.map(() => 0))];
   for (let update = 0; update < updates; update++) {
     const ahead = sweep.map((p) => mix(p, coming));
@@ -178,25 +181,20 @@ function pcdMoments(tables, target, statistics, updates, chains) {
  * @param {number} sweeps @param {number} chains @param {Key} key */
 function drawUpdates({ m, rbm: { V, H }, hiddenMeans, visibleMeans }, target, statistics, seen, sweeps, chains, key) {
   const row = numberOf(target);
-  const sample = (/** @type {Float64Array} */ means, /** @type {number} */ given, /** @type {number} */ units, /** @type {Key} */ layerKey, /** @type {number} */ chain) => {
-    let number = 0;
-    for (let k = 0; k < units; k++) number = 2 * number + (uniform(layerKey, chain * units + k) < means[given * units + k] ? 1 : 0);
-    return number;
-  };
   const counts = new Float64Array(statistics.length);
   const points = [];
   const kept = new Int32Array(chains);
-  for (let c = 0; c < chains; c++) kept[c] = sample(hiddenMeans, row, H, derive(key, UPDATES), c);
+  for (let c = 0; c < chains; c++) kept[c] = sampleState(hiddenMeans, row, H, derive(key, UPDATES), c * H);
   for (let update = 0; update < UPDATES; update++) {
     const updateKey = derive(key, update);
     const keys = Array.from({ length: 1 + 2 * Math.max(1, sweeps) }, (_, n) => derive(updateKey, n));
     const point = seen[0].map(() => 0);
     for (let c = 0; c < chains; c++) {
-      const begin = sample(hiddenMeans, row, H, keys[0], c);
+      const begin = sampleState(hiddenMeans, row, H, keys[0], c * H);
       let [v, h] = [0, sweeps ? begin : kept[c]];
       for (let n = 1; n < keys.length; n += 2) {
-        v = sample(visibleMeans, h, V, keys[n], c);
-        h = sample(hiddenMeans, v, H, keys[n + 1], c);
+        v = sampleState(visibleMeans, h, V, keys[n], c * V);
+        h = sampleState(hiddenMeans, v, H, keys[n + 1], c * H);
       }
       kept[c] = h;
       counts[row * m + begin]++;

@@ -18,6 +18,14 @@ export function sampleVisible(rbm, h, key, out) {
   return sampleBits(key, means, means);
 }
 
+/** One state of a small layer, by its number, from the means of a table. @param {Float64Array} means `[states, units]` @param {number} given the
+ * other layer's state @param {number} units @param {Key} key @param {number} [first] the place of its random numbers in the key */
+export function sampleState(means, given, units, key, first = 0) {
+  let number = 0;
+  for (let k = 0; k < units; k++) number = 2 * number + (uniform(key, first + k) < means[given * units + k] ? 1 : 0);
+  return number;
+}
+
 /** One sweep: v ~ p(v|h), then h ~ p(h|v). @param {Rbm} rbm @param {ArrayLike<number>} h `[rows H]` @param {Key} key @returns {Chains} */
 export function sweep(rbm, h, key) {
   const v = sampleVisible(rbm, h, derive(key, 0));
