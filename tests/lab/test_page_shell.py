@@ -245,3 +245,21 @@ def test_skipping_leads_to_the_chapter_and_escape_back_to_the_number(open_page):
     page.keyboard.press("Escape")
     assert page.locator(".sum-panel").count() == 0
     assert page.evaluate("document.activeElement.dataset.test") == "partition"
+
+
+@pytest.mark.parametrize("place", ["/?embed=machine/nothing", "/?embed=nowhere", "/#machine/nothing"])
+def test_a_section_or_chapter_that_is_not_there_is_told(open_page, place):
+    page = open_page(place, reduced_motion="reduce")
+    page.locator(".error").wait_for(timeout=10_000)
+    assert "There is no" in page.locator(".error").inner_text()
+
+
+def test_a_chapter_that_fails_leaves_the_page_standing(open_page, watch):
+    watch.forgive("broken")
+    page = open_page(reduced_motion="reduce")
+    broken = "export function OneRow() { throw new Error('broken on purpose'); }"
+    page.route("**/conditionals-row.js", lambda route: route.fulfill(content_type="text/javascript", body=broken))
+    page.reload()
+    page.locator("[data-test=to-conditionals]").click()
+    page.wait_for_selector(".error:has-text('broken on purpose')")
+    assert page.locator("[data-test=to-machine]").count() == 1

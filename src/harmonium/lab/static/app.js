@@ -32,13 +32,13 @@ export function mount(element, options) {
 }
 
 function Lab() {
-  const { state, problems, dismiss, section, embed } = usePage();
+  const { state, problems, complain, dismiss, section, embed } = usePage();
   const { id, title, wide, Intro, Chapter } = chapters.find((c) => c.id === state.chapter) ?? chapters[0];
   const number = chapters.findIndex((c) => c.id === id);
   const article = useRef(/** @type {HTMLElement | null} */ (null));
   const arrived = useRef(id);
   useKeys();
-  useArrival(article, section);
+  useArrival(article, section, () => complain(`There is no section "${section.name.slice(0, 20)}" in this chapter.`));
   useEffect(() => {
     document.title = `${title} \u00b7 Harmonium`;
     // Whoever goes to a chapter goes on reading there, with the keyboard as with the eyes.
@@ -48,13 +48,14 @@ function Lab() {
   useEffect(() => {
     document.documentElement.dataset.ready = "true";
   }, []);
+  const told = problems.length > 0 && html`<${Error} onDismiss=${dismiss}>${problems.join(" ")} Everything else in the link was loaded.<//>`;
   const only = embed.split("/")[1];
   if (embed) {
-    return html`<div class="page embedded">
+    return html`<div class="page embedded">${told}
       ${only && html`<style>.chapter .card:not(.${CSS.escape(only)}), .chapter > :not(.card):not(:has(.${CSS.escape(only)})) { display: none; }</style>`}
       <main class=${wide || only ? "wide" : "beside"}>
         ${!wide && !only && html`<div class="column"><${Panel} /></div>`}
-        <article class=${`chapter ${id}`} ref=${article}><${Guard}><${Chapter} /><//></article>
+        <article class=${`chapter ${id}`} ref=${article}><${Guard}>${Intro && html`<${Intro} />`}<${Chapter} /><//></article>
       </main>
       <p class="soft"><a href=${location.pathname + encode(state).replace(id, embed)} target="_blank" rel="noopener">${title}, in Harmonium\u2019s lab \u2197</a></p>
     </div>`;
@@ -63,9 +64,9 @@ function Lab() {
     <a class="skip" href="#chapter" onClick=${(/** @type {Event} */ e) => (e.preventDefault(), article.current?.focus())}>Skip to chapter</a>
     <${Head} />
     <${Rail} />
-    ${problems.length > 0 && html`<${Error} onDismiss=${dismiss}>${problems.join(" ")} Everything else in the link was loaded.<//>`}
+    ${told}
     <main class=${wide ? "wide" : state.machine.b.length > 4 ? "beside broad" : "beside"}>
-      ${Intro && html`<div class="intro"><${Intro} /></div>`}
+      ${Intro && html`<div class="intro"><${Guard}><${Intro} /><//></div>`}
       ${!wide && html`<div class="column"><${Panel} /></div>`}
       <article class=${`chapter ${id}`} id="chapter" tabindex="-1" aria-label=${title} key=${id} ref=${article}>
         <p class="number">Chapter ${number + 1}</p>

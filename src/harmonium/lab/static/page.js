@@ -22,7 +22,7 @@ const URL_MS = 150;
 const MOST_UNDO = 200;
 
 /** @returns {{state: State, change: (patch: Partial<State>, options?: {merge?: string}) => void, undo: () => void, redo: () => void,
- *   reset: () => void, canUndo: boolean, canRedo: boolean, problems: string[], dismiss: () => void, section: {name: string}, ownsUrl: boolean,
+ *   reset: () => void, canUndo: boolean, canRedo: boolean, problems: string[], complain: (problem: string) => void, dismiss: () => void, section: {name: string}, ownsUrl: boolean,
  *   embed: string, model: ModelSource | null, visit: (hash: string) => void,
  *   stop: number | null, setStop: (stop: number | null) => void, go: (chapter: string) => void,
  *   setting: (id: string, key: string, otherwise: any, among?: any[]) => any, changeSetting: (id: string, values: Record<string, any>) => void,
@@ -131,6 +131,7 @@ export function Page({ start, onState, model = null, embed = "", children }) {
     visit,
     stop,
     setStop,
+    complain: (/** @type {string} */ problem) => setProblems((old) => [...old, problem]),
     dismiss: () => setProblems([]),
     go,
     setting,

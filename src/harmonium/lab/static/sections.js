@@ -19,8 +19,9 @@ export function sectionInView(article) {
 /** @param {Element} card */
 const nameOf = (card) => [...card.classList].find((name) => name !== "card") ?? "";
 
-/** Go to a section once it is there: what a worker computes comes late. @param {{current: HTMLElement | null}} article @param {{name: string}} section */
-export function useArrival(article, section) {
+/** Go to a section once it is there: what a worker computes comes late. @param {{current: HTMLElement | null}} article @param {{name: string}} section
+ * @param {() => void} missing */
+export function useArrival(article, section, missing) {
   useEffect(() => {
     if (!section.name) return;
     for (const earlier of document.querySelectorAll(".arrived")) earlier.classList.remove("arrived");
@@ -29,6 +30,7 @@ export function useArrival(article, section) {
     const arrive = () => {
       const card = article.current && find(article.current, section.name);
       if (!card && ++waits < MOST_WAITS) timer = window.setTimeout(arrive, WAIT_MS);
+      else if (!card) missing();
       card?.scrollIntoView({ block: "start" });
       card?.classList.add("arrived");
     };
