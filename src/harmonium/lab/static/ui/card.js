@@ -53,7 +53,7 @@ function Asked({ name, id, given }) {
       setSaid(THOUSANDS.test(typed[unreadable] ?? "") ? "Write thousands without a comma and decimals with a point." : "Type a number in every field, for example 0.25 or 1/4. Three digits are enough.");
       return;
     }
-    const off = fields.map(([, value], n) => Math.abs(read(typed[n]) - value) > CLOSE * Math.abs(value) + 1e-9);
+    const off = fields.map(([, value], n) => Math.abs(read(typed[n]) - value) > CLOSE * Math.abs(value) + 1e-12);
     setWrong(off);
     if (off.includes(true)) miss();
     else setDone();
