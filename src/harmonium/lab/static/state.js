@@ -6,7 +6,8 @@
  *   clamp: {v: Held[], h: Held[]}, settings: Record<string, Record<string, any>>,
  *   cards: string[]}} State cards: those of a worksheet, in their order */
 
-export const LIMITS = { units: 5, parameter: 20, coldest: 0.05, hottest: 20, seed: 2 ** 53 };
+/** The seeds that follow a seed, one for each of many chains, must be exact too. */
+export const LIMITS = { units: 5, parameter: 20, coldest: 0.05, hottest: 20, seed: 2 ** 52 };
 export const CHAPTERS = ["machine", "conditionals", "chain", "gradient", "set", "images", "derivation"];
 
 /** The lecture's worked example: two visible and two hidden units, all weights 1/2, no biases, target 01.
@@ -98,7 +99,7 @@ export function decode(hash) {
   else problems.push(`The link's temperature is not a number from ${LIMITS.coldest} to ${LIMITS.hottest}.`);
   const seed = Number(given.get("seed") ?? 0);
   if (Number.isInteger(seed) && seed >= 0 && seed < LIMITS.seed) state.seed = seed;
-  else problems.push("The link's seed is not a whole number of at least 0.");
+  else problems.push(`The link's seed is not a whole number from 0 to ${LIMITS.seed - 1}.`);
   const target = given.get("target");
   if (target !== null) {
     if (target.length === state.target.length && /^[01]+$/.test(target)) state.target = [...target].map(Number);

@@ -18,7 +18,7 @@ export function useTraining(settings, pace) {
   const first = useMemo(() => attempt(() => startTraining(settings)), [learn, hidden, scale, chains, seed]);
   const { error } = attempt(() => checkRate(rate));
   /** Nothing goes on where the settings are refused. */
-  const advance = (/** @type {any} */ now, /** @type {number} */ updates) => (now && !error ? train(now, rate, updates) : first.found);
+  const advance = (/** @type {any} */ now, /** @type {number} */ updates) => (now && !error ? train(now, rate, updates) : (now ?? first.found));
   const carried = useCarried(first, /** @type {(now: Training | null, what: number) => any} */ (advance), { piece: PIECE, amount: pace, every: PICTURE_MS });
   const { now, playing, play } = carried;
   const run = useMemo(() => now && reportOf(now), [now]);
