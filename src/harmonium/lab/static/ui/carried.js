@@ -2,7 +2,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 
 /** How long a long move keeps the page before a picture is drawn. */
-const BUDGET_MS = 10;
+const BUDGET_MS = 25;
 /** Between pictures, for those who ask for less motion, and how much longer a move is then. */
 const CALM_MS = 600;
 const CALM_TIMES = 10;
