@@ -39,7 +39,7 @@ export function sweepMany(rbm, h, key, sweeps) {
   return chains;
 }
 
-/** One ladder of RBMs from infinite temperature, where all units are fair coins, to the RBM itself, and a chain on every rung.
+/** One ladder of RBMs from infinite temperature, where every unit is on with probability 1/2, to the RBM itself, and a chain on every rung.
  * `v [rungs V]`. Of each pair of neighbors: `acceptance`, the running mean of the probability of an exchange; `chance` and
  * `drawn` of the latest step, NaN where it was not tried. `label`: 1 a state last at the bottom, 2 last at the top, 0 neither.
  * @typedef {{v: Float64Array, h: Float64Array, acceptance: number[], label: number[], roundTrips: number, steps: number,

@@ -146,7 +146,7 @@ export function distanceOfDraws(probability, n) {
   return sum;
 }
 
-/** The probability of x heads in n tosses, x > 0. @param {number} x @param {number} n @param {number} p */
+/** The probability of x successes in n trials, x > 0. @param {number} x @param {number} n @param {number} p */
 function binomial(x, n, p) {
   if (x === n) return Math.exp(n * Math.log(p));
   const log = stirlingError(n) - stirlingError(x) - stirlingError(n - x) - deviance(x, n * p) - deviance(n - x, n * (1 - p));

@@ -37,7 +37,7 @@ export function entropyOf({ share }) {
   return Math.max(0, -share.reduce((sum, q) => sum + q * Math.log(q), 0));
 }
 
-/** The common start: normal weights of standard deviation `scale`, biases 0, chains of fair coins.
+/** The common start: normal weights of standard deviation `scale`, biases 0, chains with every unit on with probability 1/2.
  * @param {Lesson} lesson @param {number} H @param {number} scale @returns {Course} */
 export function begin({ V, chains, seed }, H, scale) {
   const key = derive(keyOf(seed), 0);
