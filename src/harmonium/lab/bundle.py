@@ -2,9 +2,9 @@
 
 import base64
 import json
-import os
 import re
 from pathlib import Path
+from urllib.parse import urljoin
 
 STATIC = Path(__file__).parent / "static"
 # A module's name where it is imported, and where a worker is started from it.
@@ -36,7 +36,7 @@ def page() -> str:
             name = found[2] or found[3]
             if name not in named and not name.startswith("."):
                 return found[0]  # a text that only looks like an import
-            other = named[name].removeprefix("./") if name in named else _joined(path, name)
+            other = named[name].removeprefix("./") if name in named else urljoin(path, name)
             return f'{found[1] or ""}"@@{add(other)}@@"'
 
         if path not in modules:
@@ -53,13 +53,9 @@ def page() -> str:
 
 def _sheet(path: str) -> str:
     def inlined(found: re.Match[str]) -> str:
-        return f"url(data:font/woff2;base64,{base64.b64encode((STATIC / _joined(path, found[1])).read_bytes()).decode()})"
+        return f"url(data:font/woff2;base64,{base64.b64encode((STATIC / urljoin(path, found[1])).read_bytes()).decode()})"
 
     return URL.sub(inlined, _text(path))
-
-
-def _joined(path: str, other: str) -> str:
-    return os.path.normpath(Path(path).parent / other).replace(os.sep, "/")
 
 
 def _text(path: str) -> str:
