@@ -47,8 +47,10 @@ export class DigitsTraining {
     this.next = this.order.length;
     this.epoch = 0;
     this.gradient = createRbm(PIXELS, hidden);
-    this.products = new BitProducts(PIXELS, hidden);
-    this.inputs = new Float64Array(hidden);
+    // A column of ones beside h counts the pixels themselves.
+    this.products = new BitProducts(PIXELS, hidden + 1);
+    this.counts = new Float64Array(PIXELS * (hidden + 1));
+    this.inputs = new Float64Array(hidden + 1);
     this.uniform = new Float64Array(CHAINS * hidden);
   }
 
@@ -62,7 +64,11 @@ export class DigitsTraining {
     gibbs.sampleVisible(this.h, this.v, derive(key, 0));
     fillUniform(derive(key, 1), this.uniform);
     for (let n = 0; n < CHAINS; n++) this.#count(this.v, n * PIXELS, -1 / CHAINS, n * iterate.H);
-    this.products.take(gradient.weights);
+    this.products.take(this.counts);
+    for (let i = 0, k = 0; i < PIXELS; i++) {
+      for (let j = 0; j < iterate.H; j++) gradient.weights[i * iterate.H + j] = this.counts[k++];
+      gradient.a[i] = this.counts[k++];
+    }
     let largest = 0;
     for (let k = 0; k < iterate.theta.length; k++) {
       iterate.theta[k] += rate * gradient.theta[k];
@@ -82,15 +88,16 @@ export class DigitsTraining {
    * @param {Uint8Array} v @param {number} from @param {number} share @param {number} chain its place in `h`, or -1 */
   #count(v, from, share, chain) {
     const { gibbs, gradient, products, inputs, uniform, h } = this;
-    const H = inputs.length;
+    const H = inputs.length - 1;
     gibbs.up.sum(v, gibbs.rbm.b, inputs, from, 1);
     for (let j = 0; j < H; j++) {
       const mean = sigmoid(inputs[j]);
-      if (chain >= 0) h[chain + j] = uniform[chain + j] < mean ? 1 : 0;
+      // Without a branch, which no processor could predict.
+      if (chain >= 0) h[chain + j] = +(uniform[chain + j] < mean);
       inputs[j] = share * mean;
       gradient.b[j] += inputs[j];
     }
-    for (let i = 0; i < PIXELS; i++) gradient.a[i] += share * v[from + i];
+    inputs[H] = share;
     products.add(v, from, inputs);
   }
 
