@@ -167,7 +167,7 @@ def test_patterns_are_ticked_dragged_and_typed(open_page):
     assert page.locator("[data-test=target] button[aria-pressed=true]").count() == 2
     page.locator("[data-test=pattern-11] button").click()
     page.wait_for_function("document.querySelectorAll('[data-test=target] button[aria-pressed=true]').length === 3")
-    assert text(page, "share") == "0.333333"
+    assert text(page, "share") == "0.333333333"
     page.locator("[data-test=pattern-10] button").click()
     page.wait_for_function("document.querySelectorAll('[data-test=target] button[aria-pressed=true]').length === 2")
     box = page.locator("[data-test=pattern-00] .height").bounding_box()
@@ -177,13 +177,13 @@ def test_patterns_are_ticked_dragged_and_typed(open_page):
     page.mouse.up()
     page.wait_for_function("document.querySelector('[data-test=height]').value === '0.5'")
     fill(page, "height", "2")
-    page.wait_for_function("document.querySelector('[data-test=share]').innerText === '0.500000'")
+    page.wait_for_function("document.querySelector('[data-test=share]').innerText === '0.500000000'")
     page.locator("[data-test=pattern-00] button").focus()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowDown")
     page.wait_for_function("document.querySelector('[data-test=height]').value === '0.8'")
     page.keyboard.press("Space")
-    page.wait_for_function("document.querySelector('[data-test=share]').innerText === '0.000000'")
+    page.wait_for_function("document.querySelector('[data-test=share]').innerText === '0.000000000'")
     go(page, 10)
     assert_shows(page, course({**BARS, "learn": "00*2_11"}, 10))
 
@@ -192,7 +192,7 @@ def test_the_last_pattern_stays(open_page):
     page = open_page('/#set?x={"set":{"learn":"01"}}')
     page.locator("[data-test=pattern-01] button").click()
     assert "must remain" in element(page, "target").inner_text()
-    assert text(page, "share") == "1.000000"
+    assert text(page, "share") == "1.000000000"
     assert float(text(page, "best")) == 0
 
 
@@ -237,7 +237,7 @@ def test_a_bad_link_is_told_and_an_example_mends_it(open_page, settings, said):
 
 def test_divergence_is_told_in_words(open_page):
     wild = '{"learn":"000000000_111111111","hidden":1,"rate":5,"scale":3,"chains":1}'
-    page = open_page(f'/#set?x={{"set":{wild}}}')
+    page = open_page(f'/#set?seed=1&x={{"set":{wild}}}')
     page.wait_for_selector("[data-test=pattern-111111111]")
     go(page, 1000)
     for method, name in (("cd", "CD-1"), ("pcd", "PCD-1")):

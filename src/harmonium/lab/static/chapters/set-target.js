@@ -61,7 +61,7 @@ export function TargetEditor({ target }) {
     </div>
     <p class="chosen-line"><span>v = ${patterns[n]}</span>
       <${Num} label="height" value=${heights[n]} least=${0} most=${MOST_HEIGHT} step=${KEY_STEP} digits=${3} onChange=${(/** @type {number} */ x) => put(n, x)} test="height" />
-      <span>share q(v) = <span class="num" data-test="share">${probability(target.target[n], 6)}</span></span>
+      <span>share q(v) = <span class="num" data-test="share">${probability(target.target[n])}</span></span>
       <span class="soft">Click a picture to include or exclude it; drag its bar, or use the arrow keys, to set how often it occurs.</span></p>
     ${said && html`<p class="soft" role="status">${said}</p>`}
   </div>`;

@@ -2,7 +2,7 @@
 import uPlot from "uplot";
 import { useEffect, useId, useRef } from "preact/hooks";
 import { html } from "../html.js";
-import { decimals, fixed, sized } from "../format.js";
+import { decimals, fixed, plain, sized } from "../format.js";
 
 /** @typedef {{label: string, values: (number | null)[], dash?: number[], width?: number, markers?: boolean}} Series */
 
@@ -49,12 +49,10 @@ export function Curve({ series, x, xLabel, yLabel, height = 200, log = false, te
   </figure>`;
 }
 
-/** Ticks all with the decimals that tell them apart, or as powers of ten. @param {(number | null)[]} ticks */
-function tickText(ticks) {
-  const shown = ticks.filter((y) => y !== null);
-  const digits = decimals(shown, 0);
-  const one = (/** @type {number} */ y) => (digits > 4 ? sized(y, 2) : fixed(y, digits));
-  return (/** @type {number | null} */ y) => (y === null ? "" : one(y));
+/** Ticks all with the decimals that tell them apart; powers of ten have only their own. @param {(number | null)[]} ticks @param {boolean} log */
+function tickTexts(ticks, log) {
+  const digits = decimals(ticks.filter((y) => y !== null), 0);
+  return ticks.map((y) => (y === null ? "" : log ? plain(y, 6) : digits > 4 ? sized(y, 2) : fixed(y, digits)));
 }
 
 /** @param {HTMLElement} element @param {Series[]} series @param {string} xLabel @param {string} yLabel @param {number} height @param {boolean} log */
@@ -72,7 +70,7 @@ function optionsOf(element, series, xLabel, yLabel, height, log) {
     legend: { show: series.length > 1, live: false, markers: { dash: (/** @type {any} */ _, /** @type {number} */ i) => (i > 1 ? "dashed" : "solid") } },
     cursor: { drag: { x: false, y: false } },
     scales: { x: { time: false }, y: { distr: log ? 3 : 1 } },
-    axes: [{ ...axis, label: xLabel, size: 32, incrs: WHOLE }, { ...axis, ...logarithmic, label: yLabel, size: 58, values: (/** @type {any} */ _, /** @type {(number | null)[]} */ ticks) => ticks.map(tickText(ticks)) }],
+    axes: [{ ...axis, label: xLabel, size: 32, incrs: WHOLE }, { ...axis, ...logarithmic, label: yLabel, size: 58, values: (/** @type {any} */ _, /** @type {(number | null)[]} */ ticks) => tickTexts(ticks, log) }],
     series: [
       { label: xLabel },
       ...series.map((s, i) => ({
