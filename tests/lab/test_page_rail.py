@@ -11,12 +11,13 @@ def test_every_stop_of_the_lecture_shows_its_figures(open_page):
     page.locator("[data-test=follow]").click()
     stops = page.evaluate("import('./lecture.js').then(module => module.STOPS)")
     for number, stop in enumerate(stops, 1):
-        section = page.locator(".card.arrived")
-        section.wait_for()
-        assert section.bounding_box()["y"] < 300
-        text = section.inner_text()
-        assert [figure for figure in stop["figures"] if figure not in text] == [], stop["at"]
-        assert page.locator(f"[data-test=stop-{number}]").get_attribute("aria-current") == "step"
+        page.wait_for_selector(f"[data-test=stop-{number}][aria-current=step]")
+        # The card of the stop before stays marked until the page has arrived.
+        arrived = (
+            "s => { const text = document.querySelector('.card.arrived')?.innerText; return s.every(x => text?.includes(x)); }"
+        )
+        page.wait_for_function(arrived, arg=stop["figures"])
+        assert page.locator(".card.arrived").bounding_box()["y"] < 300, stop["at"]
         if number < len(stops):
             page.locator("[data-test=rail-next]").click()
     # Progress is the browser's: neither the link nor another browser has it.
