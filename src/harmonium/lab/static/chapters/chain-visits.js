@@ -1,5 +1,5 @@
 /** How often the chain visited each row, compared with the exact probability: as a table of bars, and as maps where there are many rows. */
-import { useState } from "preact/hooks";
+import { useMemo, useState } from "preact/hooks";
 import { commandText } from "../answers/machine.js";
 import { html } from "../html.js";
 import { fixed, grouped, probability } from "../format.js";
@@ -19,14 +19,15 @@ const SHOWN_OF_MANY = 24;
 export function Visits({ distribution, chain }) {
   const { setting, changeSetting } = usePage();
   const of = setting("chain", "count", "joint") === "v" ? "v" : "joint";
-  const sweeps = chain.sweeps;
+  const { sweeps } = chain;
+  const at = chain.chain.half ? chain.chain : null;
   const many = of === "joint" && distribution.v.length > MOST_ROWS;
   return html`<section class="card visits">
     <div class="card-head"><h3>Visits in ${grouped(sweeps)} ${sweeps === 1 ? "sweep" : "sweeps"}, compared with the exact table</h3>
       <${Choice} label="count" value=${of} options=${[["joint", "pairs v, h"], ["v", "v alone"]]} onChange=${(/** @type {string} */ x) => changeSetting("chain", { count: x })} test="count" /></div>
     ${of === "v"
-      ? html`<${Rows} v=${distribution.visible.states} p=${distribution.visible.probability} found=${sweeps ? chain.visible : null} />`
-      : html`<${Rows} v=${distribution.v} h=${distribution.h} p=${distribution.probability} found=${sweeps ? chain : null} />`}
+      ? html`<${Rows} v=${distribution.visible.states} p=${distribution.visible.probability} found=${sweeps ? chain.visible : null} at=${at} />`
+      : html`<${Rows} v=${distribution.v} h=${distribution.h} p=${distribution.probability} found=${sweeps ? chain : null} at=${at} />`}
     ${many && html`<${Maps} distribution=${distribution} chain=${sweeps ? chain : null} />`}
     <p class="soft">Bars: frequency of visits. Ticks: exact probability. Lines at the end of a bar: plus and minus one standard error<span class="wide-only">;
       z is the deviation in standard errors</span>.</p>
@@ -43,12 +44,16 @@ function Terminal({ sweeps }) {
   return html`<pre class="terminal" data-test="terminal-text" tabindex="0">${`${commandText(state.machine, state.temperature, "chain")} --start ${start} --sweeps ${sweeps} --seed ${state.seed}`}</pre>`;
 }
 
-/** @param {{v: string[], h?: string[], p: number[], found: Found | null | undefined, word?: string, test?: string}} props */
-export function Rows({ v, h, p, found, word = "visits", test = h ? "visits" : "visits-v" }) {
+/** @param {{v: string[], h?: string[], p: number[], found: Found | null | undefined,
+ *   at?: {v: string, h: string | null} | null, word?: string, test?: string}} props at: the row where a chain is */
+export function Rows({ v, h, p, found, at = null, word = "visits", test = h ? "visits" : "visits-v" }) {
   const { hover, setHover } = usePage();
-  const numbers = p.map((_, n) => n);
-  const cut = numbers.length > MOST_ROWS;
-  const shown = cut ? numbers.sort((m, n) => p[n] - p[m]).slice(0, SHOWN_OF_MANY) : numbers;
+  const here = hover ?? at;
+  const cut = p.length > MOST_ROWS;
+  const shown = useMemo(() => {
+    const numbers = p.map((_, n) => n);
+    return cut ? numbers.sort((m, n) => p[n] - p[m]).slice(0, SHOWN_OF_MANY) : numbers;
+  }, [p]);
   const largest = Math.max(...p, ...(found?.frequency ?? []));
   const left = cut ? { p: sum(p, shown), f: found ? sum(found.frequency, shown) : null } : null;
   return html`<div class="scroll tall" tabindex="0" role="group" aria-label=${`${word} compared with probabilities`}><table class="rows" data-test=${test} onPointerLeave=${() => setHover(null)}>
@@ -56,7 +61,7 @@ export function Rows({ v, h, p, found, word = "visits", test = h ? "visits" : "v
       <th scope="col" class="wide-only"><span class="hidden">deviation in standard errors</span><span aria-hidden="true">z</span></th><th scope="col"><span class="hidden">bar</span></th></tr></thead>
     <tbody>${shown.map((n, place) => {
       const [f, e] = [found?.frequency[n] ?? null, found?.error?.[n] ?? null];
-      const lit = hover && hover.v === v[n] && (!h || !hover.h || hover.h === h[n]);
+      const lit = here && here.v === v[n] && (!h || !here.h || here.h === h[n]);
       return html`<tr key=${n} class=${`${lit ? "lit" : ""}${!cut && h && place > 0 && v[n] !== v[n - 1] ? " first" : ""}`} data-test=${`${test}-${v[n]}${h ? `-${h[n]}` : ""}`}
         data-f=${f} data-e=${e} data-p=${p[n]} onPointerEnter=${() => setHover(h ? { v: v[n], h: h[n] } : { v: v[n] })}>
         <td class="bits-cell">${v[n]}</td>${h && html`<td class="bits-cell">${h[n]}</td>`}

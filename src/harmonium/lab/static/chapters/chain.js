@@ -5,6 +5,7 @@ import { html } from "../html.js";
 import { grouped } from "../format.js";
 import { usePage } from "../page.js";
 import { useCarried } from "../ui/carried.js";
+import { showSample } from "../ui/network.js";
 import { Formula } from "../ui/formula.js";
 import { Card } from "../ui/card.js";
 import { useExperiment } from "./chain-start.js";
@@ -53,19 +54,15 @@ function Chain() {
 
 /** The chain itself, unit by unit or by thousands of sweeps, and its visits. @param {{experiment: import("../answers/chain.js").Experiment}} props */
 function One({ experiment }) {
-  const { setHover } = usePage();
   const { distribution } = experiment;
-  // The network beside shows where the chain is.
-  const moved = useCarried(experiment, (/** @type {Chain | null} */ now, what) => runChain(experiment, now, what), {
-    piece: 500,
-    told: ({ chain: { v, h } }) => setHover(h === null ? { v } : { v, h }),
-  });
+  const moved = useCarried(experiment, (/** @type {Chain | null} */ now, what) => runChain(experiment, now, what), { piece: 500 });
   const chain = moved.now;
-  const isNew = chain.chain.half === 0;
+  const { v, h, half } = chain.chain;
   useEffect(() => {
-    if (isNew) setHover(null);
-  }, [isNew]);
-  useEffect(() => () => setHover(null), []);
+    // The network beside shows where the chain is.
+    showSample(half ? { v, h: h ?? "" } : null);
+    return () => showSample(null);
+  }, [v, h, half]);
   return html`<section class="card one">
     <div class="card-head"><h3>Sample by sample</h3><span class="soft num" data-test="sweeps" data-sweeps=${chain.sweeps}>${grouped(chain.sweeps)} ${chain.sweeps === 1 ? "sweep" : "sweeps"}</span></div>
     <${Moves} moved=${moved} by=${[1, 100, 10_000]} half test="chain" />

@@ -13,9 +13,9 @@ const CALM_TIMES = 10;
  * number is made in pieces, as many at every picture as there is time for.
  * @template T @param {any} key what the state depends on
  * @param {(now: T | null, what: any) => T} advance by a number of steps, or in another way
- * @param {{piece: number, amount?: number, every?: number, told?: (now: T) => void}} options piece: the most steps at once; amount: the
- *   steps at a picture while it plays; every: the time between these pictures (ms) @returns {Moved & {now: T}} */
-export function useCarried(key, advance, { piece, amount = 1, every = 0, told }) {
+ * @param {{piece: number, amount?: number, every?: number}} options piece: the most steps at once; amount: the steps at a picture while it
+ *   plays; every: the time between these pictures (ms) @returns {Moved & {now: T}} */
+export function useCarried(key, advance, { piece, amount = 1, every = 0 }) {
   const held = useRef({ key: {}, now: /** @type {any} */ (null), moves: /** @type {any[]} */ ([]) });
   const [, redraw] = useState(0);
   const [playing, play] = useState(false);
@@ -30,7 +30,6 @@ export function useCarried(key, advance, { piece, amount = 1, every = 0, told })
     const until = performance.now() + BUDGET_MS;
     do held.current.now = advance(held.current.now, moves.shift());
     while (moves.length && performance.now() < until);
-    told?.(held.current.now);
     redraw((n) => n + 1);
   };
   const latest = useRef({ push, step });
