@@ -51,3 +51,21 @@ def test_seven_pages_at_once(open_page):
     pages = [open_page(f"/#machine?w={n},0;0,0&a=0,0&b=0,0") for n in range(7)]
     for n, page in enumerate(pages):
         page.wait_for_function(f"document.querySelector('[data-test=row-10-10] td:nth-child(3)').innerText.includes('{n}.000')")
+
+
+@pytest.mark.slow
+def test_a_page_goes_on_when_its_server_has_ended(open_page, serve_lab):
+    """Nothing is requested after loading: neither the worker, nor a formula's font, nor an icon."""
+    lab = serve_lab()
+    page = open_page(url=lab.url)
+    page.wait_for_load_state("networkidle")
+    lab.stop()
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
+    for chapter in CHAPTERS:
+        page.locator(f"[data-test=to-{chapter}]").click()
+        page.wait_for_timeout(500)
+    page.locator("[data-test=unfold-all]").click()
+    page.locator("[data-test=to-images]").click()
+    page.locator("[data-test=dream] canvas, [data-test=dream] img, .picture").first.wait_for(timeout=30_000)
+    assert requests == []

@@ -35,7 +35,6 @@ def get(url: str, path: str = "/", method: str = "GET") -> tuple[int, http.clien
         ("/main.js", "text/javascript"),
         ("/vendor/katex/katex.min.js", "text/javascript"),
         ("/style.css", "text/css"),
-        ("/icon.svg", "image/svg+xml"),
         ("/vendor/katex/fonts/KaTeX_Main-Regular.woff2", "font/woff2"),
     ],
 )

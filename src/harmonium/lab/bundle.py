@@ -11,7 +11,7 @@ STATIC = Path(__file__).parent / "static"
 MODULE = re.compile(r'(\bfrom\s*|\bimport\s*)"([^"\n]+)"|new URL\("([^"\n]+)", import\.meta\.url\)')
 LINK = re.compile(r'<link rel="stylesheet" href="\./([^"]+)" />\s*')
 IMPORT_MAP = re.compile(r'<script type="importmap">(.*?)</script>\s*', re.DOTALL)
-REPLACED = re.compile(r'<(meta http-equiv|link rel="icon")[^>]*>\s*|<script( type="module"[^>]*)?>.*?</script>\s*', re.DOTALL)
+REPLACED = re.compile(r'<meta http-equiv[^>]*>\s*|<script( type="module"[^>]*)?>.*?</script>\s*', re.DOTALL)
 URL = re.compile(r"""url\(["']?([^"')]+)["']?\)""")
 
 # Each module comes from a blob of its own, in order of need: a later one names the blobs of those before it.

@@ -23,6 +23,11 @@ export function compute(name, ...args) {
   });
 }
 
+/** Start the worker before it is needed. */
+export function prepare() {
+  send ??= start();
+}
+
 function start() {
   const url = new URL("./worker.js", import.meta.url);
   const worker = new Worker(url, { type: "module" });

@@ -1,5 +1,6 @@
 /** The page on its own, or in the frame of a notebook's widget, which says what to begin with. */
 import { mount } from "./app.js";
+import { prepare } from "./compute.js";
 
 /** @type {import("./page.js").Options | undefined} */
 const given = /** @type {any} */ (window.frameElement)?.lab;
@@ -15,3 +16,11 @@ const beside = (name) => async () => {
 
 const place = document.getElementById("lab");
 if (place) mount(place, given ?? { model: file ? beside(file) : null, embed: asked.get("embed") ?? "" });
+
+// What is needed later is fetched now: the page goes on when its server has ended.
+window.addEventListener("load", () => {
+  setTimeout(prepare);
+  for (const face of document.fonts) {
+    if (face.weight === "400" && (face.style === "normal" ? /Main|Size|Sans/ : /Math/).test(face.family)) face.load();
+  }
+});
