@@ -18,7 +18,7 @@ import { filtersOf, ImageModel, mean, shades } from "./image-model.js";
 /** @typedef {{phase: Phase, problem: string, settings: Settings, updates: number, step: number, speed: number, exact: boolean,
  *   pictures: {filters: Pictures, chains: Pictures, means: Pictures}, history: History, stage: Progress, closing: Closing | null}} View */
 
-const UPDATES = 15_000;
+const UPDATES = 10_000;
 const SHOWN = 24;
 /** Time in a call, in milliseconds: other calls wait for so long. */
 const CALL_MS = 100;

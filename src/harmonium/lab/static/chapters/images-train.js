@@ -27,7 +27,7 @@ export function useSettings() {
   const pace = setting("images", "pace", "full", Object.keys(PACES));
   return {
     hidden: Math.round(bounded("hidden", LIMITS.leastUnits, LIMITS.mostUnits, 20)),
-    rate: bounded("rate", LIMITS.leastRate, LIMITS.mostRate, 0.05),
+    rate: bounded("rate", LIMITS.leastRate, LIMITS.mostRate, 0.1),
     seed: Math.round(bounded("seed", 0, 2 ** 53 - 1, 0)),
     pace,
   };
