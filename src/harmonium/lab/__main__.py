@@ -11,20 +11,18 @@ from pathlib import Path
 from harmonium.lab import bundle
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: list[str]) -> None:
     if len(arguments) != 2 or arguments[0] != "export":
         print(__doc__, file=sys.stderr)
-        return 2
+        sys.exit(2)
     folder = Path(arguments[1])
     try:
         shutil.copytree(bundle.STATIC, folder)
         (folder / "lab.html").write_text(bundle.page(), encoding="utf-8")
     except OSError as error:
-        print(f"{folder} cannot be written: {error.strerror}; choose a folder that does not exist yet", file=sys.stderr)
-        return 1
+        sys.exit(f"{folder} cannot be written: {error.strerror}; choose a folder that does not exist yet")
     print(f"Written: {folder / 'index.html'} for a web server, {folder / 'lab.html'} for everything else")
-    return 0
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    main(sys.argv[1:])

@@ -1,8 +1,8 @@
 """The page as one file: for a notebook's cell, for a mail, for browsers that load no modules from a disk."""
 
-import base64
 import json
 import re
+from base64 import b64encode
 from pathlib import Path
 from urllib.parse import urljoin
 
@@ -27,7 +27,7 @@ await import(urls["main.js"]);
 
 def page() -> str:
     """The page with all its modules, style sheets, fonts and data inside."""
-    index = _text("index.html")
+    index = (STATIC / "index.html").read_text(encoding="utf-8")
     named = json.loads(IMPORT_MAP.findall(index)[0])["imports"]
     modules: dict[str, str] = {}
 
@@ -40,8 +40,7 @@ def page() -> str:
             return f'{found[1] or ""}"@@{add(other)}@@"'
 
         if path not in modules:
-            source = MODULE.sub(linked, _text(path))
-            modules[path] = source  # after those it needs
+            modules[path] = MODULE.sub(linked, (STATIC / path).read_text(encoding="utf-8"))  # put in after those it needs
         return path
 
     add("main.js")
@@ -52,11 +51,5 @@ def page() -> str:
 
 
 def _sheet(path: str) -> str:
-    def inlined(found: re.Match[str]) -> str:
-        return f"url(data:font/woff2;base64,{base64.b64encode((STATIC / urljoin(path, found[1])).read_bytes()).decode()})"
-
-    return URL.sub(inlined, _text(path))
-
-
-def _text(path: str) -> str:
-    return (STATIC / path).read_text(encoding="utf-8")
+    folder, sheet = (STATIC / path).parent, (STATIC / path).read_text(encoding="utf-8")
+    return URL.sub(lambda url: f"url(data:font/woff2;base64,{b64encode((folder / url[1]).read_bytes()).decode()})", sheet)

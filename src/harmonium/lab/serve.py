@@ -76,8 +76,7 @@ def serve(model_path: PathLike | None, port: int | None, open_browser: bool, say
         has_screen = os.name == "nt" or sys.platform == "darwin" or {"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys()
         if open_browser and has_screen:
             threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, signal.default_int_handler)  # as regular an end as Ctrl-C
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # as regular an end as Ctrl-C
         with suppress(KeyboardInterrupt):
             server.serve_forever()
 
