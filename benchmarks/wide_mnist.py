@@ -2,7 +2,7 @@ r"""MNIST at any width, its zeros and ones drawn anew from gray levels in every 
 
     python -m benchmarks.wide_mnist FOLDER --hidden 500 --updates 5000                    # compare settings on validation rows
     python -m benchmarks.wide_mnist FOLDER --hidden 500 --updates 40000 --set search= --set refit=false --set l1=0 \
-        --set chains=500 --seconds 200 --test                                             # and look at the test rows, once
+        --seconds 200 --test                                                              # and look at the test rows, once
 
 FOLDER holds mnist_60k.npz, the gray levels, whose first 50,000 rows are trained on, and mnist_binarized_larochelle.npz, whose
 fixed binarization validation (the other 10,000) and test rows have. Settings are chosen on validation rows; the interval of

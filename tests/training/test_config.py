@@ -163,7 +163,7 @@ def test_what_is_not_given_is_searched_where_rows_are_held_out():
 
 def test_devices_take_as_many_rows_and_chains_each():
     config = TrainConfig.derive(1001, zeros(784, 500), devices=4)
-    assert (config.batch_size, config.chains) == (800, 800)
+    assert (config.batch_size, config.chains) == (800, 2000)
     assert TrainConfig.derive(30, zeros(784, 500), devices=4).batch_size == 28
 
 

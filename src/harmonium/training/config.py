@@ -22,7 +22,7 @@ from harmonium.training.optimizer import gradient_ascent
 from harmonium.training.search import SEARCHED, Trial, best_index
 from harmonium.training.stopping import Decay
 
-BATCH_SIZE = CHAINS = 200
+BATCH_SIZE, CHAINS = 200, 500
 LEARNING_RATE = 0.3
 L1 = 1e-4
 WEIGHTS_PER_ROW = 5.0
@@ -170,9 +170,9 @@ class TrainConfig:
         * The estimator is the exact gradient where the smaller layer has so few states that an update costs no more than some
           ten updates of persistent chains, and otherwise pcd-1: more sweeps or a ladder of temperatures bring less than the
           updates they cost. The exact gradient has no noise to average out, so it takes momentum.
-        * An update takes 200 rows and 200 chains: small updates learn faster from the same rows; below 200, passing over the
-          weights takes up too much of the time. The rate falls to zero in all but the first tenth of the run, and the average
-          over the last tenth of the updates removes the rest of the noise.
+        * An update takes 200 rows: small updates learn faster from the same rows; below 200, passing over the weights takes up
+          too much of the time. It takes 500 chains: with 200 their noise makes a long run worse. The rate falls to zero in all
+          but the first tenth of the run, and the average over the last tenth of the updates removes the rest of the noise.
         * Several devices take that many rows and chains each: their gain is less noise in every update.
         * The penalty on |weights| is 1e-4 from five weights per row on, and less in proportion below: there is little to
           overfit.
@@ -317,5 +317,5 @@ def _exact_is_cheap(rbm: RBM) -> bool:
     if states is None:
         return False
     smaller, larger = sorted(rbm.weights.shape)
-    sampled = 10 * CHAINS * smaller * larger
+    sampled = 10 * BATCH_SIZE * smaller * larger
     return states * larger * (4 * smaller + TRANSCENDENTAL) <= MAX_COST_RATIO * sampled
