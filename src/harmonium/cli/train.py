@@ -51,6 +51,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = ["add_arguments", "run"]
+REFIT = {
+    True: "then fitted to training and validation rows together, for as many updates",
+    False: "fitted to training and validation rows together it made these less likely, so that model is not kept",
+}
 REMEDY = "; try another rate (--set learning_rate=0.01), more --updates, or --estimator pt-10"
 """Of a model that is no better than independent units."""
 MIN_ROWS_TO_REFIT = 10
@@ -152,7 +156,7 @@ def run(arguments: argparse.Namespace) -> Answer | int | None:
             "updates_made": state.step,
             "ended": record["ended"],
             "trials": record["trials"],
-            "refit": "refit" in state.metrics,
+            "refit": None if "refit" not in state.metrics else bool(state.metrics["refit"]),
             "seconds": time.monotonic() - started,
             "run": str(folder),
         }
@@ -378,7 +382,7 @@ def _answer(
         Table("", [nats_per_example(dataset), "test", "+-", "training", "+-"], rows, decimals=3),
         f"{report['updates']:,} updates{more}; ended because {report['ended']}",
         *hm.training.describe_trials(trials),
-        *(["then fitted to training and validation rows together, for as many updates"] if report["refit"] else []),
+        *([] if report["refit"] is None else [REFIT[report["refit"]]]),
         f"{report['seconds']:.1f} s from command to report; all of it in {report['run']}",
     ]
     return Answer(report | {part: report[part].to_dict() for part in ("log_likelihood", "train")}, text, trouble=trouble)

@@ -274,10 +274,10 @@ class TrainConfig:
         """
         best = trials[best_index(trials)] if trials else None
         updates = best.step if best else int(metrics.get("best_step", metrics["step"]))
-        if updates == 0 or "lr_reduction" in metrics or ("split" in metrics and "refit" not in metrics):
+        if updates == 0 or "lr_reduction" in metrics or ("split" in metrics and not metrics.get("refit")):
             return None
         settings: dict[str, Any] = {"minutes": None, "epochs": None, "updates": updates, "early_stopping": 0.0, "search": ""}
-        settings["refit"] = "refit" in metrics
+        settings["refit"] = bool(metrics.get("refit"))
         total, decay = metrics.get("total_updates"), None
         if "early_decay_first" in metrics:
             decay = Decay(int(metrics["early_decay_first"]), int(metrics["early_decay_last"]))

@@ -75,7 +75,8 @@ class TrainState:
             those of `Metrics`; after a divergence `diverged_at` (once) and `lr_reduction`, the factor of the learning rate
             since; with a search the number of the `trial`; in the last state of a run with early stopping `best_step`, the
             updates of the best model's trial, and its decay, `early_decay_first` and `_last`. `refit` is 1 where held-out rows
-            are learned from too (their mean ln p is then `refit_log_likelihood`), `split` where they were taken from `data`.
+            are learned from too (their mean ln p is then `refit_log_likelihood`) and 0 where that made them less likely and is
+            not kept, `split` where they were taken from `data`.
         ended: why the run ended, in its last state: a key of `ENDINGS`. None before.
     """
 
@@ -473,7 +474,7 @@ def _train_state(
     if found is not None:
         best = progress.trials[best_index(progress.trials)]
         is_better = why is None and stopping is not None and stopping.value >= best.value
-        rbm = rbm if is_better or (why is not None and "refit" in metrics) else found.found
+        rbm = rbm if is_better or (why is not None and metrics.get("refit")) else found.found
     elif why is not None and stopping is not None and stopping.is_worse and kept is not None:
         rbm = kept.best
     if diverged_at is not None:
@@ -505,6 +506,7 @@ def _metrics_at_end(early_stopping: EarlyStopping | None, progress: Progress, di
         if diverged or not metrics.get("refit_log_likelihood", -math.inf) >= best.value:
             # There is no refit, or it has made the rows that it learned from besides less likely than they were before.
             metrics = _replace({name: value for name, value in metrics.items() if not name.startswith("refit")}, best.metrics)
+            metrics |= {"refit": 0.0} if progress.is_refit else {}
         metrics["best_step"] = float(best.step)
     elif early_stopping is not None and early_stopping.best_step is not None:
         is_worse = early_stopping.is_worse
