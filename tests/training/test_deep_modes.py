@@ -13,6 +13,7 @@ from harmonium.likelihood.running_estimate import RunningEstimate
 from harmonium.random import key_of
 from harmonium.samplers.gibbs import Chains
 from harmonium.training.deep_modes import MAX_FRACTION, begin_chains, find_left_out
+from harmonium.training.search import MODE_SEARCH
 
 AT = np.arange(40.0) % 2
 ROWS = np.vstack([np.random.default_rng(0).integers(2, size=(199, 40)), AT]).astype(float)
@@ -74,6 +75,23 @@ def test_the_states_in_between_change_nothing():
     rbm = needle(20.0)
     one, other = (train(rbm, mode_search=30, updates_between_states=count) for count in (400, 7))
     for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.slow
+def test_a_first_trial_that_left_modes_out_is_followed_by_one_that_searches_for_them(monkeypatch):
+    monkeypatch.setattr("harmonium.training.metrics.MIN_SECONDS", 0.0)
+    monkeypatch.setattr("harmonium.training.metrics.LOOKS_PER_RUN", 0)
+    valid, seldom = np.random.default_rng(1).integers(2, size=(200, 40)).astype(float), 10**6
+    given = {"estimator": "pcd-1", "learning_rate": 0.1, "l1": 0.0, "chains": 100, "updates": 1600}
+    settings = hm.TrainConfig.derive(len(ROWS), needle(20.0), held_out=True, **given)
+    *_, last = hm.train(needle(20.0), ROWS, settings, valid=valid, exact_seconds=1e-9, updates_between_states=seldom)
+    assert [trial.settings["mode_search"] for trial in last.trials] == [0, MODE_SEARCH]
+    assert last.trials[0].left_modes_out
+    assert last.trials[0].value < -45
+    assert exact.log_likelihood(last.rbm, valid).mean() > -30
+    *_, again = hm.train(needle(20.0), ROWS, settings.repeat(last.metrics, last.trials), updates_between_states=seldom)
+    for a, b in zip(jax.tree.leaves(last.rbm), jax.tree.leaves(again.rbm), strict=True):
         np.testing.assert_array_equal(a, b)
 
 
