@@ -18,7 +18,7 @@ function render({ model, el }) {
   Object.assign(frame, {
     lab: {
       start: model.get("state"),
-      model: bytes.length ? async () => ({ name: "the notebook's model", bytes }) : null,
+      model: bytes.length ? async () => ({ name: "The notebook\u2019s model", bytes }) : null,
       onState: (/** @type {object} */ state) => {
         clearTimeout(timer);
         timer = window.setTimeout(() => {

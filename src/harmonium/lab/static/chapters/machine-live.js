@@ -71,7 +71,7 @@ function Bars({ shares, exact, labels, name }) {
   const top = 1.15 * Math.max(...exact);
   const high = (/** @type {number} */ p) => `${100 * Math.min(1, p / top)}%`;
   return html`<div class="live-bars" role="img" style=${`--n:${labels.length}`}
-    aria-label=${`The shares of the samples beside the exact probabilities, a bar for each of ${labels.length} configurations (${name})`}>
+    aria-label=${`The shares of the samples, compared with the exact probabilities: a bar for each of ${labels.length} configurations (${name})`}>
     ${labels.map((text, n) => html`<span key=${n} title=${text.join(", ")}>
       <span class="room"><span class="visited" style=${`height:${high(shares[n])}`}></span><span class="law" style=${`bottom:${high(exact[n])}`}></span></span>
       ${labels.length <= MOST_LETTERED && text.map((bits) => html`<span class="bits-cell">${bits}</span>`)}
