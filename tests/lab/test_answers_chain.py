@@ -104,11 +104,11 @@ def test_a_law_is_carried_by_the_sweeps_transition_matrix(shape):
     rbm, params = setting(shape, seed=4, scale=1.5, temperature=0.7)
     matrix = transition(exact.at_temperature(rbm, 0.7))
     code = """
-    const found = new convergence.Convergence(tablesOf(x));
+    const tables = tablesOf(x);
     let visible = Float64Array.from(x.visible);
     return Array.from({ length: 6 }, () => {
-      const joint = found.withHidden(visible);
-      visible = found.sweep(visible);
+      const joint = tables.withHidden(visible);
+      visible = tables.sweep(visible);
       return joint;
     });"""
     distributions = np.array(node.evaluate(code, **params, visible=[0, 1, 0, 0]))

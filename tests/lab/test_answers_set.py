@@ -109,7 +109,7 @@ def test_large_parameters_do_not_overflow():
 
 CD_DRAWS = """
 return Array.from({ length: x.draws }, (_, seed) =>
-  gradients.statistics(start, training.advance(course, { ...lesson, seed }).vectors.cd));"""
+  rbm.statistics(start, training.advance(course, { ...lesson, seed }).vectors.cd));"""
 
 
 @pytest.mark.parametrize("chains", [1, 7])

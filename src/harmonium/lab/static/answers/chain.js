@@ -177,7 +177,7 @@ function compare({ n, m, joint, visible }, frequency, errors) {
 /** Chains side by side, number k with seed + k: how far all of them together are from the table after each sweep. Exact beside it: the
  * distance of the distribution of one chain after as many sweeps from the same start.
  * @param {Experiment} experiment @param {number} chains @param {Crowd | null} now @param {number} sweeps @returns {Crowd} */
-export function runMany({ distribution: { tables, convergence, probability }, seed, start }, chains, now, sweeps) {
+export function runMany({ distribution: { tables, probability }, seed, start }, chains, now, sweeps) {
   const { rbm, n, m, hiddenMeans, visibleMeans } = tables;
   const first = numberOf([...start].map(Number));
   const states = now ? now.states.slice() : Int32Array.from({ length: chains }, (_, c) => first * m + sampleState(hiddenMeans, first, rbm.H, keyOfHalf(seed + c, 0)));
@@ -196,12 +196,12 @@ export function runMany({ distribution: { tables, convergence, probability }, se
       const v = sampleState(visibleMeans, states[c] % m, rbm.V, derive(key, 0));
       states[c] = v * m + sampleState(hiddenMeans, v, rbm.H, derive(key, 1));
     }
-    exact = convergence.sweep(exact);
+    exact = tables.sweep(exact);
     made++;
     if (!CHECKPOINTS.has(made)) continue;
     more.sweeps.push(made);
     more.chain.push(distance(frequencies(), probability));
-    more.exact.push(distance(convergence.withHidden(exact), probability));
+    more.exact.push(distance(tables.withHidden(exact), probability));
   }
   const frequency = frequencies();
   const [joint, visible] = [tables.joint, tables.visible].map((ps) => Array.from(ps, (p) => Math.sqrt((p * (1 - p)) / chains)));
@@ -214,7 +214,7 @@ export function runMany({ distribution: { tables, convergence, probability }, se
     visible: compare(tables, frequency, { joint, visible }).visible,
     upper: on.filter((share) => share > 0.5).length / chains,
     now: distance(frequency, probability),
-    exact: distance(convergence.withHidden(exact), probability),
+    exact: distance(tables.withHidden(exact), probability),
     expected: distanceOfDraws(probability, chains),
     distance: joined(now?.distance, more),
   };

@@ -129,20 +129,11 @@ function product({ V, H }, v, h) {
 
 /** The exact expectation of an update of CD-1, CD-2, ... @param {Tables} tables @param {number[]} target @param {boolean} biases @param {number} most */
 export function expectedUpdates(tables, target, biases, most) {
-  const { rbm, m, hiddenGivenVisible, visibleGivenHidden, n } = tables;
-  const positive = tables.positive(tables.only(target)).subarray(0, learning(rbm, biases));
+  const positive = tables.positive(tables.only(target)).subarray(0, learning(tables.rbm, biases));
   const updates = [];
   let visible = tables.only(target);
   for (let k = 0; k < most; k++) {
-    const next = new Float64Array(n);
-    for (let v = 0; v < n; v++) {
-      if (visible[v] === 0) continue;
-      for (let h = 0; h < m; h++) {
-        const p = visible[v] * hiddenGivenVisible[v * m + h];
-        for (let w = 0; w < n; w++) next[w] += p * visibleGivenHidden[h * n + w];
-      }
-    }
-    visible = next;
+    visible = tables.sweep(visible);
     const negative = tables.positive(visible);
     updates.push(positive.map((x, i) => x - negative[i]));
   }

@@ -2,9 +2,8 @@
  * or numbers of either sign around 128. */
 import { baseRate } from "../engine/digits-training.js";
 import { digits, PIXELS } from "../engine/digits.js";
-import { Gibbs } from "../engine/bits.js";
-import { derive, fillUniform, keyOf } from "../engine/random.js";
-import { sigmoid } from "../engine/rbm.js";
+import { drawBits, Gibbs } from "../engine/bits.js";
+import { derive, keyOf } from "../engine/random.js";
 import { logPartition, MAX_ENUMERATED } from "../engine/table.js";
 
 /** @typedef {import("../engine/rbm.js").Rbm} Rbm */
@@ -50,6 +49,8 @@ export class ImageModel {
   /** Free energies of the rows that a drawing is compared with, by their names, and their histogram. */
   get reference() {
     if (!this.#reference) {
+      // Noise has each pixel as often on as the training digits have it.
+      const noise = () => drawBits(baseRate(digits().train, PIXELS), new Uint8Array(REFERENCE * PIXELS), keyOf(0));
       const rows = this.digits ? { digits: digits().test, noise: noise() } : { fantasies: this.sample(this.large ? REFERENCE_LARGE : REFERENCE) };
       const free = Object.entries(rows).map(([name, v]) => /** @type {const} */ ([name, [...this.gibbs.freeEnergies(v)].map((f) => f + this.constant)]));
       const all = free.flatMap(([, values]) => values);
@@ -107,19 +108,9 @@ export function layoutOf(pixels, stored) {
   return { height: Math.ceil(pixels / (side + 1)), width: side + 1, shapeFrom: "grid" };
 }
 
-/** Rows of pixels drawn one by one, each as often on as among the training digits. */
-function noise() {
-  const a = baseRate(digits().train, PIXELS);
-  const coins = new Float64Array(REFERENCE * PIXELS);
-  fillUniform(keyOf(0), coins);
-  return Uint8Array.from(coins, (u, k) => (u < sigmoid(a[k % PIXELS]) ? 1 : 0));
-}
-
-/** Fair coins. @param {Uint8Array} v @param {Key} key */
+/** Noise: every bit is 1 with probability 1/2. @param {Uint8Array} v written @param {Key} key */
 export function start(v, key) {
-  const coins = new Float64Array(v.length);
-  fillUniform(derive(key, 0), coins);
-  for (let k = 0; k < v.length; k++) v[k] = coins[k] < 0.5 ? 1 : 0;
+  drawBits(new Float64Array(1), v, derive(key, 0));
 }
 
 /** @param {ArrayLike<number>} values from 0 to 1 @param {number} count @returns {Pictures} */

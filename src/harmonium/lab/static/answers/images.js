@@ -1,8 +1,9 @@
 /** Chapter 6, in the worker: the model trained here, the one from a file, and what they answer. */
 import { baseRate } from "../engine/digits-training.js";
 import { digits, PIXELS } from "../engine/digits.js";
+import { drawBits } from "../engine/bits.js";
 import { PRETRAINED } from "../engine/pretrained.js";
-import { derive, fillUniform, keyOf } from "../engine/random.js";
+import { derive, keyOf } from "../engine/random.js";
 import { sigmoid } from "../engine/rbm.js";
 import { readModel, writeModel } from "../engine/model-file.js";
 import { FileError } from "../engine/safetensors.js";
@@ -81,19 +82,15 @@ export function respond(which, bits, seed) {
   const model = modelOf(which);
   const { rbm, gibbs, constant, reference } = model;
   const v = Uint8Array.from(bits, Number);
-  const hidden = gibbs.hiddenInputs(v).map(sigmoid);
+  const inputs = gibbs.hiddenInputs(v);
   const draws = model.large ? DRAWS / 10 : DRAWS;
-  const h = new Uint8Array(draws * rbm.H);
-  const coins = new Float64Array(h.length);
-  fillUniform(keyOf(seed), coins);
-  for (let k = 0; k < h.length; k++) h[k] = coins[k] < hidden[k % rbm.H] ? 1 : 0;
-  const inputs = gibbs.visibleInputs(h);
+  const fields = gibbs.visibleInputs(drawBits(inputs, new Uint8Array(draws * rbm.H), keyOf(seed)));
   const means = new Float64Array(rbm.V);
-  for (let k = 0; k < inputs.length; k++) means[k % rbm.V] += sigmoid(inputs[k]) / draws;
+  for (let k = 0; k < fields.length; k++) means[k % rbm.V] += sigmoid(fields[k]) / draws;
   const freeEnergy = gibbs.freeEnergies(v)[0] + constant;
   const lessProbable = Object.fromEntries(Object.entries(reference.free).map(([name, values]) => [name, mean(values.map((f) => (f > freeEnergy ? 1 : 0)))]));
   return {
-    bits, hidden: [...hidden], reconstruction: shades(means.map((x) => Math.min(1, x)), 1), draws, freeEnergy, lessProbable, histogram: reference.histogram, sweeps: model.sweeps,
+    bits, hidden: Array.from(inputs, sigmoid), reconstruction: shades(means.map((x) => Math.min(1, x)), 1), draws, freeEnergy, lessProbable, histogram: reference.histogram, sweeps: model.sweeps,
     logProbability: model.logPartition === null ? null : constant - freeEnergy - model.logPartition,
   };
 }

@@ -6,8 +6,8 @@ import { MARKED_WIDTH, oneSign, Picture, usePictures } from "./images-picture.js
 
 /** @typedef {import("./images-picture.js").Packed} Packed */
 
-/** @param {{packed: Packed | undefined, height: number, width: number, first?: number, of: number, test?: string}} props */
-export function Filters({ packed, height, width, first = 0, of, test }) {
+/** @param {{packed: Packed | undefined, height: number, width: number, of: number, test: string}} props */
+export function Filters({ packed, height, width, of, test }) {
   const pictures = usePictures(packed);
   const [wanted, setChosen] = useState(0);
   const list = useRef(/** @type {HTMLElement | null} */ (null));
@@ -25,13 +25,13 @@ export function Filters({ packed, height, width, first = 0, of, test }) {
     const button = list.current?.children[next];
     if (button instanceof HTMLElement) button.focus();
   };
-  const name = `hidden unit ${first + chosen + 1}`;
+  const name = `hidden unit ${chosen + 1}`;
   return html`<div class="unit-filters" data-test=${test}>
     <div class="gallery" role="radiogroup" aria-label=${`Filters of ${pictures.length} of ${of} hidden units; choose one to enlarge it`} ref=${list}
       onKeyDown=${keyed} style=${`--tile:${pictures.length > 32 ? 46 : 58}px`}>
       ${pictures.map(
         (bytes, j) => html`<button type="button" key=${j} role="radio" aria-checked=${String(j === chosen)} tabindex=${j === chosen ? 0 : -1}
-          aria-label=${`hidden unit ${first + j + 1}`} onClick=${() => setChosen(j)}>
+          aria-label=${`hidden unit ${j + 1}`} onClick=${() => setChosen(j)}>
           <${Picture} bytes=${bytes} height=${height} width=${width} signed label="" /></button>`,
       )}
     </div>

@@ -8,7 +8,7 @@ import { html } from "../html.js";
 
 const NAMES = /** @type {const} */ (["ink", "card", "line", "soft", "plus", "minus"]);
 const MARK_FROM = { large: 0.12, small: 0.28 };
-/** Wider pictures have no session for marks in their pixels. */
+/** Wider pictures have no room for marks in their pixels. */
 export const MARKED_WIDTH = 16;
 
 /** The page's colours as numbers, again whenever light turns to dark. @returns {Colours} */
@@ -56,7 +56,7 @@ function shade(colours, x, signed) {
   return mixed(colours.card, x < 0 ? colours.minus : colours.plus, Math.abs(x) ** 0.8);
 }
 
-/** One picture; without a label it is ornament. Negative pixels carry a small minus where there is session, so that signs are not told by colour alone.
+/** One picture; without a label it is ornament. Negative pixels carry a small minus where there is room, so that signs are not told by colour alone.
  * @param {{bytes: Uint8Array, height: number, width: number, label: string, signed?: boolean, large?: boolean}} props */
 export function Picture({ bytes, height, width, label, signed = false, large = false }) {
   const place = useRef(/** @type {HTMLCanvasElement | null} */ (null));
@@ -108,11 +108,11 @@ export function usePictures(packed) {
 }
 
 /** Many pictures in rows.
- * @param {{packed: Packed | null | undefined, height: number, width: number, label: string, what: string, tile?: number, first?: number,
- *   most?: number, test?: string}} props `what`: the name of one of them */
-export function Gallery({ packed, height, width, label, what, tile = 56, first = 0, most = 64, test }) {
+ * @param {{packed: Packed | null | undefined, height: number, width: number, label: string, what: string, tile: number, most?: number,
+ *   test?: string}} props `what`: the name of one of them */
+export function Gallery({ packed, height, width, label, what, tile, most = 64, test }) {
   const pictures = usePictures(packed);
   return html`<div class="gallery" role="group" aria-label=${label} style=${`--tile:${tile}px`} data-test=${test}>
-    ${pictures.slice(0, most).map((bytes, n) => html`<${Picture} key=${n} bytes=${bytes} height=${height} width=${width} label=${`${what} ${first + n + 1}`} />`)}
+    ${pictures.slice(0, most).map((bytes, n) => html`<${Picture} key=${n} bytes=${bytes} height=${height} width=${width} label=${`${what} ${n + 1}`} />`)}
   </div>`;
 }

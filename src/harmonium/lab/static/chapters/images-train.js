@@ -3,6 +3,7 @@ import { digits, PIXELS } from "../engine/digits.js";
 import { fixed, grouped, signed } from "../format.js";
 import { html } from "../html.js";
 import { usePage } from "../page.js";
+import { LIMITS } from "../state.js";
 import { Button, Choice, Error, Num, Slider } from "../ui/controls.js";
 import { Curves } from "./images-curves.js";
 import { Filters } from "./images-filters.js";
@@ -12,7 +13,7 @@ import { PACES } from "./images-session.js";
 /** @typedef {import("../answers/image-training.js").View} View */
 /** @typedef {import("./images-session.js").Session} Session */
 
-export const LIMITS = { leastUnits: 4, mostUnits: 100, leastRate: 0.001, mostRate: 1 };
+const RANGES = { leastUnits: 4, mostUnits: 100, leastRate: 0.001, mostRate: 1 };
 const PACE_WORDS = [["slow", "30 updates/s"], ["steady", "300"], ["full", "full speed"]];
 const SHOWN = 24;
 const HELD_OUT = { count: SHOWN, bytes: digits().test.slice(0, SHOWN * PIXELS).map((bit) => 255 * bit) };
@@ -26,9 +27,9 @@ export function useSettings() {
   };
   const pace = setting("images", "pace", "full", Object.keys(PACES));
   return {
-    hidden: Math.round(bounded("hidden", LIMITS.leastUnits, LIMITS.mostUnits, 20)),
-    rate: bounded("rate", LIMITS.leastRate, LIMITS.mostRate, 0.1),
-    seed: Math.round(bounded("seed", 0, 2 ** 53 - 1, 0)),
+    hidden: Math.round(bounded("hidden", RANGES.leastUnits, RANGES.mostUnits, 20)),
+    rate: bounded("rate", RANGES.leastRate, RANGES.mostRate, 0.1),
+    seed: Math.round(bounded("seed", 0, LIMITS.seed - 1, 0)),
     pace,
   };
 }
@@ -47,13 +48,13 @@ export function Train({ session }) {
     <div class="card-head"><h3>Training on 1,439 handwritten digits</h3><span class="soft">persistent contrastive divergence, 500 chains, batches of 100</span></div>
     <div class="settings">
       <span class="name">hidden units</span>
-      <${Slider} label="hidden units" value=${settings.hidden} least=${LIMITS.leastUnits} most=${LIMITS.mostUnits} step=${1} test="hidden"
+      <${Slider} label="hidden units" value=${settings.hidden} least=${RANGES.leastUnits} most=${RANGES.mostUnits} step=${1} test="hidden"
         onChange=${(/** @type {number} */ x) => set({ hidden: Math.round(x) })} />
       <span class="name">learning rate \u03b7</span>
-      <${Slider} label="learning rate" value=${settings.rate} least=${LIMITS.leastRate} most=${LIMITS.mostRate} log test="rate"
+      <${Slider} label="learning rate" value=${settings.rate} least=${RANGES.leastRate} most=${RANGES.mostRate} log test="rate"
         onChange=${(/** @type {number} */ x) => set({ rate: x })} />
       <span class="name">seed</span>
-      <span><${Num} label="seed" hideLabel value=${settings.seed} least=${0} most=${2 ** 53 - 1} step=${1} whole test="seed"
+      <span><${Num} label="seed" hideLabel value=${settings.seed} least=${0} most=${LIMITS.seed - 1} step=${1} whole test="seed"
         onChange=${(/** @type {number} */ x) => set({ seed: x })} /></span>
     </div>
     <div class="transport">

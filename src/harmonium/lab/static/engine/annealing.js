@@ -11,10 +11,10 @@
  *
  * References: R. Neal, Statistics and Computing 11 (2001); C. Bennett, J. Comput. Phys. 22 (1976); R. Grosse, S. Ancha and D. Roy, NeurIPS
  * 2016 (the bracket); G. Crooks, Phys. Rev. Lett. 99 (2007) (the steps). The same methods as in the library's `bidirectional_ais`. */
-import { BitSums, bitOf } from "./bits.js";
+import { drawBits, Gibbs } from "./bits.js";
 import { baseRate } from "./digits-training.js";
-import { derive, fillUniform, uniform } from "./random.js";
-import { logSumExp, softplus } from "./rbm.js";
+import { derive, uniform } from "./random.js";
+import { dot, logSumExp, softplus, sumSoftplus } from "./rbm.js";
 
 /** @typedef {import("./rbm.js").Rbm} Rbm */
 /** @typedef {import("./random.js").Key} Key */
@@ -33,61 +33,40 @@ const DEVIATION = 0.5;
 const [RUNGS, TEMPERING_STEPS] = [12, 300];
 const RESAMPLES = 400;
 
-/** Rows of v on the path, and the sums over each row of the weights and of both models' visible biases. */
+/** Rows of v on the path from the base to an RBM. */
 class Path {
-  /** @param {Rbm} rbm at temperature 1 @param {Float64Array} a the visible biases of the base; its hidden units are fair coins */
+  /** @param {Rbm} rbm at temperature 1 @param {Float64Array} a the visible biases of the base; its hidden units are on with probability 1/2 */
   constructor(rbm, a) {
     this.rbm = rbm;
     this.a = a;
-    this.up = new BitSums(rbm.V, rbm.H).fill(rbm.weights, rbm.H, 1);
-    this.down = new BitSums(rbm.H, rbm.V).fill(rbm.weights, 1, rbm.H);
+    this.gibbs = new Gibbs(rbm);
     this.inputs = new Float64Array(rbm.H);
-    this.fields = new Float64Array(rbm.V);
-    this.h = new Uint8Array(rbm.H);
-    this.logPartition = rbm.H * Math.LN2 + a.reduce((sum, x) => sum + softplus(x), 0);
+    this.logPartition = rbm.H * Math.LN2 + sumSoftplus(a);
   }
 
   /** Draws from the base `[rows V]`. @param {number} rows @param {Key} key */
   start(rows, key) {
-    const v = new Uint8Array(rows * this.rbm.V);
-    const coins = new Float64Array(v.length);
-    fillUniform(key, coins);
-    return v.map((_, k) => bitOf(coins[k], this.a[k % this.rbm.V]));
+    return drawBits(this.a, new Uint8Array(rows * this.rbm.V), key);
   }
 
   /** -F of the row that begins at `from`, in each of the models `betas`. @param {Uint8Array} v @param {number} from @param {number[]} betas */
   minusFreeEnergies(v, from, betas) {
-    const { rbm: { V, H, a, b }, inputs } = this;
-    this.up.sum(v, b, inputs, from, 1);
-    let [base, all] = [0, 0];
-    for (let i = 0; i < V; i++) {
-      if (!v[from + i]) continue;
-      base += this.a[i];
-      all += a[i];
-    }
-    return betas.map((beta) => {
-      let [sum, product] = [base + beta * (all - base), 1];
-      for (let j = 0; j < H; j++) {
-        const x = beta * inputs[j];
-        if (x > 0) sum += x;
-        product *= 1 + Math.exp(-Math.abs(x));
-        if (j % 512 === 511) [sum, product] = [sum + Math.log(product), 1];
-      }
-      return sum + Math.log(product);
-    });
+    const { V, a, b } = this.rbm;
+    this.gibbs.up.sum(v, b, this.inputs, from, 1);
+    const row = v.subarray(from, from + V);
+    const [base, all] = [dot(this.a, row), dot(a, row)];
+    return betas.map((beta) => base + beta * (all - base) + sumSoftplus(this.inputs, beta));
   }
 
   /** A Gibbs sweep of every row in model beta. @param {Uint8Array} v written @param {number} beta @param {Key} key */
   sweep(v, beta, key) {
-    const { rbm: { V, H, a, b }, inputs, fields, h } = this;
-    const coins = new Float64Array((v.length / V) * (V + H));
-    fillUniform(key, coins);
-    for (let from = 0, k = 0; from < v.length; from += V) {
-      this.up.sum(v, b, inputs, from, 1);
-      for (let j = 0; j < H; j++, k++) h[j] = bitOf(coins[k], beta * inputs[j]);
-      this.down.sum(h, a, fields);
-      for (let i = 0; i < V; i++, k++) v[from + i] = bitOf(coins[k], beta * fields[i] + (1 - beta) * this.a[i]);
-    }
+    const { V } = this.rbm;
+    const inputs = this.gibbs.hiddenInputs(v);
+    for (let k = 0; k < inputs.length; k++) inputs[k] *= beta;
+    const h = drawBits(inputs, new Uint8Array(inputs.length), derive(key, 0));
+    const fields = this.gibbs.visibleInputs(h);
+    for (let k = 0; k < fields.length; k++) fields[k] = beta * fields[k] + (1 - beta) * this.a[k % V];
+    drawBits(fields, v, derive(key, 1));
   }
 
   /** Runs from `v`, which becomes their ends: the gains of the log weights, step by step, `[K rows]`.

@@ -1,7 +1,7 @@
 /** Gibbs sampling of large RBMs in plain JavaScript: sums over binary states by tables of partial sums, and draws that need no
  * exponential function. States are arrays of zeros and ones, row by row. */
 import { fillUniform } from "./random.js";
-import { sigmoid, sumSoftplus } from "./rbm.js";
+import { freeEnergies, sigmoid } from "./rbm.js";
 
 /** @typedef {import("./rbm.js").Rbm} Rbm */
 /** @typedef {import("./random.js").Key} Key */
@@ -99,6 +99,21 @@ export function bitOf(u, x) {
   return bit === +(u < GRID[k + 1]) ? bit : u < sigmoid(x) ? 1 : 0;
 }
 
+/** Room for the uniform numbers of `drawBits`. */
+let numbers = new Float64Array(0);
+
+/** Bits that are 1 with probability sigma(x), x taken from `inputs` again and again. @param {Float64Array} inputs
+ * @param {Uint8Array} bits written @param {Key} key @param {Uint8Array} [free] again and again: where it is 0, a bit stays as it is */
+export function drawBits(inputs, bits, key, free) {
+  if (numbers.length < bits.length) numbers = new Float64Array(bits.length);
+  const uniform = numbers.subarray(0, bits.length);
+  fillUniform(key, uniform);
+  for (let k = 0, i = 0; k < bits.length; k++, i = i + 1 < inputs.length ? i + 1 : 0) {
+    if (!free || free[k % free.length]) bits[k] = bitOf(uniform[k], inputs[i]);
+  }
+  return bits;
+}
+
 /** Sampling from both conditional distributions of an RBM, many rows at once. */
 export class Gibbs {
   /** @param {Rbm} rbm at temperature 1 */
@@ -131,36 +146,23 @@ export class Gibbs {
 
   /** h ~ p(h|v). @param {Uint8Array} v `[n V]` @param {Uint8Array} h `[n H]`, written @param {Key} key */
   sampleHidden(v, h, key) {
-    const [inputs, uniform] = this.#spaces(h.length, key);
-    this.hiddenInputs(v, inputs);
-    for (let k = 0; k < h.length; k++) h[k] = bitOf(uniform[k], inputs[k]);
+    drawBits(this.hiddenInputs(v, this.#room(h.length)), h, key);
   }
 
   /** v ~ p(v|h). @param {Uint8Array} h `[n H]` @param {Uint8Array} v `[n V]`, written @param {Key} key
    * @param {Uint8Array} [free] `[V]`: where it is 0, v stays as it is */
   sampleVisible(h, v, key, free) {
-    const { V } = this.rbm;
-    const [inputs, uniform] = this.#spaces(v.length, key);
-    this.visibleInputs(h, inputs);
-    for (let k = 0; k < v.length; k++) if (!free || free[k % V]) v[k] = bitOf(uniform[k], inputs[k]);
+    drawBits(this.visibleInputs(h, this.#room(v.length)), v, key, free);
   }
 
-  /** F(v) of rows `v [n V]`, in nats. @param {Uint8Array} v @returns {Float64Array} */
+  /** F(v) of rows `v [n V]`, in nats. @param {Uint8Array} v */
   freeEnergies(v) {
-    const { V, H, a } = this.rbm;
-    const inputs = this.hiddenInputs(v);
-    return Float64Array.from({ length: v.length / V }, (_, row) => {
-      let sum = sumSoftplus(inputs.subarray(row * H, (row + 1) * H), 1);
-      for (let i = 0; i < V; i++) if (v[row * V + i]) sum += a[i];
-      return -sum;
-    });
+    return freeEnergies(this.rbm, v, this.hiddenInputs(v));
   }
 
-  /** Room for inputs, and as many uniform numbers. @param {number} length @param {Key} key */
-  #spaces(length, key) {
-    if (this.space.length < 2 * length) this.space = new Float64Array(2 * length);
-    const uniform = this.space.subarray(length, 2 * length);
-    fillUniform(key, uniform);
-    return [this.space.subarray(0, length), uniform];
+  /** Room for inputs. @param {number} length */
+  #room(length) {
+    if (this.space.length < length) this.space = new Float64Array(length);
+    return this.space.subarray(0, length);
   }
 }

@@ -1,5 +1,5 @@
 /** Block Gibbs sampling and parallel tempering. Keys are used as the library uses them, so that a seed makes the same chain. */
-import { createRbm, freeEnergy, hiddenMeans, tabulate, visibleMeans } from "./rbm.js";
+import { createRbm, freeEnergies, hiddenMeans, tabulate, visibleMeans } from "./rbm.js";
 import { derive, sampleBits, uniform } from "./random.js";
 
 /** @typedef {import("./rbm.js").Rbm} Rbm */
@@ -82,7 +82,9 @@ export function temper(models, ladder, key) {
   const weight = Math.max(1 / (1 + Math.floor(ladder.steps / 2)), MIN_WEIGHT);
   for (let low = ladder.steps % 2; low < top; low += 2) {
     const [p, q] = [models[low], models[low + 1]];
-    const logRatio = freeEnergy(p, v[low]) + freeEnergy(q, v[low + 1]) - freeEnergy(p, v[low + 1]) - freeEnergy(q, v[low]);
+    const pair = [...v[low], ...v[low + 1]];
+    const [[own, other], [swapped, high]] = [freeEnergies(p, pair), freeEnergies(q, pair)];
+    const logRatio = own + high - other - swapped;
     chance[low] = Math.min(1, Math.exp(logRatio));
     drawn[low] = uniform(derive(exchangeKey, low), 0);
     acceptance[low] += weight * (chance[low] - acceptance[low]);

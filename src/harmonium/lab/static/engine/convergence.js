@@ -60,22 +60,6 @@ export class Convergence {
     const alone = Array.from({ length: n }, (_, v) => errorOf(visible[v], this.left.reduce((sum, column, k) => sum + column[v] ** 2 * weights[k], 0), sweeps));
     return { joint: joined, visible: alone };
   }
-
-  /** The distribution `[n]` of v one sweep later. @param {Float64Array} visible */
-  sweep(visible) {
-    const { n, m, hiddenGivenVisible: up, visibleGivenHidden: down } = this.tables;
-    const hidden = new Float64Array(m);
-    for (let v = 0; v < n; v++) for (let h = 0; h < m; h++) hidden[h] += visible[v] * up[v * m + h];
-    const next = new Float64Array(n);
-    for (let h = 0; h < m; h++) for (let v = 0; v < n; v++) next[v] += hidden[h] * down[h * n + v];
-    return next;
-  }
-
-  /** The distribution `[n m]` of (v, h) with h drawn given v. @param {Float64Array} visible `[n]` */
-  withHidden(visible) {
-    const { m, hiddenGivenVisible } = this.tables;
-    return hiddenGivenVisible.map((p, k) => p * visible[Math.floor(k / m)]);
-  }
 }
 
 /** Rotate the columns of a matrix `[n, m]` against each other until they are orthogonal: matrix = sum_k left_k right_k^T, the lengths
@@ -164,15 +148,7 @@ function stirlingError(n) {
   return Math.log(factorial) - (0.5 * Math.log(2 * Math.PI * n) + n * Math.log(n) - n);
 }
 
-/** x ln(x / mean) + mean - x, without cancellation. @param {number} x @param {number} mean */
+/** x ln(x / mean) + mean - x for an x near the mean. @param {number} x @param {number} mean */
 function deviance(x, mean) {
-  if (Math.abs(x - mean) >= 0.1 * (x + mean)) return x * Math.log(x / mean) + mean - x;
-  const ratio = (x - mean) / (x + mean);
-  let [sum, term] = [(x - mean) * ratio, 2 * x * ratio];
-  for (let k = 1; ; k++) {
-    term *= ratio * ratio;
-    const next = sum + term / (2 * k + 1);
-    if (next === sum) return sum;
-    sum = next;
-  }
+  return x * Math.log1p((x - mean) / mean) - (x - mean);
 }

@@ -3,7 +3,7 @@
  *
  * References: G. Hinton, Neural Computation 14 (2002) (CD); T. Tieleman, ICML 2008 (PCD); G. Montavon and K.-R. Mueller, "Deep
  * Boltzmann machines and the centering trick", 2012, and J. Melchior et al., JMLR 17 (2016) (centering). */
-import { createRbm, dot, hiddenMeans } from "./rbm.js";
+import { createRbm, dot, statistics } from "./rbm.js";
 import { sampleHidden, sweepMany } from "./chains.js";
 import { moments } from "./table.js";
 import { derive } from "./random.js";
@@ -13,26 +13,6 @@ import { derive } from "./random.js";
 /** @typedef {import("./chains.js").Chains} Chains */
 /** The gradient and its two terms, each in the layout of the parameters.
  * @typedef {{gradient: Float64Array, positive: Float64Array, negative: Float64Array}} Estimate */
-
-/** Expected (v h^T, v, h) under the data and p(h|v). @param {Rbm} rbm @param {ArrayLike<number>} v @param {ArrayLike<number>} [share] `[rows]` */
-export function statistics(rbm, v, share) {
-  const { V, H } = rbm;
-  const rows = v.length / V;
-  const means = hiddenMeans(rbm, v);
-  const sums = createRbm(V, H);
-  for (let row = 0; row < rows; row++) {
-    const p = share ? share[row] : 1 / rows;
-    const at = row * H;
-    for (let j = 0; j < H; j++) sums.b[j] += p * means[at + j];
-    for (let i = 0; i < V; i++) {
-      const x = p * v[row * V + i];
-      if (x === 0) continue;
-      sums.a[i] += x;
-      for (let j = 0, k = i * H; j < H; j++, k++) sums.weights[k] += x * means[at + j];
-    }
-  }
-  return sums.theta;
-}
 
 /** @param {Float64Array} positive @param {Float64Array} negative @returns {Estimate} */
 function contrast(positive, negative) {

@@ -74,15 +74,36 @@ function activate(inputs, temperature) {
   return inputs;
 }
 
-/** E(v, h) of one configuration. @param {Rbm} rbm @param {ArrayLike<number>} v @param {ArrayLike<number>} h */
-export function energy(rbm, v, h) {
-  // 0 - x, because -x would be -0 where x is 0.
-  return 0 - dot(rbm.a, v) - dot(hiddenInputs(rbm, v), h);
+/** F(v) = -T ln sum_h e^(-E/T) = -a v - T sum_j ln(1 + e^(S_j / T)) of the rows `v [rows V]`, so that p(v) = e^(-F/T) / Z.
+ * @param {Rbm} rbm @param {ArrayLike<number>} v @param {Float64Array} [inputs] of the hidden units, if they are known */
+export function freeEnergies(rbm, v, inputs = hiddenInputs(rbm, v)) {
+  const { V, H, a, temperature } = rbm;
+  return tabulate(v.length / V, (row) => {
+    let sum = temperature * sumSoftplus(inputs.subarray(row * H, (row + 1) * H), 1 / temperature);
+    for (let i = 0, k = row * V; i < V; i++, k++) sum += a[i] * v[k];
+    // 0 - x, because -x would be -0 where x is 0.
+    return 0 - sum;
+  });
 }
 
-/** F(v) = -T ln sum_h e^(-E/T) = -a v - T sum_j ln(1 + e^(S_j / T)), so that p(v) = e^(-F/T) / Z. @param {Rbm} rbm @param {ArrayLike<number>} v */
-export function freeEnergy(rbm, v) {
-  return 0 - dot(rbm.a, v) - rbm.temperature * sumSoftplus(hiddenInputs(rbm, v), rbm.temperature);
+/** Expected (v h^T, v, h) under the data and p(h|v), added to `sums`. @param {Rbm} rbm @param {ArrayLike<number>} v `[rows V]`
+ * @param {ArrayLike<number>} [share] `[rows]` @param {Rbm} [sums] */
+export function statistics(rbm, v, share, sums = createRbm(rbm.V, rbm.H)) {
+  const { V, H } = rbm;
+  const rows = v.length / V;
+  const means = hiddenMeans(rbm, v);
+  for (let row = 0; row < rows; row++) {
+    const p = share ? share[row] : 1 / rows;
+    const at = row * H;
+    for (let j = 0; j < H; j++) sums.b[j] += p * means[at + j];
+    for (let i = 0; i < V; i++) {
+      const x = p * v[row * V + i];
+      if (x === 0) continue;
+      sums.a[i] += x;
+      for (let j = 0, k = i * H; j < H; j++, k++) sums.weights[k] += x * means[at + j];
+    }
+  }
+  return sums.theta;
 }
 
 /** The RBM with its layers exchanged. @param {Rbm} rbm @returns {Rbm} */
@@ -119,11 +140,11 @@ export function softplus(x) {
   return Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
 }
 
-/** sum_j ln(1 + e^(x_j / T)) with few logarithms. @param {Float64Array} x @param {number} temperature */
-export function sumSoftplus(x, temperature) {
+/** sum_j ln(1 + e^(scale x_j)) with few logarithms. @param {Float64Array} x @param {number} [scale] */
+export function sumSoftplus(x, scale = 1) {
   let [sum, product] = [0, 1];
   for (let k = 0; k < x.length; k++) {
-    const y = x[k] / temperature;
+    const y = scale * x[k];
     if (y > 0) sum += y;
     product *= 1 + Math.exp(-Math.abs(y));
     // 512 factors of at most 2 cannot overflow.

@@ -1,6 +1,6 @@
 /** All states of small layers, and what sums over them: the joint table, ln Z, exact expectations. States are in counting order,
  * the first unit changing slowest: 00, 01, 10, 11. */
-import { createRbm, dot, hiddenInputs, hiddenMeans, logSumExp, sigmoid, sumSoftplus, tabulate, transposed, visibleMeans } from "./rbm.js";
+import { createRbm, dot, freeEnergies, hiddenInputs, hiddenMeans, logSumExp, sigmoid, softplus, statistics, tabulate, transposed, visibleMeans } from "./rbm.js";
 
 /** @typedef {import("./rbm.js").Rbm} Rbm */
 
@@ -8,13 +8,13 @@ import { createRbm, dot, hiddenInputs, hiddenMeans, logSumExp, sigmoid, sumSoftp
 export const MAX_ENUMERATED = 20;
 /** e to a larger power may overflow. */
 const MAX_EXPONENT = 700;
-/** Running inputs are computed afresh this often, so that rounding does not add up. */
-const RENEWED = 1024;
+/** Many states are taken in blocks of this number. */
+const BLOCK = 1024;
 
-/** All states `[2^units, units]`. @param {number} units */
-export function states(units) {
-  const bits = new Float64Array(units << units);
-  for (let n = 0, k = 0; n < 1 << units; n++) for (let i = units - 1; i >= 0; i--, k++) bits[k] = (n >> i) & 1;
+/** Neighboring states, all of them unless told otherwise, `[count, units]`. @param {number} units */
+export function states(units, first = 0, count = 1 << units) {
+  const bits = new Float64Array(count * units);
+  for (let n = first, k = 0; n < first + count; n++) for (let i = units - 1; i >= 0; i--, k++) bits[k] = (n >> i) & 1;
   return bits;
 }
 
@@ -30,106 +30,50 @@ export function numberOf(bits) {
   return number;
 }
 
-/** The tables of an RBM of few units, each computed when it is first used. Matrices are flat: `[n, m]` has n rows of v, m columns
- * of h. */
+/** The tables of an RBM of few units. Matrices are flat: `[n, m]` has n rows of v, m columns of h. */
 export class Tables {
   /** @param {Rbm} rbm */
   constructor(rbm) {
+    const { V, H, a, temperature } = rbm;
+    const [n, m] = [1 << V, 1 << H];
+    const [v, h] = [states(V), states(H)];
+    const row = (/** @type {Float64Array} */ matrix, /** @type {number} */ k, /** @type {number} */ length) => matrix.subarray(k * length, (k + 1) * length);
+    const inputs = hiddenInputs(rbm, v);
     this.rbm = rbm;
-    this.n = 1 << rbm.V;
-    this.m = 1 << rbm.H;
-    this.v = states(rbm.V);
-    this.h = states(rbm.H);
-  }
-
-  /** E(v, h) `[n, m]`, not divided by the temperature. */
-  get energy() {
-    return (this.#energy ??= this.#sum());
-  }
-
-  /** -E / T `[n, m]`. */
-  get exponent() {
-    return (this.#exponent ??= this.energy.map((e) => 0 - e / this.rbm.temperature));
-  }
-
-  /** ln Z (nats). */
-  get logPartition() {
-    return (this.#logPartition ??= logSumExp(this.exponent));
-  }
-
-  /** p(v, h) `[n, m]`. */
-  get joint() {
-    return (this.#joint ??= this.exponent.map((x) => Math.exp(x - this.logPartition)));
-  }
-
-  /** p(v) `[n]`. */
-  get visible() {
-    return (this.#visible ??= tabulate(this.n, (v) => this.joint.subarray(v * this.m, (v + 1) * this.m).reduce((sum, p) => sum + p, 0)));
-  }
-
-  /** p(h) `[m]`. */
-  get hidden() {
-    if (!this.#hidden) {
-      const sums = new Float64Array(this.m);
-      this.joint.forEach((p, k) => (sums[k % this.m] += p));
-      this.#hidden = sums;
-    }
-    return this.#hidden;
-  }
-
-  /** ln p(v) `[n]`, finite where p(v) is too small to be held. */
-  get logVisible() {
-    return (this.#logVisible ??= tabulate(this.n, (v) => logSumExp(this.exponent.subarray(v * this.m, (v + 1) * this.m)) - this.logPartition));
-  }
-
-  /** p(h_j = 1 | v) `[n, H]`. */
-  get hiddenMeans() {
-    return (this.#hiddenMeans ??= hiddenMeans(this.rbm, this.v));
-  }
-
-  /** p(v_i = 1 | h) `[m, V]`. */
-  get visibleMeans() {
-    return (this.#visibleMeans ??= visibleMeans(this.rbm, this.h));
-  }
-
-  /** p(h | v) `[n, m]`. */
-  get hiddenGivenVisible() {
-    return (this.#hiddenGivenVisible ??= conditional(this.rbm, this.v, this.h));
-  }
-
-  /** p(v | h) `[m, n]`. */
-  get visibleGivenHidden() {
-    return (this.#visibleGivenHidden ??= conditional(transposed(this.rbm), this.h, this.v));
-  }
-
-  /** <v_i h_j>, <v_i>, <h_j> in the layout of the parameters, when the configurations have the probabilities `[n, m]`.
-   * @param {ArrayLike<number>} probability */
-  expected(probability) {
-    const { V, H } = this.rbm;
-    const sums = createRbm(V, H);
-    for (let v = 0; v < this.n; v++) {
-      for (let h = 0; h < this.m; h++) {
-        const p = probability[v * this.m + h];
-        if (p === 0) continue;
-        for (let j = 0; j < H; j++) if (this.h[h * H + j]) sums.b[j] += p;
-        for (let i = 0; i < V; i++) {
-          if (!this.v[v * V + i]) continue;
-          sums.a[i] += p;
-          for (let j = 0; j < H; j++) if (this.h[h * H + j]) sums.weights[i * H + j] += p;
-        }
-      }
-    }
-    return sums.theta;
+    this.n = n;
+    this.m = m;
+    this.v = v;
+    this.h = h;
+    /** E(v, h) `[n, m]`, not divided by the temperature. */
+    this.energy = tabulate(n * m, (k) => 0 - dot(a, row(v, Math.floor(k / m), V)) - dot(row(h, k % m, H), row(inputs, Math.floor(k / m), H)));
+    /** -E / T `[n, m]`. */
+    this.exponent = this.energy.map((e) => 0 - e / temperature);
+    /** ln Z (nats). */
+    this.logPartition = logSumExp(this.exponent);
+    /** p(v, h) `[n, m]`. */
+    this.joint = this.exponent.map((x) => Math.exp(x - this.logPartition));
+    /** p(v) `[n]`. */
+    this.visible = tabulate(n, (k) => row(this.joint, k, m).reduce((sum, p) => sum + p, 0));
+    /** p(h) `[m]`. */
+    this.hidden = new Float64Array(m);
+    this.joint.forEach((p, k) => (this.hidden[k % m] += p));
+    /** ln p(v) `[n]`, finite where p(v) is too small to be held. */
+    this.logVisible = tabulate(n, (k) => logSumExp(row(this.exponent, k, m)) - this.logPartition);
+    /** p(h_j = 1 | v) `[n, H]`. */
+    this.hiddenMeans = hiddenMeans(rbm, v);
+    /** p(v_i = 1 | h) `[m, V]`. */
+    this.visibleMeans = visibleMeans(rbm, h);
+    /** p(h | v) `[n, m]`. */
+    this.hiddenGivenVisible = conditional(rbm, v);
+    /** p(v | h) `[m, n]`. */
+    this.visibleGivenHidden = conditional(transposed(rbm), h);
+    /** The negative term: expectations under p(v, h). */
+    this.negative = this.positive(this.visible);
   }
 
   /** The positive term: expectations under q(v) p(h|v). @param {ArrayLike<number>} q `[n]` */
   positive(q) {
-    return this.expected(this.hiddenGivenVisible.map((p, k) => p * q[Math.floor(k / this.m)]));
-  }
-
-  /** The negative term: expectations under p(v, h). */
-  get negative() {
-    return (this.#negative ??= this.expected(this.joint));
+    return statistics(this.rbm, this.v, q);
   }
 
   /** All probability on one visible state, `[n]`. @param {ArrayLike<number>} v */
@@ -139,35 +83,40 @@ export class Tables {
     return q;
   }
 
-  #sum() {
-    const { V, H, a } = this.rbm;
-    const inputs = hiddenInputs(this.rbm, this.v);
-    return tabulate(this.n * this.m, (k) => {
-      const [v, h] = [Math.floor(k / this.m), k % this.m];
-      let sum = 0;
-      for (let i = 0; i < V; i++) sum += this.v[v * V + i] * a[i];
-      for (let j = 0; j < H; j++) sum += this.h[h * H + j] * inputs[v * H + j];
-      return 0 - sum;
-    });
+  /** The distribution `[n m]` of (v, h) with h drawn given v. @param {Float64Array} visible `[n]` */
+  withHidden(visible) {
+    return this.hiddenGivenVisible.map((p, k) => p * visible[Math.floor(k / this.m)]);
   }
 
-  /** @type {Float64Array | undefined} */ #energy;
-  /** @type {Float64Array | undefined} */ #exponent;
-  /** @type {number | undefined} */ #logPartition;
-  /** @type {Float64Array | undefined} */ #joint;
-  /** @type {Float64Array | undefined} */ #visible;
-  /** @type {Float64Array | undefined} */ #hidden;
-  /** @type {Float64Array | undefined} */ #logVisible;
-  /** @type {Float64Array | undefined} */ #hiddenMeans;
-  /** @type {Float64Array | undefined} */ #visibleMeans;
-  /** @type {Float64Array | undefined} */ #hiddenGivenVisible;
-  /** @type {Float64Array | undefined} */ #visibleGivenHidden;
-  /** @type {Float64Array | undefined} */ #negative;
+  /** The distribution `[n]` of v one Gibbs sweep later. @param {Float64Array} visible */
+  sweep(visible) {
+    const { n, m, hiddenGivenVisible: up, visibleGivenHidden: down } = this;
+    const [hidden, next] = [new Float64Array(m), new Float64Array(n)];
+    for (let v = 0; v < n; v++) for (let h = 0; h < m; h++) hidden[h] += visible[v] * up[v * m + h];
+    for (let h = 0; h < m; h++) for (let v = 0; v < n; v++) next[v] += hidden[h] * down[h * n + v];
+    return next;
+  }
 }
 
-/** p(h | v) of rows `v` and columns `h` by the sigmoids, unit by unit. @param {Rbm} rbm @param {Float64Array} v @param {Float64Array} h */
-export function conditional(rbm, v, h) {
-  return logConditional(rbm, v, h).map(Math.exp);
+
+/** p(h | v) of all h, `[rows, 2^H]`, as products of sigmoids. @param {Rbm} rbm @param {Float64Array} v `[rows V]` */
+export function conditional(rbm, v) {
+  const { H, temperature } = rbm;
+  const inputs = hiddenInputs(rbm, v);
+  const table = new Float64Array((inputs.length / H) << H);
+  for (let at = 0, row = 0; at < inputs.length; at += H, row += 1 << H) {
+    table[row] = 1;
+    // Each unit splits every probability so far in two.
+    for (let j = 0; j < H; j++) {
+      const x = inputs[at + j] / temperature;
+      const [on, off] = [sigmoid(x), sigmoid(-x)];
+      for (let n = (1 << j) - 1; n >= 0; n--) {
+        table[row + 2 * n + 1] = table[row + n] * on;
+        table[row + 2 * n] = table[row + n] * off;
+      }
+    }
+  }
+  return table;
 }
 
 /** ln p(h | v) `[rows of v, rows of h]` = sum_j ln sigma(S_j / T) where h_j = 1, ln sigma(-S_j / T) where it is 0.
@@ -180,8 +129,7 @@ export function logConditional(rbm, v, h) {
     let sum = 0;
     for (let j = 0; j < H; j++) {
       const x = inputs[Math.floor(k / m) * H + j] / temperature;
-      const signed = h[(k % m) * H + j] ? x : -x;
-      sum += Math.min(signed, 0) - Math.log1p(Math.exp(-Math.abs(signed)));
+      sum -= softplus(h[(k % m) * H + j] ? -x : x);
     }
     return sum;
   });
@@ -189,26 +137,50 @@ export function logConditional(rbm, v, h) {
 
 /** ln p(v) of all visible states, `[2^V]`, for few visible units and any number of hidden ones. @param {Rbm} rbm */
 export function logVisible(rbm) {
-  const found = new Float64Array(1 << rbm.V);
-  eachVisible(rbm, (number, exponent) => (found[number] = exponent));
-  const logZ = logSumExp(found);
-  return found.map((x) => x - logZ);
+  const exponents = exponentsOf(rbm);
+  const logZ = logSumExp(exponents);
+  return exponents.map((x) => x - logZ);
 }
 
 /** ln Z (nats), by summing out the larger layer and enumerating the smaller one.
  * @param {Rbm} rbm whose smaller layer has at most `MAX_ENUMERATED` units */
 export function logPartition(rbm) {
-  const smaller = rbm.V <= rbm.H ? rbm : transposed(rbm);
-  const fast = smaller.V > 1 && smaller.V <= MAX_ENUMERATED ? logPartitionByHalves(smaller) : null;
-  if (fast !== null) return fast;
-  let [largest, sum] = [-Infinity, 0];
-  eachVisible(smaller, (_, x) => {
-    if (x > largest) {
-      sum = sum * Math.exp(largest - x) + 1;
-      largest = x;
-    } else sum += Math.exp(x - largest);
-  });
-  return largest + Math.log(sum);
+  const smaller = smallerFirst(rbm);
+  return (smaller.V > 1 ? logPartitionByHalves(smaller) : null) ?? logSumExp(exponentsOf(smaller));
+}
+
+/** The negative term, <v_i h_j>, <v_i>, <h_j> under p(v, h), in the layout of the parameters, by enumerating the smaller layer.
+ * @param {Rbm} rbm whose smaller layer has at most `MAX_ENUMERATED` units */
+export function moments(rbm) {
+  const smaller = smallerFirst(rbm);
+  const logZ = logPartition(smaller);
+  const sums = createRbm(smaller.V, smaller.H);
+  for (const v of blocksOf(smaller.V)) {
+    const probability = freeEnergies(smaller, v).map((f) => Math.exp(-f / rbm.temperature - logZ));
+    statistics(smaller, v, probability, sums);
+  }
+  return (smaller === rbm ? sums : transposed(sums)).theta;
+}
+
+/** The RBM, with its layers exchanged if its hidden one is the smaller. @param {Rbm} rbm */
+function smallerFirst(rbm) {
+  const units = Math.min(rbm.V, rbm.H);
+  if (units > MAX_ENUMERATED) throw new RangeError(`a layer of ${units} units has too many states to be enumerated: at most ${MAX_ENUMERATED} units can be`);
+  return rbm.V <= rbm.H ? rbm : transposed(rbm);
+}
+
+/** All states of a layer, block by block. @param {number} units */
+function* blocksOf(units) {
+  const count = Math.min(BLOCK, 1 << units);
+  for (let first = 0; first < 1 << units; first += count) yield states(units, first, count);
+}
+
+/** -F(v) / T of all visible states, `[2^V]`. @param {Rbm} rbm */
+function exponentsOf(rbm) {
+  const exponents = new Float64Array(1 << rbm.V);
+  let number = 0;
+  for (const v of blocksOf(rbm.V)) for (const f of freeEnergies(rbm, v)) exponents[number++] = -f / rbm.temperature;
+  return exponents;
 }
 
 /** ln Z with the exponentials of the states of half the visible units only: a hidden unit's input is x + y, one part from each
@@ -249,48 +221,4 @@ function logPartitionByHalves({ V, H, weights, a, b, temperature }) {
     }
     return field + logSumExp(of);
   }));
-}
-
-/** The negative term, <v_i h_j>, <v_i>, <h_j> under p(v, h), in the layout of the parameters, by enumerating the smaller layer.
- * @param {Rbm} rbm whose smaller layer has at most `MAX_ENUMERATED` units */
-export function moments(rbm) {
-  const turned = rbm.V > rbm.H;
-  const smaller = turned ? transposed(rbm) : rbm;
-  const sums = createRbm(smaller.V, smaller.H);
-  const logZ = logPartition(smaller);
-  eachVisible(smaller, (_, exponent, bits, inputs) => {
-    const p = Math.exp(exponent - logZ);
-    for (let j = 0; j < smaller.H; j++) {
-      const both = p * sigmoid(inputs[j] / smaller.temperature);
-      sums.b[j] += both;
-      for (let i = 0; i < smaller.V; i++) if (bits[i]) sums.weights[i * smaller.H + j] += both;
-    }
-    for (let i = 0; i < smaller.V; i++) if (bits[i]) sums.a[i] += p;
-  });
-  return (turned ? transposed(sums) : sums).theta;
-}
-
-/** Call `visit` with the number of every visible state, -F(v)/T, its bits and the hidden units' inputs. One bit changes at a time.
- * @param {Rbm} rbm @param {(number: number, exponent: number, bits: Float64Array, inputs: Float64Array) => void} visit */
-function eachVisible(rbm, visit) {
-  const { V, H, weights, a, temperature } = rbm;
-  if (V > MAX_ENUMERATED) throw new RangeError(`a layer of ${V} units has too many states to be enumerated: at most ${MAX_ENUMERATED} units can be`);
-  const bits = new Float64Array(V);
-  const inputs = new Float64Array(H);
-  let [number, field] = [0, 0];
-  for (let step = 0; step < 1 << V; step++) {
-    if (step % RENEWED === 0) {
-      hiddenInputs(rbm, bits, inputs);
-      field = a.reduce((sum, x, i) => sum + x * bits[i], 0);
-    }
-    visit(number, field / temperature + sumSoftplus(inputs, temperature), bits, inputs);
-    // The Gray code: after step n the bit of n's lowest zero changes.
-    const i = V - 1 - (31 - Math.clz32(~step & (step + 1)));
-    if (i < 0) continue;
-    bits[i] = 1 - bits[i];
-    number ^= 1 << (V - 1 - i);
-    const sign = bits[i] ? 1 : -1;
-    field += sign * a[i];
-    for (let j = 0, k = i * H; j < H; j++, k++) inputs[j] += sign * weights[k];
-  }
 }

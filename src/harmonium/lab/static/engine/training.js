@@ -11,10 +11,10 @@
  *
  * References: G. Hinton, Neural Computation 14 (2002) (CD); T. Tieleman, ICML 2008 (PCD); A. Fischer and C. Igel, "Empirical analysis of
  * the divergence of Gibbs sampling based learning algorithms for RBMs", ICANN 2010. */
-import { cdGradient, exactGradient, pcdGradient, statistics } from "./gradients.js";
+import { cdGradient, exactGradient, pcdGradient } from "./gradients.js";
 import { derive, keyOf, normals, sampleBits, uniform } from "./random.js";
-import { createRbm, hiddenMeans, moved, visibleMeans } from "./rbm.js";
-import { logVisible, numberOf, states } from "./table.js";
+import { createRbm, moved, statistics, visibleMeans } from "./rbm.js";
+import { conditional, logVisible, numberOf, states } from "./table.js";
 
 /** @typedef {import("./rbm.js").Rbm} Rbm */
 /** @typedef {"exact" | "cd" | "pcd"} Method */
@@ -96,7 +96,7 @@ export function measure(rbm, lesson) {
   let [likelihood, wrong, flawless] = [0, 0, 0];
   for (let n = 0; n < share.length; n++) {
     const v = rows.subarray(n * V, (n + 1) * V);
-    const given = hiddenGiven(rbm, v);
+    const given = conditional(rbm, v);
     likelihood += share[n] * logP[numberOf(v)];
     for (let h = 0; h < given.length; h++) {
       let [same, misses] = [1, 0];
@@ -110,17 +110,4 @@ export function measure(rbm, lesson) {
     }
   }
   return { log_likelihood: likelihood, divergence: Math.max(0, -entropyOf(lesson) - likelihood), wrong_pixels: wrong, flawless };
-}
-
-/** p(h|v) of all h, `[2^H]`, unit by unit. @param {Rbm} rbm @param {Float64Array} v */
-function hiddenGiven(rbm, v) {
-  const table = new Float64Array(1 << rbm.H);
-  table[0] = 1;
-  hiddenMeans(rbm, v).forEach((on, j) => {
-    for (let n = (1 << j) - 1; n >= 0; n--) {
-      table[2 * n + 1] = table[n] * on;
-      table[2 * n] = table[n] * (1 - on);
-    }
-  });
-  return table;
 }
