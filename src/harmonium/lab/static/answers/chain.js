@@ -1,10 +1,10 @@
 /** Chapter 3, the chain: half-steps with their random numbers, runs and their visits, many chains at once, and a ladder of
  * temperatures. After a given number of sweeps a chain is where its machine, temperature, start and seed put it, however its steps
  * were bundled; `harmonium chain` makes the same one. */
-import { rungsOf, sampleState, startLadder, temper } from "../engine/chains.js";
+import { drawLayer, rungsOf, sampleState, startLadder, temper } from "../engine/chains.js";
 import { Convergence, distance, distanceOfDraws } from "../engine/convergence.js";
-import { derive, keyOf, uniform } from "../engine/random.js";
-import { hiddenInputs, tabulate, visibleInputs } from "../engine/rbm.js";
+import { derive, keyOf } from "../engine/random.js";
+import { tabulate } from "../engine/rbm.js";
 import { numberOf, texts } from "../engine/table.js";
 
 /** @typedef {import("../engine/table.js").Tables} Tables */
@@ -17,8 +17,7 @@ import { numberOf, texts } from "../engine/table.js";
 /** @typedef {{distribution: Distribution, seed: number, start: string}} Experiment */
 /** Of configurations or of v: the frequencies, their standard errors and how many of these they are off by.
  * @typedef {{frequency: number[], error: number[] | null, deviation: (number | null)[] | null}} Found */
-/** One layer's samples: the total inputs S, own bias included and not divided by T; a unit is on where `uniform` is below `probability`.
- * @typedef {{given: string, input: number[], probability: number[], uniform: number[], bits: number[]}} Draws */
+/** One layer's samples. @typedef {{given: string} & import("../engine/chains.js").Draws} Draws */
 /** `crossings` between the v with most units on and the others; `now`: the distance from the table, `expected`: that of as many
  * independent draws.
  * @typedef {Found & {sweeps: number, counts: number[], upper: number, crossings: number, visible: Found, now: number | null,
@@ -74,13 +73,11 @@ function keyOfHalf(seed, half) {
 
 /** @param {Experiment} experiment @param {number} half @param {number} given the other layer's state @returns {Draws} */
 function drawsOf({ distribution: { tables }, seed }, half, given) {
-  const { rbm, v, h, hiddenMeans, visibleMeans } = tables;
+  const { rbm, v, h } = tables;
   const up = half % 2 === 0;
-  const [units, others, means] = up ? [rbm.H, rbm.V, hiddenMeans] : [rbm.V, rbm.H, visibleMeans];
-  const state = (up ? v : h).subarray(given * others, (given + 1) * others);
-  const probability = [...means.subarray(given * units, (given + 1) * units)];
-  const drawn = probability.map((_, k) => uniform(keyOfHalf(seed, half), k));
-  return { given: [...state].join(""), input: [...(up ? hiddenInputs : visibleInputs)(rbm, state)], probability, uniform: drawn, bits: probability.map((p, k) => (drawn[k] < p ? 1 : 0)) };
+  const units = up ? rbm.V : rbm.H;
+  const state = (up ? v : h).subarray(given * units, (given + 1) * units);
+  return { given: state.join(""), ...drawLayer(rbm, up, state, keyOfHalf(seed, half)) };
 }
 
 /** Move a chain on by a half-step or by whole sweeps; a sweep begun by half-steps is ended first and counts as one.

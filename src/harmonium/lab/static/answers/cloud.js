@@ -9,7 +9,7 @@ import { sampleState } from "../engine/chains.js";
 import { derive, keyOf } from "../engine/random.js";
 import { dot, rbmOf, tabulate } from "../engine/rbm.js";
 import { numberOf, Tables } from "../engine/table.js";
-import { expectedUpdates, gradientAt, learning } from "./gradient.js";
+import { expectedUpdates, gradientAt, learning, product } from "./gradient.js";
 
 /** @typedef {import("../engine/rbm.js").Machine} Machine */
 /** @typedef {import("../engine/random.js").Key} Key */
@@ -97,11 +97,9 @@ function planeOf(slope, bias) {
 }
 
 /** What each configuration adds to an expectation: `count` parameters' v_i h_j, v_i, h_j. @param {Tables} tables @param {number} count */
-function statisticsOf({ n, m, v, h, rbm: { V, H } }, count) {
-  return Array.from({ length: n * m }, (_, at) => {
-    const [x, y] = [v.subarray(Math.floor(at / m) * V), h.subarray((at % m) * H)];
-    return tabulate(count, (k) => (k < V * H ? x[Math.floor(k / H)] * y[k % H] : k < V * H + V ? x[k - V * H] : y[k - V * H - V]));
-  });
+function statisticsOf({ n, m, v, h, rbm }, count) {
+  const row = (/** @type {Float64Array} */ states, /** @type {number} */ k, /** @type {number} */ units) => states.subarray(k * units, (k + 1) * units);
+  return Array.from({ length: n * m }, (_, k) => product(rbm, row(v, Math.floor(k / m), rbm.V), row(h, k % m, rbm.H)).subarray(0, count));
 }
 
 /** The expectation after one sweep of `f`, given the h before it: rows `[m]` of D numbers. @param {Tables} tables @param {Float64Array[]} f of (v, h) */
@@ -111,9 +109,9 @@ function afterSweep({ n, m, hiddenGivenVisible: up, visibleGivenHidden: down }, 
 }
 
 /** p(h'|h), rows `[m]`. @param {Tables} tables */
-function transitions({ n, m, hiddenGivenVisible: up, visibleGivenHidden: down }) {
-  const rows = Array.from({ length: n }, (_, v) => up.subarray(v * m, (v + 1) * m));
-  return Array.from({ length: m }, (_, h) => mix(down.subarray(h * n, (h + 1) * n), rows));
+function transitions(tables) {
+  const { n, m } = tables;
+  return afterSweep(tables, Array.from({ length: n * m }, (_, k) => tabulate(m, (h) => (h === k % m ? 1 : 0))));
 }
 
 /** sum_k weights_k rows_k. @param {ArrayLike<number>} weights @param {Float64Array[]} rows */

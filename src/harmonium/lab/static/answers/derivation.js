@@ -1,11 +1,12 @@
 /** Chapter 7: every number on the way from ln p(v) to the learning rule. */
-import { createRbm, machineOf } from "../engine/rbm.js";
-import { numberOf, Tables, texts } from "../engine/table.js";
+import { machineOf, moved } from "../engine/rbm.js";
+import { logVisible, numberOf, texts } from "../engine/table.js";
 import { finite } from "./machine.js";
 
 /** How far a weight is moved to both sides to measure a derivative, in temperatures. */
 const NUDGE = 1e-4;
 
+/** @typedef {import("../engine/table.js").Tables} Tables */
 /** @typedef {{exponent: number[], factor: (number | null)[], both: number[], share: number[], bottom: number | null,
  *   log_bottom: number, top: number | null, log_top: number | null, term: number}} Sums */
 /** @typedef {{held: number, free: number, step: number}} Bias */
@@ -21,7 +22,7 @@ const NUDGE = 1e-4;
  * derivative measured on ln p(v).
  * @param {Tables} tables @param {number[]} v @param {number} i @param {number} j @param {number} rate @returns {Derived} */
 export function derive(tables, v, i, j, rate) {
-  const { rbm, m, logVisible, negative } = tables;
+  const { rbm, m, negative } = tables;
   const { V, H, temperature: T } = rbm;
   const row = numberOf(v);
   const [held, free] = [sums(tables, row, row + 1, i, j), sums(tables, 0, tables.n, i, j)];
@@ -30,11 +31,8 @@ export function derive(tables, v, i, j, rate) {
   const bias = (/** @type {number} */ k) => ({ held: positive[k], free: negative[k], step: rate * slopes[k] });
   const on = tables.hiddenMeans[row * H + j];
   const by = NUDGE * T;
-  const nudged = (/** @type {number} */ x) => {
-    const theta = rbm.theta.slice();
-    theta[i * H + j] += x;
-    return new Tables(createRbm(V, H, theta, T)).logVisible[row];
-  };
+  const direction = rbm.theta.map((_, k) => (k === i * H + j ? 1 : 0));
+  const nudged = (/** @type {number} */ x) => logVisible(moved(rbm, direction, x))[row];
   const slope = (held.term - free.term) / T;
   return {
     v: v.join(""),
@@ -45,9 +43,9 @@ export function derive(tables, v, i, j, rate) {
     states: { v: texts(V), h: texts(H) },
     held,
     free,
-    log_probability: logVisible[row],
+    log_probability: tables.logVisible[row],
     joint: [...tables.joint.subarray(row * m, (row + 1) * m)],
-    probability: Math.exp(logVisible[row]),
+    probability: Math.exp(tables.logVisible[row]),
     unit: { bit: v[i], on, term: v[i] * on },
     slope,
     step: rate * slope,

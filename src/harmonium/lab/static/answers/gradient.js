@@ -1,10 +1,10 @@
 /** Chapter 4, one gradient step: the two terms of the gradient, the step, and contrastive divergence beside them. The target is one
  * visible vector. All but the update of contrastive divergence is exact. */
-import { sampleHidden, sampleVisible } from "../engine/chains.js";
+import { drawLayer } from "../engine/chains.js";
 import { Convergence } from "../engine/convergence.js";
 import { exactGradient } from "../engine/gradients.js";
-import { derive, keyOf, uniform } from "../engine/random.js";
-import { createRbm, dot, hiddenInputs, hiddenMeans, machineOf, moved, rbmOf, visibleInputs, visibleMeans } from "../engine/rbm.js";
+import { derive, keyOf } from "../engine/random.js";
+import { createRbm, dot, machineOf, moved, rbmOf } from "../engine/rbm.js";
 import { logVisible, numberOf, Tables, texts } from "../engine/table.js";
 import { LIMITS } from "../state.js";
 
@@ -18,8 +18,7 @@ import { LIMITS } from "../state.js";
  *   visible: {states: string[], before: number[], after: number[]},
  *   rows: {energy: {before: number[], after: number[]}, probability: {before: number[], after: number[]}},
  *   log_partition: Twice, log_probability: Twice, probability: Twice, gap: {target: number, even: number, model: number}}} Step */
-/** v, h, v', h' with every unit's total input, probability and the number drawn.
- * @typedef {{bits: number[], input?: number[], probability?: number[], uniform?: number[]}} Layer */
+/** v, h, v' or h'; all but the first are sampled. @typedef {{bits: number[]} & Partial<import("../engine/chains.js").Draws>} Layer */
 /** @typedef {{layers: Layer[], biases: boolean, rate: number, positive: Machine, negative: Machine, delta: Machine, machine: Machine,
  *   after: Machine, allowed: boolean, uphill: number, probability: Twice}} Update */
 /** @typedef {{sweeps: number[], distance: number[], angle: (number | null)[], length: number, memory: number}} Bias */
@@ -94,10 +93,7 @@ export function updateOf({ rbm, logVisible: before }, target, biases, rate, seed
   const layers = [{ bits: target }];
   for (const up of [true, false, true]) {
     const given = layers[layers.length - 1].bits;
-    const layerKey = derive(key, layers.length);
-    const [inputs, means, sample] = up ? [hiddenInputs, hiddenMeans, sampleHidden] : [visibleInputs, visibleMeans, sampleVisible];
-    const probability = [...means(rbm, given)];
-    layers.push({ input: [...inputs(rbm, given)], probability, uniform: probability.map((_, k) => uniform(layerKey, k)), bits: [...sample(rbm, given, layerKey)] });
+    layers.push(drawLayer(rbm, up, given, derive(key, layers.length)));
   }
   const [positive, negative] = [product(rbm, layers[0].bits, layers[1].bits), product(rbm, layers[2].bits, layers[3].bits)];
   const delta = positive.subarray(0, learning(rbm, biases)).map((x, k) => (rate / rbm.temperature) * (x - negative[k]));
@@ -119,7 +115,7 @@ export function updateOf({ rbm, logVisible: before }, target, biases, rate, seed
 }
 
 /** v h^T, v, h in the layout of the parameters. @param {Rbm} rbm @param {ArrayLike<number>} v @param {ArrayLike<number>} h */
-function product({ V, H }, v, h) {
+export function product({ V, H }, v, h) {
   const found = createRbm(V, H);
   found.a.set(v);
   found.b.set(h);

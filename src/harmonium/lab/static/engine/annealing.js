@@ -203,7 +203,7 @@ const logMean = (x) => logSumExp(x) - Math.log(x.length);
 
 /** ln Z_1 / Z_0: the c at which sum_i s(f_i - c - m) = sum_j s(r_j + c + m), s the sigmoid, m the log ratio of the numbers of runs.
  * @param {Float64Array} forward @param {Float64Array} reverse */
-export function bennett(forward, reverse) {
+function bennett(forward, reverse) {
   const offset = Math.log(forward.length / reverse.length);
   let low = Math.min(Math.min(...forward), -Math.max(...reverse)) - Math.abs(offset) - 1;
   let high = Math.max(Math.max(...forward), -Math.min(...reverse)) + Math.abs(offset) + 1;

@@ -1,5 +1,5 @@
 /** Block Gibbs sampling and parallel tempering. Keys are used as the library uses them, so that a seed makes the same chain. */
-import { createRbm, freeEnergies, hiddenMeans, tabulate, visibleMeans } from "./rbm.js";
+import { createRbm, freeEnergies, hiddenInputs, hiddenMeans, sigmoid, tabulate, visibleInputs, visibleMeans } from "./rbm.js";
 import { derive, sampleBits, uniform } from "./random.js";
 
 /** @typedef {import("./rbm.js").Rbm} Rbm */
@@ -16,6 +16,18 @@ export function sampleHidden(rbm, v, key, out) {
 export function sampleVisible(rbm, h, key, out) {
   const means = visibleMeans(rbm, h, out);
   return sampleBits(key, means, means);
+}
+
+/** One layer's samples with all that leads to them: the total inputs S, own bias included and not divided by T; a unit is on where
+ * `uniform` is below `probability`. @typedef {{input: number[], probability: number[], uniform: number[], bits: number[]}} Draws */
+
+/** Sample a layer as `sampleHidden` and `sampleVisible` do.
+ * @param {Rbm} rbm @param {boolean} up whether h is sampled @param {ArrayLike<number>} given the other layer's state @param {Key} key @returns {Draws} */
+export function drawLayer(rbm, up, given, key) {
+  const input = [...(up ? hiddenInputs : visibleInputs)(rbm, given)];
+  const probability = input.map((x) => sigmoid(x / rbm.temperature));
+  const drawn = input.map((_, k) => uniform(key, k));
+  return { input, probability, uniform: drawn, bits: probability.map((p, k) => (drawn[k] < p ? 1 : 0)) };
 }
 
 /** One state of a small layer, by its number, from the means of a table. @param {Float64Array} means `[states, units]` @param {number} given the
