@@ -9,7 +9,7 @@ import pytest
 
 from tests.lab.test_page import CHAPTERS
 
-ACTIONS = 400
+ACTIONS = 60  # in each chapter; some lead to another one
 KEYS = (
     "Tab",
     "Shift+Tab",
@@ -96,9 +96,9 @@ def act(page: Any, draw: random.Random) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [0])
-def test_random_actions_break_nothing(open_page, watch, seed):
-    page = open_page()
+@pytest.mark.parametrize(("seed", "chapter"), list(enumerate(CHAPTERS)), ids=CHAPTERS)
+def test_random_actions_break_nothing(open_page, watch, seed, chapter):
+    page = open_page(f"/#{chapter}")
     page.wait_for_load_state("networkidle")
     page.wait_for_timeout(1000)
     requests: list[str] = []
@@ -109,5 +109,3 @@ def test_random_actions_break_nothing(open_page, watch, seed):
         done.append(act(page, draw))
         faults = [page.evaluate(FAULT, n % 10 == 0), *requests, *watch.faults]
         assert not any(faults), (faults, page.url, done[-30:])
-    visited = {name for name in CHAPTERS if f"chapter to-{name}" in done}
-    assert len(visited) > 4, "the actions stayed in few chapters"
