@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.lab.waiting import PATIENCE
+
 LOCAL = {"127.0.0.1", "localhost"}
-START_SECONDS = 60.0
-"""How long the command may take to serve on a busy machine."""
 
 
 def free_port() -> int:
@@ -48,7 +48,7 @@ class Served:
 
     def wait_open(self) -> Served:
         """Until it answers."""
-        until = time.monotonic() + START_SECONDS
+        until = time.monotonic() + PATIENCE
         while time.monotonic() < until:
             try:
                 socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
@@ -171,6 +171,7 @@ def open_page(browser: Any, watch: Watch, request: pytest.FixtureRequest) -> Ite
     def start(path: str = "", width: int = 1280, url: str | None = None, **options: Any) -> Any:
         context = browser.new_context(viewport={"width": width, "height": 900}, **{"bypass_csp": True, **options})
         contexts.append(context)
+        context.set_default_timeout(1000 * PATIENCE)
         page = context.new_page()
         page.on("console", watch.on_console)
         page.on("pageerror", watch.on_error)
@@ -190,4 +191,4 @@ def open_page(browser: Any, watch: Watch, request: pytest.FixtureRequest) -> Ite
 
 def wait_ready(page: Any) -> None:
     """Until the page has its first table."""
-    page.wait_for_selector("html[data-ready=true]", state="attached", timeout=60_000)
+    page.wait_for_selector("html[data-ready=true]", state="attached")

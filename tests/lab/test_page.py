@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.lab.waiting import eventually, wait_effects, wait_motion
+
 WIDTHS = (320, 400, 640, 768, 900, 960, 1024, 1280)
 STICKING_OUT = """[...document.querySelectorAll(".card, .turn, .head, .stage, .pair > *")]
   .filter(e => e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflowX === "visible").map(e => e.className)"""
@@ -16,7 +18,7 @@ def test_every_chapter_is_reached_and_the_policy_forbids_nothing_that_it_needs(o
     for chapter in CHAPTERS:
         page.locator(f"[data-test=to-{chapter}]").click()
         page.wait_for_url(lambda url, chapter=chapter: f"#{chapter}?" in url)
-        titles.add(page.locator("article h2").inner_text())
+        titles.add(page.locator(f"article.{chapter} h2").inner_text())
     assert len(titles) == len(CHAPTERS)
     page.locator("[data-test=to-set]").click()
     page.wait_for_selector("article.set .uplot")
@@ -32,13 +34,17 @@ def test_a_chapter_is_linked_to_fits_the_screen_and_has_no_serious_fault(open_pa
     page.wait_for_url(lambda url: f"#{chapter}?" in url)
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 900})
-        page.wait_for_timeout(100)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        assert page.evaluate(STICKING_OUT) == [], width
+
+        def check(width: int = width) -> None:
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            assert page.evaluate(STICKING_OUT) == [], width
+
+        wait_effects(page)
+        eventually(page, check)
     for width, scheme in ((400, "light"), (1280, "dark")):
         page.set_viewport_size({"width": width, "height": 900})
         page.emulate_media(color_scheme=scheme)
-        page.wait_for_timeout(400)
+        wait_motion(page)
         found = axe.Axe().run(page).response["violations"]
         serious = [
             f"{v['id']}: {v['help']}: {v['nodes'][0]['html'][:200]}" for v in found if v["impact"] in ("serious", "critical")
@@ -64,8 +70,10 @@ def test_a_page_goes_on_when_its_server_has_ended(open_page, serve_lab):
     page.on("request", lambda request: requests.append(request.url))
     for chapter in CHAPTERS:
         page.locator(f"[data-test=to-{chapter}]").click()
-        page.wait_for_timeout(500)
+        page.locator(f"article.{chapter}").wait_for()
+        wait_effects(page)
     page.locator("[data-test=unfold-all]").click()
     page.locator("[data-test=to-images]").click()
-    page.locator("[data-test=dream] canvas, [data-test=dream] img, .picture").first.wait_for(timeout=30_000)
+    page.locator("[data-test=dream] canvas, [data-test=dream] img, .picture").first.wait_for()
+    wait_motion(page)
     assert requests == []

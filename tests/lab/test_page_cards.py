@@ -7,6 +7,7 @@ import pytest
 
 import harmonium as hm
 from harmonium import gradients, lecture
+from tests.lab.waiting import wait_equal
 
 RBM = hm.RBM(hm.Binary([0.3, -0.2]), hm.Binary([0.1, -1.0]), np.array([[1.0, -1.0], [0.5, 2.0]]))
 MACHINE = "w=1,-1;0.5,2&a=0.3,-0.2&b=0.1,-1&T=2&target=10"
@@ -94,18 +95,18 @@ def test_a_teachers_link_has_the_machine_the_chapter_and_the_cards_and_no_answer
     found = student.eval_on_selector_all(".worksheet .turn", "all => all.map(c => c.dataset.test)")
     assert found == ["card-hotter", "card-zero-energy"]
     assert not is_done(student, "zero-energy")
-    assert of(student, "w-1-1").input_value() == "2"
+    wait_equal(student, of(student, "w-1-1").input_value, "2")
     assert not of(student, "configurations").is_visible()
     student.get_by_text("The whole chapter").click()
     assert of(student, "configurations").is_visible()
-    assert of(student, "card-hotter").count() == 1
+    wait_equal(student, of(student, "card-hotter").count, 1)
     # Reset brings the lecture's machine back and keeps the worksheet; it can be left, and what is no card is told.
     of(student, "reset").click()
-    assert of(student, "w-1-1").input_value() == "0.5"
+    wait_equal(student, of(student, "w-1-1").input_value, "0.5")
     student.get_by_role("button", name="leave the worksheet").click()
-    assert of(student, "worksheet").count() == 0
+    wait_equal(student, of(student, "worksheet").count, 0)
     wrong = open_page("#machine?cards=hotter,constructor,nothing")
     assert "do not exist here: constructor, nothing." in wrong.get_by_role("alert").inner_text()
     assert of(wrong, "card-hotter").is_visible()
     wrong.get_by_role("button", name="dismiss").click()
-    assert wrong.get_by_role("alert").count() == 0
+    wait_equal(wrong, wrong.get_by_role("alert").count, 0)

@@ -10,12 +10,11 @@ import pytest
 
 import harmonium as hm
 from harmonium import lecture
+from tests.lab.waiting import address, wait_equal, wait_motion, wait_still
 
 pytestmark = pytest.mark.slow  # a browser's pages take seconds each
 
 LECTURE = hm.RBM(hm.Binary([0.0, 0.0]), hm.Binary([0.0, 0.0]), np.full((2, 2), 0.5))
-PATIENCE = 30_000
-"""Milliseconds that a first answer may take while its kernel is compiled on a busy machine."""
 
 
 def press(page: Any, test: str) -> None:
@@ -27,11 +26,11 @@ def number(page: Any, test: str, name: str) -> float:
 
 
 def wait_half(page: Any, half: int) -> None:
-    page.wait_for_selector(f"[data-test=sample][data-half='{half}']", timeout=PATIENCE)
+    page.wait_for_selector(f"[data-test=sample][data-half='{half}']")
 
 
 def wait_sweeps(page: Any, sweeps: int) -> None:
-    page.wait_for_selector(f"[data-test=sweeps][data-sweeps='{sweeps}']", timeout=PATIENCE)
+    page.wait_for_selector(f"[data-test=sweeps][data-sweeps='{sweeps}']")
 
 
 def shown_bits(page: Any, layer: str) -> str:
@@ -116,14 +115,10 @@ def test_it_runs_and_stops(open_page):
     page = open_page("#chain")
     press(page, "chain-1")
     wait_sweeps(page, 1)
-    page.wait_for_timeout(300)
     press(page, "chain-run")
-    page.wait_for_function("Number(document.querySelector('[data-test=sweeps]').dataset.sweeps) > 10", timeout=PATIENCE)
+    page.wait_for_function("Number(document.querySelector('[data-test=sweeps]').dataset.sweeps) > 10")
     press(page, "chain-run")
-    page.wait_for_timeout(200)
-    stopped = number(page, "sweeps", "sweeps")
-    page.wait_for_timeout(300)
-    assert number(page, "sweeps", "sweeps") == stopped
+    wait_still(page, lambda: number(page, "sweeps", "sweeps"))
 
 
 def test_a_change_of_the_machine_starts_anew(open_page):
@@ -148,9 +143,8 @@ def test_the_link_has_start_and_seed_but_no_counts(open_page):
     page.locator("[data-test=seed]").fill("17")
     press(page, "chain-100")
     wait_sweeps(page, 100)
-    page.wait_for_timeout(400)
     first = visits(page)
-    again = open_page("#" + page.url.split("#")[1])
+    again = open_page(address(page))
     assert number(again, "sweeps", "sweeps") == 0
     assert shown_bits(again, "v") == "01"
     press(again, "chain-100")
@@ -175,25 +169,25 @@ def test_large_tables_are_shown_as_maps_and_their_top_rows(open_page):
 
 def test_many_chains_come_to_the_table(open_page):
     page = open_page("#chain")
-    page.wait_for_selector("[data-test=many-v-00]", timeout=PATIENCE)
-    page.wait_for_function("document.querySelector('[data-test=many-v-00]').dataset.f === '1'", timeout=PATIENCE)
+    page.wait_for_selector("[data-test=many-v-00]")
+    page.wait_for_function("document.querySelector('[data-test=many-v-00]').dataset.f === '1'")
     press(page, "many-100")
-    page.wait_for_function("document.querySelector('[data-test=many-v-00]').dataset.f < 0.9", timeout=PATIENCE)
+    page.wait_for_function("document.querySelector('[data-test=many-v-00]').dataset.f < 0.9")
     assert all(abs(f - p) < 5 * error for f, error, p in visits(page, "many-v").values())
 
 
 def test_gibbs_does_not_cross_between_cold_modes_and_tempering_does(open_page):
     page = open_page("#chain")
     press(page, "two-modes")
-    page.wait_for_function("Number(document.querySelector('[data-test=share-exact]')?.dataset.upper) > 0.6", timeout=PATIENCE)
-    page.wait_for_selector("[data-test=rung-5]", timeout=PATIENCE)
+    page.wait_for_function("Number(document.querySelector('[data-test=share-exact]')?.dataset.upper) > 0.6")
+    page.wait_for_selector("[data-test=rung-5]")
     press(page, "modes-10000")
-    page.wait_for_selector("[data-test=share-tempering][data-sweeps='10000']", timeout=PATIENCE)
+    page.wait_for_selector("[data-test=share-tempering][data-sweeps='10000']")
     assert number(page, "share-gibbs", "upper") == 0
     assert number(page, "share-gibbs", "crossings") == 0
     assert number(page, "share-tempering", "crossings") > 500
     assert abs(number(page, "share-tempering", "upper") - number(page, "share-exact", "upper")) < 0.1
-    assert page.locator("[data-test^=exchange-]").count() == 5
+    wait_equal(page, page.locator("[data-test^=exchange-]").count, 5)
 
 
 def test_the_keyboard_alone_tosses(open_page):
@@ -238,12 +232,12 @@ def test_axe_finds_no_serious_fault_in_a_chain_at_work(open_page, scheme):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright")
     page = open_page("#chain", color_scheme=scheme, reduced_motion="reduce")
     press(page, "two-modes")
-    page.wait_for_selector("[data-test=rung-5]", timeout=PATIENCE)
+    page.wait_for_selector("[data-test=rung-5]")
     press(page, "modes-100")
     press(page, "chain-1")
     press(page, "many-1")
-    page.wait_for_selector("[data-test=share-tempering][data-crossings]", timeout=PATIENCE)
-    page.wait_for_timeout(1000)
+    page.wait_for_selector("[data-test=share-tempering][data-crossings]")
+    wait_motion(page)
     found = axe.Axe().run(page).response["violations"]
     serious = [f"{v['id']}: {v['nodes'][0]['html'][:200]}" for v in found if v["impact"] in ("serious", "critical")]
     assert not serious, "\n".join(serious)

@@ -7,6 +7,7 @@ import pytest
 
 import harmonium as hm
 from harmonium import lecture
+from tests.lab.waiting import eventually
 
 pytestmark = pytest.mark.slow  # a browser's pages take seconds each
 
@@ -25,7 +26,6 @@ def wait_text(page, test: str, expected: str) -> None:
     page.wait_for_function(
         "([test, said]) => document.querySelector(`[data-test='${test}']`)?.innerText.replaceAll('−', '-').includes(said)",
         arg=[test, expected],
-        timeout=10_000,
     )
 
 
@@ -40,16 +40,20 @@ def rows(page, table: str, prefix: str) -> dict[str, list[str]]:
 
 def assert_both_ways_are(page, rbm: hm.RBM, temperature: float = 1.0) -> None:
     joint = lecture.table(rbm, temperature).joint
-    shown = rows(page, "both-ways", "both")
-    assert len(shown) == len(joint.v)
-    for v, h, p in zip(joint.v, joint.h, joint.probability, strict=True):
-        name = "-".join("".join(str(int(x)) for x in bits) for bits in (v, h))
-        _, share, from_sigmoids, energies, difference, _ = shown[name]
-        assert from_sigmoids == energies
-        assert float(from_sigmoids) == pytest.approx(p, abs=0.501e-9)
-        assert abs(float(difference)) < 1e-15
-        of_v = joint.probability[(joint.v == v).all(axis=1)].sum()
-        assert float(share) == pytest.approx(p / of_v, abs=0.501e-9)
+
+    def check() -> None:
+        shown = rows(page, "both-ways", "both")
+        assert len(shown) == len(joint.v)
+        for v, h, p in zip(joint.v, joint.h, joint.probability, strict=True):
+            name = "-".join("".join(str(int(x)) for x in bits) for bits in (v, h))
+            _, share, from_sigmoids, energies, difference, _ = shown[name]
+            assert from_sigmoids == energies
+            assert float(from_sigmoids) == pytest.approx(p, abs=0.501e-9)
+            assert abs(float(difference)) < 1e-15
+            of_v = joint.probability[(joint.v == v).all(axis=1)].sum()
+            assert float(share) == pytest.approx(p / of_v, abs=0.501e-9)
+
+    eventually(page, check)
 
 
 def test_the_lecture_s_numbers_by_clicking_alone(open_page):
@@ -111,7 +115,6 @@ def test_after_a_change_every_number_is_the_library_s(open_page):
     changed = hm.RBM(hm.Binary([0.3, 0.0]), hm.Binary([0.0, -0.75]), np.array([[0.5, 2.0], [-1.25, 0.5]]))
     found = lecture.conditional(changed, [0, 1], temperature=0.8)
     wait_text(page, "quotient", f"{found.marginal:.9f}")
-    page.wait_for_timeout(300)
     assert [text(page, f"input-{j}") for j in range(2)] == ["-1.25", "-0.25"]
     assert [text(page, f"on-{j}") for j in range(2)] == [f"{p:.9f}" for p in found.unit_probability]
     assert [c[2] for c in rows(page, "products", "product").values()] == [f"{p:.9f}" for p in found.conditional]

@@ -7,6 +7,7 @@ import pytest
 
 import harmonium as hm
 from harmonium import exact, gradients, lecture
+from tests.lab.waiting import address, wait_effects, wait_equal, wait_motion
 
 pytestmark = pytest.mark.slow  # a browser's pages take seconds each
 
@@ -26,19 +27,18 @@ def wait_text(page, test: str, expected: str) -> None:
     page.wait_for_function(
         "([test, said]) => document.querySelector(`[data-test='${test}']`)?.innerText.replaceAll('−', '-').includes(said)",
         arg=[test, expected],
-        timeout=10_000,
     )
 
 
 def test_the_lines_unfold_one_by_one_and_end_at_the_rule(open_page):
     page = open_page("#derivation")
-    assert page.locator(".unfolded").count() == 1
+    wait_equal(page, page.locator(".unfolded").count, 1)
     assert text(page, "sum-free") == "31.85706850"
     for line in range(2, LINES + 1):
         # By keyboard alone; the focus goes on to the new line.
         of(page, "unfold").press("Enter")
         of(page, f"unfolded-{line}").wait_for()
-        assert page.locator(".unfolded").count() == line
+        wait_equal(page, page.locator(".unfolded").count, line)
         page.wait_for_function(f"document.activeElement.id === 'line-{line}'")
     assert (text(page, "sum-held"), text(page, "p"), text(page, "log-p")) == ("7.015724370", "0.220225046", "-1.513105320")
     assert (text(page, "count-held"), text(page, "count-free")) == ("2 of 4", "4 of 16")
@@ -54,11 +54,10 @@ def test_the_lines_unfold_one_by_one_and_end_at_the_rule(open_page):
     of(page, "derived-rate").get_by_label("1", exact=True).check()
     wait_text(page, "step", "-0.454352573")
     # All of it is in the URL.
-    page.wait_for_timeout(300)
-    again = open_page("/" + page.url.split("/", 3)[3])
+    again = open_page(address(page))
     wait_text(again, "step", "-0.454352573")
     of(again, "fold").click()
-    assert again.locator(".unfolded").count() == 1
+    wait_equal(again, again.locator(".unfolded").count, 1)
 
 
 def test_after_a_change_every_number_is_the_library_s(open_page):
@@ -98,8 +97,9 @@ def test_numbers_open_as_their_sums(open_page):
         assert [number.replace("−", "-") for number in shown] == [*terms, total]
         if test == "term-A":  # as the lecture writes it
             assert "(0.051754 / 0.220225) · 1 · 1" in page.locator(".sum-panel").inner_text().replace("\u00a0", " ")
+        wait_effects(page)
         page.keyboard.press("Escape")
-        assert page.locator(".sum-panel").count() == 0
+        page.locator(".sum-panel").wait_for(state="detached")
     of(page, "term-B").click()
     numbers = [float(x) for x in page.locator(".sum-panel .sum-row .num").all_inner_texts()]
     assert len(numbers) == 17
@@ -108,7 +108,7 @@ def test_numbers_open_as_their_sums(open_page):
 
 def test_a_weight_lights_the_network_and_a_broken_link_gives_way(open_page):
     page = open_page("#derivation?x=%7B%22derivation%22:%7B%22lines%22:%22all%22,%22pair%22:[7,-1],%22rate%22:1e9%7D%7D")
-    assert page.locator(".unfolded").count() == 1
+    wait_equal(page, page.locator(".unfolded").count, 1)
     assert of(page, "pair-1-0").get_attribute("aria-pressed") == "true"
     of(page, "pair-0-1").focus()
     page.wait_for_function("document.querySelector('[data-test=edge-0-1]').classList.contains('lit')")
@@ -135,7 +135,7 @@ def test_axe_finds_no_serious_fault_with_all_lines_unfolded(open_page, scheme):
     page = open_page(f"#derivation?{ALL_OPEN}")
     page.emulate_media(color_scheme=scheme)
     of(page, "term-A").click()
-    page.wait_for_timeout(300)
+    wait_motion(page)
     found = axe.Axe().run(page).response["violations"]
     faults = [v for v in found if v["impact"] in ("serious", "critical")]
     assert not faults, "\n".join(f"{v['id']}: {v['help']}: {v['nodes'][0]['html'][:200]}" for v in faults)
