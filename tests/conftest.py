@@ -11,6 +11,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import xla_flags
+
 # Most of the tests' time is compilation. What one process compiles serves the others of the same run, the commands under test
 # included; a run starts from nothing unless the environment names a folder of its own.
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
@@ -18,8 +20,8 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     os.environ["JAX_COMPILATION_CACHE_DIR"] = COMPILED.name
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
-# A third of it is optimization, which small models do not repay. XLA_FLAGS of your own, as in .ci/run, keep it.
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+# XLA_FLAGS of your own, as in .ci/run, are kept.
+os.environ.setdefault("XLA_FLAGS", xla_flags.QUICK)
 
 import jax
 import jaxtyping
