@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 
 import numpy as np
 import pytest
@@ -11,11 +10,9 @@ import pytest
 import harmonium as hm
 from harmonium import exact
 from harmonium.lab import bundle
+from tests.lab.waiting import eventually, wait_effects, wait_equal, wait_motion, wait_still
 
 pytestmark = pytest.mark.slow  # a browser's pages take seconds each
-
-PATIENCE = 120_000
-"""Milliseconds; most is done within a second, on a busy machine within many."""
 
 
 def at(page, test: str):
@@ -31,7 +28,7 @@ def number(page, test: str) -> float:
 
 
 def wait(page, condition: str, argument=None) -> None:
-    page.wait_for_function(condition, arg=argument, timeout=PATIENCE)
+    page.wait_for_function(condition, arg=argument)
 
 
 def step_above(page, step: int) -> None:
@@ -46,7 +43,7 @@ def begin(page, hidden: int, pace: str = "full") -> None:
     field.press("Tab")
     at(page, "pace").locator(f"input[value={pace}]").check(force=True)
     at(page, "train").click()
-    at(page, "filters").wait_for(timeout=PATIENCE)
+    at(page, "filters").wait_for()
 
 
 def phase(page, name: str) -> None:
@@ -83,7 +80,7 @@ def completed(page) -> None:
     known = "".join("." if e == "1" else b for b, e in zip(at(page, "mask").get_attribute("data-bits"), erased, strict=True))
     shown = "document.querySelector('[data-test=completion]')?.dataset"
     wait(page, f"known => {{ const d = {shown}; return d?.known === known && d.sweeps === d.most; }}", known)
-    page.wait_for_timeout(100)
+    wait_effects(page)  # which paint it
 
 
 def ink(page, test: str) -> list[np.ndarray]:
@@ -105,7 +102,7 @@ def assert_accessible(page) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright")
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
-        page.wait_for_timeout(200)
+        wait_motion(page)
         found = axe.Axe().run(page).response["violations"]
         serious = [fault for fault in found if fault["impact"] in ("serious", "critical")]
         assert not serious, [(fault["id"], [node["html"][:200] for node in fault["nodes"]]) for fault in serious]
@@ -115,20 +112,17 @@ def test_a_training_is_watched_paused_closed_and_its_machine_answers_a_drawing(o
     page = open_page("/#images")
     begin(page, 8, "steady")
     first = number(page, "valid")
-    assert at(page, "filters").locator("button").count() == 8
-    assert at(page, "fantasies").locator("canvas").count() == 24
-    assert at(page, "likelihood").locator("canvas").count() == 1
-    assert at(page, "gap").locator("canvas").count() == 1
+    wait_equal(page, at(page, "filters").locator("button").count, 8)
+    wait_equal(page, at(page, "fantasies").locator("canvas").count, 24)
+    wait_equal(page, at(page, "likelihood").locator("canvas").count, 1)
+    wait_equal(page, at(page, "gap").locator("canvas").count, 1)
     at(page, "pace").locator("input[value=full]").check(force=True)
     step_above(page, 800)
     assert number(page, "valid") > first + 0.5
 
     at(page, "pause").click()
     phase(page, "paused")
-    page.wait_for_timeout(700)
-    stopped = text(page, "step")
-    page.wait_for_timeout(700)
-    assert text(page, "step") == stopped
+    stopped = wait_still(page, lambda: text(page, "step"))
     at(page, "play").click()
     step_above(page, int(stopped))
     at(page, "stop").click()
@@ -149,16 +143,15 @@ def test_a_training_is_watched_paused_closed_and_its_machine_answers_a_drawing(o
     pad.focus()
     for key in ("ArrowUp", "ArrowUp", "ArrowUp", "ArrowUp", "ArrowUp", "ArrowDown", "ArrowLeft", " "):
         pad.press(key)
-    page.wait_for_timeout(100)
-    assert (bits(page).reshape(8, 8) != drawn).sum() == 1
+    wait_equal(page, lambda: (bits(page).reshape(8, 8) != drawn).sum(), 1)
     v = bits(page)
 
     def answered() -> None:
         # The drawing is read anew at each look: the answer may be a moment away.
-        end = time.monotonic() + PATIENCE / 1000
-        while text(page, "log-probability") != f"{exact.log_likelihood(rbm, bits(page)):.3f}":
-            assert time.monotonic() < end, "the page does not show the log probability of its drawing"
-            page.wait_for_timeout(50)
+        def check() -> None:
+            assert text(page, "log-probability") == f"{exact.log_likelihood(rbm, bits(page)):.3f}"
+
+        eventually(page, check)
 
     answered()
     assert number(page, "free-energy") == pytest.approx(float(hm.free_energy(rbm, v)), abs=0.002)
@@ -185,7 +178,6 @@ def test_a_training_is_watched_paused_closed_and_its_machine_answers_a_drawing(o
     assert bits(page, "mask", "erased").sum() == 0
     at(page, "erase-lower").click()
     completed(page)
-    page.wait_for_timeout(500)
     assert_accessible(page)
 
     # It is kept while another chapter is read, and so is the drawing.
@@ -202,14 +194,14 @@ def test_a_larger_machine_says_that_its_likelihood_is_an_estimate(open_page):
     begin(page, 100)
     step_above(page, 20)
     assert "not a log likelihood" in page.locator(".curves").inner_text()
-    assert at(page, "valid").count() == 0
+    wait_equal(page, at(page, "valid").count, 0)
     wait(page, "() => document.querySelector('[data-test=valid-pseudo]')")
-    assert at(page, "filters").locator("button").count() == 64
+    wait_equal(page, at(page, "filters").locator("button").count, 64)
     at(page, "stop").click()
     phase(page, "evaluating")
     at(page, "skip").click()
     phase(page, "done")
-    assert at(page, "closing").count() == 0
+    wait_equal(page, at(page, "closing").count, 0)
     begin(page, 24)
     step_above(page, 20)
     at(page, "stop").click()
@@ -224,7 +216,7 @@ def test_a_training_goes_on_while_another_chapter_is_read(open_page):
     begin(page, 4)
     at(page, "to-machine").click()
     at(page, "filters").wait_for(state="detached")
-    page.wait_for_timeout(500)
+    page.wait_for_timeout(500)  # in which it goes on
     at(page, "to-images").click()
     step_above(page, 30)
 
@@ -239,12 +231,12 @@ def test_settings_out_of_range_are_told_in_place(open_page):
         at(page, test).fill(value)
         assert said in page.get_by_role("alert").inner_text()
         at(page, test).press("Escape")
-    assert page.get_by_role("alert").count() == 0
+    wait_equal(page, page.get_by_role("alert").count, 0)
 
 
 def test_a_machine_trained_beforehand_answers_completes_and_dreams(open_page, watch):
     page = open_page("/#images")
-    at(page, "log-probability").wait_for(timeout=PATIENCE)
+    at(page, "log-probability").wait_for()
     names = at(page, "hidden-answer").locator("[role=listitem]")
     assert names.count() == 20
     assert names.first.locator("canvas").count() == 1
@@ -252,10 +244,7 @@ def test_a_machine_trained_beforehand_answers_completes_and_dreams(open_page, wa
     before = number(page, "dream-sweeps")
     wait(page, "x => Number(document.querySelector('[data-test=dream-sweeps]').innerText.replace(/\\D/g, '')) > x", before)
     at(page, "dreaming").click()
-    page.wait_for_timeout(300)
-    still = text(page, "dream-sweeps")
-    page.wait_for_timeout(300)
-    assert text(page, "dream-sweeps") == still
+    wait_still(page, lambda: text(page, "dream-sweeps"))
     requests = []
     page.on("request", lambda request: requests.append(request.url))
     at(page, "dream").click()
@@ -306,42 +295,42 @@ def test_files_are_played_with_and_bad_ones_refused_in_words(open_page, tmp_path
     ):
         at(page, "file").set_input_files(tmp_path / f"{name}.safetensors")
         wait(page, "x => document.querySelector('[data-test=file-problem]')?.innerText.includes(x)", said)
-    assert at(page, "file-about").count() == 0
+    wait_equal(page, at(page, "file-about").count, 0)
     at(page, "file").set_input_files(tmp_path / "twelve.safetensors")
-    at(page, "file-about").wait_for(timeout=PATIENCE)
-    assert at(page, "file-problem").count() == 0
+    at(page, "file-about").wait_for()
+    wait_equal(page, at(page, "file-problem").count, 0)
     about = text(page, "file-about")
     assert "12 binary visible and 5 binary hidden units, trained on crosses" in about
     assert "3 by 4 pixels, as the file says" in about
-    at(page, "reconstruction").wait_for(timeout=PATIENCE)
+    at(page, "reconstruction").wait_for()
     at(page, "clear").click()
     stroke(page, (0, 0), (0, 3), size=(3, 4))
     expected = f"{exact.log_likelihood(rbm, [1.0] * 4 + [0.0] * 8):.3f}".replace("-", "−")
     wait(page, "x => document.querySelector('[data-test=log-probability]')?.innerText === x", expected)
     at(page, "erase-right").click()
     completed(page)
-    assert at(page, "file-filters").locator("button").count() == 5
-    at(page, "dreams").locator("canvas").first.wait_for(timeout=PATIENCE)
+    wait_equal(page, at(page, "file-filters").locator("button").count, 5)
+    at(page, "dreams").locator("canvas").first.wait_for()
 
 
 def test_the_file_of_the_command_line(open_page, serve_lab, tmp_path):
     rbm = model(tmp_path / "wide.safetensors", visible=400, hidden=30)
     lab = serve_lab(str(tmp_path / "wide.safetensors"))
     page = open_page("?model=wide.safetensors#images", url=lab.url)
-    at(page, "file-about").wait_for(timeout=PATIENCE)
+    at(page, "file-about").wait_for()
     assert "400 is a square" in text(page, "file-about")
     wait(page, "() => document.querySelector('[data-test=pad]').dataset.bits.includes('1')")
     expected = f"{float(hm.free_energy(rbm, bits(page))):.3f}".replace("-", "−")
     wait(page, "x => document.querySelector('[data-test=free-energy] .num')?.innerText === x", expected)
-    assert at(page, "log-probability").count() == 0
-    at(page, "dreams").locator("canvas").first.wait_for(timeout=PATIENCE)
-    assert at(page, "file-filters").locator("button").count() == 30
+    wait_equal(page, at(page, "log-probability").count, 0)
+    at(page, "dreams").locator("canvas").first.wait_for()
+    wait_equal(page, at(page, "file-filters").locator("button").count, 30)
 
 
 def test_the_page_from_a_disk_computes_without_a_worker(open_page, watch, tmp_path):
     watch.forgive("lab.html")  # the page itself
     (tmp_path / "lab.html").write_text(bundle.page(), encoding="utf-8")
     page = open_page("lab.html#images", url=tmp_path.as_uri())
-    at(page, "log-probability").wait_for(timeout=PATIENCE)
+    at(page, "log-probability").wait_for()
     begin(page, 4)
     step_above(page, 3)

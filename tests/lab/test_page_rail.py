@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.lab.waiting import wait_equal
+
 
 @pytest.mark.slow
 def test_every_stop_of_the_lecture_shows_its_figures(open_page):
@@ -25,4 +27,4 @@ def test_every_stop_of_the_lecture_shows_its_figures(open_page):
     page.wait_for_selector("[data-test=to-machine]")
     page.locator("[data-test=to-machine]").click()
     page.locator("[data-test=follow]").click()
-    assert page.locator(".dot.done").count() == len(stops)
+    wait_equal(page, page.locator(".dot.done").count, len(stops))

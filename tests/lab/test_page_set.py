@@ -8,6 +8,7 @@ import pytest
 import harmonium as hm
 from harmonium import exact
 from tests.lab import node
+from tests.lab.waiting import address, wait_equal, wait_still
 
 pytestmark = pytest.mark.slow  # a browser's pages take seconds each
 
@@ -35,9 +36,7 @@ def go(page, *steps: int) -> None:
     for step in steps:
         done += step
         element(page, "step" if step == 1 else f"step-{step}").click()
-        page.wait_for_function(
-            f"document.querySelector('[data-test=update]').innerText.replace(/\\D/g, '') === '{done}'", timeout=20_000
-        )
+        page.wait_for_function(f"document.querySelector('[data-test=update]').innerText.replace(/\\D/g, '') === '{done}'")
 
 
 def fill(page, test: str, value) -> None:
@@ -106,13 +105,11 @@ def test_settings_typed_are_those_learned_with(open_page):
     settings = {"hidden": 3, "rate": 1.5, "scale": 0.8, "chains": 7, "seed": 5}
     for name, value in settings.items():
         fill(page, name, value)
-    page.wait_for_timeout(300)
     assert text(page, "update") == "0"
     go(page, 10)
     assert_shows(page, course({**BARS, **settings}, 10))
     # A new rate is used from the next update on, and starts nothing anew.
     fill(page, "rate", 0.1)
-    page.wait_for_timeout(200)
     go(page, 1)
     assert text(page, "update") == "11"
     assert_shows(page, course({**BARS, **settings}, 10, (0.1, 1)))
@@ -144,14 +141,11 @@ def test_curves_grow_while_it_plays_and_stop_when_it_pauses(open_page):
     element(page, "play").click()
     page.wait_for_function("Number(document.querySelector('[data-test=update]').innerText.replace(/\\D/g, '')) > 300")
     element(page, "play").click()
-    page.wait_for_timeout(300)
-    done = text(page, "update")
+    done = wait_still(page, lambda: text(page, "update"))
     now = [element(page, curve).locator("figcaption").text_content() for curve in CURVES]
     assert all(before != after for before, after in zip(captions, now, strict=True))
     for curve in CURVES:
-        assert element(page, curve).locator("canvas").count() == 1
-    page.wait_for_timeout(400)
-    assert text(page, "update") == done
+        wait_equal(page, element(page, curve).locator("canvas").count, 1)
     # Played or pressed, the same updates are the same.
     assert_shows(page, course(BARS, int(done)))
     element(page, "again").click()
@@ -163,8 +157,8 @@ def test_patterns_are_ticked_dragged_and_typed(open_page):
     page = open_page("/#set")
     page.locator("[data-test=pixels] label").first.click()
     page.wait_for_selector("[data-test=pattern-10]")
-    assert page.locator("[data-test=target] .pattern").count() == 4
-    assert page.locator("[data-test=target] button[aria-pressed=true]").count() == 2
+    wait_equal(page, page.locator("[data-test=target] .pattern").count, 4)
+    wait_equal(page, page.locator("[data-test=target] button[aria-pressed=true]").count, 2)
     page.locator("[data-test=pattern-11] button").click()
     page.wait_for_function("document.querySelectorAll('[data-test=target] button[aria-pressed=true]').length === 3")
     assert text(page, "share") == "0.333333333"
@@ -203,19 +197,18 @@ def test_a_url_restores_the_settings_and_undo_takes_them_back(open_page):
     fill(page, "hidden", 5)
     fill(page, "rate", 0.7)
     fill(page, "seed", 12)
-    page.wait_for_timeout(300)
     go(page, 10)
-    other = open_page("/" + page.url.split("/", 3)[3])
+    other = open_page(address(page))
     for name, value in {"hidden": "5", "rate": "0.7", "seed": "12"}.items():
-        assert element(other, name).input_value() == value
+        wait_equal(other, element(other, name).input_value, value)
     assert text(other, "update") == "0"
     go(other, 10)
     assert figures(other) == figures(page)
     element(page, "undo").click()
-    assert element(page, "seed").input_value() == "0"
+    wait_equal(page, element(page, "seed").input_value, "0")
     element(page, "reset").click()
     page.wait_for_selector("[data-test=pattern-1111]")
-    assert element(page, "rate").input_value() == "0.3"
+    wait_equal(page, element(page, "rate").input_value, "0.3")
 
 
 @pytest.mark.parametrize(
@@ -231,7 +224,7 @@ def test_a_bad_link_is_told_and_an_example_mends_it(open_page, settings, said):
     assert said in page.locator(".chapter .error").inner_text()
     element(page, "example-bars2").click()
     page.wait_for_selector("[data-test=pattern-1111]")
-    assert page.locator(".chapter .error").count() == 0
+    wait_equal(page, page.locator(".chapter .error").count, 0)
     go(page, 1)
 
 
@@ -244,7 +237,7 @@ def test_divergence_is_told_in_words(open_page):
         said = element(page, f"method-{method}").locator("[role=alert]").inner_text()
         assert said.startswith(f"{name} stopped at update ")
         assert said.endswith("a parameter went beyond \u00b1100. Lower the rate.")
-    assert element(page, "method-exact").locator("[role=alert]").count() == 0
+    wait_equal(page, element(page, "method-exact").locator("[role=alert]").count, 0)
 
 
 def test_every_number_of_pixels_and_every_example_learns(open_page):
@@ -259,7 +252,7 @@ def test_every_number_of_pixels_and_every_example_learns(open_page):
         page.wait_for_function("document.querySelector('[data-test=update]').innerText === '0'")
         assert element(page, f"example-{name}").get_attribute("aria-pressed") == "true"
         go(page, 100)
-        assert page.locator(".chapter .error").count() == 0
+        wait_equal(page, page.locator(".chapter .error").count, 0)
 
 
 def test_both_tasks_tick_themselves_off(open_page):
