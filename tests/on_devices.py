@@ -295,7 +295,7 @@ def running_estimates() -> None:
 def bracket() -> None:
     """The interval is widened from its 95 % to the false-alarm rate: the number of temperatures depends on the clock."""
     rbm = hm.initialize(ROWS, 8, scale=0.7, seed=3)
-    found = likelihood.evaluate(rbm, ROWS, method="estimate", seconds=10.0, runs=20, mesh=distributed.make_mesh())
+    found = likelihood.evaluate(rbm, ROWS, method="estimate", seconds=5.0, runs=20, mesh=distributed.make_mesh())
     check_bracket(found, rbm, ROWS)
 
 

@@ -34,6 +34,16 @@ def learn(setting, *moves, code: str = "") -> dict:
     return node.evaluate(body, **setting, moves=pairs)
 
 
+def learn_in_stages(setting, *moves) -> list[dict]:
+    """What is shown of the three ways of learning at the start and after each of the moves."""
+    pairs = [move if isinstance(move, tuple) else (setting["rate"], move) for move in moves]
+    body = """
+    const stages = [set.startTraining(x)];
+    for (const [rate, updates] of x.moves) stages.push(set.train(stages.at(-1), rate, updates));
+    return stages.map((all) => set.reportOf(all).now);"""
+    return node.evaluate(body, **setting, moves=pairs)
+
+
 def machine_of(given) -> hm.RBM:
     return hm.RBM(hm.Binary(given["a"]), hm.Binary(given["b"]), given["weights"])
 
@@ -226,7 +236,7 @@ def test_the_exact_gradient_comes_near_the_best_on_bars_and_stripes():
 
 def test_cd_loses_likelihood_while_it_reconstructs_ever_better():
     """What the chapter says of the empty and the full picture."""
-    begun, early, late = (learn(TWINS, updates)["now"] for updates in (0, 200, 1000))
+    begun, early, late = learn_in_stages(TWINS, 200, 800)
     assert begun["cd"]["log_likelihood"] == pytest.approx(-6.3, abs=0.05)
     assert begun["cd"]["wrong_pixels"] == pytest.approx(4.5, abs=0.05)
     assert early["cd"]["log_likelihood"] > -4.8
@@ -241,18 +251,16 @@ def test_cd_loses_likelihood_while_it_reconstructs_ever_better():
 
 @pytest.mark.slow
 def test_what_the_other_examples_say():
-    threes = learn(BARS_OF_THREE, 1000)["now"]
+    _, threes, later = learn_in_stages(BARS_OF_THREE, 1000, 2000)
     behind = {name: threes["exact"]["log_likelihood"] - threes[name]["log_likelihood"] for name in METHODS}
     assert behind["cd"] > 1 / 3
     assert behind["pcd"] < 0.15
-    later = learn(BARS_OF_THREE, 3000)["now"]
     assert later["pcd"]["log_likelihood"] < threes["pcd"]["log_likelihood"] - 0.2
-    begun, hasty = learn(HASTY)["now"], learn(HASTY, 1000)["now"]
+    begun, hasty, mended = learn_in_stages(HASTY, 1000, (0.02, 1000))
     likelihoods = {name: hasty[name]["log_likelihood"] for name in METHODS}
     assert likelihoods["pcd"] < min(likelihoods["cd"], likelihoods["exact"]) - 2
     assert max(hasty[name]["wrong_pixels"] for name in METHODS) < 0.1
     assert likelihoods["pcd"] < begun["pcd"]["log_likelihood"] - 2
-    mended = learn(HASTY, 1000, (0.02, 1000))["now"]
     assert mended["exact"]["log_likelihood"] > -np.log(14) - 0.1
     assert -np.log(14) - 2 > mended["pcd"]["log_likelihood"] > likelihoods["pcd"] + 2
     uneven = learn(UNEVEN, 3000)["now"]["exact"]
