@@ -54,6 +54,16 @@ def test_the_first_screen_is_the_lecture_s_table(open_page):
     assert "0.220225046" in page.locator("[data-test='p-v-01']").inner_text()
 
 
+def test_an_opened_energy_lists_every_term_of_its_sum(open_page):
+    """Biases below 1 too: minus the sum of the listed terms is the energy."""
+    page = open_page()
+    for test, value in {"a-0": "0.5", "b-1": "-0.25", "b-0": "2"}.items():
+        fill(page, test, value)
+    page.locator("[data-test=row-11-11] button").first.click()
+    terms = page.locator(".written li .num").all_inner_texts()
+    assert sum(float(x.replace("−", "-")) for x in terms) == pytest.approx(4 * 0.5 + 0.5 - 0.25 + 2)
+
+
 def test_numbers_typed_and_slid_change_the_table_to_the_library_s(open_page):
     page = open_page()
     for test, value in {"w-0-0": "1.5", "w-0-1": "-1", "a-0": "0.5", "b-1": "-0.25", "temperature": "0.5"}.items():

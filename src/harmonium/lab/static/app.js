@@ -18,14 +18,14 @@ import { Worksheet } from "./ui/card.js";
 import { Notation } from "./ui/notation.js";
 import { Panel } from "./ui/panel.js";
 import { Rail } from "./ui/rail.js";
+/** @import { Options } from "./page.js" */
+/** @import { State } from "./state.js" */
 
-/** @type {{id: string, title: string, wide?: boolean, Intro?: any, Chapter: any}[]} */
-const chapters = [machine, conditionals, chain, gradient, set, images, derivation];
+const chapters = /** @type {{id: string, title: string, wide?: boolean, Intro?: any, Chapter: any}[]} */ ([machine, conditionals, chain, gradient, set, images, derivation]);
 const COPIED_MS = 2500;
 
-/** Put the page into an element.
- * @param {HTMLElement} element @param {import("./page.js").Options} options */
-export function mount(element, options) {
+/** Put the page into an element. */
+export function mount(/** @type {HTMLElement} */ element, /** @type {Options} */ options) {
   element.replaceChildren();
   element.classList.add("harmonium-lab");
   render(html`<${Page} ...${options}><${Lab} /><//>`, element);
@@ -126,11 +126,10 @@ function Head() {
   const { state, undo, redo, reset, canUndo, canRedo, ownsUrl } = usePage();
   // Chapters with machines of their own do not show the one that would be copied.
   const machineShown = !chapters.find((c) => c.id === state.chapter)?.wide;
-  const here = useRef(/** @type {HTMLElement | null} */ (null));
+  const list = useRef(/** @type {HTMLElement | null} */ (null));
   useEffect(() => {
-    const current = here.current?.querySelector("[aria-current]");
-    const list = here.current;
-    if (list && current instanceof HTMLElement) list.scrollLeft = current.offsetLeft - list.offsetLeft - 16;
+    const current = list.current?.querySelector("[aria-current]");
+    if (list.current && current instanceof HTMLElement) list.current.scrollLeft = current.offsetLeft - list.current.offsetLeft - 16;
   }, [state.chapter]);
   return html`<header class="head">
     <h1>How a restricted Boltzmann machine thinks</h1>
@@ -142,20 +141,19 @@ function Head() {
       ${machineShown && html`<${Copy} what="Python" text=${() => pythonText(state.machine, state.temperature)} key="python" /><${Copy} what="command" text=${() => commandText(state.machine, state.temperature)} key="command" />`}
       <${Theme} />
     </div>
-    <nav aria-label="Chapters" ref=${here}>
+    <nav aria-label="Chapters" ref=${list}>
       ${chapters.map(({ id, title }, i) => html`<${To} key=${id} chapter=${id} current=${id === state.chapter} test=${`to-${id}`}><span class="soft">${i + 1}</span> ${title}<//>`)}
     </nav>
   </header>`;
 }
 
-/** A link to the state and to the section that is read. @param {import("./state.js").State} state */
+/** A link to the state and to the section that is read. @param {State} state */
 function linkTo(state) {
   const section = sectionInView(document.getElementById("chapter"));
   return new URL(encode(state).replace(state.chapter, section ? `${state.chapter}/${section}` : state.chapter), location.href).href;
 }
 
-/** @param {{what: "link" | "Python" | "command", text: () => string}} props */
-function Copy({ what, text }) {
+function Copy(/** @type {{what: "link" | "Python" | "command", text: () => string}} */ { what, text }) {
   const { state } = usePage();
   const [said, setSaid] = useState("");
   const [shown, setShown] = useState("");
@@ -171,9 +169,7 @@ function Copy({ what, text }) {
     }
   };
   useEffect(() => setShown(""), [state]); // it would be another machine's
-  useEffect(() => {
-    if (shown) place.current?.querySelector("textarea")?.select();
-  }, [shown]);
+  useEffect(() => place.current?.querySelector("textarea")?.select(), [shown]);
   useDismissed(place, shown !== "", () => setShown(""));
   return html`<span class="copy" ref=${place}><${Button} onClick=${copy} test=${`copy-${what.toLowerCase()}`}>${label}<//>
     <span class="hidden" role="status">${said}</span>${said && html`<span class="copied-note" aria-hidden="true">\u2713 ${said}</span>`}

@@ -1,9 +1,14 @@
 /** The cards: questions whose answers the page checks, for the machine that is shown or for the lecture's. */
 import { html } from "./html.js";
 import { exact, fixed, indexed, plain, probability, signed } from "./format.js";
+import { hiddenInputs } from "./engine/rbm.js";
 import { numberOf, texts } from "./engine/table.js";
+/** @import { State } from "./state.js" */
+/** @import { Tables } from "./engine/table.js" */
 
-/** What a card asks about. @typedef {{state: import("./state.js").State, tables: import("./engine/table.js").Tables}} Given */
+/** What cards ask about. Of the target v: its text, its number `n`, the total input of h\u2081, the probabilities of all hidden units to be `on`, the
+ * terms A and B and the step of every parameter in the layout of `theta`. `over`: the division by T, where it is not 1.
+ * @typedef {ReturnType<typeof givenOf>} Given */
 /** `fields` are numbers to fill in, each with its value; `options` are answers to choose from, `right` is the key of the right one.
  * `ofMachine`: the numbers depend on the machine that is shown. Hints come one by one.
  * @typedef {{chapter: string, title: string, question: (given: Given) => any, fields?: (given: Given) => [any, number][],
@@ -14,22 +19,21 @@ const RANDOM = [0.3, 0.65, 0.12, 0.85, 0.47];
 /** Of larger tables with unknowns only the block of the target is shown. */
 const MOST_BLOCKS = 4;
 
-/** The row of the target with all hidden units on. @param {Given} given */
-function fullRow({ state, tables }) {
-  const k = (numberOf(state.target) + 1) * tables.m - 1;
-  return { v: state.target.join(""), h: "1".repeat(tables.rbm.H), E: tables.energy[k], factor: Math.exp(tables.exponent[k]), p: tables.joint[k], Z: Math.exp(tables.logPartition) };
+export function givenOf(/** @type {State} */ { target, temperature: T }, /** @type {Tables} */ tables) {
+  const { rbm, hiddenMeans, negative: B } = tables;
+  const [n, A] = [numberOf(target), tables.positive(tables.only(target))];
+  const on = [...hiddenMeans.subarray(n * rbm.H, (n + 1) * rbm.H)];
+  return { T, tables, v: target.join(""), n, input: hiddenInputs(rbm, target)[0], on, A, B, step: A.map((x, k) => (RATE / T) * (x - B[k])), over: T === 1 ? "" : ` / ${plain(T)}` };
 }
 
-/** The terms A and B of every parameter, in the layout of `theta`. @param {Given} given */
-function terms({ state, tables }) {
-  const positive = tables.positive(tables.only(state.target));
-  return { positive, negative: tables.negative, step: positive.map((x, k) => (RATE / state.temperature) * (x - tables.negative[k])) };
+/** The row of the target with all hidden units on. */
+function fullRow(/** @type {Given} */ { v, n, tables }) {
+  const k = (n + 1) * tables.m - 1;
+  return { v, h: "1".repeat(tables.rbm.H), E: tables.energy[k], factor: Math.exp(tables.exponent[k]), p: tables.joint[k], Z: Math.exp(tables.logPartition) };
 }
 
-/** The vectors v whose probabilities are unknown. @param {Given} given */
-function unknowns({ state, tables: { rbm, n } }) {
-  return n <= MOST_BLOCKS ? texts(rbm.V) : [state.target.join("")];
-}
+/** The vectors v whose probabilities are unknown. */
+const unknowns = (/** @type {Given} */ { v, tables: { rbm, n } }) => (n <= MOST_BLOCKS ? texts(rbm.V) : [v]);
 
 /** p(h|v) P_v for every h, and with `solved` their values. @param {Given} given @param {boolean} [solved] */
 function tableOfUnknowns(given, solved = false) {
@@ -43,10 +47,8 @@ function tableOfUnknowns(given, solved = false) {
     })}</tbody></table></div>`;
 }
 
-/** A parameter's name and its place in `theta`. @param {Given} given @param {"w" | "a" | "b"} letter */
-function first({ tables: { rbm } }, letter) {
-  return letter === "w" ? { name: indexed("w", 1, 1), k: 0 } : { name: indexed(letter, 1), k: rbm.V * rbm.H + (letter === "a" ? 0 : rbm.V) };
-}
+/** The first biases with their places in `theta`. @returns {[string, number][]} */
+const biases = (/** @type {Given} */ { tables: { rbm: { V, H } } }) => [["a\u2081", V * H], ["b\u2081", V * H + V]];
 
 const lecture = html`the lecture\u2019s machine (two and two units, all four weights \u00bd, no biases)`;
 
@@ -63,7 +65,7 @@ export const CARDS = {
     chapter: "machine", title: "fill in a row of the table", ofMachine: true,
     question: (given) => html`Compute the row v = ${fullRow(given).v}, h = ${fullRow(given).h} of this machine by hand. Its partition function is Z = ${exact(fullRow(given).Z)}.`,
     fields: (given) => [["E", fullRow(given).E], [html`e<sup>\u2212E/T</sup>`, fullRow(given).factor], ["p(v, h)", fullRow(given).p]],
-    hints: ({ state }) => ["E is minus the sum of all weights between two units that are on, and of the biases of the units that are on.", `The Boltzmann factor is e to the power of \u2212E divided by T = ${plain(state.temperature)}.`, "The probability is the Boltzmann factor divided by Z."],
+    hints: ({ T }) => ["E is minus the sum of all weights between two units that are on, and of the biases of the units that are on.", `The Boltzmann factor is e to the power of \u2212E divided by T = ${plain(T)}.`, "The probability is the Boltzmann factor divided by Z."],
     answer: (given) => html`E = ${plain(fullRow(given).E, 9)}, e<sup>\u2212E/T</sup> = ${exact(fullRow(given).factor)}, and divided by Z this is p = ${probability(fullRow(given).p)}.`,
   },
   hotter: {
@@ -75,10 +77,10 @@ export const CARDS = {
   },
   sigmoid: {
     chapter: "conditionals", title: "one hidden unit", ofMachine: true,
-    question: ({ state }) => html`Given v = ${state.target.join("")}: what is the total input of h\u2081, and its probability of being on?`,
-    fields: ({ state, tables }) => [["S\u2081", inputOf(state)], ["p(h\u2081 = 1 | v)", tables.hiddenMeans[numberOf(state.target) * tables.rbm.H]]],
+    question: ({ v }) => html`Given v = ${v}: what is the total input of h\u2081, and its probability of being on?`,
+    fields: ({ input, on }) => [["S\u2081", input], ["p(h\u2081 = 1 | v)", on[0]]],
     hints: () => ["S\u2081 is the bias b\u2081 plus the weights to h\u2081 from the visible units that are on.", html`The sigmoid is 1 / (1 + e<sup>\u2212S/T</sup>).`],
-    answer: ({ state, tables }) => `S\u2081 = ${plain(inputOf(state), 9)}, and its sigmoid is ${probability(tables.hiddenMeans[numberOf(state.target) * tables.rbm.H])}.`,
+    answer: ({ input, on }) => `S\u2081 = ${plain(input, 9)}, and its sigmoid is ${probability(on[0])}.`,
   },
   "both-on": {
     chapter: "conditionals", title: "both units on",
@@ -104,10 +106,10 @@ export const CARDS = {
   },
   "one-sample": {
     chapter: "chain", title: "sample by hand", ofMachine: true,
-    question: ({ state, tables: { rbm } }) => html`The chain is at v = ${state.target.join("")}. The random numbers are ${RANDOM.slice(0, rbm.H).map((u, j) => `${j ? ", " : ""}${indexed("u", j + 1)} = ${u}`).join("")}. Which h does it sample?`,
-    fields: ({ state, tables: { rbm, hiddenMeans } }) => Array.from({ length: rbm.H }, (_, j) => [indexed("h", j + 1), RANDOM[j] < hiddenMeans[numberOf(state.target) * rbm.H + j] ? 1 : 0]),
+    question: ({ v, on }) => html`The chain is at v = ${v}. The random numbers are ${RANDOM.slice(0, on.length).map((u, j) => `${j ? ", " : ""}${indexed("u", j + 1)} = ${u}`).join("")}. Which h does it sample?`,
+    fields: ({ on }) => on.map((p, j) => [indexed("h", j + 1), RANDOM[j] < p ? 1 : 0]),
     hints: () => ["A unit is on if its u is below its probability of being on.", "That probability is the sigmoid of S/T. Chapter 2 computes it for every unit."],
-    answer: ({ state, tables: { rbm, hiddenMeans } }) => `The probabilities are ${Array.from({ length: rbm.H }, (_, j) => probability(hiddenMeans[numberOf(state.target) * rbm.H + j], 4)).join(", ")}; each unit whose u is below its own is on.`,
+    answer: ({ on }) => `The probabilities are ${on.map((p) => probability(p, 4)).join(", ")}; each unit whose u is below its own is on.`,
   },
   "chain-errors": {
     chapter: "chain", title: "a hundred times the sweeps",
@@ -125,20 +127,17 @@ export const CARDS = {
   },
   "delta-w11": {
     chapter: "gradient", title: "one weight", ofMachine: true,
-    question: ({ state }) => html`The target is v = ${state.target.join("")}, the rate \u03b7 = ${RATE}. Compute both terms and the step of w\u2081\u2081.`,
-    fields: (given) => [["A", terms(given).positive[0]], ["B", terms(given).negative[0]], ["\u0394w\u2081\u2081", terms(given).step[0]]],
-    hints: ({ state }) => [html`A is v\u2081 times p(h\u2081 = 1 | v). Is v\u2081 on in the target?`, "B is the sum of p(v, h) over all rows of the table with both v\u2081 and h\u2081 on.", `The step is \u03b7${state.temperature === 1 ? "" : "/T"} times (A \u2212 B).`],
-    answer: (given) => `A = ${probability(terms(given).positive[0])}, B = ${probability(terms(given).negative[0])}, \u0394w\u2081\u2081 = ${signed(terms(given).step[0], 9)}.`,
+    question: ({ v }) => html`The target is v = ${v}, the rate \u03b7 = ${RATE}. Compute both terms and the step of w\u2081\u2081.`,
+    fields: ({ A, B, step }) => [["A", A[0]], ["B", B[0]], ["\u0394w\u2081\u2081", step[0]]],
+    hints: ({ T }) => [html`A is v\u2081 times p(h\u2081 = 1 | v). Is v\u2081 on in the target?`, "B is the sum of p(v, h) over all rows of the table with both v\u2081 and h\u2081 on.", `The step is \u03b7${T === 1 ? "" : "/T"} times (A \u2212 B).`],
+    answer: ({ A, B, step }) => `A = ${probability(A[0])}, B = ${probability(B[0])}, \u0394w\u2081\u2081 = ${signed(step[0], 9)}.`,
   },
   "delta-biases": {
     chapter: "gradient", title: "the biases", ofMachine: true,
-    question: ({ state }) => html`Biases learn by the same rule. With target v = ${state.target.join("")} and \u03b7 = ${RATE}: what are the steps of a\u2081 and b\u2081?`,
-    fields: (given) => (/** @type {const} */ (["a", "b"])).map((letter) => [`\u0394${first(given, letter).name}`, terms(given).step[first(given, letter).k]]),
+    question: ({ v }) => html`Biases learn by the same rule. With target v = ${v} and \u03b7 = ${RATE}: what are the steps of a\u2081 and b\u2081?`,
+    fields: (given) => biases(given).map(([name, k]) => [`\u0394${name}`, given.step[k]]),
     hints: () => ["For a\u2081, the expectations are those of v\u2081 alone: v\u2081 in the target, minus \u27e8v\u2081\u27e9 of the free-running machine.", "For b\u2081: p(h\u2081 = 1 | v), minus \u27e8h\u2081\u27e9. The drawing of the machine shows both expectations."],
-    answer: (given) => (/** @type {const} */ (["a", "b"])).map((letter) => {
-      const { name, k } = first(given, letter);
-      return html`<span class="line">\u0394${name} = ${RATE}${given.state.temperature === 1 ? "" : ` / ${plain(given.state.temperature)}`} \u00b7 (${probability(terms(given).positive[k])} \u2212 ${probability(terms(given).negative[k])}) = ${signed(terms(given).step[k], 9)}. </span>`;
-    }),
+    answer: (given) => biases(given).map(([name, k]) => html`<span class="line">\u0394${name} = ${RATE}${given.over} \u00b7 (${probability(given.A[k])} \u2212 ${probability(given.B[k])}) = ${signed(given.step[k], 9)}. </span>`),
   },
   "unit-off": {
     chapter: "gradient", title: "a unit that is off",
@@ -212,10 +211,10 @@ export const CARDS = {
   },
   "small-change": {
     chapter: "derivation", title: "a small change", ofMachine: true,
-    question: ({ state }) => html`Raise w\u2081\u2081 by 0.01. By how much does ln p(v) change, to first order, for v = ${state.target.join("")}?`,
-    fields: (given) => [["change of ln p(v)", (0.01 / RATE) * terms(given).step[0]]],
+    question: ({ v }) => html`Raise w\u2081\u2081 by 0.01. By how much does ln p(v) change, to first order, for v = ${v}?`,
+    fields: ({ step }) => [["change of ln p(v)", (0.01 / RATE) * step[0]]],
     hints: () => ["The derivative is (A \u2212 B) / T. Follow the weight w\u2081\u2081 through the lines.", "Multiply the derivative by 0.01."],
-    answer: (given) => `0.01 \u00b7 (${probability(terms(given).positive[0])} \u2212 ${probability(terms(given).negative[0])})${given.state.temperature === 1 ? "" : ` / ${plain(given.state.temperature)}`} = ${signed((0.01 / RATE) * terms(given).step[0], 9)}.`,
+    answer: ({ A, B, over, step }) => `0.01 \u00b7 (${probability(A[0])} \u2212 ${probability(B[0])})${over} = ${signed((0.01 / RATE) * step[0], 9)}.`,
   },
   "bias-derivative": {
     chapter: "derivation", title: "a bias",
@@ -225,8 +224,3 @@ export const CARDS = {
     answer: () => "The derivative of E with respect to b\u2c7c is \u2212h\u2c7c. Both terms are then expectations of h\u2c7c alone: with v held, that is the sigmoid; with nothing held, \u27e8h\u2c7c\u27e9.",
   },
 };
-
-/** The total input of the first hidden unit. @param {import("./state.js").State} state */
-function inputOf({ machine: { weights, b }, target }) {
-  return target.reduce((sum, bit, i) => sum + bit * weights[i][0], b[0]);
-}

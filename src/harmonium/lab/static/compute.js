@@ -1,7 +1,6 @@
 /** The way to the worker: `compute("thousand", ...)` calls the function of that name there. */
 import { useEffect, useRef, useState } from "preact/hooks";
-
-/** @typedef {import("./worker.js").Functions} Functions */
+/** @import { Functions } from "./worker.js" */
 
 /** @typedef {{id: number, name: string, args: any[]}} Call */
 
@@ -46,8 +45,7 @@ function start() {
   return (/** @type {Call} */ call) => worker.postMessage(call);
 }
 
-/** @param {{id: number, answer?: any, error?: string}} found */
-function settle({ id, answer, error }) {
+function settle(/** @type {{id: number, answer?: any, error?: string}} */ { id, answer, error }) {
   const call = waiting.get(id);
   waiting.delete(id);
   if (error === undefined) call?.resolve(answer);

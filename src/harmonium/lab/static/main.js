@@ -1,8 +1,9 @@
 /** The page on its own, or in the frame of a notebook's widget, which says what to begin with. */
 import { mount } from "./app.js";
 import { prepare } from "./compute.js";
+/** @import { Options } from "./page.js" */
 
-/** @type {import("./page.js").Options | undefined} */
+/** @type {Options | undefined} */
 const given = /** @type {any} */ (window.frameElement)?.lab;
 const asked = new URLSearchParams(location.search);
 const file = asked.get("model");

@@ -1,38 +1,34 @@
 /** What every part of the page shares: the state with undo, the newest table, and what is pointed at. */
 import { createContext } from "preact";
-import { useCallback, useContext, useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useContext, useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { html } from "./html.js";
 import { tableOf } from "./answers/machine.js";
 import { rbmOf } from "./engine/rbm.js";
 import { Tables } from "./engine/table.js";
 import { decode, encode, initialState } from "./state.js";
+/** @import { State } from "./state.js" */
 
-/** @typedef {import("./state.js").State} State */
 /** @typedef {{v?: string, h?: string, edge?: [number, number], unit?: ["v" | "h", number]} | null} Hover */
-/** @typedef {import("./answers/machine.js").Table} Table */
 
 /** A model file that came with the page. @typedef {() => Promise<{name: string, bytes: Uint8Array}>} ModelSource */
 /** `start`: the state to begin with; without one the page owns its address and keeps the state there. `embed`: the one chapter, or
  * the one section of it, that is shown, as "chapter/section".
  * @typedef {{start?: Partial<State>, onState?: (state: State) => void, model?: ModelSource | null, embed?: string}} Options */
 
-const Context = createContext(/** @type {any} */ (null));
 const MERGE_MS = 1500;
 const URL_MS = 150;
 const MOST_UNDO = 200;
 
-/** @returns {{state: State, change: (patch: Partial<State>, options?: {merge?: string}) => void, undo: () => void, redo: () => void,
- *   reset: () => void, canUndo: boolean, canRedo: boolean, problems: string[], complain: (problem: string) => void, dismiss: () => void, section: {name: string}, ownsUrl: boolean,
- *   embed: string, model: ModelSource | null, visit: (hash: string) => void,
- *   stop: number | null, setStop: (stop: number | null) => void, go: (chapter: string) => void,
- *   setting: (id: string, key: string, otherwise: any, among?: any[]) => any, changeSetting: (id: string, values: Record<string, any>) => void,
- *   tables: Tables, table: Table, hover: Hover, setHover: (hover: Hover) => void, current: () => State}} */
-export function usePage() {
-  return useContext(Context);
-}
+const Context = createContext(/** @type {ReturnType<typeof useShared>} */ (/** @type {any} */ (null)));
+export const usePage = () => useContext(Context);
 
 /** @param {Options & {children?: any}} props */
-export function Page({ start, onState, model = null, embed = "", children }) {
+export function Page({ children, ...options }) {
+  return html`<${Context.Provider} value=${useShared(options)}>${children}<//>`;
+}
+
+/** @param {Options} options */
+function useShared({ start, onState, model = null, embed = "" }) {
   const ownsUrl = start === undefined;
   const first = useMemo(() => (start === undefined ? decode(embed ? location.hash.replace(/^#?[^?]*/, `#${embed}`) : location.hash) : { state: { ...initialState(), ...start }, section: "", problems: [] }), []);
   const [state, setState] = useState(first.state);
@@ -47,25 +43,25 @@ export function Page({ start, onState, model = null, embed = "", children }) {
   const future = useRef(/** @type {State[]} */ ([]));
   const merging = useRef({ key: "", at: 0 });
 
-  const put = useCallback((/** @type {State} */ next) => {
+  const put = (/** @type {State} */ next) => {
     now.current = next;
     setState(next);
-  }, []);
-  const change = useCallback((/** @type {Partial<State>} */ patch, /** @type {{merge?: string}} */ { merge = "" } = {}) => {
+  };
+  const change = (/** @type {Partial<State>} */ patch, /** @type {{merge?: string}} */ { merge = "" } = {}) => {
     const same = merge !== "" && merge === merging.current.key && Date.now() - merging.current.at < MERGE_MS;
     merging.current = { key: merge, at: Date.now() };
     if (!same) past.current = [...past.current.slice(1 - MOST_UNDO), now.current];
     future.current = [];
     put({ ...now.current, ...patch });
-  }, []);
-  const travel = useCallback((/** @type {{current: State[]}} */ from, /** @type {{current: State[]}} */ to) => {
+  };
+  const travel = (/** @type {{current: State[]}} */ from, /** @type {{current: State[]}} */ to) => {
     const next = from.current.pop();
     if (!next) return;
     to.current.push(now.current);
     merging.current.key = "";
     put({ ...next, chapter: now.current.chapter });
-  }, []);
-  const go = useCallback((/** @type {string} */ chapter) => {
+  };
+  const go = (/** @type {string} */ chapter) => {
     if (chapter === now.current.chapter) return;
     if (ownsUrl) {
       history.replaceState({ chapter: now.current.chapter }, "", encode(now.current));
@@ -73,21 +69,21 @@ export function Page({ start, onState, model = null, embed = "", children }) {
       window.scrollTo(0, 0);
     }
     put({ ...now.current, chapter });
-  }, []);
-  const visit = useCallback((/** @type {string} */ hash) => {
+  };
+  const visit = (/** @type {string} */ hash) => {
     const found = decode(hash);
     go(found.state.chapter);
     change(found.state);
     setSection({ name: found.section });
-  }, []);
+  };
   const setting = (/** @type {string} */ id, /** @type {string} */ key, /** @type {any} */ otherwise, /** @type {any[]} */ among = []) => {
     const found = own(own(state.settings, id) ?? {}, key) ?? otherwise;
     return among.length && !among.includes(found) ? otherwise : found;
   };
-  const changeSetting = useCallback((/** @type {string} */ id, /** @type {Record<string, any>} */ values) => {
+  const changeSetting = (/** @type {string} */ id, /** @type {Record<string, any>} */ values) => {
     const settings = { ...now.current.settings, [id]: { ...own(now.current.settings, id), ...values } };
     change({ settings }, { merge: `setting:${id}:${Object.keys(values).join()}` });
-  }, []);
+  };
 
   useEffect(() => onState?.(state), [state]);
   useEffect(() => {
@@ -115,34 +111,20 @@ export function Page({ start, onState, model = null, embed = "", children }) {
     return () => window.removeEventListener("popstate", read);
   }, []);
 
-  const page = {
-    state,
-    change,
+  return {
+    state, change, setting, changeSetting,
+    tables, table, hover, setHover,
+    go, visit, section, stop, setStop, ownsUrl, model, embed,
+    current: () => now.current,
     undo: () => travel(past, future),
     redo: () => travel(future, past),
     reset: () => change({ ...initialState(), chapter: state.chapter, cards: state.cards }),
     canUndo: past.current.length > 0,
     canRedo: future.current.length > 0,
     problems,
-    section,
-    ownsUrl,
-    model,
-    embed,
-    visit,
-    stop,
-    setStop,
     complain: (/** @type {string} */ problem) => setProblems((old) => [...old, problem]),
     dismiss: () => setProblems([]),
-    go,
-    setting,
-    changeSetting,
-    tables,
-    table,
-    hover,
-    setHover,
-    current: () => now.current,
   };
-  return html`<${Context.Provider} value=${page}>${children}<//>`;
 }
 
 /** What an object has itself: a link may name what every object inherits. @param {Record<string, any>} object @param {string} key */

@@ -16,8 +16,7 @@ export function sectionInView(article) {
   return last ? nameOf(last) : "";
 }
 
-/** @param {Element} card */
-const nameOf = (card) => [...card.classList].find((name) => name !== "card") ?? "";
+const nameOf = (/** @type {Element} */ card) => [...card.classList].find((name) => name !== "card") ?? "";
 
 /** Go to a section once it is there: what a worker computes comes late. @param {{current: HTMLElement | null}} article @param {{name: string}} section
  * @param {() => void} missing */

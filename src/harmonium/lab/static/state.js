@@ -10,28 +10,30 @@
 export const LIMITS = { units: 5, parameter: 20, coldest: 0.05, hottest: 20, seed: 2 ** 52 };
 export const CHAPTERS = ["machine", "conditionals", "chain", "gradient", "set", "images", "derivation"];
 
-/** The lecture's worked example: two visible and two hidden units, all weights 1/2, no biases, target 01.
- * @returns {State} */
-export function initialState() {
-  return {
-    chapter: "machine",
-    machine: { weights: filled(2, 2, 0.5), a: [0, 0], b: [0, 0] },
-    temperature: 1,
-    seed: 0,
-    target: [0, 1],
-    clamp: { v: [null, null], h: [null, null] },
-    settings: {},
-    cards: [],
-  };
+/** The lecture's worked example: two visible and two hidden units, all weights 1/2, no biases, target 01. */
+export const lecture = () => freely({ weights: filled(2, 2, 0.5), a: [0, 0], b: [0, 0] }, [0, 1]);
+
+/** @returns {State} */
+export const initialState = () => ({ chapter: "machine", ...lecture(), seed: 0, settings: {}, cards: [] });
+
+/** Another machine with its target, and no unit held. */
+export function freely(/** @type {Machine} */ machine, /** @type {number[]} */ target, temperature = 1) {
+  const free = (/** @type {number[]} */ units) => units.map(() => /** @type {Held} */ (null));
+  return { machine, temperature, target, clamp: { v: free(machine.a), h: free(machine.b) } };
 }
 
-/** @param {number} rows @param {number} columns @param {number} value @returns {number[][]} */
-export function filled(rows, columns, value) {
+/** A machine whose two modes have all units off and all on; at b = -4 they are equally likely. */
+export function twoModes(/** @type {number} */ b, /** @type {number} */ temperature) {
+  return freely({ weights: filled(4, 4, 2), a: Array(4).fill(-4), b: Array(4).fill(b) }, [1, 1, 1, 1], temperature);
+}
+
+/** @returns {number[][]} */
+export function filled(/** @type {number} */ rows, /** @type {number} */ columns, /** @type {number} */ value) {
   return Array.from({ length: rows }, () => Array(columns).fill(value));
 }
 
 /** What of a state changes when its machine gets another size: old parameters stay where they were, new ones are 0.
- * @param {State} state @param {number} V @param {number} H @returns {Partial<State>} */
+ * @param {State} state @param {number} V @param {number} H */
 export function resized(state, V, H) {
   const { weights, a, b } = state.machine;
   /** @template T @param {T[]} old @param {number} length @param {T} value */
@@ -43,93 +45,72 @@ export function resized(state, V, H) {
   };
 }
 
-/** @param {Held[]} held */
-const heldText = (held) => held.map((x) => (x === null ? "." : String(x))).join("");
+/** Is any unit held? */
+export const isHeld = (/** @type {State["clamp"]} */ { v, h }) => [...v, ...h].some((x) => x !== null);
 
-/** The URL's fragment that holds all of a state.
- * @param {State} state */
-export function encode(state) {
-  const { weights, a, b } = state.machine;
+/** The URL's fragment that holds all of a state. */
+export function encode(/** @type {State} */ { chapter, machine, temperature, seed, target, clamp, cards, settings }) {
+  const held = [...clamp.v, ...clamp.h].map((x) => x ?? ".").join("");
   const parts = [
-    `w=${weights.map((row) => row.join(",")).join(";")}`,
-    `a=${a.join(",")}`,
-    `b=${b.join(",")}`,
-    `T=${state.temperature}`,
-    `seed=${state.seed}`,
-    `target=${state.target.join("")}`,
+    `w=${machine.weights.join(";")}`,
+    `a=${machine.a}`,
+    `b=${machine.b}`,
+    `T=${temperature}`,
+    `seed=${seed}`,
+    `target=${target.join("")}`,
+    isHeld(clamp) && `hold=${held}`,
+    cards.length && `cards=${cards}`,
+    Object.keys(settings).length && `x=${encodeURIComponent(JSON.stringify(settings))}`,
   ];
-  if ([...state.clamp.v, ...state.clamp.h].some((x) => x !== null)) {
-    parts.push(`hold=${heldText(state.clamp.v)}${heldText(state.clamp.h)}`);
-  }
-  if (state.cards.length) parts.push(`cards=${state.cards.join(",")}`);
-  if (Object.keys(state.settings).length) parts.push(`x=${encodeURIComponent(JSON.stringify(state.settings))}`);
-  return `#${state.chapter}?${parts.join("&")}`;
+  return `#${chapter}?${parts.filter(Boolean).join("&")}`;
 }
 
 /** The state in a URL's fragment, `#chapter/section?...`. What is missing keeps its initial value; what makes no sense is told in `problems`.
- * @param {string} hash @returns {{state: State, section: string, problems: string[]}} */
+ * @param {string} hash */
 export function decode(hash) {
   const state = initialState();
-  /** @type {string[]} */
-  const problems = [];
+  const problems = /** @type {string[]} */ ([]);
   const [place, query = ""] = hash.replace(/^#/, "").split("?");
   const [chapter, section = ""] = place.split("/");
   if (CHAPTERS.includes(chapter)) state.chapter = chapter;
   else if (chapter) problems.push(`There is no chapter "${chapter.slice(0, 20)}" here.`);
   const given = new URLSearchParams(query.replaceAll("+", "%2B"));
-  const rows = (given.get("w") ?? "").split(";").map(numbers);
-  if (given.has("w")) {
+  /** Take what is read in a part of the link. @param {string} name @param {(text: string) => Partial<State> | false} read @param {string} problem */
+  const take = (name, read, problem) => {
+    const text = given.get(name);
+    const found = text === null ? {} : read(text);
+    if (found) Object.assign(state, found);
+    else problems.push(`The link's ${problem}.`);
+  };
+  const parameters = (/** @type {number[]} */ values, /** @type {number} */ length) => values.length === length && values.every((x) => Math.abs(x) <= LIMITS.parameter);
+  take("w", (text) => {
+    const rows = text.split(";").map(numbers);
     const [V, H] = [rows.length, rows[0].length];
-    if (V > LIMITS.units || H > LIMITS.units || rows.some((row) => row.length !== H || !row.every(parameter))) {
-      problems.push(`The link's weights are not a table of 1 to ${LIMITS.units} rows and columns of numbers to \u00b1${LIMITS.parameter}.`);
-    } else {
-      Object.assign(state, resized(state, V, H));
-      state.machine.weights = rows;
-    }
+    const { machine, ...rest } = resized(state, V, H);
+    return Math.max(V, H) <= LIMITS.units && rows.every((row) => parameters(row, H)) && { ...rest, machine: { ...machine, weights: rows } };
+  }, `weights are not a table of 1 to ${LIMITS.units} rows and columns of numbers to \u00b1${LIMITS.parameter}`);
+  const [V, H] = [state.machine.a.length, state.machine.b.length];
+  for (const [name, units] of /** @type {[string, number][]} */ ([["a", V], ["b", H]])) {
+    take(name, (text) => parameters(numbers(text), units) && { machine: { ...state.machine, [name]: numbers(text) } }, `biases ${name} are not ${units} numbers to \u00b1${LIMITS.parameter}`);
   }
-  for (const name of /** @type {const} */ (["a", "b"])) {
-    if (!given.has(name)) continue;
-    const values = numbers(given.get(name) ?? "");
-    if (values.length !== state.machine[name].length || !values.every(parameter)) {
-      problems.push(`The link's biases ${name} are not ${state.machine[name].length} numbers to \u00b1${LIMITS.parameter}.`);
-    } else state.machine[name] = values;
-  }
-  const T = Number(given.get("T") ?? 1);
-  if (T >= LIMITS.coldest && T <= LIMITS.hottest) state.temperature = T;
-  else problems.push(`The link's temperature is not a number from ${LIMITS.coldest} to ${LIMITS.hottest}.`);
-  const seed = Number(given.get("seed") ?? 0);
-  if (Number.isInteger(seed) && seed >= 0 && seed < LIMITS.seed) state.seed = seed;
-  else problems.push(`The link's seed is not a whole number from 0 to ${LIMITS.seed - 1}.`);
-  const target = given.get("target");
-  if (target !== null) {
-    if (target.length === state.target.length && /^[01]+$/.test(target)) state.target = [...target].map(Number);
-    else problems.push(`The link's target is not ${state.target.length} bits.`);
-  }
-  const held = [...(given.get("hold") ?? "")].map((x) => (x === "." ? null : /** @type {Held} */ (Number(x))));
-  const V = state.clamp.v.length;
-  if (held.length) {
-    if (held.length === V + state.clamp.h.length && held.every((x) => x === null || x === 0 || x === 1)) {
-      state.clamp = { v: held.slice(0, V), h: held.slice(V) };
-    } else problems.push("The link's held units do not fit the machine.");
-  }
-  const cards = given.get("cards")?.split(",") ?? [];
-  if (cards.every((id) => /^[a-z0-9-]+$/.test(id))) state.cards = cards;
-  else problems.push("The link's cards cannot be read.");
-  if (given.has("x")) {
+  take("T", (text) => Number(text) >= LIMITS.coldest && Number(text) <= LIMITS.hottest && { temperature: Number(text) }, `temperature is not a number from ${LIMITS.coldest} to ${LIMITS.hottest}`);
+  take("seed", (text) => /^\d+$/.test(text) && Number(text) < LIMITS.seed && { seed: Number(text) }, `seed is not a whole number from 0 to ${LIMITS.seed - 1}`);
+  take("target", (text) => text.length === V && /^[01]+$/.test(text) && { target: [...text].map(Number) }, `target is not ${V} bits`);
+  take("hold", (text) => {
+    const held = [...text].map((x) => (x === "." ? null : /** @type {Held} */ (Number(x))));
+    return text.length === V + H && /^[01.]+$/.test(text) && { clamp: { v: held.slice(0, V), h: held.slice(V) } };
+  }, "held units do not fit the machine");
+  take("cards", (text) => /^[a-z0-9-]+(,[a-z0-9-]+)*$/.test(text) && { cards: text.split(",") }, "cards cannot be read");
+  take("x", (text) => {
     try {
-      const settings = JSON.parse(given.get("x") ?? "");
-      if (!plainObject(settings) || !Object.values(settings).every(plainObject)) throw new Error();
-      state.settings = settings;
+      const settings = JSON.parse(text);
+      return plainObject(settings) && Object.values(settings).every(plainObject) && { settings };
     } catch {
-      problems.push("The link's settings cannot be read.");
+      return false;
     }
-  }
+  }, "settings cannot be read");
   return { state, section, problems };
 }
 
-/** @param {string} text */
-const numbers = (text) => text.split(",").map((x) => (x.trim() === "" ? NaN : Number(x)));
-/** @param {number} x */
-const parameter = (x) => Number.isFinite(x) && Math.abs(x) <= LIMITS.parameter;
-/** @param {unknown} x */
-const plainObject = (x) => typeof x === "object" && x !== null && !Array.isArray(x);
+const numbers = (/** @type {string} */ text) => text.split(",").map((x) => (x.trim() === "" ? NaN : Number(x)));
+const plainObject = (/** @type {unknown} */ x) => typeof x === "object" && x !== null && !Array.isArray(x);

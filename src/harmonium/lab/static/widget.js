@@ -5,8 +5,7 @@
 const SAVE_MS = 200;
 const DARK = '[data-jp-theme-light="false"], .vscode-dark, .vscode-high-contrast, .dark, .dark *';
 
-/** @param {{model: Model, el: HTMLElement}} place */
-function render({ model, el }) {
+function render(/** @type {{model: Model, el: HTMLElement}} */ { model, el }) {
   const frame = document.createElement("iframe");
   frame.title = "Harmonium's lab";
   frame.style.cssText = "display:block;width:100%;height:760px;border:0;resize:vertical;overflow:auto";

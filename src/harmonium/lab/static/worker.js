@@ -2,13 +2,13 @@
  * needs between calls in its own module. */
 import { thousand } from "./answers/cloud.js";
 import { advanceTraining, beginTraining, describeModel, dream, openModel, respond, saveModel } from "./answers/images.js";
+/** @import { Call } from "./compute.js" */
 
 const FUNCTIONS = { thousand, advanceTraining, beginTraining, describeModel, dream, openModel, respond, saveModel };
 
 /** @typedef {typeof FUNCTIONS} Functions */
 
-/** @param {import("./compute.js").Call} call */
-export function answer({ id, name, args }) {
+export function answer(/** @type {Call} */ { id, name, args }) {
   try {
     return { id, answer: /** @type {any} */ (FUNCTIONS)[name](...args) };
   } catch (error) {

@@ -1,12 +1,32 @@
-/** Moving on: buttons, the start, the seed. */
+/** What the chapter is about at the moment, and moving on: buttons, the start, the seed. */
+import { useMemo } from "preact/hooks";
+import { distributionOf } from "../answers/chain.js";
 import { html } from "../html.js";
-import { grouped, indexed } from "../format.js";
+import { grouped } from "../format.js";
 import { usePage } from "../page.js";
 import { LIMITS } from "../state.js";
 import { Bits, Button, Num } from "../ui/controls.js";
-import { useStart } from "./chain-start.js";
+/** @import { Experiment } from "../answers/chain.js" */
+/** @import { Moved } from "../ui/carried.js" */
 
-/** Buttons that move something on. @param {{moved: import("../ui/carried.js").Moved, by: number[], half?: boolean, unit?: string, disabled?: boolean, test: string}} props */
+/** Where chains start, from the URL or all off. */
+export function useStart() {
+  const { state, setting, changeSetting } = usePage();
+  const V = state.machine.a.length;
+  const asked = String(setting("chain", "start", ""));
+  const start = new RegExp(`^[01]{${V}}$`).test(asked) ? asked : "0".repeat(V);
+  return { start, setStart: (/** @type {string} */ bits) => changeSetting("chain", { start: bits }) };
+}
+
+/** What tells one experiment from another. @returns {Experiment} */
+export function useExperiment() {
+  const { state, tables } = usePage();
+  const { start } = useStart();
+  const distribution = useMemo(() => distributionOf(tables), [tables]);
+  return useMemo(() => ({ distribution, seed: state.seed, start }), [distribution, state.seed, start]);
+}
+
+/** Buttons that move something on. @param {{moved: Moved, by: number[], half?: boolean, unit?: string, disabled?: boolean, test: string}} props */
 export function Moves({ moved, by, half, unit = "sweep", disabled, test }) {
   const { playing, play, move, restart } = moved;
   const stepped = (/** @type {any} */ what) => () => {
@@ -25,12 +45,12 @@ export function Moves({ moved, by, half, unit = "sweep", disabled, test }) {
 export function Start() {
   const { state, change } = usePage();
   const { start, setStart } = useStart();
-  const seed = (/** @type {number} */ s) => change({ seed: s }, { merge: "seed" });
+  const setSeed = (/** @type {number} */ seed) => change({ seed }, { merge: "seed" });
   return html`<div class="start">
-    <span class="start-part"><span class="soft">start at v =</span> <${Bits} label="start" value=${[...start].map(Number)} names=${[...start].map((_, i) => `start of ${indexed("v", i + 1)}`)}
+    <span class="start-part"><span class="soft">start at v =</span> <${Bits} label="start" value=${[...start].map(Number)}
       onChange=${(/** @type {number[]} */ bits) => setStart(bits.join(""))} test="start" /></span>
-    <span class="start-part"><${Num} label="seed" value=${state.seed} least=${0} most=${LIMITS.seed - 1} step=${1} digits=${0} whole onChange=${seed} test="seed" />
-      <button type="button" class="link" data-test="new-seed" onClick=${() => seed((state.seed + 1) % LIMITS.seed)}>new seed</button></span>
+    <span class="start-part"><${Num} label="seed" value=${state.seed} least=${0} most=${LIMITS.seed - 1} step=${1} digits=${0} whole onChange=${setSeed} test="seed" />
+      <button type="button" class="link" data-test="new-seed" onClick=${() => setSeed((state.seed + 1) % LIMITS.seed)}>new seed</button></span>
   </div>`;
 }
 

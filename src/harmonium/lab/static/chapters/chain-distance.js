@@ -1,7 +1,7 @@
 /** Distances over sweeps, both by powers of ten: what falls as one over the square root is a straight line here. */
-import { useEffect, useRef, useState } from "preact/hooks";
 import { html } from "../html.js";
 import { fixed, grouped, sized } from "../format.js";
+import { useWidth } from "../ui/watch.js";
 
 /** @typedef {{label: string, x: number[], y: (number | null)[], dash?: string, tone?: string, now: number | null | undefined, leaves?: boolean}} Line
  *   `leaves`: the line may leave the picture at its lower edge */
@@ -9,17 +9,9 @@ import { fixed, grouped, sized } from "../format.js";
 const [LEFT, RIGHT, TOP, BOTTOM] = [44, 10, 10, 34];
 const LOWEST = 1e-7;
 
-/** @param {{lines: Line[], yLabel?: string, height?: number, least?: number, test?: string}} props */
-export function Distances({ lines, yLabel = "total variation distance", height = 210, least = 100, test }) {
-  const place = useRef(/** @type {HTMLElement | null} */ (null));
-  const [width, setWidth] = useState(360);
-  useEffect(() => {
-    if (!place.current) return;
-    const watcher = new ResizeObserver(([entry]) => setWidth(Math.max(220, Math.round(entry.contentRect.width))));
-    watcher.observe(place.current);
-    return () => watcher.disconnect();
-  }, []);
-  const last = Math.max(least, ...lines.flatMap((line) => line.x.slice(-1)));
+export function Distances(/** @type {{lines: Line[], height?: number, test: string}} */ { lines, height = 210, test }) {
+  const { place, width } = useWidth(220);
+  const last = Math.max(100, ...lines.flatMap((line) => line.x.slice(-1)));
   const decades = Math.max(2, Math.ceil(Math.log10(last) - 1e-9));
   const seen = lines.filter((line) => !line.leaves).flatMap((line) => line.y.filter((y) => y !== null && y > 0).map(Number));
   const lowest = Math.max(LOWEST, Math.min(0.1, ...seen));
@@ -32,7 +24,7 @@ export function Distances({ lines, yLabel = "total variation distance", height =
   const power = (/** @type {number} */ k) => html`10<tspan dy="-5" font-size="9">${String(k).replace("-", "\u2212")}</tspan>`;
   const said = lines.filter((line) => line.now !== null && line.now !== undefined).map((line) => `${line.label} ${fixed(line.now, 4)}`).join(", ");
   return html`<figure class="distances" data-test=${test}>
-    <div class="plot" ref=${place}><svg width=${width} height=${height} viewBox=${`0 0 ${width} ${height}`} role="img" aria-label=${`${yLabel} over sweeps, both by powers of ten. ${said ? `Now: ${said}.` : "Nothing is drawn yet."}`}>
+    <div class="plot" ref=${place}><svg width=${width} height=${height} viewBox=${`0 0 ${width} ${height}`} role="img" aria-label=${`total variation distance over sweeps, both by powers of ten. ${said ? `Now: ${said}.` : "Nothing is drawn yet."}`}>
       ${Array.from({ length: decades + 1 }, (_, k) => html`<line class="grid" x1=${px(10 ** k)} x2=${px(10 ** k)} y1=${TOP} y2=${height - BOTTOM} />
         <text x=${px(10 ** k)} y=${height - BOTTOM + 15} text-anchor=${k === decades ? "end" : "middle"}>${k < 5 ? grouped(10 ** k) : power(k)}</text>`)}
       ${Array.from({ length: down + 1 }, (_, k) => html`<line class="grid" x1=${LEFT} x2=${width - RIGHT} y1=${py(10 ** -k)} y2=${py(10 ** -k)} />

@@ -4,43 +4,31 @@ import { RECENT, runChain, runLadder } from "../answers/chain.js";
 import { html } from "../html.js";
 import { fixed, grouped, plain } from "../format.js";
 import { usePage } from "../page.js";
-import { filled } from "../state.js";
+import { twoModes } from "../state.js";
 import { Button, Choice } from "../ui/controls.js";
-import { Formula } from "../ui/formula.js";
+import { Formula } from "../ui/numbers.js";
 import { useCarried } from "../ui/carried.js";
-import { Cells } from "./chain-cells.js";
+import { Cells } from "../ui/cells.js";
 import { Moves, Sweeps } from "./chain-controls.js";
 import { Distances } from "./chain-distance.js";
+/** @import { Chain, Distribution, Experiment, Tempered, Visits } from "../answers/chain.js" */
 
-/** @typedef {import("../answers/chain.js").Visits} Visits */
-/** @typedef {import("../answers/chain.js").Tempered} Tempered */
-/** @typedef {{gibbs: import("../answers/chain.js").Chain, ladder: Tempered}} Both */
+/** @typedef {{gibbs: Chain, ladder: Tempered}} Both */
 
-const UNITS = 4;
 const RUNGS = [2, 4, 6, 8];
 
-/** All off and all on are the two modes; the second is about twice as probable. */
-function twoModes() {
-  const free = () => Array(UNITS).fill(null);
-  const machine = { weights: filled(UNITS, UNITS, 2), a: Array(UNITS).fill(-4), b: Array(UNITS).fill(-3.95) };
-  return { machine, temperature: 0.3, target: Array(UNITS).fill(1), clamp: { v: free(), h: free() } };
-}
-
-/** @param {{experiment: import("../answers/chain.js").Experiment}} props */
-export function Modes({ experiment }) {
+export function Modes(/** @type {{experiment: Experiment}} */ { experiment }) {
   const { state, change, setting, changeSetting } = usePage();
   const { distribution, start } = experiment;
-  const asked = Number(setting("chain", "rungs", 6));
-  const rungs = RUNGS.includes(asked) ? asked : 6;
+  const rungs = setting("chain", "rungs", 6, RUNGS);
   const key = useMemo(() => ({ ...experiment, rungs }), [experiment, rungs]);
-  /** @param {Both | null} now @param {number} sweeps @returns {Both} */
-  const advance = (now, sweeps) => ({
+  const moved = useCarried(key, (/** @type {Both | null} */ now, sweeps) => ({
     gibbs: runChain(experiment, now?.gibbs ?? null, sweeps),
     ladder: runLadder(experiment, rungs, now?.ladder ?? null, sweeps),
-  });
-  const moved = useCarried(key, advance, { piece: 50 });
+  }), { piece: 50 });
   const both = moved.now;
-  const load = () => change({ ...twoModes(), settings: { ...state.settings, chain: { ...state.settings.chain, start: "0".repeat(UNITS) } } });
+  // The second mode, all on, is about twice as probable.
+  const load = () => change({ ...twoModes(-3.95, 0.3), settings: { ...state.settings, chain: { ...state.settings.chain, start: "0000" } } });
   const slow = distribution.relaxation === null || distribution.relaxation > 1000;
   return html`<section class="card modes">
     <div class="card-head"><h3>Gibbs sampling and tempering, side by side</h3>
@@ -55,7 +43,7 @@ export function Modes({ experiment }) {
     <div class="pair">
       <${Ladder} tempered=${both.ladder} />
       <div><${Shares} distribution=${distribution} both=${both} />
-      <${Distances} least=${100} height=${190} test="modes-distance" lines=${[
+      <${Distances} height=${190} test="modes-distance" lines=${[
         { label: "Gibbs", x: both.gibbs.distance.sweeps, y: both.gibbs.distance.chain, now: both.gibbs.now, dash: "7 4", tone: "two" },
         { label: "tempering", x: both.ladder.distance.sweeps, y: both.ladder.distance.chain, now: both.ladder.now },
         { label: "independent draws, expected", x: both.ladder.distance.sweeps, y: both.ladder.distance.draws, now: both.ladder.expected, dash: "2 3", tone: "three" },
@@ -73,8 +61,7 @@ function Past({ name, visits, units, rest, test }) {
     <${Cells} values=${values} columns=${RECENT} rows=${units} cell=${4} down test=${test} label=${`${name}: the visible units in the last ${visits.recent.length} sweeps`} /></figure>`;
 }
 
-/** @param {{distribution: import("../answers/chain.js").Distribution, both: Both}} props */
-function Shares({ distribution, both }) {
+function Shares(/** @type {{distribution: Distribution, both: Both}} */ { distribution, both }) {
   const row = (/** @type {string} */ name, /** @type {Visits} */ found, /** @type {string} */ test) => html`<tr data-test=${test} data-sweeps=${found.sweeps} data-upper=${found.upper} data-crossings=${found.crossings}>
     <th scope="row">${name}</th><td class="num">${found.sweeps ? fixed(found.upper, 4) : "\u2013"}</td><td class="num">${found.sweeps ? grouped(found.crossings) : "\u2013"}</td></tr>`;
   return html`<table class="shares">

@@ -2,10 +2,9 @@
 import { html } from "../html.js";
 import { fixed, grouped, indexed, plain, probability } from "../format.js";
 import { usePage } from "../page.js";
-import { Summed } from "../ui/sum.js";
-
-/** @typedef {import("../answers/chain.js").Chain} Chain */
-/** @typedef {import("../answers/chain.js").Draws} Draws */
+import { Summed } from "../ui/numbers.js";
+/** @import { Chain, Draws } from "../answers/chain.js" */
+/** @import { State } from "../state.js" */
 
 /** @param {{chain: Chain, still: boolean}} props `still`: draws are shown where they fell, without their flight */
 export function Sample({ chain, still }) {
@@ -15,9 +14,8 @@ export function Sample({ chain, still }) {
   const fresh = still ? [] : chain.fresh;
   // After a half-step one layer is new; after whole sweeps h is, made from the v shown.
   const newest = half === 0 ? null : half % 2 === 1 ? "h" : "v";
-  const layer = (/** @type {"v" | "h"} */ name, /** @type {string | null} */ bits, /** @type {number} */ units) => html`
-    <${Layer} name=${name} bits=${bits} units=${units} draws=${chain.draws[name]} half=${half} fresh=${fresh.includes(name)}
-      late=${fresh.length === 2 && name === "h"} past=${newest !== null && newest !== name} />`;
+  const layer = (/** @type {"v" | "h"} */ name, /** @type {string | null} */ bits, /** @type {number} */ units) => html`<${Layer} name=${name} bits=${bits} units=${units} draws=${chain.draws[name]} half=${half}
+    classes=${["layer", name, fresh.includes(name) && "fresh", fresh.length === 2 && name === "h" && "late", newest !== null && newest !== name && "past"].filter(Boolean).join(" ")} />`;
   return html`<div class="sample" data-test="sample" data-half=${half}>
     ${layer("h", h, b.length)}
     <${Edges} weights=${weights} on=${newest === "v" ? h : v} from=${newest === "v" ? "h" : "v"} />
@@ -36,9 +34,7 @@ function saidOf(chain) {
   return `h = ${h ?? ""} was sampled given v = ${v}: ${sweeps} made, and this pair is counted.`;
 }
 
-/** @param {{name: "v" | "h", bits: string | null, units: number, draws?: Draws, half: number, fresh: boolean, late: boolean, past: boolean}} props */
-function Layer({ name, bits, units, draws, half, fresh, late, past }) {
-  const classes = ["layer", name, fresh && "fresh", late && "late", past && "past"].filter(Boolean).join(" ");
+function Layer(/** @type {{name: "v" | "h", bits: string | null, units: number, draws?: Draws, half: number, classes: string}} */ { name, bits, units, draws, half, classes }) {
   return html`<ol class=${classes} style=${`--units:${units}`} aria-label=${name === "v" ? "visible units" : "hidden units"}>
     ${Array.from({ length: units }, (_, i) => {
       const bit = bits?.[i];
@@ -51,41 +47,34 @@ function Layer({ name, bits, units, draws, half, fresh, late, past }) {
   </ol>`;
 }
 
-/** One unit's random number: the shaded part of the bar is the probability of being on, the mark is the number drawn.
- * @param {{name: "v" | "h", i: number, draws?: Draws, half: number, unit: string}} props */
-function Draw({ name, i, draws, half, unit }) {
+/** One unit's random number: the shaded part of the bar is the probability of being on, the mark is the number drawn. */
+function Draw(/** @type {{name: "v" | "h", i: number, draws?: Draws, half: number, unit: string}} */ { name, i, draws, half, unit }) {
   const { state } = usePage();
   if (!draws) return html`<span class="draw empty"><span class="gauge"></span><span class="soft">not sampled</span></span>`;
   const [p, u] = [draws.probability[i], draws.uniform[i]];
   return html`<span class="draw" data-test=${`draw-${name}-${i}`} data-p=${p} data-u=${u}>
     <span class="gauge" aria-hidden="true"><span class="chance" style=${`width:${100 * p}%`}></span>
       <span class="ball" key=${`c${half}`} style=${`--u:${100 * u}%`}></span></span>
-    <span class="p"><${Summed} value=${p} text=${`p ${probability(p, 4)}`} digits=${4} label=${`probability that ${unit} is on`} tex=${texOf(name, i)} total="p" rows=${() => terms(state, name, i, draws)} /></span>
+    <span class="p"><${Summed} value=${p} text=${`p ${probability(p, 4)}`} digits=${4} label=${`probability that ${unit} is on`} tex=${`p(${name}_{${i + 1}} = 1 \\mid ${name === "h" ? "v" : "h"}) = \\frac{1}{1 + e^{-S/T}}`}
+      total="p" rows=${() => terms(state, name, i, draws)} /></span>
     <span class="u"><span class="letter">u</span> ${fixed(u, 4)}</span>
   </span>`;
 }
 
-/** @param {"v" | "h"} name @param {number} i */
-function texOf(name, i) {
-  const other = name === "h" ? "v" : "h";
-  return `p(${name}_{${i + 1}} = 1 \\mid ${other}) = \\frac{1}{1 + e^{-S/T}}`;
-}
-
-/** The total input, written out. @param {import("../state.js").State} state @param {"v" | "h"} name @param {number} i @param {Draws} draws
+/** The total input, written out. @param {State} state @param {"v" | "h"} name @param {number} i @param {Draws} draws
  * @returns {[string, number | string][]} */
 function terms(state, name, i, draws) {
   const { weights, a, b } = state.machine;
+  const [own, bias, other] = name === "h" ? ["b", b[i], "v"] : ["a", a[i], "h"];
   const sent = [...draws.given].map((bit, k) => {
-    const [w, which] = name === "h" ? [weights[k][i], indexed("w", k + 1, i + 1)] : [weights[i][k], indexed("w", i + 1, k + 1)];
-    return /** @type {[string, string]} */ ([`${indexed(name === "h" ? "v" : "h", k + 1)} ${which}`, `${bit} \u00b7 ${plain(w)}`]);
+    const [row, column] = name === "h" ? [k, i] : [i, k];
+    return /** @type {[string, string]} */ ([`${indexed(other, k + 1)} ${indexed("w", row + 1, column + 1)}`, `${bit} \u00b7 ${plain(weights[row][column])}`]);
   });
-  const own = /** @type {[string, number]} */ (name === "h" ? [indexed("b", i + 1), b[i]] : [indexed("a", i + 1), a[i]]);
-  return [own, ...sent, ["S, their sum", draws.input[i]], ["T", plain(state.temperature)]];
+  return [[indexed(own, i + 1), bias], ...sent, ["S, their sum", draws.input[i]], ["T", plain(state.temperature)]];
 }
 
-/** The weights between the layers; those whose sender is on speak, the others are faint.
- * @param {{weights: number[][], on: string | null, from: "v" | "h"}} props */
-function Edges({ weights, on, from }) {
+/** The weights between the layers; those whose sender is on speak, the others are faint. */
+function Edges(/** @type {{weights: number[][], on: string | null, from: "v" | "h"}} */ { weights, on, from }) {
   const x = (/** @type {number} */ i, /** @type {number} */ n) => (100 * (i + 0.5)) / n;
   return html`<svg class=${`edges from-${from}`} viewBox="0 0 100 40" preserveAspectRatio="none" aria-hidden="true">
     ${weights.map((row, i) =>

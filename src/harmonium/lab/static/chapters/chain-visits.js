@@ -1,21 +1,24 @@
-/** How often the chain visited each row, compared with the exact probability: as a table of bars, and as maps where there are many rows. */
+/** How often a chain visited each row, compared with the exact probability, and many chains, which show the distribution itself at every sweep. */
 import { useMemo, useState } from "preact/hooks";
 import { commandText } from "../answers/machine.js";
 import { html } from "../html.js";
 import { fixed, grouped, probability } from "../format.js";
 import { usePage } from "../page.js";
-import { Bar } from "../ui/bars.js";
+import { runMany } from "../answers/chain.js";
+import { Bar } from "../ui/numbers.js";
 import { Choice } from "../ui/controls.js";
-import { useStart } from "./chain-start.js";
-import { Cells } from "./chain-cells.js";
+import { Cells } from "../ui/cells.js";
+import { useCarried } from "../ui/carried.js";
+import { Moves, useStart } from "./chain-controls.js";
+import { Distances } from "./chain-distance.js";
+/** @import { Chain, Crowd, Distribution, Experiment, Found } from "../answers/chain.js" */
 
 const MOST_ROWS = 64;
 const SHOWN_OF_MANY = 24;
+const COUNTS = [1, 10, 100, 1000];
+const COLUMNS = { 1: 1, 10: 10, 100: 20, 1000: 50 };
 
-/** @typedef {import("../answers/chain.js").Distribution} Distribution */
-/** @typedef {import("../answers/chain.js").Found} Found */
-
-/** Visits to configurations, or to v alone. @param {{distribution: Distribution, chain: import("../answers/chain.js").Chain}} props */
+/** Visits to configurations, or to v alone. @param {{distribution: Distribution, chain: Chain}} props */
 export function Visits({ distribution, chain }) {
   const { setting, changeSetting } = usePage();
   const of = setting("chain", "count", "joint") === "v" ? "v" : "joint";
@@ -55,31 +58,26 @@ export function Rows({ v, h, p, found, at = null, word = "visits", test = h ? "v
     return cut ? numbers.sort((m, n) => p[n] - p[m]).slice(0, SHOWN_OF_MANY) : numbers;
   }, [p]);
   const largest = Math.max(...p, ...(found?.frequency ?? []));
-  const left = cut ? { p: sum(p, shown), f: found ? sum(found.frequency, shown) : null } : null;
+  const sum = (/** @type {number[]} */ values) => shown.reduce((total, n) => total + values[n], 0);
   return html`<div class="scroll tall" tabindex="0" role="group" aria-label=${`${word} compared with probabilities`}><table class="rows" data-test=${test} onPointerLeave=${() => setHover(null)}>
     <thead><tr><th scope="col">v</th>${h && html`<th scope="col">h</th>`}<th scope="col">p</th><th scope="col">${word}</th><th scope="col" class="wide-only" title="standard error">\u00b1</th>
       <th scope="col" class="wide-only"><span class="hidden">deviation in standard errors</span><span aria-hidden="true">z</span></th><th scope="col"><span class="hidden">bar</span></th></tr></thead>
     <tbody>${shown.map((n, place) => {
-      const [f, e] = [found?.frequency[n] ?? null, found?.error?.[n] ?? null];
+      const [f, e] = [found?.frequency[n], found?.error?.[n] ?? null];
       const lit = here && here.v === v[n] && (!h || !here.h || here.h === h[n]);
       return html`<tr key=${n} class=${`${lit ? "lit" : ""}${!cut && h && place > 0 && v[n] !== v[n - 1] ? " first" : ""}`} data-test=${`${test}-${v[n]}${h ? `-${h[n]}` : ""}`}
         data-f=${f} data-e=${e} data-p=${p[n]} onPointerEnter=${() => setHover(h ? { v: v[n], h: h[n] } : { v: v[n] })}>
         <td class="bits-cell">${v[n]}</td>${h && html`<td class="bits-cell">${h[n]}</td>`}
-        <td class="num">${probability(p[n], 4)}</td><td class="num">${f === null ? "\u2013" : fixed(f, 4)}</td>
-        <td class="num wide-only">${e === null ? "\u2013" : probability(e, 4)}</td><td class="num wide-only">${off(found?.deviation?.[n])}</td>
-        <td class="bar-cell"><${Bar} share=${f === null ? 0 : f / largest} mark=${p[n] / largest} error=${f === null || e === null ? null : e / largest} /></td></tr>`;
+        <td class="num">${probability(p[n], 4)}</td><td class="num">${fixed(f, 4)}</td>
+        <td class="num wide-only">${probability(e, 4)}</td><td class="num wide-only">${off(found?.deviation?.[n])}</td>
+        <td class="bar-cell"><${Bar} share=${(f ?? 0) / largest} mark=${p[n] / largest} error=${e && e / largest} /></td></tr>`;
     })}</tbody></table></div>
-    ${left && html`<p class="soft">The ${SHOWN_OF_MANY} most probable of ${grouped(p.length)} rows; their total probability is ${fixed(left.p, 4)}${left.f === null ? "" : `, their share of the visits ${fixed(left.f, 4)}`}.</p>`}`;
+    ${cut && html`<p class="soft">The ${SHOWN_OF_MANY} most probable of ${grouped(p.length)} rows; their total probability is ${fixed(sum(p), 4)}${found ? `, their share of the visits ${fixed(sum(found.frequency), 4)}` : ""}.</p>`}`;
 }
 
-/** @param {number | null | undefined} z */
-const off = (z) => (z && z >= 0.05 ? "+" : "") + fixed(z, z && Math.abs(z) >= 100 ? 0 : 1);
+const off = (/** @type {number | null | undefined} */ z) => (z && z >= 0.05 ? "+" : "") + fixed(z, z && Math.abs(z) >= 100 ? 0 : 1);
 
-/** @param {number[]} values @param {number[]} places */
-const sum = (values, places) => places.reduce((total, n) => total + values[n], 0);
-
-/** @param {{distribution: Distribution, chain: Found | null | undefined}} props */
-function Maps({ distribution, chain }) {
+function Maps(/** @type {{distribution: Distribution, chain: Found | null | undefined}} */ { distribution, chain }) {
   const rows = distribution.visible.states.length;
   const columns = distribution.v.length / rows;
   const largest = Math.max(...distribution.probability, ...(chain?.frequency ?? []));
@@ -88,4 +86,32 @@ function Maps({ distribution, chain }) {
     <figure><${Cells} values=${chain ? shade(chain.frequency) : []} columns=${columns} rows=${rows} label=${`Visits as a map of ${rows} v by ${columns} h`} test="map-visits" /><figcaption class="soft">visits</figcaption></figure>
     <figure><${Cells} values=${shade(distribution.probability)} columns=${columns} rows=${rows} label=${`Probabilities as a map of ${rows} v by ${columns} h`} /><figcaption class="soft">exact</figcaption></figure>
   </div><p class="soft">v down, h across. The shade is the square root of the frequency, so that rare rows are visible too.</p>`;
+}
+
+/** Many chains with the same start and independent random numbers. */
+export function Many(/** @type {{experiment: Experiment}} */ { experiment }) {
+  const { setting, changeSetting } = usePage();
+  const { distribution } = experiment;
+  const chains = /** @type {1 | 10 | 100 | 1000} */ (setting("chain", "chains", 1000, COUNTS));
+  const key = useMemo(() => ({ ...experiment, chains }), [experiment, chains]);
+  const moved = useCarried(key, (/** @type {Crowd | null} */ now, sweeps) => runMany(experiment, chains, now, sweeps), { piece: 2 });
+  const crowd = moved.now;
+  const columns = COLUMNS[chains];
+  const of = chains === 1 ? "the chain" : `${grouped(chains)} chains`;
+  return html`<section class="card many">
+    <div class="card-head"><h3>Many chains, after ${grouped(crowd.made)} ${crowd.made === 1 ? "sweep" : "sweeps"}</h3>
+      <${Choice} label="chains" value=${chains} options=${COUNTS.map((n) => [n, grouped(n)])} onChange=${(/** @type {number} */ n) => changeSetting("chain", { chains: n })} test="chains" /></div>
+    <${Moves} moved=${moved} by=${[1, 10, 100]} test="many" />
+    <div class="pair">
+      <figure><${Cells} values=${crowd.on} columns=${columns} rows=${chains / columns} cell=${12} gap=${chains === 1 ? 0 : 2} test="crowd"
+        label=${`${of}, one cell each. On average, a fraction of ${fixed(crowd.on.reduce((a, b) => a + b) / chains, 3)} of the visible units is on.`} />
+        <figcaption class="soft">One cell is one chain now: the darker, the more of its visible units are on. The first is the chain above.</figcaption></figure>
+      <${Distances} test="many-distance" lines=${[
+        { label: `${of} now`, x: crowd.distance.sweeps, y: crowd.distance.chain, now: crowd.now },
+        { label: "distribution of one chain, exact", x: crowd.distance.sweeps, y: crowd.distance.exact, now: crowd.exact, dash: "7 4", tone: "two", leaves: true },
+        { label: `${grouped(chains)} independent ${chains === 1 ? "draw" : "draws"}, expected`, x: [1, Math.max(100, crowd.made)], y: [crowd.expected, crowd.expected], now: crowd.expected, dash: "2 3", tone: "three" },
+      ]} />
+    </div>
+    <${Rows} v=${distribution.visible.states} p=${distribution.visible.probability} found=${crowd.visible} word="chains" test="many-v" />
+  </section>`;
 }

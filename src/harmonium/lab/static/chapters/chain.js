@@ -4,32 +4,29 @@ import { runChain } from "../answers/chain.js";
 import { html } from "../html.js";
 import { grouped } from "../format.js";
 import { usePage } from "../page.js";
+import { isHeld } from "../state.js";
 import { useCarried } from "../ui/carried.js";
 import { showSample } from "../ui/network.js";
-import { Formula } from "../ui/formula.js";
+import { Formula } from "../ui/numbers.js";
 import { Card } from "../ui/card.js";
-import { useExperiment } from "./chain-start.js";
-import { Moves, Start, Sweeps } from "./chain-controls.js";
+import { Moves, Start, Sweeps, useExperiment } from "./chain-controls.js";
 import { Distances } from "./chain-distance.js";
-import { Many } from "./chain-many.js";
+import { Many, Visits } from "./chain-visits.js";
 import { ExchangeRule, Modes } from "./chain-modes.js";
 import { Sample } from "./chain-sample.js";
-import { Visits } from "./chain-visits.js";
-
-/** @typedef {import("../answers/chain.js").Chain} Chain */
+/** @import { Chain, Experiment } from "../answers/chain.js" */
 
 export const chapter = { id: "chain", title: "The chain", Chapter: Chain };
 
 function Chain() {
   const { state } = usePage();
   const experiment = useExperiment();
-  const held = [...state.clamp.v, ...state.clamp.h].some((x) => x !== null);
   return html`
     <p class="lead">The machine never looks at its table. It samples: each hidden unit given v, then each visible unit given h, back and forth.
       This is <strong>the chain</strong>. In the long run, it visits each configuration as often as the table says.</p>
     <div class="formulas"><${Formula} tex=${"p(h_j = 1 \\mid v) = \\frac{1}{1 + e^{-S_j/T}}, \\quad S_j = b_j + \\sum_i v_i w_{ij}"} />
       <${Formula} tex=${"p(v_i = 1 \\mid h) = \\frac{1}{1 + e^{-S_i/T}}, \\quad S_i = a_i + \\sum_j w_{ij} h_j"} /></div>
-    ${held && html`<p class="soft" data-test="held-note">The chain in this chapter runs freely: units that are held in the network are sampled like all others.</p>`}
+    ${isHeld(state.clamp) && html`<p class="soft" data-test="held-note">The chain in this chapter runs freely: units that are held in the network are sampled like all others.</p>`}
     <${One} experiment=${experiment} />
     <${Card} id="one-sample" />
     <${Card} id="chain-errors" />
@@ -52,7 +49,7 @@ function Chain() {
   `;
 }
 
-/** The chain itself, unit by unit or by thousands of sweeps, and its visits. @param {{experiment: import("../answers/chain.js").Experiment}} props */
+/** The chain itself, unit by unit or by thousands of sweeps, and its visits. @param {{experiment: Experiment}} props */
 function One({ experiment }) {
   const { distribution } = experiment;
   const moved = useCarried(experiment, (/** @type {Chain | null} */ now, what) => runChain(experiment, now, what), { piece: 500 });

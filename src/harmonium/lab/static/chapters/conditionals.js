@@ -3,19 +3,17 @@ import { useMemo } from "preact/hooks";
 import * as answers from "../answers/conditionals.js";
 import { html } from "../html.js";
 import { usePage } from "../page.js";
-import { Formula } from "../ui/formula.js";
+import { Formula } from "../ui/numbers.js";
 import { Card } from "../ui/card.js";
-import { useConditionals } from "./conditionals-given.js";
-import { OneRow } from "./conditionals-row.js";
-import { BothWays } from "./conditionals-table.js";
+import { BothWays, OneRow, useRow } from "./conditionals-table.js";
 import { Products, Units } from "./conditionals-units.js";
 
 export const chapter = { id: "conditionals", title: "From the conditionals", Chapter: Conditionals };
 
 function Conditionals() {
-  const { tables } = usePage();
-  const { v, row } = useConditionals();
-  const given = useMemo(() => answers.given(tables, v), [tables, v]);
+  const { state, tables } = usePage();
+  const { row } = useRow();
+  const given = useMemo(() => answers.given(tables, state.target), [tables, state.target]);
   const both = useMemo(() => answers.both(tables, row), [tables, row]);
   return html`
     <p class="lead">The first way to a probability was long: an energy for every row, a Boltzmann factor for every energy, and their sum over the whole table. There is a second way, and it is the one that the machine itself uses.

@@ -1,15 +1,11 @@
 /** The lines of the derivation: what is said, its formula, and its numbers in this machine. */
 import { html } from "../html.js";
-import { DIGITS, exact, factor, grouped, indexed, plain, signed } from "../format.js";
-import { Bar } from "../ui/bars.js";
+import { chance, DIGITS, exact, factor, grouped, indexed, plain, probability, signed } from "../format.js";
+import { Bar, Formula, Summed } from "../ui/numbers.js";
 import { Choice } from "../ui/controls.js";
-import { Formula } from "../ui/formula.js";
-import { Summed } from "../ui/sum.js";
 import { Pairs, RATES, useDerivation } from "./derivation-pairs.js";
-import { chance } from "./conditionals-given.js";
+/** @import { Bias, Derived, Sums } from "../answers/derivation.js" */
 
-/** @typedef {import("../answers/derivation.js").Derived} Derived */
-/** @typedef {import("../answers/derivation.js").Sums} Sums */
 /** @typedef {{derived: Derived}} Props */
 
 const EVERY_ROW = 64;
@@ -54,7 +50,7 @@ function Factors({ derived, sums, part, test }) {
   const held = sums === derived.held;
   const text = (/** @type {number} */ n) => factor(sums.factor[n], sums.exponent[n]);
   const [value, log] = part === "bottom" ? [sums.bottom, sums.log_bottom] : [sums.top, sums.log_top];
-  return html`<${Summed} value=${null} text=${log === null ? "0" : factor(value, log)} test=${test}
+  return html`<${Summed} text=${log === null ? "0" : factor(value, log)} test=${test}
     label=${`${part === "top" ? "Boltzmann factors of the rows with both units on" : "Boltzmann factors"}, ${held ? `v = ${derived.v}` : "all rows"}`}
     tex=${part === "bottom" ? (held ? HELD : FREE) : `${held ? "\\sum_h" : "\\sum_{v,h}"} ${letters(derived).vh}\\, e^{-E(v,h)/T}`}
     rows=${() => (part === "bottom" ? names(derived, sums).map((name, n) => [name, text(n)]) : counted(derived, sums, text))} />`;
@@ -64,98 +60,87 @@ function Factors({ derived, sums, part, test }) {
 function Term({ derived, sums, test }) {
   const held = sums === derived.held;
   const { vh } = letters(derived);
-  const share = (/** @type {number} */ n) => chance(sums.share[n], NaN);
+  const share = (/** @type {number} */ n) => probability(sums.share[n]);
   // The lecture writes p(h|v) as the quotient that it is.
-  const written = held && derived.probability > 0 ? (/** @type {number} */ n) => `(${chance(derived.joint[n], NaN, 6)}\u00a0/\u00a0${chance(derived.probability, NaN, 6)})` : share;
-  return html`<${Summed} value=${null} text=${chance(sums.term, NaN)} test=${test} label=${held ? "term A" : "term B"}
+  const written = held && derived.probability > 0 ? (/** @type {number} */ n) => `(${probability(derived.joint[n], 6)}\u00a0/\u00a0${probability(derived.probability, 6)})` : share;
+  return html`<${Summed} text=${probability(sums.term)} test=${test} label=${held ? "term A" : "term B"}
     tex=${held ? `\\langle ${vh} \\rangle_v = \\sum_h \\frac{p(v,h)}{p(v)}\\, ${vh}` : `\\langle ${vh} \\rangle_{vh} = \\sum_{v,h} p(v,h)\\, ${vh}`}
     rows=${() => counted(derived, sums, share, written)} />`;
 }
 
-/** @param {Props} props */
-function Energy({ derived }) {
+function Energy(/** @type {Props} */ { derived }) {
   return html`<${Line} say="As in a Hopfield net, weights and biases give each pair of vectors an energy. The lower it is, compared with that of all other pairs, the higher is the probability."
       tex=${["E(v,h) = -\\sum_{i,j} v_i\\, w_{ij}\\, h_j - \\sum_i a_i v_i - \\sum_j b_j h_j", `p(v,h) = \\frac{e^{-E(v,h)/T}}{Z}, \\quad Z = ${FREE}`]}>
     <${Fact} what=${`Z, the sum over ${grouped(derived.free.both.length)} rows`}><${Factors} derived=${derived} sums=${derived.free} part="bottom" test="sum-free" /><//><//>`;
 }
 
-/** @param {Props} props */
-function Marginal({ derived }) {
+function Marginal(/** @type {Props} */ { derived }) {
   return html`<${Line} say="The probability of v is the sum over its rows, one for each h. Z is the same in all of them." tex=${[`p(v) = \\sum_h p(v,h) = \\frac{${HELD}}{${FREE}}`]}>
     <${Fact} what=${`the rows with v = ${derived.v}`}><${Factors} derived=${derived} sums=${derived.held} part="bottom" test="sum-held" /><//>
     <${Fact} what="divided by Z: p(v)"><span data-test="p">${chance(derived.probability, derived.log_probability)}</span><//><//>`;
 }
 
-/** @param {Props} props */
-function Logarithm({ derived }) {
+function Logarithm(/** @type {Props} */ { derived }) {
   return html`<${Line} say="The logarithm turns the quotient into a difference, which can be differentiated one part at a time. Where p(v) grows, so does its logarithm." tex=${[`\\ln p(v) = \\ln ${HELD} \\;-\\; \\ln ${FREE}`]}>
     <${Fact} what="ln p(v), the difference"><${Summed} value=${derived.log_probability} label="ln p(v)" test="log-p" tex=${"\\ln p(v)"}
       rows=${() => [["ln of the first sum", derived.held.log_bottom], ["\u2212 ln Z", -derived.free.log_bottom]]} /><//><//>`;
 }
 
-/** @param {Props} props */
-function Differentiate({ derived }) {
+function Differentiate(/** @type {Props} */ { derived }) {
   const { w, by } = letters(derived);
   return html`<${Line} say=${`Differentiate both sides with respect to ${w}. All other weights stay as they are.`} tex=${[`${by} \\ln p(v) = ${by} \\ln ${HELD} \\;-\\; ${by} \\ln ${FREE}`]}>
     <${Fact} what=${`measured: ${w} moved by \u00b1${plain(derived.nudge.by, 8)}, the change of ln p(v) divided by that of ${w}`}><span data-test="measured">${signed(derived.nudge.slope, 6)}</span><//><//>`;
 }
 
-/** @param {Props} props */
-function OuterChain({ derived }) {
+function OuterChain(/** @type {Props} */ { derived }) {
   const { by } = letters(derived);
   const one = (/** @type {Sums} */ sums) => html`1 / ${factor(sums.bottom, sums.log_bottom)}${sums.bottom === null ? "" : ` = ${exact(1 / sums.bottom)}`}`;
   return html`<${Line} say="Chain rule, first: the derivative of ln f is one over f, times the derivative of f. This is done to both parts; here is the first." tex=${[`${by} \\ln ${HELD} = \\frac{1}{${HELD}}\\; ${by} ${HELD}`]}>
     <${Fact} what="one over the first sum">${one(derived.held)}<//><${Fact} what="one over Z">${one(derived.free)}<//><//>`;
 }
 
-/** @param {Props} props */
-function InnerChain({ derived }) {
+function InnerChain(/** @type {Props} */ { derived }) {
   const { by } = letters(derived);
   return html`<${Line} say=${html`Chain rule, second: the derivative of a sum is the sum of the derivatives, and that of each e<sup>f</sup> is itself, times the derivative of f.`}
       tex=${[`${by}\\, e^{-E(v,h)/T} = e^{-E(v,h)/T}\\; \\Bigl(-\\frac{1}{T}\\Bigr)\\, ${by} E(v,h)`]}>
     <${Fact} what="\u22121 / T">${plain(-1 / derived.temperature, 6)}<//><//>`;
 }
 
-/** @param {Props} props */
-function OneWeight({ derived }) {
+function OneWeight(/** @type {Props} */ { derived }) {
   const { v, h, w, vh, by } = letters(derived);
-  const count = (/** @type {Sums} */ sums, /** @type {string} */ test) => html`<${Summed} value=${null} text=${`${grouped(sums.both.filter(Boolean).length)} of ${grouped(sums.both.length)}`} label="rows with both units on" test=${test} tex=${vh}
+  const count = (/** @type {Sums} */ sums, /** @type {string} */ test) => html`<${Summed} text=${`${grouped(sums.both.filter(Boolean).length)} of ${grouped(sums.both.length)}`} label="rows with both units on" test=${test} tex=${vh}
     rows=${() => names(derived, sums).map((name, n) => [name, String(sums.both[n])])} />`;
   return html`<${Line} say=${`In the energy, ${w} appears once, multiplied by its two units. So the derivative is \u22121 in the rows with ${v} and ${h} both on, and 0 in all others.`} tex=${[`${by} E(v,h) = -${vh}`]}>
     <${Fact} what=${`rows with ${v} and ${h} on, where v = ${derived.v}`}>${count(derived.held, "count-held")}<//><${Fact} what="among all rows">${count(derived.free, "count-free")}<//><//>`;
 }
 
-/** @param {Props} props */
-function Fractions({ derived }) {
+function Fractions(/** @type {Props} */ { derived }) {
   const { vh, free, by } = letters(derived);
   const quotient = (/** @type {Sums} */ sums, /** @type {"A" | "B"} */ name) => html`<${Fact} what=${name === "A" ? html`<b>A</b>, v held` : html`<b>B</b>, all rows`}>
       <span class="quotient"><span class="side"><${Factors} derived=${derived} sums=${sums} part="top" test=${`top-${name}`} /><span class="stroke"></span><${Factors} derived=${derived} sums=${sums} part="bottom" /></span>
-        <span>= ${chance(sums.term, NaN)}</span></span><//>`;
+        <span>= ${probability(sums.term)}</span></span><//>`;
   return html`<${Line} say="Put together, each part is a fraction: in the numerator the Boltzmann factors of the rows with both units on, in the denominator all that were summed. Call the first fraction A, the second B."
       tex=${[`${by} \\ln ${HELD} = \\frac{1}{T}\\underbrace{\\frac{\\sum_h ${vh}\\, e^{-E(v,h)/T}}{${HELD}}}_{A}`, `${by} \\ln ${FREE} = \\frac{1}{T}\\underbrace{\\frac{\\sum_{v'\\!,h} ${free}\\, e^{-E(v'\\!,h)/T}}{${FREE}}}_{B}`]}>
     ${quotient(derived.held, "A")}${quotient(derived.free, "B")}<//>`;
 }
 
-/** @param {Props} props */
-function Conditional({ derived }) {
+function Conditional(/** @type {Props} */ { derived }) {
   const n = derived.states.h.length - 1;
   return html`<${Line} say="What multiplies the two units in A is a conditional probability: by its definition, Z is in numerator and denominator, and cancels."
       tex=${["p(h \\mid v) = \\frac{p(v,h)}{p(v)} = \\frac{e^{-E(v,h)/T} / \\cancel{Z}}{\\sum_{h'} e^{-E(v,h')/T} / \\cancel{Z}}"]}>
     <${Fact} what=${`h = ${derived.states.h[n]}, given v = ${derived.v}`}><span class="quotient"><span class="side"><span>${chance(derived.joint[n], derived.held.exponent[n] - derived.free.log_bottom)}</span><span class="stroke"></span><span>${chance(derived.probability, derived.log_probability)}</span></span>
-      <span>= ${chance(derived.held.share[n], NaN)}</span></span><//><//>`;
+      <span>= ${probability(derived.held.share[n])}</span></span><//><//>`;
 }
 
-/** @param {Props} props */
-function TermA({ derived }) {
+function TermA(/** @type {Props} */ { derived }) {
   const { v, h, S, vh } = letters(derived);
   const { bit, on, term } = derived.unit;
   return html`<${Line} say=${`So A is the expectation of ${v}${h} while v is held. It needs no table: ${v} is given, and the sigmoid says how often ${h} is on.`} tex=${[`A = \\sum_h p(h \\mid v)\\, ${vh} = \\langle ${vh} \\rangle_v`]}>
     <${Fact} what=${html`<b>A</b>, the sum over h`}><${Term} derived=${derived} sums=${derived.held} test="term-A" /><${Bar} share=${derived.held.term} /><//>
-    <${Fact} what=${`from the sigmoid, ${v} \u00b7 \u03c3(${S}/T)`}><span data-test="term-A-sigmoid">${bit} \u00b7 ${chance(on, NaN)} <span class="whole">= ${chance(term, NaN)}</span></span><//><//>`;
+    <${Fact} what=${`from the sigmoid, ${v} \u00b7 \u03c3(${S}/T)`}><span data-test="term-A-sigmoid">${bit} \u00b7 ${probability(on)} <span class="whole">= ${probability(term)}</span></span><//><//>`;
 }
 
-/** @param {Props} props */
-function TermB({ derived }) {
+function TermB(/** @type {Props} */ { derived }) {
   const { v, h, vh, free } = letters(derived);
   return html`<${Line} say=${html`In B, a Boltzmann factor is divided by Z. That is the joint probability, and B is the same expectation with nothing held: how often ${v} and ${h} are on together while the machine runs freely.
       B does not depend on v. Nothing cancels, so every row counts: ${grouped(derived.free.both.length)} here, but 2<sup>1284</sup> with 784 pixels and 500 hidden units. What cannot be summed must be sampled.`}
@@ -163,8 +148,7 @@ function TermB({ derived }) {
     <${Fact} what=${html`<b>B</b>, the sum over v and h`}><${Term} derived=${derived} sums=${derived.free} test="term-B" /><${Bar} share=${derived.free.term} /><//><//>`;
 }
 
-/** @param {Props} props */
-function Gradient({ derived }) {
+function Gradient(/** @type {Props} */ { derived }) {
   const { weight, vh } = letters(derived);
   const T = derived.temperature;
   return html`<${Line} say="The derivative is A minus B, divided by T. Where A equals B for all weights, there is nothing left to learn." tex=${[`\\frac{\\partial \\ln p(v)}{\\partial ${weight}} = \\frac{1}{T} \\bigl( \\langle ${vh} \\rangle_v - \\langle ${vh} \\rangle_{vh} \\bigr)`]}>
@@ -173,8 +157,7 @@ function Gradient({ derived }) {
     <${Fact} what="as measured in line 4">${signed(derived.nudge.slope, 6)}<//><//>`;
 }
 
-/** @param {Props} props */
-function TheRule({ derived }) {
+function TheRule(/** @type {Props} */ { derived }) {
   const { rate, choose } = useDerivation();
   const { v, h, w, vh, weight } = letters(derived);
   return html`<${Line} say=${html`To make v more probable, go uphill: change the weight by the derivative, scaled by the rate \u03b7. ${derived.step === 0 ? html`Here ${v} and ${h} are on together as often while the machine sees v as while it runs freely: ${w} does not change.`
@@ -186,10 +169,9 @@ function TheRule({ derived }) {
     <div class="all-steps"><p>Every weight changes by its own step. Click one to follow it.</p> <${Pairs} values=${derived.steps} test="steps" /></div>`;
 }
 
-/** @param {Props} props */
-function Biases({ derived }) {
+function Biases(/** @type {Props} */ { derived }) {
   const { a, b, v, h } = letters(derived);
-  const step = (/** @type {string} */ name, /** @type {import("../answers/derivation.js").Bias} */ bias, /** @type {string} */ test) => html`<${Fact} what=${`the step of ${name}`}><${Summed} value=${bias.step} text=${signed(bias.step, DIGITS)} label=${`the step of ${name}`} test=${test}
+  const step = (/** @type {string} */ name, /** @type {Bias} */ bias, /** @type {string} */ test) => html`<${Fact} what=${`the step of ${name}`}><${Summed} value=${bias.step} text=${signed(bias.step, DIGITS)} label=${`the step of ${name}`} test=${test}
     tex=${"\\frac{\\eta}{T}\\,(A - B)"} rows=${() => [["A, v held", bias.held], ["\u2212 B, nothing held", -bias.free]]} total=${`times \u03b7/T = ${plain(derived.rate / derived.temperature, 6)}`} /><//>`;
   return html`<${Line} say=${`A bias appears in the energy once, multiplied by its own unit: the derivative of E with respect to ${a} is \u2212${v}, and with respect to ${b} it is \u2212${h}. All other lines stay as they are.`}
       tex=${["\\Delta a_i = \\frac{\\eta}{T} \\bigl( v_i - \\langle v_i \\rangle_{vh} \\bigr)", "\\Delta b_j = \\frac{\\eta}{T} \\bigl( p(h_j = 1 \\mid v) - \\langle h_j \\rangle_{vh} \\bigr)"]}>

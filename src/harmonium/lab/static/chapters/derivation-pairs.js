@@ -1,7 +1,9 @@
 /** The weight that the derivation follows, chosen from a small table of buttons. */
 import { html } from "../html.js";
-import { DIGITS, indexed, signed } from "../format.js";
+import { signed } from "../format.js";
 import { usePage } from "../page.js";
+import { digitsFor, nameOf, Parameters } from "../ui/parameters.js";
+/** @import { Place } from "../ui/parameters.js" */
 
 export const RATES = [0.01, 0.1, 1];
 
@@ -21,20 +23,19 @@ export function useDerivation() {
   };
 }
 
-/** Without `values` the buttons carry the weights' names.
- * @param {{values?: number[][], test: string}} props */
+/** Without `values` the buttons carry the weights' names. @param {{values?: number[][], test: string}} props */
 export function Pairs({ values, test }) {
   const { state, setHover } = usePage();
   const { pair, choose } = useDerivation();
-  const { weights } = state.machine;
-  const digits = weights[0].length <= 2 ? DIGITS : weights[0].length === 3 ? 6 : 4;
-  return html`<table class=${values ? "pairs valued" : "pairs"} onPointerLeave=${() => setHover(null)} data-test=${test}>
-    <caption class="hidden">${values ? "The step of every weight. Click one to follow it" : "Choose a weight"}</caption>
-    <thead><tr><td></td>${weights[0].map((_, j) => html`<th scope="col">${indexed("h", j + 1)}</th>`)}</tr></thead>
-    <tbody>${weights.map((row, i) => html`<tr><th scope="row">${indexed("v", i + 1)}</th>${row.map((_, j) => {
-      const chosen = pair[0] === i && pair[1] === j;
-      const name = indexed("w", i + 1, j + 1);
-      return html`<td><button type="button" class=${chosen ? "on" : ""} aria-pressed=${String(chosen)} aria-label=${values ? `${name}: ${signed(values[i][j], digits)}` : name} data-test=${`${test}-${i}-${j}`}
-        onClick=${() => choose({ pair: [i, j] })} onPointerEnter=${() => setHover({ edge: [i, j] })} onFocus=${() => setHover({ edge: [i, j] })} onBlur=${() => setHover(null)}>${values ? signed(values[i][j], digits) : name}</button></td>`;
-    })}</tr>`)}</tbody></table>`;
+  const digits = digitsFor(state.machine.b.length);
+  const cell = (/** @type {Place} */ place) => {
+    const [, i, j] = place;
+    const chosen = pair[0] === i && pair[1] === j;
+    const step = values && signed(values[i][j], digits);
+    const point = () => setHover({ edge: [i, j] });
+    return html`<td><button type="button" class=${chosen ? "on" : ""} aria-pressed=${String(chosen)} aria-label=${step ? `${nameOf(place)}: ${step}` : nameOf(place)} data-test=${`${test}-${i}-${j}`}
+      onClick=${() => choose({ pair: [i, j] })} onPointerEnter=${point} onFocus=${point} onBlur=${() => setHover(null)}>${step ?? nameOf(place)}</button></td>`;
+  };
+  return html`<${Parameters} class=${values ? "pairs valued" : "pairs"} onPointerLeave=${() => setHover(null)} data-test=${test} values=${state.machine} cell=${cell}
+    caption=${values ? "The step of every weight. Click one to follow it" : "Choose a weight"} />`;
 }

@@ -1,18 +1,17 @@
 /** Chapter 7: from ln p(v) to the learning rule, line by line, each line with its numbers in the machine that is shown. */
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import { derive } from "../answers/derivation.js";
-import { indexed } from "../format.js";
 import { html } from "../html.js";
 import { usePage } from "../page.js";
 import { Card } from "../ui/card.js";
-import { Bits, Button } from "../ui/controls.js";
+import { Button, Target } from "../ui/controls.js";
 import { LINES } from "./derivation-lines.js";
 import { Pairs, useDerivation } from "./derivation-pairs.js";
 
 export const chapter = { id: "derivation", title: "The derivation", Chapter: Derivation };
 
 function Derivation() {
-  const { state, tables, change, setHover } = usePage();
+  const { state, tables, setHover } = usePage();
   const { pair, rate, lines, choose } = useDerivation();
   const { target } = state;
   const derived = useMemo(() => derive(tables, target, ...pair, rate), [tables, target, ...pair, rate]);
@@ -35,8 +34,7 @@ function Derivation() {
     <p class="lead">How must a weight change so that one visible vector v becomes more probable? By the derivative of ln\u00a0p(v). This chapter derives it,
       one rule of calculus a line, each with its numbers in the machine that is shown.</p>
     <section class="card following"><div class="pick"><span>Follow the weight</span><${Pairs} test="pair" /></div>
-      <span class="chosen"><span>for v =</span> <${Bits} label="v" value=${target} names=${target.map((_, i) => indexed("v", i + 1))}
-        onChange=${(/** @type {number[]} */ bits) => change({ target: bits }, { merge: "target" })} test="derived-v" /></span></section>
+      <span class="chosen"><span>for v =</span> <${Target} label="v" test="derived-v" /></span></section>
     ${open.map(({ title, Body }, n) => html`<section class="card unfolded" key=${n} aria-labelledby=${`line-${n + 1}`} data-test=${`unfolded-${n + 1}`} ...${pointed}>
       <h3 id=${`line-${n + 1}`} tabindex="-1" ref=${n === open.length - 1 ? newest : undefined}><span class="count">${n + 1}</span> ${title}</h3>
       <div class="two"><${Body} derived=${derived} /></div></section>`)}

@@ -1,11 +1,11 @@
 /** A plane of updates: the cloud, the gradient as an arrow, the cloud's mean and its exact expectation. */
-import { useEffect, useRef, useState } from "preact/hooks";
 import { html } from "../html.js";
 import { plain } from "../format.js";
+import { useWidth } from "../ui/watch.js";
+/** @import { Pair, Thousand } from "../answers/cloud.js" */
 
-/** @typedef {import("../answers/cloud.js").Pair} Pair */
 /** @typedef {{x: number, y: number, wide: number, high: number}} Frame middle and size */
-/** @typedef {import("../answers/cloud.js").Thousand} Cloud */
+/** @typedef {Thousand} Cloud */
 
 const MARGIN = 26;
 const MANY = 120;
@@ -15,29 +15,25 @@ const ENLARGED = 3;
 /** @param {{cloud: Cloud, height: number, names: [string, string], label: string, frame?: Frame, test?: string}} props
  *   frame: what of the plane is shown; all of it, if not given */
 export function Plane({ cloud, height, names, label, frame = aroundAll(cloud), test }) {
-  const place = useRef(/** @type {HTMLElement | null} */ (null));
-  const width = useWidth(place);
+  const { place, width } = useWidth(200);
   // The same scale both ways, so that angles are true.
   const scale = Math.min((width - 2 * MARGIN) / frame.wide, (height - 2 * MARGIN) / frame.high);
   const X = (/** @type {number} */ x) => width / 2 + (x - frame.x) * scale;
   const Y = (/** @type {number} */ y) => height / 2 - (y - frame.y) * scale;
   const { points, gradient, mean, expected, error } = cloud;
   const most = points.count.reduce((a, b) => Math.max(a, b), 1);
-  const radius = (/** @type {number} */ n) => Math.max(1.8, (points.x.length > MANY ? 5 : 18) * Math.sqrt(n / most));
-  const size = most === 1 ? () => 2.4 : radius;
+  const size = (/** @type {number} */ n) => (most === 1 ? 2.4 : Math.max(1.8, (points.x.length > MANY ? 5 : 18) * Math.sqrt(n / most)));
   const tick = niceStep(Math.min(width, height) / scale / 4);
-  const grid = (/** @type {number} */ low, /** @type {number} */ high) => {
-    const first = Math.ceil(low / tick);
-    return Array.from({ length: Math.max(0, Math.floor(high / tick) - first + 1) }, (_, n) => (first + n) * tick);
+  const grid = (/** @type {number} */ middle, /** @type {number} */ pixels) => {
+    const [first, last] = [Math.ceil((middle - pixels / 2 / scale) / tick), Math.floor((middle + pixels / 2 / scale) / tick)];
+    return Array.from({ length: Math.max(0, last - first + 1) }, (_, n) => (first + n) * tick);
   };
-  const [left, right] = [frame.x - width / 2 / scale, frame.x + width / 2 / scale];
-  const [low, high] = [frame.y - height / 2 / scale, frame.y + height / 2 / scale];
   return html`<div class="plane" ref=${place} style=${`height:${height}px`} data-test=${test}>
     <svg width=${width} height=${height} viewBox=${`0 0 ${width} ${height}`} role="img" aria-label=${label}>
-      ${grid(left, right).map((x) => html`<line class=${x === 0 ? "zero" : "grid-line"} x1=${X(x)} x2=${X(x)} y1="0" y2=${height} />`)}
-      ${grid(low, high).map((y) => html`<line class=${y === 0 ? "zero" : "grid-line"} x1="0" x2=${width} y1=${Y(y)} y2=${Y(y)} />`)}
-      ${grid(left, right).map((x) => X(x) > 18 && X(x) < width - 18 && html`<text class="tick" x=${X(x)} y=${height - 5} text-anchor="middle">${plain(x, 6)}</text>`)}
-      ${grid(low, high).map((y) => Y(y) > 14 && Y(y) < height - 22 && html`<text class="tick" x="4" y=${Y(y) - 3}>${plain(y, 6)}</text>`)}
+      ${grid(frame.x, width).map((x) => html`<line class=${x === 0 ? "zero" : "grid-line"} x1=${X(x)} x2=${X(x)} y1="0" y2=${height} />
+        ${X(x) > 18 && X(x) < width - 18 && html`<text class="tick" x=${X(x)} y=${height - 5} text-anchor="middle">${plain(x, 6)}</text>`}`)}
+      ${grid(frame.y, height).map((y) => html`<line class=${y === 0 ? "zero" : "grid-line"} x1="0" x2=${width} y1=${Y(y)} y2=${Y(y)} />
+        ${Y(y) > 14 && Y(y) < height - 22 && html`<text class="tick" x="4" y=${Y(y) - 3}>${plain(y, 6)}</text>`}`)}
       ${points.x.map((x, n) => inside(X(x), width) && inside(Y(points.y[n]), height) && html`<circle class="update" cx=${X(x)} cy=${Y(points.y[n])} r=${size(points.count[n])} />`)}
       <${Arrow} from=${[X(0), Y(0)]} to=${[X(gradient[0]), Y(gradient[1])]} />
       <path class="expected" d=${diamond(X(expected[0]), Y(expected[1]), 7)} />
@@ -63,8 +59,7 @@ export function Legend() {
   </ul>`;
 }
 
-/** @param {{from: Pair, to: Pair}} props */
-function Arrow({ from, to }) {
+function Arrow(/** @type {{from: Pair, to: Pair}} */ { from, to }) {
   const [dx, dy] = [to[0] - from[0], to[1] - from[1]];
   const length = Math.hypot(dx, dy);
   if (!(length > 1)) return null;
@@ -75,36 +70,29 @@ function Arrow({ from, to }) {
   return html`<g class="gradient-arrow"><line x1=${from[0]} y1=${from[1]} x2=${base[0]} y2=${base[1]} /><polygon points=${`${to[0]},${to[1]} ${wing(1)} ${wing(-1)}`} /></g>`;
 }
 
-/** @param {number} x @param {number} y @param {number} r */
-function diamond(x, y, r) {
+function diamond(/** @type {number} */ x, /** @type {number} */ y, /** @type {number} */ r) {
   return `M${x - r},${y}L${x},${y - r}L${x + r},${y}L${x},${y + r}Z`;
 }
 
-/** @param {Cloud} cloud */
-function aroundAll({ points, gradient, mean, expected }) {
-  const x = [0, gradient[0], mean[0], expected[0]].concat(points.x);
-  const y = [0, gradient[1], mean[1], expected[1]].concat(points.y);
-  return box(Math.min(...x), Math.max(...x), Math.min(...y), Math.max(...y));
-}
+/** The whole of a plane. @returns {Frame} */
+const aroundAll = (/** @type {Thousand} */ { points, gradient, mean, expected }) => box([0, gradient[0], mean[0], expected[0], ...points.x], [0, gradient[1], mean[1], expected[1], ...points.y]);
 
-/** Where the mean and its expectation lie, with the arrow's tip if that is near enough to be enlarged with them.
- * @param {Cloud} cloud @returns {{frame: Frame, tip: boolean}} */
-export function closeUp(cloud) {
+/** Where the mean and its expectation lie, with the arrow's tip if that is near enough to be enlarged with them. */
+export function closeUp(/** @type {Thousand} */ cloud) {
   const { gradient, mean, expected, error } = cloud;
-  const around = (/** @type {Pair[]} */ more) => {
-    const [x, y] = /** @type {const} */ ([0, 1]).map((axis) => [mean[axis] - 2 * error[axis], mean[axis] + 2 * error[axis], expected[axis], ...more.map((p) => p[axis])]);
-    const found = box(Math.min(...x), Math.max(...x), Math.min(...y), Math.max(...y));
-    const least = 1e-6;
-    return { ...found, wide: Math.max(found.wide * 1.4, least), high: Math.max(found.high * 1.4, least) };
+  const around = (/** @type {Pair[]} */ ...more) => {
+    const [x, y] = [0, 1].map((axis) => [mean[axis] - 2 * error[axis], mean[axis] + 2 * error[axis], expected[axis], ...more.map((p) => p[axis])]);
+    const found = box(x, y);
+    return { ...found, wide: Math.max(found.wide * 1.4, 1e-6), high: Math.max(found.high * 1.4, 1e-6) };
   };
-  const all = aroundAll(cloud);
-  const wide = around([gradient]);
+  const [all, wide] = [aroundAll(cloud), around(gradient)];
   const tip = ENLARGED * Math.max(wide.wide, wide.high) < Math.max(all.wide, all.high);
-  return { frame: tip ? wide : around([]), tip };
+  return { frame: tip ? wide : around(), tip };
 }
 
-/** @param {number} left @param {number} right @param {number} low @param {number} high @returns {Frame} */
-function box(left, right, low, high) {
+/** What holds these points. @param {number[]} x @param {number[]} y @returns {Frame} */
+function box(x, y) {
+  const [left, right, low, high] = [Math.min(...x), Math.max(...x), Math.min(...y), Math.max(...y)];
   return { x: (left + right) / 2, y: (low + high) / 2, wide: Math.max(right - left, 1e-9), high: Math.max(high - low, 1e-9) };
 }
 
@@ -115,21 +103,5 @@ function niceStep(about) {
   return power * (times < 1.5 ? 1 : times < 3.5 ? 2 : times < 7.5 ? 5 : 10);
 }
 
-/** @param {number} at @param {number} size */
-const inside = (at, size) => at > -20 && at < size + 20;
-/** @param {number} x @param {number} least @param {number} most */
-const clamp = (x, least, most) => Math.min(most, Math.max(least, x));
-
-/** The width that the page gives an element. @param {{current: HTMLElement | null}} place */
-function useWidth(place) {
-  const [width, setWidth] = useState(320);
-  useEffect(() => {
-    if (!place.current) return;
-    const measure = () => place.current && setWidth(Math.max(200, place.current.clientWidth));
-    const watcher = new ResizeObserver(measure);
-    watcher.observe(place.current);
-    measure();
-    return () => watcher.disconnect();
-  }, []);
-  return width;
-}
+const inside = (/** @type {number} */ at, /** @type {number} */ size) => at > -20 && at < size + 20;
+const clamp = (/** @type {number} */ x, /** @type {number} */ least, /** @type {number} */ most) => Math.min(most, Math.max(least, x));

@@ -4,14 +4,12 @@ import { updateOf } from "../answers/gradient.js";
 import { html } from "../html.js";
 import { fixed, indexed, plain, probability, signed } from "../format.js";
 import { usePage } from "../page.js";
-import { Bar } from "../ui/bars.js";
+import { Bar, Formula } from "../ui/numbers.js";
 import { Button, Error } from "../ui/controls.js";
-import { Formula } from "../ui/formula.js";
-import { digitsFor, drawOf, Grid, useGiven } from "./gradient-given.js";
-
-/** @typedef {import("../state.js").Machine} Machine */
-/** @typedef {import("../answers/gradient.js").Layer} Layer */
-/** @typedef {import("../answers/gradient.js").Update} Update */
+import { digitsFor, Grid } from "../ui/parameters.js";
+import { drawOf, useGiven } from "./gradient-given.js";
+/** @import { Machine } from "../state.js" */
+/** @import { Layer, Update } from "../answers/gradient.js" */
 
 const LAYERS = /** @type {const} */ ([
   ["v", "", "the target"],
@@ -67,12 +65,10 @@ function Stage({ number, layer, stage }) {
   </div>`;
 }
 
-/** @param {{update: Update, target: string, temperature: number}} props */
-function Products({ update, target, temperature }) {
+function Products(/** @type {{update: Update, target: string, temperature: number}} */ { update, target, temperature }) {
   const { positive, negative, delta, biases } = update;
-  const digits = digitsFor(delta, biases);
-  const down = update.probability.after < update.probability.before;
-  const still = update.probability.after === update.probability.before;
+  const digits = digitsFor(delta.b.length + Number(biases));
+  const { before, after } = update.probability;
   const bits = (/** @type {Machine} */ values, /** @type {any} */ caption, /** @type {string} */ test) =>
     html`<${Grid} caption=${caption} values=${values} biases=${biases} test=${test} cell=${(/** @type {any} */ _, /** @type {number} */ x) => html`<span class=${x ? "drawn-bit on small" : "drawn-bit small"}>${x}</span>`} />`;
   return html`<div class="grids products">
@@ -83,13 +79,12 @@ function Products({ update, target, temperature }) {
       <${Grid} caption="\u0394, the update" aside=${temperature === 1 ? `times \u03b7 = ${plain(update.rate, 4)}` : `times \u03b7/T = ${plain(update.rate / temperature, 4)}`} values=${delta} biases=${biases} test="update"
         cell=${(/** @type {any} */ _, /** @type {number} */ x) => html`<span class=${x < 0 ? "minus" : x > 0 ? "plus" : "soft"}>${x === 0 ? "0" : signed(x, digits)}</span>`} />
     </div>
-    <p>With these samples, p(v = ${target}) goes from <span class="num">${probability(update.probability.before)}</span> to
-      ${" "}<span class="num" data-test="cd-after">${probability(update.probability.after)}</span>: ${still ? "this update changes nothing" : down ? "this one leads downhill" : "this one leads uphill"}.</p>
+    <p>With these samples, p(v = ${target}) goes from <span class="num">${probability(before)}</span> to
+      ${" "}<span class="num" data-test="cd-after">${probability(after)}</span>: ${after === before ? "this update changes nothing" : after < before ? "this one leads downhill" : "this one leads uphill"}.</p>
     ${!update.allowed && html`<${Error}>This update would take a parameter beyond \u00b120, the limit of this page. Choose a smaller rate.<//>`}`;
 }
 
-/** @param {Update} update @param {number} stage */
-function said({ layers, probability: p }, stage) {
+function said(/** @type {Update} */ { layers, probability: p }, /** @type {number} */ stage) {
   if (stage === 0) return "";
   const [letter, mark] = LAYERS[stage];
   const end = stage === LAST ? ` The update leads from ${fixed(p.before, 6)} to ${fixed(p.after, 6)}.` : "";

@@ -1,22 +1,23 @@
-/** The step itself: its rate, the target's probability before and after, and ln p along repeated steps. */
+/** The step itself: its rate, the target's probability before and after, ln p along repeated steps, and the table before and after. */
 import { useRef, useState } from "preact/hooks";
 import { climb } from "../answers/gradient.js";
 import { html } from "../html.js";
-import { DIGITS, plain, probability, signed } from "../format.js";
+import { decimals, DIGITS, exact, fixed, plain, probability, signed } from "../format.js";
 import { usePage } from "../page.js";
 import { Button, Choice, Error, Num } from "../ui/controls.js";
 import { Curve } from "../ui/curve.js";
+import { Bar, Formula } from "../ui/numbers.js";
 import { useGiven } from "./gradient-given.js";
+/** @import { Machine, State } from "../state.js" */
+/** @import { Step } from "../answers/gradient.js" */
+/** @import { Hover } from "../page.js" */
 
 const RATES = [0.01, 0.1, 1, 10];
 const LEARNED = 0.9;
 /** What the lecture prints for its own machine, target 01, weights only. */
 const PRINTED = { before: "0.22022505", tenth: "0.230677826", one: "0.332961042" };
 
-/** @typedef {{machine: import("../state.js").Machine, values: number[]}} Point after which machine, and ln p(target) up to there */
-
-/** @param {{step: import("../answers/gradient.js").Step}} props */
-export function TheStep({ step }) {
+export function TheStep(/** @type {{step: Step}} */ { step }) {
   const { state, change, current } = usePage();
   const given = useGiven();
   const [said, setSaid] = useState({ now: "", stopped: "" });
@@ -47,8 +48,7 @@ export function TheStep({ step }) {
       <div><span class="soft">after the step</span><span class="big num" data-test="p-after">${probability(p.after)}</span></div>
       <div class="gain"><span class="soft">gained</span><span class=${`num ${p.after < p.before ? "minus" : "plus"}`} data-test="p-gain">${signed(p.after - p.before, DIGITS)}</span></div>
     </div>
-    ${isLecture(state, given.parts) &&
-    html`<p class="soft" data-test="printed">The lecture, by hand and with the weights only: ${PRINTED.before} becomes
+    ${given.parts === "weights" && isLecture(state) && html`<p class="soft" data-test="printed">The lecture, by hand and with the weights only: ${PRINTED.before} becomes
       ${" "}<button type="button" class="link num" onClick=${() => given.change({ rate: 0.1 })}>${PRINTED.tenth} with \u03b7 = 0.1</button> and
       ${" "}<button type="button" class="link num" onClick=${() => given.change({ rate: 1 })}>${PRINTED.one} with \u03b7 = 1</button>.</p>`}
     ${p.after < p.before && html`<p class="soft">This step is too long: it overshoots the maximum. The gradient holds only for small steps.</p>`}
@@ -68,16 +68,14 @@ export function TheStep({ step }) {
   </section>`;
 }
 
-/** ln p(target) along the steps taken. It follows undo, and begins anew where something else has changed the machine.
- * @param {string} target @param {string} parts */
-function useWay(target, parts) {
+/** ln p(target) along the steps taken. It follows undo, and begins anew where something else has changed the machine. */
+function useWay(/** @type {string} */ target, /** @type {string} */ parts) {
   const { state } = usePage();
-  const way = useRef({ key: "", values: /** @type {number[]} */ ([]), machines: /** @type {Map<import("../state.js").Machine, number>} */ (new Map()) });
+  const way = useRef({ key: "", values: /** @type {number[]} */ ([]), machines: /** @type {Map<Machine, number>} */ (new Map()) });
   const key = `${target} ${parts} ${state.temperature}`;
   if (way.current.key !== key) way.current = { key, values: [], machines: new Map() };
   const here = way.current.machines.get(state.machine);
-  /** @param {import("../state.js").Machine} from @param {import("../state.js").Machine} to @param {number[]} found */
-  const follow = (from, to, found) => {
+  const follow = (/** @type {Machine} */ from, /** @type {Machine} */ to, /** @type {number[]} */ found) => {
     const { values, machines } = way.current;
     const start = machines.get(from);
     if (start === undefined) {
@@ -92,8 +90,56 @@ function useWay(target, parts) {
   return { values: here === undefined ? [] : way.current.values.slice(0, here + 1), follow };
 }
 
-/** @param {import("../state.js").State} state @param {string} parts */
-function isLecture({ machine, temperature, target }, parts) {
-  return parts === "weights" && temperature === 1 && target.join("") === "01" && machine.weights.length === 2 && machine.weights.every((row) => row.length === 2 && row.every((w) => w === 0.5)) &&
-    [...machine.a, ...machine.b].every((x) => x === 0);
+/** Is this what the lecture computes by hand? */
+const isLecture = (/** @type {State} */ { machine: { weights, a, b }, temperature, target }) => JSON.stringify([weights, a, b, temperature, target]) === "[[[0.5,0.5],[0.5,0.5]],[0,0],[0,0],1,[0,1]]";
+
+/** @typedef {{v: string, h?: string}} Row */
+/** @typedef {{before: number[], after: number[], text: (x: number) => string, digits: number, bars: boolean, total?: [string, number, number]}} Shown */
+
+const QUANTITIES = /** @type {const} */ ([["visible", "p(v)"], ["energy", "E"], ["factor", "e^(\u2212E/T)"], ["joint", "p(v, h)"]]);
+
+export function BeforeAndAfter(/** @type {{step: Step}} */ { step }) {
+  const { setting, changeSetting, hover, setHover } = usePage();
+  const which = setting("gradient", "rows", "visible", QUANTITIES.map(([id]) => id));
+  const rows = /** @type {Row[]} */ (which === "visible" ? step.visible.states.map((v) => ({ v })) : step.visible.states.flatMap((v) => step.hidden.states.map((h) => ({ v, h }))));
+  const { before, after, text, digits, bars, total } = shownOf(step, which);
+  const largest = [...before, ...after].reduce((a, b) => Math.max(a, b), 0);
+  const cells = (/** @type {number} */ x, /** @type {number} */ y) => html`<td class="num">${text(x)}</td><td class="num">${text(y)}</td>
+    <td class=${`num change ${y < x ? "minus" : y > x ? "plus" : "soft"}`}>${y === x ? "0" : signed(y - x, digits)}</td>`;
+  return html`<section class="card both"><div class="card-head"><h3>Before and after</h3>
+      <${Choice} label="compare" value=${which} options=${QUANTITIES} onChange=${(/** @type {string} */ rows) => changeSetting("gradient", { rows })} test="rows" /></div>
+    <div class="scroll tall" tabindex="0" role="region" aria-label="the table before and after" onPointerLeave=${() => setHover(null)}><table class="rows" data-test=${`${which}-both`}>
+      <thead><tr><th scope="col">v</th>${which !== "visible" && html`<th scope="col">h</th>`}<th scope="col">before</th><th scope="col">after</th><th scope="col" class="change">change</th>
+        ${bars && html`<th scope="col" class="bar-cell"><span class="hidden">bar</span></th>`}</tr></thead>
+      <tbody>${rows.map(({ v, h }, n) => html`<tr key=${v + (h ?? "")} class=${classOf(hover, { v, h }, step, n)} data-test=${`both-${v}${h === undefined ? "" : `-${h}`}`}
+        onPointerEnter=${() => setHover(h === undefined ? { v } : { v, h })}>
+        <td class="bits-cell">${h === undefined && v === step.target && html`<span class="here">target </span>`}${v}</td>${h !== undefined && html`<td class="bits-cell">${h}</td>`}
+        ${cells(before[n], after[n])}
+        ${bars && html`<td class="bar-cell"><${Bar} share=${after[n] / largest} mark=${before[n] / largest} strong=${v === step.target} /></td>`}</tr>`)}
+        ${total && html`<tr class="first" data-test="both-total"><th scope="row" colspan="2">${total[0]}</th>${cells(total[1], total[2])}</tr>`}</tbody>
+    </table></div>
+    <p class="soft">${bars ? "The bar is the probability after the step, the tick the probability before. What the target gains, other vectors lose: both columns sum to 1."
+      : which === "energy" ? html`<${Formula} tex=${"E(v,h) = -\\sum_{i,j} v_i\\, w_{ij}\\, h_j - \\sum_i a_i v_i - \\sum_j b_j h_j"} />, with the parameters before and after the step.`
+        : "Divided by their sum Z, these Boltzmann factors are the probabilities."}</p>
+  </section>`;
+}
+
+/** @param {Step} step @param {"visible" | "energy" | "factor" | "joint"} which @returns {Shown} */
+function shownOf(step, which) {
+  const { energy, probability: joint } = step.rows;
+  if (which === "visible") return { ...step.visible, text: probability, digits: DIGITS, bars: true };
+  if (which === "joint") return { ...joint, text: probability, digits: DIGITS, bars: true };
+  if (which === "energy") {
+    const digits = decimals([...energy.before, ...energy.after]);
+    return { ...energy, text: (x) => fixed(x, digits), digits, bars: false };
+  }
+  const factors = (/** @type {number[]} */ energies) => energies.map((E) => Math.exp(-E / step.temperature));
+  const { before, after } = step.log_partition;
+  return { before: factors(energy.before), after: factors(energy.after), text: exact, digits: DIGITS, bars: false, total: ["sum Z", Math.exp(before), Math.exp(after)] };
+}
+
+function classOf(/** @type {Hover} */ hover, /** @type {Row} */ { v, h }, /** @type {Step} */ step, /** @type {number} */ n) {
+  const lit = hover !== null && hover.v === v && (h === undefined || hover.h === undefined || hover.h === h);
+  const first = h !== undefined && n > 0 && n % step.hidden.states.length === 0;
+  return `${lit ? "lit" : ""}${v === step.target ? " of-target" : ""}${first ? " first" : ""}`;
 }

@@ -2,30 +2,26 @@
 import { useMemo } from "preact/hooks";
 import { stepOf } from "../answers/gradient.js";
 import { html } from "../html.js";
-import { indexed } from "../format.js";
 import { usePage } from "../page.js";
-import { Bits } from "../ui/controls.js";
-import { Formula } from "../ui/formula.js";
+import { Target } from "../ui/controls.js";
+import { Formula } from "../ui/numbers.js";
 import { Card } from "../ui/card.js";
-import { Stationary, Sweeps } from "./gradient-bias.js";
-import { Cloud } from "./gradient-cloud.js";
+import { Cloud, Stationary, Sweeps } from "./gradient-cloud.js";
 import { useGiven } from "./gradient-given.js";
 import { SlowMotion } from "./gradient-slow.js";
-import { TheStep } from "./gradient-step.js";
-import { BeforeAndAfter } from "./gradient-tables.js";
+import { BeforeAndAfter, TheStep } from "./gradient-step.js";
 import { Terms } from "./gradient-terms.js";
 
 export const chapter = { id: "gradient", title: "One gradient step", Chapter: Gradient };
 
 function Gradient() {
-  const { state, tables, change } = usePage();
+  const { state, tables } = usePage();
   const { biases, rate } = useGiven();
   const step = useMemo(() => stepOf(tables, state.target, biases, rate), [tables, state.target, biases, rate]);
   return html`
     <p class="lead">Until now, the machine was given. Now it learns: one vector, the target, becomes more probable.
       The aim is a machine that reconstructs each visible vector as often as it occurs in a training set. Here is a single step, for a single vector.</p>
-    <p class="target"><span>target v =</span> <${Bits} label="target" value=${state.target} names=${state.target.map((_, i) => indexed("v", i + 1))}
-      onChange=${(/** @type {number[]} */ target) => change({ target }, { merge: "target" })} test="target" /></p>
+    <p class="target"><span>target v =</span> <${Target} label="target" test="target" /></p>
     <${Formula} block tex=${"\\Delta w_{ij} = \\frac{\\eta}{T}\\bigl(\\underbrace{\\langle v_i h_j \\rangle_v}_{A} - \\underbrace{\\langle v_i h_j \\rangle_{vh}}_{B}\\bigr)"} />
     <p>The derivative of ln p(v) with respect to a weight is a difference. A is how often its two units are on together while the machine sees the target; B, how often while it runs freely.
       Where A is larger, the weight rises; where B is larger, it falls. The step is this difference, scaled by the rate \u03b7. Chapter 7 derives it line by line.</p>

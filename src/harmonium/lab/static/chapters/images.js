@@ -3,7 +3,7 @@ import { grouped } from "../format.js";
 import { html } from "../html.js";
 import { usePage } from "../page.js";
 import { Choice } from "../ui/controls.js";
-import { Formula } from "../ui/formula.js";
+import { Formula } from "../ui/numbers.js";
 import { Card } from "../ui/card.js";
 import { Complete } from "./images-complete.js";
 import { Draw } from "./images-draw.js";

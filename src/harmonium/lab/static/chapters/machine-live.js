@@ -9,6 +9,8 @@ import { numberOf } from "../engine/table.js";
 import { Button } from "../ui/controls.js";
 import { showSample } from "../ui/network.js";
 import { useLecture } from "../ui/rail.js";
+/** @import { Tables } from "../engine/table.js" */
+/** @import { Held, State } from "../state.js" */
 
 const MOST_BARS = 32;
 const MOST_SWEEPS = 20000;
@@ -66,8 +68,7 @@ export function Live() {
   </section>`;
 }
 
-/** @param {{shares: number[], exact: number[], labels: string[][], name: string}} props */
-function Bars({ shares, exact, labels, name }) {
+function Bars(/** @type {{shares: number[], exact: number[], labels: string[][], name: string}} */ { shares, exact, labels, name }) {
   const top = 1.15 * Math.max(...exact);
   const high = (/** @type {number} */ p) => `${100 * Math.min(1, p / top)}%`;
   return html`<div class="live-bars" role="img" style=${`--n:${labels.length}`}
@@ -79,14 +80,13 @@ function Bars({ shares, exact, labels, name }) {
   </div>`;
 }
 
-/** A chain that begins with all units off. @typedef {{rbm: import("../engine/rbm.js").Rbm, v: Float64Array, h: Float64Array, sweeps: number, counts: Float64Array, key: import("../engine/random.js").Key}} Chain */
-/** @param {import("../engine/table.js").Tables} tables @returns {Chain} */
-function fresh({ rbm, n, m }) {
+/** A chain that begins with all units off. */
+function fresh(/** @type {Tables} */ { rbm, n, m }) {
   return { rbm, v: new Float64Array(rbm.V), h: new Float64Array(rbm.H), sweeps: 0, counts: new Float64Array(n * m), key: keyOf(Math.floor(Math.random() * 2 ** 32)) };
 }
 
-/** Draw v, then h; units that are held stay. @param {Chain} chain @param {import("../state.js").State["clamp"]} clamp */
-function sweep(chain, clamp) {
+/** Draw v, then h; units that are held stay. */
+function sweep(/** @type {ReturnType<typeof fresh>} */ chain, /** @type {State["clamp"]} */ clamp) {
   const { rbm, key } = chain;
   chain.v = hold(sampleVisible(rbm, chain.h, derive(key, 2 * chain.sweeps)), clamp.v);
   chain.h = hold(sampleHidden(rbm, chain.v, derive(key, 2 * chain.sweeps + 1)), clamp.h);
@@ -94,15 +94,9 @@ function sweep(chain, clamp) {
   chain.sweeps++;
 }
 
-/** @param {Float64Array} bits @param {(0 | 1 | null)[]} held */
-function hold(bits, held) {
-  held.forEach((x, i) => {
-    if (x !== null) bits[i] = x;
-  });
-  return bits;
-}
+const hold = (/** @type {Float64Array} */ bits, /** @type {Held[]} */ held) => bits.map((bit, i) => held[i] ?? bit);
 
-/** Sums over h. @param {ArrayLike<number>} joint @param {number} m */
-function rows(joint, m) {
+/** Sums over h. */
+function rows(/** @type {ArrayLike<number>} */ joint, /** @type {number} */ m) {
   return Array.from({ length: joint.length / m }, (_, n) => Array.from({ length: m }, (_, k) => joint[n * m + k]).reduce((a, b) => a + b));
 }

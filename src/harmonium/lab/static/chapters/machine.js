@@ -1,14 +1,14 @@
 /** Chapter 1: energies become probabilities, and every configuration of a small machine can be tabulated. */
+import { useMemo } from "preact/hooks";
 import { html } from "../html.js";
-import { DIGITS, exact, fixed, indexed, sized } from "../format.js";
+import { DIGITS, exact, fixed, indexed, probability, sized } from "../format.js";
 import { usePage } from "../page.js";
-import { Formula } from "../ui/formula.js";
-import { Summed } from "../ui/sum.js";
+import { Bar, Formula, Summed } from "../ui/numbers.js";
 import { Card } from "../ui/card.js";
+import { Cells } from "../ui/cells.js";
 import { Live } from "./machine-live.js";
-import { HeatMap } from "./machine-map.js";
-import { Marginal } from "./machine-marginal.js";
 import { Configurations } from "./machine-table.js";
+/** @import { Table } from "../answers/machine.js" */
 
 const MAP_FROM = 64;
 
@@ -57,8 +57,55 @@ function Whole() {
   </section>`;
 }
 
-/** @param {import("../page.js").Table} table @param {"v" | "h"} name @returns {[string, number][]} */
+/** @param {Table} table @param {"v" | "h"} name @returns {[string, number][]} */
 function states(table, name) {
   const { states, probability } = name === "v" ? table.visible : table.hidden;
   return states.map((s, n) => [s, probability[n]]);
+}
+
+export function Marginal(/** @type {{layer: "v" | "h"}} */ { layer }) {
+  const { table, hover, setHover } = usePage();
+  const found = layer === "v" ? table.visible : table.hidden;
+  const energies = layer === "v" ? table.visible.free_energy : null;
+  const other = layer === "v" ? "h" : "v";
+  const largest = Math.max(...found.probability);
+  const terms = (/** @type {string} */ state) => () =>
+    /** @type {[any, number][]} */ (table[layer].flatMap((s, n) => (s === state ? [[`${other} = ${table[other][n]}`, table.probability[n]]] : [])));
+  return html`<section class="card marginal"><h3>${layer === "v" ? "Visible vectors" : "Hidden vectors"}: p(${layer})</h3>
+    <div class="scroll tall"><table class="rows" data-test=${`marginal-${layer}`} onPointerLeave=${() => setHover(null)}>
+      <thead><tr><th scope="col">${layer}</th><th scope="col">p(${layer})</th>${energies && html`<th scope="col">F(v)</th>`}<th scope="col"><span class="hidden">bar</span></th></tr></thead>
+      <tbody>${found.states.map((s, n) => html`<tr key=${s} class=${hover?.[layer] === s ? "lit" : ""} data-test=${`p-${layer}-${s}`} onPointerEnter=${() => setHover({ [layer]: s })}>
+        <td class="bits-cell">${s}</td>
+        <td class="num"><${Summed} value=${found.probability[n]} text=${probability(found.probability[n])} label=${`probability of ${layer} = ${s}`}
+          tex=${`p(${layer}) = \\sum_{${other}} p(v, h)`} rows=${terms(s)} /></td>
+        ${energies && html`<td class="num">${fixed(energies[n], DIGITS)}</td>`}
+        <td class="bar-cell"><${Bar} share=${found.probability[n] / largest} /></td></tr>`)}</tbody></table></div>
+    ${energies && html`<p class="soft">The free energy F(v) is the energy at which v alone would have the same probability: p(v) = e<sup>\u2212F(v)/T</sup> / Z.</p>`}
+  </section>`;
+}
+
+const CELL = 16;
+
+export function HeatMap() {
+  const { table, hover, setHover } = usePage();
+  const [vs, hs] = [table.visible.states, table.hidden.states];
+  const largest = Math.max(...table.probability);
+  const best = table.probability.indexOf(largest);
+  const said = hover?.v && hover.h ? hover : { v: table.v[best], h: table.h[best] };
+  const n = vs.indexOf(said.v ?? "") * hs.length + hs.indexOf(said.h ?? "");
+  const shades = useMemo(() => table.probability.map((p) => p / largest), [table]);
+  const point = (/** @type {any} */ event) => {
+    const { left, top, width, height } = event.currentTarget.getBoundingClientRect();
+    const at = (/** @type {number} */ share, /** @type {number} */ count) => Math.min(count - 1, Math.max(0, Math.floor(share * count)));
+    const [v, h] = [vs[at((event.clientY - top) / height, vs.length)], hs[at((event.clientX - left) / width, hs.length)]];
+    if (hover?.v !== v || hover.h !== h) setHover({ v, h });
+  };
+  return html`<section class="card heat"><h3>The same as a map</h3>
+    <div class="map" style=${`aspect-ratio:${hs.length} / ${vs.length};max-height:${Math.min(420, 26 * vs.length)}px`} onPointerMove=${point} onPointerLeave=${() => setHover(null)}>
+      <${Cells} values=${shades} columns=${hs.length} rows=${vs.length} cell=${CELL} test="map"
+        label=${`p(v, h) as a map of ${vs.length} by ${hs.length} cells. The darkest is v ${table.v[best]}, h ${table.h[best]} with ${probability(largest)}.`} />
+      ${hover?.v && n >= 0 && html`<span class="lit" style=${`left:${(100 * (n % hs.length)) / hs.length}%;top:${(100 * Math.floor(n / hs.length)) / vs.length}%;width:${100 / hs.length}%;height:${100 / vs.length}%`}></span>`}
+    </div>
+    <p class="soft">v down, h across. ${hover?.v && hover.h ? "Here" : "Darkest"}: v = ${said.v ?? ""}, h = ${said.h ?? ""}, p = <span class="num">${probability(table.probability[n])}</span></p>
+  </section>`;
 }

@@ -4,15 +4,15 @@ import { html } from "../html.js";
 import { probability } from "../format.js";
 import { usePage } from "../page.js";
 import { Button, Choice, Num } from "../ui/controls.js";
-import { Tile } from "./set-pictures.js";
-import { FIRST_PATTERNS, learnText } from "./set-settings.js";
+import { Tile } from "./set-column.js";
+import { FIRST_PATTERNS, learnText } from "./set-training.js";
+/** @import { Target } from "../answers/set.js" */
 
 const SIZES = [[2, "2"], [3, "3"], [4, "2\u00d72"], [5, "5"], [9, "3\u00d73"]];
 const MOST_HEIGHT = 100;
 const KEY_STEP = 0.1;
 
-/** @param {{target: import("../answers/set.js").Target}} props */
-export function TargetEditor({ target }) {
+export function TargetEditor(/** @type {{target: Target}} */ { target }) {
   const { changeSetting } = usePage();
   const [chosen, setChosen] = useState("");
   const [said, setSaid] = useState("");
@@ -21,27 +21,20 @@ export function TargetEditor({ target }) {
   const n = Math.max(0, patterns.indexOf(chosen));
   const top = Math.max(1, ...heights);
 
-  /** @param {number} place @param {number} height */
-  const put = (place, height) => {
+  const put = (/** @type {number} */ place, /** @type {number} */ height) => {
     setChosen(patterns[place]);
     const next = heights.map((old, k) => (k === place ? Math.min(MOST_HEIGHT, Math.max(0, Number(height.toFixed(3)))) : old));
     if (next.every((x) => x === 0)) return setSaid("At least one pattern must remain.");
     setSaid("");
     if (next[place] !== heights[place]) changeSetting("set", { learn: learnText(patterns, next) });
   };
-  /** @param {number} place */
-  const focus = (place) => {
-    setChosen(patterns[place]);
-    /** @type {HTMLElement | null | undefined} */ (cells.current?.querySelectorAll("button")[place])?.focus();
-  };
-  /** @param {KeyboardEvent} event @param {number} place */
-  const onKeyDown = (event, place) => {
+  const onKeyDown = (/** @type {KeyboardEvent} */ event, /** @type {number} */ place) => {
     const by = { ArrowUp: KEY_STEP, ArrowDown: -KEY_STEP }[event.key];
     const to = { ArrowLeft: place - 1, ArrowRight: place + 1, Home: 0, End: patterns.length - 1 }[event.key];
     if (by === undefined && to === undefined) return;
     event.preventDefault();
     if (by !== undefined) put(place, heights[place] + by * top);
-    else if (to !== undefined && to >= 0 && to < patterns.length) focus(to);
+    else cells.current?.querySelectorAll("button")[Number(to)]?.focus();
   };
 
   return html`<div class="target" data-test="target">
@@ -50,14 +43,12 @@ export function TargetEditor({ target }) {
         onChange=${(/** @type {number} */ V) => V !== visible && (setSaid(""), changeSetting("set", { learn: FIRST_PATTERNS[V] }))} />
       <${Button} onClick=${() => changeSetting("set", { learn: learnText(patterns, heights.map((x) => (x > 0 ? 1 : 0))) })} disabled=${heights.every((x) => x === 0 || x === 1)} test="even">make all equal<//></span></div>
     <div class="patterns" role="group" aria-label="patterns to learn: left and right arrow keys move, the space bar includes or excludes, up and down change the height" ref=${cells}>
-      ${patterns.map(
-        (bits, k) => html`<div key=${bits} class=${`pattern${heights[k] > 0 ? " learned" : ""}${k === n ? " chosen" : ""}`} data-test=${`pattern-${bits}`}>
-          <${Height} share=${heights[k] / top} onChange=${(/** @type {number} */ share) => put(k, share * top)} />
-          <button type="button" aria-pressed=${heights[k] > 0 ? "true" : "false"} aria-label=${`${bits}, share ${probability(target.target[k], 4)}`} tabindex=${k === n ? 0 : -1}
-            onClick=${() => put(k, heights[k] > 0 ? 0 : 1)} onKeyDown=${(/** @type {KeyboardEvent} */ e) => onKeyDown(e, k)} onFocus=${() => setChosen(bits)}>
-            <${Tile} bits=${bits} columns=${columns} /></button>
-        </div>`,
-      )}
+      ${patterns.map((bits, k) => html`<div key=${bits} class=${`pattern${heights[k] > 0 ? " learned" : ""}${k === n ? " chosen" : ""}`} data-test=${`pattern-${bits}`}>
+        <${Height} share=${heights[k] / top} onChange=${(/** @type {number} */ share) => put(k, share * top)} />
+        <button type="button" aria-pressed=${heights[k] > 0 ? "true" : "false"} aria-label=${`${bits}, share ${probability(target.target[k], 4)}`} tabindex=${k === n ? 0 : -1}
+          onClick=${() => put(k, heights[k] > 0 ? 0 : 1)} onKeyDown=${(/** @type {KeyboardEvent} */ e) => onKeyDown(e, k)} onFocus=${() => setChosen(bits)}>
+          <${Tile} bits=${bits} columns=${columns} /></button>
+      </div>`)}
     </div>
     <p class="chosen-line"><span>v = ${patterns[n]}</span>
       <${Num} label="height" value=${heights[n]} least=${0} most=${MOST_HEIGHT} step=${KEY_STEP} digits=${3} onChange=${(/** @type {number} */ x) => put(n, x)} test="height" />
@@ -67,24 +58,15 @@ export function TargetEditor({ target }) {
   </div>`;
 }
 
-/** A bar to drag up and down. Its picture's button and the number field do the same by keys.
- * @param {{share: number, onChange: (share: number) => void}} props */
-function Height({ share, onChange }) {
-  const place = useRef(/** @type {HTMLElement | null} */ (null));
-  const dragging = useRef(false);
-  const move = (/** @type {PointerEvent} */ event) => {
-    const box = place.current?.getBoundingClientRect();
-    if (!box || !dragging.current) return;
-    onChange(Number(Math.min(1, Math.max(0, (box.bottom - event.clientY) / box.height)).toFixed(2)));
+/** A bar to drag up and down. Its picture's button and the number field do the same by keys. */
+function Height(/** @type {{share: number, onChange: (share: number) => void}} */ { share, onChange }) {
+  const move = (/** @type {any} */ { pointerId, clientY, currentTarget }) => {
+    const { bottom, height } = currentTarget.getBoundingClientRect();
+    if (currentTarget.hasPointerCapture(pointerId)) onChange(Number(Math.min(1, Math.max(0, (bottom - clientY) / height)).toFixed(2)));
   };
-  const down = (/** @type {PointerEvent} */ event) => {
-    dragging.current = true;
-    place.current?.setPointerCapture(event.pointerId);
+  const down = (/** @type {any} */ event) => {
+    event.currentTarget.setPointerCapture(event.pointerId);
     move(event);
   };
-  const up = () => {
-    dragging.current = false;
-  };
-  return html`<div class="height" aria-hidden="true" ref=${place} onPointerDown=${down} onPointerMove=${move} onPointerUp=${up} onPointerCancel=${up}>
-    <span class="fill" style=${`height:${100 * share}%`}></span></div>`;
+  return html`<div class="height" aria-hidden="true" onPointerDown=${down} onPointerMove=${move}><span class="fill" style=${`height:${100 * share}%`}></span></div>`;
 }

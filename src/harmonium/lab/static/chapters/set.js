@@ -3,15 +3,15 @@ import { useState } from "preact/hooks";
 import { html } from "../html.js";
 import { fixed, grouped } from "../format.js";
 import { usePage } from "../page.js";
+import { LIMITS, METHODS } from "../answers/set.js";
 import { Button, Choice, Error, Num } from "../ui/controls.js";
-import { Formula } from "../ui/formula.js";
+import { Formula } from "../ui/numbers.js";
 import { Card } from "../ui/card.js";
 import { Column, Numbers } from "./set-column.js";
 import { Curves } from "./set-curves.js";
-import { EXAMPLES, exampleOf, useSettings } from "./set-settings.js";
+import { exampleOf, EXAMPLES, useSettings, useTraining } from "./set-training.js";
 import { TargetEditor } from "./set-target.js";
-import { LIMITS, METHODS } from "../answers/set.js";
-import { useTraining } from "./set-training.js";
+/** @import { Run, Settings } from "../answers/set.js" */
 
 export const chapter = { id: "set", title: "A training set", wide: true, Chapter: TrainingSet };
 
@@ -27,8 +27,7 @@ function TrainingSet() {
     <${Examples} settings=${settings} />
     <section class="card set-up">${run && html`<${TargetEditor} target=${run.target} />`}<${HowTo} settings=${settings} /></section>
     ${error && html`<${Error}>${error.charAt(0).toUpperCase() + error.slice(1)}.<//>`}
-    ${run &&
-    html`<${Controls} training=${training} run=${run} />
+    ${run && html`<${Controls} training=${training} run=${run} />
       <section class="card"><${Curves} run=${run} /></section>
       <div class="three">${METHODS.map((m) => html`<${Column} key=${m} run=${run} method=${m} at=${at} onPoint=${setAt} />`)}</div>
       <p class="soft squares-key">Weights are squares in the shape of the pictures, <span class="plus">full for positive</span>, <span class="minus">hollow for negative</span> ones; the area is the size. All three start from the same weights.</p>
@@ -36,18 +35,15 @@ function TrainingSet() {
     <${Lecture} best=${run?.target.best} />`;
 }
 
-/** @param {{settings: import("../answers/set.js").Settings}} props */
-function Examples({ settings }) {
+function Examples(/** @type {{settings: Settings}} */ { settings }) {
   const { state, change } = usePage();
   const here = exampleOf(settings);
-  return html`<div class="examples-of-sets"><div class="row" role="group" aria-label="Examples">${EXAMPLES.map(
-    (e) => html`<${Button} key=${e.id} pressed=${e === here} test=${`example-${e.id}`}
-      onClick=${() => change({ seed: e.seed, settings: { ...state.settings, set: { ...state.settings.set, ...e.settings } } })}>${e.title}<//>`,
-  )}</div>${here && html`<p class="soft" data-test="note">${here.note}</p>`}</div>`;
+  const choose = (/** @type {Settings} */ { seed, ...set }) => change({ seed, settings: { ...state.settings, set: { ...state.settings.set, ...set } } });
+  return html`<div class="examples-of-sets"><div class="row" role="group" aria-label="Examples">${EXAMPLES.map((e) => html`<${Button} key=${e.id} pressed=${e === here} test=${`example-${e.id}`}
+    onClick=${() => choose(e.settings)}>${e.title}<//>`)}</div>${here && html`<p class="soft" data-test="note">${here.note}</p>`}</div>`;
 }
 
-/** @param {{settings: import("../answers/set.js").Settings}} props */
-function HowTo({ settings }) {
+function HowTo(/** @type {{settings: Settings}} */ { settings }) {
   const { change, changeSetting } = usePage();
   const set = (/** @type {string} */ key) => (/** @type {number} */ x) => changeSetting("set", { [key]: x });
   return html`<div class="how" role="group" aria-label="How to learn it">
@@ -62,8 +58,7 @@ function HowTo({ settings }) {
 
 const PACES = [1, 10, 50];
 
-/** @param {{training: ReturnType<typeof useTraining>, run: import("../answers/set.js").Run}} props */
-function Controls({ training: { playing, play, move, restart }, run }) {
+function Controls(/** @type {{training: ReturnType<typeof useTraining>, run: Run}} */ { training: { playing, play, move, restart }, run }) {
   const { setting, changeSetting } = usePage();
   const take = (/** @type {number} */ n) => () => (play(false), move(n));
   return html`<div class="set-controls" role="group" aria-label="Training">
@@ -76,8 +71,7 @@ function Controls({ training: { playing, play, move, restart }, run }) {
   </div>`;
 }
 
-/** @param {{best?: number}} props */
-function Lecture({ best }) {
+function Lecture(/** @type {{best?: number}} */ { best }) {
   return html`<div class="lecture"><div>
     <h3>Three ways to the negative term</h3>
     <p>The learning rule is the same, with the target distribution in place of the single vector. The positive term is an expectation over the data and is

@@ -1,11 +1,12 @@
 /** "Your turn": a card with a question whose answer the page checks. */
 import { useState } from "preact/hooks";
-import { CARDS } from "../cards.js";
+import { CARDS, givenOf } from "../cards.js";
 import { html } from "../html.js";
 import { usePage } from "../page.js";
 import { useDone } from "../progress.js";
 import { encode } from "../state.js";
 import { Button, Error, parse, THOUSANDS } from "./controls.js";
+/** @import { Given } from "../cards.js" */
 
 /** Three digits are enough. */
 const CLOSE = 0.006;
@@ -21,17 +22,15 @@ export function Card({ id }) {
   return state.cards.includes(id) ? null : html`<${Turn} id=${id} />`;
 }
 
-/** @param {{id: string}} props */
-function Turn({ id }) {
+function Turn(/** @type {{id: string}} */ { id }) {
   const { state, tables } = usePage();
   const { machine, temperature, target } = state;
   // What was solved for one machine is not for another.
   const name = `card ${id}${CARDS[id].ofMachine ? ` ${JSON.stringify([machine, temperature, target])}` : ""}`;
-  return html`<${Asked} key=${name} name=${name} id=${id} given=${{ state, tables }} />`;
+  return html`<${Asked} key=${name} name=${name} id=${id} given=${givenOf(state, tables)} />`;
 }
 
-/** @param {{name: string, id: string, given: import("../cards.js").Given}} props */
-function Asked({ name, id, given }) {
+function Asked(/** @type {{name: string, id: string, given: Given}} */ { name, id, given }) {
   const card = CARDS[id];
   const [done, setDone] = useDone(name);
   const [typed, setTyped] = useState(/** @type {string[]} */ ([]));
@@ -76,9 +75,8 @@ function Asked({ name, id, given }) {
   </section>`;
 }
 
-/** The chapter, or the worksheet that a link has made of it: its cards first, the chapter folded away below.
- * @param {{chapter: string, children?: any}} props */
-export function Worksheet({ chapter, children }) {
+/** The chapter, or the worksheet that a link has made of it: its cards first, the chapter folded away below. */
+export function Worksheet(/** @type {{chapter: string, children?: any}} */ { chapter, children }) {
   const { state, change } = usePage();
   const unknown = state.cards.filter((id) => !Object.hasOwn(CARDS, id));
   const known = state.cards.filter((id) => Object.hasOwn(CARDS, id));

@@ -1,7 +1,8 @@
 /** Fields, sliders, switches and buttons. */
 import { useEffect, useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { html } from "../html.js";
-import { plain } from "../format.js";
+import { indexed, plain } from "../format.js";
+import { usePage } from "../page.js";
 
 /** A number field. The text is the typist's until the field is left; every number in range is in force at once, and what is
  * none is told beneath the field while the last good value stays.
@@ -20,13 +21,11 @@ export function Num({ label, value, onChange, least, most, step = 0.1, digits = 
     if (value !== given.current) setText(null);
     given.current = value;
   }, [value]);
-  /** @param {number} x */
-  const give = (x) => {
+  const give = (/** @type {number} */ x) => {
     given.current = x;
     if (x !== value) onChange(x);
   };
-  /** @param {string} typed */
-  const type = (typed) => {
+  const type = (/** @type {string} */ typed) => {
     setText(typed);
     setLeft(false);
     if (!MINUS_ZERO.test(typed) && !complaint(typed, least, most, whole)) give(parse(typed));
@@ -37,8 +36,7 @@ export function Num({ label, value, onChange, least, most, step = 0.1, digits = 
     give(parse(text) + 0); // -0 is 0
     setText(null);
   };
-  /** @param {KeyboardEvent} event */
-  const onKeyDown = (event) => {
+  const onKeyDown = (/** @type {KeyboardEvent} */ event) => {
     if (event.key === "Escape") setText(null);
     if (event.key !== "ArrowUp" && event.key !== "ArrowDown") return;
     event.preventDefault();
@@ -54,9 +52,8 @@ export function Num({ label, value, onChange, least, most, step = 0.1, digits = 
   </span>`;
 }
 
-/** A number one step on, free of the step's rounding and within its range.
- * @param {number} value @param {number} by @param {number} least @param {number} most */
-export function moved(value, by, least, most) {
+/** A number one step on, free of the step's rounding and within its range. */
+export function moved(/** @type {number} */ value, /** @type {number} */ by, /** @type {number} */ least, /** @type {number} */ most) {
   return Math.min(most, Math.max(least, Number((value + by).toFixed(10))));
 }
 
@@ -67,8 +64,7 @@ const BEGINNING = /^\s*(?=\S)[-\u2212]?0?([.,]0*)?$/;
 export const THOUSANDS = /[1-9]\d*,\d{3}$/;
 const MINUS_ZERO = /^\s*[-\u2212]0*[.,]?0*$/;
 
-/** @param {string} text */
-export const parse = (text) => Number(text.trim().replace("\u2212", "-").replace(",", "."));
+export const parse = (/** @type {string} */ text) => Number(text.trim().replace("\u2212", "-").replace(",", "."));
 
 /** @param {string} text @param {number} least @param {number} most @param {boolean} [whole] */
 function complaint(text, least, most, whole) {
@@ -96,16 +92,19 @@ export function Slider({ label, value, onChange, least, most, reach, step = 0.01
   </div>`;
 }
 
-/** Bits to switch.
- * @param {{label: string, value: number[], onChange: (bits: number[]) => void, names?: string[], test?: string}} props */
-export function Bits({ label, value, onChange, names, test }) {
+/** The bits of a visible vector, to be switched.
+ * @param {{label: string, value: number[], onChange: (bits: number[]) => void, test: string}} props */
+export function Bits({ label, value, onChange, test }) {
   return html`<span class="bits" role="group" aria-label=${label}>
-    ${value.map(
-      (bit, i) => html`<button type="button" class=${bit ? "bit on" : "bit"} aria-pressed=${bit ? "true" : "false"}
-        aria-label=${`${names?.[i] ?? `${label} ${i + 1}`}: ${bit}`} data-test=${test && `${test}-${i}`}
-        onClick=${() => onChange(value.map((x, j) => (j === i ? 1 - x : x)))}>${bit}</button>`,
-    )}
+    ${value.map((bit, i) => html`<button type="button" class=${bit ? "bit on" : "bit"} aria-pressed=${bit ? "true" : "false"} aria-label=${`${label}, ${indexed("v", i + 1)}: ${bit}`}
+      data-test=${`${test}-${i}`} onClick=${() => onChange(value.map((x, j) => (j === i ? 1 - x : x)))}>${bit}</button>`)}
   </span>`;
+}
+
+/** The visible vector that the chapters ask about. */
+export function Target(/** @type {{label: string, test: string}} */ { label, test }) {
+  const { state, change } = usePage();
+  return html`<${Bits} label=${label} value=${state.target} onChange=${(/** @type {number[]} */ target) => change({ target }, { merge: "target" })} test=${test} />`;
 }
 
 /** One of a few, as a row of radio buttons.
@@ -114,12 +113,10 @@ export function Choice({ label, value, options, onChange, test }) {
   const name = useId();
   return html`<fieldset class="choice" data-test=${test}>
     <legend>${label}</legend>
-    ${options.map(
-      ([option, text]) => html`<label class=${option === value ? "on" : ""}>
-        <input type="radio" name=${name} value=${String(option)} checked=${option === value} onChange=${() => onChange(option)} />
-        <span>${text}</span>
-      </label>`,
-    )}
+    ${options.map(([option, text]) => html`<label class=${option === value ? "on" : ""}>
+      <input type="radio" name=${name} value=${String(option)} checked=${option === value} onChange=${() => onChange(option)} />
+      <span>${text}</span>
+    </label>`)}
   </fieldset>`;
 }
 
@@ -136,9 +133,8 @@ export function Error({ children, onDismiss }) {
     ${onDismiss && html` <button type="button" class="link" onClick=${onDismiss}>dismiss</button>`}</p>`;
 }
 
-/** Close what is open when Escape is pressed or something beside it; Escape gives the focus back to its button.
- * @param {{current: HTMLElement | null}} place @param {boolean} open @param {() => void} close */
-export function useDismissed(place, open, close) {
+/** Close what is open when Escape is pressed or something beside it; Escape gives the focus back to its button. */
+export function useDismissed(/** @type {{current: HTMLElement | null}} */ place, /** @type {boolean} */ open, /** @type {() => void} */ close) {
   useEffect(() => {
     if (!open) return;
     const shut = (/** @type {Event} */ event) => {

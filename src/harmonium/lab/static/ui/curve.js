@@ -1,10 +1,11 @@
-/** Curves over time, by uPlot. Series differ by dash and mark as well as by colour. */
-import uPlot from "uplot";
+/** Curves over time, by uPlot. Series differ by dash as well as by color. */
 import { useEffect, useId, useRef } from "preact/hooks";
+import uPlot from "uplot";
 import { html } from "../html.js";
 import { decimals, fixed, plain, sized } from "../format.js";
+import { drawInColors, followSize } from "./watch.js";
 
-/** @typedef {{label: string, values: (number | null)[], dash?: number[], width?: number, markers?: boolean}} Series */
+/** @typedef {{label: string, values: (number | null)[], width?: number}} Series */
 
 const COLOURS = ["--accent", "--plus", "--minus", "--good", "--soft"];
 const WHOLE = Array.from({ length: 10 }, (_, e) => [1, 2, 5].map((n) => n * 10 ** e)).flat();
@@ -27,16 +28,9 @@ export function Curve({ series, x, xLabel, yLabel, height = 200, log = false, te
       plot.current?.destroy();
       plot.current = new uPlot(optionsOf(element, newest.current.series, xLabel, yLabel, height, log), /** @type {any} */ (newest.current.data), element);
     };
-    draw();
-    const watcher = new ResizeObserver(() => plot.current?.setSize({ width: element.clientWidth, height }));
-    watcher.observe(element);
-    const scheme = matchMedia("(prefers-color-scheme: dark)");
-    scheme.addEventListener("change", draw);
-    document.addEventListener("themechange", draw);
+    const ends = [drawInColors(draw), followSize(element, () => plot.current?.setSize({ width: element.clientWidth, height }))];
     return () => {
-      watcher.disconnect();
-      scheme.removeEventListener("change", draw);
-      document.removeEventListener("themechange", draw);
+      for (const end of ends) end();
       plot.current?.destroy();
       plot.current = null;
     };
@@ -76,10 +70,10 @@ function optionsOf(element, series, xLabel, yLabel, height, log) {
       ...series.map((s, i) => ({
         label: s.label,
         stroke: colour(COLOURS[i % COLOURS.length]),
-        dash: s.dash ?? DASHES[i % DASHES.length],
+        dash: DASHES[i % DASHES.length],
         width: s.width ?? 2,
         spanGaps: true,
-        points: { show: Boolean(s.markers) },
+        points: { show: false },
         value: (/** @type {any} */ _, /** @type {number | null} */ y) => sized(y, 4),
       })),
     ],

@@ -35,8 +35,7 @@ export function Rail() {
   </section>`;
 }
 
-/** @param {{n: number}} props */
-function Dot({ n }) {
+function Dot(/** @type {{n: number}} */ { n }) {
   const { stop, goTo } = useLecture();
   const [done, setDone] = useDone(nameOf(n));
   if (n === stop && !done) setDone();

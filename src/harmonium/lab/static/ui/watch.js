@@ -1,0 +1,32 @@
+/** What a drawing has to follow: the room that it is given, and the page's colours. */
+import { useEffect, useRef, useState } from "preact/hooks";
+
+/** Draw now, and again whenever light turns to dark. The answer ends that. */
+export function drawInColors(/** @type {() => void} */ draw) {
+  const scheme = matchMedia("(prefers-color-scheme: dark)");
+  scheme.addEventListener("change", draw);
+  document.addEventListener("themechange", draw);
+  draw();
+  return () => {
+    scheme.removeEventListener("change", draw);
+    document.removeEventListener("themechange", draw);
+  };
+}
+
+/** Call when the element changes its size. The answer ends that. */
+export function followSize(/** @type {HTMLElement} */ element, /** @type {() => void} */ sized) {
+  const watcher = new ResizeObserver(sized);
+  watcher.observe(element);
+  return () => watcher.disconnect();
+}
+
+/** The width that the page gives an element, and the element's reference. */
+export function useWidth(/** @type {number} */ least) {
+  const place = useRef(/** @type {HTMLElement | null} */ (null));
+  const [width, setWidth] = useState(Math.max(320, least));
+  useEffect(() => {
+    const element = place.current;
+    return element ? followSize(element, () => setWidth(Math.max(least, element.clientWidth))) : undefined;
+  }, []);
+  return { place, width };
+}
