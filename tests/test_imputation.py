@@ -155,7 +155,7 @@ def test_sweeps_without_the_clamp_are_caught():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["binary", "categorical", "gaussian"])
+@pytest.mark.parametrize("kind", ["binary", "spin", "categorical", "gaussian"])
 def test_tempered_chains_know_their_errors(kind):
     """Strongly coupled models, in the precision of trained ones: of 24 rows at least 18 lie within two standard errors.
 
@@ -165,10 +165,12 @@ def test_tempered_chains_know_their_errors(kind):
     random, hidden = np.random.default_rng(3), 10
     layer = {
         "binary": hm.Binary(2 * random.standard_normal(16)),
+        "spin": hm.Spin(0.6 * random.standard_normal(16)),
         "categorical": hm.Categorical(2 * random.standard_normal(24), (3,) * 8),
         "gaussian": hm.Gaussian(random.standard_normal(8), random.uniform(0.5, 2, 8)),
     }[kind]
-    rbm = hm.RBM(layer, hm.Binary(2 * random.standard_normal(hidden)), 2 * random.standard_normal((layer.size, hidden)))
+    scale = 1.4 if kind == "spin" else 2.0
+    rbm = hm.RBM(layer, hm.Binary(scale * random.standard_normal(hidden)), scale * random.standard_normal((layer.size, hidden)))
     v = hm.exact.sample(rbm, 24, 1).astype(float)
     gaps = random.random((24, len(layer.boundaries) - 1)) < 0.6
     gaps[:, 0] = True
