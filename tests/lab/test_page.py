@@ -53,13 +53,6 @@ def test_a_chapter_is_linked_to_fits_the_screen_and_has_no_serious_fault(open_pa
 
 
 @pytest.mark.slow
-def test_seven_pages_at_once(open_page):
-    pages = [open_page(f"/#machine?w={n},0;0,0&a=0,0&b=0,0") for n in range(7)]
-    for n, page in enumerate(pages):
-        page.wait_for_function(f"document.querySelector('[data-test=row-10-10] td:nth-child(3)').innerText.includes('{n}.000')")
-
-
-@pytest.mark.slow
 def test_a_page_goes_on_when_its_server_has_ended(open_page, serve_lab):
     """Nothing is requested after loading: neither the worker, nor a formula's font, nor an icon."""
     lab = serve_lab()
