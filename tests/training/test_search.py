@@ -199,8 +199,10 @@ def test_rows_are_learned_from_in_the_end_though_nothing_is_searched(two_pattern
     assert at_once.metrics["train_log_likelihood"] == pytest.approx(state.metrics["train_log_likelihood"], abs=0.5)
 
 
+@pytest.mark.parametrize("name", ["refit", "train"])
 @pytest.mark.parametrize("value", [-1e9, float("nan")])
-def test_a_refit_that_loses_is_not_kept(two_patterns, monkeypatch, value):
+def test_a_refit_that_loses_is_not_kept(two_patterns, monkeypatch, name, value):
+    """Neither on the rows that it learned from besides nor on all together."""
     rows = np.concatenate(two_patterns)
     rbm, given = hm.initialize(rows, 5), {"estimator": "pcd-1", "learning_rate": 0.3, "l1": 0.0, "minutes": 5.0}
     config = hm.TrainConfig.derive(len(rows), rbm, held_out=True, refit=True, **given)
@@ -211,7 +213,7 @@ def test_a_refit_that_loses_is_not_kept(two_patterns, monkeypatch, value):
     def worse(run, progress, *arguments):
         progress, kept = measure(run, progress, *arguments)
         if progress.is_refit:
-            progress = replace(progress, metrics=progress.metrics | {"refit_log_likelihood": value})
+            progress = replace(progress, metrics=progress.metrics | {f"{name}_log_likelihood": value})
         return progress, kept
 
     monkeypatch.setattr(run, "measure", worse)

@@ -503,8 +503,7 @@ def _metrics_at_end(early_stopping: EarlyStopping | None, progress: Progress, di
         best = progress.trials[best_index(progress.trials)]
         decay = best.early_decay
         # A comparison with NaN is false.
-        if diverged or not metrics.get("refit_log_likelihood", -math.inf) >= best.value:
-            # There is no refit, or it has made the rows that it learned from besides less likely than they were before.
+        if diverged or not _has_gained(metrics, best):
             metrics = _replace({name: value for name, value in metrics.items() if not name.startswith("refit")}, best.metrics)
             metrics |= {"refit": 0.0} if progress.is_refit else {}
         metrics["best_step"] = float(best.step)
@@ -515,6 +514,13 @@ def _metrics_at_end(early_stopping: EarlyStopping | None, progress: Progress, di
     if decay is None:
         return metrics
     return metrics | {"early_decay_first": float(decay.first), "early_decay_last": float(decay.last)}
+
+
+def _has_gained(metrics: dict[str, float], best: Trial) -> bool:
+    """Whether a refit was made, and the rows that it learned from besides, and those together with training rows, are likelier
+    than under the best trial's model."""
+    refit, training = (metrics.get(f"{rows}_log_likelihood", -math.inf) for rows in ("refit", "train"))
+    return refit >= best.value and refit + training >= best.value + best.metrics.get("train_log_likelihood", math.inf)
 
 
 def _replace(metrics: dict[str, float], measured: dict[str, float]) -> dict[str, float]:
