@@ -7,6 +7,7 @@ import pytest
 
 import harmonium as hm
 from harmonium import gradients, lecture
+from tests.lab.elements import of
 from tests.lab.waiting import wait_equal
 
 RBM = hm.RBM(hm.Binary([0.3, -0.2]), hm.Binary([0.1, -1.0]), np.array([[1.0, -1.0], [0.5, 2.0]]))
@@ -30,10 +31,6 @@ def answers() -> dict[str, list[float]]:
         "gradient/delta-w11": [on[0], both, step.delta.weights[0, 0]],
         "gradient/delta-biases": [step.delta.visible.bias[0], step.delta.hidden.bias[0]],
     }
-
-
-def of(page, test: str):
-    return page.locator(f"[data-test='{test}']")
 
 
 def type_answers(page, card: str, values: list[float]) -> None:
@@ -105,7 +102,7 @@ def test_a_teachers_link_has_the_machine_the_chapter_and_the_cards_and_no_answer
     student.get_by_text("The whole chapter").click()
     assert of(student, "configurations").is_visible()
     wait_equal(student, of(student, "card-hotter").count, 1)
-    # Reset brings the lecture's machine back and keeps the worksheet; it can be left, and what is no card is told.
+    # Reset brings the lecture's machine back and keeps the worksheet; it can be left, and what is no card is named.
     of(student, "reset").click()
     wait_equal(student, of(student, "w-1-1").input_value, "0.5")
     student.get_by_role("button", name="leave the worksheet").click()

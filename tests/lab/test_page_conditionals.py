@@ -7,26 +7,12 @@ import pytest
 
 import harmonium as hm
 from harmonium import lecture
+from tests.lab.elements import of, text, wait_text
 from tests.lab.waiting import eventually
 
 pytestmark = pytest.mark.slow  # a browser's pages take seconds each
 
 LECTURE = hm.RBM(hm.Binary([0.0, 0.0]), hm.Binary([0.0, 0.0]), np.full((2, 2), 0.5))
-
-
-def of(page, test: str):
-    return page.locator(f"[data-test='{test}']")
-
-
-def text(page, test: str) -> str:
-    return of(page, test).inner_text().replace("−", "-")
-
-
-def wait_text(page, test: str, expected: str) -> None:
-    page.wait_for_function(
-        "([test, said]) => document.querySelector(`[data-test='${test}']`)?.innerText.replaceAll('−', '-').includes(said)",
-        arg=[test, expected],
-    )
 
 
 def rows(page, table: str, prefix: str) -> dict[str, list[str]]:

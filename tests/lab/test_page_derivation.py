@@ -7,27 +7,13 @@ import pytest
 
 import harmonium as hm
 from harmonium import exact, gradients, lecture
+from tests.lab.elements import of, text, wait_text
 from tests.lab.waiting import address, wait_effects, wait_equal, wait_motion
 
 pytestmark = pytest.mark.slow  # a browser's pages take seconds each
 
 LINES = 14
 ALL_OPEN = "x=%7B%22derivation%22:%7B%22lines%22:14%7D%7D"
-
-
-def of(page, test: str):
-    return page.locator(f"[data-test='{test}']")
-
-
-def text(page, test: str) -> str:
-    return of(page, test).inner_text().replace("−", "-")
-
-
-def wait_text(page, test: str, expected: str) -> None:
-    page.wait_for_function(
-        "([test, said]) => document.querySelector(`[data-test='${test}']`)?.innerText.replaceAll('−', '-').includes(said)",
-        arg=[test, expected],
-    )
 
 
 def test_the_lines_unfold_one_by_one_and_end_at_the_rule(open_page):

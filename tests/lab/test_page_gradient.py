@@ -8,6 +8,7 @@ from statistics_of_tests import z_limit
 
 import harmonium as hm
 from harmonium import exact, gradients, lecture
+from tests.lab.elements import of, text, wait_text
 from tests.lab.waiting import address, eventually, wait_effects, wait_equal
 
 pytestmark = pytest.mark.slow  # a browser's pages take seconds each
@@ -16,23 +17,8 @@ LECTURE = hm.RBM(hm.Binary([0.0, 0.0]), hm.Binary([0.0, 0.0]), np.full((2, 2), 0
 BEFORE, TENTH, ONE = "0.220225046", "0.230677826", "0.332961042"
 
 
-def of(page, test: str):
-    return page.locator(f"[data-test='{test}']")
-
-
-def text(page, test: str) -> str:
-    return of(page, test).inner_text().replace("−", "-")
-
-
 def choose(page, test: str, label: str) -> None:
     of(page, test).locator("label").filter(has_text=label).first.click()
-
-
-def wait_text(page, test: str, expected: str) -> None:
-    page.wait_for_function(
-        "([test, expected]) => document.querySelector(`[data-test='${test}']`)?.innerText.replace('−', '-').includes(expected)",
-        arg=[test, expected],
-    )
 
 
 def cells(page, test: str) -> list[list[str]]:

@@ -7,13 +7,10 @@ import pytest
 
 import harmonium as hm
 from harmonium import exact, lecture
+from tests.lab.elements import text
 from tests.lab.waiting import address, eventually, wait_equal
 
 LECTURE = hm.RBM(hm.Binary([0.0, 0.0]), hm.Binary([0.0, 0.0]), np.full((2, 2), 0.5))
-
-
-def text(page, test: str) -> str:
-    return page.locator(f"[data-test='{test}']").inner_text().replace("−", "-")
 
 
 def rows_of(page) -> dict[str, list[str]]:
