@@ -48,10 +48,10 @@ function Lab() {
   useEffect(() => {
     document.documentElement.dataset.ready = "true";
   }, []);
-  const told = problems.length > 0 && html`<${Error} onDismiss=${dismiss}>${problems.join(" ")} Everything else in the link was loaded.<//>`;
+  const warning = problems.length > 0 && html`<${Error} onDismiss=${dismiss}>${problems.join(" ")} Everything else in the link was loaded.<//>`;
   const only = embed.split("/")[1];
   if (embed) {
-    return html`<div class="page embedded">${told}
+    return html`<div class="page embedded">${warning}
       ${only && html`<style>.chapter .card:not(.${CSS.escape(only)}), .chapter > :not(.card):not(:has(.${CSS.escape(only)})) { display: none; }</style>`}
       <main class=${wide || only ? "wide" : "beside"}>
         ${!wide && !only && html`<div class="column"><${Panel} /></div>`}
@@ -64,7 +64,7 @@ function Lab() {
     <a class="skip" href="#chapter" onClick=${(/** @type {Event} */ e) => (e.preventDefault(), article.current?.focus())}>Skip to chapter</a>
     <${Head} />
     <${Rail} />
-    ${told}
+    ${warning}
     <main class=${wide ? "wide" : state.machine.b.length > 4 ? "beside broad" : "beside"}>
       ${Intro && html`<div class="intro"><${Guard}><${Intro} /><//></div>`}
       ${!wide && html`<div class="column"><${Panel} /></div>`}

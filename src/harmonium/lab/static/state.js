@@ -65,7 +65,7 @@ export function encode(/** @type {State} */ { chapter, machine, temperature, see
   return `#${chapter}?${parts.filter(Boolean).join("&")}`;
 }
 
-/** The state in a URL's fragment, `#chapter/section?...`. What is missing keeps its initial value; what makes no sense is told in `problems`.
+/** The state in a URL's fragment, `#chapter/section?...`. What is missing keeps its initial value; `problems` names what makes no sense.
  * @param {string} hash */
 export function decode(hash) {
   const state = initialState();

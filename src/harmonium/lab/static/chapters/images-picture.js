@@ -56,7 +56,7 @@ function shade(colours, x, signed) {
   return mixed(colours.card, x < 0 ? colours.minus : colours.plus, Math.abs(x) ** 0.8);
 }
 
-/** One picture; without a label it is ornament. Negative pixels carry a small minus where there is room, so that signs are not told by colour alone.
+/** One picture; without a label it is ornament. Negative pixels carry a small minus where there is room, so that signs do not show by color alone.
  * @param {{bytes: Uint8Array, height: number, width: number, label: string, signed?: boolean, large?: boolean}} props */
 export function Picture({ bytes, height, width, label, signed = false, large = false }) {
   const place = useRef(/** @type {HTMLCanvasElement | null} */ (null));
@@ -75,13 +75,13 @@ export function Picture({ bytes, height, width, label, signed = false, large = f
       const x = signed ? (bytes[i] - 128) / 127 : bytes[i] / 255;
       const colour = word(shade(colours, x, signed));
       const mark = word(mixed(shade(colours, x, signed), Math.abs(x) > 0.5 ? colours.card : colours.ink, 0.75));
-      const told = marked && Math.abs(x) > MARK_FROM[large ? "large" : "small"] && (large || x < 0);
+      const hasMark = marked && Math.abs(x) > MARK_FROM[large ? "large" : "small"] && (large || x < 0);
       for (let row = 0; row < cell; row++) {
         const start = ((Math.floor(i / width) * cell + row) * width + (i % width)) * cell;
         for (let column = 0; column < cell; column++) {
           const across = row === middle && Math.abs(column - middle) <= arm;
           const down = x > 0 && column === middle && Math.abs(row - middle) <= arm;
-          pixels[start + column] = told && (across || down) ? mark : colour;
+          pixels[start + column] = hasMark && (across || down) ? mark : colour;
         }
       }
     }

@@ -11,7 +11,7 @@ const MAX_EXPONENT = 700;
 /** Many states are taken in blocks of this number. */
 const BLOCK = 1024;
 
-/** Neighboring states, all of them unless told otherwise, `[count, units]`. @param {number} units */
+/** Neighboring states, all of them by default, `[count, units]`. @param {number} units */
 export function states(units, first = 0, count = 1 << units) {
   const bits = new Float64Array(count * units);
   for (let n = first, k = 0; n < first + count; n++) for (let i = units - 1; i >= 0; i--, k++) bits[k] = (n >> i) & 1;

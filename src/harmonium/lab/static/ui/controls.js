@@ -5,7 +5,7 @@ import { indexed, plain } from "../format.js";
 import { usePage } from "../page.js";
 
 /** A number field. The text is the typist's until the field is left; every number in range is in force at once, and what is
- * none is told beneath the field while the last good value stays.
+ * none is named beneath the field while the last good value stays.
  * @param {{label: string, value: number, onChange: (x: number) => void, least: number, most: number, step?: number, digits?: number,
  *   hideLabel?: boolean, whole?: boolean, onFocus?: () => void, test?: string}} props */
 export function Num({ label, value, onChange, least, most, step = 0.1, digits = 4, hideLabel, whole, onFocus, test }) {
