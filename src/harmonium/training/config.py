@@ -168,10 +168,10 @@ class TrainConfig:
         """The settings that suit the number of training rows and the model's size, but for those that are given.
 
         * The estimator is the exact gradient where the smaller layer has so few states that an update costs no more than some
-          ten updates of persistent chains, and otherwise pcd-1: more sweeps or a ladder of temperatures bring less than the
+          ten updates of 200 persistent chains, and otherwise pcd-1: more sweeps or a ladder of temperatures bring less than the
           updates they cost. The exact gradient has no noise to average out, so it takes momentum.
         * An update takes 200 rows: small updates learn faster from the same rows; below 200, passing over the weights takes up
-          too much of the time. It takes 500 chains: with 200 their noise makes a long run worse. The rate falls to zero in all
+          too much of the time. It takes 500 chains: with 200, long runs ended worse. The rate falls to zero in all
           but the first tenth of the run, and the average over the last tenth of the updates removes the rest of the noise.
         * Several devices take that many rows and chains each: their gain is less noise in every update.
         * The penalty on |weights| is 1e-4 from five weights per row on, and less in proportion below: there is little to
