@@ -69,8 +69,8 @@ export function Live() {
 }
 
 function Bars(/** @type {{shares: number[], exact: number[], labels: string[][], name: string}} */ { shares, exact, labels, name }) {
-  const top = 1.15 * Math.max(...exact);
-  const high = (/** @type {number} */ p) => `${100 * Math.min(1, p / top)}%`;
+  const top = Math.max(1.15 * Math.max(...exact), ...shares);
+  const high = (/** @type {number} */ p) => `${(100 * p) / top}%`;
   return html`<div class="live-bars" role="img" style=${`--n:${labels.length}`}
     aria-label=${`The shares of the samples, compared with the exact probabilities: a bar for each of ${labels.length} configurations (${name})`}>
     ${labels.map((text, n) => html`<span key=${n} title=${text.join(", ")}>
