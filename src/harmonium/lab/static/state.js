@@ -6,7 +6,6 @@
  *   clamp: {v: Held[], h: Held[]}, settings: Record<string, Record<string, any>>,
  *   cards: string[]}} State cards: those of a worksheet, in their order */
 
-/** The seeds that follow a seed, one for each of many chains, must be exact too. */
 export const LIMITS = { units: 5, parameter: 20, coldest: 0.05, hottest: 20, seed: 2 ** 52 };
 export const CHAPTERS = ["machine", "conditionals", "chain", "gradient", "set", "images", "derivation"];
 

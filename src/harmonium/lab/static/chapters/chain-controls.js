@@ -5,7 +5,7 @@ import { html } from "../html.js";
 import { grouped } from "../format.js";
 import { usePage } from "../page.js";
 import { LIMITS } from "../state.js";
-import { Bits, Button, Num } from "../ui/controls.js";
+import { Bits, Button, Seed } from "../ui/controls.js";
 /** @import { Experiment } from "../answers/chain.js" */
 /** @import { Moved } from "../ui/carried.js" */
 
@@ -49,7 +49,7 @@ export function Start() {
   return html`<div class="start">
     <span class="start-part"><span class="soft">start at v =</span> <${Bits} label="start" value=${[...start].map(Number)}
       onChange=${(/** @type {number[]} */ bits) => setStart(bits.join(""))} test="start" /></span>
-    <span class="start-part"><${Num} label="seed" value=${state.seed} least=${0} most=${LIMITS.seed - 1} step=${1} digits=${0} whole onChange=${setSeed} test="seed" />
+    <span class="start-part"><${Seed} value=${state.seed} onChange=${setSeed} />
       <button type="button" class="link" data-test="new-seed" onClick=${() => setSeed((state.seed + 1) % LIMITS.seed)}>new seed</button></span>
   </div>`;
 }

@@ -4,7 +4,7 @@ import { fixed, grouped, signed } from "../format.js";
 import { html } from "../html.js";
 import { usePage } from "../page.js";
 import { LIMITS } from "../state.js";
-import { Button, Choice, Error, Num, Slider } from "../ui/controls.js";
+import { Button, Choice, Error, Seed, Slider } from "../ui/controls.js";
 import { Curves } from "./images-curves.js";
 import { Filters } from "./images-filters.js";
 import { Gallery } from "./images-picture.js";
@@ -54,8 +54,7 @@ export function Train({ session }) {
       <${Slider} label="learning rate" value=${settings.rate} least=${RANGES.leastRate} most=${RANGES.mostRate} log test="rate"
         onChange=${(/** @type {number} */ x) => set({ rate: x })} />
       <span class="name">seed</span>
-      <span><${Num} label="seed" hideLabel value=${settings.seed} least=${0} most=${LIMITS.seed - 1} step=${1} whole test="seed"
-        onChange=${(/** @type {number} */ x) => set({ seed: x })} /></span>
+      <span><${Seed} hideLabel value=${settings.seed} onChange=${(/** @type {number} */ x) => set({ seed: x })} /></span>
     </div>
     <div class="transport">
       <${Transport} session=${session} begin=${() => session.begin(settings)} />

@@ -4,7 +4,7 @@ import { html } from "../html.js";
 import { fixed, grouped } from "../format.js";
 import { usePage } from "../page.js";
 import { LIMITS, METHODS } from "../answers/set.js";
-import { Button, Choice, Error, Num } from "../ui/controls.js";
+import { Button, Choice, Error, Num, Seed } from "../ui/controls.js";
 import { Formula } from "../ui/numbers.js";
 import { Card } from "../ui/card.js";
 import { Column, Numbers } from "./set-column.js";
@@ -51,7 +51,7 @@ function HowTo(/** @type {{settings: Settings}} */ { settings }) {
       <${Num} label="rate \u03b7" value=${settings.rate} least=${0} most=${LIMITS.rate} step=${0.05} onChange=${set("rate")} test="rate" />
       <${Num} label="initial weight scale" value=${settings.scale} least=${0} most=${LIMITS.scale} step=${0.1} onChange=${set("scale")} test="scale" />
       <${Num} label="chains" value=${settings.chains} least=${1} most=${LIMITS.chains} step=${10} whole onChange=${set("chains")} test="chains" />
-      <${Num} label="seed" value=${settings.seed} least=${0} most=${2 ** 31} step=${1} digits=${0} whole onChange=${(/** @type {number} */ seed) => change({ seed }, { merge: "seed" })} test="seed" />
+      <${Seed} value=${settings.seed} onChange=${(/** @type {number} */ seed) => change({ seed }, { merge: "seed" })} />
       <span class="soft">A new rate applies from the next update; any other change restarts training. T is 1 here.</span>
     </div>`;
 }
@@ -64,7 +64,7 @@ function Controls(/** @type {{training: ReturnType<typeof useTraining>, run: Run
   return html`<div class="set-controls" role="group" aria-label="Training">
     <${Button} primary onClick=${() => play(!playing)} test="play">${playing ? "pause" : "play"}<//>
     <${Button} onClick=${take(1)} test="step" title="one update of all three" label="one update">\u00d71<//>
-    ${[10, 100, 1000].map((n) => html`<${Button} key=${n} onClick=${take(n)} test=${`step-${n}`} label=${`${n} updates`}>\u00d7${grouped(n)}<//>`)}
+    ${[10, 100, 1000].map((n) => html`<${Button} key=${n} onClick=${take(n)} test=${`step-${n}`} label=${`${grouped(n)} updates`}>\u00d7${grouped(n)}<//>`)}
     <${Button} onClick=${restart} disabled=${run.state.update === 0} test="again" label="start again">restart<//>
     <${Choice} label="pace" value=${setting("set", "pace", 10)} options=${[[1, "slow"], [10, "medium"], [50, "fast"]]} onChange=${(/** @type {number} */ pace) => changeSetting("set", { pace })} test="pace" />
     <span class="count">update <strong class="num" data-test="update">${grouped(run.state.update)}</strong></span>

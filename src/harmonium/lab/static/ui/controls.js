@@ -3,6 +3,7 @@ import { useEffect, useId, useLayoutEffect, useRef, useState } from "preact/hook
 import { html } from "../html.js";
 import { indexed, plain } from "../format.js";
 import { usePage } from "../page.js";
+import { LIMITS } from "../state.js";
 
 /** A number field. The text is the typist's until the field is left; every number in range is in force at once, and what is
  * none is named beneath the field while the last good value stays.
@@ -50,6 +51,12 @@ export function Num({ label, value, onChange, least, most, step = 0.1, digits = 
       onInput=${(/** @type {any} */ e) => type(e.target.value)} onBlur=${leave} onFocus=${onFocus} onKeyDown=${onKeyDown} />
     ${problem && html`<span class="said" id=${`${id}-said`} role="alert">${problem}</span>`}
   </span>`;
+}
+
+/** A seed: the seeds that follow it, one for each of many chains, must be exact numbers too.
+ * @param {{value: number, onChange: (x: number) => void, hideLabel?: boolean}} props */
+export function Seed({ value, onChange, hideLabel }) {
+  return html`<${Num} label="seed" hideLabel=${hideLabel} value=${value} least=${0} most=${LIMITS.seed - 1} step=${1} digits=${0} whole onChange=${onChange} test="seed" />`;
 }
 
 /** A number one step on, free of the step's rounding and within its range. */
