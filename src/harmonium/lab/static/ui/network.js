@@ -34,7 +34,7 @@ function useSample() {
   return shown;
 }
 
-/** `chosen`: the parameter that is chosen in the panel. @param {{chosen: Place, onSelect: (place: Place) => void, onWeight: (place: Place, w: number) => void}} props */
+/** `chosen`: the parameter that was chosen in the panel, if any. @param {{chosen: Place | null, onSelect: (place: Place) => void, onWeight: (place: Place, w: number) => void}} props */
 export function Network({ chosen, onSelect, onWeight }) {
   const { state, table, hover: pointed } = usePage();
   const sampled = useSample();
@@ -46,7 +46,7 @@ export function Network({ chosen, onSelect, onWeight }) {
   const lit = (/** @type {number} */ i, /** @type {number} */ j) => (hover?.edge?.[0] === i && hover.edge[1] === j) || (hover?.v?.[i] === "1" && hover?.h?.[j] === "1");
   return html`<svg class="network" viewBox=${`0 0 ${WIDTH} ${BOTTOM + TOP}`} role="group" aria-label="The network. Drag an edge up or right to raise its weight, down or left to lower it; press a unit to hold it.">
     ${weights.map((row, i) => row.map((w, j) => html`<${Edge} key=${`${i},${j}`} i=${i} j=${j} w=${w} from=${places.v[i]} to=${places.h[j]} lit=${lit(i, j)} labelled=${labelled}
-      chosen=${chosen[0] === "w" && chosen[1] === i && chosen[2] === j} onSelect=${() => onSelect(["w", i, j])} onWeight=${(/** @type {number} */ x) => onWeight(["w", i, j], x)} />`))}
+      chosen=${chosen?.[0] === "w" && chosen[1] === i && chosen[2] === j} onSelect=${() => onSelect(["w", i, j])} onWeight=${(/** @type {number} */ x) => onWeight(["w", i, j], x)} />`))}
     ${b.map((_, j) => html`<${Unit} key=${`h${j}`} layer="h" i=${j} x=${places.h[j]} y=${TOP} mean=${mean.h[j]} bit=${hover?.h?.[j]} />`)}
     ${a.map((_, i) => html`<${Unit} key=${`v${i}`} layer="v" i=${i} x=${places.v[i]} y=${BOTTOM} mean=${mean.v[i]} bit=${hover?.v?.[i]} />`)}
   </svg>`;
@@ -59,6 +59,8 @@ function Edge({ i, j, w, from, to, lit, labelled, chosen, onSelect, onWeight }) 
   const { hover, setHover } = usePage();
   const dragged = useRef(/** @type {{x: number, y: number, w: number, moving: boolean} | null} */ (null));
   const down = (/** @type {PointerEvent} */ e) => {
+    // A finger that begins here may want to scroll the page: it drags what a tap has chosen before.
+    if (e.pointerType === "touch" && !chosen) return;
     /** @type {Element} */ (e.currentTarget).setPointerCapture(e.pointerId);
     dragged.current = { x: e.clientX, y: e.clientY, w, moving: false };
     onSelect();
@@ -71,6 +73,8 @@ function Edge({ i, j, w, from, to, lit, labelled, chosen, onSelect, onWeight }) 
     if (start.moving) onWeight(Math.round(moved(start.w, by * PER_PIXEL, -LIMITS.parameter, LIMITS.parameter) * 100) / 100);
   };
   const up = () => (dragged.current = null);
+  // Browsers heed no touch-action within a drawing.
+  const stay = (/** @type {TouchEvent} */ e) => dragged.current && e.preventDefault();
   const keyed = (/** @type {KeyboardEvent} */ e) => {
     const by = { ArrowUp: 0.1, ArrowRight: 0.1, ArrowDown: -0.1, ArrowLeft: -0.1, PageUp: 1, PageDown: -1 }[e.key];
     if (by === undefined && e.key !== "0") return;
@@ -81,9 +85,9 @@ function Edge({ i, j, w, from, to, lit, labelled, chosen, onSelect, onWeight }) 
   const pointed = hover?.edge?.[0] === i && hover?.edge?.[1] === j;
   // Labels sit off the middle, where edges cross.
   const at = 0.3;
-  return html`<g class=${`edge ${w < 0 ? "minus" : "plus"}${lit ? " lit" : ""}${chosen ? " chosen" : ""}`} role="slider" tabindex="0" aria-label=${indexed("w", i + 1, j + 1)}
+  return html`<g class=${`edge ${w < 0 ? "minus" : "plus"}${lit ? " lit" : ""}`} role="slider" tabindex="0" aria-label=${indexed("w", i + 1, j + 1)}
     aria-valuenow=${w} aria-valuemin=${-LIMITS.parameter} aria-valuemax=${LIMITS.parameter} aria-valuetext=${plain(w)} data-test=${`edge-${i}-${j}`}
-    onPointerDown=${down} onPointerMove=${move} onPointerUp=${up} onPointerCancel=${up} onKeyDown=${keyed} onFocus=${onSelect}
+    onPointerDown=${down} onPointerMove=${move} onPointerUp=${up} onPointerCancel=${up} onTouchMove=${stay} onClick=${onSelect} onKeyDown=${keyed} onFocus=${onSelect}
     onPointerEnter=${() => setHover({ edge: [i, j] })} onPointerLeave=${() => setHover(null)}>
     <line class="reach" x1=${from} y1=${BOTTOM} x2=${to} y2=${TOP} />
     <line class="line" x1=${from} y1=${BOTTOM} x2=${to} y2=${TOP} stroke-width=${w === 0 ? 1 : Math.min(12, 1.5 + 3 * Math.abs(w))} />

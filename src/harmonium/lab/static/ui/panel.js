@@ -15,8 +15,8 @@ const EXAMPLES = /** @type {const} */ ([["the lecture's machine", "lecture"], ["
 export function Panel() {
   const { state, change } = usePage();
   const { a, b } = state.machine;
-  const [chosen, setChosen] = useState(/** @type {Place} */ (["w", 0, 0]));
-  const here = /** @type {Place} */ (valueAt(state.machine, chosen) === undefined ? ["w", 0, 0] : chosen);
+  const [chosen, setChosen] = useState(/** @type {Place | null} */ (null));
+  const here = /** @type {Place} */ (chosen && valueAt(state.machine, chosen) !== undefined ? chosen : ["w", 0, 0]);
   const set = (/** @type {Place} */ [letter, i, j], /** @type {number} */ x) => {
     const machine = structuredClone(state.machine);
     if (letter === "w") machine.weights[i][j] = x;
@@ -42,7 +42,7 @@ export function Panel() {
         <${Size} label="hidden units" value=${b.length} onChange=${(/** @type {number} */ H) => change(resized(state, a.length, H))} test="size-h" />
       </span>
     </div>
-    <${Network} chosen=${here} onSelect=${setChosen} onWeight=${set} />
+    <${Network} chosen=${chosen} onSelect=${setChosen} onWeight=${set} />
     <p class="soft hint">Drag an edge to change its weight. Press a unit to hold it at 1, again for 0, again to free it.</p>
     <div class="scroll"><${Parameters} class=${b.length > 4 ? "parameters narrow" : "parameters"} caption="Weights and biases" values=${state.machine} biases=${["bias a", "bias b"]} cell=${field} /></div>
     <div class="sliders">
