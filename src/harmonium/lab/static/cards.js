@@ -193,7 +193,7 @@ export const CARDS = {
     question: () => "A machine has 64 visible and 20 hidden units. How many parameters does it learn?",
     fields: () => [["parameters", 64 * 20 + 64 + 20]],
     hints: () => ["A weight for each pair of a visible and a hidden unit, and a bias for each unit."],
-    answer: () => "64 \u00b7 20 weights and 64 + 20 biases: 1364. The table of its configurations would have 2 to the power of 84 rows.",
+    answer: () => "64 \u00b7 20 weights and 64 + 20 biases: 1,364. The table of its configurations would have 2 to the power of 84 rows.",
   },
   "first-fantasies": {
     chapter: "images", title: "the first fantasies",

@@ -97,7 +97,7 @@ function ForTeachers({ chapter }) {
   const toggle = (/** @type {string} */ id) => setChosen(chosen.includes(id) ? chosen.filter((x) => x !== id) : [...chosen, id]);
   return html`<details class="teachers"><summary>For teachers: a worksheet of this chapter</summary>
     <p class="soft">Choose cards, in their order. The link opens them with the machine as it is now; the chapter is folded away below them.</p>
-    <p class="choose">${cards.map(([id, { title }]) => html`<label><input type="checkbox" checked=${chosen.includes(id)} onChange=${() => toggle(id)} data-test=${`choose-${id}`} /> ${title}</label> `)}</p>
+    <p>${cards.map(([id, { title }]) => html`<label><input type="checkbox" checked=${chosen.includes(id)} onChange=${() => toggle(id)} data-test=${`choose-${id}`} /> ${title}</label> `)}</p>
     ${chosen.length > 0 && html`<p><a href=${encode({ ...state, cards: chosen })} target="_blank" data-test="worksheet-link">the worksheet\u2019s link</a></p>`}
   </details>`;
 }
