@@ -25,6 +25,7 @@ export function Draw({ which, shape, drawing, version, filters, hidden, open }) 
   const calm = useCalm(version, AGAIN_MS);
   const { answer, error } = useComputed("respond", [which, drawing.bits, state.seed], [calm]);
   const found = answer?.bits.length === shape.visible && answer.hidden.length === hidden ? answer : null;
+  const now = found?.bits === drawing.bits ? "" : "stale";
   const [said, setSaid] = useState("");
   /** A model file, or an image that becomes the drawing. @param {File | undefined} file */
   const take = async (file) => {
@@ -52,11 +53,11 @@ export function Draw({ which, shape, drawing, version, filters, hidden, open }) 
           An image of your own can be dropped here. It stays in this browser.</p>
       </div>
       ${error && html`<${Error}>${error}.<//>`}
-      ${found && html`<div>
+      ${found && html`<div class=${now}>
         <h4>Its reconstruction</h4>
         <${Reconstruction} packed=${found.reconstruction} shape=${shape} draws=${found.draws} />
       </div>
-      <div class="answers">
+      <div class=${`answers ${now}`} data-test="answers">
         <h4>Which hidden units are active: p(h\u2c7c = 1 | v)</h4>
         <${Hidden} probabilities=${found.hidden} filters=${filters} shape=${shape} />
         <h4>How probable it is</h4>
