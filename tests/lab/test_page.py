@@ -53,6 +53,24 @@ def test_a_chapter_is_linked_to_fits_the_screen_and_has_no_serious_fault(open_pa
 
 
 @pytest.mark.slow
+def test_long_numbers_of_the_largest_machine_fit_the_screen(open_page):
+    weights, biases = ";".join(["-10.25,1.5,-14.5,0.125,-0.125"] * 5), "-10.25,-1.25,0,-0.125,20"
+    page = open_page(f"/#machine?w={weights}&a={biases}&b={biases}", reduced_motion="reduce")
+    for chapter in ("conditionals", "chain", "gradient", "derivation", "machine"):
+        page.locator(f"[data-test=to-{chapter}]").click()
+        page.locator(f"article.{chapter}").wait_for()
+        for width in (320, 360, 400, 768):
+            page.set_viewport_size({"width": width, "height": 900})
+            wait_effects(page)
+
+            def check(chapter: str = chapter, width: int = width) -> None:
+                assert page.evaluate("document.documentElement.scrollWidth") <= width, (chapter, width)
+                assert page.evaluate(STICKING_OUT) == [], (chapter, width)
+
+            eventually(page, check)
+
+
+@pytest.mark.slow
 def test_a_page_goes_on_when_its_server_has_ended(open_page, serve_lab):
     """Nothing is requested after loading: neither the worker, nor a formula's font, nor an icon."""
     lab = serve_lab()

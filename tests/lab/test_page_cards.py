@@ -8,6 +8,7 @@ import pytest
 import harmonium as hm
 from harmonium import gradients, lecture
 from tests.lab.elements import of
+from tests.lab.test_page import CHAPTERS
 from tests.lab.waiting import wait_equal
 
 RBM = hm.RBM(hm.Binary([0.3, -0.2]), hm.Binary([0.1, -1.0]), np.array([[1.0, -1.0], [0.5, 2.0]]))
@@ -112,3 +113,15 @@ def test_a_teachers_link_has_the_machine_the_chapter_and_the_cards_and_no_answer
     assert of(wrong, "card-hotter").is_visible()
     wrong.get_by_role("button", name="dismiss").click()
     wait_equal(wrong, wrong.get_by_role("alert").count, 0)
+
+
+def test_every_chapters_cards_can_be_chosen_for_a_worksheet(open_page):
+    page = open_page(reduced_motion="reduce")
+    for chapter in CHAPTERS:
+        of(page, f"to-{chapter}").click()
+        page.locator(f"article.{chapter} .teachers summary").click()
+        boxes = page.locator(".teachers input[type=checkbox]")
+        for n in range(boxes.count()):
+            boxes.nth(n).check()
+            assert boxes.nth(n).evaluate("box => getComputedStyle(box).opacity") == "1"
+            wait_equal(page, page.locator(".teachers :checked").count, n + 1)

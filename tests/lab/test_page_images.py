@@ -74,6 +74,20 @@ def stroke(page, *cells: tuple[int, int], test: str = "pad", size: tuple[int, in
     page.mouse.up()
 
 
+def test_what_is_said_of_an_older_drawing_is_marked_as_such(open_page):
+    page = open_page("/#images", reduced_motion="reduce")
+    at(page, "answers").wait_for()
+    wait(page, "() => !document.querySelector('[data-test=answers]').matches('.stale')")
+    page.evaluate("""() => {
+      const [pad, answers] = ["pad", "answers"].map(test => document.querySelector(`[data-test=${test}]`));
+      new MutationObserver(() => (window.marked = answers.matches(".stale"))).observe(pad, { attributeFilter: ["data-bits"] });
+    }""")
+    at(page, "clear").click()
+    wait(page, "window.marked !== undefined")
+    assert page.evaluate("window.marked")
+    wait(page, "() => !document.querySelector('[data-test=answers]').matches('.stale')")
+
+
 def completed(page) -> None:
     """Until the completion shown is that of what is now known, and its chains have run."""
     erased = at(page, "mask").get_attribute("data-erased")

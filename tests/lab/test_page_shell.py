@@ -205,6 +205,80 @@ def test_the_first_screen_samples_by_itself_and_nears_the_exact_bars(open_page):
     assert wait_still(calm, calm.locator("[data-test=live-sweeps]").inner_text) == "0"
 
 
+def test_the_bars_of_few_samples_are_not_cut_off(open_page):
+    """Frequencies and exact probabilities both sum to 1: so must the heights of their bars, in the same unit."""
+    page = open_page(reduced_motion="reduce")
+    page.locator("[data-test=live-run]").click()
+    heights = """() => new Promise(done => requestAnimationFrame(() => setTimeout(() => {
+      const sum = (name, side) => [...document.querySelectorAll(`.live-bars .${name}`)]
+        .reduce((all, bar) => all + parseFloat(bar.style[side]), 0);
+      done([document.querySelector("[data-test=live-sweeps]").innerText, sum("visited", "height"), sum("law", "bottom")]);
+    })))"""
+    few = []
+    while not few or int(few[-1][0].replace(",", "")) < 5:
+        few.append(page.evaluate(heights))
+    few = [(visited, law) for sweeps, visited, law in few if sweeps != "0"]
+    assert few
+    for visited, law in few:
+        assert visited == pytest.approx(law, rel=1e-3)
+
+
+def test_a_seed_has_one_limit_in_all_chapters(open_page):
+    page = open_page(reduced_motion="reduce")
+    for chapter in ("chain", "set", "images"):
+        page.locator(f"[data-test=to-{chapter}]").click()
+        field = f"article.{chapter} [data-test=seed]"
+        type_over(page, field, str(2**52 - 1))
+        page.keyboard.press("Tab")
+        assert str(2**52 - 1) in link_of(page)
+        type_over(page, field, str(2**52))
+        page.keyboard.press("Tab")
+        assert f"from 0 to {2**52 - 1}" in page.get_by_role("alert").inner_text()
+        page.locator(field).press("Escape")
+        page.get_by_role("alert").wait_for(state="detached")
+
+
+def test_a_swipe_over_the_network_scrolls_the_page_and_changes_no_weight(open_page):
+    page = open_page(width=400, has_touch=True, is_mobile=True, reduced_motion="reduce")
+    touch = page.context.new_cdp_session(page)
+
+    def place(edge: str) -> list[float]:
+        """Where an edge is alone."""
+        page.locator(".network").evaluate("network => network.scrollIntoView({ block: 'center' })")
+        wait_still(page, lambda: page.evaluate("scrollY"))  # to tap what still glides would only stop it
+        return page.locator(f"[data-test={edge}] .line").evaluate(
+            """line => {
+              const { x, y } = line.getPointAtLength(0.2 * line.getTotalLength()).matrixTransform(line.getScreenCTM());
+              return [x, y];
+            }"""
+        )
+
+    def swipe(edge: str, by: int) -> None:
+        x, y = place(edge)
+        touch.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": x, "y": y}]})
+        for n in range(1, 11):
+            touch.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [{"x": x, "y": y + n * by / 10}]})
+        touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+    for edge in ("edge-0-0", "edge-1-0", "edge-1-1"):
+        page.evaluate("scrollTo(0, 0)")
+        swipe(edge, -150)
+        page.wait_for_function("scrollY > 50")
+        assert machine_of(page) == "0.5,0.5;0.5,0.5"
+    page.touchscreen.tap(*place("edge-1-1"))
+    wait_equal(page, page.locator("[data-test=chosen]").inner_text, "w₂₂")
+    swipe("edge-1-1", -50)
+    wait_equal(page, lambda: machine_of(page), "0.5,0.5;0.5,1.5")
+
+
+def test_forced_colors_leave_the_bars(open_page):
+    page = open_page(forced_colors="active", reduced_motion="reduce")
+    colors = page.evaluate(
+        "[...document.querySelectorAll('.live-bars .law, .bar .fill')].map(e => getComputedStyle(e).backgroundColor)"
+    )
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") not in colors
+
+
 def test_held_units_change_the_network_as_they_change_the_table(open_page):
     page = open_page("/#machine?hold=01..", reduced_motion="reduce")
     assert "0.622" in page.locator("[data-test=unit-h-0]").text_content()

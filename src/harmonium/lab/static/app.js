@@ -171,7 +171,7 @@ function Copy(/** @type {{what: "link" | "Python" | "command", text: () => strin
   useEffect(() => setShown(""), [state]); // it would be another machine's
   useEffect(() => place.current?.querySelector("textarea")?.select(), [shown]);
   useDismissed(place, shown !== "", () => setShown(""));
-  return html`<span class="copy" ref=${place}><${Button} onClick=${copy} test=${`copy-${what.toLowerCase()}`}>${label}<//>
+  return html`<span class="copy" ref=${place}><${Button} onClick=${copy} title=${what === "link" ? "the link holds the machine and all settings" : undefined} test=${`copy-${what.toLowerCase()}`}>${label}<//>
     <span class="hidden" role="status">${said}</span>${said && html`<span class="copied-note" aria-hidden="true">\u2713 ${said}</span>`}
     ${shown && html`<span class="copied"><textarea readonly aria-label=${`${label}, by hand`} rows="5" data-test=${`copied-${what.toLowerCase()}`}>${shown}</textarea>
       <button type="button" class="link" onClick=${() => setShown("")}>close</button></span>`}</span>`;

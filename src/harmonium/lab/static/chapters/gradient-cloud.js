@@ -83,7 +83,7 @@ function ByParameter(/** @type {{cloud: Thousand}} */ { cloud }) {
   const { name, gradient, expected, mean, error } = cloud.parameters;
   return html`<details class="by-parameter"><summary>parameter by parameter</summary>
     <div class="scroll tall" tabindex="0" role="region" aria-label="parameter by parameter"><table class="rows" data-test="by-parameter">
-      <thead><tr><th scope="col"></th><th scope="col">gradient</th><th scope="col">expectation, exact</th><th scope="col">mean of the cloud</th><th scope="col">standard error</th></tr></thead>
+      <thead><tr><th scope="col">parameter</th><th scope="col">gradient</th><th scope="col">expectation, exact</th><th scope="col">mean of the cloud</th><th scope="col">standard error</th></tr></thead>
       <tbody>${name.map((n, k) => html`<tr><th scope="row">${textOf(n)}</th>${[gradient, expected, mean, error].map((values) => html`<td class="num">${fixed(values[k], 6)}</td>`)}</tr>`)}</tbody>
     </table></div></details>`;
 }
@@ -124,7 +124,7 @@ export function Stationary(/** @type {{step: Step}} */ { step }) {
   const largest = Math.max(...rows.map(([, , gap]) => gap), 1e-12);
   return html`<section class="card stationary"><h3>A step that changes nothing</h3>
     <table class="rows" data-test="gaps">
-      <thead><tr><th scope="col">the data</th><th scope="col">largest |A \u2212 B|</th><th scope="col"><span class="hidden">bar</span></th></tr></thead>
+      <thead><tr><th scope="col">the data</th><th scope="col">largest |A\u00a0\u2212\u00a0B|</th><th scope="col"><span class="hidden">bar</span></th></tr></thead>
       <tbody>${rows.map(([id, text, gap]) => html`<tr><th scope="row">${text}</th><td class="num" data-test=${`gap-${id}`}>${fixed(gap < NOTHING ? 0 : gap, DIGITS)}</td><td class="bar-cell"><${Bar} share=${gap / largest} /></td></tr>`)}</tbody>
     </table>
     <p>Where A = B for every parameter that learns, the step is zero. That does not mean that the machine has learned the data. It means that its own expectations

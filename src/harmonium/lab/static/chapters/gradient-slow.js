@@ -58,7 +58,7 @@ function Stage({ number, layer, stage }) {
       <span class=${`drawn-bit${known && bit ? " on" : ""}`}>${known ? bit : "?"}</span>
       <span class="drawn">
         ${layer.probability && (known || ready)
-          ? html`<span class="num">p(${indexed(letter, i + 1)}${mark} = 1) = ${probability(layer.probability[i], 4)}</span>
+          ? html`<span class="num">p(${indexed(letter, i + 1)}${mark}\u00a0=\u00a01)\u00a0= ${probability(layer.probability[i], 4)}</span>
             <${Bar} share=${layer.probability[i]} mark=${known ? layer.uniform?.[i] : null} strong=${known && bit === 1} />
             <span class="num soft">${known ? `u = ${fixed(layer.uniform?.[i], 4)}` : "u not drawn yet"}</span>`
           : html`<span class="soft">${indexed(letter, i + 1)}${mark}</span>`}</span></li>`)}</ul>

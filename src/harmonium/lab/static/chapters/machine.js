@@ -93,7 +93,7 @@ export function HeatMap() {
   const best = table.probability.indexOf(largest);
   const said = hover?.v && hover.h ? hover : { v: table.v[best], h: table.h[best] };
   const n = vs.indexOf(said.v ?? "") * hs.length + hs.indexOf(said.h ?? "");
-  const shades = useMemo(() => table.probability.map((p) => p / largest), [table]);
+  const shades = useMemo(() => table.probability.map((p) => Math.sqrt(p / largest)), [table]);
   const point = (/** @type {any} */ event) => {
     const { left, top, width, height } = event.currentTarget.getBoundingClientRect();
     const at = (/** @type {number} */ share, /** @type {number} */ count) => Math.min(count - 1, Math.max(0, Math.floor(share * count)));
@@ -106,6 +106,7 @@ export function HeatMap() {
         label=${`p(v, h) as a map of ${vs.length} by ${hs.length} cells. The darkest is v ${table.v[best]}, h ${table.h[best]} with ${probability(largest)}.`} />
       ${hover?.v && n >= 0 && html`<span class="lit" style=${`left:${(100 * (n % hs.length)) / hs.length}%;top:${(100 * Math.floor(n / hs.length)) / vs.length}%;width:${100 / hs.length}%;height:${100 / vs.length}%`}></span>`}
     </div>
-    <p class="soft">v down, h across. ${hover?.v && hover.h ? "Here" : "Darkest"}: v = ${said.v ?? ""}, h = ${said.h ?? ""}, p = <span class="num">${probability(table.probability[n])}</span></p>
+    <p class="soft">v down, h across. ${hover?.v && hover.h ? "Here" : "Darkest"}: v = ${said.v ?? ""}, h = ${said.h ?? ""}, p = <span class="num">${probability(table.probability[n])}</span>.
+      The shade is the square root of p, so that rare rows are visible too.</p>
   </section>`;
 }

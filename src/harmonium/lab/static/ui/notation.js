@@ -1,7 +1,7 @@
-/** The key of notation, and where the lecture writes otherwise. */
+/** The key of notation, where the lecture writes otherwise, and what keys do. */
 import { html } from "../html.js";
 
-const KEY = [
+const SIGNS = [
   ["v, h", "the visible and the hidden vector, bold in the lecture; v\u1d62 and h\u2c7c are units, 1 for on and 0 for off"],
   ["w\u1d62\u2c7c, a\u1d62, b\u2c7c", "the weight between v\u1d62 and h\u2c7c, and the biases (thresholds) of both; the lecture\u2019s example has no biases"],
   ["E(v, h)", "the energy, as in a Hopfield net; minus the energy is also called consensus"],
@@ -15,7 +15,16 @@ const KEY = [
   ["\u03b7, \u03b5", "the learning rate, of a gradient step and of contrastive divergence"],
 ];
 
+const KEYS = [
+  ["arrow keys", "on an edge or in a number field: change the weight by 0.1, with Shift by 1; on a number of the large table: go to the next"],
+  ["Page Up, Page Down, 0", "on an edge: change its weight by 1, or set it to 0"],
+  ["Enter, space bar", "on a unit: hold it at 1, then at 0, then free it; on a number: show how it is computed"],
+  ["Escape", "closes what is open"],
+  ["Ctrl+Z, Ctrl+Shift+Z", "undo and redo"],
+  ["pointing", "at a row: marks its units and edges in the network; at an edge or a unit: marks its rows"],
+];
+
 export function Notation() {
-  return html`<details class="notation"><summary>Notation</summary>
-    <dl>${KEY.map(([sign, text]) => html`<div><dt>${sign}</dt><dd>${text}</dd></div>`)}</dl></details>`;
+  const list = (/** @type {string[][]} */ rows) => html`<dl>${rows.map(([sign, text]) => html`<div><dt>${sign}</dt><dd>${text}</dd></div>`)}</dl>`;
+  return html`<aside class="notation" aria-label="Notation and keys"><details><summary>Notation and keys</summary>${list(SIGNS)}${list(KEYS)}</details></aside>`;
 }
