@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from harmonium.sklearn import RBMClassifier, RBMImputer, RBMTransformer
 
 
-def main(n_iter: int = 100) -> dict[str, float]:
+def main(n_iter: int = 100, pictures: int = 450) -> dict[str, float]:
     x, y = load_digits(return_X_y=True)
     x_train, x_test, y_train, y_test = train_test_split(x / 16, y, random_state=0)
 
@@ -27,7 +27,7 @@ def main(n_iter: int = 100) -> dict[str, float]:
 
     # The lower half of each picture is hidden, and the imputer fills it.
     black = (x > 7).astype(float)
-    train, test = train_test_split(black, random_state=0)
+    train, test = train_test_split(black, test_size=pictures, random_state=0)
     hidden = test.copy()
     hidden[:, 32:] = np.nan
     filled = RBMImputer(100, n_iter=n_iter, random_state=0).fit(train).transform(hidden)

@@ -41,6 +41,6 @@ def test_the_sequences(capsys):
 
 @pytest.mark.slow
 def test_the_images(capsys):
-    found = example("images").main(n_iter=20)
+    found = example("images").main(n_iter=20, pictures=50)
     assert found["classifier"] > 0.9
     assert found["filled"] > 0.75
