@@ -148,7 +148,7 @@ def test_processes_share_an_estimate(processes):
 
 @pytest.mark.slow
 def test_commands_on_two_processes_do_what_one_does(tmp_path):
-    """Of one model each writes once: one folder, one report, one line a state. A second seed, as above."""
+    """Of one model each writes once: one folder, one report, one line a state. A second seed decides, as above."""
     np.save(tmp_path / "rows.npy", np.tile(on_processes.ROWS, (3, 1)))
     rows, distances = str(tmp_path / "rows.npy"), []
     for seed in ("0", "1"):
@@ -166,6 +166,8 @@ def test_commands_on_two_processes_do_what_one_does(tmp_path):
         estimate = json.loads(on_two_processes("-m", "harmonium", "evaluate", two, rows, "--json", "--distributed"))
         expected = hm.log_prob(models[1], np.load(rows)).value.mean()
         assert estimate["log_likelihood"]["mean"] == pytest.approx(expected, abs=1e-6)
+        if distances[-1] < CLOSE:
+            break
     assert min(distances) < CLOSE
 
 
