@@ -28,7 +28,7 @@ def test_every_chapter_is_reached_and_the_policy_forbids_nothing_that_it_needs(o
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
 @pytest.mark.slow
-def test_a_chapter_is_linked_to_fits_the_screen_and_has_no_serious_fault(open_page, chapter):
+def test_a_chapter_is_linked_to_fits_the_screen_and_everybody_can_use_it(open_page, chapter):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright")
     page = open_page(f"/#{chapter}", width=400)
     page.wait_for_url(lambda url: f"#{chapter}?" in url)
@@ -41,15 +41,13 @@ def test_a_chapter_is_linked_to_fits_the_screen_and_has_no_serious_fault(open_pa
 
         wait_effects(page)
         eventually(page, check)
+    page.evaluate("for (const details of document.querySelectorAll('details')) details.open = true")
     for width, scheme in ((400, "light"), (1280, "dark")):
         page.set_viewport_size({"width": width, "height": 900})
         page.emulate_media(color_scheme=scheme)
         wait_motion(page)
         found = axe.Axe().run(page).response["violations"]
-        serious = [
-            f"{v['id']}: {v['help']}: {v['nodes'][0]['html'][:200]}" for v in found if v["impact"] in ("serious", "critical")
-        ]
-        assert not serious, "\n".join(serious)
+        assert not found, "\n".join(f"{v['id']}: {v['help']}: {v['nodes'][0]['html'][:200]}" for v in found)
 
 
 @pytest.mark.slow

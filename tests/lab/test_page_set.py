@@ -266,3 +266,10 @@ def test_both_tasks_tick_themselves_off(open_page):
     assert "Not quite" in fall.inner_text()
     fall.get_by_role("button", name="lower than at the start").click()
     assert "one part in a million" in fall.inner_text()
+
+
+@pytest.mark.parametrize(("width", "columns"), [(400, 8), (500, 8), (768, 8), (1280, 16)])
+def test_sixteen_pictures_stand_in_full_rows(open_page, width, columns):
+    page = open_page("/#set", width=width, reduced_motion="reduce")
+    tops = page.locator(".pattern").evaluate_all("all => all.map(e => Math.round(e.getBoundingClientRect().top))")
+    assert [tops.count(top) for top in sorted(set(tops))] == [columns] * (16 // columns)
