@@ -63,7 +63,7 @@ export function decimals(/** @type {number[]} */ values, /** @type {number} */ l
 const scientific = (/** @type {number} */ x, digits = 2) => x.toExponential(digits).replaceAll("-", MINUS).replace("+", "");
 
 /** Whole numbers in groups of three. */
-export const grouped = (/** @type {number} */ n) => n.toLocaleString("en-US");
+export const { format: grouped } = new Intl.NumberFormat("en-US");
 
 /** A letter with lower indices: w_12 as w\u2081\u2082. @param {string} letter @param {...number} indices */
 export function indexed(letter, ...indices) {

@@ -1,5 +1,5 @@
 /** What a reader has worked out stays in the browser: a link or an undo takes nothing of it along. */
-import { useState } from "preact/hooks";
+import { useMemo, useState } from "preact/hooks";
 
 const KEY = "harmonium-lab";
 
@@ -15,12 +15,13 @@ export function readDone() {
 
 /** Whether something of this name is done, and how to say so. @param {string} name @returns {[boolean, () => void]} */
 export function useDone(name) {
-  const [done, setDone] = useState(() => readDone().includes(name));
+  const before = useMemo(() => readDone().includes(name), [name]);
+  const [marked, setMarked] = useState("");
   const mark = () => {
-    setDone(true);
+    setMarked(name);
     try {
       localStorage.setItem(KEY, JSON.stringify([...new Set([...readDone(), name])]));
     } catch {}
   };
-  return [done, mark];
+  return [before || marked === name, mark];
 }

@@ -20,8 +20,8 @@ import { filtersOf, ImageModel, mean, shades } from "./image-model.js";
 
 const UPDATES = 10_000;
 const SHOWN = 24;
-/** Time in a call, in milliseconds: other calls wait for so long. */
-const CALL_MS = 100;
+/** Time in a call, in milliseconds: other calls wait for so long, and the page draws each call's pictures, which takes time from the training. */
+const CALL_MS = 200;
 /** Figures are taken every so many ms at most, and take a sixth of the time at most. */
 const [MEASURE_MS, MEASURE_SHARE] = [500, 1 / 6];
 

@@ -14,6 +14,8 @@ import { useGrid } from "../ui/grid.js";
 const SHOWN = 256;
 /** A table of more rows is laid out row by row, those in sight alone; fewer are in sight at once. */
 const LONG = 64;
+/** As many rows before and after the first one in sight follow the machine at once: the box shows fewer. */
+const AROUND = 32;
 const REST_MS = 120;
 /** @typedef {"v" | "h" | "energy" | "probability"} Order */
 const ORDERS = /** @type {[Order, string][]} */ ([["v", "by v"], ["h", "by h"], ["energy", "by E"], ["probability", "by p"]]);
@@ -53,9 +55,9 @@ export function Configurations() {
           const share = largest > 0 ? chance[n] / largest : 0;
           const cell = (/** @type {Column} */ column, /** @type {string} */ text) => {
             const opened = open?.row === n && open.column === column;
-            return html`<td class="num"><button type="button" aria-expanded=${String(opened)} onClick=${() => setOpen(opened ? null : { row: n, column })}>${text}</button></td>`;
+            return html`<td class="num"><button type="button" tabindex="-1" aria-expanded=${String(opened)} onClick=${() => setOpen(opened ? null : { row: n, column })}>${text}</button></td>`;
           };
-          return html`<tr key=${n} class=${`${lit ? "lit" : ""}${first ? " first" : ""}`} data-test=${`row-${v}-${h}`} style=${`--share:${share}`}
+          return html`<tr key=${n} class=${`${lit ? "lit" : ""}${first ? " first" : ""}`} data-test=${`row-${v}-${h}`}
               onPointerEnter=${() => setHover({ v, h })} onFocusIn=${() => setHover({ v, h })}>
               <td class="bits-cell">${v}</td><td class="bits-cell">${h}</td>
               ${cell("E", fixed(table.energy[n], digits))}${cell("factor", factor(table.factor[n], -table.energy[n] / state.temperature, 2))}${cell("p", probability(chance[n]))}
@@ -83,7 +85,7 @@ function useLate(table) {
       setRested(table);
     },
     row: (/** @type {number} */ n, /** @type {number} */ place, /** @type {() => any} */ make) => {
-      const row = rested !== table && (place < top.current - LONG || place > top.current + LONG) && made.current.get(n);
+      const row = rested !== table && Math.abs(place - top.current) > AROUND && made.current.get(n);
       if (!row) made.current.set(n, make());
       return made.current.get(n);
     },

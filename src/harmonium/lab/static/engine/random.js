@@ -7,8 +7,8 @@ import { tabulate } from "./rbm.js";
 /** 64 bits as two 32-bit integers. @typedef {{high: number, low: number}} Key */
 
 const PARITY = 0x1bd11bda;
-/** The cipher's two words: a module's variables spare the innermost loop an array. */
-let [first, second] = [0, 0];
+/** The cipher's two words. A typed array holds them as plain integers; a module's variable of 32 bits is an object in Chromium. */
+const words = new Int32Array(2);
 
 /** @param {Key} key @param {number} x @param {number} y */
 function encipher(key, x, y) {
@@ -40,8 +40,8 @@ function encipher(key, x, y) {
   x = (x + y) | 0; y = ((y << 15) | (y >>> 17)) ^ x;
   x = (x + y) | 0; y = ((y << 26) | (y >>> 6)) ^ x;
   x = (x + y) | 0; y = ((y << 6) | (y >>> 26)) ^ x;
-  first = (x + r) | 0;
-  second = (y + p + 5) | 0;
+  words[0] = x + r;
+  words[1] = y + p + 5;
 }
 
 /** The key of a seed, an integer from 0 to 2^53. @param {number} seed @returns {Key} */
@@ -52,13 +52,13 @@ export function keyOf(seed) {
 /** Key number `index` of those that follow from a key, index from 0 to 2^32 - 1. @param {Key} key @param {number} index @returns {Key} */
 export function derive(key, index) {
   encipher(key, 0, index);
-  return { high: first >>> 0, low: second >>> 0 };
+  return { high: words[0] >>> 0, low: words[1] >>> 0 };
 }
 
 /** Number `index` of a key, uniform on [0, 1) in steps of 2^-52. @param {Key} key @param {number} index */
 export function uniform(key, index) {
   encipher(key, 0, index);
-  return ((first >>> 0) * 2 ** 20 + (second >>> 12)) * 2 ** -52;
+  return ((words[0] >>> 0) * 2 ** 20 + (words[1] >>> 12)) * 2 ** -52;
 }
 
 /** Fill an array with numbers uniform on [0, 1) in steps of 2^-32: two from each count, at half the cost of `uniform`.
@@ -66,8 +66,8 @@ export function uniform(key, index) {
 export function fillUniform(key, out) {
   for (let i = 0; i < out.length; i += 2) {
     encipher(key, 0, i);
-    out[i] = (first >>> 0) * 2 ** -32;
-    if (i + 1 < out.length) out[i + 1] = (second >>> 0) * 2 ** -32;
+    out[i] = (words[0] >>> 0) * 2 ** -32;
+    if (i + 1 < out.length) out[i + 1] = (words[1] >>> 0) * 2 ** -32;
   }
 }
 

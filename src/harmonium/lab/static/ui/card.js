@@ -6,7 +6,6 @@ import { usePage } from "../page.js";
 import { useDone } from "../progress.js";
 import { encode } from "../state.js";
 import { Button, Error, parse, THOUSANDS } from "./controls.js";
-/** @import { Given } from "../cards.js" */
 
 /** Three digits are enough. */
 const CLOSE = 0.006;
@@ -25,35 +24,25 @@ export function Card({ id }) {
 function Turn(/** @type {{id: string}} */ { id }) {
   const { state, tables } = usePage();
   const { machine, temperature, target } = state;
-  // What was solved for one machine is not for another.
-  const name = `card ${id}${CARDS[id].ofMachine ? ` ${JSON.stringify([machine, temperature, target])}` : ""}`;
-  return html`<${Asked} key=${name} name=${name} id=${id} given=${givenOf(state, tables)} />`;
-}
-
-function Asked(/** @type {{name: string, id: string, given: Given}} */ { name, id, given }) {
   const card = CARDS[id];
+  const given = givenOf(state, tables);
+  // What was solved for one machine is not for another. The element stays: another one would lay out the chapter anew.
+  const name = `card ${id}${card.ofMachine ? ` ${JSON.stringify([machine, temperature, target])}` : ""}`;
   const [done, setDone] = useDone(name);
-  const [typed, setTyped] = useState(/** @type {string[]} */ ([]));
-  const [said, setSaid] = useState("");
-  const [wrong, setWrong] = useState(/** @type {boolean[]} */ ([]));
-  const [hinted, setHinted] = useState(0);
-  const [revealed, setRevealed] = useState(false);
+  const fresh = { name, typed: /** @type {string[]} */ ([]), said: "", wrong: /** @type {boolean[]} */ ([]), hinted: 0, revealed: false };
+  const [kept, setKept] = useState(fresh);
+  const { typed, said, wrong, hinted, revealed } = kept.name === name ? kept : fresh;
+  const set = (/** @type {Partial<typeof fresh>} */ patch) => setKept((old) => ({ ...(old.name === name ? old : fresh), ...patch }));
   const fields = card.fields?.(given) ?? [];
   if (fields.some(([, value]) => !Number.isFinite(value))) return null; // nobody types a number beyond floats
   const hints = card.hints(given);
   const open = !done && !revealed;
-  const miss = () => {
-    setSaid("Not quite.");
-    setHinted(Math.min(hints.length, hinted + 1));
-  };
+  const miss = () => set({ said: "Not quite.", hinted: Math.min(hints.length, hinted + 1) });
   const check = () => {
     const unreadable = fields.findIndex((_, n) => !Number.isFinite(read(typed[n])) || THOUSANDS.test(typed[n] ?? ""));
-    if (unreadable >= 0) {
-      setSaid(THOUSANDS.test(typed[unreadable] ?? "") ? "Write thousands without a comma and decimals with a point." : "Type a number in every field, for example 0.25 or 1/4. Three digits are enough.");
-      return;
-    }
+    if (unreadable >= 0) return set({ said: THOUSANDS.test(typed[unreadable] ?? "") ? "Write thousands without a comma and decimals with a point." : "Type a number in every field, for example 0.25 or 1/4. Three digits are enough." });
     const off = fields.map(([, value], n) => Math.abs(read(typed[n]) - value) > CLOSE * Math.abs(value) + 1e-12);
-    setWrong(off);
+    set({ wrong: off });
     if (off.includes(true)) miss();
     else setDone();
   };
@@ -62,11 +51,11 @@ function Asked(/** @type {{name: string, id: string, given: Given}} */ { name, i
     <div class="question">${card.question(given)}</div>
     ${open && html`<form class="try" onSubmit=${(/** @type {Event} */ e) => (e.preventDefault(), check())}>
       ${fields.map(([label], n) => html`<label class=${wrong[n] ? "wrong" : ""}>${label} = <input type="text" inputmode="text" autocomplete="off" spellcheck="false" aria-invalid=${String(wrong[n] ?? false)} value=${typed[n] ?? ""} data-test=${`${id}-${n}`}
-        onInput=${(/** @type {any} */ e) => setTyped(Object.assign([...typed], { [n]: e.target.value }))} /></label>`)}
+        onInput=${(/** @type {any} */ e) => set({ typed: Object.assign([...typed], { [n]: e.target.value }) })} /></label>`)}
       ${fields.length > 0 && html`<button type="submit" class="button" data-test=${`check-${id}`}>check</button>`}
       ${(card.options ?? []).map(([key, label]) => html`<${Button} onClick=${() => (key === card.right ? setDone() : miss())}>${label}<//>`)}
-      ${hinted < hints.length && html`<button type="button" class="link" onClick=${() => setHinted(hinted + 1)}>hint</button>`}
-      <button type="button" class="link" onClick=${() => setRevealed(true)}>show the answer</button>
+      ${hinted < hints.length && html`<button type="button" class="link" onClick=${() => set({ hinted: hinted + 1 })}>hint</button>`}
+      <button type="button" class="link" onClick=${() => set({ revealed: true })}>show the answer</button>
     </form>`}
     <div aria-live="polite">
       ${open && (said || hinted > 0) && html`<p class="soft">${said} ${hints.slice(0, hinted).map((hint) => html`${hint} `)}</p>`}

@@ -1,4 +1,4 @@
-/** A table of buttons with one tab stop: the arrow keys go from button to button. */
+/** A table of buttons with one tab stop: the arrow keys go from button to button. The buttons are made with the tabindex -1. */
 import { useLayoutEffect, useRef } from "preact/hooks";
 
 const STEPS = /** @type {Record<string, [number, number]>} */ ({ ArrowDown: [1, 0], ArrowUp: [-1, 0], ArrowRight: [0, 1], ArrowLeft: [0, -1], PageDown: [10, 0], PageUp: [-10, 0], Home: [-Infinity, 0], End: [Infinity, 0] });
@@ -6,22 +6,19 @@ const STEPS = /** @type {Record<string, [number, number]>} */ ({ ArrowDown: [1, 
 /** What the table's element needs. */
 export function useGrid() {
   const ref = useRef(/** @type {HTMLElement | null} */ (null));
-  const stop = useRef(/** @type {Element | undefined} */ (undefined));
+  const stop = useRef(/** @type {HTMLButtonElement | null} */ (null));
   const buttons = () => [...(ref.current?.querySelectorAll("tr") ?? [])].map((row) => [...row.querySelectorAll("button")]).filter((row) => row.length);
-  const settle = (/** @type {HTMLButtonElement[]} */ all) => {
-    if (!stop.current?.isConnected) stop.current = all[0];
-    for (const button of all) {
-      const index = button === stop.current ? 0 : -1;
-      if (button.tabIndex !== index) button.tabIndex = index;
-    }
+  const settle = (/** @type {HTMLButtonElement | null | undefined} */ button) => {
+    if (stop.current) stop.current.tabIndex = -1;
+    stop.current = button ?? null;
+    if (button) button.tabIndex = 0;
   };
-  useLayoutEffect(() => settle(buttons().flat()));
+  useLayoutEffect(() => {
+    if (!stop.current?.isConnected) settle(ref.current?.querySelector("button"));
+  });
   return {
     ref,
-    onFocusIn: (/** @type {FocusEvent} */ event) => {
-      stop.current = /** @type {Element} */ (event.target);
-      settle(buttons().flat());
-    },
+    onFocusIn: (/** @type {FocusEvent} */ { target }) => void (target instanceof HTMLButtonElement && settle(target)),
     onKeyDown: (/** @type {KeyboardEvent} */ event) => {
       const step = STEPS[event.key];
       const rows = buttons();
