@@ -69,6 +69,7 @@ def run(arguments: argparse.Namespace) -> Answer | int | None:
     options = TrainOptions.of(arguments)
     keep_compiled_code()
     import jax
+    import numpy as np
 
     if arguments.distributed:
         hm.distributed.initialize()
@@ -86,7 +87,14 @@ def run(arguments: argparse.Namespace) -> Answer | int | None:
         # Rows that were held out of DATA serve for training in the end; those of a file of their own need not be of its kind.
         in_memory = not isinstance(dataset.train, (hm.io.Streamed, hm.data.Resampled))
         refit = in_memory and run.valid is None and dataset.entropy is None and len(dataset.train) >= MIN_ROWS_TO_REFIT
-        given = {"devices": hm.distributed.row_shards(mesh), "held_out": True, "refit": refit} | dict(options.settings)
+        incomplete = in_memory and bool(np.isnan(dataset.train).any())
+        given: dict[str, Any] = {
+            "devices": hm.distributed.row_shards(mesh),
+            "held_out": True,
+            "incomplete": incomplete,
+            "refit": refit,
+        }
+        given |= options.settings
         config = start.config or hm.TrainConfig.derive(len(dataset.train), rbm, **given)
         if start.config is None and not config.early_stopping and "refit" not in options.settings:
             config = dataclasses.replace(config, refit=False)

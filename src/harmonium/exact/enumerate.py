@@ -10,6 +10,7 @@ Reference: R. Salakhutdinov and I. Murray, "On the quantitative analysis of deep
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -66,6 +67,15 @@ def block_length(rbm: RBM) -> int:
     return min(most, 1 << (count_of(rbm.visible) - 1).bit_length())
 
 
+def is_split(rbm: RBM) -> bool:
+    """Whether a block has all states of the lowest enumerated units, in one state of the others: where units have two states.
+
+    What is additive over units is then computed for the low ones once, and not for every state.
+    """
+    unit_states = rbm.visible.unit_states
+    return unit_states is not None and len(unit_states) == 2
+
+
 def states(rbm: RBM, indices: Int[Array, " n"]) -> Float[Result, "n V"]:
     """The enumerated layer's states of the given numbers: `rbm.visible.states(indices)`.
 
@@ -79,13 +89,36 @@ def states(rbm: RBM, indices: Int[Array, " n"]) -> Float[Result, "n V"]:
 @partial(jax.jit, static_argnames=("length", "blocks"))
 def log_block_sums(rbm: RBM, first: int | Int[Array, ""], length: int, blocks: int) -> Float[Result, " blocks"]:
     """The logs of the unnormalized probabilities of the blocks `first ...`; block b has states b * length ..."""
-    return jax.lax.map(lambda index: jax.nn.logsumexp(_block(rbm, index, length)[2]), first + jnp.arange(blocks))
+    block = _log_weights(rbm, length)
+    return jax.lax.map(lambda index: jax.nn.logsumexp(block(index)), first + jnp.arange(blocks))
 
 
 @partial(jax.jit, static_argnames="length")
 def log_weights(rbm: RBM, index: np.int64 | Int[Array, ""], length: int) -> Float[Result, " length"]:
     """The logs of the unnormalized probabilities of a block's states, -inf beyond the last state."""
-    return _block(rbm, jnp.asarray(index), length)[2]
+    return _log_weights(rbm, length)(jnp.asarray(index))
+
+
+def _log_weights(rbm: RBM, length: int) -> Callable[[jax.Array], Any]:
+    """The log weights of the states of the block of an index."""
+    if not is_split(rbm):
+        return lambda index: _block(rbm, index, length)[2]
+
+    def additive(indices: Int[Array, " n"]) -> tuple[Any, Any]:
+        x = states(rbm, indices)
+        return rbm.visible.energy(x), model.hidden_inputs(rbm, x).T
+
+    # Each part's states are joint states with the others in their first state, which must then not be counted again.
+    start_energy, start_inputs = additive(jnp.zeros(1, int))
+    low_energy, low_inputs = additive(jnp.arange(length))
+    log_normalizer = jax.vmap(rbm.hidden.log_normalizer, in_axes=1)  # neighbors in memory are summed in one instruction
+
+    def block(index: jax.Array) -> Any:
+        energy, inputs = additive(index[None] * length)
+        log_weights = log_normalizer(low_inputs + (inputs - start_inputs)) - low_energy - (energy - start_energy)
+        return jnp.where(index * length < count_of(rbm.visible), log_weights, -jnp.inf)
+
+    return block
 
 
 def _block(rbm: RBM, index: jax.Array, length: int) -> tuple[Any, Any, Any]:

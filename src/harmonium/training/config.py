@@ -18,6 +18,8 @@ from harmonium._numerics import bfloat16_is_native
 from harmonium.errors import InputError
 from harmonium.gradients import Estimator
 from harmonium.model import RBM
+from harmonium.training.cost import estimate_update_seconds, exact_cost
+from harmonium.training.metrics import EXACT_SECONDS
 from harmonium.training.optimizer import gradient_ascent
 from harmonium.training.search import SEARCHED, Trial, best_index
 from harmonium.training.stopping import Decay
@@ -29,13 +31,12 @@ WEIGHTS_PER_ROW = 5.0
 """Weights per row from which the penalty is L1; with fewer there is less to overfit."""
 EXACT_LEARNING_RATE, EXACT_MOMENTUM = 0.2, 0.9
 MAX_EXACT_ROWS = 10_000
-TRANSCENDENTAL = 40
-"""Cost of a unit's mean and log normalizer in the plain sum, in multiplications. The factorized sum is cheaper, but an
-update that costs fifteen sampled ones learns less than those (benchmarks/RESULTS.md), so the rule does not count on it."""
 MAX_COST_RATIO = 10
 FINAL_DECAY, MAX_FINAL_DECAY = 0.9, 0.9
 AVERAGE = 0.1
 MINUTES, EARLY_STOPPING = 2.0, 1.0
+FEW_ROWS, SECONDS_FOR_FEW_ROWS = 3000, 5.0
+"""Up to so many rows a run whose ln Z is exact has a number of updates by default: those estimated to take this long."""
 OWN = "own"
 """What stands for an estimator or optimizer of your own in JSON."""
 ASCENT = ("learning_rate", "momentum", "l1")
@@ -164,7 +165,9 @@ class TrainConfig:
                 )
 
     @classmethod
-    def derive(cls, rows: int, rbm: RBM, *, devices: int = 1, held_out: bool = False, **given: Any) -> TrainConfig:
+    def derive(
+        cls, rows: int, rbm: RBM, *, devices: int = 1, held_out: bool = False, incomplete: bool = False, **given: Any
+    ) -> TrainConfig:
         """The settings that suit the number of training rows and the model's size, but for those that are given.
 
         * The estimator is the exact gradient where the smaller layer has so few states that an update costs no more than some
@@ -179,10 +182,13 @@ class TrainConfig:
         * Products are rounded to bfloat16 where the hardware multiplies in it and states are whole numbers.
         * A run takes two minutes. With held-out rows it stops early when the best state is half of the run ago, and other
           rates, penalties and estimators, and chains at modes, are tried, unless those are given (`harmonium.training.search`).
+          With at most 3,000 rows, some of them held out, and a ln Z that is quickly exact, it has instead the number of updates
+          that is estimated to take five seconds, so that a small table is done soon and the model does not depend on a clock.
 
         Args:
             rows: number of training rows. rbm: the model to train. devices: devices that share rows and chains.
-            held_out: whether held-out rows are measured. given: settings by name.
+            held_out: whether held-out rows are measured. incomplete: whether cells of rows are missing.
+            given: settings by name.
 
         Raises:
             InputError: there is no setting of that name, or as `TrainConfig`.
@@ -190,6 +196,7 @@ class TrainConfig:
         _check_names(given)
         rows, devices = _checks.integer(rows, "rows"), _checks.integer(devices, "devices")
         rbm, held_out = model.validate(rbm), _checks.boolean(held_out, "held_out")
+        incomplete = _checks.boolean(incomplete, "incomplete")
         given = {name: value for name, value in given.items() if value is not None}
         estimator = given.get("estimator", "exact" if _exact_is_cheap(rbm) else "pcd-1")
         exact = estimator == "exact" if isinstance(estimator, str) else estimator is gradients.exact()
@@ -210,13 +217,17 @@ class TrainConfig:
         }
         if "optimizer" in given:
             derived |= dict.fromkeys(ASCENT) | {"final_decay": 0.0}
-        if not given.keys() & {"minutes", "epochs", "updates"}:
-            derived["minutes"] = MINUTES
         if held_out and "optimizer" not in given and not given.keys() & {"total_updates", "early_decay"}:
             derived["early_stopping"] = EARLY_STOPPING
             if given.get("early_stopping", EARLY_STOPPING):
                 derived["search"] = " ".join(name for name in SEARCHED if name not in given)
-        return cls(**derived | given)
+        derived |= given
+        if not given.keys() & {"minutes", "epochs", "updates"}:
+            derived["minutes"] = MINUTES
+            if rows <= FEW_ROWS and derived.get("early_stopping") and enumeration.estimate_seconds(rbm) <= EXACT_SECONDS:
+                sizes = estimator, derived["batch_size"], derived["chains"], incomplete
+                derived |= {"minutes": None, "updates": round(SECONDS_FOR_FEW_ROWS / estimate_update_seconds(rbm, *sizes))}
+        return cls(**derived)
 
     @property
     def searched(self) -> tuple[str, ...]:
@@ -313,9 +324,5 @@ def _has_chains(estimator: object) -> bool:
 
 
 def _exact_is_cheap(rbm: RBM) -> bool:
-    states = enumeration.enumerable_states(rbm)
-    if states is None:
-        return False
-    smaller, larger = sorted(rbm.weights.shape)
-    sampled = 10 * BATCH_SIZE * smaller * larger
-    return states * larger * (4 * smaller + TRANSCENDENTAL) <= MAX_COST_RATIO * sampled
+    cost = exact_cost(rbm)
+    return cost is not None and cost <= MAX_COST_RATIO * 10 * BATCH_SIZE * rbm.weights.size

@@ -29,8 +29,6 @@ EXACT_SECONDS = 1.0
 LOOKS_PER_RUN, MIN_SECONDS = 10, 8.0
 """The log likelihood is estimated in runs that take at least as long as so many estimates, and these seconds: shorter ones
 would spend them on compiling that."""
-SECONDS_PER_CALL, SECONDS_PER_PRODUCT = 2e-4, 1e-11
-"""Of an update: of all that is small in it, and of a multiplication in a product of matrices, on two cores of 2026."""
 MISSING_SECONDS = 0.5
 """A look at rows with missing cells."""
 MAX_ROWS = 10_000
@@ -172,12 +170,6 @@ class Metrics:
         if estimate.raised_by:
             metrics[RAISED] = estimate.raised_by
         return estimate.value
-
-
-def estimate_update_seconds(rbm: RBM, rows: int) -> float:
-    """About how long an update by persistent chains takes, with as many of them as rows."""
-    # Two products for the rows, three for the chains.
-    return SECONDS_PER_CALL + SECONDS_PER_PRODUCT * 5 * rows * rbm.weights.size
 
 
 def summarize(history: Sequence[Mapping[str, float]]) -> str:

@@ -205,12 +205,12 @@ class Run:
         rows = self.whole()
         return replace(self, rows=rows, batches=self.make_batches(rows))
 
-    def looks(self, step: int) -> Iterator[int]:
-        """The numbers of updates beyond `step` at which the model is measured."""
+    def looks(self, progress: Progress) -> Iterator[int]:
+        """The numbers of updates to come at which the model is measured. In a refit nothing is decided: only the last."""
         seconds = self.metrics.look_seconds
-        if seconds is None:
+        if seconds is None or progress.is_refit:
             return itertools.repeat(MAX_COUNT)
-        return (look for look in looks(seconds, self.update_seconds) if look > step)
+        return (look for look in looks(seconds, self.update_seconds) if look > progress.step)
 
     def measure(self, progress: Progress, good: LoopState, kept: Kept | None, speed: float) -> tuple[Progress, Kept | None]:
         """The progress with the metrics of a state, and what is kept now."""

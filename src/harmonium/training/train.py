@@ -32,7 +32,8 @@ from harmonium.io.streams import Streamed
 from harmonium.model import RBM
 from harmonium.training.checkpoint import Checkpoint, Progress
 from harmonium.training.config import TrainConfig
-from harmonium.training.metrics import EXACT_SECONDS, MAX_ROWS, Metrics, estimate_update_seconds
+from harmonium.training.cost import estimate_update_seconds
+from harmonium.training.metrics import EXACT_SECONDS, MAX_ROWS, Metrics
 from harmonium.training.rows import MIN_ROWS_TO_SPLIT, Rows
 from harmonium.training.run import LR_REDUCTION, Found, Kept, Run, batches_of
 from harmonium.training.search import (
@@ -248,12 +249,14 @@ def train(
         holds_out = measure and (valid is not None or _splits(rows, settings))
         if holds_out and valid is None:
             settings = {"refit": True} | settings
-        config = TrainConfig.derive(len(rows.rows), rbm, devices=devices, held_out=holds_out, **settings)
+        kinds = {"held_out": holds_out, "incomplete": rows.incomplete is not None}
+        config = TrainConfig.derive(len(rows.rows), rbm, devices=devices, **kinds, **settings)
     if config.early_stopping and not measure:
         raise InputError("early_stopping needs held-out rows that are measured: leave out measure=False")
     if config.refit and not (rows.is_in_memory and (held_out is None or held_out.is_in_memory)):
         raise InputError("refit must be False where rows are read as they are needed, or drawn anew from gray levels")
-    update_seconds = estimate_update_seconds(rbm, config.batch_size)
+    sizes = config.estimator, config.batch_size, config.chains, rows.incomplete is not None
+    update_seconds = estimate_update_seconds(rbm, *sizes)
     run_seconds = _run_seconds(config, update_seconds)
     takes_all, is_split, whole = config.batch_size >= len(rows.rows), False, None
     if config.early_stopping and held_out is None:
@@ -343,7 +346,7 @@ def _loop(
 
     speed, count, timed_updates, timed_seconds = 0.0, updates_between_states or 1, 0, 0.0
     is_first = True
-    upcoming = run.looks(progress.step)
+    upcoming = run.looks(progress)
     look = next(upcoming)
     try:
         while not ended:
@@ -419,7 +422,7 @@ def _loop(
                     state = run.start()
                     good, copying = _copy(state, run.incomplete)
                     progress, kept = run.measure(progress, good, None, speed)
-                    is_first, upcoming = True, run.looks(0)
+                    is_first, upcoming = True, run.looks(progress)
                     look = next(upcoming)
             if ended and (stopping is not None or progress.is_refit):
                 why = "no gain" if progress.is_refit else why
