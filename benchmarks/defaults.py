@@ -172,7 +172,7 @@ def default(problem: Problem, minutes: float | None) -> tuple[float, float, int,
     """Test log likelihood without a setting, its standard error from ln Z, the model's updates, and seconds."""
     train, valid, test, rbm = problem.draw()
     began = time.monotonic()
-    length: dict[str, Any] = {"updates": problem.updates} if minutes is None else {"minutes": minutes}
+    length: dict[str, Any] = {} if minutes is None else {"minutes": minutes}
     *_, state = hm.training.train(rbm, train, valid=valid, **length)
     seconds = time.monotonic() - began
     found = hm.evaluate(state.rbm, test, seconds=ESTIMATE_SECONDS)
@@ -276,9 +276,7 @@ def main() -> None:
     parser.add_argument("part", choices=("sets", "sweep", "tables"))
     parser.add_argument("--data", type=Path, help="the folder of the sets")
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="of sets, tables, or parts of problems' names")
-    parser.add_argument(
-        "--minutes", type=float, help="of the default; by default its own, or in the sweep as many updates as the grid"
-    )
+    parser.add_argument("--minutes", type=float, help="of the default; by default its own")
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "harmonium" / "grid.json"
     parser.add_argument("--grid", type=Path, default=cache, metavar="FILE", help="of the grid's results")
     parser.add_argument("--grid-only", action="store_true", help="compute the grid and judge no default")

@@ -35,8 +35,8 @@ MAX_COST_RATIO = 10
 FINAL_DECAY, MAX_FINAL_DECAY = 0.9, 0.9
 AVERAGE = 0.1
 MINUTES, EARLY_STOPPING = 2.0, 1.0
-FEW_ROWS, SECONDS_FOR_FEW_ROWS = 3000, 5.0
-"""Up to so many rows a run whose ln Z is exact has a number of updates by default: those estimated to take this long."""
+FEW_VALUES, SECONDS_FOR_FEW = 100_000, 4.0
+"""Of up to so many values (rows x columns) a model whose ln Z is exact is trained for the updates estimated to take so long."""
 OWN = "own"
 """What stands for an estimator or optimizer of your own in JSON."""
 ASCENT = ("learning_rate", "momentum", "l1")
@@ -182,8 +182,9 @@ class TrainConfig:
         * Products are rounded to bfloat16 where the hardware multiplies in it and states are whole numbers.
         * A run takes two minutes. With held-out rows it stops early when the best state is half of the run ago, and other
           rates, penalties and estimators, and chains at modes, are tried, unless those are given (`harmonium.training.search`).
-          With at most 3,000 rows, some of them held out, and a ln Z that is quickly exact, it has instead the number of updates
-          that is estimated to take five seconds, so that a small table is done soon and the model does not depend on a clock.
+          With held-out rows, at most 100,000 training values (rows x columns) and a ln Z that is quickly exact, it has instead
+          the number of updates that is estimated to take four seconds: a small table is soon done, on a busy computer by the
+          same updates.
 
         Args:
             rows: number of training rows. rbm: the model to train. devices: devices that share rows and chains.
@@ -224,9 +225,10 @@ class TrainConfig:
         derived |= given
         if not given.keys() & {"minutes", "epochs", "updates"}:
             derived["minutes"] = MINUTES
-            if rows <= FEW_ROWS and derived.get("early_stopping") and enumeration.estimate_seconds(rbm) <= EXACT_SECONDS:
+            are_few = rows * rbm.visible.size <= FEW_VALUES and enumeration.estimate_seconds(rbm) <= EXACT_SECONDS
+            if are_few and derived.get("early_stopping"):
                 sizes = estimator, derived["batch_size"], derived["chains"], incomplete
-                derived |= {"minutes": None, "updates": round(SECONDS_FOR_FEW_ROWS / estimate_update_seconds(rbm, *sizes))}
+                derived |= {"minutes": None, "updates": round(SECONDS_FOR_FEW / estimate_update_seconds(rbm, *sizes))}
         return cls(**derived)
 
     @property
