@@ -12,7 +12,7 @@ import jax
 import numpy as np
 import pytest
 from conftest import LECTURE, SMALL, random_rbm, reference_rbm
-from kinds import LISTED, cells, rbm_of
+from kinds import LAYERS, LISTED, cells, rbm_of
 from statistics_of_tests import FALSE_ALARM, counts_agree, draws_for_counts
 
 import harmonium as hm
@@ -107,6 +107,19 @@ def test_sums_over_many_blocks_agree_with_one(monkeypatch, shape):
     jax.clear_caches()
     parts = exact.log_partition(rbm), exact.moments(rbm), exact.log_reconstruction(rbm, exact.all_states(rbm.visible)[:3])
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12), whole, parts)
+    jax.clear_caches()
+
+
+@pytest.mark.parametrize("kind", [Spin, Binary])
+def test_blocks_of_low_units_agree_with_all_states_at_once(monkeypatch, kind):
+    rbm = hm.RBM(kind(np.linspace(-1, 1, 6)), LAYERS["mixed"], np.random.default_rng(3).normal(size=(6, LAYERS["mixed"].size)))
+    v = exact.all_states(rbm.visible)
+    expected = np.logaddexp.reduce(-np.asarray(hm.free_energy(rbm, v)))
+    monkeypatch.setattr(plain, "BLOCK_ELEMENTS", 8 * rbm.visible.size)
+    jax.clear_caches()
+    assert plain.block_length(rbm) == 8
+    assert exact.log_partition(rbm) == pytest.approx(expected, rel=1e-13)
+    np.testing.assert_allclose(exact.moments(rbm).v, np.exp(exact.log_likelihood(rbm, v)) @ v, atol=1e-13)
     jax.clear_caches()
 
 

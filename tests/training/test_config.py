@@ -147,8 +147,21 @@ def test_what_a_clock_decided_can_be_repeated(metrics, settings):
 
 def test_a_run_lasts_two_minutes_and_stops_early_where_rows_are_held_out():
     assert TrainConfig.derive(100, zeros(9, 4)).minutes == 2
+    assert TrainConfig.derive(100_000, zeros(9, 4), held_out=True).minutes == 2
     assert TrainConfig.derive(100, zeros(9, 4), held_out=True).early_stopping == 1
     assert TrainConfig.derive(100, zeros(9, 4), held_out=True, updates=5).early_stopping == 1
+
+
+def test_few_values_have_as_many_updates_whatever_the_clock_says():
+    def updates(rows=1000, columns=60, hidden=20, **given):
+        return TrainConfig.derive(rows, zeros(columns, hidden), **{"held_out": True} | given).updates
+
+    assert 1_000 < updates() < updates(columns=30)
+    assert updates(incomplete=True) == pytest.approx(updates() / 2, abs=1)
+    assert updates(hidden=30) is None, "ln Z takes too long to be exact"
+    assert updates(rows=2000) is updates(held_out=False) is updates(minutes=1.0) is updates(early_stopping=0) is None
+    assert updates(estimator="pt-10") < updates() / 5
+    assert updates(updates=7) == 7
 
 
 def test_what_is_not_given_is_searched_where_rows_are_held_out():

@@ -14,6 +14,7 @@ from harmonium.training.search import (
     MAX_UPDATES,
     MIN_UPDATES,
     MODE_SEARCH,
+    RISING,
     SEARCHED,
     Trial,
     best_index,
@@ -94,6 +95,14 @@ def test_three_lines_say_what_was_tried():
         "next best: learning_rate 0.3, l1 0.0001, estimator pcd-1: -5.000 after 1,000 of 2,000 updates (no gain)",
     ]
     assert describe_trials([trial(-5.0)]) == []
+
+
+def test_a_rise_to_the_end_is_said():
+    cut = replace(trial(-5.0), updates=1000, why="updates")
+    assert describe_trials([cut]) == [RISING]
+    assert describe_trials([trial(-6.0), cut])[-1] == RISING
+    assert describe_trials([replace(cut, updates=1500)]) == describe_trials([replace(cut, why="no gain")]) == []
+    assert RISING not in describe_trials([cut, trial(-4.0)])
 
 
 @pytest.fixture(scope="module")

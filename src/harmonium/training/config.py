@@ -35,8 +35,9 @@ MAX_COST_RATIO = 10
 FINAL_DECAY, MAX_FINAL_DECAY = 0.9, 0.9
 AVERAGE = 0.1
 MINUTES, EARLY_STOPPING = 2.0, 1.0
-FEW_VALUES, SECONDS_FOR_FEW = 100_000, 4.0
-"""Of up to so many values (rows x columns) a model whose ln Z is exact is trained for the updates estimated to take so long."""
+FEW_VALUES, SECONDS_FOR_FEW, MIN_UPDATES_FOR_FEW = 100_000, 4.0, 10_000
+"""Of up to so many values (rows x columns) a model whose ln Z is exact is trained for the updates estimated to take so long,
+but at least for these."""
 OWN = "own"
 """What stands for an estimator or optimizer of your own in JSON."""
 ASCENT = ("learning_rate", "momentum", "l1")
@@ -183,8 +184,8 @@ class TrainConfig:
         * A run takes two minutes. With held-out rows it stops early when the best state is half of the run ago, and other
           rates, penalties and estimators, and chains at modes, are tried, unless those are given (`harmonium.training.search`).
           With held-out rows, at most 100,000 training values (rows x columns) and a ln Z that is quickly exact, it has instead
-          the number of updates that is estimated to take four seconds: a small table is soon done, on a busy computer by the
-          same updates.
+          the number of updates that is estimated to take four seconds, at least 10,000: a small table is soon done, on a busy
+          computer by the same updates.
 
         Args:
             rows: number of training rows. rbm: the model to train. devices: devices that share rows and chains.
@@ -228,7 +229,8 @@ class TrainConfig:
             are_few = rows * rbm.visible.size <= FEW_VALUES and enumeration.estimate_seconds(rbm) <= EXACT_SECONDS
             if are_few and derived.get("early_stopping"):
                 sizes = estimator, derived["batch_size"], derived["chains"], incomplete
-                derived |= {"minutes": None, "updates": round(SECONDS_FOR_FEW / estimate_update_seconds(rbm, *sizes))}
+                fit_in = round(SECONDS_FOR_FEW / estimate_update_seconds(rbm, *sizes))
+                derived |= {"minutes": None, "updates": max(MIN_UPDATES_FOR_FEW, fit_in)}
         return cls(**derived)
 
     @property

@@ -2,8 +2,9 @@
 
 The first trial has the settings that a run starts with. Where it goes on rising, as with many rows, it is the whole run. Where
 it ends early, because the model overfits, the chains no longer mix or the noise of the updates hides what is left to learn,
-the rest of the time goes to others: a rate a third as high, as long as that helps or nothing is learned; then a stronger
-penalty; then, for models whose ln Z is exact, chains that are tempered. Where ln Z is estimated and the first trial has grown
+the rest of the time goes to others: a rate a third as high, or lower ones until something is learned; then a stronger penalty,
+0.001 and neighbors of the best, two a decade, as long as that helps; then lower rates, likewise; then, for models whose ln Z is
+exact, chains that are tempered. Where ln Z is estimated and the first trial has grown
 modes that annealing does not meet, the next one begins chains there, in all the time that is left. Any other trial after the
 first is as long as the best one so far suggests, and its rate falls to zero over that length. All trials start from the same
 model, and the best model of all is kept.
@@ -24,9 +25,11 @@ from harmonium.training.stopping import Decay
 SEARCHED = ("learning_rate", "l1", "estimator", "mode_search")
 """The settings that a search chooses, unless they are given."""
 RATE_FACTOR, MIN_LEARNING_RATE = 3.0, 1e-4
-L1_FACTOR, MAX_L1 = 5.0, 0.1
+L1_TRIED, L1_FACTOR, MAX_L1 = 1e-3, 10**0.5, 0.1
+"""The first penalty that is tried, the factor between neighbors among those that follow, and the largest."""
 TEMPERED, MODE_SEARCH = "pt-1", 50
-DIVERGED = "diverged"
+DIVERGED, CUT_OFF = "diverged", ("time", "updates")
+RISING = "held-out rows were getting likelier to the end: a longer run (--minutes, --updates) may gain more"
 LENGTH = 2.0
 """A trial is this many times as long as the best one needed, in terms of updates at its own rate."""
 MAX_UPDATES = 20_000
@@ -83,13 +86,18 @@ def best_index(trials: Sequence[Trial]) -> int:
 
 
 def describe_trials(trials: Sequence[Trial]) -> list[str]:
-    """What was tried, what is kept and what comes next to it, a line each; nothing of a single trial."""
-    if len(trials) < 2:
+    """What was tried, what is kept and what comes next to it, a line each, of more than one trial; and whether what is kept was
+    cut off while it rose."""
+    if not trials:
         return []
+    kept = trials[best_index(trials)]
+    rising = [RISING] if kept.why in CUT_OFF and kept.step == kept.updates else []
+    if len(trials) == 1:
+        return rising
     best, second, *_ = sorted(trials, key=lambda trial: -trial.value)
     values = {name: list(dict.fromkeys(trial.settings[name] for trial in trials)) for name in SEARCHED}
     texts = [f"{name} {', '.join(map(_text, found))}" for name, found in values.items() if len(found) > 1]
-    return [f"tried on held-out rows: {'; '.join(texts)}", f"kept: {best}", f"next best: {second}"]
+    return [f"tried on held-out rows: {'; '.join(texts)}", f"kept: {best}", f"next best: {second}", *rising]
 
 
 def propose(trials: Sequence[Trial], free: Sequence[str], tempering: bool) -> Proposal | None:
@@ -112,18 +120,27 @@ def propose(trials: Sequence[Trial], free: Sequence[str], tempering: bool) -> Pr
     if "mode_search" in free and trials[0].left_modes_out and len(trials) == 1 and str(first["estimator"]).startswith("pcd"):
         return Proposal(first | {"mode_search": MODE_SEARCH}, MAX_UPDATES, MIN_UPDATES)
     first = first | {"mode_search": last.settings["mode_search"]}
-    if "learning_rate" in free and (last is best or not last.step) and _same_but(last.settings, first, "learning_rate"):
-        lower = _number(last.settings["learning_rate"]) / RATE_FACTOR
+    before = _number(first["l1"])
+    rate_of, l1_of = (lambda settings: _number(settings["learning_rate"])), (lambda settings: _number(settings["l1"]))
+
+    def vary_rate(base: Trial) -> Proposal | None:
+        lower = rate_of(base.settings) / RATE_FACTOR
         # The first trial has no decay, whose mean rate is half of the first.
-        length = RATE_FACTOR * (LENGTH if last is trials[0] else 1)
-        if lower >= MIN_LEARNING_RATE and (proposal := vary(last, "learning_rate", lower, length)):
-            return proposal
-    if not best.step:
+        length = RATE_FACTOR * (LENGTH if base is trials[0] else 1)
+        return vary(base, "learning_rate", lower, length) if "learning_rate" in free and lower >= MIN_LEARNING_RATE else None
+
+    if (last is trials[0] or not best.step) and (proposal := vary_rate(last)):
+        return proposal
+    if not best.step or best.settings["estimator"] != first["estimator"]:
         return None
-    if "l1" in free and best.settings["estimator"] == first["estimator"]:
-        stronger = L1_FACTOR * _number(best.settings["l1"])
-        if 0 < stronger <= MAX_L1 and (proposal := vary(best, "l1", stronger)):
-            return proposal
+    l1, known = l1_of(best.settings), [settings for settings in tried if l1_of(settings) != before]
+    if "l1" in free and all(rate_of(settings) == rate_of(best.settings) for settings in known):
+        for value in (*([] if known else [L1_TRIED]), L1_FACTOR * l1, l1 / L1_FACTOR):
+            is_new = not any(math.isclose(value, l1_of(settings), rel_tol=1e-3) for settings in known)
+            if 1.001 * before < value <= MAX_L1 and is_new and (proposal := vary(best, "l1", value)):
+                return proposal
+    if proposal := vary_rate(best):
+        return proposal
     if "estimator" in free and tempering and first["estimator"] == "pcd-1":
         return vary(best, "estimator", TEMPERED, mode_search=0)
     return None

@@ -37,6 +37,7 @@ from harmonium.training.metrics import EXACT_SECONDS, MAX_ROWS, Metrics
 from harmonium.training.rows import MIN_ROWS_TO_SPLIT, Rows
 from harmonium.training.run import LR_REDUCTION, Found, Kept, Run, batches_of
 from harmonium.training.search import (
+    CUT_OFF,
     DIVERGED,
     RATE_FACTOR,
     Trial,
@@ -406,7 +407,7 @@ def _loop(
             ended = over
             if over and kept is not None and (run.config.search or run.whole is not None):
                 was_first = not progress.trials
-                is_cut = why in ("time", "updates")
+                is_cut = why in CUT_OFF
                 progress, found = run.conclude(progress, good, kept, found, why if was_first or not is_cut else "its length")
                 trial = None
                 # The reduced rate of a run that diverged is no setting, so other trials and a refit could not be repeated.

@@ -34,7 +34,7 @@ from harmonium.training.stopping import Decay
 
 AVERAGING_STRIDE = 8
 """After the first AVERAGING_STRIDE^2 updates, every AVERAGING_STRIDE-th is averaged."""
-L1_AFTER = 100.0
+L1_AFTER = 20.0
 """The learning rate times the updates from which on the penalty has its full strength."""
 MISSING_SWEEPS = 1
 """Gibbs sweeps of a row's missing cells each time the row is used: two or five came no closer to the maximum."""
