@@ -46,12 +46,23 @@ def test_rates_fall_by_a_third_as_long_as_that_helps():
     assert rates == pytest.approx([0.1, 0.1 / 3, 0.1 / 9])  # the last was worse, so none follows
 
 
-def test_then_penalties_rise_at_the_best_rate_and_then_chains_are_tempered():
-    found = tried(SEARCHED, [-5.0, -4.0, -4.5, -3.9, -4.2, -4.3])
-    assert [settings["learning_rate"] for settings in found] == pytest.approx([0.1, 0.1 / 3, 0.1, 0.1, 0.1])
-    assert [settings["l1"] for settings in found] == pytest.approx([1e-4, 1e-4, 5e-4, 25e-4, 5e-4])
-    assert [settings["estimator"] for settings in found] == ["pcd-1"] * 4 + ["pt-1"]
-    assert tried(SEARCHED, [-5.0, -6.0, -6.0, -6.0], tempering=False)[-1]["estimator"] == "pcd-1"
+def test_a_lower_rate_then_penalties_then_lower_rates_and_then_chains_are_tempered():
+    found = tried(SEARCHED, [-5.0, -4.0, -3.9, -4.2, -3.8, -4.3, -4.4])
+    assert [settings["learning_rate"] for settings in found] == pytest.approx([0.1] * 4 + [0.1 / 3, 0.1])
+    assert [settings["l1"] for settings in found] == pytest.approx([1e-4, 1e-3, 10**-2.5] + [10**-3.5] * 3)
+    assert [settings["estimator"] for settings in found] == ["pcd-1"] * 5 + ["pt-1"]
+    assert tried(SEARCHED, [-5.0, -6.0, -6.0, -6.0, -6.0], tempering=False)[-1]["estimator"] == "pcd-1"
+
+
+def test_penalties_are_tried_at_one_rate():
+    found = tried(SEARCHED, [-5.0, -4.0, -3.9, -4.2, -4.0, -3.7, -3.6, -3.8], tempering=False)
+    assert [settings["learning_rate"] for settings in found][4:] == pytest.approx([0.1 / 3, 0.1 / 9, 0.1 / 27])
+    assert {settings["l1"] for settings in found[4:]} == {1e-3}
+
+
+def test_a_rate_falls_until_something_is_learned():
+    trials = [trial(-5.0, step=0), trial(-5.0, step=0, learning_rate=0.1)]
+    assert propose(trials, SEARCHED, True).settings["learning_rate"] == pytest.approx(0.1 / 3)
 
 
 def test_modes_that_chains_left_out_are_searched_for_next_in_all_the_time_left():

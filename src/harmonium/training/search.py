@@ -129,7 +129,8 @@ def propose(trials: Sequence[Trial], free: Sequence[str], tempering: bool) -> Pr
         length = RATE_FACTOR * (LENGTH if base is trials[0] else 1)
         return vary(base, "learning_rate", lower, length) if "learning_rate" in free and lower >= MIN_LEARNING_RATE else None
 
-    if (last is trials[0] or not best.step) and (proposal := vary_rate(last)):
+    is_first = [settings["mode_search"] for settings in tried].count(last.settings["mode_search"]) == 1
+    if (is_first or not best.step) and (proposal := vary_rate(last)):
         return proposal
     if not best.step or best.settings["estimator"] != first["estimator"]:
         return None
@@ -144,10 +145,6 @@ def propose(trials: Sequence[Trial], free: Sequence[str], tempering: bool) -> Pr
     if "estimator" in free and tempering and first["estimator"] == "pcd-1":
         return vary(best, "estimator", TEMPERED, mode_search=0)
     return None
-
-
-def _same_but(settings: Mapping[str, Any], others: Mapping[str, Any], name: str) -> bool:
-    return all(settings[key] == others[key] for key in settings if key != name)
 
 
 def _text(value: float | str | None) -> str:
