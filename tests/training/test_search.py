@@ -60,6 +60,11 @@ def test_penalties_are_tried_at_one_rate():
     assert {settings["l1"] for settings in found[4:]} == {1e-3}
 
 
+def test_few_held_out_rows_choose_nothing_but_whether_anything_is_learned():
+    assert propose([trial(-5.0)], SEARCHED, True, held_out=9) is None
+    assert propose([trial(-5.0, step=0)], SEARCHED, True, held_out=9).settings["learning_rate"] == pytest.approx(0.1)
+
+
 def test_a_rate_falls_until_something_is_learned():
     trials = [trial(-5.0, step=0), trial(-5.0, step=0, learning_rate=0.1)]
     assert propose(trials, SEARCHED, True).settings["learning_rate"] == pytest.approx(0.1 / 3)

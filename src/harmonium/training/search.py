@@ -37,6 +37,8 @@ MAX_UPDATES = 20_000
 TEMPERED_COST, MODE_SEARCH_COST = 5, 4
 """... so many times, as do those with searches for modes, but for the first of these."""
 MIN_UPDATES = 1000
+MIN_HELD_OUT = 10
+"""Fewer held-out rows cannot tell trials apart: none follows a first one that has learned something."""
 MIN_FRACTION = 0.5
 """A trial is cut to the time that is left down to this fraction of its length, and else left out."""
 
@@ -100,13 +102,15 @@ def describe_trials(trials: Sequence[Trial]) -> list[str]:
     return [f"tried on held-out rows: {'; '.join(texts)}", f"kept: {best}", f"next best: {second}", *rising]
 
 
-def propose(trials: Sequence[Trial], free: Sequence[str], tempering: bool) -> Proposal | None:
+def propose(trials: Sequence[Trial], free: Sequence[str], tempering: bool, held_out: int = MIN_HELD_OUT) -> Proposal | None:
     """What to try after these trials, or None.
 
     Args:
-        free: the settings that may be changed. tempering: whether tempered chains are worth their time.
+        free: the settings that may be changed. tempering: whether tempered chains are worth their time. held_out: rows.
     """
     best, last, first = trials[best_index(trials)], trials[-1], trials[0].settings
+    if best.step and held_out < MIN_HELD_OUT:
+        return None
     tried = [trial.settings for trial in trials]
     left = MAX_UPDATES - sum(trial.updates for trial in trials[1:] if not trial.settings["mode_search"])
 

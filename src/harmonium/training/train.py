@@ -412,7 +412,7 @@ def _loop(
                 trial = None
                 # The reduced rate of a run that diverged is no setting, so other trials and a refit could not be repeated.
                 if not (was_first and is_cut) and not progress.lr_reductions:
-                    proposal = propose(progress.trials, run.config.searched, run.metrics.is_exact)
+                    proposal = propose(progress.trials, run.config.searched, run.metrics.is_exact, run.metrics.held_out_rows)
                     trial = None if proposal is None else run.next_trial(progress, proposal)
                     why = "no gain" if proposal is None else "updates" if progress.budget.seconds is None else "time"
                     if trial is None and diverged and not progress.trials[best_index(progress.trials)].step:
