@@ -1,4 +1,4 @@
-"""Rules that every file of the page keeps: small, local, and in the page's own colours."""
+"""Rules that every file of the page keeps: small, local, and in the page's own colors."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ IMPORTS = re.compile(
     r"""(?:^|[\s;}])(?:import\s*(?:[^"'`;=()]+?\bfrom\s*)?|export\s[^"'`;=()]+?\bfrom\s*)["']([^"']+)["']"""
     r"""|\bimport\(\s*["']([^"']+)["']"""
 )
-COLOURS = re.compile(r"#(?:[0-9a-f]{8}|[0-9a-f]{6}|[0-9a-f]{3,4})\b|\b(?:rgba?|hsla?|hwb|lab|lch|oklab|oklch)\(", re.IGNORECASE)
-NAMED_COLOUR = re.compile(
+COLORS = re.compile(r"#(?:[0-9a-f]{8}|[0-9a-f]{6}|[0-9a-f]{3,4})\b|\b(?:rgba?|hsla?|hwb|lab|lch|oklab|oklch)\(", re.IGNORECASE)
+NAMED_COLOR = re.compile(
     r"(?:^|[;{\s])(?:[a-z-]*color|background|fill|stroke|border[a-z-]*|outline|box-shadow|text-shadow)\s*:[^;}]*?"
     r"\b(?:white|black|red|green|blue|orange|yellow|purple|brown|gr[ae]y|(?:dark|light)[a-z]+|silver|navy|teal|maroon|gold)\b(?!-)",
     re.IGNORECASE,
@@ -143,17 +143,17 @@ def test_style_sheets_ask_for_files_that_are_here(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", named(".css", "chapters/") + named(".css", "ui/"))
-def test_colours_are_the_pages(name: str) -> None:
-    """Dark mode redefines the variables of style.css, so a colour written out elsewhere would stay as it is."""
+def test_colors_are_the_pages(name: str) -> None:
+    """Dark mode redefines the variables of style.css, so a color written out elsewhere would stay as it is."""
     sheet = without_comments(read(name))
-    # An id may look like a colour (#add): only what stands in a declaration counts.
+    # An id may look like a color (#add): only what stands in a declaration counts.
     declarations = " ".join(re.findall(r"\{([^{}]*)\}", sheet))
-    assert not COLOURS.findall(declarations)
-    assert not [found.strip() for found in NAMED_COLOUR.findall(declarations)]
+    assert not COLORS.findall(declarations)
+    assert not [found.strip() for found in NAMED_COLOR.findall(declarations)]
 
 
 @pytest.mark.parametrize("name", named(".js", "chapters/") + named(".js", "ui/"))
-def test_colours_are_the_pages_in_modules(name: str) -> None:
+def test_colors_are_the_pages_in_modules(name: str) -> None:
     """Drawn figures too: they read the variables (var(--ink), or getComputedStyle for a canvas)."""
     code = re.sub(r"/\*.*?\*/|(?<!:)//[^\n]*", "", read(name), flags=re.DOTALL)
     assert not re.findall(r"""(?<![\w&=])#(?:[0-9a-f]{6}|[0-9a-f]{3})(?=["'`;\s,)])|\b(?:rgba?|hsla?)\(""", code, re.IGNORECASE)

@@ -1,7 +1,7 @@
 /** A grid of pixels to draw on, with the mouse, a finger or the keyboard. */
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 import { html } from "../html.js";
-import { css, useColours } from "./images-picture.js";
+import { css, useColors } from "./images-picture.js";
 
 /** Canvas pixels, two for each of the page's. */
 const SIDE = 600;
@@ -13,7 +13,7 @@ const LINES_FROM = 16;
  *   bits or the erased; `what`: words for its 0 and 1 */
 export function Pad({ height, width, bits, erased = null, label, what = ["blank", "ink"], values, onPaint, test }) {
   const place = useRef(/** @type {HTMLCanvasElement | null} */ (null));
-  const colours = useColours();
+  const colors = useColors();
   const [at, setAt] = useState(0);
   const [focused, setFocused] = useState(false);
   const painting = useRef(/** @type {{value: string, last: number} | null} */ (null));
@@ -25,21 +25,21 @@ export function Pad({ height, width, bits, erased = null, label, what = ["blank"
     const pen = place.current?.getContext("2d");
     if (!pen) return;
     const gap = cell >= LINES_FROM ? 2 : 0;
-    pen.fillStyle = css(colours.line);
+    pen.fillStyle = css(colors.line);
     pen.fillRect(0, 0, width * cell, height * cell);
     for (let i = 0; i < bits.length; i++) {
       const [x, y] = [(i % width) * cell, Math.floor(i / width) * cell];
       const unknown = erased?.[i] === "1";
-      pen.fillStyle = css(unknown || bits[i] === "0" ? colours.card : colours.ink);
+      pen.fillStyle = css(unknown || bits[i] === "0" ? colors.card : colors.ink);
       pen.fillRect(x, y, cell - gap, cell - gap);
-      if (unknown) hatch(pen, x, y, cell - gap, css(colours.soft));
+      if (unknown) hatch(pen, x, y, cell - gap, css(colors.soft));
     }
     if (focused) {
-      pen.strokeStyle = css(colours.plus);
+      pen.strokeStyle = css(colors.plus);
       pen.lineWidth = Math.max(2, cell / 14);
       pen.strokeRect((here % width) * cell + 2, Math.floor(here / width) * cell + 2, cell - 4, cell - 4);
     }
-  }, [bits, erased, colours, height, width, focused, here]);
+  }, [bits, erased, colors, height, width, focused, here]);
 
   /** @param {PointerEvent} event @returns {number} The pixel under the pointer, or -1. */
   const under = (event) => {
@@ -95,13 +95,13 @@ export function Pad({ height, width, bits, erased = null, label, what = ["blank"
   </div>`;
 }
 
-/** @param {CanvasRenderingContext2D} pen @param {number} x @param {number} y @param {number} size @param {string} colour */
-function hatch(pen, x, y, size, colour) {
+/** @param {CanvasRenderingContext2D} pen @param {number} x @param {number} y @param {number} size @param {string} color */
+function hatch(pen, x, y, size, color) {
   pen.save();
   pen.beginPath();
   pen.rect(x, y, size, size);
   pen.clip();
-  pen.strokeStyle = colour;
+  pen.strokeStyle = color;
   pen.lineWidth = Math.max(1, size / 26);
   const step = Math.max(4, size / 5);
   pen.beginPath();

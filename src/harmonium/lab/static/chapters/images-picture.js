@@ -1,9 +1,9 @@
-/** Small pictures: bytes from the worker, in the page's own colours. */
+/** Small pictures: bytes from the worker, in the page's own colors. */
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { html } from "../html.js";
 
 /** @typedef {[number, number, number]} Rgb */
-/** @typedef {{ink: Rgb, card: Rgb, line: Rgb, soft: Rgb, plus: Rgb, minus: Rgb}} Colours */
+/** @typedef {{ink: Rgb, card: Rgb, line: Rgb, soft: Rgb, plus: Rgb, minus: Rgb}} Colors */
 /** @typedef {import("../answers/image-model.js").Pictures} Packed */
 
 const NAMES = /** @type {const} */ (["ink", "card", "line", "soft", "plus", "minus"]);
@@ -11,11 +11,11 @@ const MARK_FROM = { large: 0.12, small: 0.28 };
 /** Wider pictures have no room for marks in their pixels. */
 export const MARKED_WIDTH = 16;
 
-/** The page's colours as numbers, again whenever light turns to dark. @returns {Colours} */
-export function useColours() {
-  const [colours, setColours] = useState(read);
+/** The page's colors as numbers, again whenever light turns to dark. @returns {Colors} */
+export function useColors() {
+  const [colors, setColors] = useState(read);
   useEffect(() => {
-    const again = () => setColours(read());
+    const again = () => setColors(read());
     const scheme = matchMedia("(prefers-color-scheme: dark)");
     scheme.addEventListener("change", again);
     document.addEventListener("themechange", again);
@@ -24,19 +24,19 @@ export function useColours() {
       document.removeEventListener("themechange", again);
     };
   }, []);
-  return colours;
+  return colors;
 }
 
-/** @returns {Colours} */
+/** @returns {Colors} */
 function read() {
   const place = document.querySelector(".harmonium-lab") ?? document.documentElement;
   const style = getComputedStyle(place);
   const pen = document.createElement("canvas").getContext("2d");
-  return /** @type {Colours} */ (
+  return /** @type {Colors} */ (
     Object.fromEntries(
       NAMES.map((name) => {
         if (!pen) return [name, [0, 0, 0]];
-        // A canvas writes every colour it understands as #rrggbb.
+        // A canvas writes every color it understands as #rrggbb.
         pen.fillStyle = style.getPropertyValue(`--${name}`).trim();
         const text = String(pen.fillStyle);
         return [name, [1, 3, 5].map((i) => parseInt(text.slice(i, i + 2), 16))];
@@ -50,17 +50,17 @@ const mixed = (from, to, share) => /** @type {Rgb} */ (from.map((x, i) => x + (t
 /** @param {Rgb} rgb As a canvas takes it. */
 export const css = (rgb) => `#${rgb.map((x) => Math.round(x).toString(16).padStart(2, "0")).join("")}`;
 
-/** The colour of a shade from 0 to 1, or of a number of either sign from -1 to 1. @param {Colours} colours @param {number} x @param {boolean} signed */
-function shade(colours, x, signed) {
-  if (!signed) return mixed(colours.card, colours.ink, x);
-  return mixed(colours.card, x < 0 ? colours.minus : colours.plus, Math.abs(x) ** 0.8);
+/** The color of a shade from 0 to 1, or of a number of either sign from -1 to 1. @param {Colors} colors @param {number} x @param {boolean} signed */
+function shade(colors, x, signed) {
+  if (!signed) return mixed(colors.card, colors.ink, x);
+  return mixed(colors.card, x < 0 ? colors.minus : colors.plus, Math.abs(x) ** 0.8);
 }
 
 /** One picture; without a label it is ornament. Negative pixels carry a small minus where there is room, so that signs do not show by color alone.
  * @param {{bytes: Uint8Array, height: number, width: number, label: string, signed?: boolean, large?: boolean}} props */
 export function Picture({ bytes, height, width, label, signed = false, large = false }) {
   const place = useRef(/** @type {HTMLCanvasElement | null} */ (null));
-  const colours = useColours();
+  const colors = useColors();
   const marked = signed && width <= MARKED_WIDTH;
   const cell = marked ? (large ? 13 : 7) : 1;
   useEffect(() => {
@@ -73,20 +73,20 @@ export function Picture({ bytes, height, width, label, signed = false, large = f
     for (let i = 0; i < height * width; i++) {
       if (i >= bytes.length) continue;
       const x = signed ? (bytes[i] - 128) / 127 : bytes[i] / 255;
-      const colour = word(shade(colours, x, signed));
-      const mark = word(mixed(shade(colours, x, signed), Math.abs(x) > 0.5 ? colours.card : colours.ink, 0.75));
+      const color = word(shade(colors, x, signed));
+      const mark = word(mixed(shade(colors, x, signed), Math.abs(x) > 0.5 ? colors.card : colors.ink, 0.75));
       const hasMark = marked && Math.abs(x) > MARK_FROM[large ? "large" : "small"] && (large || x < 0);
       for (let row = 0; row < cell; row++) {
         const start = ((Math.floor(i / width) * cell + row) * width + (i % width)) * cell;
         for (let column = 0; column < cell; column++) {
           const across = row === middle && Math.abs(column - middle) <= arm;
           const down = x > 0 && column === middle && Math.abs(row - middle) <= arm;
-          pixels[start + column] = hasMark && (across || down) ? mark : colour;
+          pixels[start + column] = hasMark && (across || down) ? mark : color;
         }
       }
     }
     pen.putImageData(image, 0, 0);
-  }, [bytes, colours, height, width, signed, cell]);
+  }, [bytes, colors, height, width, signed, cell]);
   return html`<canvas class="picture" ref=${place} width=${width * cell} height=${height * cell} role=${label ? "img" : undefined} aria-label=${label || undefined}
     aria-hidden=${label ? undefined : "true"} style=${`aspect-ratio:${width}/${height}`}></canvas>`;
 }

@@ -7,7 +7,7 @@ import { drawInColors, followSize } from "./watch.js";
 
 /** @typedef {{label: string, values: (number | null)[], width?: number}} Series */
 
-const COLOURS = ["--accent", "--plus", "--minus", "--good", "--soft"];
+const COLORS = ["--accent", "--plus", "--minus", "--good", "--soft"];
 const WHOLE = Array.from({ length: 10 }, (_, e) => [1, 2, 5].map((n) => n * 10 ** e)).flat();
 const DASHES = [[], [7, 4], [2, 3], [9, 3, 2, 3], [1, 5]];
 
@@ -23,7 +23,7 @@ export function Curve({ series, x, xLabel, yLabel, height = 200, log = false, te
   useEffect(() => {
     const element = place.current;
     if (!element) return;
-    // A canvas knows no CSS variables: it is drawn anew when the colours change.
+    // A canvas knows no CSS variables: it is drawn anew when the colors change.
     const draw = () => {
       plot.current?.destroy();
       plot.current = new uPlot(optionsOf(element, newest.current.series, xLabel, yLabel, height, log), /** @type {any} */ (newest.current.data), element);
@@ -52,8 +52,8 @@ function tickTexts(ticks, log) {
 /** @param {HTMLElement} element @param {Series[]} series @param {string} xLabel @param {string} yLabel @param {number} height @param {boolean} log */
 function optionsOf(element, series, xLabel, yLabel, height, log) {
   const style = getComputedStyle(element);
-  const colour = (/** @type {string} */ name) => style.getPropertyValue(name).trim();
-  const axis = { stroke: colour("--soft"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line"), width: 1 }, labelSize: 18, labelGap: 2, font: "12px system-ui, sans-serif", labelFont: "12px system-ui, sans-serif" };
+  const color = (/** @type {string} */ name) => style.getPropertyValue(name).trim();
+  const axis = { stroke: color("--soft"), grid: { stroke: color("--line"), width: 1 }, ticks: { stroke: color("--line"), width: 1 }, labelSize: 18, labelGap: 2, font: "12px system-ui, sans-serif", labelFont: "12px system-ui, sans-serif" };
   // Of a logarithmic axis only the powers of ten are drawn: the lines between would run together.
   const tens = (/** @type {any} */ _, /** @type {number[]} */ splits) => splits.map((y) => (Math.abs(Math.log10(y) % 1) < 1e-6 ? y : null));
   const logarithmic = log ? { filter: tens, grid: { ...axis.grid, filter: tens }, ticks: { ...axis.ticks, filter: tens } } : {};
@@ -69,7 +69,7 @@ function optionsOf(element, series, xLabel, yLabel, height, log) {
       { label: xLabel },
       ...series.map((s, i) => ({
         label: s.label,
-        stroke: colour(COLOURS[i % COLOURS.length]),
+        stroke: color(COLORS[i % COLORS.length]),
         dash: DASHES[i % DASHES.length],
         width: s.width ?? 2,
         spanGaps: true,

@@ -1,4 +1,4 @@
-/** What a drawing has to follow: the room that it is given, and the page's colours. */
+/** What a drawing has to follow: the room that it is given, and the page's colors. */
 import { useEffect, useRef, useState } from "preact/hooks";
 
 /** Draw now, and again whenever light turns to dark. The answer ends that. */
