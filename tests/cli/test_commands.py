@@ -322,7 +322,7 @@ def test_rows_that_are_read_as_they_are_needed_train_the_same_model(as_json, kin
 @pytest.mark.slow
 def test_early_stopping_keeps_the_best_model_and_says_how_to_repeat_it(as_json):
     """Rows of coin flips, each twice, which a model of twelve hidden units soon knows by heart."""
-    flips = np.random.default_rng(0).integers(0, 2, size=(40, 7))
+    flips = np.random.default_rng(0).integers(0, 2, size=(130, 12))
     np.save("noise.npy", np.hstack([flips, flips]))
     options = ["--hidden", "12", "--estimator", "pcd-1", "--set", "l1=0", "--minutes", "1", "--set", "early_stopping=0.2"]
     report = as_json("train", "noise.npy", *options)
