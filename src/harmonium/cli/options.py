@@ -136,7 +136,9 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     group.add_argument("--hidden-units", metavar="KIND", help="kind of the hidden units, likewise (default: binary)")
     group = command.add_argument_group("how long")
     length = group.add_mutually_exclusive_group()
-    length.add_argument("--minutes", metavar="X", type=float, help="time allowed (default: 2, or fewer for few values)")
+    length.add_argument(
+        "--minutes", metavar="X", type=float, help="time allowed (default: 2; for few values a number of updates)"
+    )
     length.add_argument("--updates", metavar="N", type=int, help="train for N updates instead (or: --set epochs=X)")
     group = command.add_argument_group("how to train")
     group.add_argument("--estimator", metavar="E", help="gradient estimator: pcd-K, cd-K, pt-K, ptt-K or exact")

@@ -45,6 +45,7 @@ from harmonium.cli.options import RunOptions, TrainOptions, add_arguments, load_
 from harmonium.cli.output import Answer, Table, console, plain, print_text, progress_bar, say
 from harmonium.cli.process import WORDS, GracefulShutdown, keep_compiled_code
 from harmonium.errors import DivergenceError, InputError, NoGainWarning, describe
+from harmonium.training.rows import has_missing
 
 if TYPE_CHECKING:
     from jax.sharding import Mesh
@@ -69,7 +70,6 @@ def run(arguments: argparse.Namespace) -> Answer | int | None:
     options = TrainOptions.of(arguments)
     keep_compiled_code()
     import jax
-    import numpy as np
 
     if arguments.distributed:
         hm.distributed.initialize()
@@ -87,15 +87,11 @@ def run(arguments: argparse.Namespace) -> Answer | int | None:
         # Rows that were held out of DATA serve for training in the end; those of a file of their own need not be of its kind.
         in_memory = not isinstance(dataset.train, (hm.io.Streamed, hm.data.Resampled))
         refit = in_memory and run.valid is None and dataset.entropy is None and len(dataset.train) >= MIN_ROWS_TO_REFIT
-        incomplete = in_memory and bool(np.isnan(dataset.train).any())
-        given: dict[str, Any] = {
-            "devices": hm.distributed.row_shards(mesh),
-            "held_out": True,
-            "incomplete": incomplete,
-            "refit": refit,
-        }
-        given |= options.settings
-        config = start.config or hm.TrainConfig.derive(len(dataset.train), rbm, **given)
+        incomplete = in_memory and has_missing(dataset.train)
+        given: dict[str, Any] = {"held_out": True, "incomplete": incomplete, "refit": refit} | dict(options.settings)
+        config = start.config or hm.TrainConfig.derive(
+            len(dataset.train), rbm, devices=hm.distributed.row_shards(mesh), **given
+        )
         if start.config is None and not config.early_stopping and "refit" not in options.settings:
             config = dataclasses.replace(config, refit=False)
         if arguments.show_config:

@@ -20,9 +20,7 @@ TRANSCENDENTAL = 40
 update that costs fifteen sampled ones learns less than those (benchmarks/RESULTS.md), so the rule does not count on it."""
 
 
-def estimate_update_seconds(
-    rbm: RBM, estimator: str | Estimator, rows: int, chains: int | None, incomplete: bool = False
-) -> float:
+def estimate_update_seconds(rbm: RBM, estimator: str | Estimator, rows: int, chains: int | None, incomplete: bool) -> float:
     """About how long an update takes.
 
     Args:

@@ -4,10 +4,9 @@ The first trial has the settings that a run starts with. Where it goes on rising
 it ends early, because the model overfits, the chains no longer mix or the noise of the updates hides what is left to learn,
 the rest of the time goes to others: a rate a third as high, or lower ones until something is learned; then a stronger penalty,
 0.001 and neighbors of the best, two a decade, as long as that helps; then lower rates, likewise; then, for models whose ln Z is
-exact, chains that are tempered. Where ln Z is estimated and the first trial has grown
-modes that annealing does not meet, the next one begins chains there, in all the time that is left. Any other trial after the
-first is as long as the best one so far suggests, and its rate falls to zero over that length. All trials start from the same
-model, and the best model of all is kept.
+exact, chains that are tempered. Where ln Z is estimated and the first trial has grown modes that annealing does not meet, the
+next one begins chains there, in all the time that is left. Any other trial after the first is as long as the best one so far
+suggests, and its rate falls to zero over that length. All trials start from the same model, and the best model of all is kept.
 
 What is tried depends on held-out log likelihoods and such modes alone, never on a clock, but for the time that is left for
 another trial.
