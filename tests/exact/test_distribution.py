@@ -136,6 +136,15 @@ def test_estimated_seconds_grow_with_the_states_and_are_infinite_where_nothing_c
     assert exact.estimate_seconds(huge) == math.inf
 
 
+def test_truncated_normal_units_are_estimated_to_take_longer_than_normal_ones_in_mixed_layers_too():
+    def seconds(layer):
+        return exact.estimate_seconds(hm.RBM(layer, Binary.zeros(16), np.zeros((layer.size, 16))))
+
+    normal, truncated = seconds(hm.Gaussian.zeros(20)), [seconds(kind.zeros(20)) for kind in (hm.ReLU, hm.DReLU)]
+    assert min(truncated) > 10 * normal
+    assert normal < seconds(hm.Mixed((hm.Gaussian.zeros(10), hm.ReLU.zeros(10)))) < min(truncated)
+
+
 def test_huge_weights_do_not_overflow():
     rbm = random_rbm(Binary, Binary, (4, 3), scale=500.0)
     _, _, joint, log_z = brute_force(rbm)

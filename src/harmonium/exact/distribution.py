@@ -25,6 +25,7 @@ from harmonium.exact import host
 from harmonium.exact.enumerate import block_length, count_of, enumerable_states, smaller_first
 from harmonium.exact.normal import draw, is_normal, normal_of
 from harmonium.model import RBM, in_float64
+from harmonium.units import DReLU, Mixed, ReLU
 
 NEGLIGIBLE = 1e-16
 """The total probability of the states that `moments` may leave out."""
@@ -72,7 +73,9 @@ def estimate_seconds(rbm: RBM) -> float:
     columns, rbm = max(rbm.weights.shape), smaller_first(in_float64(rbm))
     if host.split_into_blocks(rbm).is_factorized:
         return 1e-3 + states * (8e-9 + 7e-11 * columns)
-    return 1e-3 + states * (7e-8 + 3e-9 * columns if plain.is_split(rbm) else 7e-9 * columns)
+    parts = rbm.hidden.parts if isinstance(rbm.hidden, Mixed) else (rbm.hidden,)
+    truncated = sum(part.size for part in parts if isinstance(part, (ReLU, DReLU)))
+    return 1e-3 + states * ((7e-8 + 3e-9 * columns if plain.is_split(rbm) else 7e-9 * columns) + 1.2e-7 * truncated)
 
 
 def log_partition(rbm: RBM, progress: Progress | None = None) -> float:
