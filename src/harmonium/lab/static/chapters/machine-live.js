@@ -61,8 +61,8 @@ export function Live() {
     <p class="purpose">A restricted Boltzmann machine assigns a probability to every pattern and learns these probabilities from examples. Here, a small one is sampling.
       In this lab, you compute each of its numbers, teach it, and in the end train one on handwritten digits.</p>
     <${Bars} shares=${shares} exact=${exact} labels=${labels} name=${joint ? "v above h" : "v"} />
-    <p class="soft live-said"><span class="key visited"></span>frequency in <span class="num" data-test="live-sweeps">${grouped(sweeps)}</span> samples
-      <span class="key law"></span>exact probability <span class="live-away">largest difference <span class="num">${fixed(Math.max(...exact.map((p, n) => Math.abs(p - shares[n]))), 3)}</span></span>
+    <p class="soft live-said"><span><span class="key visited"></span> frequency in <span class="num" data-test="live-sweeps">${grouped(sweeps)}</span> samples</span>
+      <span><span class="key law"></span> exact probability</span> <span class="live-away">largest difference <span class="num">${fixed(Math.max(...exact.map((p, n) => Math.abs(p - shares[n]))), 3)}</span></span>
       <button type="button" class="link" onClick=${again} data-test="live-run">${running ? "pause" : sweeps >= MOST_SWEEPS ? "sample again" : "sample"}</button></p>
     <p><${Button} primary onClick=${() => goTo(next)} test="follow">Follow the lecture<//></p>
   </section>`;
