@@ -45,7 +45,6 @@ from harmonium.cli.options import RunOptions, TrainOptions, add_arguments, load_
 from harmonium.cli.output import Answer, Table, console, plain, print_text, progress_bar, say
 from harmonium.cli.process import WORDS, GracefulShutdown, keep_compiled_code
 from harmonium.errors import DivergenceError, InputError, NoGainWarning, describe
-from harmonium.training.rows import has_missing
 
 if TYPE_CHECKING:
     from jax.sharding import Mesh
@@ -70,6 +69,8 @@ def run(arguments: argparse.Namespace) -> Answer | int | None:
     options = TrainOptions.of(arguments)
     keep_compiled_code()
     import jax
+
+    from harmonium.training.rows import has_missing
 
     if arguments.distributed:
         hm.distributed.initialize()
