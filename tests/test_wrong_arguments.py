@@ -101,6 +101,13 @@ CALLS: dict[Callable[..., Any], Callable[[], dict[str, Any]]] = {
     diagnostics.hidden_units: lambda: {"rbm": RBM, "data": ROWS},
     diagnostics.relaxation: lambda: {"rbm": RBM, "data": ROWS, "chains": 2, "sweeps": 20, "seed": 0},
     diagnostics.spectrum: lambda: {"rbm": RBM, "data": ROWS},
+    diagnostics.squared_mmd: lambda: {
+        "first": ROWS,
+        "second": ROWS,
+        "bandwidths": [1.0],
+        "first_weights": np.ones(12),
+        "second_weights": np.ones(12),
+    },
     diagnostics.swaps: lambda: {"rbm": RBM, "chains": 2, "steps": 2, "rungs": 2, "seed": 0},
     gauge.to_binary: lambda: {"rbm": RBM},
     gauge.to_spin: lambda: {"rbm": RBM},

@@ -5,6 +5,7 @@ from harmonium.diagnostics.comparison import Comparison, compare
 from harmonium.diagnostics.diagnose import Diagnosis, diagnose
 from harmonium.diagnostics.hidden import HiddenUnits, hidden_units
 from harmonium.diagnostics.mixing import Mixing, mixing, to_arviz
+from harmonium.diagnostics.mmd import SquaredMMD, squared_mmd
 from harmonium.diagnostics.overfitting import FreeEnergyGap, free_energy_gap
 from harmonium.diagnostics.relaxation import Relaxation, relaxation
 from harmonium.diagnostics.spectrum import Spectrum, spectrum
@@ -20,6 +21,7 @@ __all__ = [
     "Mixing",
     "Relaxation",
     "Spectrum",
+    "SquaredMMD",
     "Swaps",
     "Verdict",
     "adversarial_accuracy",
@@ -33,6 +35,7 @@ __all__ = [
     "privacy_loss",
     "relaxation",
     "spectrum",
+    "squared_mmd",
     "swaps",
     "to_arviz",
 ]

@@ -69,7 +69,7 @@ def adversarial_accuracy(real: ArrayLike, synthetic: ArrayLike, seed: int = 0) -
     Raises:
         InputError: no arrays of numbers `[n, V]` with at least 2 rows each and equal V, or a value that is not finite.
     """
-    sets = [_rows(rows, what) for rows, what in ((real, "real"), (synthetic, "synthetic"))]
+    sets = [check_rows(rows, what) for rows, what in ((real, "real"), (synthetic, "synthetic"))]
     if sets[0].shape[1] != sets[1].shape[1]:
         raise InputError(
             f"real and synthetic must have the same number of columns, but have {sets[0].shape[1]} and {sets[1].shape[1]}"
@@ -93,7 +93,8 @@ def adversarial_accuracy(real: ArrayLike, synthetic: ArrayLike, seed: int = 0) -
     )
 
 
-def _rows(rows: ArrayLike, name: str) -> Float[np.ndarray, "rows columns"]:
+def check_rows(rows: ArrayLike, name: str) -> Float[np.ndarray, "rows columns"]:
+    """Rows `[n, V]` in float64, at least 2."""
     array = _checks.finite_array(rows, name).astype(np.float64)
     if array.ndim != 2 or len(array) < 2 or array.shape[1] == 0:
         raise InputError(f"{name} must have shape [n, V] with n at least 2, but has {list(array.shape)}")
