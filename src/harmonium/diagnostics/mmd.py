@@ -94,13 +94,15 @@ def squared_mmd(
         raise InputError(f"first and second must have the same number of columns, but have {x.shape[1]} and {y.shape[1]}")
     x, x_weights = _weigh(x, first_weights, "first")
     y, y_weights = _weigh(y, second_weights, "second")
+    x, y = _in_precision(x, y)
     if bandwidths is None:
         widths, choice = _choose(x, y)
     else:
         widths, choice = _checks.finite_array(bandwidths, "bandwidths").astype(np.float64), "given"
-        if widths.ndim != 1 or len(widths) == 0 or not (widths > 0).all():
-            raise InputError(f"bandwidths must be a list of positive numbers, but is {bandwidths!r}")
-    x, y = _in_precision(x, y)
+        if widths.ndim != 1 or len(widths) == 0:
+            raise InputError(f"bandwidths must have shape [n] with n at least 1, but have {list(widths.shape)}")
+        if not (widths > 0).all():
+            raise InputError(f"bandwidths must be positive numbers, but the smallest is {widths.min():g}")
     xx, yy = _means_of_others(x, x_weights, widths), _means_of_others(y, y_weights, widths)
     xy, yx = _means(x, y, y_weights, widths), _means(y, x, x_weights, widths)
     mean_xx, mean_yy = _mean_of_pairs(xx, x_weights), _mean_of_pairs(yy, y_weights)
@@ -145,11 +147,11 @@ def _squared_distances(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 def _in_precision(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Rows in the precision in which their products are formed, shifted so that those lose little."""
-    largest = max(np.abs(x).max(), np.abs(y).max())
-    whole = not (x % 1).any() and not (y % 1).any() and 4 * largest**2 * x.shape[1] <= EXACT_IN_FLOAT32
-    if whole:
-        return x.astype(np.float32), y.astype(np.float32)
     with np.errstate(over="ignore", invalid="ignore"):
+        largest = max(np.abs(x).max(), np.abs(y).max())
+        whole = not (x % 1).any() and not (y % 1).any() and 4 * largest**2 * x.shape[1] <= EXACT_IN_FLOAT32
+        if whole:
+            return x.astype(np.float32), y.astype(np.float32)
         center = (x.mean(axis=0) + y.mean(axis=0)) / 2
         x, y = x - center, y - center
         if not np.isfinite((x**2).sum() + (y**2).sum()):
