@@ -103,14 +103,17 @@ def lab_url() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
-    """Debian's Chromium; the test is skipped where there is none, but fails in continuous integration."""
-    path = shutil.which("chromium")
+    """Debian's Chromium; the test is skipped where there is none, but fails in continuous integration.
+
+    Its headless shell opens a page in less than half of the processor time that the whole browser takes.
+    """
+    path = shutil.which("chromium-headless-shell") or shutil.which("chromium")
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
         path = None
     if path is None:
-        missing = "no Playwright with Debian's chromium here (pip install harmonium[test]; apt-get install chromium)"
+        missing = "no Playwright with a Chromium here (pip install harmonium[test]; apt-get install chromium-headless-shell)"
         if os.environ.get("CI"):
             pytest.fail(missing)
         pytest.skip(missing)
