@@ -19,7 +19,8 @@ RBM = hm.RBM(hm.Binary([0.1, -0.2]), hm.Binary([0.3, 0.0]), [[0.5, -0.5], [0.2, 
 ROWS = np.array([[0.0, 1.0], [1.0, 1.0], [1.0, 0.0], [0.0, 0.0]] * 3)
 RELAXATION = diagnostics.Relaxation(np.zeros((2, 2, 8)), np.zeros((2, 2, 8, 1)), np.arange(8))
 SWAPS = diagnostics.Swaps(np.array([0.0, 1.0]), np.array([0.5]), 3, 8, np.zeros((2, 8, 2)))
-ACCURACY = diagnostics.AdversarialAccuracy(0.5, 0.5, 0.5, 0.5, 0.1, 12)
+CHAINS = np.ones((3, 4, 1))
+MANY = np.tile(ROWS, (2, 1))
 HIDDEN = diagnostics.HiddenUnits(np.zeros((3, 2)), [], [], [], [])
 SHORT = {"seconds": 0.01, "runs": 20, "temperatures": 64, "steps": 50, "rungs": 2}
 
@@ -130,8 +131,9 @@ CALLS: dict[Callable[..., Any], Callable[[], dict[str, Any]]] = {
     diagnostics.to_arviz: lambda: {"relaxation": RELAXATION},
     diagnostics.agreement: lambda: {"swaps": SWAPS, "relaxation": RELAXATION},
     diagnostics.compare_with_gibbs: lambda: {"swaps": SWAPS, "relaxation": RELAXATION},
-    diagnostics.compare: lambda: {"first": np.ones((3, 4, 1)), "second": np.ones((3, 4, 1)), "quantities": ["free energy"]},
-    diagnostics.privacy_loss: lambda: {"test": ACCURACY, "train": ACCURACY},
+    diagnostics.compare: lambda: {"samples": MANY, "rows": MANY, "train": MANY, "weights": None, "seed": 0},
+    diagnostics.compare_chains: lambda: {"first": CHAINS, "second": CHAINS, "quantities": ["free energy"]},
+    diagnostics.leak: lambda: {"samples": ROWS, "train": ROWS, "held_out": ROWS, "seed": 0},
     lecture.table: lambda: {"rbm": RBM, "temperature": 1.0},
     lecture.chain: lambda: {"rbm": RBM, "start": [0, 1], "sweeps": 5, "seed": 0, "temperature": 1.0},
     lecture.conditional: lambda: {"rbm": RBM, "given": [0, 1], "given_is_visible": True, "temperature": 1.0},

@@ -16,7 +16,8 @@ from matplotlib.figure import Figure
 
 from harmonium import _checks, model
 from harmonium._types import ArrayLike
-from harmonium.diagnostics import Diagnosis, HiddenUnits, Mixing, Relaxation, Spectrum, Swaps
+from harmonium.diagnostics import Comparison, Diagnosis, HiddenUnits, Mixing, Relaxation, Spectrum, Swaps
+from harmonium.diagnostics.compare import WHAT
 from harmonium.diagnostics.relaxation import STARTS
 from harmonium.diagnostics.swaps import SMALL_RATE
 from harmonium.errors import InputError
@@ -27,6 +28,8 @@ PAPER = "#fcfbf7"
 DATA, MODEL = "#c2571a", "#2f5d9e"
 MAX_ROWS = 500
 """Rows in the matrix of hidden activities."""
+MAX_NAMES = 40
+"""Columns whose names are written below an axis."""
 MAX_TIMES = 60
 """Times at which bands of chains are drawn."""
 
@@ -234,6 +237,54 @@ def spectrum(spectrum: Spectrum) -> Figure:
         axes.axvline(noise, color=DATA, linestyle=":", linewidth=1, label=f"{spectrum.in_data} components above the noise")
     axes.set(yscale="log", xlabel="mode, the largest first", ylabel="singular value, standard deviation")
     axes.legend(frameon=False, fontsize=9)
+    return figure
+
+
+def comparison(comparison: Comparison) -> Figure:
+    """How far samples, other rows and independent columns are from the rows: by column, by pair, and by MMD at each bandwidth;
+    and how far training and held-out rows are from their closest samples.
+    """
+    sets = {what: getattr(_checks.instance(comparison, Comparison, "comparison"), what) for what in WHAT}
+    styles = {"samples": (DATA, "o"), "floor": (INK, "."), "independent": (MODEL, "x")}
+    figure, (column, pair, mmd, leak) = _panels(2, 2, (9, 7.5))
+    order = np.argsort(comparison.samples.shapes)
+    first, second = np.triu_indices(len(comparison.paired), 1)
+    for axes, name in ((column, "column"), (pair, "pair of columns")):
+        for what, found in sets.items():
+            values = found.shapes[order] if axes is column else np.sort(found.trends[first, second])
+            color, marker = styles[what]
+            axes.plot(np.arange(1, len(values) + 1), 1 - values, marker, color=color, markersize=4, label=WHAT[what])
+        axes.set(xlabel=f"{name}, the least alike first", ylabel="difference (0: none, 1: most)", ylim=(0, None))
+    if len(order) <= MAX_NAMES:
+        column.set_xticks(range(1, len(order) + 1), [comparison.names[i] for i in order], rotation=90, fontsize=8)
+        column.set_xlabel("")
+    column.legend(frameon=False, fontsize=9)
+    for what, found in sets.items():
+        color, marker = styles[what]
+        mmd.errorbar(
+            found.mmd.bandwidths,
+            found.mmd.estimate,
+            found.mmd.standard_error,
+            marker=marker,
+            color=color,
+            markersize=4,
+            capsize=2,
+        )
+    mmd.axhline(0, color=INK, linewidth=0.5)
+    smallest = min(float(found.mmd.standard_error.max()) for found in sets.values()) or 1e-12
+    mmd.set_yscale("symlog", linthresh=smallest)
+    mmd.set(xlabel="bandwidth of the kernel", ylabel="MMD squared, and its standard error")
+    if comparison.leak is None:
+        leak.text(0.5, 0.5, "no training rows are known", ha="center", transform=leak.transAxes)
+        leak.set_axis_off()
+        return figure
+    for values, name, color in (
+        (comparison.leak.distances, "training rows", DATA),
+        (comparison.leak.held_out_distances, "held-out rows", INK),
+    ):
+        leak.ecdf(values, color=color, label=name, linewidth=1.2)
+    leak.set(xlabel="distance to the closest sample", ylabel="fraction of rows")
+    leak.legend(frameon=False, fontsize=9)
     return figure
 
 

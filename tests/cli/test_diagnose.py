@@ -56,7 +56,7 @@ def test_words_and_pictures(command):
     assert {path.name for path in folder.iterdir()} == {f"{name}.png" for name in PICTURES} | {"diagnosis.json"}
     assert all((folder / f"{name}.png").read_bytes().startswith(b"\x89PNG") for name in PICTURES)
     words = " ".join(text.split())
-    for name in ("relaxation", "mixing", "tempering", "overfitting", "adversarial accuracy", "privacy loss", "hidden units"):
+    for name in ("relaxation", "mixing", "tempering", "overfitting", "adversarial accuracy", "leak", "hidden units"):
         assert f" {name} " in words
     assert "no log likelihood, and no bound on one" in words
     assert "is not judged" not in words
@@ -76,8 +76,7 @@ def test_json_holds_every_figure_and_a_seed_repeats_them(command, capsys):
         "tempering",
         "free_energy_gap",
         "adversarial_accuracy",
-        "adversarial_accuracy_on_training_rows",
-        "privacy_loss",
+        "leak",
         "hidden_units",
         "spectrum",
         "pseudo_log_likelihood",
@@ -104,9 +103,9 @@ def test_json_holds_every_figure_and_a_seed_repeats_them(command, capsys):
 def test_a_file_alone_is_held_out_and_the_rest_is_left_out(command):
     words = command("diagnose m.safetensors bits.npy")
     assert "overfitting is not judged" in words
-    assert "privacy loss" not in words
+    assert " leak " not in words
     result = json.loads(Path("m-diagnosis/diagnosis.json").read_text())
-    assert result["free_energy_gap"] is result["adversarial_accuracy_on_training_rows"] is result["rows"]["train"] is None
+    assert result["free_energy_gap"] is result["leak"] is result["rows"]["train"] is None
 
 
 def test_a_picture_that_cannot_be_written_costs_no_report(capsys):

@@ -224,6 +224,18 @@ def test_explaining_a_row_of_a_named_source(said):
     assert "row 3: -F = " in said("explain patterns.safetensors bars-and-stripes:2x2 --row 3")
 
 
+@pytest.mark.slow
+def test_comparing_a_table_with_samples(said):
+    result = said("compare run survey.csv --train survey.csv --target region --count 60 --json")
+    assert result["rows"] == {"samples": 60, "compared": 61, "floor": 61}
+    assert set(result["columns"]) == {"age", "region", "sex", "answer"}
+    assert set(result["samples"]["target"]) == {"accuracy", "AUC"}
+    assert result["floor"]["column_shapes"] == 1
+    assert any("gaps" in note for note in result["notes"])
+    assert "prediction of region: AUC" in said("compare run survey.csv --target region --count 60")
+    assert "--target must be a column of the model, but is 'zip'" in said("compare run survey.csv --target zip")
+
+
 def test_drawing_rows(said):
     result = said('sample run --count 20 --sweeps 20 --clamp "region=north, sex=f" --json')
     assert result["samples"]["region"] == ["north"] * 20

@@ -252,3 +252,26 @@ def test_a_column_is_predicted_from_the_others_and_scored(rbm, schema, column):
     assert found.scores["log loss"].error == pytest.approx(np.log(p).std() / np.sqrt(len(p)))
     assert found.scores["accuracy"].mean == np.mean([found.values[row] == cells[row] for row in known])
     np.testing.assert_allclose(sum(found.probabilities.values()), 1)
+
+
+def test_a_table_is_compared_by_its_own_columns(schema):
+    """Copies of the training rows are told to leak, and what they predict is what the training rows do."""
+    random = np.random.default_rng(0)
+
+    def rows(n):
+        age = random.integers(20, 60, n)
+        return {
+            "sex": np.where(random.random(n) < 0.5, "m", "f").tolist(),
+            "age": age.tolist(),
+            "region": np.where(age < 30, "north", np.where(age < 50, "south", "west")).tolist(),
+        }
+
+    train, table = rows(80), rows(60)
+    found = tabular.compare(schema, train, table, train, target="age")
+    assert found.names == ("sex", "age", "region")
+    assert not found.leak.verdict.ok
+    assert found.samples.target == found.floor.target
+    assert found.samples.target["R2"] > 0.5 > found.independent.target["R2"]
+    np.testing.assert_array_equal(found.samples.shapes, found.floor.shapes)
+    with pytest.raises(InputError, match="lacks the column 'age'"):
+        tabular.compare(schema, train, {"sex": ["m"], "region": ["north"]})

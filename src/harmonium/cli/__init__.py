@@ -19,8 +19,8 @@ from harmonium.cli.output import Answer, print_answer
 from harmonium.errors import DivergenceError, InputError, describe, printable, reason
 
 COMMANDS = (
-    *("train", "evaluate", "diagnose", "impute", "predict", "score", "explain", "sample", "reconstruct", "info", "data"),
-    *("table", "chain", "conditional", "step", "lab"),
+    *("train", "evaluate", "diagnose", "compare", "impute", "predict", "score", "explain", "sample", "reconstruct", "info"),
+    *("data", "table", "chain", "conditional", "step", "lab"),
 )
 EXAMPLES = """\
 examples:

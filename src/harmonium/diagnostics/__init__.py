@@ -1,9 +1,12 @@
-"""Is it mixed, is it in equilibrium, does it overfit: figures with verdicts in words."""
+"""Is it mixed, is it in equilibrium, does it overfit, are its samples like the data: figures with verdicts in words."""
 
-from harmonium.diagnostics.adversarial import AdversarialAccuracy, adversarial_accuracy, privacy_loss
-from harmonium.diagnostics.comparison import Comparison, compare
+from harmonium.diagnostics.adversarial import AdversarialAccuracy, adversarial_accuracy
+from harmonium.diagnostics.chain_groups import ChainComparison, compare_chains
+from harmonium.diagnostics.classifiers import TwoSampleTest
+from harmonium.diagnostics.compare import Comparison, Similarity, compare
 from harmonium.diagnostics.diagnose import Diagnosis, diagnose
 from harmonium.diagnostics.hidden import HiddenUnits, hidden_units
+from harmonium.diagnostics.leak import Leak, leak
 from harmonium.diagnostics.mixing import Mixing, mixing, to_arviz
 from harmonium.diagnostics.mmd import SquaredMMD, squared_mmd
 from harmonium.diagnostics.overfitting import FreeEnergyGap, free_energy_gap
@@ -14,25 +17,30 @@ from harmonium.diagnostics.verdict import Verdict
 
 __all__ = [
     "AdversarialAccuracy",
+    "ChainComparison",
     "Comparison",
     "Diagnosis",
     "FreeEnergyGap",
     "HiddenUnits",
+    "Leak",
     "Mixing",
     "Relaxation",
+    "Similarity",
     "Spectrum",
     "SquaredMMD",
     "Swaps",
+    "TwoSampleTest",
     "Verdict",
     "adversarial_accuracy",
     "agreement",
     "compare",
+    "compare_chains",
     "compare_with_gibbs",
     "diagnose",
     "free_energy_gap",
     "hidden_units",
+    "leak",
     "mixing",
-    "privacy_loss",
     "relaxation",
     "spectrum",
     "squared_mmd",

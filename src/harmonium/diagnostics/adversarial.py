@@ -11,7 +11,7 @@ AA is the fraction of all rows whose nearest neighbor is of their own kind, Schi
 samples of one distribution is obtained as there: by permuting the labels of the pooled rows.
 
 References: A. Yale, S. Dash, R. Dutta, I. Guyon, A. Pavao and K. Bennett, "Generation and evaluation of privacy preserving
-synthetic health data", Neurocomputing 416 (2020) (AA, and the privacy loss); M. Schilling, "Multivariate two-sample tests based
+synthetic health data", Neurocomputing 416 (2020); M. Schilling, "Multivariate two-sample tests based
 on nearest neighbors", JASA 81 (1986).
 """
 
@@ -122,14 +122,3 @@ def _own_kind_nearest(
         own = np.where(labels[block] == 1, ones, total - ones)
         blocks.append(np.where(own == total, 1.0, np.where(own == 0, 0.0, 0.5)))
     return np.concatenate(blocks)
-
-
-def privacy_loss(test: AdversarialAccuracy, train: AdversarialAccuracy) -> Verdict:
-    """Whether drawn rows are nearer to training rows than to held-out rows: AA(test) - AA(train), ideally 0."""
-    for accuracy, name in ((test, "test"), (train, "train")):
-        _checks.instance(accuracy, AdversarialAccuracy, name)
-    loss = test.accuracy - train.accuracy
-    error = float(np.hypot(test.standard_error, train.standard_error))
-    figure = f"adversarial accuracy is {loss:+.3f} +- {error:.3f} higher on held-out than on training rows (ideal: 0)"
-    remedy = "drawn rows repeat training rows; train for fewer updates, or with fewer hidden units"
-    return judge("privacy loss", figure, remedy if loss >= least_that_matters(error) else None)

@@ -14,8 +14,9 @@ from jaxtyping import Float
 
 from harmonium import _checks, exact, model
 from harmonium._types import ArrayLike, Key
-from harmonium.diagnostics.adversarial import AdversarialAccuracy, adversarial_accuracy, privacy_loss
+from harmonium.diagnostics.adversarial import AdversarialAccuracy, adversarial_accuracy
 from harmonium.diagnostics.hidden import HiddenUnits, hidden_units
+from harmonium.diagnostics.leak import Leak, leak
 from harmonium.diagnostics.mixing import Mixing, mixing
 from harmonium.diagnostics.overfitting import FreeEnergyGap, free_energy_gap
 from harmonium.diagnostics.relaxation import MIN_SWEEPS, Relaxation, relaxation
@@ -38,8 +39,8 @@ TEMPERING_FRACTION = 0.4
 class Diagnosis:
     """The diagnostics of one model; those that need training rows beside the held-out ones are None without them.
 
-    `accuracy`: against held-out rows. `train_accuracy`: against an equal number of training rows. `drawn`: how the rows
-    compared with them were drawn.
+    `accuracy`: of rows drawn from the model against held-out rows. `leak`: whether they repeat training rows. `drawn`: how they
+    were drawn.
     """
 
     relaxation: Relaxation
@@ -47,7 +48,7 @@ class Diagnosis:
     swaps: Swaps
     gap: FreeEnergyGap | None
     accuracy: AdversarialAccuracy
-    train_accuracy: AdversarialAccuracy | None
+    leak: Leak | None
     drawn: str
     hidden: HiddenUnits
     spectrum: Spectrum
@@ -59,8 +60,8 @@ class Diagnosis:
         if self.gap is not None:
             verdicts.append(self.gap.verdict)
         verdicts.append(self.accuracy.verdict)
-        if self.train_accuracy is not None:
-            verdicts.append(privacy_loss(self.accuracy, self.train_accuracy))
+        if self.leak is not None:
+            verdicts.append(self.leak.verdict)
         return [*verdicts, self.hidden.verdict, self.spectrum.verdict]
 
     def to_dict(self) -> dict[str, Any]:
@@ -72,15 +73,14 @@ class Diagnosis:
         tempering = asdict(self.swaps)
         del tempering["values"]
         noise, data = compare_with_gibbs(self.swaps, self.relaxation)
-        test, train, hidden = self.accuracy, self.train_accuracy, self.hidden
+        hidden = self.hidden
         return {
             "verdicts": [asdict(verdict) for verdict in self.verdicts],
             "mixing": asdict(self.mixing),
             "tempering": tempering | {"gibbs_from_noise": asdict(noise), "gibbs_from_data": asdict(data)},
             "free_energy_gap": self.gap and asdict(self.gap),
-            "adversarial_accuracy": asdict(test) | {"drawn": self.drawn},
-            "adversarial_accuracy_on_training_rows": train and asdict(train),
-            "privacy_loss": train and test.accuracy - train.accuracy,
+            "adversarial_accuracy": asdict(self.accuracy) | {"drawn": self.drawn},
+            "leak": self.leak and self.leak.to_dict(),
             "hidden_units": {
                 "activity": hidden.activity.mean(axis=0),
                 **{kind: names(getattr(hidden, kind)) for kind in ("dead", "saturated", "indifferent")},
@@ -121,16 +121,15 @@ def diagnose(
     progress("nearest neighbors of drawn rows", 0.5)
     count = min(MAX_ROWS, len(held_out), len(known))
     v, drawn = _draws(rbm, count, sweeps, seed)
-    some = (np.random.default_rng(seed).permutation(rows)[:count] for rows in (held_out, known))
-    accuracies = [adversarial_accuracy(rows, v, seed) for rows in some]
+    some, trained = (np.random.default_rng(seed).permutation(rows)[:count] for rows in (held_out, known))
     progress("overfitting, hidden units, spectrum", 0.75)
     return Diagnosis(
         relaxation=relaxed,
         mixing=mixed,
         swaps=exchanged,
         gap=None if train is None else free_energy_gap(rbm, train, held_out),
-        accuracy=accuracies[0],
-        train_accuracy=None if train is None else accuracies[1],
+        accuracy=adversarial_accuracy(some, v, seed),
+        leak=None if train is None else leak(v, trained, some, seed),
         drawn=drawn,
         hidden=hidden_units(rbm, known),
         spectrum=spectrum(rbm, known),

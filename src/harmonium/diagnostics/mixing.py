@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Float
 
 from harmonium import _checks
-from harmonium.diagnostics.comparison import Comparison, compare
+from harmonium.diagnostics.chain_groups import ChainComparison, compare_chains
 from harmonium.diagnostics.relaxation import STARTS, Relaxation, quantities
 from harmonium.diagnostics.verdict import Verdict, judge
 from harmonium.errors import InputError
@@ -48,7 +48,7 @@ class Mixing:
     lags: np.ndarray
     draws: int
     sweeps: int
-    starts: Comparison
+    starts: ChainComparison
 
     @property
     def verdicts(self) -> list[Verdict]:
@@ -104,7 +104,7 @@ def mixing(relaxation: Relaxation) -> Mixing:
         lags=np.arange(correlation.shape[1]) * relaxation.spacing,
         draws=draws,
         sweeps=int(relaxation.sweeps[-1]),
-        starts=compare(values[0], values[1], names),
+        starts=compare_chains(values[0], values[1], names),
     )
 
 

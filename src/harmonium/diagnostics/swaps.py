@@ -19,7 +19,7 @@ from jaxtyping import Float
 
 from harmonium import _checks, model
 from harmonium._types import Array, Key
-from harmonium.diagnostics.comparison import Comparison, compare
+from harmonium.diagnostics.chain_groups import ChainComparison, compare_chains
 from harmonium.diagnostics.mixing import second_half
 from harmonium.diagnostics.relaxation import STARTS, Directions, Relaxation, directions, project, quantities
 from harmonium.diagnostics.verdict import Verdict, judge, single
@@ -108,11 +108,11 @@ def _run(
     return jax.lax.scan(step, sampler.init(init_key, rbm), jnp.arange(steps))
 
 
-def compare_with_gibbs(swaps: Swaps, relaxation: Relaxation) -> list[Comparison]:
+def compare_with_gibbs(swaps: Swaps, relaxation: Relaxation) -> list[ChainComparison]:
     """The second halves of Gibbs chains from noise [0] and from data [1], minus those of tempering."""
     _checks.instance(swaps, Swaps, "swaps")
     tempered, names = swaps.values[:, swaps.steps // 2 :], quantities(swaps.values.shape[-1] - 1)
-    return [compare(chains, tempered, names) for chains in second_half(relaxation)]
+    return [compare_chains(chains, tempered, names) for chains in second_half(relaxation)]
 
 
 def agreement(swaps: Swaps, relaxation: Relaxation) -> Verdict:

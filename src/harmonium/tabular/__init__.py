@@ -1,5 +1,6 @@
 """Tables: what their columns mean, and a model's distribution of their rows and cells."""
 
+from harmonium.tabular.compare import compare
 from harmonium.tabular.explain import Explanation, HiddenContribution, explain
 from harmonium.tabular.functional import (
     TableDraws,
@@ -27,6 +28,7 @@ __all__ = [
     "TableImputation",
     "TableLogProbs",
     "TablePrediction",
+    "compare",
     "decode",
     "encode",
     "explain",

@@ -21,7 +21,7 @@ COARSE = 0.25
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ChainComparison:
     """Mean of the first group minus that of the second, in standard deviations of a draw within a group.
 
     `standard_error`: of the difference, from the scatter of the chains' own means. `p_value`: of Welch's test.
@@ -55,11 +55,11 @@ class Comparison:
 
 
 @np.errstate(over="ignore")  # of degrees of freedom, where nothing varies
-def compare(
+def compare_chains(
     first: Float[np.ndarray, "chains draws quantities"],
     second: Float[np.ndarray, "others times quantities"],
     quantities: Sequence[str],
-) -> Comparison:
+) -> ChainComparison:
     """Compare groups of at least two independent chains each.
 
     Reference: B. Welch, "The generalization of Student's problem when several different population variances are
@@ -82,4 +82,4 @@ def compare(
     safe = np.maximum(error, resolution * 1e-3)
     freedom = np.maximum(1, safe**4 / np.maximum(sum(p**2 / (len(m) - 1) for p, m in zip(parts, means, strict=True)), 1e-300))
     p_value = np.where(same, 1.0, 2 * stats.t.sf(np.abs(difference) / safe, freedom))
-    return Comparison(quantities, np.where(same, 0, difference / scale), error / scale, p_value)
+    return ChainComparison(quantities, np.where(same, 0, difference / scale), error / scale, p_value)
