@@ -83,7 +83,7 @@ CALLS: dict[Callable[..., Any], Callable[[], dict[str, Any]]] = {
     exact.moments: lambda: {"rbm": RBM},
     exact.sample: lambda: {"rbm": RBM, "n": 2, "seed": 0},
     likelihood.base_rate_log_likelihood: lambda: {"base_rate": RBM.visible, "data": ROWS},
-    likelihood.evaluate_with: lambda: {"result": likelihood.evaluate(RBM, ROWS), "rbm": RBM, "data": ROWS},
+    likelihood.evaluate_with: lambda: {"result": likelihood.evaluate(RBM, ROWS), "rbm": RBM, "data": ROWS, "log_density": None},
     likelihood.gain_over_independent: lambda: {
         "rbm": RBM,
         "base_rate": RBM.visible,

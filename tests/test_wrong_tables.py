@@ -57,13 +57,13 @@ CALLS: dict[Callable[..., Any], Callable[[], dict[str, Any]]] = {
     io.save_state: lambda: {"state": BITS, "path": "x", "overwrite": True},
     io.table_content: lambda: {"columns": {"a": BITS[0]}, "suffix": ".csv"},
     io.to_native: lambda: {"columns": {"a": BITS[0]}, "like": "pandas"},
-    tabular.decode: lambda: {"schema": SCHEMA, "rows": [[0, 1, 0.5]], "like": "pandas"},
+    tabular.decode: lambda: {"schema": SCHEMA, "rows": [[0, 1, 0.5]], "like": "pandas", "seed": None},
     tabular.encode: lambda: {"schema": SCHEMA, "table": TABLE, "unseen": "error"},
     tabular.explain: lambda: WITH_SCHEMA | {"table": TABLE, "row": 0, "average": None, "unseen": "missing", "seed": 0},
     tabular.impute: lambda: (
         WITH_SCHEMA | {"table": TABLE, "draws": 1, "method": "auto", "sweeps": 2, "unseen": "error", "seed": 0}
     ),
-    tabular.infer: lambda: {"table": TABLE, "kinds": {}, "ignore": [], "fit_on": None},
+    tabular.infer: lambda: {"table": TABLE, "kinds": {}, "ignore": [], "fit_on": None, "bins": True},
     tabular.load: lambda: {"path": "missing"},
     tabular.log_prob: lambda: WITH_SCHEMA | {"table": TABLE, "unseen": "missing", "seed": 0},
     tabular.predict: lambda: (

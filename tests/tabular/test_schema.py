@@ -52,7 +52,7 @@ def test_a_schema_survives_json():
     "damage",
     [
         {},
-        {"version": 2, "columns": {}, "ignore": {}},
+        {"version": 3, "columns": {}, "ignore": {}},
         {"version": 1, "columns": [], "ignore": {}},
         {"version": 1, "columns": {"a": {"kind": "binary"}}, "ignore": {}},
         {"version": 1, "columns": {"a": {"kind": "odd", "levels": [1, 2]}}, "ignore": {}},

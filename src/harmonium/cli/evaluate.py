@@ -54,8 +54,11 @@ def run(options: argparse.Namespace) -> Answer | None:
     names = ("seconds", "precision", "runs", "temperatures", "steps", "rungs", "seed")
     weights = dataset.weights.get("test")
     limits = {name: getattr(options, name) for name in names} | {"weights": weights}
+    limits["log_density"] = density = dataset.log_density.get("test")
     log_likelihood = evaluate(model.rbm, dataset.test, model.base_rate, method, **limits, mesh=mesh)
-    compared = compare_with_independent(model.rbm, model.base_rate, log_likelihood, dataset.test, weights=weights)
+    compared = compare_with_independent(
+        model.rbm, model.base_rate, log_likelihood, dataset.test, weights=weights, log_density=density
+    )
     if mesh is not None and not hm.distributed.is_primary():
         return None
     folder = Path(options.model)
@@ -98,13 +101,20 @@ def compare_with_independent(
     rows: np.ndarray,
     remedy: str = "",
     weights: np.ndarray | None = None,
+    log_density: np.ndarray | None = None,
 ) -> dict[str, Any]:
     """For JSON, how likely the rows of a result are under independent units, and what the model gains over these."""
     names = ("baseline", "baseline_standard_error", "gain")
     if base_rate is None:
         return dict.fromkeys(names)
     gain = hm.likelihood.gain_over_independent(
-        rbm, base_rate, rows, log_partition=result.log_partition, error=result.log_partition_error, weights=weights
+        rbm,
+        base_rate,
+        rows,
+        log_partition=result.log_partition,
+        error=result.log_partition_error,
+        weights=weights,
+        log_density=log_density,
     )
     warning = f"{gain}{remedy}" if gain.is_none else None
     of_gain = {"mean": gain.mean, "standard_error": finite(gain.standard_error), "warning": warning}
@@ -117,9 +127,10 @@ def finite(error: float) -> float | None:
 
 
 def nats_per_example(dataset: hm.data.Dataset) -> str:
-    """The unit of a log likelihood: of real columns it is that of a density in their standard deviations."""
-    is_density = dataset.schema is not None and any(column.kind == "real" for column in dataset.schema.columns)
-    return "nats per example" + (", real columns in standard deviations" if is_density else "")
+    """The unit of a log likelihood: of real and binned columns it is that of a density in their standard deviations."""
+    kinds = {column.kind for column in dataset.schema.columns} if dataset.schema is not None else set()
+    named = " and ".join(kind for kind in ("real", "binned") if kind in kinds)
+    return "nats per example" + (f", {named} columns in standard deviations" if named else "")
 
 
 def likelihood_text(of: str, log_likelihood: hm.LogLikelihood, compared: dict[str, Any]) -> list[str | Styled]:

@@ -1,7 +1,7 @@
 """fill the missing cells of a table
 
-Each missing cell gets its most probable value given the row's observed cells (real columns their mean), and the probability
-of that value (real columns a standard deviation). Observed cells stay as they are. --draws N draws it instead, N times: N
+Each missing cell gets its most probable value given the row's observed cells (numbers their mean), and the probability
+of that value (numbers a standard deviation). Observed cells stay as they are. --draws N draws it instead, N times: N
 tables one after the other, numbered by a first column `draw` (multiple imputation). For an array --out may be .npy: [rows,
 columns] or [draws, rows, columns].
 

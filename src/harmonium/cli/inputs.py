@@ -21,7 +21,10 @@ def _how_to_binarize(text: str) -> str:
     return text
 
 
-KIND_HELP = "kind of a column, or of those of a pattern: binary, categorical, ordered, real; with levels 'film *=ordered:1..5'"
+KIND_HELP = (
+    "kind of a column, or of those of a pattern: binary, categorical, ordered, real, binned, count; with levels "
+    "'film *=ordered:1..5' or edges 'age=binned:18,65'"
+)
 SHARED: dict[str, dict[str, Any]] = {
     "model": {"metavar": "MODEL", "help": "a model file, or the run folder it is in"},
     "data": {"metavar": "DATA", "help": "a named source (its test rows) or a file (all its rows)"},
@@ -144,7 +147,9 @@ def load_rows(location: str, options: argparse.Namespace, model: ModelFile, miss
     about = f"{len(rows):,} rows of {len(frame.columns):,} columns"
     of_parts = {} if weights is None else dict.fromkeys(("train", "valid", "test"), weights.values)
     about += "" if weights is None else f", {weights}"
-    return hm.data.Dataset(location, rows, rows, rows, "all rows", about, schema=model.schema, weights=of_parts)
+    density = dict.fromkeys(("train", "valid", "test"), model.schema.log_density(frame)) if model.schema.has_bins else {}
+    more: dict[str, Any] = {"schema": model.schema, "weights": of_parts, "log_density": density}
+    return hm.data.Dataset(location, rows, rows, rows, "all rows", about, **more)
 
 
 def dialect_of(options: argparse.Namespace | RunOptions) -> hm.io.Dialect | None:
@@ -188,7 +193,12 @@ def schema_text(schema: hm.tabular.Schema) -> list[str | Styled | Table]:
 
 
 def _values(column: hm.tabular.Column) -> str:
-    if column.kind == "real":
-        return f"mean {column.mean:.5g}, standard deviation {column.scale:.5g}"
+    if column.is_number:
+        text = f"mean {column.mean:.5g}, standard deviation {column.scale:.5g}"
+        if column.bins is None:
+            return text
+        spikes = ", ".join(f"{spike:.6g}" for spike in column.bins.spikes)
+        bins = f"{column.width - len(column.bins.spikes)} bins"
+        return f"{text}; {f'{spikes} and ' if spikes else ''}{bins}"
     levels = ", ".join(map(cell_text, column.levels[:8]))
     return levels if len(column.levels) <= 8 else f"{levels}, ... ({len(column.levels)} values)"

@@ -1,7 +1,7 @@
 """predict one column of a table from the others
 
-For each row the most probable value of the column given the row's other cells, and the probability of every value (of a real
-column the mean and a standard deviation). The column's own cells are not used, and may be empty or lacking. Where they have
+For each row the most probable value of the column given the row's other cells, and the probability of every value (of numbers
+the mean and a standard deviation). The column's own cells are not used, and may be empty or lacking. Where they have
 values the prediction is scored: accuracy and log loss, the mean -ln p of the values in nats, beside those of the column's own
 frequencies. Score rows that the model was not trained on. --out writes the predictions of all rows.
 
@@ -48,7 +48,8 @@ def run(options: argparse.Namespace) -> Answer:
         f"{options.column} in {len(frame):,} rows, {found.known:,} of which have its value; {found.method}"
     ]
     if found.scores:
-        lines = [[_name(name, found.deviation is not None), *score] for name, score in found.scores.items()]
+        kinds = {column.name: column.kind for column in model.schema.columns}
+        lines = [[_name(name, kinds[options.column]), *score] for name, score in found.scores.items()]
         text.append(Table("", ["", "mean", "standard error", "by the column alone"], lines, decimals=4))
     rows = [[index + 1, *(cell_text(cells[index]) for cells in columns.values())] for index in range(min(MAX_ROWS, len(frame)))]
     text.append(Table("", ["row", *columns], rows))
@@ -59,5 +60,6 @@ def run(options: argparse.Namespace) -> Answer:
     return Answer(result, text, None if options.out is None else columns)
 
 
-def _name(score: str, real: bool) -> str:
-    return f"{score} (nats{', of the density in standard deviations' if real else ''})" if score == "log loss" else score
+def _name(score: str, kind: str) -> str:
+    unit = "nats, of the density in standard deviations" if kind in ("real", "binned") else "nats"
+    return f"{score} ({unit})" if score == "log loss" else score

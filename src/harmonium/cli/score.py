@@ -1,7 +1,7 @@
 """rank the rows of a table by how unlikely they are, and name the cells that make them so
 
-A row's score is ln p of its observed cells, in nats (real columns in standard deviations), or ln p + ln Z where ln Z cannot be
-enumerated. A cell's surprisal is -ln p(cell | the row's other cells). Rows with missing cells tend to be likelier.
+A row's score is ln p of its observed cells, in nats (real and binned columns in standard deviations), or ln p + ln Z where ln Z
+cannot be enumerated. A cell's surprisal is -ln p(cell | the row's other cells). Rows with missing cells tend to be likelier.
 --out writes all rows in the table's order: score, standard error, and the surprisal of each cell.
 
 example:

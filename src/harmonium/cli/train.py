@@ -332,7 +332,14 @@ def _evaluate(
 ) -> dict[str, Any]:
     """How likely the test and the training rows are."""
     of_train, of_test = dataset.weights.get("train"), dataset.weights.get("test")
-    limits: dict[str, Any] = {"weights": of_test, "seconds": run.evaluation_seconds, "seed": run.seed, "mesh": mesh}
+    density, density_of_test = dataset.log_density.get("train"), dataset.log_density.get("test")
+    limits: dict[str, Any] = {
+        "weights": of_test,
+        "log_density": density_of_test,
+        "seconds": run.evaluation_seconds,
+        "seed": run.seed,
+        "mesh": mesh,
+    }
     test = evaluate(rbm, dataset.test, base_rate, **limits)
     if isinstance(dataset.train, hm.data.Resampled):
         trained_on = dataset.train.draw_once(rbm.visible, MAX_TRAINING_ROWS, run.seed)
@@ -340,10 +347,12 @@ def _evaluate(
         trained_on = hm.io.streams.sample_rows(dataset.train, MAX_TRAINING_ROWS, "data")
     if of_train is not None:
         of_train = of_train[hm.io.streams.evenly_spaced(len(of_train), len(trained_on))]
+    if density is not None:
+        density = density[hm.io.streams.evenly_spaced(len(density), len(trained_on))]
     return {
         "log_likelihood": test,
-        "train": hm.likelihood.evaluate_with(test, rbm, trained_on, weights=of_train),
-        **compare_with_independent(rbm, base_rate, test, dataset.test, REMEDY, of_test),
+        "train": hm.likelihood.evaluate_with(test, rbm, trained_on, weights=of_train, log_density=density),
+        **compare_with_independent(rbm, base_rate, test, dataset.test, REMEDY, of_test, density_of_test),
         "bound": None if dataset.entropy is None else -dataset.entropy,
     }
 
@@ -354,7 +363,10 @@ def _pictures(
     """The run's pictures by name."""
     import numpy as np
 
-    figures = {"learning_curves": hm.plots.learning_curves(history, report["baseline"], report["bound"])}
+    baseline = report["baseline"]
+    if "test" in dataset.log_density:  # training counts the probabilities of bins, without the densities in them
+        baseline -= float(np.average(dataset.log_density["test"], weights=dataset.weights.get("test")))
+    figures = {"learning_curves": hm.plots.learning_curves(history, baseline, report["bound"])}
     if dataset.schema is not None:  # the columns of a table make no picture
         return figures
     shape, real, some = dataset.image_shape, dataset.test[:100], dataset.test[:64]

@@ -50,6 +50,7 @@ class Dataset:
     distribution itself needs no penalty, `l1=0`).
     `binarized`: how, or None. `schema`: of rows that encode a table with columns of any kinds. NaN is a missing cell.
     `weights`: of the rows of each part by its name, where rows have weights; `weights_column`: the column that holds them.
+    `log_density`: of the rows of each part, what is to be added to their ln p, where columns are binned (`Schema.log_density`).
     """
 
     name: str
@@ -65,6 +66,7 @@ class Dataset:
     schema: Schema | None = None
     weights: Mapping[str, np.ndarray] = field(default_factory=dict)
     weights_column: str | None = None
+    log_density: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def count(self, part: str) -> str:
         """The number of rows of a part and their form, such as `2 images of 2 x 2`."""
@@ -92,6 +94,7 @@ class Dataset:
         """
         _checks.choice(part, PARTS, "part")
         words, own = "", {name: weights for name, weights in self.weights.items() if name != part}
+        densities = dict(self.log_density)
         if self.schema is None:
             settings: dict[str, Any] = {"dialect": dialect, "ignore": ignore, "weights": self.weights_column}
             once = "stochastic" if binarized == RESAMPLE else binarized
@@ -106,13 +109,16 @@ class Dataset:
                 rows = self.schema.encode(frame, unseen)
             except InputError as error:
                 raise InputError(f"{location}: {error}") from error
+            if densities:
+                densities[part] = self.schema.log_density(frame)
             if found := self.schema.find_unseen(frame):
                 names = ", ".join(map(repr, found))
                 words = (
                     f" ({sum(map(len, found.values())):,} cells count as missing, of values not met in training, in {names})"
                 )
         held_out = f"{self.held_out}; {part}: {location}{words}"
-        return replace(self, held_out=held_out, entropy=None if part == "test" else self.entropy, weights=own, **{part: rows})
+        entropy = None if part == "test" else self.entropy
+        return replace(self, held_out=held_out, entropy=entropy, weights=own, log_density=densities, **{part: rows})
 
     @property
     def parts(self) -> dict[str, Any]:
@@ -377,6 +383,9 @@ def _split_frame(
     train, valid, test = (rows[indices[part]] for part in ("train", "valid", "test"))
     about = f"{len(frame):,} rows of {len(frame.columns):,} columns{form}"
     more = _of_parts(about, weights, indices)
+    if schema.has_bins:
+        density = schema.log_density(frame)
+        more["log_density"] = {part: density[rows] for part, rows in indices.items()}
     return Dataset(name, train, valid, test, words, columns=schema.column_names, schema=schema, **more)
 
 

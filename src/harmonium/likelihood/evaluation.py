@@ -20,7 +20,7 @@ from harmonium.errors import InputError
 from harmonium.io.streams import drop_weightless
 from harmonium.likelihood.bidirectional import bidirectional_ais, check_settings
 from harmonium.likelihood.log_likelihood import MAX_WIDTH, RAISE_KEY, STANDARD_ERRORS, LogLikelihood, StageProgress, details_of
-from harmonium.likelihood.missing import complete_rows, log_weights
+from harmonium.likelihood.missing import complete_rows, density_of, log_weights
 from harmonium.likelihood.raise_bound import raise_bound
 from harmonium.model import RBM
 from harmonium.units import Units
@@ -34,6 +34,7 @@ def evaluate(
     data: ArrayLike,
     *,
     weights: ArrayLike | None = None,
+    log_density: ArrayLike | None = None,
     method: str = "auto",
     base_rate: Units | None = None,
     seconds: float = 60.0,
@@ -56,6 +57,7 @@ def evaluate(
     Args:
         weights: of the rows, `[n]`, finite numbers of zero or above, for the weighted mean; rows of weight zero are dropped
             first, whatever they hold.
+        log_density: nats to add to ln p of each row, `[n]`, for the density of what the row stands for (`Schema.log_density`).
         method: `auto`; `exact`, which enumerates however long it takes; or `estimate`, which never does.
         base_rate: visible units at the start of the annealing path; by default fitted to `data`.
         seconds: time allowed to an estimate, which also decides, with the size of the model, where its tempering starts.
@@ -108,10 +110,11 @@ def evaluate(
             "interval_was_raised": bracket.was_raised,
         }
     of_rows = log_weights(rbm, rows, seed)
+    values = of_rows.value + density_of(log_density, weights, len(rows))
     if of_rows.unsettled:
         details["unsettled_rows"] = of_rows.unsettled
     # The log likelihood if ln Z were 0: the mean of -F.
-    unnormalized = float(np.average(of_rows.value, weights=of_data))
+    unnormalized = float(np.average(values, weights=of_data))
     margin = STANDARD_ERRORS * of_rows.mean_error(of_data)
     complete = np.flatnonzero(~np.isnan(rows).any(axis=1))
     if upper - lower > MAX_WIDTH and len(complete):
@@ -128,21 +131,29 @@ def evaluate(
         log_partition=log_z,
         seconds=time.monotonic() - begun,
         effective_sample_size=effective,
-        standard_error=_standard_error(of_rows.value, of_data),
+        standard_error=_standard_error(values, of_data),
         effective_rows=None if of_data is None else effective_rows(of_data, len(rows)),
         arguments=arguments,
         details=details,
     )
 
 
-def evaluate_with(result: LogLikelihood, rbm: RBM, data: ArrayLike, *, weights: ArrayLike | None = None) -> LogLikelihood:
-    """The result for other rows `[n, V]` and weights of the same model, with the ln Z of `result`; raises as `evaluate`."""
+def evaluate_with(
+    result: LogLikelihood,
+    rbm: RBM,
+    data: ArrayLike,
+    *,
+    weights: ArrayLike | None = None,
+    log_density: ArrayLike | None = None,
+) -> LogLikelihood:
+    """The result for other rows `[n, V]` and weights of the same model, with the ln Z of `result`; else as `evaluate`."""
     model.validate(rbm)
     data, of_data = drop_weightless(data, weights)
     rows = model.check_observed(model.check_rows(rbm, data, missing=True))
     _checks.instance(result, LogLikelihood, "result")
     of_rows = log_weights(rbm, rows)
-    mean = float(np.average(of_rows.value, weights=of_data)) - result.log_partition
+    values = of_rows.value + density_of(log_density, weights, len(rows))
+    mean = float(np.average(values, weights=of_data)) - result.log_partition
     # The errors of the first rows' own annealing stay in the interval: they cannot be separated here.
     shift, margin = mean - result.mean, STANDARD_ERRORS * of_rows.mean_error(of_data)
     return replace(
@@ -152,7 +163,7 @@ def evaluate_with(result: LogLikelihood, rbm: RBM, data: ArrayLike, *, weights: 
         upper=result.upper + shift + margin,
         method=_method(result.method, of_rows.method),
         rows=len(rows),
-        standard_error=_standard_error(of_rows.value, of_data),
+        standard_error=_standard_error(values, of_data),
         effective_rows=None if of_data is None else effective_rows(of_data, len(rows)),
         arguments={},
         details={name: value for name, value in result.details.items() if name not in (RAISE_KEY, "unsettled_rows")}

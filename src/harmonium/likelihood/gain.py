@@ -16,7 +16,7 @@ from harmonium._types import ArrayLike
 from harmonium.exact.missing import missing_units
 from harmonium.io.streams import drop_weightless
 from harmonium.likelihood.conditionals import conditionals, conditionals_of
-from harmonium.likelihood.missing import complete_rows, log_weights
+from harmonium.likelihood.missing import complete_rows, density_of, log_weights
 from harmonium.model import RBM
 from harmonium.units import Units
 
@@ -85,6 +85,7 @@ def gain_over_independent(
     expected: bool = False,
     seed: int = 0,
     weights: ArrayLike | None = None,
+    log_density: ArrayLike | None = None,
 ) -> Gain:
     """By how much rows `[n, V]` are likelier than under the independent units `base_rate`; of the observed cells where some
     are NaN.
@@ -95,7 +96,8 @@ def gain_over_independent(
 
     Args:
         log_partition: ln Z if it is known, and its standard `error`. expected: rows may hold expected values of the units.
-        seed: of the choice of units, and of what is drawn for missing cells. weights: of the rows, as `evaluate` takes them.
+        seed: of the choice of units, and of what is drawn for missing cells. weights, log_density: of the rows, as `evaluate`
+            takes them; densities count in `baseline`, and only where log likelihoods are compared.
 
     Raises:
         InputError: data outside the units' domain or without any value, an argument out of range, a result that is not finite,
@@ -111,8 +113,10 @@ def gain_over_independent(
     elif exact.estimate_seconds(rbm) <= CHEAP_SECONDS:
         log_partition = exact.log_partition(rbm)
     if log_partition is not None:
-        values = log_weights(rbm, rows, seed).value - log_partition
-        return compare_rows(values, base_rate_log_likelihoods(base_rate, rows, expected), error=error, weights=of_rows)
+        density = density_of(log_density, weights, len(rows))
+        values = log_weights(rbm, rows, seed).value - log_partition + density
+        baseline = base_rate_log_likelihoods(base_rate, rows, expected) + density
+        return compare_rows(values, baseline, error=error, weights=of_rows)
     complete = ~np.isnan(rows).any(axis=1)
     if complete.sum() >= MIN_ROWS:
         rows, of_rows = rows[complete], None if of_rows is None else of_rows[complete]

@@ -11,7 +11,8 @@ from jaxtyping import Float
 
 from harmonium import _checks, exact
 from harmonium._numerics import counts_of, float64, to_float64
-from harmonium._types import Key
+from harmonium._types import ArrayLike, Key
+from harmonium.errors import InputError
 from harmonium.exact import missing as enumerated
 from harmonium.likelihood.clamped import STAGES, temper_rows
 from harmonium.model import RBM
@@ -83,3 +84,19 @@ def complete_rows(rbm: RBM, v: Float[np.ndarray, "rows visible"], seed: int = 0)
 @jax.jit
 def _complete(guess_key: Key, key: Key, rbm: RBM, v: Float[Array, "rows visible"]) -> Float[Array, "rows visible"]:
     return resample_missing(key, rbm, v, guess_missing(guess_key, rbm, v), SWEEPS)
+
+
+def density_of(log_density: ArrayLike | None, weights: ArrayLike | None, count: int) -> Float[np.ndarray, " rows"] | float:
+    """What is added to ln p of the `count` rows whose weight is above zero, from that of all rows; 0 where it is None.
+
+    Raises:
+        InputError: it is not one finite number for each row.
+    """
+    if log_density is None:
+        return 0.0
+    density = _checks.finite_array(log_density, "log_density", (None,))
+    if weights is not None and np.shape(weights) == density.shape:
+        density = density[np.asarray(weights) > 0]
+    if len(density) != count:
+        raise InputError(f"log_density must have one number for each row, but has {len(density)} for {count} rows")
+    return density

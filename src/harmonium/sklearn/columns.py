@@ -250,7 +250,7 @@ def columns_of(X: Any, visible: str, weights: Float[np.ndarray, " n"] | None = N
         like = X[:0]
     else:
         frame, like = _frame(X, tuple(f"x{place}" for place in range(X.shape[1]))), None
-    return Tabular(infer(frame, strict=True), tuple(frame.columns), like)
+    return Tabular(infer(frame, strict=True, bins=False), tuple(frame.columns), like)
 
 
 def _values_of(X: Any, visible: str, weights: Float[np.ndarray, " n"] | None) -> Values | Standardized:

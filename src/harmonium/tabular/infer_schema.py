@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
@@ -31,15 +32,18 @@ from harmonium.io.frames import (
 )
 from harmonium.io.parquet import PANDAS_INDEX
 from harmonium.io.untrusted import check_path, convert, parse_json, parse_toml, read_file
-from harmonium.tabular.schema import GROUPS, Column, ColumnSpec, Schema
+from harmonium.tabular.bins import fit, gain
+from harmonium.tabular.schema import BINNED, GROUPS, Column, ColumnSpec, Schema, read_column
 
 Kind: TypeAlias = str | ColumnSpec | Mapping[str, Any]
-"""What a caller says of a column: its kind, also with its levels, as in `ordered:1..5` or `ordered:low,middle,high`; or a
-mapping with `kind`, and `levels` or `mean`, `scale`, `decimals`."""
+"""What a caller says of a column: its kind, also with its levels, as in `ordered:1..5` or `ordered:low,middle,high`, or the
+edges between bins, as in `binned:18,30,65`; or a mapping with `kind`, and `levels` or `mean`, `scale`, `decimals`."""
 MAX_LEVELS = 50
 """The most different texts that are categories by default."""
 MAX_ORDERED, ROWS_PER_LEVEL = 10, 4
 """The most whole numbers that are levels by default, and the rows that each must have on average."""
+MIN_BINNED_ROWS, MIN_GAIN = 100, 0.2
+"""The fewest rows of bins by default, and the nats per value that they must gain over a normal distribution."""
 FEW = 1000
 """Rows that show whether a column of numbers has more values than levels can be."""
 MIN_PIXELS = 16
@@ -95,13 +99,16 @@ def infer(
     ignore: Collection[str] = (),
     fit_on: np.ndarray | slice | None = None,
     strict: bool = False,
+    bins: bool = True,
 ) -> Schema:
     """The schema of a table: what the caller says of its columns, and for all others what their values look like.
 
     Two values make a column binary. Texts are categories (unless there are more than 50 of them, or nearly as many as rows),
     and so are the values of a dtype with categories. At most ten different whole numbers are ordered levels, where each has
     four rows on average; all other numbers are real, and so are all pixels of an image (16 columns or more of one name with a
-    number, such as pixel0, that hold whole numbers up to 255).
+    number, such as pixel0, that hold whole numbers up to 255). In place of real, numbers of 100 rows or more are binned, whole
+    ones from zero on counts, if in values left out bins are likelier than a normal distribution by 0.2 nats, or if many rows
+    have the same value (`Bins`).
 
     Left out, with the reason in `Schema.ignored`, is what nothing can be learned from unless the caller names its kind: columns
     without any value, and with a single one; of dates, lists or a mixture of kinds; of too many different texts; whole numbers
@@ -112,13 +119,15 @@ def infer(
         kinds: for some columns, by names or patterns such as `film *`, the kind, also with its levels (`ordered:1..5`), or a
             dict with `kind`, and `levels` or `mean`, `scale`, `decimals`.
         ignore: columns to leave out, by names or patterns. fit_on: indices of the rows that give mean and scale; by default
-            all. strict: whether a column that would be left out is an error instead, unless it has no or a single value.
+            all. strict: whether a column that would be left out is an error instead, unless it has no or a single value. bins:
+        whether numbers may be binned where `kinds` does not say so.
 
     Raises:
         InputError: a name or kind is unknown, a column cannot be of the kind that is asked for or of any, or none is left.
     """
     data = from_native(table)
     kinds = _checks.instance({} if kinds is None else kinds, Mapping, "kinds", "a mapping of names to kinds")
+    _checks.boolean(bins, "bins")
     _checks.instance(ignore, Collection, "ignore", "a list of names")
     if not len(data):
         raise InputError("the table has no rows")
@@ -157,7 +166,7 @@ def infer(
             ignored[name] = f"every value is {value_text(constants[name])}"
         else:
             try:
-                columns.append(_column(name, cells, data.categories.get(name), _spec(f"column {name!r}", kind), fit_on))
+                columns.append(_column(name, cells, data.categories.get(name), _spec(f"column {name!r}", kind), fit_on, bins))
             except InputError as error:
                 faults.append(str(error))
     if faults:
@@ -301,9 +310,15 @@ def _spec(what: str, kind: Kind | None) -> ColumnSpec:
     if values.get("kind") is not None:
         _checks.choice(values["kind"], GROUPS, f"the kind of {what}")
     spec: ColumnSpec = convert({key: _plain(value) for key, value in values.items()}, ColumnSpec, what)
-    for key in ("levels",) if spec.kind == "real" else ("mean", "scale", "decimals"):
+    numbers, of_bins = ("mean", "scale", "decimals"), ("spikes", "edges", "tails")
+    wrong = {"real": ("levels", *of_bins)} | dict.fromkeys(BINNED, ())
+    for key in wrong.get(spec.kind, (*numbers, *of_bins)):
         if getattr(spec, key) is not None:
             raise InputError(f"{what}: {key!r} is not for a column of this kind")
+    if spec.kind in BINNED and spec.levels is not None:
+        cuts = spec.levels
+        if any(isinstance(cut, (str, bool)) for cut in cuts) or list(cuts) != sorted(set(cuts)):
+            raise InputError(f"{what}: the edges between bins must be rising numbers, as in 'binned:18,30,65'")
     return spec
 
 
@@ -342,18 +357,20 @@ def _plain(value: object) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _column(name: str, cells: np.ndarray, categories: list[Value] | None, spec: ColumnSpec, fit_on: np.ndarray) -> Column:
-    if spec.kind == "real":
-        return _real(name, as_numbers(cells, name), spec, fit_on)
+def _column(
+    name: str, cells: np.ndarray, categories: list[Value] | None, spec: ColumnSpec, fit_on: np.ndarray, bins: bool
+) -> Column:
+    if spec.kind in ("real", *BINNED):
+        return _number(name, as_numbers(cells, name), spec, fit_on, bins)
     given = categories if spec.levels is None else spec.levels
     if spec.kind is None and given is None and cells.dtype.kind == "f" and len(np.unique(cells[:FEW])) > MAX_ORDERED + 1:
-        return _real(name, as_numbers(cells, name), spec, fit_on)
+        return _number(name, as_numbers(cells, name), spec, fit_on, bins)
     levels = _levels(name, cells) if given is None else tuple(given)
     if given is not None and len(set(map(value_text, levels))) != len(levels):
         raise InputError(f"column {name!r}: a level is given twice")
     kind = spec.kind or _kind(name, cells, levels, given is not None)
     if kind == "real":
-        return _real(name, as_numbers(cells, name), spec, fit_on)
+        return _number(name, as_numbers(cells, name), spec, fit_on, bins)
     if kind == "binary" and len(levels) != 2:
         raise InputError(f"column {name!r} has {len(levels)} different values, but a binary column has two")
     if len(levels) < 2:
@@ -406,7 +423,7 @@ def _kind(name: str, cells: np.ndarray, levels: Sequence[Value], listed: bool) -
     return "categorical"
 
 
-def _real(name: str, values: Float[np.ndarray, " rows"], spec: ColumnSpec, fit_on: np.ndarray) -> Column:
+def _number(name: str, values: Float[np.ndarray, " rows"], spec: ColumnSpec, fit_on: np.ndarray, may_bin: bool) -> Column:
     present = values[fit_on]
     (mean,), (scale,) = (part.tolist() for part in mean_and_deviation(present[:, None]))
     if np.isnan(present).all():
@@ -418,4 +435,33 @@ def _real(name: str, values: Float[np.ndarray, " rows"], spec: ColumnSpec, fit_o
     if decimals is None:  # the fewest that write all values
         tries = range(MAX_DECIMALS + 1)
         decimals = next((d for d in tries if np.array_equal(np.round(values, d), values, equal_nan=True)), None)
-    return Column(name, "real", mean=mean, scale=scale, decimals=decimals)
+    known, everything = present[~np.isnan(present)], values[~np.isnan(values)]
+    kind = spec.kind or (_kind_of_numbers(known, everything) if may_bin else "real")
+    if kind == "real":
+        return Column(name, "real", mean=mean, scale=scale, decimals=decimals)
+    if spec.edges is not None:
+        column = read_column(name, msgspec.structs.replace(spec, mean=mean, scale=scale, decimals=decimals))
+    else:
+        if kind == "count" and not _are_counts(everything):
+            raise InputError(f"column {name!r} has values that are no counts, whole numbers of zero or above")
+        cuts = None if spec.levels is None else tuple(map(float, spec.levels))
+        if cuts is not None and kind == "count":
+            cuts = tuple(math.floor(cut) + 0.5 for cut in cuts)
+        found = fit(known if len(known) else np.zeros(1), kind == "count", cuts, everything)
+        if found.count < 2:
+            raise InputError(f"column {name!r} has too few different values for bins: give it the kind 'ordered' or 'real'")
+        column = Column(name, kind, mean=mean, scale=scale, decimals=decimals, bins=found)
+    column.encode(values)  # every value must have a bin
+    return column
+
+
+def _are_counts(values: Float[np.ndarray, " n"]) -> bool:
+    return bool((values >= 0).all() and (values == np.rint(values)).all())
+
+
+def _kind_of_numbers(known: Float[np.ndarray, " n"], everything: Float[np.ndarray, " m"]) -> str:
+    """Real, unless bins are likelier: by MIN_GAIN nats in values left out, of the column alone."""
+    if len(known) < MIN_BINNED_ROWS:
+        return "real"
+    whole = _are_counts(everything)
+    return ("count" if whole else "binned") if gain(known, whole) > MIN_GAIN else "real"

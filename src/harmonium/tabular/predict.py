@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Int, Shaped
 
 from harmonium import _checks, imputation
 from harmonium.errors import InputError
@@ -27,10 +27,10 @@ class Score(NamedTuple):
 class TablePrediction(NamedTuple):
     """A column given the other cells of each row.
 
-    `values [n]`: the most probable value, of a real column the mean. `probabilities`: of each of the column's values, `[n]`;
-    none of a real column. `deviation [n]`: of a real column, else None. `scores`: over the `known` rows in which the column has
-    a value, `log loss`, the mean -ln p of that value in nats (of a real column the density in standard deviations), with
-    `accuracy`, the fraction that is predicted, or of a real column `squared error`, the mean of (value - mean)^2; empty
+    `values [n]`: the most probable value, of numbers the mean. `probabilities`: of each of the column's values, `[n]`; none of
+    numbers. `deviation [n]`: of numbers, else None. `scores`: over the `known` rows in which the column has a value, `log
+    loss`, the mean -ln p of that value in nats (of a real or binned column the density in standard deviations), with
+    `accuracy`, the fraction that is predicted, or of numbers `squared error`, the mean of (value - mean)^2; empty
     without such rows. `method`: how. `unseen`: as in `TableImputation`.
     """
 
@@ -77,26 +77,38 @@ def predict(
     found = imputation.predict(rbm, rows, names.index(column), method=method, sweeps=sweeps, seed=seed)
     values = of.decode(found.mean)
     result: dict[str, Any] = {"probabilities": {}, "deviation": None, "scores": {}}
-    if of.kind == "real":
-        values = of.mean + of.scale * found.mean[:, 0]  # not rounded
-        result["deviation"] = of.scale * found.deviation[:, 0]
-        truth = of.mean + of.scale * own[known, 0]
-        errors, name = (values[known] - truth) ** 2, "squared error"
-        of_baseline = truth.var() if known.any() else 0.0
-        nats_of_baseline = math.log(2 * math.pi * math.e * max(of_baseline / of.scale**2, np.finfo(np.float64).tiny)) / 2
+    nats = found.nats
+    if of.is_number:
+        values, result["deviation"] = of.moments(found.mean, found.deviation)  # not rounded
+        cells = of.numbers(frame[column], "missing")[known]
+        density = of.log_density(cells)
+        nats = nats.copy()
+        nats[known] -= density
+        errors, name = (values[known] - cells) ** 2, "squared error"
+        of_baseline = cells.var() if known.any() else 0.0
+        if of.bins is None:
+            nats_of_baseline = math.log(2 * math.pi * math.e * max(of_baseline / of.scale**2, np.finfo(np.float64).tiny)) / 2
+        elif known.any():
+            nats_of_baseline = _entropy(own[known].argmax(axis=1), of.width) - float(density.mean())
     else:
         up = (1 + found.mean) / 2 if of.kind == SPIN else found.mean
         p = found.mean if of.one_hot else np.concatenate([1 - up, up], axis=1)
         result["probabilities"] = dict(zip(of.levels, p.T, strict=True))
         true_codes = own[known].argmax(axis=1) if of.one_hot else (own[known, 0] > 0).astype(int)
         errors, name = (p[known].argmax(axis=1) == true_codes).astype(float), "accuracy"
-        shares = np.bincount(true_codes, minlength=len(of.levels)) / max(1, known.sum())
-        of_baseline, nats_of_baseline = shares.max(), -float(shares @ np.log(np.where(shares > 0, shares, 1)))
+        of_baseline = np.bincount(true_codes, minlength=1).max() / max(1, known.sum())
+        nats_of_baseline = _entropy(true_codes, len(of.levels))
     if known.any():
-        pairs = (("log loss", found.nats[known], nats_of_baseline), (name, errors, of_baseline))
+        pairs = (("log loss", nats[known], nats_of_baseline), (name, errors, of_baseline))
         result["scores"] = {name: _score(each, float(baseline)) for name, each, baseline in pairs}
     unknown = schema.find_unseen(frame)
     return TablePrediction(values, known=int(known.sum()), method=found.method, unseen=unknown, **result)
+
+
+def _entropy(codes: Int[np.ndarray, " rows"], count: int) -> float:
+    """That of the frequencies of states, in nats."""
+    shares = np.bincount(codes, minlength=count) / max(1, len(codes))
+    return -float(shares @ np.log(np.where(shares > 0, shares, 1)))
 
 
 def _score(values: Float[np.ndarray, " rows"], baseline: float) -> Score:

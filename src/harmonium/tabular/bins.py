@@ -1,0 +1,268 @@
+"""Numbers as bins: the states of a column of numbers, with a density inside each bin, and spikes that many rows share.
+
+A column of bins has as many states as it has spikes and bins, and a value x in state k has the density p_k f_k(x). In a spike
+f_k is 1, the mass of a point. In a bin f_k is uniform; in the two outermost bins it is so up to the last edge, and falls
+exponentially beyond it. Of counts all of this is over whole numbers: f_k is uniform over those in a bin, geometric beyond.
+
+So ln p of a row is a density with respect to Lebesgue measure plus a mass at each spike (of counts: the counting measure). It
+compares models of a column that have the same spikes, whatever their bins.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from jaxtyping import Float, Int
+
+MIN_BINS, MAX_BINS = 4, 16
+SPIKE, MIN_SPIKE_ROWS, RATIO = 0.05, 5, 10.0
+"""A spike has this fraction of the rows, this many of them, and so many times the rows that its surroundings suggest."""
+SURROUNDINGS = 0.1
+"""The fraction of the other values on each side of a value that are its surroundings."""
+FOLDS = 5
+
+
+@dataclass(frozen=True)
+class Bins:
+    """The states of a column of numbers: first the `spikes`, then the bins between neighboring `edges`, each rising.
+
+    `tails`: of the lowest and of the highest bin the probability, within the bin, of a value beyond its last edge, and the mean
+    distance of such values. `whole`: the values are whole numbers, and edges lie halfway between those; there are no spikes.
+    """
+
+    spikes: tuple[float, ...]
+    edges: tuple[float, ...]
+    tails: tuple[tuple[float, float], tuple[float, float]] = ((0.0, 1.0), (0.0, 1.0))
+    whole: bool = False
+
+    @property
+    def count(self) -> int:
+        """The number of states."""
+        return len(self.spikes) + max(0, len(self.edges) - 1)
+
+    def validation_error(self) -> str | None:
+        """What is wrong with them, in words; None if nothing is."""
+        numbers = [*self.spikes, *self.edges, *(number for tail in self.tails for number in tail)]
+        rising = all(list(of) == sorted(of) for of in (self.spikes, self.edges)) and len(set(self.spikes)) == len(self.spikes)
+        inner = self.edges[1:-1]
+        if not all(map(math.isfinite, numbers)) or not rising or len(set(inner)) != len(inner):
+            return "spikes and edges must be finite and rise"
+        if self.count < 2 or len(self.edges) == 1:
+            return "there must be two spikes or bins at least"
+        (below, _), (above, _) = self.tails
+        if any(not (0 <= weight <= 1 and mean > (0.5 if self.whole else 0)) for weight, mean in self.tails):
+            return "tails must have a probability and a mean distance each"
+        empty = [low == high for low, high in pairwise(self.edges)]
+        if empty and (empty[0] != (below == 1) or empty[-1] != (above == 1) or (below + above > 1 and len(empty) == 1)):
+            return "the outermost bins must have a width unless all of their values lie beyond"
+        if self.whole and (self.spikes or any(edge % 1 != 0.5 for edge in self.edges)):
+            return "edges of counts lie halfway between whole numbers, and none is a spike"
+        return None
+
+    def states(self, values: Float[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
+        """The state of each value; -1 of one that has none, as its density is zero."""
+        edges, first = np.array(self.edges), len(self.spikes)
+        states = first + np.clip(np.searchsorted(edges, values, side="right") - 1, 0, max(0, len(edges) - 2))
+        outside = np.full(len(values), len(edges) < 2)
+        if len(edges) > 1:
+            (below, _), (above, _) = self.tails
+            outside |= (values < edges[0]) & (below == 0) | (values > edges[-1]) & (above == 0)
+        outside |= (values != np.rint(values)) & self.whole
+        states[outside] = -1
+        for state, spike in enumerate(self.spikes):
+            states[values == spike] = state
+        return states
+
+    def log_density(self, values: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+        """ln f_k of each value in its own state k (nats); zero where it is missing or has no state."""
+        found = np.zeros(len(values))
+        known = ~np.isnan(values)
+        known[known] = self.states(values[known]) >= len(self.spikes)
+        if not known.any():
+            return found
+        x = values[known]
+        edges = np.array(self.edges)
+        bins = self.states(x) - len(self.spikes)
+        inside = self._inside()
+        # A bin that lies beyond its last edge altogether has no width.
+        nats = (np.log(np.where(inside > 0, inside, 1)) - np.log(np.where(inside > 0, np.diff(edges), 1)))[bins]
+        for (weight, mean), at, edge, sign in self._ends():
+            excess = sign * (x - edge)
+            beyond = (bins == at) & (excess > 0)
+            if beyond.any():
+                nats[beyond] = math.log(weight) + self._log_beyond(excess[beyond], mean)
+        found[known] = nats
+        return found
+
+    def _ends(self) -> list[tuple[tuple[float, float], int, float, int]]:
+        """Tail, bin, last edge and direction of the two outermost bins."""
+        below, above = self.tails
+        return [(below, 0, self.edges[0], -1), (above, len(self.edges) - 2, self.edges[-1], 1)]
+
+    def _inside(self) -> Float[np.ndarray, " bins"]:
+        """The probability, in each bin, of a value between its edges."""
+        inside = np.ones(len(self.edges) - 1)
+        inside[0] -= self.tails[0][0]
+        inside[-1] -= self.tails[1][0]
+        return inside
+
+    def _log_beyond(self, excess: Float[np.ndarray, " n"], mean: float) -> Float[np.ndarray, " n"]:
+        """ln of the density of a distance beyond the last edge; of whole numbers, which lie at 1/2, 3/2, ..., of its mass."""
+        if not self.whole:
+            return -excess / mean - math.log(mean)
+        return np.rint(excess - 0.5) * math.log(_ratio(mean)) + math.log1p(-_ratio(mean))
+
+    def moments(self) -> tuple[Float[np.ndarray, " states"], Float[np.ndarray, " states"]]:
+        """E[x] and E[x^2] of each state."""
+        spikes = np.array(self.spikes)
+        if len(self.edges) < 2:
+            return spikes, spikes**2
+        edges, inside = np.array(self.edges), self._inside()
+        middle = (edges[1:] + edges[:-1]) / 2
+        mean, square = inside * middle, inside * (middle**2 + (np.diff(edges) ** 2 - self.whole) / 12)
+        for (weight, distance), at, edge, sign in self._ends():
+            beyond = edge + sign * distance
+            mean[at] += weight * beyond
+            square[at] += weight * (beyond**2 + distance**2 - self.whole / 4)
+        return np.concatenate([spikes, mean]), np.concatenate([spikes**2, square])
+
+    def sample(self, states: Int[np.ndarray, " n"], random: np.random.Generator) -> Float[np.ndarray, " n"]:
+        """A value x ~ f_k for each state k."""
+        values, chance = np.empty(len(states)), random.random(len(states))
+        is_spike = states < len(self.spikes)
+        values[is_spike] = np.array(self.spikes)[states[is_spike]]
+        if is_spike.all():
+            return values
+        edges, bins, chance = np.array(self.edges), states[~is_spike] - len(self.spikes), chance[~is_spike]
+        x = random.uniform(edges[bins], edges[bins + 1])
+        x = np.rint(x) if self.whole else x
+        for (weight, mean), at, edge, sign in self._ends():
+            beyond = (bins == at) & ((chance < weight) if sign < 0 else (chance >= 1 - weight))
+            size = int(beyond.sum())
+            excess = random.geometric(1 - _ratio(mean), size) - 0.5 if self.whole else random.exponential(mean, size)
+            x[beyond] = edge + sign * excess
+        values[~is_spike] = x
+        return values
+
+
+def _ratio(mean: float) -> float:
+    """q of the geometric distribution of 1/2, 3/2, ... with this mean."""
+    return (mean - 0.5) / (mean + 0.5)
+
+
+# ---- from values
+
+
+def fit(
+    values: Float[np.ndarray, " n"],
+    whole: bool = False,
+    cuts: tuple[float, ...] | None = None,
+    others: Float[np.ndarray, " m"] | tuple[float, ...] = (),
+) -> Bins:
+    """The bins of a column: spikes, and n^(1/3) bins, from 4 to 16, with about as many of the other n values in each.
+
+    A tail is exponential from the bin's inner edge on where that is likelier than a uniform bin: if the mean distance from that
+    edge is less than 1/e of the bin's width. Elsewhere one value more than the bin has is thought to lie beyond its last edge.
+    Where no value is below zero none ever is, if the lowest bin is near zero.
+
+    Args:
+        values: finite numbers, at least one. whole: of counts, whole numbers of zero or above. cuts: the edges between bins, if
+            they are given. others: values that must have a state too, but are not fitted.
+    """
+    spikes = () if whole else find_spikes(values)
+    everything = np.concatenate([values, others])
+    rest = np.sort(values[~np.isin(values, spikes)])
+    if not len(rest):
+        rest = np.sort(everything[~np.isin(everything, spikes)])
+    if not len(rest):
+        return Bins(spikes, ())
+    levels, counts = np.unique(rest, return_counts=True)
+    step = 1.0 if whole else resolution(everything)
+    half = (step or np.ptp(rest) / len(rest) or abs(levels[0]) or 1.0) / 2
+    if cuts is None:
+        count = int(np.clip(round(len(rest) ** (1 / 3)), MIN_BINS, MAX_BINS))
+        middles = (levels[:-1] + levels[1:]) / 2
+        middles = (np.floor(middles / step) + 0.5) * step if step else middles  # no value lies on an edge, once rounded
+        shares = np.cumsum(counts[:-1]) / len(rest)
+        nearest = [int(np.abs(shares - place / count).argmin()) for place in range(1, count)] if len(middles) else []
+        cuts = tuple(middles[sorted(set(nearest))].tolist())
+    low, high = (end(cuts, default=limit) for end, limit in ((min, levels[0]), (max, levels[-1])))
+    edges = [min(levels[0], low) - half, *cuts, max(levels[-1], high) + half]
+    return _with_tails(edges, spikes, rest, step, whole, nonnegative=bool(everything.min() >= 0))
+
+
+def _with_tails(
+    edges: list[float], spikes: tuple[float, ...], rest: np.ndarray, step: float, whole: bool, nonnegative: bool
+) -> Bins:
+    """The bins with what lies beyond the last edges; `rest`: the values that are no spikes."""
+    tails: list[tuple[float, float]] = []
+    lowest = -step / 2  # where rounded numbers of zero or above begin
+    for at, inner, sign in ((0, edges[1], -1), (-1, edges[-2], 1)):
+        own = rest[rest < inner] if sign < 0 else rest[rest > inner]
+        width = abs(edges[at] - inner)
+        mean = float(np.abs(own - inner).mean()) if len(own) else width
+        bounded = sign < 0 and nonnegative
+        if bounded and inner - lowest <= 2 * width:
+            edges[0] = lowest
+            tails.append((0.0, 1.0))
+        elif mean < width / math.e and len(edges) > 2 and not bounded:
+            edges[at] = inner
+            tails.append((1.0, mean))
+        else:
+            mean = min(width, (edges[0] - lowest) / 5) if bounded else width  # next to nothing is below zero
+            tails.append((1 / (len(own) + 2), max(mean, 1.0) if whole else mean))
+    return Bins(spikes, tuple(map(float, edges)), (tails[0], tails[1]), whole)
+
+
+def resolution(values: Float[np.ndarray, " n"]) -> float:
+    """The step of the decimals to which all values are written, 0 where there are more than six."""
+    places = (place for place in range(-3, 7) if np.array_equal(np.round(values, place), values))
+    return next((10.0**-place for place in places), 0.0)
+
+
+def find_spikes(values: Float[np.ndarray, " n"]) -> tuple[float, ...]:
+    """The values that many rows share and few others come near, rising.
+
+    A value that 5 % of the rows have, and five of them, is a spike if its surroundings, a tenth of the other values on either
+    side, have a tenth of its rows within the step to which the values are rounded.
+    """
+    levels, counts = np.unique(values, return_counts=True)
+    step, rising = resolution(values), np.sort(values)
+    found = []
+    for level, of in zip(levels, counts, strict=True):
+        if of < max(MIN_SPIKE_ROWS, SPIKE * len(values)):
+            continue
+        others = rising[rising != level]
+        if not len(others):
+            continue
+        reach, at = max(1, int(SURROUNDINGS * len(others))), int(np.searchsorted(others, level))
+        near = others[max(0, at - reach) : at + reach]
+        if of * max(np.ptp(np.append(near, level)), step) > RATIO * len(near) * step:
+            found.append(float(level))
+    return tuple(found)
+
+
+def gain(values: Float[np.ndarray, " n"], whole: bool = False) -> float:
+    """Nats per value by which bins are likelier than a normal distribution in values left out; infinite where there are spikes.
+
+    Both are fitted to four fifths of the values at a time. A normal distribution gives a spike no mass at all. The mass of a
+    count is the density of the step of 1 around it.
+    """
+    if not whole and find_spikes(values):
+        return math.inf
+    fold = np.random.default_rng(0).permutation(len(values)) % FOLDS
+    total = 0.0
+    for number in range(FOLDS):
+        known, out = values[fold != number], values[fold == number]
+        if not len(out) or not np.ptp(known):
+            return -math.inf
+        bins = fit(known, whole, others=out)
+        counts = np.bincount(bins.states(known), minlength=bins.count)
+        shares = np.log((counts + 1 / bins.count) / (len(known) + 1))
+        z = (out - known.mean()) / known.std()
+        normal = -(z**2) / 2 - math.log(known.std() * math.sqrt(2 * math.pi))
+        total += float((shares[bins.states(out)] + bins.log_density(out) - normal).sum())
+    return total / len(values)
