@@ -415,3 +415,30 @@ def test_a_model_of_a_table_is_described_by_its_columns(said):
     assert "north, south" in text
     assert "learning_rate" in text
     assert "{" not in text
+
+
+@pytest.mark.slow
+def test_every_report_of_bins_has_the_density_of_their_values(trained, said):
+    random = np.random.default_rng(0)
+    amount = np.where(random.random(150) < 0.3, 0, np.exp(random.standard_normal(150))).round(4)
+    text = "".join(f"{x},{int(x > 1)},{int(x * 10)}\n" for x in amount.tolist())
+    Path("amounts.csv").write_text(f"amount,high,visits\n{text}")
+    report = said(f"train amounts.csv --as visits=count --test amounts.csv {TINY} --out amounts")
+    rbm, schema = tabular.load("amounts")
+    assert {column.name: column.kind for column in schema.columns} == {"amount": "binned", "high": "binary", "visits": "count"}
+    assert schema.columns[0].bins.spikes == (0.0,)
+    frame = read_frame("amounts.csv")
+    value = tabular.log_prob(rbm, schema, frame).rows.value
+    found = [report["log_likelihood"], said("evaluate amounts amounts.csv --json")["log_likelihood"]]
+    for each in found:
+        assert each["mean"] == pytest.approx(value.mean())
+        assert each["standard_error"] == pytest.approx(value.std(ddof=1) / np.sqrt(150))
+    density = schema.log_density(frame)
+    rows = hm.log_prob(rbm, schema.encode(frame)).value
+    np.testing.assert_allclose(value - rows, density)
+    assert report["gain"]["mean"] == pytest.approx(report["log_likelihood"]["mean"] - report["baseline"])
+    assert said("score amounts amounts.csv --json")["mean"] == pytest.approx(value.mean())
+    log_loss = said("predict amounts amounts.csv --column amount --json")["log loss"]
+    assert log_loss["mean"] == pytest.approx(tabular.log_prob(rbm, schema, frame).surprisal["amount"].mean())
+    assert log_loss["mean"] < log_loss["baseline"] + 1
+    assert said("data amounts.csv --json")["schema"]["columns"]["amount"]["spikes"] == [0]

@@ -367,7 +367,7 @@ def _split_frame(
     weights: RowWeights | None = None,
 ) -> Dataset:
     try:
-        used = infer(frame, kinds, ignore, strict=strict).columns
+        used = infer(frame, kinds, ignore, strict=strict, bins=False).columns
     except InputError as error:
         if frame.csv is None or len(frame.columns) > 1:
             raise

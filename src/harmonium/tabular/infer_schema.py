@@ -31,6 +31,7 @@ from harmonium.io.frames import (
     value_text,
 )
 from harmonium.io.parquet import PANDAS_INDEX
+from harmonium.io.streams import evenly_spaced
 from harmonium.io.untrusted import check_path, convert, parse_json, parse_toml, read_file
 from harmonium.tabular.bins import fit, gain
 from harmonium.tabular.schema import BINNED, GROUPS, Column, ColumnSpec, Schema, read_column
@@ -44,6 +45,8 @@ MAX_ORDERED, ROWS_PER_LEVEL = 10, 4
 """The most whole numbers that are levels by default, and the rows that each must have on average."""
 MIN_BINNED_ROWS, MIN_GAIN = 100, 0.2
 """The fewest rows of bins by default, and the nats per value that they must gain over a normal distribution."""
+MAX_BINNED_ROWS = 5000
+"""Values, at most, by which that is decided."""
 FEW = 1000
 """Rows that show whether a column of numbers has more values than levels can be."""
 MIN_PIXELS = 16
@@ -188,7 +191,7 @@ def _note(column: Column, cells: np.ndarray) -> str:
     """What of a column is worth a look: missing cells, numbers that may mark some, and a last row that sums up the others."""
     absent = missing(cells)
     words = [f"{absent.sum():,} missing"] if absent.any() else []
-    if column.kind != "real":
+    if not column.is_number:
         return "; ".join(words)
     present = as_numbers(cells, column.name)[~absent]
     for mark in (present.min(), present.max()) if len(present) else ():
@@ -311,8 +314,11 @@ def _spec(what: str, kind: Kind | None) -> ColumnSpec:
         _checks.choice(values["kind"], GROUPS, f"the kind of {what}")
     spec: ColumnSpec = convert({key: _plain(value) for key, value in values.items()}, ColumnSpec, what)
     numbers, of_bins = ("mean", "scale", "decimals"), ("spikes", "edges", "tails")
-    wrong = {"real": ("levels", *of_bins)} | dict.fromkeys(BINNED, ())
-    for key in wrong.get(spec.kind, (*numbers, *of_bins)):
+    if spec.kind in BINNED:
+        wrong: tuple[str, ...] = ()
+    else:
+        wrong = ("levels", *of_bins) if spec.kind == "real" else (*numbers, *of_bins)
+    for key in wrong:
         if getattr(spec, key) is not None:
             raise InputError(f"{what}: {key!r} is not for a column of this kind")
     if spec.kind in BINNED and spec.levels is not None:
@@ -464,4 +470,5 @@ def _kind_of_numbers(known: Float[np.ndarray, " n"], everything: Float[np.ndarra
     if len(known) < MIN_BINNED_ROWS:
         return "real"
     whole = _are_counts(everything)
-    return ("count" if whole else "binned") if gain(known, whole) > MIN_GAIN else "real"
+    some = known[evenly_spaced(len(known), MAX_BINNED_ROWS)]
+    return ("count" if whole else "binned") if gain(some, whole) > MIN_GAIN else "real"
