@@ -217,7 +217,7 @@ def tables(file: Path, only: list[str], minutes: float | None, judge: bool) -> s
             assert dataset.schema is not None
             rbm = hm.initialize(dataset.train, 20, hm.tabular.units_of(dataset.schema))
             parts = dataset.train, dataset.valid, dataset.test, rbm
-            results = grid_of(f"table-{name}", lambda parts=parts: parts, TABLE_UPDATES, file)  # type: ignore[misc]
+            results = grid_of(f"table-{name}-{dataset.train.shape[1]}", lambda parts=parts: parts, TABLE_UPDATES, file)  # type: ignore[misc]
             if not judge:
                 continue
             best = np.array(max(results["runs"], key=lambda run: run["test"])["rows"])
@@ -225,6 +225,7 @@ def tables(file: Path, only: list[str], minutes: float | None, judge: bool) -> s
             with busy():
                 loaded = command(train, "--test", test, "--out", f"{place}/loaded", *length)
             lead = hm.log_prob(hm.load(f"{place}/run/model.safetensors"), dataset.test).value - best
+            best = best + dataset.log_density.get("test", 0.0)
         gain = report["gain"]
         ahead, behind = gain["mean"] / gain["standard_error"], lead.mean() / (lead.std(ddof=1) / np.sqrt(len(lead)))
         same = report["updates"] == loaded["updates"] and report["log_likelihood"]["mean"] == loaded["log_likelihood"]["mean"]

@@ -445,7 +445,11 @@ def _number(name: str, values: Float[np.ndarray, " rows"], spec: ColumnSpec, fit
     kind = spec.kind or (_kind_of_numbers(known, everything) if may_bin else "real")
     if kind == "real":
         return Column(name, "real", mean=mean, scale=scale, decimals=decimals)
-    if spec.edges is not None:
+    stored = [part for part in (spec.spikes, spec.edges, spec.tails) if part is not None]
+    if stored and (len(stored) < 3 or spec.levels is not None):
+        remedy = "give 'spikes', 'edges' and 'tails', as a model file has them, or 'levels', the edges between bins"
+        raise InputError(f"column {name!r}: its bins are given in part: {remedy}")
+    if stored:
         column = read_column(name, msgspec.structs.replace(spec, mean=mean, scale=scale, decimals=decimals))
     else:
         if kind == "count" and not _are_counts(everything):
