@@ -23,6 +23,7 @@ from statistics_of_tests import FALSE_ALARM
 
 import harmonium as hm
 from harmonium import distributed
+from harmonium.cli import run
 from harmonium.training import Checkpoint
 
 # Every kind of run on one of the meshes.
@@ -71,14 +72,28 @@ def test_few_modules_know_of_devices_and_processes():
     assert modules_with("broadcast(") == {"distributed.py", "training/run.py", "cli/train.py"}
 
 
-def on_two_processes(*arguments: str, status: int = 0) -> str:
+def on_two_processes(*arguments: str) -> str:
     """What two processes of `python ARGUMENTS` print under mpirun."""
     if shutil.which("mpirun") is None:
         pytest.skip("needs mpirun (Debian: openmpi-bin)")
     command = ["mpirun", "-n", "2", "--allow-run-as-root", "--oversubscribe", sys.executable, *arguments]
     done = subprocess.run(command, env=environment(XLA_FLAGS=""), capture_output=True, text=True, timeout=280)
-    assert done.returncode == status, done.stdout[-3000:] + done.stderr[-3000:]
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return done.stdout
+
+
+def as_slurm_starts_them(*arguments: str) -> str:
+    """What two processes of `python ARGUMENTS` print that have the environment variables of srun."""
+    variables = {"PJRT_NPROC": "1", "SLURM_STEP_NODELIST": "localhost", "SLURM_NTASKS": "2", "SLURM_STEP_NUM_TASKS": "2"}
+    variables["SLURM_JOB_ID"] = str(20_000 + os.getpid() % 4000)
+    pipes: dict[str, Any] = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    processes = []
+    for index in ("0", "1"):
+        own = environment(XLA_FLAGS="", SLURM_PROCID=index, SLURM_LOCALID=index, **variables)
+        processes.append(subprocess.Popen([sys.executable, *arguments], env=own, **pipes))
+    outputs = [process.communicate(timeout=280) for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], outputs
+    return "".join(output for output, _ in outputs)
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +163,8 @@ def test_processes_share_an_estimate(processes):
 
 @pytest.mark.slow
 def test_commands_on_two_processes_do_what_one_does(tmp_path):
-    """Of one model each writes once: one folder, one report, one line a state. A second seed decides, as above."""
+    """Of one model each writes once: one folder, one report, one line a state. MPI starts one command, Slurm the other.
+    A second seed decides, as above."""
     np.save(tmp_path / "rows.npy", np.tile(on_processes.ROWS, (3, 1)))
     rows, distances = str(tmp_path / "rows.npy"), []
     for seed in ("0", "1"):
@@ -156,14 +172,14 @@ def test_commands_on_two_processes_do_what_one_does(tmp_path):
         arguments += ["--seed", seed, "--out"]
         settings = ["--set", "chains=24", "--set", "batch_size=24", "--json"]
         one, two = str(tmp_path / f"one-{seed}"), str(tmp_path / f"two-{seed}")
-        subprocess.run([sys.executable, *arguments, one, *settings], env=environment(XLA_FLAGS=""), check=True, timeout=280)
+        assert run([*arguments[2:], one, *settings]) == 0
         report = json.loads(on_two_processes(*arguments, two, *settings, "--distributed"))
         assert report["run"] == two
         lines = [json.loads(line)["step"] for line in (tmp_path / f"two-{seed}" / "metrics.jsonl").read_text().splitlines()]
         assert lines == sorted(set(lines))
         models = [hm.load(f"{folder}/model.safetensors") for folder in (one, two)]
         distances.append(distance(*models))
-        estimate = json.loads(on_two_processes("-m", "harmonium", "evaluate", two, rows, "--json", "--distributed"))
+        estimate = json.loads(as_slurm_starts_them("-m", "harmonium", "evaluate", two, rows, "--json", "--distributed"))
         expected = hm.log_prob(models[1], np.load(rows)).value.mean()
         assert estimate["log_likelihood"]["mean"] == pytest.approx(expected, abs=1e-6)
         if distances[-1] < CLOSE:
