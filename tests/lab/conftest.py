@@ -105,7 +105,7 @@ def lab_url() -> Iterator[str]:
 def browser() -> Iterator[Any]:
     """Debian's Chromium; the test is skipped where there is none, but fails in continuous integration.
 
-    Its headless shell opens a page in less than half of the processor time that the whole browser takes.
+    Its headless shell takes about half of the processor time of the whole browser.
     """
     path = shutil.which("chromium-headless-shell") or shutil.which("chromium")
     try:
