@@ -1,6 +1,6 @@
 /** The page: its head, its chapters, and the machine beside them. */
 import { Component, render } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { Button, encode, Error, html, Notation, Page, Panel, Rail, useDismissed, useEffect, usePage, useRef, useState, Worksheet } from "./ui.js";
 import { chapter as chain } from "./chapters/chain.js";
 import { chapter as derivation } from "./chapters/derivation.js";
 import { chapter as images } from "./chapters/images.js";
@@ -9,15 +9,7 @@ import { chapter as conditionals } from "./chapters/conditionals.js";
 import { chapter as set } from "./chapters/set.js";
 import { chapter as gradient } from "./chapters/gradient.js";
 import { commandText, pythonText } from "./answers/machine.js";
-import { html } from "./html.js";
-import { Page, usePage } from "./page.js";
 import { sectionInView, useArrival } from "./sections.js";
-import { encode } from "./state.js";
-import { Button, Error, useDismissed } from "./ui/controls.js";
-import { Worksheet } from "./ui/card.js";
-import { Notation } from "./ui/notation.js";
-import { Panel } from "./ui/panel.js";
-import { Rail } from "./ui/rail.js";
 /** @import { Options } from "./page.js" */
 /** @import { State } from "./state.js" */
 

@@ -1,6 +1,5 @@
 /** The cards: questions whose answers the page checks, for the machine that is shown or for the lecture's. */
-import { html } from "./html.js";
-import { exact, fixed, indexed, plain, probability, signed } from "./format.js";
+import { exact, fixed, html, indexed, plain, probability, signed } from "./page.js";
 import { hiddenInputs } from "./engine/rbm.js";
 import { numberOf, texts } from "./engine/table.js";
 /** @import { State } from "./state.js" */

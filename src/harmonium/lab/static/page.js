@@ -8,6 +8,11 @@ import { Tables } from "./engine/table.js";
 import { decode, encode, initialState } from "./state.js";
 /** @import { State } from "./state.js" */
 
+export * from "preact/hooks";
+export * from "./format.js";
+export * from "./html.js";
+export * from "./state.js";
+
 /** @typedef {{v?: string, h?: string, edge?: [number, number], unit?: ["v" | "h", number]} | null} Hover */
 
 /** A model file that came with the page. @typedef {() => Promise<{name: string, bytes: Uint8Array}>} ModelSource */

@@ -1,11 +1,6 @@
 /** What the chapter is about at the moment, and moving on: buttons, the start, the seed. */
-import { useMemo } from "preact/hooks";
+import { Bits, Button, grouped, html, LIMITS, Seed, useMemo, usePage } from "../ui.js";
 import { distributionOf } from "../answers/chain.js";
-import { html } from "../html.js";
-import { grouped } from "../format.js";
-import { usePage } from "../page.js";
-import { LIMITS } from "../state.js";
-import { Bits, Button, Seed } from "../ui/controls.js";
 /** @import { Experiment } from "../answers/chain.js" */
 /** @import { Moved } from "../ui/carried.js" */
 

@@ -1,7 +1,5 @@
 /** Distances over sweeps, both by powers of ten: what falls as one over the square root is a straight line here. */
-import { html } from "../html.js";
-import { fixed, grouped, sized } from "../format.js";
-import { useWidth } from "../ui/watch.js";
+import { fixed, grouped, html, sized, useWidth } from "../ui.js";
 
 /** @typedef {{label: string, x: number[], y: (number | null)[], dash?: string, tone?: string, now: number | null | undefined, leaves?: boolean}} Line
  *   `leaves`: the line may leave the picture at its lower edge */

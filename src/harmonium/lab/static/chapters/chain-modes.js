@@ -1,14 +1,6 @@
 /** A cold machine with two modes: Gibbs sampling stays in one of them, parallel tempering finds both. */
-import { useMemo } from "preact/hooks";
+import { Button, Cells, Choice, fixed, Formula, grouped, html, plain, twoModes, useCarried, useMemo, usePage } from "../ui.js";
 import { RECENT, runChain, runLadder } from "../answers/chain.js";
-import { html } from "../html.js";
-import { fixed, grouped, plain } from "../format.js";
-import { usePage } from "../page.js";
-import { twoModes } from "../state.js";
-import { Button, Choice } from "../ui/controls.js";
-import { Formula } from "../ui/numbers.js";
-import { useCarried } from "../ui/carried.js";
-import { Cells } from "../ui/cells.js";
 import { Moves, Sweeps } from "./chain-controls.js";
 import { Distances } from "./chain-distance.js";
 /** @import { Chain, Distribution, Experiment, Tempered, Visits } from "../answers/chain.js" */

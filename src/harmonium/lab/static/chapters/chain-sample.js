@@ -1,8 +1,5 @@
 /** The chain at one moment: both layers, the probability of every unit, and the random number that decided it. */
-import { html } from "../html.js";
-import { fixed, grouped, indexed, plain, probability } from "../format.js";
-import { usePage } from "../page.js";
-import { Summed } from "../ui/numbers.js";
+import { fixed, grouped, html, indexed, plain, probability, Summed, usePage } from "../ui.js";
 /** @import { Chain, Draws } from "../answers/chain.js" */
 /** @import { State } from "../state.js" */
 

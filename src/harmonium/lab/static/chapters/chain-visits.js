@@ -1,14 +1,7 @@
 /** How often a chain visited each row, compared with the exact probability, and many chains, which show the distribution itself at every sweep. */
-import { useMemo, useState } from "preact/hooks";
+import { Bar, Cells, Choice, fixed, grouped, html, probability, useCarried, useMemo, usePage, useState } from "../ui.js";
 import { commandText } from "../answers/machine.js";
-import { html } from "../html.js";
-import { fixed, grouped, probability } from "../format.js";
-import { usePage } from "../page.js";
 import { runMany } from "../answers/chain.js";
-import { Bar } from "../ui/numbers.js";
-import { Choice } from "../ui/controls.js";
-import { Cells } from "../ui/cells.js";
-import { useCarried } from "../ui/carried.js";
 import { Moves, useStart } from "./chain-controls.js";
 import { Distances } from "./chain-distance.js";
 /** @import { Chain, Crowd, Distribution, Experiment, Found } from "../answers/chain.js" */

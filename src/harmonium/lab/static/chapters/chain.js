@@ -1,14 +1,6 @@
 /** Chapter 3: from samples to the table. A chain, its visits, many chains, and what to do when a chain is stuck. */
-import { useEffect } from "preact/hooks";
+import { Card, Formula, grouped, html, isHeld, showSample, useCarried, useEffect, usePage } from "../ui.js";
 import { runChain } from "../answers/chain.js";
-import { html } from "../html.js";
-import { grouped } from "../format.js";
-import { usePage } from "../page.js";
-import { isHeld } from "../state.js";
-import { useCarried } from "../ui/carried.js";
-import { showSample } from "../ui/network.js";
-import { Formula } from "../ui/numbers.js";
-import { Card } from "../ui/card.js";
 import { Moves, Start, Sweeps, useExperiment } from "./chain-controls.js";
 import { Distances } from "./chain-distance.js";
 import { Many, Visits } from "./chain-visits.js";

@@ -1,11 +1,6 @@
 /** p(v) from one single row: its joint probability from the energies, divided by its conditional probability from the sigmoids. Then
  * the whole table both ways, in blocks of equal v, each with the one row that gave its p(v). */
-import { useState } from "preact/hooks";
-import { html } from "../html.js";
-import { chance, difference, DIGITS, grouped, probability } from "../format.js";
-import { usePage } from "../page.js";
-import { Bar, Summed } from "../ui/numbers.js";
-import { Button } from "../ui/controls.js";
+import { Bar, Button, chance, difference, DIGITS, grouped, html, probability, Summed, usePage, useState } from "../ui.js";
 /** @import { Both, Given } from "../answers/conditionals.js" */
 
 const SHOWN = 64;

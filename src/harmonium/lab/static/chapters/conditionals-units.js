@@ -1,9 +1,5 @@
 /** From v to h: each hidden unit sums its inputs, the sigmoid makes that a probability, and their product is p(h|v). */
-import { html } from "../html.js";
-import { chance, fixed, indexed, plain, probability } from "../format.js";
-import { usePage } from "../page.js";
-import { Bar, Summed } from "../ui/numbers.js";
-import { Target } from "../ui/controls.js";
+import { Bar, chance, fixed, html, indexed, plain, probability, Summed, Target, usePage } from "../ui.js";
 /** @import { Given, Unit } from "../answers/conditionals.js" */
 
 const TALL = 16;

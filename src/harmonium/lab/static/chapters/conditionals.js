@@ -1,10 +1,6 @@
 /** Chapter 2: the same table from the sigmoids. */
-import { useMemo } from "preact/hooks";
+import { Card, Formula, html, useMemo, usePage } from "../ui.js";
 import * as answers from "../answers/conditionals.js";
-import { html } from "../html.js";
-import { usePage } from "../page.js";
-import { Formula } from "../ui/numbers.js";
-import { Card } from "../ui/card.js";
 import { BothWays, OneRow, useRow } from "./conditionals-table.js";
 import { Products, Units } from "./conditionals-units.js";
 

@@ -1,8 +1,5 @@
 /** The lines of the derivation: what is said, its formula, and its numbers in this machine. */
-import { html } from "../html.js";
-import { chance, DIGITS, exact, factor, grouped, indexed, plain, probability, signed } from "../format.js";
-import { Bar, Formula, Summed } from "../ui/numbers.js";
-import { Choice } from "../ui/controls.js";
+import { Bar, chance, Choice, DIGITS, exact, factor, Formula, grouped, html, indexed, plain, probability, signed, Summed } from "../ui.js";
 import { Pairs, RATES, useDerivation } from "./derivation-pairs.js";
 /** @import { Bias, Derived, Sums } from "../answers/derivation.js" */
 

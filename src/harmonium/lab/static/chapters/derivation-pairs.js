@@ -1,8 +1,5 @@
 /** The weight that the derivation follows, chosen from a small table of buttons. */
-import { html } from "../html.js";
-import { signed } from "../format.js";
-import { usePage } from "../page.js";
-import { digitsFor, nameOf, Parameters } from "../ui/parameters.js";
+import { digitsFor, html, nameOf, Parameters, signed, usePage } from "../ui.js";
 /** @import { Place } from "../ui/parameters.js" */
 
 export const RATES = [0.01, 0.1, 1];

@@ -1,10 +1,6 @@
 /** Chapter 7: from ln p(v) to the learning rule, line by line, each line with its numbers in the machine that is shown. */
-import { useEffect, useMemo, useRef } from "preact/hooks";
+import { Button, Card, html, Target, useEffect, useMemo, usePage, useRef } from "../ui.js";
 import { derive } from "../answers/derivation.js";
-import { html } from "../html.js";
-import { usePage } from "../page.js";
-import { Card } from "../ui/card.js";
-import { Button, Target } from "../ui/controls.js";
 import { LINES } from "./derivation-lines.js";
 import { Pairs, useDerivation } from "./derivation-pairs.js";
 

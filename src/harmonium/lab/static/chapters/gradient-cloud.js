@@ -1,13 +1,7 @@
 /** The bias of contrastive divergence: a thousand updates around the exact gradient, how it falls with the sweeps, and what a step that changes nothing means. */
-import { useMemo } from "preact/hooks";
+import { Bar, Button, Choice, DIGITS, Error, fixed, freely, html, indexed, plain, sized, useMemo, usePage } from "../ui.js";
 import { useComputed } from "../compute.js";
-import { html } from "../html.js";
-import { DIGITS, fixed, indexed, plain, sized } from "../format.js";
-import { usePage } from "../page.js";
-import { freely } from "../state.js";
 import { biasOf } from "../answers/gradient.js";
-import { Button, Choice, Error } from "../ui/controls.js";
-import { Bar } from "../ui/numbers.js";
 import { drawOf, useGiven, useRested } from "./gradient-given.js";
 import { closeUp, Legend, Plane } from "./gradient-plane.js";
 /** @import { Name, Thousand, thousand } from "../answers/cloud.js" */

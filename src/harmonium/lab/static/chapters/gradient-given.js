@@ -1,7 +1,5 @@
 /** What this chapter is about at the moment. */
-import { useEffect, useState } from "preact/hooks";
-import { usePage } from "../page.js";
-import { LIMITS } from "../state.js";
+import { LIMITS, useEffect, usePage, useState } from "../ui.js";
 
 const REST_MS = 120;
 

@@ -1,7 +1,5 @@
 /** A plane of updates: the cloud, the gradient as an arrow, the cloud's mean and its exact expectation. */
-import { html } from "../html.js";
-import { plain } from "../format.js";
-import { useWidth } from "../ui/watch.js";
+import { html, plain, useWidth } from "../ui.js";
 /** @import { Pair, Thousand } from "../answers/cloud.js" */
 
 /** @typedef {{x: number, y: number, wide: number, high: number}} Frame middle and size */

@@ -1,12 +1,6 @@
 /** Contrastive divergence in slow motion: v, h, v', h' sampled one after the other, then the update. */
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { Bar, Button, digitsFor, Error, fixed, Formula, Grid, html, indexed, plain, probability, signed, useEffect, useMemo, usePage, useState } from "../ui.js";
 import { updateOf } from "../answers/gradient.js";
-import { html } from "../html.js";
-import { fixed, indexed, plain, probability, signed } from "../format.js";
-import { usePage } from "../page.js";
-import { Bar, Formula } from "../ui/numbers.js";
-import { Button, Error } from "../ui/controls.js";
-import { digitsFor, Grid } from "../ui/parameters.js";
 import { drawOf, useGiven } from "./gradient-given.js";
 /** @import { Machine } from "../state.js" */
 /** @import { Layer, Update } from "../answers/gradient.js" */

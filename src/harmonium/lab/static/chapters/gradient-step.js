@@ -1,12 +1,6 @@
 /** The step itself: its rate, the target's probability before and after, ln p along repeated steps, and the table before and after. */
-import { useRef, useState } from "preact/hooks";
+import { Bar, Button, Choice, Curve, decimals, DIGITS, Error, exact, fixed, Formula, html, Num, plain, probability, signed, usePage, useRef, useState } from "../ui.js";
 import { climb } from "../answers/gradient.js";
-import { html } from "../html.js";
-import { decimals, DIGITS, exact, fixed, plain, probability, signed } from "../format.js";
-import { usePage } from "../page.js";
-import { Button, Choice, Error, Num } from "../ui/controls.js";
-import { Curve } from "../ui/curve.js";
-import { Bar, Formula } from "../ui/numbers.js";
 import { useGiven } from "./gradient-given.js";
 /** @import { Machine, State } from "../state.js" */
 /** @import { Step } from "../answers/gradient.js" */

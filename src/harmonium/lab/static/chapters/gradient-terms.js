@@ -1,8 +1,5 @@
 /** The two terms of the derivative and the step: a number per parameter, each of which opens to show its sum. */
-import { html } from "../html.js";
-import { DIGITS, fixed, plain, signed } from "../format.js";
-import { Summed } from "../ui/numbers.js";
-import { digitsFor, Grid, nameOf, valueAt } from "../ui/parameters.js";
+import { DIGITS, digitsFor, fixed, Grid, html, nameOf, plain, signed, Summed, valueAt } from "../ui.js";
 /** @import { Step } from "../answers/gradient.js" */
 /** @import { Place } from "../ui/parameters.js" */
 

@@ -1,11 +1,6 @@
 /** Chapter 4: one step up the gradient of ln p(v), exact and by contrastive divergence. */
-import { useMemo } from "preact/hooks";
+import { Card, Formula, html, Target, useMemo, usePage } from "../ui.js";
 import { stepOf } from "../answers/gradient.js";
-import { html } from "../html.js";
-import { usePage } from "../page.js";
-import { Target } from "../ui/controls.js";
-import { Formula } from "../ui/numbers.js";
-import { Card } from "../ui/card.js";
 import { Cloud, Stationary, Sweeps } from "./gradient-cloud.js";
 import { useGiven } from "./gradient-given.js";
 import { SlowMotion } from "./gradient-slow.js";

@@ -1,9 +1,5 @@
 /** A picture with a part erased, and how the machine completes it: Gibbs sampling with the known pixels clamped. */
-import { useState } from "preact/hooks";
-import { grouped } from "../format.js";
-import { html } from "../html.js";
-import { usePage } from "../page.js";
-import { Button, Error } from "../ui/controls.js";
+import { Button, Error, grouped, html, usePage, useState } from "../ui.js";
 import { useCalm } from "./images-drawing.js";
 import { Pad } from "./images-pad.js";
 import { Gallery, Picture, usePictures } from "./images-picture.js";

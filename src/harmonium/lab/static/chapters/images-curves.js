@@ -1,6 +1,5 @@
 /** The course of a training as curves. Each says whether it is a log likelihood. */
-import { html } from "../html.js";
-import { Curve } from "../ui/curve.js";
+import { Curve, html } from "../ui.js";
 
 const HEIGHT = 230;
 

@@ -1,11 +1,6 @@
 /** A drawing, and the machine's response. */
-import { useState } from "preact/hooks";
+import { Bar, Button, Error, fixed, Formula, html, usePage, useState } from "../ui.js";
 import { useComputed } from "../compute.js";
-import { fixed } from "../format.js";
-import { html } from "../html.js";
-import { usePage } from "../page.js";
-import { Bar, Formula } from "../ui/numbers.js";
-import { Button, Error } from "../ui/controls.js";
 import { useCalm } from "./images-drawing.js";
 import { Chooser, readImage } from "./images-file.js";
 import { Histogram } from "./images-histogram.js";

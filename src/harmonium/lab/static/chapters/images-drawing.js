@@ -1,8 +1,7 @@
 /** What is drawn and what of it is erased, for pictures of each shape. */
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, usePage, useRef, useState } from "../ui.js";
 import { compute } from "../compute.js";
 import { digits, PIXELS } from "../engine/digits.js";
-import { usePage } from "../page.js";
 
 /** @typedef {{height: number, width: number, visible: number, digits: boolean}} Shape */
 /** @typedef {ReturnType<typeof useDrawing>} Drawing */

@@ -1,9 +1,5 @@
 /** Fantasies: chains of the machine that run freely, from noise on, as one watches. */
-import { useState } from "preact/hooks";
-import { grouped } from "../format.js";
-import { html } from "../html.js";
-import { usePage } from "../page.js";
-import { Button, Choice, Error } from "../ui/controls.js";
+import { Button, Choice, Error, grouped, html, usePage, useState } from "../ui.js";
 import { useCalm } from "./images-drawing.js";
 import { Gallery } from "./images-picture.js";
 import { useDream } from "./images-session.js";

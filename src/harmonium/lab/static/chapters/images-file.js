@@ -1,7 +1,5 @@
 /** Files of one's own, which never leave the browser: a machine from a model file, an image as a drawing. */
-import { grouped } from "../format.js";
-import { html } from "../html.js";
-import { Error } from "../ui/controls.js";
+import { Error, grouped, html } from "../ui.js";
 import { Filters } from "./images-filters.js";
 
 /** @typedef {import("../answers/image-model.js").Described} Described */

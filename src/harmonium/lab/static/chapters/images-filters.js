@@ -1,7 +1,5 @@
 /** The filters: each hidden unit's weights as a picture; one of them enlarged. */
-import { useMemo, useRef, useState } from "preact/hooks";
-import { html } from "../html.js";
-import { fixed } from "../format.js";
+import { fixed, html, useMemo, useRef, useState } from "../ui.js";
 import { MARKED_WIDTH, oneSign, Picture, usePictures } from "./images-picture.js";
 
 /** @typedef {import("./images-picture.js").Packed} Packed */

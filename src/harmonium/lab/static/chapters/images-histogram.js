@@ -1,6 +1,5 @@
 /** A picture's free energy among those of others. */
-import { html } from "../html.js";
-import { fixed } from "../format.js";
+import { fixed, html } from "../ui.js";
 
 const WIDTH = 420;
 const HEIGHT = 120;

@@ -1,6 +1,5 @@
 /** A grid of pixels to draw on, with the mouse, a finger or the keyboard. */
-import { useEffect, useId, useRef, useState } from "preact/hooks";
-import { html } from "../html.js";
+import { html, useEffect, useId, useRef, useState } from "../ui.js";
 import { css, useColors } from "./images-picture.js";
 
 /** Canvas pixels, two for each of the page's. */

@@ -1,6 +1,5 @@
 /** Small pictures: bytes from the worker, in the page's own colors. */
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { html } from "../html.js";
+import { html, useEffect, useMemo, useRef, useState } from "../ui.js";
 
 /** @typedef {[number, number, number]} Rgb */
 /** @typedef {{ink: Rgb, card: Rgb, line: Rgb, soft: Rgb, plus: Rgb, minus: Rgb}} Colors */

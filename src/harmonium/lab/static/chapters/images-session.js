@@ -1,7 +1,6 @@
 /** What goes on in this chapter: the training in the worker, and the model file that is open. It goes on while another chapter is read. */
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, usePage, useState } from "../ui.js";
 import { compute } from "../compute.js";
-import { usePage } from "../page.js";
 
 /** @typedef {import("../answers/image-training.js").View} View */
 /** @typedef {import("../answers/image-training.js").Settings} Settings */

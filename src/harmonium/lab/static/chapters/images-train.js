@@ -1,10 +1,6 @@
 /** Training on the digits: its settings, its course, and what the machine has learned. */
 import { digits, PIXELS } from "../engine/digits.js";
-import { fixed, grouped, signed } from "../format.js";
-import { html } from "../html.js";
-import { usePage } from "../page.js";
-import { LIMITS } from "../state.js";
-import { Button, Choice, Error, Seed, Slider } from "../ui/controls.js";
+import { Button, Choice, Error, fixed, grouped, html, LIMITS, Seed, signed, Slider, usePage } from "../ui.js";
 import { Curves } from "./images-curves.js";
 import { Filters } from "./images-filters.js";
 import { Gallery } from "./images-picture.js";

@@ -1,10 +1,5 @@
 /** Chapter 6: the same machine on real images, too large for any table. */
-import { grouped } from "../format.js";
-import { html } from "../html.js";
-import { usePage } from "../page.js";
-import { Choice } from "../ui/controls.js";
-import { Formula } from "../ui/numbers.js";
-import { Card } from "../ui/card.js";
+import { Card, Choice, Formula, grouped, html, usePage } from "../ui.js";
 import { Complete } from "./images-complete.js";
 import { Draw } from "./images-draw.js";
 import { useDrawing } from "./images-drawing.js";

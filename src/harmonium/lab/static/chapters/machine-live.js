@@ -1,14 +1,8 @@
 /** The first thing that is seen: the machine samples, and its visits grow onto the exact probabilities. */
-import { useEffect, useReducer, useRef, useState } from "preact/hooks";
-import { html } from "../html.js";
-import { fixed, grouped } from "../format.js";
-import { usePage } from "../page.js";
+import { Button, fixed, grouped, html, showSample, useEffect, useLecture, usePage, useReducer, useRef, useState } from "../ui.js";
 import { sampleHidden, sampleVisible } from "../engine/chains.js";
 import { derive, keyOf } from "../engine/random.js";
 import { numberOf } from "../engine/table.js";
-import { Button } from "../ui/controls.js";
-import { showSample } from "../ui/network.js";
-import { useLecture } from "../ui/rail.js";
 /** @import { Tables } from "../engine/table.js" */
 /** @import { Held, State } from "../state.js" */
 

@@ -1,12 +1,5 @@
 /** All configurations with their energies, weights and probabilities. Any number opens as the sum that it is. */
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { html } from "../html.js";
-import { decimals, DIGITS, factor, fixed, grouped, indexed, plain, probability } from "../format.js";
-import { usePage } from "../page.js";
-import { isHeld } from "../state.js";
-import { Bar, Formula } from "../ui/numbers.js";
-import { Button, Choice } from "../ui/controls.js";
-import { useGrid } from "../ui/grid.js";
+import { Bar, Button, Choice, decimals, DIGITS, factor, fixed, Formula, grouped, html, indexed, isHeld, plain, probability, useEffect, useGrid, useMemo, usePage, useRef, useState } from "../ui.js";
 /** @import { Table } from "../answers/machine.js" */
 /** @import { Hover } from "../page.js" */
 /** @import { State } from "../state.js" */

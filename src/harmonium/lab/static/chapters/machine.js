@@ -1,11 +1,5 @@
 /** Chapter 1: energies become probabilities, and every configuration of a small machine can be tabulated. */
-import { useMemo } from "preact/hooks";
-import { html } from "../html.js";
-import { DIGITS, exact, fixed, indexed, probability, sized } from "../format.js";
-import { usePage } from "../page.js";
-import { Bar, Formula, Summed } from "../ui/numbers.js";
-import { Card } from "../ui/card.js";
-import { Cells } from "../ui/cells.js";
+import { Bar, Card, Cells, DIGITS, exact, fixed, Formula, html, indexed, probability, sized, Summed, useMemo, usePage } from "../ui.js";
 import { Live } from "./machine-live.js";
 import { Configurations } from "./machine-table.js";
 /** @import { Table } from "../answers/machine.js" */

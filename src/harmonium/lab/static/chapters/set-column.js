@@ -1,6 +1,5 @@
 /** One of the three machines: its figures, its distribution and the target, its weights. */
-import { html } from "../html.js";
-import { fixed, grouped, indexed, probability, signed } from "../format.js";
+import { fixed, grouped, html, indexed, probability, signed } from "../ui.js";
 import { METHODS, NAMES } from "../answers/set.js";
 /** @import { Method, Run } from "../answers/set.js" */
 /** @import { Machine } from "../state.js" */

@@ -1,9 +1,6 @@
 /** Likelihood, divergence and reconstruction error over the updates, and what they show. */
-import { useMemo } from "preact/hooks";
-import { html } from "../html.js";
-import { fixed, grouped } from "../format.js";
+import { Curve, fixed, grouped, html, useMemo } from "../ui.js";
 import { METHODS, NAMES } from "../answers/set.js";
-import { Curve } from "../ui/curve.js";
 /** @import { Field, Run } from "../answers/set.js" */
 
 /** Smaller falls are the noise of few chains (nats). */

@@ -1,9 +1,5 @@
 /** The target: each pattern is a picture to include or not and a bar to drag. */
-import { useRef, useState } from "preact/hooks";
-import { html } from "../html.js";
-import { probability } from "../format.js";
-import { usePage } from "../page.js";
-import { Button, Choice, Num } from "../ui/controls.js";
+import { Button, Choice, html, Num, probability, usePage, useRef, useState } from "../ui.js";
 import { Tile } from "./set-column.js";
 import { FIRST_PATTERNS, learnText } from "./set-training.js";
 /** @import { Target } from "../answers/set.js" */

@@ -1,8 +1,6 @@
 /** What can be set in chapter 5, settings worth trying, and the course of a training: begun anew by every change of its settings but the rate. */
-import { useEffect, useMemo } from "preact/hooks";
+import { useCarried, useEffect, useMemo, usePage } from "../ui.js";
 import { checkRate, MAX_UPDATES, METHODS, reportOf, startTraining, train } from "../answers/set.js";
-import { usePage } from "../page.js";
-import { useCarried } from "../ui/carried.js";
 /** @import { Settings, Training } from "../answers/set.js" */
 
 const PICTURE_MS = 60;

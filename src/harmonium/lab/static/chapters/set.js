@@ -1,12 +1,6 @@
 /** Chapter 5: a training set, learned in three ways side by side, with figures that can be trusted and one that cannot. */
-import { useState } from "preact/hooks";
-import { html } from "../html.js";
-import { fixed, grouped } from "../format.js";
-import { usePage } from "../page.js";
+import { Button, Card, Choice, Error, fixed, Formula, grouped, html, Num, Seed, usePage, useState } from "../ui.js";
 import { LIMITS, METHODS } from "../answers/set.js";
-import { Button, Choice, Error, Num, Seed } from "../ui/controls.js";
-import { Formula } from "../ui/numbers.js";
-import { Card } from "../ui/card.js";
 import { Column, Numbers } from "./set-column.js";
 import { Curves } from "./set-curves.js";
 import { exampleOf, EXAMPLES, useSettings, useTraining } from "./set-training.js";

@@ -1,10 +1,7 @@
 /** "Your turn": a card with a question whose answer the page checks. */
-import { useState } from "preact/hooks";
+import { encode, html, usePage, useState } from "../page.js";
 import { CARDS, givenOf } from "../cards.js";
-import { html } from "../html.js";
-import { usePage } from "../page.js";
 import { useDone } from "../progress.js";
-import { encode } from "../state.js";
 import { Button, Error, parse, THOUSANDS } from "./controls.js";
 
 /** Three digits are enough. */

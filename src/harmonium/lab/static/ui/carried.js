@@ -1,5 +1,5 @@
 /** What goes on step by step: a chain, many of them, a training. */
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "../page.js";
 
 /** How long a long move keeps the page before a picture is drawn. */
 const BUDGET_MS = 25;

@@ -1,6 +1,5 @@
 /** Many small cells, each as strong in tone as its number: maps, the recent past, a population. */
-import { useEffect, useRef } from "preact/hooks";
-import { html } from "../html.js";
+import { html, useEffect, useRef } from "../page.js";
 import { drawInColors } from "./watch.js";
 
 /** @param {{values: (number | null)[], columns: number, rows: number, label: string, cell?: number, gap?: number, down?: boolean, test?: string}} props

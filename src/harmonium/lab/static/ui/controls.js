@@ -1,9 +1,5 @@
 /** Fields, sliders, switches and buttons. */
-import { useEffect, useId, useLayoutEffect, useRef, useState } from "preact/hooks";
-import { html } from "../html.js";
-import { indexed, plain } from "../format.js";
-import { usePage } from "../page.js";
-import { LIMITS } from "../state.js";
+import { html, indexed, LIMITS, plain, useEffect, useId, useLayoutEffect, usePage, useRef, useState } from "../page.js";
 
 /** A number field. The text is the typist's until the field is left; every number in range is in force at once, and what is
  * none is named beneath the field while the last good value stays.

@@ -1,8 +1,6 @@
 /** Curves over time, by uPlot. Series differ by dash as well as by color. */
-import { useEffect, useId, useRef } from "preact/hooks";
+import { decimals, fixed, html, plain, sized, useEffect, useId, useRef } from "../page.js";
 import uPlot from "uplot";
-import { html } from "../html.js";
-import { decimals, fixed, plain, sized } from "../format.js";
 import { drawInColors, followSize } from "./watch.js";
 
 /** @typedef {{label: string, values: (number | null)[], width?: number}} Series */

@@ -1,5 +1,5 @@
 /** A table of buttons with one tab stop: the arrow keys go from button to button. The buttons are made with the tabindex -1. */
-import { useLayoutEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "../page.js";
 
 const STEPS = /** @type {Record<string, [number, number]>} */ ({ ArrowDown: [1, 0], ArrowUp: [-1, 0], ArrowRight: [0, 1], ArrowLeft: [0, -1], PageDown: [10, 0], PageUp: [-10, 0], Home: [-Infinity, 0], End: [Infinity, 0] });
 

@@ -1,9 +1,5 @@
 /** The machine as a drawing: units, and edges as wide as their weights. Positive weights are whole lines, negative ones dashed. */
-import { useEffect, useRef, useState } from "preact/hooks";
-import { html } from "../html.js";
-import { fixed, indexed, plain } from "../format.js";
-import { usePage } from "../page.js";
-import { LIMITS } from "../state.js";
+import { fixed, html, indexed, LIMITS, plain, useEffect, usePage, useRef, useState } from "../page.js";
 import { moved } from "./controls.js";
 /** @import { Hover } from "../page.js" */
 /** @import { Place } from "./parameters.js" */

@@ -1,5 +1,5 @@
 /** The key of notation, where the lecture writes otherwise, and what keys do. */
-import { html } from "../html.js";
+import { html } from "../page.js";
 
 const SIGNS = [
   ["v, h", "the visible and the hidden vector, bold in the lecture; v\u1d62 and h\u2c7c are units, 1 for on and 0 for off"],

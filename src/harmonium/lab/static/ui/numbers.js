@@ -1,8 +1,6 @@
 /** Numbers on the page: as bars, as formulas, and as the sums that they open to show. */
 import katex from "katex";
-import { useEffect, useId, useLayoutEffect, useRef, useState } from "preact/hooks";
-import { html } from "../html.js";
-import { DIGITS, fixed } from "../format.js";
+import { DIGITS, fixed, html, useEffect, useId, useLayoutEffect, useRef, useState } from "../page.js";
 import { useDismissed } from "./controls.js";
 import { followSize } from "./watch.js";
 

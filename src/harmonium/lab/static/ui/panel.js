@@ -1,8 +1,5 @@
 /** The machine beside every chapter: its drawing, its numbers, its temperature. */
-import { useRef, useState } from "preact/hooks";
-import { html } from "../html.js";
-import { usePage } from "../page.js";
-import { filled, lecture, LIMITS, resized, twoModes } from "../state.js";
+import { filled, html, lecture, LIMITS, resized, twoModes, usePage, useRef, useState } from "../page.js";
 import { Num, Slider } from "./controls.js";
 import { Network } from "./network.js";
 import { nameOf, Parameters, testOf, valueAt } from "./parameters.js";

@@ -1,8 +1,5 @@
 /** The parameters of a machine, laid out as a table: weights inside, biases at the edges. */
-import { useId } from "preact/hooks";
-import { DIGITS, indexed } from "../format.js";
-import { html } from "../html.js";
-import { usePage } from "../page.js";
+import { DIGITS, html, indexed, useId, usePage } from "../page.js";
 /** @import { Machine } from "../state.js" */
 
 /** A parameter's letter and its indices from 0; a bias has one index only. @typedef {["w" | "a" | "b", number, number]} Place */

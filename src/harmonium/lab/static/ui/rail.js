@@ -1,7 +1,6 @@
 /** "Follow the lecture": its stops, one after the other, beneath the chapters' names. */
-import { html } from "../html.js";
+import { html, usePage } from "../page.js";
 import { MODULES, STOPS } from "../lecture.js";
-import { usePage } from "../page.js";
 import { readDone, useDone } from "../progress.js";
 import { Button } from "./controls.js";
 

@@ -1,5 +1,5 @@
 /** What a drawing has to follow: the room that it is given, and the page's colors. */
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "../page.js";
 
 /** Draw now, and again whenever light turns to dark. The answer ends that. */
 export function drawInColors(/** @type {() => void} */ draw) {
