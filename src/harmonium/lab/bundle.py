@@ -7,8 +7,8 @@ from pathlib import Path
 from urllib.parse import urljoin
 
 STATIC = Path(__file__).parent / "static"
-# A module's name where it is imported, not where only its types are, and where a worker is started from it.
-MODULE = re.compile(r'/\*\* @import .*|(\bfrom\s*|\bimport\s*)"([^"\n]+)"|new URL\("([^"\n]+)", import\.meta\.url\)')
+# A module's name where it is imported, and where a worker is started from it.
+MODULE = re.compile(r'(\bfrom\s*|\bimport\s*)"([^"\n]+)"|new URL\("([^"\n]+)", import\.meta\.url\)')
 LINK = re.compile(r'<link rel="stylesheet" href="\./([^"]+)" />\s*')
 IMPORT_MAP = re.compile(r'<script type="importmap">(.*?)</script>\s*', re.DOTALL)
 REPLACED = re.compile(r'<meta http-equiv[^>]*>\s*|<script( type="module"[^>]*)?>.*?</script>\s*', re.DOTALL)

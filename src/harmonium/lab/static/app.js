@@ -10,8 +10,6 @@ import { chapter as set } from "./chapters/set.js";
 import { chapter as gradient } from "./chapters/gradient.js";
 import { commandText, pythonText } from "./answers/machine.js";
 import { sectionInView, useArrival } from "./sections.js";
-/** @import { Options } from "./page.js" */
-/** @import { State } from "./state.js" */
 
 const chapters = /** @type {{id: string, title: string, wide?: boolean, Intro?: any, Chapter: any}[]} */ ([machine, conditionals, chain, gradient, set, images, derivation]);
 const COPIED_MS = 2500;

@@ -2,16 +2,6 @@
 import { exact, fixed, html, indexed, plain, probability, signed } from "./page.js";
 import { hiddenInputs } from "./engine/rbm.js";
 import { numberOf, texts } from "./engine/table.js";
-/** @import { State } from "./state.js" */
-/** @import { Tables } from "./engine/table.js" */
-
-/** What cards ask about. Of the target v: its text, its number `n`, the total input of h\u2081, the probabilities of all hidden units to be `on`, the
- * terms A and B and the step of every parameter in the layout of `theta`. `over`: the division by T, where it is not 1.
- * @typedef {ReturnType<typeof givenOf>} Given */
-/** `fields` are numbers to fill in, each with its value; `options` are answers to choose from, `right` is the key of the right one.
- * `ofMachine`: the numbers depend on the machine that is shown. Hints come one by one.
- * @typedef {{chapter: string, title: string, question: (given: Given) => any, fields?: (given: Given) => [any, number][],
- *   options?: [string, any][], right?: string, ofMachine?: boolean, hints: (given: Given) => any[], answer: (given: Given) => any}} Card */
 
 const RATE = 0.1;
 const RANDOM = [0.3, 0.65, 0.12, 0.85, 0.47];
@@ -26,15 +16,15 @@ export function givenOf(/** @type {State} */ { target, temperature: T }, /** @ty
 }
 
 /** The row of the target with all hidden units on. */
-function fullRow(/** @type {Given} */ { v, n, tables }) {
+function fullRow(/** @type {Asked} */ { v, n, tables }) {
   const k = (n + 1) * tables.m - 1;
   return { v, h: "1".repeat(tables.rbm.H), E: tables.energy[k], factor: Math.exp(tables.exponent[k]), p: tables.joint[k], Z: Math.exp(tables.logPartition) };
 }
 
 /** The vectors v whose probabilities are unknown. */
-const unknowns = (/** @type {Given} */ { v, tables: { rbm, n } }) => (n <= MOST_BLOCKS ? texts(rbm.V) : [v]);
+const unknowns = (/** @type {Asked} */ { v, tables: { rbm, n } }) => (n <= MOST_BLOCKS ? texts(rbm.V) : [v]);
 
-/** p(h|v) P_v for every h, and with `solved` their values. @param {Given} given @param {boolean} [solved] */
+/** p(h|v) P_v for every h, and with `solved` their values. @param {Asked} given @param {boolean} [solved] */
 function tableOfUnknowns(given, solved = false) {
   const { tables } = given;
   const hs = texts(tables.rbm.H);
@@ -47,7 +37,7 @@ function tableOfUnknowns(given, solved = false) {
 }
 
 /** The first biases with their places in `theta`. @returns {[string, number][]} */
-const biases = (/** @type {Given} */ { tables: { rbm: { V, H } } }) => [["a\u2081", V * H], ["b\u2081", V * H + V]];
+const biases = (/** @type {Asked} */ { tables: { rbm: { V, H } } }) => [["a\u2081", V * H], ["b\u2081", V * H + V]];
 
 const lecture = html`the lecture\u2019s machine (two and two units, all four weights \u00bd, no biases)`;
 

@@ -1,8 +1,5 @@
 /** The way to the worker: `compute("thousand", ...)` calls the function of that name there. */
 import { useEffect, useRef, useState } from "preact/hooks";
-/** @import { Functions } from "./worker.js" */
-
-/** @typedef {{id: number, name: string, args: any[]}} Call */
 
 /** Calls that have no answer yet, in their order.
  * @type {Map<number, {call: Call, resolve: (answer: any) => void, reject: (error: Error) => void}>} */

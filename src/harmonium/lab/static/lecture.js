@@ -1,8 +1,5 @@
 /** The lecture's four modules as stops: states of the page at which its figures are seen. */
 
-/** `at`: chapter, section and what differs from the lecture's machine. `text`: what to look at; `figures` are shown there.
- * @typedef {{module: number, at: string, text: string, figures: string[]}} Stop */
-
 export const MODULES = ["From weights to a learning rule", "The generative model in numbers", "The same table from the conditionals", "One step of learning, by hand"];
 
 const LEARNED = "w=-0.045435257260293294,-0.045435257260293294;0.016810675859892155,0.016810675859892155";

@@ -1,7 +1,6 @@
 /** The page on its own, or in the frame of a notebook's widget, which says what to begin with. */
 import { mount } from "./app.js";
 import { prepare } from "./compute.js";
-/** @import { Options } from "./page.js" */
 
 /** @type {Options | undefined} */
 const given = /** @type {any} */ (window.frameElement)?.lab;

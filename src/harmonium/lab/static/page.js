@@ -6,19 +6,11 @@ import { tableOf } from "./answers/machine.js";
 import { rbmOf } from "./engine/rbm.js";
 import { Tables } from "./engine/table.js";
 import { decode, encode, initialState } from "./state.js";
-/** @import { State } from "./state.js" */
 
 export * from "preact/hooks";
 export * from "./format.js";
 export * from "./html.js";
 export * from "./state.js";
-
-/** @typedef {{v?: string, h?: string, edge?: [number, number], unit?: ["v" | "h", number]} | null} Hover */
-
-/** A model file that came with the page. @typedef {() => Promise<{name: string, bytes: Uint8Array}>} ModelSource */
-/** `start`: the state to begin with; without one the page owns its address and keeps the state there. `embed`: the one chapter, or
- * the one section of it, that is shown, as "chapter/section".
- * @typedef {{start?: Partial<State>, onState?: (state: State) => void, model?: ModelSource | null, embed?: string}} Options */
 
 const MERGE_MS = 1500;
 const URL_MS = 150;

@@ -1,11 +1,5 @@
 /** The page's state, its way into the URL and back, and machines of other sizes. */
 
-/** @typedef {{weights: number[][], a: number[], b: number[]}} Machine */
-/** @typedef {0 | 1 | null} Held */
-/** @typedef {{chapter: string, machine: Machine, temperature: number, seed: number, target: number[],
- *   clamp: {v: Held[], h: Held[]}, settings: Record<string, Record<string, any>>,
- *   cards: string[]}} State cards: those of a worksheet, in their order */
-
 export const LIMITS = { units: 5, parameter: 20, coldest: 0.05, hottest: 20, seed: 2 ** 52 };
 export const CHAPTERS = ["machine", "conditionals", "chain", "gradient", "set", "images", "derivation"];
 

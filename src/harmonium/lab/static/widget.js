@@ -1,11 +1,9 @@
 /** The page in a notebook's cell: in a frame, so that neither knows the other's keys, styles and address. See anywidget. */
 
-/** @typedef {{get: (name: string) => any, set: (name: string, value: any) => void, save_changes: () => void}} Model */
-
 const SAVE_MS = 200;
 const DARK = '[data-jp-theme-light="false"], .vscode-dark, .vscode-high-contrast, .dark, .dark *';
 
-function render(/** @type {{model: Model, el: HTMLElement}} */ { model, el }) {
+function render(/** @type {{model: WidgetModel, el: HTMLElement}} */ { model, el }) {
   const frame = document.createElement("iframe");
   frame.title = "Harmonium's lab";
   frame.style.cssText = "display:block;width:100%;height:760px;border:0;resize:vertical;overflow:auto";

@@ -2,11 +2,8 @@
  * needs between calls in its own module. */
 import { thousand } from "./answers/cloud.js";
 import { advanceTraining, beginTraining, describeModel, dream, openModel, respond, saveModel } from "./answers/images.js";
-/** @import { Call } from "./compute.js" */
 
-const FUNCTIONS = { thousand, advanceTraining, beginTraining, describeModel, dream, openModel, respond, saveModel };
-
-/** @typedef {typeof FUNCTIONS} Functions */
+export const FUNCTIONS = { thousand, advanceTraining, beginTraining, describeModel, dream, openModel, respond, saveModel };
 
 export function answer(/** @type {Call} */ { id, name, args }) {
   try {

@@ -7,29 +7,6 @@ import { derive, keyOf } from "../engine/random.js";
 import { tabulate } from "../engine/rbm.js";
 import { numberOf, texts } from "../engine/table.js";
 
-/** @typedef {import("../engine/table.js").Tables} Tables */
-/** @typedef {import("../engine/random.js").Key} Key */
-/** Distances at some numbers of sweeps. @typedef {{sweeps: number[], [series: string]: number[]}} Distance */
-/** What the chain should come to. `upper`: the share of v with more than half of its units on. `relaxation`: how many sweeps a chain
- * takes to forget its start, null where float64 cannot tell.
- * @typedef {{tables: Tables, convergence: Convergence, v: string[], h: string[], probability: number[],
- *   visible: {states: string[], probability: number[]}, upper: number, relaxation: number | null}} Distribution */
-/** @typedef {{distribution: Distribution, seed: number, start: string}} Experiment */
-/** Of configurations or of v: the frequencies, their standard errors and how many of these they are off by.
- * @typedef {{frequency: number[], error: number[] | null, deviation: (number | null)[] | null}} Found */
-/** One layer's samples. @typedef {{given: string} & import("../engine/chains.js").Draws} Draws */
-/** `crossings` between the v with most units on and the others; `now`: the distance from the table, `expected`: that of as many
- * independent draws.
- * @typedef {Found & {sweeps: number, counts: number[], upper: number, crossings: number, visible: Found, now: number | null,
- *   expected: number | null, distance: Distance, recent: number[]}} Visits */
-/** `half`: half-steps made; h is null before the first. `fresh`: the layers sampled last.
- * @typedef {Visits & {chain: {v: string, h: string | null, half: number}, draws: {v?: Draws, h?: Draws}, fresh: ("v" | "h")[]}} Chain */
-/** @typedef {{states: Int32Array, exact_v: Float64Array, made: number, on: number[], visible: Found, upper: number, now: number, exact: number,
- *   expected: number, distance: Distance}} Crowd exact_v: the exact distribution of v of one chain now */
-/** @typedef {Visits & {ladder: {at: string[], acceptance: number[], round_trips: number, steps: number},
- *   temperature: (number | null)[], exchanges: {rung: number, chance: number, drawn: number, exchanged: boolean}[],
- *   state: import("../engine/chains.js").Ladder}} Tempered */
-
 /** How many of the latest visits are kept to be drawn. */
 export const RECENT = 240;
 /** The numbers of sweeps, about twenty in every factor of ten, at which distances are kept. */
@@ -71,7 +48,7 @@ function keyOfHalf(seed, half) {
   return derive(derive(derive(key, 1), Math.floor((half - 1) / 2)), (half + 1) % 2);
 }
 
-/** @param {Experiment} experiment @param {number} half @param {number} given the other layer's state @returns {Draws} */
+/** @param {Experiment} experiment @param {number} half @param {number} given the other layer's state @returns {LayerDraws} */
 function drawsOf({ distribution: { tables }, seed }, half, given) {
   const { rbm, v, h } = tables;
   const up = half % 2 === 0;

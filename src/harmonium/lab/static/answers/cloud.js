@@ -11,27 +11,13 @@ import { dot, rbmOf, tabulate } from "../engine/rbm.js";
 import { numberOf, Tables } from "../engine/table.js";
 import { expectedUpdates, gradientAt, learning, product } from "./gradient.js";
 
-/** @typedef {import("../engine/rbm.js").Machine} Machine */
-/** @typedef {import("../engine/random.js").Key} Key */
-/** @typedef {[number, number]} Pair */
-/** Letter and indices from 1. @typedef {[string, ...number[]]} Name */
-/** A plane of updates, with the gradient, the cloud's mean, its exact expectation and standard error in it; then lengths in all
- * dimensions. `noise`: the expected distance of the mean from its expectation.
- * @typedef {{points: {x: number[], y: number[], count: number[]}, gradient: Pair, mean: Pair, expected: Pair, error: Pair,
- *   method: string, chains: number, updates: number, biases: boolean, along_gradient: boolean, uphill: number, downhill: number,
- *   length: number, bias: number, noise: number, found: number,
- *   parameters: {name: Name[], gradient: number[], expected: number[], mean: number[], error: number[]}}} Thousand */
-/** Exact mean of an update along each direction, and the exact standard error of the mean of a cloud of them.
- * @typedef {{mean: number[], error: number[]}} Moments */
-
 const UPDATES = 1000;
 /** An update that leads less far than this along the gradient leads neither up nor down: the rest is rounding. */
 const NOTHING = 1e-12;
 
 /** A cloud of a thousand updates in a plane: that of the gradient and CD-1's bias, or of two chosen parameters.
  * @param {Machine} machine @param {number} temperature @param {number[]} target @param {boolean} biases @param {number} seed @param {number} draw
- * @param {string} method "cd-3" for three sweeps, or "pcd" @param {number} chains averaged in each update @param {[number, number] | null} axes
- * @returns {Thousand} */
+ * @param {string} method "cd-3" for three sweeps, or "pcd" @param {number} chains averaged in each update @param {[number, number] | null} axes */
 export function thousand(machine, temperature, target, biases, seed, draw, method, chains, axes) {
   const tables = new Tables(rbmOf(machine, temperature));
   const slope = gradientAt(tables.rbm, target, biases);
@@ -63,8 +49,8 @@ export function thousand(machine, temperature, target, biases, seed, draw, metho
     points: { x: sorted.map(([x]) => x), y: sorted.map(([, y]) => y), count: sorted.map(([, , n]) => n) },
     gradient: along(slope),
     mean: along(draws.mean),
-    expected: [moments.mean[P], moments.mean[P + 1]],
-    error: [moments.error[P], moments.error[P + 1]],
+    expected: /** @type {Pair} */ (moments.mean.slice(P)),
+    error: /** @type {Pair} */ (moments.error.slice(P)),
     uphill: draws.points.filter((point) => point[2] > NOTHING).length / UPDATES,
     downhill: draws.points.filter((point) => point[2] < -NOTHING).length / UPDATES,
     length: Math.hypot(...slope),

@@ -9,19 +9,11 @@ const CURVE_POINTS = 121;
 /** The sigmoid is drawn over at least this many temperatures on either side of zero. */
 const CURVE_REACH = 4;
 
-/** @typedef {import("../engine/table.js").Tables} Tables */
-/** @typedef {{bias: number, weights: number[], input: number, on: number, off: number}} Unit */
-/** @typedef {{v: string, temperature: number, units: Unit[], curve: {input: number[], probability: number[]}, h: string[],
- *   factors: number[][], exponent: number[], log_partition: number, conditional: number[], log_conditional: number[], joint: number[],
- *   log_joint: number[], marginal: number[], log_marginal: number[], visible: number, log_visible: number}} Given */
-/** @typedef {{row: string, v: string[], h: string[], marginal: number[], conditional: number[], predicted: number[], energies: number[],
- *   difference: number[], largest: number}} Both */
-
 /** From one v: every hidden unit's input with its terms, its probability, p(h|v), and p(v) by dividing each row.
  *
  * A unit's `input` is its `bias` + sum_i `weights`_i v_i. `factors`: p(h_j|v) of each h. `marginal`: p(v, h) / p(h|v) row by row,
  * each of which must be `visible` = p(v), the sum of the rows. What is too small for a float still has its logarithm.
- * @param {Tables} tables @param {number[]} v @returns {Given} */
+ * @param {Tables} tables @param {number[]} v */
 export function given(tables, v) {
   const { rbm, m, logPartition } = tables;
   const { temperature: T, weights, b, H } = rbm;
@@ -56,7 +48,7 @@ export function given(tables, v) {
 /** The whole table both ways. In each block of equal v the row with hidden vector `h` gives p(v), the others follow.
  *
  * `predicted` = p(h|v) p(v); `energies` = e^(-E/T) / Z; `largest`: the largest absolute `difference`.
- * @param {Tables} tables @param {string} h @returns {Both} */
+ * @param {Tables} tables @param {string} h */
 export function both({ rbm, n, m, v, h: hs, exponent, joint, logPartition }, h) {
   const conditional = logConditional(rbm, v, hs);
   const row = numberOf([...h].map(Number));

@@ -6,21 +6,13 @@ import { finite } from "./machine.js";
 /** How far a weight is moved to both sides to measure a derivative, in temperatures. */
 const NUDGE = 1e-4;
 
-/** @typedef {import("../engine/table.js").Tables} Tables */
-/** @typedef {{exponent: number[], factor: (number | null)[], both: number[], share: number[], bottom: number | null,
- *   log_bottom: number, top: number | null, log_top: number | null, term: number}} Sums */
-/** @typedef {{held: number, free: number, step: number}} Bias */
-/** @typedef {{v: string, i: number, j: number, temperature: number, rate: number, states: {v: string[], h: string[]}, held: Sums, free: Sums,
- *   log_probability: number, probability: number, joint: number[], unit: {bit: number, on: number, term: number}, slope: number, step: number,
- *   steps: number[][], nudge: {by: number, slope: number}, a: Bias, b: Bias}} Derived */
-
 /** Every number on the way from ln p(v) to the step of the weight w_ij, and of the biases of its two units.
  *
  * `held` (v fixed) and `free` (everything) have the summands of the two logarithms: `factor` = e^(-E/T) and `both` = v_i h_j; the
  * sums `bottom` = sum factor and `top` = sum factor v_i h_j; their quotient `term`, A or B. What is too large for a float is null,
  * its logarithm not; `log_top` is null where no row counts. `joint`: p(v, h) of each h. `nudge`: the
  * derivative measured on ln p(v).
- * @param {Tables} tables @param {number[]} v @param {number} i @param {number} j @param {number} rate @returns {Derived} */
+ * @param {Tables} tables @param {number[]} v @param {number} i @param {number} j @param {number} rate */
 export function derive(tables, v, i, j, rate) {
   const { rbm, m, negative } = tables;
   const { V, H, temperature: T } = rbm;
@@ -57,8 +49,8 @@ export function derive(tables, v, i, j, rate) {
 }
 
 /** The summands over the visible states from `first` to `end`, their sums and the quotient.
- * @param {Tables} tables @param {number} first @param {number} end @param {number} i @param {number} j @returns {Sums} */
-function sums({ exponent: exponents, m, v, h, rbm: { V, H } }, first, end, i, j) {
+ * @param {Tables} tables @param {number} first @param {number} end @param {number} i @param {number} j */
+export function sums({ exponent: exponents, m, v, h, rbm: { V, H } }, first, end, i, j) {
   const exponent = [...exponents.subarray(first * m, end * m)];
   const both = exponent.map((_, k) => v[(first + Math.floor(k / m)) * V + i] * h[(k % m) * H + j]);
   const largest = Math.max(...exponent);

@@ -8,21 +8,6 @@ import { createRbm, dot, machineOf, moved, rbmOf } from "../engine/rbm.js";
 import { logVisible, numberOf, Tables, texts } from "../engine/table.js";
 import { LIMITS } from "../state.js";
 
-/** @typedef {import("../engine/rbm.js").Rbm} Rbm */
-/** @typedef {import("../engine/rbm.js").Machine} Machine */
-/** @typedef {{before: number, after: number}} Twice */
-/** `allowed`: no parameter leaves what the page allows. `gap`: the largest |positive - negative| with the data at the target, at every
- * v equally often, at v as often as p(v).
- * @typedef {{target: string, rate: number, temperature: number, biases: boolean, machine: Machine, after: Machine, allowed: boolean,
- *   positive: Machine, negative: Machine, delta: Machine, hidden: {states: string[], given_target: number[]},
- *   visible: {states: string[], before: number[], after: number[]},
- *   rows: {energy: {before: number[], after: number[]}, probability: {before: number[], after: number[]}},
- *   log_partition: Twice, log_probability: Twice, probability: Twice, gap: {target: number, even: number, model: number}}} Step */
-/** v, h, v' or h'; all but the first are sampled. @typedef {{bits: number[]} & Partial<import("../engine/chains.js").Draws>} Layer */
-/** @typedef {{layers: Layer[], biases: boolean, rate: number, positive: Machine, negative: Machine, delta: Machine, machine: Machine,
- *   after: Machine, allowed: boolean, uphill: number, probability: Twice}} Update */
-/** @typedef {{sweeps: number[], distance: number[], angle: (number | null)[], length: number, memory: number}} Bias */
-
 /** The most sweeps of contrastive divergence. */
 export const SWEEPS = 30;
 
@@ -37,7 +22,7 @@ export function gradientAt(rbm, target, biases) {
 }
 
 /** One exact step: both terms, the machine after it, every table before and after.
- * @param {Tables} tables @param {number[]} target @param {boolean} biases @param {number} rate @returns {Step} */
+ * @param {Tables} tables @param {number[]} target @param {boolean} biases @param {number} rate */
 export function stepOf(tables, target, biases, rate) {
   const { rbm, n, m, negative } = tables;
   const row = numberOf(target);
@@ -86,7 +71,7 @@ export function climb(machine, temperature, target, biases, rate, steps) {
 }
 
 /** One update of CD-1 in slow motion, then what it does.
- * @param {Tables} tables @param {number[]} target @param {boolean} biases @param {number} rate @param {number} seed @param {number} draw @returns {Update} */
+ * @param {Tables} tables @param {number[]} target @param {boolean} biases @param {number} rate @param {number} seed @param {number} draw */
 export function updateOf({ rbm, logVisible: before }, target, biases, rate, seed, draw) {
   const key = derive(keyOf(seed), draw);
   /** @type {Layer[]} */
@@ -140,7 +125,7 @@ export function expectedUpdates(tables, target, biases, most) {
  *
  * `memory`: the factor a sweep leaves of what the chain remembers the longest. `angle`: between the two, in degrees, null where one of
  * them vanishes.
- * @param {Tables} tables @param {number[]} target @param {boolean} biases @returns {Bias} */
+ * @param {Tables} tables @param {number[]} target @param {boolean} biases */
 export function biasOf(tables, target, biases) {
   const slope = gradientAt(tables.rbm, target, biases);
   const length = Math.hypot(...slope);

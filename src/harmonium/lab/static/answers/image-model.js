@@ -6,12 +6,6 @@ import { drawBits, Gibbs } from "../engine/bits.js";
 import { derive, keyOf } from "../engine/random.js";
 import { logPartition, MAX_ENUMERATED } from "../engine/table.js";
 
-/** @typedef {import("../engine/rbm.js").Rbm} Rbm */
-/** @typedef {import("../engine/random.js").Key} Key */
-/** With a `scale`, 128 is zero, and the scale is what 1 and 255 stand for. @typedef {{count: number, bytes: Uint8Array, scale?: number}} Pictures */
-/** @typedef {{name: string, visible: number, hidden: number, kinds: [string, string], height: number, width: number,
- *   shapeFrom: "file" | "square" | "grid", trainedOn: string | null, updates: number | null, digits: boolean, filters: Pictures}} Described */
-
 /** States times units of the larger layer up to which ln Z is summed unasked: 64x20 takes a fraction of a second. */
 const MAX_WORK = 2 ** 26;
 const [FILTERS, REFERENCE, BINS] = [64, 179, 28];

@@ -9,15 +9,6 @@ import { createRbm, freeEnergies, sigmoid, softplus } from "../engine/rbm.js";
 import { logPartition, MAX_ENUMERATED } from "../engine/table.js";
 import { filtersOf, ImageModel, mean, shades } from "./image-model.js";
 
-/** @typedef {import("./image-model.js").Pictures} Pictures */
-/** @typedef {import("../engine/annealing.js").Progress} Progress */
-/** @typedef {{hidden: number, rate: number, seed: number}} Settings */
-/** @typedef {{mean: number, lower: number, upper: number, exact: boolean, method: string, warning: string, train: number, baseline: number}} Closing */
-/** The means of ln p(v), or of its pseudo-likelihood. @typedef {{step: number[], train: number[], valid: number[], gap: number[]}} History */
-/** @typedef {"training" | "paused" | "evaluating" | "done" | "failed"} Phase */
-/** @typedef {{phase: Phase, problem: string, settings: Settings, updates: number, step: number, speed: number, exact: boolean,
- *   pictures: {filters: Pictures, chains: Pictures, means: Pictures}, history: History, stage: Progress, closing: Closing | null}} View */
-
 const UPDATES = 10_000;
 const SHOWN = 24;
 /** Time in a call, in milliseconds: other calls wait for so long, and the page draws each call's pictures, which takes time from the training. */
@@ -26,14 +17,14 @@ const CALL_MS = 200;
 const [MEASURE_MS, MEASURE_SHARE] = [500, 1 / 6];
 
 export class TrainingRun {
-  /** @param {Settings} settings */
+  /** @param {DigitsSettings} settings */
   constructor(settings) {
     this.settings = settings;
     this.training = new DigitsTraining(settings.hidden, settings.rate, settings.seed);
     this.exact = settings.hidden <= MAX_ENUMERATED;
     /** @type {Phase} */ this.phase = "training";
     this.problem = "";
-    /** @type {History} */ this.history = { step: [], train: [], valid: [], gap: [] };
+    /** @type {TrainingHistory} */ this.history = { step: [], train: [], valid: [], gap: [] };
     this.stage = { stage: "", share: 0 };
     /** @type {Closing | null} */ this.closing = null;
     /** @type {Generator<Progress, Closing> | null} */ this.work = null;

@@ -10,12 +10,6 @@ import { FileError } from "../engine/safetensors.js";
 import { ImageModel, mean, shades, start } from "./image-model.js";
 import { TrainingRun } from "./image-training.js";
 
-/** @typedef {"training" | "file"} Which */
-/** @typedef {import("./image-model.js").Pictures} Pictures */
-/** @typedef {import("./image-model.js").Described} Described */
-/** @typedef {import("./image-training.js").View} View */
-/** @typedef {import("./image-training.js").Settings} Settings */
-
 const [DRAWS, CHAINS, SHOWN] = [200, 100, 24];
 const STAGES = [1, 10, 100, 1000];
 /** Time in a call, in milliseconds. */
@@ -41,7 +35,7 @@ function modelOf(which) {
   return pretrained;
 }
 
-/** Begin to train; a training under way ends. @param {Settings} settings @returns {View} */
+/** Begin to train; a training under way ends. @param {DigitsSettings} settings @returns {View} */
 export function beginTraining(settings) {
   run = new TrainingRun(settings);
   return run.view();

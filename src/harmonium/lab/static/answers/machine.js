@@ -2,16 +2,7 @@
 import { logSumExp } from "../engine/rbm.js";
 import { states, texts } from "../engine/table.js";
 
-/** @typedef {import("../engine/rbm.js").Machine} Machine */
-/** @typedef {import("../engine/table.js").Tables} Tables */
-/** Every configuration, v slowest. `factor`: e^(-E/T), `partition`: Z, each null where it is too large for a float. `given`: the
- * probabilities given the held units, if any are held, and `given_mean` the expectations. `free_energy`: F(v), with p(v) = e^(-F/T) / Z. `entropy` in nats.
- * @typedef {{v: string[], h: string[], energy: number[], factor: (number | null)[], probability: number[], log_partition: number,
- *   partition: number | null, visible: {states: string[], probability: number[], free_energy: number[]},
- *   hidden: {states: string[], probability: number[]}, mean: {v: number[], h: number[]}, entropy: number,
- *   given: number[] | null, given_mean: {v: number[], h: number[]} | null}} Table */
-
-/** @param {Tables} tables @param {{v: (number | null)[], h: (number | null)[]}} clamp @returns {Table} */
+/** @param {Tables} tables @param {{v: (number | null)[], h: (number | null)[]}} clamp */
 export function tableOf(tables, clamp) {
   const { rbm, exponent, joint, logPartition, logVisible, negative, m } = tables;
   const [vs, hs] = [texts(rbm.V), texts(rbm.H)];

@@ -4,24 +4,6 @@ import { machineOf } from "../engine/rbm.js";
 import { logVisible, numberOf, states, texts } from "../engine/table.js";
 import { grouped } from "../format.js";
 
-/** @typedef {import("../engine/training.js").Lesson} Lesson */
-/** @typedef {import("../engine/training.js").Course} Course */
-/** @typedef {import("../engine/training.js").Method} Method */
-/** @typedef {import("../engine/training.js").Measures} Measures */
-/** @typedef {"log_likelihood" | "divergence" | "wrong_pixels"} Field */
-/** @typedef {{learn: string, hidden: number, rate: number, scale: number, chains: number, seed: number}} Settings */
-/** `patterns`: those that get a bar of their own; `target`: their shares, `heights` what these were normalized from.
- * @typedef {{visible: number, columns: number, patterns: string[], heights: number[], target: number[], not_shown: number, entropy: number,
- *   best: number}} Target */
-/** `drawn`: where among the patterns the v of the last negative term lay. `strays`: the most probable patterns without a bar.
- * @typedef {Measures & {probability: number[], others: number, strays: {bits: string, probability: number}[],
- *   drawn: number[] | null, drawn_others: number | null, stopped: string | null}} Now */
-/** Figures at some updates; those of a method end where it stopped.
- * @typedef {{update: number[]} & Record<Method, Record<Field, (number | null)[]>>} Records */
-/** @typedef {{lesson: Lesson, target: Target, course: Course, record: Records}} Training */
-/** @typedef {{target: Target, state: {update: number, machines: Record<Method, import("../engine/rbm.js").Machine>,
- *   stopped: Partial<Record<Method, number>>}, now: Record<Method, Now>, record: Records}} Run */
-
 export { METHODS };
 export const NAMES = { exact: "Exact gradient", cd: "CD-1", pcd: "PCD-1" };
 const FIELDS = /** @type {Field[]} */ (["log_likelihood", "divergence", "wrong_pixels"]);
@@ -35,7 +17,7 @@ const MAX_PATTERNS = 32;
 const MAX_STRAYS = 3;
 
 /** The lesson, before the first update.
- * @param {Settings} settings @returns {Training} @throws {Error} a setting is out of range: one line that says which, and what is expected */
+ * @param {LessonSettings} settings @returns {Training} @throws {Error} a setting is out of range: one line that says which, and what is expected */
 export function startTraining({ learn, hidden, rate, scale, chains, seed }) {
   const heights = patternsOf(learn);
   checkNumber("hidden units", hidden, 1, LIMITS.hidden, true);

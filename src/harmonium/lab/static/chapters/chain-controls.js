@@ -1,8 +1,6 @@
 /** What the chapter is about at the moment, and moving on: buttons, the start, the seed. */
 import { Bits, Button, grouped, html, LIMITS, Seed, useMemo, usePage } from "../ui.js";
 import { distributionOf } from "../answers/chain.js";
-/** @import { Experiment } from "../answers/chain.js" */
-/** @import { Moved } from "../ui/carried.js" */
 
 /** Where chains start, from the URL or all off. */
 export function useStart() {

@@ -1,9 +1,6 @@
 /** Distances over sweeps, both by powers of ten: what falls as one over the square root is a straight line here. */
 import { fixed, grouped, html, sized, useWidth } from "../ui.js";
 
-/** @typedef {{label: string, x: number[], y: (number | null)[], dash?: string, tone?: string, now: number | null | undefined, leaves?: boolean}} Line
- *   `leaves`: the line may leave the picture at its lower edge */
-
 const [LEFT, RIGHT, TOP, BOTTOM] = [44, 10, 10, 34];
 const LOWEST = 1e-7;
 

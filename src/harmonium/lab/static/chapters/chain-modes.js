@@ -3,9 +3,6 @@ import { Button, Cells, Choice, fixed, Formula, grouped, html, plain, twoModes, 
 import { RECENT, runChain, runLadder } from "../answers/chain.js";
 import { Moves, Sweeps } from "./chain-controls.js";
 import { Distances } from "./chain-distance.js";
-/** @import { Chain, Distribution, Experiment, Tempered, Visits } from "../answers/chain.js" */
-
-/** @typedef {{gibbs: Chain, ladder: Tempered}} Both */
 
 const RUNGS = [2, 4, 6, 8];
 
@@ -14,7 +11,7 @@ export function Modes(/** @type {{experiment: Experiment}} */ { experiment }) {
   const { distribution, start } = experiment;
   const rungs = setting("chain", "rungs", 6, RUNGS);
   const key = useMemo(() => ({ ...experiment, rungs }), [experiment, rungs]);
-  const moved = useCarried(key, (/** @type {Both | null} */ now, sweeps) => ({
+  const moved = useCarried(key, (/** @type {GibbsAndLadder | null} */ now, sweeps) => ({
     gibbs: runChain(experiment, now?.gibbs ?? null, sweeps),
     ladder: runLadder(experiment, rungs, now?.ladder ?? null, sweeps),
   }), { piece: 50 });
@@ -53,7 +50,7 @@ function Past({ name, visits, units, rest, test }) {
     <${Cells} values=${values} columns=${RECENT} rows=${units} cell=${4} down test=${test} label=${`${name}: the visible units in the last ${visits.recent.length} sweeps`} /></figure>`;
 }
 
-function Shares(/** @type {{distribution: Distribution, both: Both}} */ { distribution, both }) {
+function Shares(/** @type {{distribution: Distribution, both: GibbsAndLadder}} */ { distribution, both }) {
   const row = (/** @type {string} */ name, /** @type {Visits} */ found, /** @type {string} */ test) => html`<tr data-test=${test} data-sweeps=${found.sweeps} data-upper=${found.upper} data-crossings=${found.crossings}>
     <th scope="row">${name}</th><td class="num">${found.sweeps ? fixed(found.upper, 4) : "\u2013"}</td><td class="num">${found.sweeps ? grouped(found.crossings) : "\u2013"}</td></tr>`;
   return html`<table class="shares">

@@ -1,7 +1,5 @@
 /** The chain at one moment: both layers, the probability of every unit, and the random number that decided it. */
 import { fixed, grouped, html, indexed, plain, probability, Summed, usePage } from "../ui.js";
-/** @import { Chain, Draws } from "../answers/chain.js" */
-/** @import { State } from "../state.js" */
 
 /** @param {{chain: Chain, still: boolean}} props `still`: draws are shown where they fell, without their flight */
 export function Sample({ chain, still }) {
@@ -31,7 +29,7 @@ function saidOf(chain) {
   return `h = ${h ?? ""} was sampled given v = ${v}: ${sweeps} made, and this pair is counted.`;
 }
 
-function Layer(/** @type {{name: "v" | "h", bits: string | null, units: number, draws?: Draws, half: number, classes: string}} */ { name, bits, units, draws, half, classes }) {
+function Layer(/** @type {{name: "v" | "h", bits: string | null, units: number, draws?: LayerDraws, half: number, classes: string}} */ { name, bits, units, draws, half, classes }) {
   return html`<ol class=${classes} style=${`--units:${units}`} aria-label=${name === "v" ? "visible units" : "hidden units"}>
     ${Array.from({ length: units }, (_, i) => {
       const bit = bits?.[i];
@@ -45,7 +43,7 @@ function Layer(/** @type {{name: "v" | "h", bits: string | null, units: number, 
 }
 
 /** One unit's random number: the shaded part of the bar is the probability of being on, the mark is the number drawn. */
-function Draw(/** @type {{name: "v" | "h", i: number, draws?: Draws, half: number, unit: string}} */ { name, i, draws, half, unit }) {
+function Draw(/** @type {{name: "v" | "h", i: number, draws?: LayerDraws, half: number, unit: string}} */ { name, i, draws, half, unit }) {
   const { state } = usePage();
   if (!draws) return html`<span class="draw empty"><span class="gauge"></span><span class="soft">not sampled</span></span>`;
   const [p, u] = [draws.probability[i], draws.uniform[i]];
@@ -58,7 +56,7 @@ function Draw(/** @type {{name: "v" | "h", i: number, draws?: Draws, half: numbe
   </span>`;
 }
 
-/** The total input, written out. @param {State} state @param {"v" | "h"} name @param {number} i @param {Draws} draws
+/** The total input, written out. @param {State} state @param {"v" | "h"} name @param {number} i @param {LayerDraws} draws
  * @returns {[string, number | string][]} */
 function terms(state, name, i, draws) {
   const { weights, a, b } = state.machine;

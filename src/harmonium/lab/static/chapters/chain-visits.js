@@ -4,7 +4,6 @@ import { commandText } from "../answers/machine.js";
 import { runMany } from "../answers/chain.js";
 import { Moves, useStart } from "./chain-controls.js";
 import { Distances } from "./chain-distance.js";
-/** @import { Chain, Crowd, Distribution, Experiment, Found } from "../answers/chain.js" */
 
 const MOST_ROWS = 64;
 const SHOWN_OF_MANY = 24;

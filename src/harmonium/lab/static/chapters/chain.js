@@ -6,7 +6,6 @@ import { Distances } from "./chain-distance.js";
 import { Many, Visits } from "./chain-visits.js";
 import { ExchangeRule, Modes } from "./chain-modes.js";
 import { Sample } from "./chain-sample.js";
-/** @import { Chain, Experiment } from "../answers/chain.js" */
 
 export const chapter = { id: "chain", title: "The chain", Chapter: Chain };
 

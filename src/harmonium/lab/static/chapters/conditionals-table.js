@@ -1,7 +1,6 @@
 /** p(v) from one single row: its joint probability from the energies, divided by its conditional probability from the sigmoids. Then
  * the whole table both ways, in blocks of equal v, each with the one row that gave its p(v). */
 import { Bar, Button, chance, difference, DIGITS, grouped, html, probability, Summed, usePage, useState } from "../ui.js";
-/** @import { Both, Given } from "../answers/conditionals.js" */
 
 const SHOWN = 64;
 const TALL = 16;

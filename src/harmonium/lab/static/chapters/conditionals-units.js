@@ -1,6 +1,5 @@
 /** From v to h: each hidden unit sums its inputs, the sigmoid makes that a probability, and their product is p(h|v). */
 import { Bar, chance, fixed, html, indexed, plain, probability, Summed, Target, usePage } from "../ui.js";
-/** @import { Given, Unit } from "../answers/conditionals.js" */
 
 const TALL = 16;
 const [WIDTH, HEIGHT, SIDE, TOP, BOTTOM] = [300, 196, 30, 24, 34];

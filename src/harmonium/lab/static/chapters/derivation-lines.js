@@ -1,9 +1,6 @@
 /** The lines of the derivation: what is said, its formula, and its numbers in this machine. */
 import { Bar, chance, Choice, DIGITS, exact, factor, Formula, grouped, html, indexed, plain, probability, signed, Summed } from "../ui.js";
 import { Pairs, RATES, useDerivation } from "./derivation-pairs.js";
-/** @import { Bias, Derived, Sums } from "../answers/derivation.js" */
-
-/** @typedef {{derived: Derived}} Props */
 
 const EVERY_ROW = 64;
 /** The two sums, in TeX: over h with v held, and over everything. */
@@ -65,45 +62,45 @@ function Term({ derived, sums, test }) {
     rows=${() => counted(derived, sums, share, written)} />`;
 }
 
-function Energy(/** @type {Props} */ { derived }) {
+function Energy(/** @type {LineProps} */ { derived }) {
   return html`<${Line} say="As in a Hopfield net, weights and biases give each pair of vectors an energy. The lower it is, compared with that of all other pairs, the higher is the probability."
       tex=${["E(v,h) = -\\sum_{i,j} v_i\\, w_{ij}\\, h_j - \\sum_i a_i v_i - \\sum_j b_j h_j", `p(v,h) = \\frac{e^{-E(v,h)/T}}{Z}, \\quad Z = ${FREE}`]}>
     <${Fact} what=${`Z, the sum over ${grouped(derived.free.both.length)} rows`}><${Factors} derived=${derived} sums=${derived.free} part="bottom" test="sum-free" /><//><//>`;
 }
 
-function Marginal(/** @type {Props} */ { derived }) {
+function Marginal(/** @type {LineProps} */ { derived }) {
   return html`<${Line} say="The probability of v is the sum over its rows, one for each h. Z is the same in all of them." tex=${[`p(v) = \\sum_h p(v,h) = \\frac{${HELD}}{${FREE}}`]}>
     <${Fact} what=${`the rows with v = ${derived.v}`}><${Factors} derived=${derived} sums=${derived.held} part="bottom" test="sum-held" /><//>
     <${Fact} what="divided by Z: p(v)"><span data-test="p">${chance(derived.probability, derived.log_probability)}</span><//><//>`;
 }
 
-function Logarithm(/** @type {Props} */ { derived }) {
+function Logarithm(/** @type {LineProps} */ { derived }) {
   return html`<${Line} say="The logarithm turns the quotient into a difference, which can be differentiated one part at a time. Where p(v) grows, so does its logarithm." tex=${[`\\ln p(v) = \\ln ${HELD} \\;-\\; \\ln ${FREE}`]}>
     <${Fact} what="ln p(v), the difference"><${Summed} value=${derived.log_probability} label="ln p(v)" test="log-p" tex=${"\\ln p(v)"}
       rows=${() => [["ln of the first sum", derived.held.log_bottom], ["\u2212 ln Z", -derived.free.log_bottom]]} /><//><//>`;
 }
 
-function Differentiate(/** @type {Props} */ { derived }) {
+function Differentiate(/** @type {LineProps} */ { derived }) {
   const { w, by } = letters(derived);
   return html`<${Line} say=${`Differentiate both sides with respect to ${w}. All other weights stay as they are.`} tex=${[`${by} \\ln p(v) = ${by} \\ln ${HELD} \\;-\\; ${by} \\ln ${FREE}`]}>
     <${Fact} what=${`measured: ${w} moved by \u00b1${plain(derived.nudge.by, 8)}, the change of ln p(v) divided by that of ${w}`}><span data-test="measured">${signed(derived.nudge.slope, 6)}</span><//><//>`;
 }
 
-function OuterChain(/** @type {Props} */ { derived }) {
+function OuterChain(/** @type {LineProps} */ { derived }) {
   const { by } = letters(derived);
   const one = (/** @type {Sums} */ sums) => html`1 / ${factor(sums.bottom, sums.log_bottom)}${sums.bottom === null ? "" : ` = ${exact(1 / sums.bottom)}`}`;
   return html`<${Line} say="Chain rule, first: the derivative of ln f is one over f, times the derivative of f. This is done to both parts; here is the first." tex=${[`${by} \\ln ${HELD} = \\frac{1}{${HELD}}\\; ${by} ${HELD}`]}>
     <${Fact} what="one over the first sum">${one(derived.held)}<//><${Fact} what="one over Z">${one(derived.free)}<//><//>`;
 }
 
-function InnerChain(/** @type {Props} */ { derived }) {
+function InnerChain(/** @type {LineProps} */ { derived }) {
   const { by } = letters(derived);
   return html`<${Line} say=${html`Chain rule, second: the derivative of a sum is the sum of the derivatives, and that of each e<sup>f</sup> is itself, times the derivative of f.`}
       tex=${[`${by}\\, e^{-E(v,h)/T} = e^{-E(v,h)/T}\\; \\Bigl(-\\frac{1}{T}\\Bigr)\\, ${by} E(v,h)`]}>
     <${Fact} what="\u22121 / T">${plain(-1 / derived.temperature, 6)}<//><//>`;
 }
 
-function OneWeight(/** @type {Props} */ { derived }) {
+function OneWeight(/** @type {LineProps} */ { derived }) {
   const { v, h, w, vh, by } = letters(derived);
   const count = (/** @type {Sums} */ sums, /** @type {string} */ test) => html`<${Summed} text=${`${grouped(sums.both.filter(Boolean).length)} of ${grouped(sums.both.length)}`} label="rows with both units on" test=${test} tex=${vh}
     rows=${() => names(derived, sums).map((name, n) => [name, String(sums.both[n])])} />`;
@@ -111,7 +108,7 @@ function OneWeight(/** @type {Props} */ { derived }) {
     <${Fact} what=${`rows with ${v} and ${h} on, where v = ${derived.v}`}>${count(derived.held, "count-held")}<//><${Fact} what="among all rows">${count(derived.free, "count-free")}<//><//>`;
 }
 
-function Fractions(/** @type {Props} */ { derived }) {
+function Fractions(/** @type {LineProps} */ { derived }) {
   const { vh, free, by } = letters(derived);
   const quotient = (/** @type {Sums} */ sums, /** @type {"A" | "B"} */ name) => html`<${Fact} what=${name === "A" ? html`<b>A</b>, v held` : html`<b>B</b>, all rows`}>
       <span class="quotient"><span class="side"><${Factors} derived=${derived} sums=${sums} part="top" test=${`top-${name}`} /><span class="stroke"></span><${Factors} derived=${derived} sums=${sums} part="bottom" /></span>
@@ -121,7 +118,7 @@ function Fractions(/** @type {Props} */ { derived }) {
     ${quotient(derived.held, "A")}${quotient(derived.free, "B")}<//>`;
 }
 
-function Conditional(/** @type {Props} */ { derived }) {
+function Conditional(/** @type {LineProps} */ { derived }) {
   const n = derived.states.h.length - 1;
   return html`<${Line} say="What multiplies the two units in A is a conditional probability: by its definition, Z is in numerator and denominator, and cancels."
       tex=${["p(h \\mid v) = \\frac{p(v,h)}{p(v)} = \\frac{e^{-E(v,h)/T} / \\cancel{Z}}{\\sum_{h'} e^{-E(v,h')/T} / \\cancel{Z}}"]}>
@@ -129,7 +126,7 @@ function Conditional(/** @type {Props} */ { derived }) {
       <span>= ${probability(derived.held.share[n])}</span></span><//><//>`;
 }
 
-function TermA(/** @type {Props} */ { derived }) {
+function TermA(/** @type {LineProps} */ { derived }) {
   const { v, h, S, vh } = letters(derived);
   const { bit, on, term } = derived.unit;
   return html`<${Line} say=${`So A is the expectation of ${v}${h} while v is held. It needs no table: ${v} is given, and the sigmoid says how often ${h} is on.`} tex=${[`A = \\sum_h p(h \\mid v)\\, ${vh} = \\langle ${vh} \\rangle_v`]}>
@@ -137,7 +134,7 @@ function TermA(/** @type {Props} */ { derived }) {
     <${Fact} what=${`from the sigmoid, ${v} \u00b7 \u03c3(${S}/T)`}><span data-test="term-A-sigmoid">${bit} \u00b7 ${probability(on)} <span class="whole">= ${probability(term)}</span></span><//><//>`;
 }
 
-function TermB(/** @type {Props} */ { derived }) {
+function TermB(/** @type {LineProps} */ { derived }) {
   const { v, h, vh, free } = letters(derived);
   return html`<${Line} say=${html`In B, a Boltzmann factor is divided by Z. That is the joint probability, and B is the same expectation with nothing held: how often ${v} and ${h} are on together while the machine runs freely.
       B does not depend on v. Nothing cancels, so every row counts: ${grouped(derived.free.both.length)} here, but 2<sup>1284</sup> with 784 pixels and 500 hidden units. What cannot be summed must be sampled.`}
@@ -145,7 +142,7 @@ function TermB(/** @type {Props} */ { derived }) {
     <${Fact} what=${html`<b>B</b>, the sum over v and h`}><${Term} derived=${derived} sums=${derived.free} test="term-B" /><${Bar} share=${derived.free.term} /><//><//>`;
 }
 
-function Gradient(/** @type {Props} */ { derived }) {
+function Gradient(/** @type {LineProps} */ { derived }) {
   const { weight, vh } = letters(derived);
   const T = derived.temperature;
   return html`<${Line} say="The derivative is A minus B, divided by T. Where A equals B for all weights, there is nothing left to learn." tex=${[`\\frac{\\partial \\ln p(v)}{\\partial ${weight}} = \\frac{1}{T} \\bigl( \\langle ${vh} \\rangle_v - \\langle ${vh} \\rangle_{vh} \\bigr)`]}>
@@ -154,7 +151,7 @@ function Gradient(/** @type {Props} */ { derived }) {
     <${Fact} what="as measured in line 4">${signed(derived.nudge.slope, 6)}<//><//>`;
 }
 
-function TheRule(/** @type {Props} */ { derived }) {
+function TheRule(/** @type {LineProps} */ { derived }) {
   const { rate, choose } = useDerivation();
   const { v, h, w, vh, weight } = letters(derived);
   return html`<${Line} say=${html`To make v more probable, go uphill: change the weight by the derivative, scaled by the rate \u03b7. ${derived.step === 0 ? html`Here ${v} and ${h} are on together as often while the machine sees v as while it runs freely: ${w} does not change.`
@@ -166,9 +163,9 @@ function TheRule(/** @type {Props} */ { derived }) {
     <div class="all-steps"><p>Every weight changes by its own step. Click one to follow it.</p> <${Pairs} values=${derived.steps} test="steps" /></div>`;
 }
 
-function Biases(/** @type {Props} */ { derived }) {
+function Biases(/** @type {LineProps} */ { derived }) {
   const { a, b, v, h } = letters(derived);
-  const step = (/** @type {string} */ name, /** @type {Bias} */ bias, /** @type {string} */ test) => html`<${Fact} what=${`the step of ${name}`}><${Summed} value=${bias.step} text=${signed(bias.step, DIGITS)} label=${`the step of ${name}`} test=${test}
+  const step = (/** @type {string} */ name, /** @type {BiasStep} */ bias, /** @type {string} */ test) => html`<${Fact} what=${`the step of ${name}`}><${Summed} value=${bias.step} text=${signed(bias.step, DIGITS)} label=${`the step of ${name}`} test=${test}
     tex=${"\\frac{\\eta}{T}\\,(A - B)"} rows=${() => [["A, v held", bias.held], ["\u2212 B, nothing held", -bias.free]]} total=${`times \u03b7/T = ${plain(derived.rate / derived.temperature, 6)}`} /><//>`;
   return html`<${Line} say=${`A bias appears in the energy once, multiplied by its own unit: the derivative of E with respect to ${a} is \u2212${v}, and with respect to ${b} it is \u2212${h}. All other lines stay as they are.`}
       tex=${["\\Delta a_i = \\frac{\\eta}{T} \\bigl( v_i - \\langle v_i \\rangle_{vh} \\bigr)", "\\Delta b_j = \\frac{\\eta}{T} \\bigl( p(h_j = 1 \\mid v) - \\langle h_j \\rangle_{vh} \\bigr)"]}>

@@ -1,6 +1,5 @@
 /** The weight that the derivation follows, chosen from a small table of buttons. */
 import { digitsFor, html, nameOf, Parameters, signed, usePage } from "../ui.js";
-/** @import { Place } from "../ui/parameters.js" */
 
 export const RATES = [0.01, 0.1, 1];
 

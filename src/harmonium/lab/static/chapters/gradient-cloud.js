@@ -4,8 +4,6 @@ import { useComputed } from "../compute.js";
 import { biasOf } from "../answers/gradient.js";
 import { drawOf, useGiven, useRested } from "./gradient-given.js";
 import { closeUp, Legend, Plane } from "./gradient-plane.js";
-/** @import { Name, Thousand, thousand } from "../answers/cloud.js" */
-/** @import { Step } from "../answers/gradient.js" */
 
 const METHODS = [["cd-1", "CD-1"], ["cd-3", "CD-3"], ["cd-10", "CD-10"], ["cd-30", "CD-30"], ["pcd", "PCD"]];
 /** Strong weights keep the chain near where it began. */
@@ -25,7 +23,7 @@ export function Cloud() {
   const [V, H] = [machine.a.length, machine.b.length];
   const axis = (/** @type {string} */ key, /** @type {number} */ otherwise) => Math.min(drawOf(setting("gradient", key, otherwise)), V * H + (given.biases ? V + H : 0) - 1);
   const axes = /** @type {[number, number] | null} */ (plane === "parameters" ? [axis("x", 0), axis("y", 1)] : null);
-  const args = /** @type {Parameters<typeof thousand>} */ ([machine, temperature, target, given.biases, seed, draw, method, Number(chains), axes]);
+  const args = /** @type {Parameters<Functions["thousand"]>} */ ([machine, temperature, target, given.biases, seed, draw, method, Number(chains), axes]);
   const { answer: cloud, error } = useComputed("thousand", useRested(args, [...args.slice(0, -1), ...(axes ?? [null, null])]));
   const select = (/** @type {"x" | "y"} */ key, /** @type {number} */ value) => cloud && html`<select aria-label=${key === "x" ? "the weight across" : "the weight up"} value=${value} data-test=${`axis-${key}`}
     onChange=${(/** @type {any} */ e) => given.change({ [key]: Number(e.target.value) })}>${cloud.parameters.name.map((name, n) => html`<option value=${n} selected=${n === value}>${textOf(name)}</option>`)}</select>`;

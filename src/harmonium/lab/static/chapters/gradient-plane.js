@@ -1,16 +1,12 @@
 /** A plane of updates: the cloud, the gradient as an arrow, the cloud's mean and its exact expectation. */
 import { html, plain, useWidth } from "../ui.js";
-/** @import { Pair, Thousand } from "../answers/cloud.js" */
-
-/** @typedef {{x: number, y: number, wide: number, high: number}} Frame middle and size */
-/** @typedef {Thousand} Cloud */
 
 const MARGIN = 26;
 const MANY = 120;
 /** A close-up is worth it from this factor on. */
 const ENLARGED = 3;
 
-/** @param {{cloud: Cloud, height: number, names: [string, string], label: string, frame?: Frame, test?: string}} props
+/** @param {{cloud: Thousand, height: number, names: [string, string], label: string, frame?: Frame, test?: string}} props
  *   frame: what of the plane is shown; all of it, if not given */
 export function Plane({ cloud, height, names, label, frame = aroundAll(cloud), test }) {
   const { place, width } = useWidth(200);

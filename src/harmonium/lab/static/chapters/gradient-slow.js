@@ -2,8 +2,6 @@
 import { Bar, Button, digitsFor, Error, fixed, Formula, Grid, html, indexed, plain, probability, signed, useEffect, useMemo, usePage, useState } from "../ui.js";
 import { updateOf } from "../answers/gradient.js";
 import { drawOf, useGiven } from "./gradient-given.js";
-/** @import { Machine } from "../state.js" */
-/** @import { Layer, Update } from "../answers/gradient.js" */
 
 const LAYERS = /** @type {const} */ ([
   ["v", "", "the target"],

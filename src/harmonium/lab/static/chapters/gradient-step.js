@@ -2,9 +2,6 @@
 import { Bar, Button, Choice, Curve, decimals, DIGITS, Error, exact, fixed, Formula, html, Num, plain, probability, signed, usePage, useRef, useState } from "../ui.js";
 import { climb } from "../answers/gradient.js";
 import { useGiven } from "./gradient-given.js";
-/** @import { Machine, State } from "../state.js" */
-/** @import { Step } from "../answers/gradient.js" */
-/** @import { Hover } from "../page.js" */
 
 const RATES = [0.01, 0.1, 1, 10];
 const LEARNED = 0.9;
@@ -86,9 +83,6 @@ function useWay(/** @type {string} */ target, /** @type {string} */ parts) {
 
 /** Is this what the lecture computes by hand? */
 const isLecture = (/** @type {State} */ { machine: { weights, a, b }, temperature, target }) => JSON.stringify([weights, a, b, temperature, target]) === "[[[0.5,0.5],[0.5,0.5]],[0,0],[0,0],1,[0,1]]";
-
-/** @typedef {{v: string, h?: string}} Row */
-/** @typedef {{before: number[], after: number[], text: (x: number) => string, digits: number, bars: boolean, total?: [string, number, number]}} Shown */
 
 const QUANTITIES = /** @type {const} */ ([["visible", "p(v)"], ["energy", "E"], ["factor", "e^(\u2212E/T)"], ["joint", "p(v, h)"]]);
 

@@ -1,7 +1,5 @@
 /** The two terms of the derivative and the step: a number per parameter, each of which opens to show its sum. */
 import { DIGITS, digitsFor, fixed, Grid, html, nameOf, plain, signed, Summed, valueAt } from "../ui.js";
-/** @import { Step } from "../answers/gradient.js" */
-/** @import { Place } from "../ui/parameters.js" */
 
 const EVERY_ROW = 64;
 

@@ -11,7 +11,7 @@ const SETTLED_MS = 350;
 const [MOST, MOST_LARGE, LARGE] = [1000, 100, 100_000];
 const SINGLES = 8;
 
-/** @param {import("./images-draw.js").Play} props */
+/** @param {Play} props */
 export function Complete({ which, shape, drawing, version, hidden }) {
   const { state } = usePage();
   const [draw, setDraw] = useState(0);
@@ -51,7 +51,7 @@ export function Complete({ which, shape, drawing, version, hidden }) {
   </section>`;
 }
 
-/** @param {{stage: {sweeps: number, mean: import("./images-picture.js").Packed}, height: number, width: number}} props */
+/** @param {{stage: {sweeps: number, mean: Pictures}, height: number, width: number}} props */
 function Stage({ stage, height, width }) {
   const [bytes] = usePictures(stage.mean);
   const words = `after ${grouped(stage.sweeps)} ${stage.sweeps === 1 ? "sweep" : "sweeps"}`;

@@ -3,7 +3,7 @@ import { Curve, html } from "../ui.js";
 
 const HEIGHT = 230;
 
-/** @param {{history: import("../answers/image-training.js").History, exact: boolean}} props */
+/** @param {{history: TrainingHistory, exact: boolean}} props */
 export function Curves({ history, exact }) {
   const { step: x, gap, train, valid } = history;
   return html`<div class="curves">

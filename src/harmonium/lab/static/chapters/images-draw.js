@@ -10,10 +10,6 @@ import { Picture, usePictures } from "./images-picture.js";
 const AGAIN_MS = 1000;
 const MOST_UNITS = 64;
 
-/** @typedef {import("./images-picture.js").Packed} Packed */
-/** @typedef {{which: "training" | "file", shape: import("./images-drawing.js").Shape, drawing: import("./images-drawing.js").Drawing,
- *   version: string, filters: Packed | undefined, hidden: number, open: (file: File) => void}} Play open: takes a model file */
-
 /** @param {Play} props */
 export function Draw({ which, shape, drawing, version, filters, hidden, open }) {
   const { state } = usePage();
@@ -63,14 +59,14 @@ export function Draw({ which, shape, drawing, version, filters, hidden, open }) 
   </section>`;
 }
 
-/** @param {{packed: Packed, shape: import("./images-drawing.js").Shape, draws: number}} props */
+/** @param {{packed: Pictures, shape: Shape, draws: number}} props */
 function Reconstruction({ packed, shape, draws }) {
   const [bytes] = usePictures(packed);
   return html`<div class="one-picture" data-test="reconstruction"><${Picture} bytes=${bytes} height=${shape.height} width=${shape.width} label="The mean reconstruction of your drawing" /></div>
     <p class="soft">Once up to the hidden units and down again: E[v\u2032\u00a0|\u00a0v], a mean over ${draws} samples of h. Whatever the hidden units cannot express is lost.</p>`;
 }
 
-/** @param {{probabilities: number[], filters: Packed | undefined, shape: import("./images-drawing.js").Shape}} props */
+/** @param {{probabilities: number[], filters: Pictures | undefined, shape: Shape}} props */
 function Hidden({ probabilities, filters, shape }) {
   const pictures = usePictures(filters);
   const shown = probabilities.slice(0, MOST_UNITS);
@@ -81,7 +77,7 @@ function Hidden({ probabilities, filters, shape }) {
     ${probabilities.length > shown.length && html`<p class="soft">The first ${shown.length} of ${probabilities.length}.</p>`}`;
 }
 
-/** @param {{found: any, shape: import("./images-drawing.js").Shape}} props */
+/** @param {{found: any, shape: Shape}} props */
 function Probable({ found, shape }) {
   const share = (/** @type {string} */ name) => html`<strong class="num">${Math.round(100 * found.lessProbable[name])}%</strong>`;
   return html`<p data-test="free-energy"><${Formula} tex="F(v)" /> = <span class="num">${fixed(found.freeEnergy, 3)}</span> nats${found.logProbability !== null

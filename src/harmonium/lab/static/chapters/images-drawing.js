@@ -3,9 +3,6 @@ import { useEffect, usePage, useRef, useState } from "../ui.js";
 import { compute } from "../compute.js";
 import { digits, PIXELS } from "../engine/digits.js";
 
-/** @typedef {{height: number, width: number, visible: number, digits: boolean}} Shape */
-/** @typedef {ReturnType<typeof useDrawing>} Drawing */
-
 /** Larger drawings stay out of the URL. */
 const MOST_IN_URL = 256;
 const FIRST_DIGIT = 18;

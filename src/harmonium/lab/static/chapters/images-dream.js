@@ -6,7 +6,7 @@ import { useDream } from "./images-session.js";
 
 const AGAIN_MS = 5000;
 
-/** @param {import("./images-draw.js").Play} props */
+/** @param {Play} props */
 export function Dream({ which, shape, version }) {
   const { state, setting, changeSetting } = usePage();
   const [draw, setDraw] = useState(0);

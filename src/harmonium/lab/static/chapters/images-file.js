@@ -2,9 +2,7 @@
 import { Error, grouped, html } from "../ui.js";
 import { Filters } from "./images-filters.js";
 
-/** @typedef {import("../answers/image-model.js").Described} Described */
-
-/** @param {{session: import("./images-session.js").Session, open: (file: File) => void}} props */
+/** @param {{session: Session, open: (file: File) => void}} props */
 export function FileCard({ session, open }) {
   const { file } = session;
   return html`<section class="card model-file" aria-label="A machine from a file" onDragOver=${(/** @type {DragEvent} */ e) => e.preventDefault()}

@@ -2,9 +2,7 @@
 import { fixed, html, useMemo, useRef, useState } from "../ui.js";
 import { MARKED_WIDTH, oneSign, Picture, usePictures } from "./images-picture.js";
 
-/** @typedef {import("./images-picture.js").Packed} Packed */
-
-/** @param {{packed: Packed | undefined, height: number, width: number, of: number, test: string}} props */
+/** @param {{packed: Pictures | undefined, height: number, width: number, of: number, test: string}} props */
 export function Filters({ packed, height, width, of, test }) {
   const pictures = usePictures(packed);
   const [wanted, setChosen] = useState(0);

@@ -1,10 +1,6 @@
 /** Small pictures: bytes from the worker, in the page's own colors. */
 import { html, useEffect, useMemo, useRef, useState } from "../ui.js";
 
-/** @typedef {[number, number, number]} Rgb */
-/** @typedef {{ink: Rgb, card: Rgb, line: Rgb, soft: Rgb, plus: Rgb, minus: Rgb}} Colors */
-/** @typedef {import("../answers/image-model.js").Pictures} Packed */
-
 const NAMES = /** @type {const} */ (["ink", "card", "line", "soft", "plus", "minus"]);
 const MARK_FROM = { large: 0.12, small: 0.28 };
 /** Wider pictures have no room for marks in their pixels. */
@@ -96,7 +92,7 @@ const word = ([r, g, b]) => ((255 << 24) | (Math.round(b) << 16) | (Math.round(g
 /** One sign of a picture of both: how far each pixel goes that way. @param {Uint8Array} bytes @param {1 | -1} sign */
 export const oneSign = (bytes, sign) => bytes.map((x) => Math.max(0, (sign * (x - 128) * 255) / 127));
 
-/** The pictures of a message, one by one. @param {Packed | null | undefined} packed @returns {Uint8Array[]} */
+/** The pictures of a message, one by one. @param {Pictures | null | undefined} packed @returns {Uint8Array[]} */
 export function usePictures(packed) {
   return useMemo(() => {
     if (!packed || packed.count === 0) return [];
@@ -107,7 +103,7 @@ export function usePictures(packed) {
 }
 
 /** Many pictures in rows.
- * @param {{packed: Packed | null | undefined, height: number, width: number, label: string, what: string, tile: number, most?: number,
+ * @param {{packed: Pictures | null | undefined, height: number, width: number, label: string, what: string, tile: number, most?: number,
  *   test?: string}} props `what`: the name of one of them */
 export function Gallery({ packed, height, width, label, what, tile, most = 64, test }) {
   const pictures = usePictures(packed);

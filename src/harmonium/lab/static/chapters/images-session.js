@@ -2,11 +2,6 @@
 import { useEffect, usePage, useState } from "../ui.js";
 import { compute } from "../compute.js";
 
-/** @typedef {import("../answers/image-training.js").View} View */
-/** @typedef {import("../answers/image-training.js").Settings} Settings */
-/** @typedef {import("../answers/image-model.js").Described} Described */
-/** @typedef {ReturnType<typeof useSession>} Session */
-
 /** Updates a second, and the time between two looks at them. */
 export const PACES = /** @type {Record<string, number>} */ ({ slow: 30, steady: 300, full: Infinity });
 const FRAME_S = 0.2;
@@ -31,7 +26,7 @@ function change(patch) {
 const messageOf = (/** @type {unknown} */ problem) => (problem instanceof Error ? problem.message : String(problem));
 const isOver = (/** @type {View | null} */ view) => !view || view.phase === "done" || view.phase === "failed";
 
-/** Train, at the pace and by the orders given meanwhile, until it is over or another run begins. @param {Settings} settings */
+/** Train, at the pace and by the orders given meanwhile, until it is over or another run begins. @param {DigitsSettings} settings */
 async function train(settings) {
   const run = session.run + 1;
   [order, session.run] = ["", run];
@@ -101,7 +96,7 @@ export function useSession() {
   return {
     ...now,
     live: !isOver(view),
-    /** @param {Settings & {pace: string}} settings */
+    /** @param {DigitsSettings & {pace: string}} settings */
     begin: ({ pace: name, ...settings }) => {
       pace = PACES[name];
       train(settings);
@@ -133,10 +128,10 @@ export function useSession() {
 }
 
 /** Gibbs chains in the worker, on and on while `on`, up to so many sweeps; the newest that is known of them.
- * @param {{name: string, which: import("../answers/images.js").Which, known: string | null, seed: number, most: number, atOnce?: number, on: boolean, version: any}} settings
+ * @param {{name: string, which: Which, known: string | null, seed: number, most: number, atOnce?: number, on: boolean, version: any}} settings
  *   `atOnce`: sweeps from one frame to the next; `version`: of the model; other chains begin where it is new */
 export function useDream({ name, which, known, seed, most, atOnce = Infinity, on, version }) {
-  const [found, setFound] = useState(/** @type {(ReturnType<typeof import("../answers/images.js").dream> & {speed: number}) | null} */ (null));
+  const [found, setFound] = useState(/** @type {(ReturnType<Functions["dream"]> & {speed: number}) | null} */ (null));
   const [error, setError] = useState("");
   useEffect(() => {
     if (!on) return;

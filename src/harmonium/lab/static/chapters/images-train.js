@@ -6,9 +6,6 @@ import { Filters } from "./images-filters.js";
 import { Gallery } from "./images-picture.js";
 import { PACES } from "./images-session.js";
 
-/** @typedef {import("../answers/image-training.js").View} View */
-/** @typedef {import("./images-session.js").Session} Session */
-
 const RANGES = { leastUnits: 4, mostUnits: 100, leastRate: 0.001, mostRate: 1 };
 const PACE_WORDS = [["slow", "30 updates/s"], ["steady", "300"], ["full", "full speed"]];
 const SHOWN = 24;
@@ -100,7 +97,7 @@ function numbers({ history: { valid, gap }, exact }) {
     free-energy gap <span class="num">${signed(gap.at(-1), 2)}</span>`;
 }
 
-/** @param {{closing: import("../answers/image-training.js").Closing, step: number, save: () => void}} props */
+/** @param {{closing: Closing, step: number, save: () => void}} props */
 function Closing({ closing, step, save }) {
   const { mean, lower, upper, exact, method, train, baseline, warning } = closing;
   const digits = exact ? 3 : 2;

@@ -42,7 +42,7 @@ function Images() {
 }
 
 /** Draw, complete and dream, with the machine trained here, at first one trained beforehand, or with the file's.
- * @param {{session: import("./images-session.js").Session}} props */
+ * @param {{session: Session}} props */
 function Play({ session }) {
   const { setting, changeSetting } = usePage();
   const { view, pretrained, file, run } = session;

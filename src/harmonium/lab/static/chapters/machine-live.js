@@ -3,8 +3,6 @@ import { Button, fixed, grouped, html, showSample, useEffect, useLecture, usePag
 import { sampleHidden, sampleVisible } from "../engine/chains.js";
 import { derive, keyOf } from "../engine/random.js";
 import { numberOf } from "../engine/table.js";
-/** @import { Tables } from "../engine/table.js" */
-/** @import { Held, State } from "../state.js" */
 
 const MOST_BARS = 32;
 const MOST_SWEEPS = 20000;

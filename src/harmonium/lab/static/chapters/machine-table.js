@@ -1,8 +1,5 @@
 /** All configurations with their energies, weights and probabilities. Any number opens as the sum that it is. */
 import { Bar, Button, Choice, decimals, DIGITS, factor, fixed, Formula, grouped, html, indexed, isHeld, plain, probability, useEffect, useGrid, useMemo, usePage, useRef, useState } from "../ui.js";
-/** @import { Table } from "../answers/machine.js" */
-/** @import { Hover } from "../page.js" */
-/** @import { State } from "../state.js" */
 
 const SHOWN = 256;
 /** A table of more rows is laid out row by row, those in sight alone; fewer are in sight at once. */
@@ -10,9 +7,7 @@ const LONG = 64;
 /** As many rows before and after the first one in sight follow the machine at once: the box shows fewer. */
 const AROUND = 32;
 const REST_MS = 120;
-/** @typedef {"v" | "h" | "energy" | "probability"} Order */
 const ORDERS = /** @type {[Order, string][]} */ ([["v", "by v"], ["h", "by h"], ["energy", "by E"], ["probability", "by p"]]);
-/** @typedef {"E" | "factor" | "p"} Column */
 
 export function Configurations() {
   const { state, table, setting, changeSetting, hover, setHover } = usePage();

@@ -2,7 +2,6 @@
 import { Bar, Card, Cells, DIGITS, exact, fixed, Formula, html, indexed, probability, sized, Summed, useMemo, usePage } from "../ui.js";
 import { Live } from "./machine-live.js";
 import { Configurations } from "./machine-table.js";
-/** @import { Table } from "../answers/machine.js" */
 
 const MAP_FROM = 64;
 

@@ -1,10 +1,6 @@
 /** One of the three machines: its figures, its distribution and the target, its weights. */
 import { fixed, grouped, html, indexed, probability, signed } from "../ui.js";
 import { METHODS, NAMES } from "../answers/set.js";
-/** @import { Method, Run } from "../answers/set.js" */
-/** @import { Machine } from "../state.js" */
-
-/** @typedef {{run: Run, method: Method, at: string, onPoint: (bits: string) => void}} Props */
 
 const FIGURES = /** @type {const} */ ([["log_likelihood", "log likelihood"], ["divergence", "KL from the target"], ["wrong_pixels", "wrong pixels"], ["flawless", "p(v\u2032 = v)"]]);
 const SOURCES = {
@@ -13,7 +9,7 @@ const SOURCES = {
   pcd: "The negative term comes from chains that continue from update to update.",
 };
 
-export function Column(/** @type {Props} */ { run, method, at, onPoint }) {
+export function Column(/** @type {ColumnProps} */ { run, method, at, onPoint }) {
   const now = run.now[method];
   const { target, state } = run;
   const largest = Math.max(1, ...METHODS.flatMap((m) => [...state.machines[m].weights.flat(), ...state.machines[m].a].map(Math.abs)));
@@ -28,7 +24,7 @@ export function Column(/** @type {Props} */ { run, method, at, onPoint }) {
 }
 
 /** p(v) as bars, the target as lines across them, the v of the last negative term as dots. */
-function Distribution(/** @type {Props} */ { run, method, at, onPoint }) {
+function Distribution(/** @type {ColumnProps} */ { run, method, at, onPoint }) {
   const { target, now } = run;
   const { probability: p, others, drawn, drawn_others } = now[method];
   const top = Math.max(...target.target, ...METHODS.flatMap((m) => [...now[m].probability, ...(now[m].drawn ?? [])]));

@@ -1,7 +1,6 @@
 /** Likelihood, divergence and reconstruction error over the updates, and what they show. */
 import { Curve, fixed, grouped, html, useMemo } from "../ui.js";
 import { METHODS, NAMES } from "../answers/set.js";
-/** @import { Field, Run } from "../answers/set.js" */
 
 /** Smaller falls are the noise of few chains (nats). */
 const NOTABLE = 0.3;

@@ -2,7 +2,6 @@
 import { Button, Choice, html, Num, probability, usePage, useRef, useState } from "../ui.js";
 import { Tile } from "./set-column.js";
 import { FIRST_PATTERNS, learnText } from "./set-training.js";
-/** @import { Target } from "../answers/set.js" */
 
 const SIZES = [[2, "2"], [3, "3"], [4, "2\u00d72"], [5, "5"], [9, "3\u00d73"]];
 const MOST_HEIGHT = 100;

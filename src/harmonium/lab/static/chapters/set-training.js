@@ -1,12 +1,11 @@
 /** What can be set in chapter 5, settings worth trying, and the course of a training: begun anew by every change of its settings but the rate. */
 import { useCarried, useEffect, useMemo, usePage } from "../ui.js";
 import { checkRate, MAX_UPDATES, METHODS, reportOf, startTraining, train } from "../answers/set.js";
-/** @import { Settings, Training } from "../answers/set.js" */
 
 const PICTURE_MS = 60;
 const PIECE = 5;
 
-/** @type {Settings} */
+/** @type {LessonSettings} */
 const DEFAULTS = { learn: "bars2", hidden: 4, rate: 0.3, scale: 0.5, chains: 200, seed: 0 };
 
 /** Settings worth trying. */
@@ -41,7 +40,7 @@ export const EXAMPLES = [
 /** What a new number of pixels begins with. @type {Record<number, string>} */
 export const FIRST_PATTERNS = { 2: "01_10", 3: "001_010_100", 4: "bars2", 5: "00001_00010_00100_01000_10000", 9: "bars3" };
 
-/** The chapter's settings as they are. @returns {Settings} */
+/** The chapter's settings as they are. @returns {LessonSettings} */
 export function useSettings() {
   const { state, setting } = usePage();
   // A link may hold anything: what is no number goes on as none, and the training says so.
@@ -53,8 +52,8 @@ export function useSettings() {
 }
 
 /** The example that the settings are, if any. */
-export function exampleOf(/** @type {Settings} */ settings) {
-  return EXAMPLES.find((e) => /** @type {(keyof Settings)[]} */ (Object.keys(settings)).every((key) => e.settings[key] === settings[key]));
+export function exampleOf(/** @type {LessonSettings} */ settings) {
+  return EXAMPLES.find((e) => /** @type {(keyof LessonSettings)[]} */ (Object.keys(settings)).every((key) => e.settings[key] === settings[key]));
 }
 
 /** Patterns with their heights as a text: "01_10*2.5". */
@@ -62,7 +61,7 @@ export function learnText(/** @type {string[]} */ patterns, /** @type {number[]}
   return patterns.flatMap((bits, n) => (heights[n] > 0 ? [heights[n] === 1 ? bits : `${bits}*${heights[n]}`] : [])).join("_");
 }
 
-/** @param {Settings} settings @param {number} pace updates at each picture while it plays */
+/** @param {LessonSettings} settings @param {number} pace updates at each picture while it plays */
 export function useTraining(settings, pace) {
   const { learn, hidden, rate, scale, chains, seed } = settings;
   const first = useMemo(() => attempt(() => startTraining(settings)), [learn, hidden, scale, chains, seed]);

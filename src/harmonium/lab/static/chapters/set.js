@@ -5,7 +5,6 @@ import { Column, Numbers } from "./set-column.js";
 import { Curves } from "./set-curves.js";
 import { exampleOf, EXAMPLES, useSettings, useTraining } from "./set-training.js";
 import { TargetEditor } from "./set-target.js";
-/** @import { Run, Settings } from "../answers/set.js" */
 
 export const chapter = { id: "set", title: "A training set", wide: true, Chapter: TrainingSet };
 
@@ -29,15 +28,15 @@ function TrainingSet() {
     <${Lecture} best=${run?.target.best} />`;
 }
 
-function Examples(/** @type {{settings: Settings}} */ { settings }) {
+function Examples(/** @type {{settings: LessonSettings}} */ { settings }) {
   const { state, change } = usePage();
   const here = exampleOf(settings);
-  const choose = (/** @type {Settings} */ { seed, ...set }) => change({ seed, settings: { ...state.settings, set: { ...state.settings.set, ...set } } });
+  const choose = (/** @type {LessonSettings} */ { seed, ...set }) => change({ seed, settings: { ...state.settings, set: { ...state.settings.set, ...set } } });
   return html`<div class="examples-of-sets"><div class="row" role="group" aria-label="Examples">${EXAMPLES.map((e) => html`<${Button} key=${e.id} pressed=${e === here} test=${`example-${e.id}`}
     onClick=${() => choose(e.settings)}>${e.title}<//>`)}</div>${here && html`<p class="soft" data-test="note">${here.note}</p>`}</div>`;
 }
 
-function HowTo(/** @type {{settings: Settings}} */ { settings }) {
+function HowTo(/** @type {{settings: LessonSettings}} */ { settings }) {
   const { change, changeSetting } = usePage();
   const set = (/** @type {string} */ key) => (/** @type {number} */ x) => changeSetting("set", { [key]: x });
   return html`<div class="how" role="group" aria-label="How to learn it">

@@ -16,13 +16,6 @@ import { baseRate } from "./digits-training.js";
 import { derive, uniform } from "./random.js";
 import { dot, logSumExp, softplus, sumSoftplus } from "./rbm.js";
 
-/** @typedef {import("./rbm.js").Rbm} Rbm */
-/** @typedef {import("./random.js").Key} Key */
-/** A number and the ends of its 95 % interval. @typedef {{value: number, lower: number, upper: number}} Estimate */
-/** `converged`: whether chains from the data and chains from noise agree, and no mode was found that they do not visit.
- * @typedef {Estimate & {steps: number, runs: number, converged: boolean}} LogPartition */
-/** @typedef {{stage: string, share: number}} Progress */
-
 const RUNS = 100;
 /** Chains from noise that help to place the base. */
 const [BASE_CHAINS, BASE_SWEEPS] = [200, 100];
@@ -218,7 +211,7 @@ function bennett(forward, reverse) {
 }
 
 /** A statistic of independent samples with its percentile interval under resampling.
- * @param {(...samples: Float64Array[]) => number} statistic @param {Float64Array[]} samples @param {Key} key @returns {Estimate} */
+ * @param {(...samples: Float64Array[]) => number} statistic @param {Float64Array[]} samples @param {Key} key @returns {Interval} */
 function bootstrap(statistic, samples, key) {
   const value = statistic(...samples);
   const drawn = Float64Array.from({ length: RESAMPLES }, (_, n) =>

@@ -3,9 +3,6 @@
 import { fillUniform } from "./random.js";
 import { freeEnergies, sigmoid } from "./rbm.js";
 
-/** @typedef {import("./rbm.js").Rbm} Rbm */
-/** @typedef {import("./random.js").Key} Key */
-
 /** From this many weights on the groups are small, so that the tables fit into a processor's cache. */
 const LARGE = 1 << 16;
 

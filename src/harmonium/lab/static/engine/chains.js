@@ -2,10 +2,6 @@
 import { createRbm, freeEnergies, hiddenInputs, hiddenMeans, sigmoid, tabulate, visibleInputs, visibleMeans } from "./rbm.js";
 import { derive, sampleBits, uniform } from "./random.js";
 
-/** @typedef {import("./rbm.js").Rbm} Rbm */
-/** @typedef {import("./random.js").Key} Key */
-/** States of the chains, `v [rows V]`, `h [rows H]`. @typedef {{v: Float64Array, h: Float64Array}} Chains */
-
 /** h ~ p(h|v). @param {Rbm} rbm @param {ArrayLike<number>} v `[rows V]` @param {Key} key @param {Float64Array} [out] */
 export function sampleHidden(rbm, v, key, out) {
   const means = hiddenMeans(rbm, v, out);
@@ -17,9 +13,6 @@ export function sampleVisible(rbm, h, key, out) {
   const means = visibleMeans(rbm, h, out);
   return sampleBits(key, means, means);
 }
-
-/** One layer's samples with all that leads to them: the total inputs S, own bias included and not divided by T; a unit is on where
- * `uniform` is below `probability`. @typedef {{input: number[], probability: number[], uniform: number[], bits: number[]}} Draws */
 
 /** Sample a layer as `sampleHidden` and `sampleVisible` do.
  * @param {Rbm} rbm @param {boolean} up whether h is sampled @param {ArrayLike<number>} given the other layer's state @param {Key} key @returns {Draws} */
@@ -50,12 +43,6 @@ export function sweepMany(rbm, h, key, sweeps) {
   for (let n = 1; n < sweeps; n++) chains = sweep(rbm, chains.h, derive(key, n));
   return chains;
 }
-
-/** One ladder of RBMs from infinite temperature, where every unit is on with probability 1/2, to the RBM itself, and a chain on every rung.
- * `v [rungs V]`. Of each pair of neighbors: `acceptance`, the running mean of the probability of an exchange; `chance` and
- * `drawn` of the latest step, NaN where it was not tried. `label`: 1 a state last at the bottom, 2 last at the top, 0 neither.
- * @typedef {{v: Float64Array, h: Float64Array, acceptance: number[], label: number[], roundTrips: number, steps: number,
- *   chance: number[], drawn: number[]}} Ladder h: of the top rung */
 
 const [UNSEEN, UP, DOWN] = [0, 1, 2];
 /** The least weight of the latest exchange in the running acceptance rates: they remember about a hundred steps. */

@@ -11,8 +11,6 @@
 
 import { tabulate } from "./rbm.js";
 
-/** @typedef {import("./table.js").Tables} Tables */
-
 /** Below this n (1 - lambda), sums over lags come from their expansion: the closed form would lose its digits. */
 const NEARLY_STILL = 1e-4;
 /** Columns are orthogonal, and singular values 1, up to this. */

@@ -7,8 +7,6 @@ import { digits, PIXELS } from "./digits.js";
 import { derive, fillUniform, keyOf, normals } from "./random.js";
 import { createRbm, sigmoid } from "./rbm.js";
 
-/** @typedef {import("./rbm.js").Rbm} Rbm */
-
 const [BATCH, CHAINS] = [100, 500];
 /** Standard deviation of the first weights. */
 const SCALE = 0.01;

@@ -6,7 +6,6 @@
 export const PIXELS = 64;
 const COUNTS = { train: 1439, valid: 179, test: 179 };
 
-/** @typedef {{train: Uint8Array, valid: Uint8Array, test: Uint8Array}} Digits Rows `[n 64]` of zeros and ones. */
 /** @type {Digits | undefined} */
 let unpacked;
 

@@ -8,12 +8,6 @@ import { sampleHidden, sweepMany } from "./chains.js";
 import { moments } from "./table.js";
 import { derive } from "./random.js";
 
-/** @typedef {import("./rbm.js").Rbm} Rbm */
-/** @typedef {import("./random.js").Key} Key */
-/** @typedef {import("./chains.js").Chains} Chains */
-/** The gradient and its two terms, each in the layout of the parameters.
- * @typedef {{gradient: Float64Array, positive: Float64Array, negative: Float64Array}} Estimate */
-
 /** @param {Float64Array} positive @param {Float64Array} negative @returns {Estimate} */
 function contrast(positive, negative) {
   return { gradient: positive.map((x, k) => x - negative[k]), positive, negative };

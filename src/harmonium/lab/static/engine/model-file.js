@@ -2,17 +2,12 @@
 import { createRbm } from "./rbm.js";
 import { FileError, isObject, numbersOf, readContainer, sha256, TYPES, writeContainer } from "./safetensors.js";
 
-/** @typedef {import("./rbm.js").Rbm} Rbm */
-/** A model and what its file says of it. Spins are read as bits, v = (1 + s) / 2 and likewise for h: `rbm` has the same distribution,
- * and its free energy plus `constant` is that of the file's model.
- * @typedef {{rbm: Rbm, constant: number, kinds: [string, string], notes: Record<string, any>}} Model */
-
 const VERSIONS = ["1", "2"];
 /** What the absolute values of all parameters may add up to, so that no energy overflows. @type {Record<string, number>} */
 const LARGEST = { F64: Math.sqrt(Number.MAX_VALUE), F32: Math.sqrt((2 - 2 ** -23) * 2 ** 127), F16: Math.sqrt(65504) };
 export const LIMITS = { units: 5000, weights: 1_000_000 };
 
-/** @param {Uint8Array} bytes @returns {Model} @throws {FileError} */
+/** @param {Uint8Array} bytes @returns {FileModel} @throws {FileError} */
 export function readModel(bytes) {
   const { tensors, metadata } = asFile(() => readContainer(bytes));
   const { sha256: checksum, ...texts } = metadata;
@@ -61,7 +56,7 @@ export function writeModel(rbm, baseRate, notes) {
 }
 
 /** SHA-256 of the header's texts and of every array's type, shape and values, names in order, as the library computes it.
- * @param {Map<string, import("./safetensors.js").Tensor>} tensors @param {Record<string, string>} texts */
+ * @param {Map<string, Tensor>} tensors @param {Record<string, string>} texts */
 function checksumOf(tensors, texts) {
   const names = [...tensors.keys()].sort();
   const head = [
@@ -81,7 +76,7 @@ function pythonJson(value) {
   return JSON.stringify(value).replace(/[\u007f-\uffff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
-/** @param {Map<string, import("./safetensors.js").Tensor>} tensors @param {string} name */
+/** @param {Map<string, Tensor>} tensors @param {string} name */
 function parameter(tensors, name) {
   const tensor = tensors.get(name);
   if (!tensor) throw new FileError(`is damaged: ${name} is missing`);

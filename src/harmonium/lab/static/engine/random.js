@@ -4,8 +4,6 @@
 
 import { tabulate } from "./rbm.js";
 
-/** 64 bits as two 32-bit integers. @typedef {{high: number, low: number}} Key */
-
 const PARITY = 0x1bd11bda;
 /** The cipher's two words. A typed array holds them as plain integers; a module's variable of 32 bits is an object in Chromium. */
 const words = new Int32Array(2);

@@ -5,10 +5,6 @@
  * All parameters are one array, `theta [V H + V + H]`: the weights row by row, then a, then b. `weights`, `a` and `b` are views
  * of it. Gradients, statistics and steps have the same layout. States of many rows are flat, row by row. */
 
-/** @typedef {{V: number, H: number, temperature: number, theta: Float64Array, weights: Float64Array, a: Float64Array,
- *   b: Float64Array}} Rbm */
-/** Parameters as the page writes them, the weights as V rows of H. @typedef {{weights: number[][], a: number[], b: number[]}} Machine */
-
 /** @param {number} V @param {number} H @param {Float64Array} [theta] taken over, not copied @param {number} [temperature] @returns {Rbm} */
 export function createRbm(V, H, theta = new Float64Array(V * H + V + H), temperature = 1) {
   const [weights, a, b] = [theta.subarray(0, V * H), theta.subarray(V * H, V * H + V), theta.subarray(V * H + V)];

@@ -2,9 +2,6 @@
  *
  * References: the safetensors format, github.com/huggingface/safetensors#format; FIPS 180-4 (SHA-256). */
 
-/** @typedef {{dtype: string, shape: number[], bytes: Uint8Array}} Tensor */
-/** @typedef {{tensors: Map<string, Tensor>, metadata: Record<string, string>}} Container */
-
 /** What is wrong with a file, without the file's name. */
 export class FileError extends Error {}
 

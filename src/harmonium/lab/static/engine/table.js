@@ -2,8 +2,6 @@
  * the first unit changing slowest: 00, 01, 10, 11. */
 import { createRbm, dot, freeEnergies, hiddenInputs, hiddenMeans, logSumExp, sigmoid, softplus, statistics, tabulate, transposed, visibleMeans } from "./rbm.js";
 
-/** @typedef {import("./rbm.js").Rbm} Rbm */
-
 /** The most units of the smaller layer that is summed out: 2^20 states. */
 export const MAX_ENUMERATED = 20;
 /** e to a larger power may overflow. */
@@ -97,7 +95,6 @@ export class Tables {
     return next;
   }
 }
-
 
 /** p(h | v) of all h, `[rows, 2^H]`, as products of sigmoids. @param {Rbm} rbm @param {Float64Array} v `[rows V]` */
 export function conditional(rbm, v) {

@@ -16,18 +16,6 @@ import { derive, keyOf, normals, sampleBits, uniform } from "./random.js";
 import { createRbm, moved, statistics, visibleMeans } from "./rbm.js";
 import { conditional, logVisible, numberOf, states } from "./table.js";
 
-/** @typedef {import("./rbm.js").Rbm} Rbm */
-/** @typedef {"exact" | "cd" | "pcd"} Method */
-/** What is learned and how: distinct patterns `rows [n V]` with their probabilities `share [n]`.
- * @typedef {{V: number, rows: Float64Array, share: Float64Array, rate: number, chains: number, seed: number}} Lesson */
-/** After `update` updates: an RBM for each method and the h of PCD's `chains [C H]`. `vectors`: what CD and PCD took for the model's v at the
- * last update. `stopped`: the update at which a method's parameters went out of bounds; that RBM stays as it was before.
- * @typedef {{update: number, rbms: Record<Method, Rbm>, chains: Float64Array, vectors: Partial<Record<Method, Float64Array>>,
- *   stopped: Partial<Record<Method, number>>}} Course */
-/** Exact figures of one RBM: the target's mean ln p(v) and KL(target || model), both in nats, and the number of pixels expected to be
- * wrong in a reconstruction v -> h -> v' of the target's v; `flawless`: the probability that v' = v.
- * @typedef {{log_likelihood: number, divergence: number, wrong_pixels: number, flawless: number}} Measures */
-
 export const METHODS = /** @type {Method[]} */ (["exact", "cd", "pcd"]);
 /** An RBM with a parameter beyond this stops learning. */
 export const MAX_PARAMETER = 100;
@@ -68,15 +56,15 @@ export function advance({ update: before, rbms: old, chains: kept, stopped: halt
   return { update, rbms, chains, vectors, stopped };
 }
 
-/** @param {Method} method @param {Rbm} rbm @param {Float64Array} chains @param {Lesson} lesson @param {import("./random.js").Key} key
- * @returns {import("./gradients.js").Estimate & {chains?: import("./chains.js").Chains}} */
+/** @param {Method} method @param {Rbm} rbm @param {Float64Array} chains @param {Lesson} lesson @param {Key} key
+ * @returns {Estimate & {chains?: Chains}} */
 function estimate(method, rbm, chains, lesson, key) {
   if (method === "exact") return exactGradient(rbm, lesson.rows, lesson.share);
   if (method === "cd") return cdGradient(rbm, drawRows(lesson, derive(key, 0)), derive(key, 1));
   return pcdGradient(rbm, lesson.rows, chains, derive(key, 2), 1, lesson.share);
 }
 
-/** As many rows of the data as there are chains. @param {Lesson} lesson @param {import("./random.js").Key} key */
+/** As many rows of the data as there are chains. @param {Lesson} lesson @param {Key} key */
 function drawRows({ V, rows, share, chains }, key) {
   const drawn = new Float64Array(chains * V);
   const shift = uniform(key, 0);

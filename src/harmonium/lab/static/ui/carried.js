@@ -7,8 +7,6 @@ const BUDGET_MS = 25;
 const CALM_MS = 600;
 const CALM_TIMES = 10;
 
-/** @typedef {{playing: boolean, move: (what: any) => void, restart: () => void, play: (on: boolean) => void}} Moved */
-
 /** The state of something that goes on, and the ways to move it on. It starts anew when `key` changes, with a move of 0. A move by a
  * number is made in pieces, as many at every picture as there is time for.
  * @template T @param {any} key what the state depends on

@@ -3,8 +3,6 @@ import { decimals, fixed, html, plain, sized, useEffect, useId, useRef } from ".
 import uPlot from "uplot";
 import { drawInColors, followSize } from "./watch.js";
 
-/** @typedef {{label: string, values: (number | null)[], width?: number}} Series */
-
 const COLORS = ["--accent", "--plus", "--minus", "--good", "--soft"];
 const WHOLE = Array.from({ length: 10 }, (_, e) => [1, 2, 5].map((n) => n * 10 ** e)).flat();
 const DASHES = [[], [7, 4], [2, 3], [9, 3, 2, 3], [1, 5]];

@@ -1,8 +1,6 @@
 /** The machine as a drawing: units, and edges as wide as their weights. Positive weights are whole lines, negative ones dashed. */
 import { fixed, html, indexed, LIMITS, plain, useEffect, usePage, useRef, useState } from "../page.js";
 import { moved } from "./controls.js";
-/** @import { Hover } from "../page.js" */
-/** @import { Place } from "./parameters.js" */
 
 const WIDTH = 380;
 const [TOP, BOTTOM] = [46, 184];
@@ -11,8 +9,6 @@ const PER_PIXEL = 0.02;
 /** A press that moves less, in pixels, chooses an edge and changes nothing. */
 const STILL = 3;
 
-/** The sample that the units show, if the machine is sampling: kept beside the page's state, which changes more slowly.
- * @typedef {{v: string, h: string} | null} Sample */
 let sample = /** @type {Sample} */ (null);
 const watchers = /** @type {Set<(sample: Sample) => void>} */ (new Set());
 

@@ -3,8 +3,6 @@ import { filled, html, lecture, LIMITS, resized, twoModes, usePage, useRef, useS
 import { Num, Slider } from "./controls.js";
 import { Network } from "./network.js";
 import { nameOf, Parameters, testOf, valueAt } from "./parameters.js";
-/** @import { State } from "../state.js" */
-/** @import { Place } from "./parameters.js" */
 
 const USUAL = 5;
 const EXAMPLES = /** @type {const} */ ([["the lecture's machine", "lecture"], ["two modes", "modes"], ["random weights", "random"]]);

@@ -1,8 +1,5 @@
 /** The parameters of a machine, laid out as a table: weights inside, biases at the edges. */
 import { DIGITS, html, indexed, useId, usePage } from "../page.js";
-/** @import { Machine } from "../state.js" */
-
-/** A parameter's letter and its indices from 0; a bias has one index only. @typedef {["w" | "a" | "b", number, number]} Place */
 
 /** A parameter's name: w\u2081\u2082, a\u2081, b\u2082. @param {Place} place */
 export function nameOf([letter, i, j]) {
