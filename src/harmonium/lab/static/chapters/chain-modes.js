@@ -1,8 +1,7 @@
 /** A cold machine with two modes: Gibbs sampling stays in one of them, parallel tempering finds both. */
 import { Button, Cells, Choice, fixed, Formula, grouped, html, plain, twoModes, useCarried, useMemo, usePage } from "../ui.js";
 import { RECENT, runChain, runLadder } from "../answers/chain.js";
-import { Moves, Sweeps } from "./chain-controls.js";
-import { Distances } from "./chain-distance.js";
+import { Distances, Moves, Sweeps } from "./chain-moves.js";
 
 const RUNGS = [2, 4, 6, 8];
 

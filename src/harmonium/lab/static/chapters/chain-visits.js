@@ -2,8 +2,7 @@
 import { Bar, Cells, Choice, fixed, grouped, html, probability, useCarried, useMemo, usePage, useState } from "../ui.js";
 import { commandText } from "../answers/machine.js";
 import { runMany } from "../answers/chain.js";
-import { Moves, useStart } from "./chain-controls.js";
-import { Distances } from "./chain-distance.js";
+import { Distances, Moves, useStart } from "./chain-moves.js";
 
 const MOST_ROWS = 64;
 const SHOWN_OF_MANY = 24;

@@ -1,8 +1,7 @@
 /** Chapter 7: from ln p(v) to the learning rule, line by line, each line with its numbers in the machine that is shown. */
 import { Button, Card, html, Target, useEffect, useMemo, usePage, useRef } from "../ui.js";
 import { derive } from "../answers/derivation.js";
-import { LINES } from "./derivation-lines.js";
-import { Pairs, useDerivation } from "./derivation-pairs.js";
+import { LINES, Pairs, useDerivation } from "./derivation-lines.js";
 
 export const chapter = { id: "derivation", title: "The derivation", Chapter: Derivation };
 

@@ -1,10 +1,10 @@
-/** Small pictures: bytes from the worker, in the page's own colors. */
-import { html, useEffect, useMemo, useRef, useState } from "../ui.js";
+/** Small pictures: bytes from the worker, in the page's own colors. Many of them, and the filters. */
+import { fixed, html, useEffect, useMemo, useRef, useState } from "../ui.js";
 
 const NAMES = /** @type {const} */ (["ink", "card", "line", "soft", "plus", "minus"]);
 const MARK_FROM = { large: 0.12, small: 0.28 };
 /** Wider pictures have no room for marks in their pixels. */
-export const MARKED_WIDTH = 16;
+const MARKED_WIDTH = 16;
 
 /** The page's colors as numbers, again whenever light turns to dark. @returns {Colors} */
 export function useColors() {
@@ -90,7 +90,7 @@ export function Picture({ bytes, height, width, label, signed = false, large = f
 const word = ([r, g, b]) => ((255 << 24) | (Math.round(b) << 16) | (Math.round(g) << 8) | Math.round(r)) >>> 0;
 
 /** One sign of a picture of both: how far each pixel goes that way. @param {Uint8Array} bytes @param {1 | -1} sign */
-export const oneSign = (bytes, sign) => bytes.map((x) => Math.max(0, (sign * (x - 128) * 255) / 127));
+const oneSign = (bytes, sign) => bytes.map((x) => Math.max(0, (sign * (x - 128) * 255) / 127));
 
 /** The pictures of a message, one by one. @param {Pictures | null | undefined} packed @returns {Uint8Array[]} */
 export function usePictures(packed) {
@@ -109,5 +109,45 @@ export function Gallery({ packed, height, width, label, what, tile, most = 64, t
   const pictures = usePictures(packed);
   return html`<div class="gallery" role="group" aria-label=${label} style=${`--tile:${tile}px`} data-test=${test}>
     ${pictures.slice(0, most).map((bytes, n) => html`<${Picture} key=${n} bytes=${bytes} height=${height} width=${width} label=${`${what} ${n + 1}`} />`)}
+  </div>`;
+}
+
+/** The filters: each hidden unit's weights as a picture; one of them enlarged. @param {{packed: Pictures | undefined, height: number, width: number, of: number, test: string}} props */
+export function Filters({ packed, height, width, of, test }) {
+  const pictures = usePictures(packed);
+  const [wanted, setChosen] = useState(0);
+  const list = useRef(/** @type {HTMLElement | null} */ (null));
+  const chosen = Math.min(wanted, pictures.length - 1);
+  const bytes = pictures[chosen];
+  const signs = useMemo(() => (bytes && width > MARKED_WIDTH ? [oneSign(bytes, 1), oneSign(bytes, -1)] : null), [bytes, width]);
+  if (!packed || !bytes) return null;
+  /** @param {KeyboardEvent} event */
+  const keyed = (event) => {
+    const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+    if (by === undefined) return;
+    event.preventDefault();
+    const next = (chosen + by + pictures.length) % pictures.length;
+    setChosen(next);
+    const button = list.current?.children[next];
+    if (button instanceof HTMLElement) button.focus();
+  };
+  const name = `hidden unit ${chosen + 1}`;
+  return html`<div class="unit-filters" data-test=${test}>
+    <div class="gallery" role="radiogroup" aria-label=${`Filters of ${pictures.length} of ${of} hidden units; choose one to enlarge it`} ref=${list}
+      onKeyDown=${keyed} style=${`--tile:${pictures.length > 32 ? 46 : 58}px`}>
+      ${pictures.map(
+        (bytes, j) => html`<button type="button" key=${j} role="radio" aria-checked=${String(j === chosen)} tabindex=${j === chosen ? 0 : -1}
+          aria-label=${`hidden unit ${j + 1}`} onClick=${() => setChosen(j)}>
+          <${Picture} bytes=${bytes} height=${height} width=${width} signed label="" /></button>`,
+      )}
+    </div>
+    <figure class="enlarged">
+      <${Picture} bytes=${bytes} height=${height} width=${width} signed large label=${`Weights of ${name} as a picture`} />
+      ${signs && html`<div class="signs">
+        <span><${Picture} bytes=${signs[0]} height=${height} width=${width} label=${`Positive weights of ${name}`} />positive</span>
+        <span><${Picture} bytes=${signs[1]} height=${height} width=${width} label=${`Negative weights of ${name}`} />negative</span></div>`}
+      <figcaption class="soft">${name}. Full color is a weight of \u00b1${fixed(packed.scale, 2)}: <span class="plus">${signs ? "positive" : "+"}</span> turns the unit on,
+        ${" "}<span class="minus">${signs ? "negative" : "\u2212"}</span> keeps it off.</figcaption>
+    </figure>
   </div>`;
 }

@@ -1,10 +1,8 @@
 /** Chapter 6: the same machine on real images, too large for any table. */
-import { Card, Choice, Formula, grouped, html, usePage } from "../ui.js";
-import { Complete } from "./images-complete.js";
-import { Draw } from "./images-draw.js";
+import { Card, Choice, Chooser, Error, Formula, grouped, html, usePage } from "../ui.js";
 import { useDrawing } from "./images-drawing.js";
-import { Dream } from "./images-dream.js";
-import { FileCard } from "./images-file.js";
+import { Filters } from "./images-picture.js";
+import { Complete, Draw, Dream } from "./images-play.js";
 import { useSession } from "./images-session.js";
 import { Train } from "./images-train.js";
 
@@ -77,4 +75,32 @@ function Play({ session }) {
     <${Dream} ...${play} />
     <${FileCard} session=${session} open=${open} />
   `;
+}
+
+/** A machine from a model file, which never leaves the browser. @param {{session: Session, open: (file: File) => void}} props */
+function FileCard({ session, open }) {
+  const { file } = session;
+  return html`<section class="card model-file" aria-label="A machine from a file" onDragOver=${(/** @type {DragEvent} */ e) => e.preventDefault()}
+      onDrop=${(/** @type {DragEvent} */ e) => (e.preventDefault(), e.dataTransfer?.files[0] && open(e.dataTransfer.files[0]))}>
+    <div class="card-head"><h3>Any other machine</h3><${Chooser} accept=".safetensors" onChoose=${open} test="file">open a model file<//></div>
+    <p>Training in the terminal writes a model file: <code>harmonium train DATA</code> writes <code>model.safetensors</code>, and
+      ${" "}<code>harmonium lab MODEL</code> opens this page with it. The file does not leave this computer.</p>
+    ${session.fileProblem && html`<div data-test="file-problem"><${Error}>${session.fileProblem}.<//></div>`}
+    ${file && html`<${About} file=${file} />`}
+  </section>`;
+}
+
+/** @param {{file: Described}} props */
+function About({ file }) {
+  const { height, width, filters, trainedOn, updates } = file;
+  return html`<p data-test="file-about"><strong>${file.name}</strong>: ${grouped(file.visible)} ${file.kinds[0]} visible and ${grouped(file.hidden)} ${file.kinds[1]} hidden units${trainedOn ? `, trained on ${trainedOn}` : ""}${updates ? ` for ${grouped(updates)} updates` : ""}. ${shape(file)}</p>
+    <h4>Filters${filters.count < file.hidden ? `: the first ${filters.count} of ${grouped(file.hidden)}` : ""}</h4>
+    <${Filters} packed=${filters} height=${height} width=${width} of=${file.hidden} test="file-filters" />`;
+}
+
+/** How its units are laid out. @param {Described} file */
+function shape({ height, width, shapeFrom, visible }) {
+  if (shapeFrom === "file") return `Its pictures have ${height} by ${width} pixels, as the file says.`;
+  if (shapeFrom === "square") return `The file names no shape; ${visible} is a square, so its units are shown as ${height} by ${width} pixels.`;
+  return `The file names no shape: its units are shown row by row on a grid of ${height} by ${width}, an arbitrary layout.`;
 }

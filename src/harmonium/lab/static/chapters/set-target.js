@@ -1,6 +1,6 @@
 /** The target: each pattern is a picture to include or not and a bar to drag. */
 import { Button, Choice, html, Num, probability, usePage, useRef, useState } from "../ui.js";
-import { Tile } from "./set-column.js";
+import { Tile } from "./set-results.js";
 import { FIRST_PATTERNS, learnText } from "./set-training.js";
 
 const SIZES = [[2, "2"], [3, "3"], [4, "2\u00d72"], [5, "5"], [9, "3\u00d73"]];

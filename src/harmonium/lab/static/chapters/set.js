@@ -1,8 +1,7 @@
 /** Chapter 5: a training set, learned in three ways side by side, with figures that can be trusted and one that cannot. */
 import { Button, Card, Choice, Error, fixed, Formula, grouped, html, Num, Seed, usePage, useState } from "../ui.js";
 import { LIMITS, METHODS } from "../answers/set.js";
-import { Column, Numbers } from "./set-column.js";
-import { Curves } from "./set-curves.js";
+import { Column, Curves, Numbers } from "./set-results.js";
 import { exampleOf, EXAMPLES, useSettings, useTraining } from "./set-training.js";
 import { TargetEditor } from "./set-target.js";
 

@@ -130,6 +130,12 @@ export function Button({ onClick, primary, disabled, title, pressed, test, label
     aria-pressed=${pressed === undefined ? undefined : String(pressed)} aria-label=${label} data-test=${test}>${children}</button>`;
 }
 
+/** A button that takes a file. @param {{accept: string, onChoose: (file: File) => void, test: string, children?: any}} props */
+export function Chooser({ accept, onChoose, test, children }) {
+  return html`<label class="button choose"><input type="file" accept=${accept} data-test=${test}
+    onChange=${(/** @type {any} */ e) => (e.target.files?.[0] && onChoose(e.target.files[0]), (e.target.value = ""))} />${children}</label>`;
+}
+
 /** Something that went wrong, in words. @param {{children?: any, onDismiss?: () => void}} props */
 export function Error({ children, onDismiss }) {
   return html`<p class="error" role="alert">${children}

@@ -1,5 +1,5 @@
-/** One of the three machines: its figures, its distribution and the target, its weights. */
-import { fixed, grouped, html, indexed, probability, signed } from "../ui.js";
+/** What has been learned: the three machines, and figures of theirs over the updates. */
+import { Curve, fixed, grouped, html, indexed, probability, signed, useMemo } from "../ui.js";
 import { METHODS, NAMES } from "../answers/set.js";
 
 const FIGURES = /** @type {const} */ ([["log_likelihood", "log likelihood"], ["divergence", "KL from the target"], ["wrong_pixels", "wrong pixels"], ["flawless", "p(v\u2032 = v)"]]);
@@ -9,6 +9,7 @@ const SOURCES = {
   pcd: "The negative term comes from chains that continue from update to update.",
 };
 
+/** One of the three machines: its figures, its distribution and the target, its weights. */
 export function Column(/** @type {ColumnProps} */ { run, method, at, onPoint }) {
   const now = run.now[method];
   const { target, state } = run;
@@ -107,4 +108,45 @@ export function Filters(/** @type {{machine: Machine, columns: number, largest: 
       <figcaption title=${`bias ${indexed("b", j + 1)} = ${fixed(bias, 3)}`}>${indexed("h", j + 1)}</figcaption></figure>`)}
     <figure class="own"><${Squares} values=${a} columns=${columns} largest=${largest} name="visible biases a" /><figcaption>a</figcaption></figure>
   </div>`;
+}
+
+/** Smaller falls are the noise of few chains (nats). */
+const NOTABLE = 0.3;
+
+/** Likelihood, divergence and reconstruction error over the updates, and what they show. */
+export function Curves(/** @type {{run: Run}} */ { run }) {
+  const records = run.record;
+  const best = useMemo(() => records.update.map(() => run.target.best), [records]);
+  const of = (/** @type {Field} */ field) => METHODS.map((m) => ({ label: NAMES[m], values: records[m][field] }));
+  return html`<div class="three">
+      <div><h4>Log likelihood</h4>
+        <${Curve} series=${[...of("log_likelihood"), { label: "best possible", values: best, width: 1 }]} x=${records.update} xLabel="updates" yLabel="nats" height=${215} test="curve-likelihood" /></div>
+      <div><h4>KL divergence from the target</h4>
+        <${Curve} series=${of("divergence")} x=${records.update} xLabel="updates" yLabel="nats, logarithmic" height=${215} log test="curve-divergence" /></div>
+      <div><h4>Reconstruction error</h4>
+        <${Curve} series=${of("wrong_pixels")} x=${records.update} xLabel="updates" yLabel=${`wrong pixels of ${run.target.visible}`} height=${215} test="curve-reconstruction" /></div>
+    </div>
+    <p class="line-key" aria-hidden="true">${METHODS.map((m) => html`<span><${Line} name=${m} />${NAMES[m]}</span>`)}<span><${Line} name="best" />best possible log likelihood</span></p>
+    <${Seen} run=${run} />`;
+}
+
+/** The same line as in the curves. @param {{name: string}} props */
+function Line({ name }) {
+  return html`<svg class=${`line ${name}`} viewBox="0 0 34 8"><path d="M0 4h34" /></svg>`;
+}
+
+/** Who once had a higher likelihood than now, although more pixels were wrong then. */
+function Seen(/** @type {{run: Run}} */ { run: { record, now, state } }) {
+  const fallen = METHODS.flatMap((method) => {
+    const likelihoods = record[method].log_likelihood.map((x) => x ?? -Infinity);
+    const best = likelihoods.indexOf(Math.max(...likelihoods));
+    const [then, wrongThen] = [likelihoods[best], record[method].wrong_pixels[best] ?? 0];
+    const { log_likelihood, wrong_pixels } = now[method];
+    if (log_likelihood >= then - NOTABLE || wrong_pixels >= wrongThen) return [];
+    return html`<p key=${method}><strong>${NAMES[method]}</strong> was best at update ${grouped(record.update[best])}, with a log likelihood of <span class="num">${fixed(then, 3)}</span>.
+      It has since fallen to <span class="num">${fixed(log_likelihood, 3)}</span>, while the reconstruction error fell from <span class="num">${fixed(wrongThen, 3)}</span> to <span class="num">${fixed(wrong_pixels, 3)}</span> pixels.</p>`;
+  });
+  if (state.update === 0) return html`<p class="seen soft">Nothing has been learned yet. Press play.</p>`;
+  if (!fallen.length) return html`<p class="seen soft" data-test="seen">So far, the curves agree: the likelihood has risen as the reconstructions improved.</p>`;
+  return html`<div class="seen" data-test="seen">${fallen}</div>`;
 }
