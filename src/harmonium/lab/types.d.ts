@@ -186,21 +186,11 @@ type Run = {target: Target, state: {update: number, machines: Record<Method, Mac
 /** What cards ask about. Of the target v: its text, its number `n`, the total input of h\u2081, the probabilities of all hidden
  * units to be `on`, the terms A and B and the step of every parameter in the layout of `theta`. `over`: the division by T,
  * where it is not 1. */
-type Asked = ReturnType<typeof import("./static/cards.js").givenOf>;
-/** `fields` are numbers to fill in, each with its value; `options` are answers to choose from, `right` is the key of the right
- * one. `ofMachine`: the numbers depend on the machine that is shown. Hints come one by one. */
-type Card = {chapter: string, title: string, question: (given: Asked) => any, fields?: (given: Asked) => [any, number][],
-  options?: [string, any][], right?: string, ofMachine?: boolean, hints: (given: Asked) => any[], answer: (given: Asked) =>
-  any};
+type Asked = ReturnType<typeof import("./static/cards.js").askedOf>;
 
 // compute.js
 
 type Call = {id: number, name: string, args: any[]};
-
-// lecture.js
-
-/** `at`: chapter, section and what differs from the lecture's machine. `text`: what to look at; `figures` are shown there. */
-type Stop = {module: number, at: string, text: string, figures: string[]};
 
 // page.js
 

@@ -1,6 +1,6 @@
 /** The page: its head, its chapters, and the machine beside them. */
 import { Component, render } from "preact";
-import { Button, encode, Error, html, Notation, Page, Panel, Rail, useDismissed, useEffect, usePage, useRef, useState, Worksheet } from "./ui.js";
+import { Button, encode, Error, html, Page, Panel, Rail, useDismissed, useEffect, usePage, useRef, useState, Words, Worksheet } from "./ui.js";
 import { chapter as chain } from "./chapters/chain.js";
 import { chapter as derivation } from "./chapters/derivation.js";
 import { chapter as images } from "./chapters/images.js";
@@ -65,7 +65,7 @@ function Lab() {
         ${chapters[number + 1] && html`<p class="onward"><${To} chapter=${chapters[number + 1].id}>Next: ${chapters[number + 1].title} \u2192<//></p>`}
       </article>
     </main>
-    <${Notation} />
+    <aside class="notation" aria-label="Notation and keys"><${Words} of="notation" /></aside>
     <footer class="soft">Every number on this page is computed on it in double precision, and is exact unless it says how it was estimated. Nothing that you enter leaves your browser.</footer>
   </div>`;
 }

@@ -1,5 +1,5 @@
 /** A cold machine with two modes: Gibbs sampling stays in one of them, parallel tempering finds both. */
-import { Button, Cells, Choice, fixed, Formula, grouped, html, plain, twoModes, useCarried, useMemo, usePage } from "../ui.js";
+import { Button, Cells, Choice, fixed, Formula, grouped, html, plain, useCarried, useMemo, twoModes, usePage } from "../ui.js";
 import { RECENT, runChain, runLadder } from "../answers/chain.js";
 import { Distances, Moves, Sweeps } from "./chain-moves.js";
 

@@ -1,7 +1,7 @@
 /** Chapter 3: from samples to the table. A chain, its visits, many chains, and what to do when a chain is stuck. */
-import { Card, fixed, Formula, grouped, html, indexed, isHeld, plain, probability, showSample, Summed, useCarried, useEffect, usePage } from "../ui.js";
+import { Card, fixed, grouped, html, indexed, isHeld, plain, probability, showSample, Summed, useCarried, useEffect, usePage, Words } from "../ui.js";
 import { runChain } from "../answers/chain.js";
-import { ExchangeRule, Modes } from "./chain-modes.js";
+import { Modes } from "./chain-modes.js";
 import { Distances, Moves, Start, Sweeps, useExperiment } from "./chain-moves.js";
 import { Many, Visits } from "./chain-visits.js";
 
@@ -10,32 +10,8 @@ export const chapter = { id: "chain", title: "The chain", Chapter: Chain };
 function Chain() {
   const { state } = usePage();
   const experiment = useExperiment();
-  return html`
-    <p class="lead">The machine never looks at its table. It samples: each hidden unit given v, then each visible unit given h, back and forth.
-      This is <strong>the chain</strong>. In the long run, it visits each configuration as often as the table says.</p>
-    <div class="formulas"><${Formula} tex=${"p(h_j = 1 \\mid v) = \\frac{1}{1 + e^{-S_j/T}}, \\quad S_j = b_j + \\sum_i v_i w_{ij}"} />
-      <${Formula} tex=${"p(v_i = 1 \\mid h) = \\frac{1}{1 + e^{-S_i/T}}, \\quad S_i = a_i + \\sum_j w_{ij} h_j"} /></div>
-    ${isHeld(state.clamp) && html`<p class="soft" data-test="held-note">The chain in this chapter runs freely: units that are held in the network are sampled like all others.</p>`}
-    <${One} experiment=${experiment} />
-    <${Card} id="one-sample" />
-    <${Card} id="chain-errors" />
-    <h3 class="part">Many chains</h3>
-    <p>One chain shows its distribution only over time. A thousand chains with the same start and independent random numbers show it at once: after each sweep,
-      the fraction of chains at v estimates the probability of v at that moment.</p>
-    <p>At first, all of them remember the start. Once it is forgotten, they are as good as independent draws from the table: their distance stays at that of
-      such draws, and only more chains would lower it. The lecture\u2019s machine forgets within a few sweeps; for one that takes hundreds, try the example \u201ctwo modes\u201d in the machine panel.</p>
-    <${Many} experiment=${experiment} />
-    <h3 class="part">Cold chains</h3>
-    <p>At low temperature, the energy has deep valleys, and each unit almost always takes the same value. To leave a valley, several units would have to take improbable
-      values at once. The chain looks converged, and misses the rest of the distribution.</p>
-    <p>The remedy is <strong>parallel tempering</strong>. The same machine runs at several temperatures, the highest being infinite, where all configurations are equally likely. After each sweep,
-      neighboring temperatures a and b may exchange their vectors. With F the free energy at a rung\u2019s own temperature, an exchange is accepted with probability</p>
-    <${ExchangeRule} />
-    <p>This rule leaves the distribution at each temperature unchanged. Modes found at high temperature travel down to low temperature. A step of the ladder costs one sweep
-      for each temperature.</p>
-    <${Card} id="chain-modes" />
-    <${Modes} experiment=${experiment} />
-  `;
+  return html`<${Words} of="chain" parts=${{ Card, One, Many, Modes }} experiment=${experiment}
+    held=${isHeld(state.clamp) && html`<p class="soft" data-test="held-note">The chain in this chapter runs freely: units that are held in the network are sampled like all others.</p>`} />`;
 }
 
 /** The chain itself, unit by unit or by thousands of sweeps, and its visits. @param {{experiment: Experiment}} props */

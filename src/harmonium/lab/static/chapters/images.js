@@ -1,5 +1,5 @@
 /** Chapter 6: the same machine on real images, too large for any table. */
-import { Card, Choice, Chooser, Error, Formula, grouped, html, usePage } from "../ui.js";
+import { Card, Choice, Chooser, Error, grouped, html, usePage, Words } from "../ui.js";
 import { useDrawing } from "./images-drawing.js";
 import { Filters } from "./images-picture.js";
 import { Complete, Draw, Dream } from "./images-play.js";
@@ -12,31 +12,9 @@ export const chapter = { id: "images", title: "Real images", wide: true, Chapter
 
 function Images() {
   const session = useSession();
-  return html`
-    <p class="lead">So far, every table could be written out. An image of 8 by 8 pixels has 2\u2076\u2074 states, too many for any table. Nothing else changes:
-      the same energy, the same two terms, the same learning rule. Only the negative term can no longer be summed, so 500 chains, continued from update to
-      update, estimate it. <strong>Press train and watch.</strong></p>
-    ${session.file && html`<p class="soft" data-test="loaded"><strong>${session.file.name}</strong> is loaded: ${grouped(session.file.visible)} visible and ${grouped(session.file.hidden)} hidden units.
-      ${" "}<button type="button" class="link" onClick=${() => document.getElementById("images-play")?.scrollIntoView({ block: "center" })}>Play with it below</button>, or train one here on digits.</p>`}
-    <${Train} session=${session} />
-    <div class="reading">
-      <div>
-        <p><strong>The filters.</strong> A hidden unit has one weight for each pixel, so its weights form an image. For the first few hundred updates
-          little happens: the weights are small, the units are nearly identical, and all learn the same thing. Then the symmetry breaks, and each learns its own stroke.</p>
-        <p><strong>The fantasies</strong> are the chains of the negative term: images that the machine generates itself. Learning lowers the energy of the digits and
-          raises that of the fantasies. When the two look alike, the two terms agree, and little is left to learn.</p>
-      </div>
-      <div>
-        <p><strong>The likelihood.</strong> Twenty hidden units have 2\u00b2\u2070 = 1,048,576 states, and for each of them the sum over all images is a product
-          over pixels. So <${Formula} tex="\\ln Z" /> is still exact. With more units, the final figure is an estimate with an interval, and the page says so.</p>
-        <p><strong>The gap.</strong> As <${Formula} tex="\\ln p(v) = -F(v) - \\ln Z" />, the difference between two means of F needs no Z. Train 100 hidden units at full speed, and
-          watch the held-out digits fall behind.</p>
-      </div>
-    </div>
-    <${Card} id="count-parameters" />
-    <${Card} id="first-fantasies" />
-    <${Play} session=${session} />
-  `;
+  const { file } = session;
+  return html`<${Words} of="images" parts=${{ Card, Train, Play }} session=${session} loaded=${file && html`<p class="soft" data-test="loaded"><strong>${file.name}</strong> is loaded: ${grouped(file.visible)} visible and ${grouped(file.hidden)} hidden units.
+    ${" "}<button type="button" class="link" onClick=${() => document.getElementById("images-play")?.scrollIntoView({ block: "center" })}>Play with it below</button>, or train one here on digits.</p>`} />`;
 }
 
 /** Draw, complete and dream, with the machine trained here, at first one trained beforehand, or with the file's.

@@ -1,5 +1,5 @@
 /** Chapter 1: energies become probabilities, and every configuration of a small machine can be tabulated. */
-import { Bar, Card, Cells, DIGITS, exact, fixed, Formula, html, indexed, probability, sized, Summed, useMemo, usePage } from "../ui.js";
+import { Bar, Card, Cells, DIGITS, exact, fixed, html, indexed, probability, sized, Summed, useMemo, usePage, Words } from "../ui.js";
 import { Live } from "./machine-live.js";
 import { Configurations } from "./machine-table.js";
 
@@ -9,21 +9,8 @@ export const chapter = { id: "machine", title: "The machine", Intro: Live, Chapt
 
 function Machine() {
   const { state, table } = usePage();
-  return html`
-    <p class="lead">The visible units hold a vector v, the hidden units a vector h. Each pair has an energy E; each energy gives a Boltzmann factor e<sup>\u2212E/T</sup>;
-      divided by their sum Z, these are the probabilities. <strong>Change anything:</strong> drag an edge, type a number, click a unit.</p>
-    <div class="formulas"><${Formula} block tex=${"E(v,h) = -\\sum_{i,j} v_i\\, w_{ij}\\, h_j - \\sum_i a_i v_i - \\sum_j b_j h_j"} />
-      <${Formula} block tex=${"p(v,h) = \\frac{e^{-E(v,h)/T}}{Z}"} /></div>
-    <${Configurations} /> ${table.v.length >= MAP_FROM && html`<${HeatMap} />`} <${Whole} />
-    <div class="pair"><${Marginal} layer="v" /><${Marginal} layer="h" /></div>
-    <section class="card temperature"><h3>What the temperature does</h3>
-      <p>Temperature divides every energy. At a high temperature all configurations become equally likely; at a low one, only the lowest-energy configurations
-        keep any probability. At T = ${fixed(state.temperature, 2)} the entropy of this table is ${fixed(table.entropy, 4)} nats. If all rows were equally
-        likely, it would be ${fixed(Math.log(table.v.length), 4)}.</p></section>
-    <${Card} id="zero-energy" />
-    <${Card} id="fill-row" />
-    <${Card} id="hotter" />
-  `;
+  return html`<${Words} of="machine" parts=${{ Card, Configurations, Whole, Marginal }} map=${table.v.length >= MAP_FROM && html`<${HeatMap} />`}
+    T=${fixed(state.temperature, 2)} entropy=${fixed(table.entropy, 4)} even=${fixed(Math.log(table.v.length), 4)} />`;
 }
 
 /** The sums over the whole table. */

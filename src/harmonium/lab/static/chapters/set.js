@@ -1,5 +1,5 @@
 /** Chapter 5: a training set, learned in three ways side by side, with figures that can be trusted and one that cannot. */
-import { Button, Card, Choice, Error, fixed, Formula, grouped, html, Num, Seed, usePage, useState } from "../ui.js";
+import { Button, Card, Choice, Error, fixed, grouped, html, Num, Seed, usePage, useState, Words } from "../ui.js";
 import { LIMITS, METHODS } from "../answers/set.js";
 import { Column, Curves, Numbers } from "./set-results.js";
 import { exampleOf, EXAMPLES, useSettings, useTraining } from "./set-training.js";
@@ -13,18 +13,14 @@ function TrainingSet() {
   const training = useTraining(settings, setting("set", "pace", 10, PACES));
   const { run, error } = training;
   const [at, setAt] = useState("");
-  return html`
-    <p class="lead">In chapter 4, the machine learned a single vector. A training set is a whole distribution: q(v) says how often each vector occurs.
-      The machine learns until its own p(v) matches q(v). <strong>Choose the pictures to learn, and press play.</strong></p>
-    <${Examples} settings=${settings} />
-    <section class="card set-up">${run && html`<${TargetEditor} target=${run.target} />`}<${HowTo} settings=${settings} /></section>
-    ${error && html`<${Error}>${error.charAt(0).toUpperCase() + error.slice(1)}.<//>`}
+  const results = html`${error && html`<${Error}>${error.charAt(0).toUpperCase() + error.slice(1)}.<//>`}
     ${run && html`<${Controls} training=${training} run=${run} />
       <section class="card"><${Curves} run=${run} /></section>
       <div class="three">${METHODS.map((m) => html`<${Column} key=${m} run=${run} method=${m} at=${at} onPoint=${setAt} />`)}</div>
       <p class="soft squares-key">Weights are squares in the shape of the pictures, <span class="plus">full for positive</span>, <span class="minus">hollow for negative</span> ones; the area is the size. All three start from the same weights.</p>
-      <${Numbers} run=${run} />`}
-    <${Lecture} best=${run?.target.best} />`;
+      <${Numbers} run=${run} />`}`;
+  return html`<${Words} of="set" parts=${{ Card, Examples, HowTo }} settings=${settings} results=${results} editor=${run && html`<${TargetEditor} target=${run.target} />`}
+    best=${run && html`, here <span class="num" data-test="best">${fixed(run.target.best, 4)}</span>`} />`;
 }
 
 function Examples(/** @type {{settings: LessonSettings}} */ { settings }) {
@@ -61,35 +57,4 @@ function Controls(/** @type {{training: ReturnType<typeof useTraining>, run: Run
     <${Choice} label="pace" value=${setting("set", "pace", 10)} options=${[[1, "slow"], [10, "medium"], [50, "fast"]]} onChange=${(/** @type {number} */ pace) => changeSetting("set", { pace })} test="pace" />
     <span class="count">update <strong class="num" data-test="update">${grouped(run.state.update)}</strong></span>
   </div>`;
-}
-
-function Lecture(/** @type {{best?: number}} */ { best }) {
-  return html`<div class="lecture"><div>
-    <h3>Three ways to the negative term</h3>
-    <p>The learning rule is the same, with the target distribution in place of the single vector. The positive term is an expectation over the data and is
-      summed exactly for all three machines:</p>
-    <${Formula} block tex=${"\\Delta w_{ij} = \\eta\\,\\big( \\langle v_i h_j \\rangle_{q(v)\\,p(h|v)} - \\langle v_i h_j \\rangle_{p(v,h)} \\big)"} />
-    <p>They differ in one thing: where the v of the negative term comes from. The exact gradient takes every v with its probability; that needs
-      the whole table. CD-1 takes chains that start at the data and make one sweep. PCD-1 keeps its chains, so that they can move away from the data and
-      reach the regions where the machine\u2019s probability really is. The dots show these v at the last update.</p>
-    <h3>What the curves measure</h3>
-    <p>The log likelihood is the mean of ln p(v) over the target. It cannot rise above the negative entropy of the target${
-      best === undefined ? "" : html`, here <span class="num" data-test="best">${fixed(best, 4)}</span>`}. The gap to that line is the
-      Kullback-Leibler divergence, which is zero only if p equals q:</p>
-    <${Formula} block tex=${"\\sum_v q(v) \\ln p(v) = \\underbrace{\\sum_v q(v) \\ln q(v)}_{\\text{best possible}} - \\underbrace{\\sum_v q(v) \\ln \\frac{q(v)}{p(v)}}_{\\mathrm{KL}(q\\,\\|\\,p)}"} />
-    <p>The reconstruction error is a different quantity. Draw v from the target, h from p(h|v), v\u2032 from p(v\u2032|h), and count the pixels in which v\u2032
-      differs from v; its expectation is summed here over every h. Many programs print it during training because it is cheap.</p>
-  </div><div>
-    <${Card} id="set-best" />
-    <${Card} id="divergence" />
-    <${Card} id="set-fall" />
-    <h3>Why it falls</h3>
-    <p>Look at the dots of CD-1 in that example. Half of its chains start at the empty picture and half at the full one, and after one sweep they are still there. The two
-      terms agree, and CD-1 stops learning. These chains cannot reveal that the free-running machine is almost always at only one of the two pictures: they would
-      have to cross from one to the other, and each update puts them back before they can.</p>
-    <p>The chains of PCD-1 are never put back. When one picture has too much probability, they gather there, the negative term grows there, and
-      its probability falls again. The price: the chains must keep up with the machine. If the rate is too high, PCD-1 oscillates.</p>
-    <p>Reconstruction measures whether the machine stays where it is put. Likelihood measures whether it gets there. Only the second is the goal.
-      Where the likelihood can be summed, use it; where it cannot, estimate it.</p>
-  </div></div>`;
 }

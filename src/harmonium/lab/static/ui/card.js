@@ -1,6 +1,6 @@
 /** "Your turn": a card with a question whose answer the page checks. */
 import { encode, html, usePage, useState } from "../page.js";
-import { CARDS, givenOf } from "../cards.js";
+import { askedOf, CARDS } from "../cards.js";
 import { useDone } from "../progress.js";
 import { Button, Error, parse, THOUSANDS } from "./controls.js";
 
@@ -22,7 +22,7 @@ function Turn(/** @type {{id: string}} */ { id }) {
   const { state, tables } = usePage();
   const { machine, temperature, target } = state;
   const card = CARDS[id];
-  const given = givenOf(state, tables);
+  const { fields, ...parts } = card.partsOf(askedOf(state, tables));
   // What was solved for one machine is not for another. The element stays: another one would lay out the chapter anew.
   const name = `card ${id}${card.ofMachine ? ` ${JSON.stringify([machine, temperature, target])}` : ""}`;
   const [done, setDone] = useDone(name);
@@ -30,9 +30,8 @@ function Turn(/** @type {{id: string}} */ { id }) {
   const [kept, setKept] = useState(fresh);
   const { typed, said, wrong, hinted, revealed } = kept.name === name ? kept : fresh;
   const set = (/** @type {Partial<typeof fresh>} */ patch) => setKept((old) => ({ ...(old.name === name ? old : fresh), ...patch }));
-  const fields = card.fields?.(given) ?? [];
   if (fields.some(([, value]) => !Number.isFinite(value))) return null; // nobody types a number beyond floats
-  const hints = card.hints(given);
+  const { hints } = card;
   const open = !done && !revealed;
   const miss = () => set({ said: "Not quite.", hinted: Math.min(hints.length, hinted + 1) });
   const check = () => {
@@ -45,18 +44,18 @@ function Turn(/** @type {{id: string}} */ { id }) {
   };
   return html`<section class=${done ? "turn done" : "turn"} aria-label=${`Your turn: ${card.title}`} data-test=${`card-${id}`}>
     <p class="turn-title"><span class="tick" aria-label=${done ? "done" : "to do"} role="img">${done ? "\u2713" : "?"}</span> <strong>Your turn</strong> \u00b7 ${card.title}</p>
-    <div class="question">${card.question(given)}</div>
+    <div class="question">${card.question(parts)}</div>
     ${open && html`<form class="try" onSubmit=${(/** @type {Event} */ e) => (e.preventDefault(), check())}>
       ${fields.map(([label], n) => html`<label class=${wrong[n] ? "wrong" : ""}>${label} = <input type="text" inputmode="text" autocomplete="off" spellcheck="false" aria-invalid=${String(wrong[n] ?? false)} value=${typed[n] ?? ""} data-test=${`${id}-${n}`}
         onInput=${(/** @type {any} */ e) => set({ typed: Object.assign([...typed], { [n]: e.target.value }) })} /></label>`)}
       ${fields.length > 0 && html`<button type="submit" class="button" data-test=${`check-${id}`}>check</button>`}
-      ${(card.options ?? []).map(([key, label]) => html`<${Button} onClick=${() => (key === card.right ? setDone() : miss())}>${label}<//>`)}
+      ${card.options.map(([label, right]) => html`<${Button} onClick=${() => (right ? setDone() : miss())}>${label}<//>`)}
       ${hinted < hints.length && html`<button type="button" class="link" onClick=${() => set({ hinted: hinted + 1 })}>hint</button>`}
       <button type="button" class="link" onClick=${() => set({ revealed: true })}>show the answer</button>
     </form>`}
     <div aria-live="polite">
-      ${open && (said || hinted > 0) && html`<p class="soft">${said} ${hints.slice(0, hinted).map((hint) => html`${hint} `)}</p>`}
-      ${!open && html`<div class="answer">${card.answer(given)}</div>`}
+      ${open && (said || hinted > 0) && html`<p class="soft">${said} ${hints.slice(0, hinted).map((hint) => html`${hint(parts)} `)}</p>`}
+      ${!open && html`<div class="answer">${card.answer(parts)}</div>`}
     </div>
   </section>`;
 }
