@@ -72,8 +72,7 @@ function Lab() {
 
 /** What keeps a fault in one chapter from taking the page along. @extends {Component<{children?: any}, {fault?: any}>} */
 class Guard extends Component {
-  /** @param {any} fault */
-  componentDidCatch(fault) {
+  componentDidCatch(/** @type {any} */ fault) {
     this.setState({ fault });
   }
 

@@ -4,9 +4,8 @@ const MINUS = "\u2212";
 /** Decimals of an exact number, as the lecture prints them. */
 export const DIGITS = 9;
 
-/** A number with so many digits after the point and a proper minus sign.
- * @param {number | null | undefined} x @param {number} [digits] @returns {string} */
-export function fixed(x, digits = 3) {
+/** A number with so many digits after the point and a proper minus sign. @returns {string} */
+export function fixed(/** @type {number | null | undefined} */ x, /** @type {number} */ digits = 3) {
   if (x === null || x === undefined || !Number.isFinite(x)) return "\u2013";
   const text = Math.abs(x).toFixed(digits);
   return x < 0 && Number(text) !== 0 ? MINUS + text : text;

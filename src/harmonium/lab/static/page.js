@@ -19,13 +19,11 @@ const MOST_UNDO = 200;
 const Context = createContext(/** @type {ReturnType<typeof useShared>} */ (/** @type {any} */ (null)));
 export const usePage = () => useContext(Context);
 
-/** @param {Options & {children?: any}} props */
-export function Page({ children, ...options }) {
+export function Page(/** @type {Options & {children?: any}} */ { children, ...options }) {
   return html`<${Context.Provider} value=${useShared(options)}>${children}<//>`;
 }
 
-/** @param {Options} options */
-function useShared({ start, onState, model = null, embed = "" }) {
+function useShared(/** @type {Options} */ { start, onState, model = null, embed = "" }) {
   const ownsUrl = start === undefined;
   const first = useMemo(() => (start === undefined ? decode(embed ? location.hash.replace(/^#?[^?]*/, `#${embed}`) : location.hash) : { state: { ...initialState(), ...start }, section: "", problems: [] }), []);
   const [state, setState] = useState(first.state);

@@ -18,9 +18,8 @@ export function sectionInView(article) {
 
 const nameOf = (/** @type {Element} */ card) => [...card.classList].find((name) => name !== "card") ?? "";
 
-/** Go to a section once it is there: what a worker computes comes late. @param {{current: HTMLElement | null}} article @param {{name: string}} section
- * @param {() => void} missing */
-export function useArrival(article, section, missing) {
+/** Go to a section once it is there: what a worker computes comes late. */
+export function useArrival(/** @type {{current: HTMLElement | null}} */ article, /** @type {{name: string}} */ section, /** @type {() => void} */ missing) {
   useEffect(() => {
     if (!section.name) return;
     for (const earlier of document.querySelectorAll(".arrived")) earlier.classList.remove("arrived");

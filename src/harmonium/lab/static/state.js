@@ -25,9 +25,8 @@ export function filled(/** @type {number} */ rows, /** @type {number} */ columns
   return Array.from({ length: rows }, () => Array(columns).fill(value));
 }
 
-/** What of a state changes when its machine gets another size: old parameters stay where they were, new ones are 0.
- * @param {State} state @param {number} V @param {number} H */
-export function resized(state, V, H) {
+/** What of a state changes when its machine gets another size: old parameters stay where they were, new ones are 0. */
+export function resized(/** @type {State} */ state, /** @type {number} */ V, /** @type {number} */ H) {
   const { weights, a, b } = state.machine;
   /** @template T @param {T[]} old @param {number} length @param {T} value */
   const fit = (old, length, value) => Array.from({ length }, (_, i) => (i < old.length ? old[i] : value));
@@ -58,9 +57,8 @@ export function encode(/** @type {State} */ { chapter, machine, temperature, see
   return `#${chapter}?${parts.filter(Boolean).join("&")}`;
 }
 
-/** The state in a URL's fragment, `#chapter/section?...`. What is missing keeps its initial value; `problems` names what makes no sense.
- * @param {string} hash */
-export function decode(hash) {
+/** The state in a URL's fragment, `#chapter/section?...`. What is missing keeps its initial value; `problems` names what makes no sense. */
+export function decode(/** @type {string} */ hash) {
   const state = initialState();
   const problems = /** @type {string[]} */ ([]);
   const [place, query = ""] = hash.replace(/^#/, "").split("?");

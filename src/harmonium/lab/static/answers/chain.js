@@ -34,8 +34,7 @@ function isUpper(n, units) {
   return 2 * unitsOn(n) > units;
 }
 
-/** @param {number} n */
-function unitsOn(n) {
+function unitsOn(/** @type {number} */ n) {
   let count = 0;
   for (let rest = n; rest; rest &= rest - 1) count++;
   return count;
@@ -57,9 +56,8 @@ function drawsOf({ distribution: { tables }, seed }, half, given) {
   return { given: state.join(""), ...drawLayer(rbm, up, state, keyOfHalf(seed, half)) };
 }
 
-/** Move a chain on by a half-step or by whole sweeps; a sweep begun by half-steps is ended first and counts as one.
- * @param {Experiment} experiment @param {Chain | null} now @param {"half" | number} what @returns {Chain} */
-export function runChain(experiment, now, what) {
+/** Move a chain on by a half-step or by whole sweeps; a sweep begun by half-steps is ended first and counts as one. @returns {Chain} */
+export function runChain(/** @type {Experiment} */ experiment, /** @type {Chain | null} */ now, /** @type {"half" | number} */ what) {
   const { distribution: { tables }, seed, start } = experiment;
   const { rbm, m, hiddenMeans, visibleMeans } = tables;
   const number = (/** @type {string} */ bits) => parseInt(bits, 2);
@@ -194,9 +192,8 @@ export function runMany({ distribution: { tables, probability }, seed, start }, 
   };
 }
 
-/** Steps of parallel tempering on one ladder, from infinite temperature to the machine's own, whose visits are counted.
- * @param {Experiment} experiment @param {number} rungs @param {Tempered | null} now @param {number} steps @returns {Tempered} */
-export function runLadder({ distribution, seed, start }, rungs, now, steps) {
+/** Steps of parallel tempering on one ladder, from infinite temperature to the machine's own, whose visits are counted. @returns {Tempered} */
+export function runLadder(/** @type {Experiment} */ { distribution, seed, start }, /** @type {number} */ rungs, /** @type {Tempered | null} */ now, /** @type {number} */ steps) {
   const { rbm, m } = distribution.tables;
   const models = rungsOf(rbm, rungs);
   const key = keyOf(seed);

@@ -110,8 +110,7 @@ function mix(weights, rows) {
   return sum;
 }
 
-/** @param {Float64Array[]} rows */
-const squared = (rows) => rows.map((row) => row.map((x) => x * x));
+const squared = (/** @type {Float64Array[]} */ rows) => rows.map((row) => row.map((x) => x * x));
 
 /** Of CD-`sweeps`, for a cloud of independent updates. @param {Tables} tables @param {number[]} target @param {Float64Array[]} statistics
  * @param {number} sweeps @param {number} updates @returns {Moments} */

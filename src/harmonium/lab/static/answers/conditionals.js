@@ -10,11 +10,9 @@ const CURVE_POINTS = 121;
 const CURVE_REACH = 4;
 
 /** From one v: every hidden unit's input with its terms, its probability, p(h|v), and p(v) by dividing each row.
- *
  * A unit's `input` is its `bias` + sum_i `weights`_i v_i. `factors`: p(h_j|v) of each h. `marginal`: p(v, h) / p(h|v) row by row,
- * each of which must be `visible` = p(v), the sum of the rows. What is too small for a float still has its logarithm.
- * @param {Tables} tables @param {number[]} v */
-export function given(tables, v) {
+ * each of which must be `visible` = p(v), the sum of the rows. What is too small for a float still has its logarithm. */
+export function given(/** @type {Tables} */ tables, /** @type {number[]} */ v) {
   const { rbm, m, logPartition } = tables;
   const { temperature: T, weights, b, H } = rbm;
   const row = numberOf(v);
@@ -46,10 +44,8 @@ export function given(tables, v) {
 }
 
 /** The whole table both ways. In each block of equal v the row with hidden vector `h` gives p(v), the others follow.
- *
- * `predicted` = p(h|v) p(v); `energies` = e^(-E/T) / Z; `largest`: the largest absolute `difference`.
- * @param {Tables} tables @param {string} h */
-export function both({ rbm, n, m, v, h: hs, exponent, joint, logPartition }, h) {
+ * `predicted` = p(h|v) p(v); `energies` = e^(-E/T) / Z; `largest`: the largest absolute `difference`. */
+export function both(/** @type {Tables} */ { rbm, n, m, v, h: hs, exponent, joint, logPartition }, /** @type {string} */ h) {
   const conditional = logConditional(rbm, v, hs);
   const row = numberOf([...h].map(Number));
   const log_marginal = Array.from({ length: n }, (_, k) => exponent[k * m + row] - logPartition - conditional[k * m + row]);

@@ -7,13 +7,11 @@ import { finite } from "./machine.js";
 const NUDGE = 1e-4;
 
 /** Every number on the way from ln p(v) to the step of the weight w_ij, and of the biases of its two units.
- *
  * `held` (v fixed) and `free` (everything) have the summands of the two logarithms: `factor` = e^(-E/T) and `both` = v_i h_j; the
  * sums `bottom` = sum factor and `top` = sum factor v_i h_j; their quotient `term`, A or B. What is too large for a float is null,
  * its logarithm not; `log_top` is null where no row counts. `joint`: p(v, h) of each h. `nudge`: the
- * derivative measured on ln p(v).
- * @param {Tables} tables @param {number[]} v @param {number} i @param {number} j @param {number} rate */
-export function derive(tables, v, i, j, rate) {
+ * derivative measured on ln p(v). */
+export function derive(/** @type {Tables} */ tables, /** @type {number[]} */ v, /** @type {number} */ i, /** @type {number} */ j, /** @type {number} */ rate) {
   const { rbm, m, negative } = tables;
   const { V, H, temperature: T } = rbm;
   const row = numberOf(v);

@@ -21,9 +21,8 @@ export function gradientAt(rbm, target, biases) {
   return exactGradient(rbm, target).gradient.subarray(0, learning(rbm, biases));
 }
 
-/** One exact step: both terms, the machine after it, every table before and after.
- * @param {Tables} tables @param {number[]} target @param {boolean} biases @param {number} rate */
-export function stepOf(tables, target, biases, rate) {
+/** One exact step: both terms, the machine after it, every table before and after. */
+export function stepOf(/** @type {Tables} */ tables, /** @type {number[]} */ target, /** @type {boolean} */ biases, /** @type {number} */ rate) {
   const { rbm, n, m, negative } = tables;
   const row = numberOf(target);
   const positive = tables.positive(tables.only(target));
@@ -122,11 +121,9 @@ export function expectedUpdates(tables, target, biases, most) {
 }
 
 /** How CD-k's bias shrinks with k: the exact distance of its expected update from the gradient, for k = 1, 2, ..., 30.
- *
  * `memory`: the factor a sweep leaves of what the chain remembers the longest. `angle`: between the two, in degrees, null where one of
- * them vanishes.
- * @param {Tables} tables @param {number[]} target @param {boolean} biases */
-export function biasOf(tables, target, biases) {
+ * them vanishes. */
+export function biasOf(/** @type {Tables} */ tables, /** @type {number[]} */ target, /** @type {boolean} */ biases) {
   const slope = gradientAt(tables.rbm, target, biases);
   const length = Math.hypot(...slope);
   const updates = expectedUpdates(tables, target, biases, SWEEPS);
@@ -145,7 +142,6 @@ export function biasOf(tables, target, biases) {
   };
 }
 
-/** @param {Rbm} rbm */
-function isAllowed({ theta }) {
+function isAllowed(/** @type {Rbm} */ { theta }) {
   return theta.every((x) => Math.abs(x) <= LIMITS.parameter);
 }

@@ -90,9 +90,8 @@ export class ImageModel {
 }
 
 /** Height and width of a picture: those stored with the model if they fit, a square, or the smallest nearly square grid, whose last
- * places stay empty. @param {number} pixels @param {unknown} stored
- * @returns {{height: number, width: number, shapeFrom: "file" | "square" | "grid"}} */
-export function layoutOf(pixels, stored) {
+ * places stay empty. @returns {{height: number, width: number, shapeFrom: "file" | "square" | "grid"}} */
+export function layoutOf(/** @type {number} */ pixels, /** @type {unknown} */ stored) {
   const isCount = (/** @type {unknown} */ n) => Number.isSafeInteger(n) && /** @type {number} */ (n) > 0;
   if (Array.isArray(stored) && stored.length === 2 && stored.every(isCount) && stored[0] * stored[1] === pixels) {
     return { height: stored[0], width: stored[1], shapeFrom: "file" };
@@ -118,8 +117,7 @@ export function filtersOf({ V, H, weights }) {
   return { count, bytes, scale };
 }
 
-/** @param {ArrayLike<number>} values */
-export function mean(values) {
+export function mean(/** @type {ArrayLike<number>} */ values) {
   let sum = 0;
   for (let k = 0; k < values.length; k++) sum += values[k];
   return sum / values.length;

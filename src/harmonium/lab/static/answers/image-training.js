@@ -17,8 +17,7 @@ const CALL_MS = 200;
 const [MEASURE_MS, MEASURE_SHARE] = [500, 1 / 6];
 
 export class TrainingRun {
-  /** @param {DigitsSettings} settings */
-  constructor(settings) {
+  constructor(/** @type {DigitsSettings} */ settings) {
     this.settings = settings;
     this.training = new DigitsTraining(settings.hidden, settings.rate, settings.seed);
     this.exact = settings.hidden <= MAX_ENUMERATED;
@@ -55,8 +54,7 @@ export class TrainingRun {
     if (this.phase === "evaluating") this.#continue(order === "skip");
   }
 
-  /** @param {number} most */
-  #train(most) {
+  #train(/** @type {number} */ most) {
     const { training } = this;
     const [from, begun] = [training.step, performance.now()];
     const end = Math.min(UPDATES, from + most);
@@ -104,8 +102,7 @@ export class TrainingRun {
     return { mean: free - value, lower: free - upper, upper: free - lower, exact: false, method, warning, train: own - value, baseline };
   }
 
-  /** @param {boolean} skipped */
-  #continue(skipped) {
+  #continue(/** @type {boolean} */ skipped) {
     const begun = performance.now();
     while (!skipped && this.work && performance.now() - begun < CALL_MS) {
       const { done, value } = this.work.next();

@@ -24,8 +24,7 @@ let pretrained = null;
 /** @type {Record<string, Dream>} */
 const dreams = {};
 
-/** @param {Which} which */
-function modelOf(which) {
+function modelOf(/** @type {Which} */ which) {
   if (which === "file" && file) return file;
   if (run) return run.model;
   if (!pretrained) {
@@ -91,8 +90,7 @@ export function respond(which, bits, seed) {
 
 /** Chains that go on from call to call, some pixels clamped. */
 class Dream {
-  /** @param {ImageModel} model @param {string} known @param {number} seed @param {number} chains */
-  constructor(model, known, seed, chains) {
+  constructor(/** @type {ImageModel} */ model, /** @type {string} */ known, /** @type {number} */ seed, /** @type {number} */ chains) {
     const { V, H } = model.rbm;
     this.model = model;
     this.known = known;

@@ -2,8 +2,7 @@
 import { logSumExp } from "../engine/rbm.js";
 import { states, texts } from "../engine/table.js";
 
-/** @param {Tables} tables @param {{v: (number | null)[], h: (number | null)[]}} clamp */
-export function tableOf(tables, clamp) {
+export function tableOf(/** @type {Tables} */ tables, /** @type {{v: (number | null)[], h: (number | null)[]}} */ clamp) {
   const { rbm, exponent, joint, logPartition, logVisible, negative, m } = tables;
   const [vs, hs] = [texts(rbm.V), texts(rbm.H)];
   const means = [...negative.subarray(rbm.V * rbm.H)];
@@ -32,8 +31,7 @@ function meansOf(probability, units, number) {
   return Array.from({ length: units }, (_, i) => probability.reduce((sum, p, k) => sum + (((number(k) >> (units - 1 - i)) & 1) === 1 ? p : 0), 0));
 }
 
-/** @param {Tables} tables @param {{v: (number | null)[], h: (number | null)[]}} clamp */
-function givenHeld({ exponent, m, rbm }, clamp) {
+function givenHeld(/** @type {Tables} */ { exponent, m, rbm }, /** @type {{v: (number | null)[], h: (number | null)[]}} */ clamp) {
   if ([...clamp.v, ...clamp.h].every((x) => x === null)) return null;
   const agree = (/** @type {(number | null)[]} */ held) => {
     const all = states(held.length);
@@ -64,9 +62,8 @@ print("ln Z =", table.log_partition)
 `;
 }
 
-/** A command that prints the same machine's table, or does something else with it.
- * @param {Machine} machine @param {number} temperature @param {string} [subcommand] */
-export function commandText({ weights, a, b }, temperature, subcommand = "table") {
+/** A command that prints the same machine's table, or does something else with it. */
+export function commandText(/** @type {Machine} */ { weights, a, b }, /** @type {number} */ temperature, /** @type {string} */ subcommand = "table") {
   const bias = (/** @type {string} */ name, /** @type {number[]} */ values) => (values.some((x) => x !== 0) ? ` --${name} "${values.join(" ")}"` : "");
   return `harmonium ${subcommand} --weights "${weights.map((row) => row.join(" ")).join("; ")}"${bias("visible-bias", a)}${bias("hidden-bias", b)}${temperature === 1 ? "" : ` --temperature ${temperature}`}`;
 }

@@ -63,9 +63,8 @@ export function train({ target, lesson: old, course, record }, rate, updates) {
   return { target, lesson, course, record };
 }
 
-/** Whether an update's figures are kept: all at first, then ever fewer, the same ones however the updates were asked for.
- * @param {number} update */
-function isRecorded(update) {
+/** Whether an update's figures are kept: all at first, then ever fewer, the same ones however the updates were asked for. */
+function isRecorded(/** @type {number} */ update) {
   const every = [[10_000, 250], [1000, 50], [100, 10], [10, 5]].find(([least]) => update > least)?.[1] ?? 1;
   return update % every === 0;
 }

@@ -100,9 +100,8 @@ function Draw(/** @type {{name: "v" | "h", i: number, draws?: LayerDraws, half: 
   </span>`;
 }
 
-/** The total input, written out. @param {State} state @param {"v" | "h"} name @param {number} i @param {LayerDraws} draws
- * @returns {[string, number | string][]} */
-function terms(state, name, i, draws) {
+/** The total input, written out. @returns {[string, number | string][]} */
+function terms(/** @type {State} */ state, /** @type {"v" | "h"} */ name, /** @type {number} */ i, /** @type {LayerDraws} */ draws) {
   const { weights, a, b } = state.machine;
   const [own, bias, other] = name === "h" ? ["b", b[i], "v"] : ["a", a[i], "h"];
   const sent = [...draws.given].map((bit, k) => {

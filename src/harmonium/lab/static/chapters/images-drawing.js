@@ -11,8 +11,7 @@ const FIRST_DIGIT = 18;
 /** Sweeps from noise to an example of a machine that knows no digits. */
 const SWEEPS = 50;
 
-/** @param {"training" | "file"} which @param {Shape} shape */
-export function useDrawing(which, shape) {
+export function useDrawing(/** @type {"training" | "file"} */ which, /** @type {Shape} */ shape) {
   const { setting, changeSetting } = usePage();
   const { height, width, visible } = shape;
   const key = `${height}x${width}`;
@@ -136,8 +135,7 @@ export function Pad({ height, width, bits, erased = null, label, what = ["blank"
     const pixel = row * width + column;
     return column >= 0 && column < width && row >= 0 && row < height && pixel < bits.length ? pixel : -1;
   };
-  /** @param {PointerEvent} event */
-  const down = (event) => {
+  const down = (/** @type {PointerEvent} */ event) => {
     const pixel = under(event);
     if (pixel < 0) return;
     place.current?.setPointerCapture(event.pointerId);
@@ -147,8 +145,7 @@ export function Pad({ height, width, bits, erased = null, label, what = ["blank"
     setAt(pixel);
     onPaint([pixel], value);
   };
-  /** @param {PointerEvent} event */
-  const move = (event) => {
+  const move = (/** @type {PointerEvent} */ event) => {
     if (!painting.current) return;
     const pixel = under(event);
     const { value, last } = painting.current;
@@ -157,8 +154,7 @@ export function Pad({ height, width, bits, erased = null, label, what = ["blank"
     onPaint(between(last, pixel, width), value);
   };
   const up = () => (painting.current = null);
-  /** @param {KeyboardEvent} event */
-  const keyed = (event) => {
+  const keyed = (/** @type {KeyboardEvent} */ event) => {
     const by = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -width, ArrowDown: width }[event.key];
     if (by === undefined && event.key !== " " && event.key !== "Enter") return;
     event.preventDefault();
@@ -181,8 +177,7 @@ export function Pad({ height, width, bits, erased = null, label, what = ["blank"
   </div>`;
 }
 
-/** @param {CanvasRenderingContext2D} pen @param {number} x @param {number} y @param {number} size @param {string} color */
-function hatch(pen, x, y, size, color) {
+function hatch(/** @type {CanvasRenderingContext2D} */ pen, /** @type {number} */ x, /** @type {number} */ y, /** @type {number} */ size, /** @type {string} */ color) {
   pen.save();
   pen.beginPath();
   pen.rect(x, y, size, size);
@@ -209,9 +204,8 @@ function between(from, to, width) {
   });
 }
 
-/** An image as bits, scaled to the machine's pixels: ink where it differs from its border by more than half of what it differs at most.
- * @param {File} file @param {{height: number, width: number, visible: number}} shape */
-export async function readImage(file, { height, width, visible }) {
+/** An image as bits, scaled to the machine's pixels: ink where it differs from its border by more than half of what it differs at most. */
+export async function readImage(/** @type {File} */ file, /** @type {{height: number, width: number, visible: number}} */ { height, width, visible }) {
   let image;
   try {
     image = await createImageBitmap(file);

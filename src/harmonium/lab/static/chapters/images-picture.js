@@ -121,8 +121,7 @@ export function Filters({ packed, height, width, of, test }) {
   const bytes = pictures[chosen];
   const signs = useMemo(() => (bytes && width > MARKED_WIDTH ? [oneSign(bytes, 1), oneSign(bytes, -1)] : null), [bytes, width]);
   if (!packed || !bytes) return null;
-  /** @param {KeyboardEvent} event */
-  const keyed = (event) => {
+  const keyed = (/** @type {KeyboardEvent} */ event) => {
     const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
     if (by === undefined) return;
     event.preventDefault();

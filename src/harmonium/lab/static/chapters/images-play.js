@@ -9,8 +9,7 @@ import { useDream } from "./images-session.js";
 const AGAIN_MS = { draw: 1000, complete: 1500, dream: 5000 };
 const MOST_UNITS = 64;
 
-/** @param {Play} props */
-export function Draw({ which, shape, drawing, version, filters, hidden, open }) {
+export function Draw(/** @type {Play} */ { which, shape, drawing, version, filters, hidden, open }) {
   const { state } = usePage();
   const calm = useCalm(version, AGAIN_MS.draw);
   const { answer, error } = useComputed("respond", [which, drawing.bits, state.seed], [calm]);
@@ -58,15 +57,13 @@ export function Draw({ which, shape, drawing, version, filters, hidden, open }) 
   </section>`;
 }
 
-/** @param {{packed: Pictures, shape: Shape, draws: number}} props */
-function Reconstruction({ packed, shape, draws }) {
+function Reconstruction(/** @type {{packed: Pictures, shape: Shape, draws: number}} */ { packed, shape, draws }) {
   const [bytes] = usePictures(packed);
   return html`<div class="one-picture" data-test="reconstruction"><${Picture} bytes=${bytes} height=${shape.height} width=${shape.width} label="The mean reconstruction of your drawing" /></div>
     <p class="soft">Once up to the hidden units and down again: E[v\u2032\u00a0|\u00a0v], a mean over ${draws} samples of h. Whatever the hidden units cannot express is lost.</p>`;
 }
 
-/** @param {{probabilities: number[], filters: Pictures | undefined, shape: Shape}} props */
-function Hidden({ probabilities, filters, shape }) {
+function Hidden(/** @type {{probabilities: number[], filters: Pictures | undefined, shape: Shape}} */ { probabilities, filters, shape }) {
   const pictures = usePictures(filters);
   const shown = probabilities.slice(0, MOST_UNITS);
   return html`<div class="units" role="list" data-test="hidden-answer">
@@ -76,8 +73,7 @@ function Hidden({ probabilities, filters, shape }) {
     ${probabilities.length > shown.length && html`<p class="soft">The first ${shown.length} of ${probabilities.length}.</p>`}`;
 }
 
-/** @param {{found: any, shape: Shape}} props */
-function Probable({ found, shape }) {
+function Probable(/** @type {{found: any, shape: Shape}} */ { found, shape }) {
   const share = (/** @type {string} */ name) => html`<strong class="num">${Math.round(100 * found.lessProbable[name])}%</strong>`;
   return html`<p data-test="free-energy"><${Formula} tex="F(v)" /> = <span class="num">${fixed(found.freeEnergy, 3)}</span> nats${found.logProbability !== null
       ? html`, so <${Formula} tex="\\ln p(v) = -F(v) - \\ln Z" /> = <span class="num" data-test="log-probability">${fixed(found.logProbability, 3)}</span>, exactly` : ""}.
@@ -131,8 +127,7 @@ export function Complete({ which, shape, drawing, version, hidden }) {
   </section>`;
 }
 
-/** @param {{stage: {sweeps: number, mean: Pictures}, height: number, width: number}} props */
-function Stage({ stage, height, width }) {
+function Stage(/** @type {{stage: {sweeps: number, mean: Pictures}, height: number, width: number}} */ { stage, height, width }) {
   const [bytes] = usePictures(stage.mean);
   const words = `after ${grouped(stage.sweeps)} ${stage.sweeps === 1 ? "sweep" : "sweeps"}`;
   return html`<figure><${Picture} bytes=${bytes} height=${height} width=${width} label=${`Mean completion ${words}`} /><figcaption class="soft">${words}</figcaption></figure>`;

@@ -17,8 +17,7 @@ let asked = false;
 /** @type {Set<(now: typeof session) => void>} */
 const listeners = new Set();
 
-/** @param {Partial<typeof session>} patch */
-function change(patch) {
+function change(/** @type {Partial<typeof session>} */ patch) {
   session = { ...session, ...patch };
   for (const tell of listeners) tell(session);
 }

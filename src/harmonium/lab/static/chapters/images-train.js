@@ -25,8 +25,7 @@ export function useSettings() {
   };
 }
 
-/** @param {{session: Session}} props */
-export function Train({ session }) {
+export function Train(/** @type {{session: Session}} */ { session }) {
   const { view } = session;
   const { changeSetting } = usePage();
   const settings = useSettings();
@@ -59,8 +58,7 @@ export function Train({ session }) {
   </section>`;
 }
 
-/** @param {{session: Session, begin: () => void}} props */
-function Transport({ session, begin }) {
+function Transport(/** @type {{session: Session, begin: () => void}} */ { session, begin }) {
   const phase = session.view?.phase;
   const button = (/** @type {string} */ what, /** @type {string} */ test, /** @type {string} */ text, /** @type {boolean} */ primary = false, title = "") =>
     html`<${Button} primary=${primary} onClick=${() => session.control(what)} test=${test} title=${title}>${text}<//> `;
@@ -72,8 +70,7 @@ function Transport({ session, begin }) {
   return html`<${Button} primary onClick=${begin} test="train">${session.view ? "train again" : "train"}<//>`;
 }
 
-/** @param {{session: Session, settings: {hidden: number, rate: number, seed: number}}} props */
-function Status({ session, settings }) {
+function Status(/** @type {{session: Session, settings: {hidden: number, rate: number, seed: number}}} */ { session, settings }) {
   const { view, speed } = session;
   if (!view) return html`<p class="status soft" data-test="status">Nothing has been trained yet. Press train.</p>`;
   const { phase, step, updates, stage, problem, settings: own } = view;
@@ -95,8 +92,7 @@ function numbers({ history: { valid, gap }, exact }) {
     free-energy gap <span class="num">${signed(gap.at(-1), 2)}</span>`;
 }
 
-/** @param {{closing: Closing, step: number, save: () => void}} props */
-function Closing({ closing, step, save }) {
+function Closing(/** @type {{closing: Closing, step: number, save: () => void}} */ { closing, step, save }) {
   const { mean, lower, upper, exact, method, train, baseline, warning } = closing;
   const digits = exact ? 3 : 2;
   return html`<div class="closing" data-test="closing">

@@ -17,9 +17,8 @@ function Images() {
     ${" "}<button type="button" class="link" onClick=${() => document.getElementById("images-play")?.scrollIntoView({ block: "center" })}>Play with it below</button>, or train one here on digits.</p>`} />`;
 }
 
-/** Draw, complete and dream, with the machine trained here, at first one trained beforehand, or with the file's.
- * @param {{session: Session}} props */
-function Play({ session }) {
+/** Draw, complete and dream, with the machine trained here, at first one trained beforehand, or with the file's. */
+function Play(/** @type {{session: Session}} */ { session }) {
   const { setting, changeSetting } = usePage();
   const { view, pretrained, file, run } = session;
   const which = /** @type {"training" | "file"} */ (file && setting("images", "which", "file") === "file" ? "file" : "training");
@@ -68,8 +67,7 @@ function FileCard({ session, open }) {
   </section>`;
 }
 
-/** @param {{file: Described}} props */
-function About({ file }) {
+function About(/** @type {{file: Described}} */ { file }) {
   const { height, width, filters, trainedOn, updates } = file;
   return html`<p data-test="file-about"><strong>${file.name}</strong>: ${grouped(file.visible)} ${file.kinds[0]} visible and ${grouped(file.hidden)} ${file.kinds[1]} hidden units${trainedOn ? `, trained on ${trainedOn}` : ""}${updates ? ` for ${grouped(updates)} updates` : ""}. ${shape(file)}</p>
     <h4>Filters${filters.count < file.hidden ? `: the first ${filters.count} of ${grouped(file.hidden)}` : ""}</h4>

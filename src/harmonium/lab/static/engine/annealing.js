@@ -167,9 +167,8 @@ function* withStage(stage, work) {
   }
 }
 
-/** Betas from 0 to 1 so that each of `steps` steps adds equally to the deviation of the log weights, from the deviations on a grid.
- * @param {number[]} lengths @param {number} steps */
-function evenSteps(lengths, steps) {
+/** Betas from 0 to 1 so that each of `steps` steps adds equally to the deviation of the log weights, from the deviations on a grid. */
+function evenSteps(/** @type {number[]} */ lengths, /** @type {number} */ steps) {
   // A pilot that saw little of a stretch must not leave it without steps.
   const mean = lengths.reduce((sum, x) => sum + x, 0) / lengths.length + 1e-12;
   const along = [0];
@@ -186,17 +185,14 @@ function evenSteps(lengths, steps) {
 
 /** The log weight of each run. @param {Float64Array[]} gains */
 const totals = (gains) => gains[0].map((_, run) => gains.reduce((sum, each) => sum + each[run], 0));
-/** @param {Float64Array} x */
-function deviation(x) {
+function deviation(/** @type {Float64Array} */ x) {
   const mean = x.reduce((sum, y) => sum + y, 0) / x.length;
   return Math.sqrt(x.reduce((sum, y) => sum + (y - mean) ** 2, 0) / (x.length - 1));
 }
-/** @param {Float64Array} x */
-const logMean = (x) => logSumExp(x) - Math.log(x.length);
+const logMean = (/** @type {Float64Array} */ x) => logSumExp(x) - Math.log(x.length);
 
-/** ln Z_1 / Z_0: the c at which sum_i s(f_i - c - m) = sum_j s(r_j + c + m), s the sigmoid, m the log ratio of the numbers of runs.
- * @param {Float64Array} forward @param {Float64Array} reverse */
-function bennett(forward, reverse) {
+/** ln Z_1 / Z_0: the c at which sum_i s(f_i - c - m) = sum_j s(r_j + c + m), s the sigmoid, m the log ratio of the numbers of runs. */
+function bennett(/** @type {Float64Array} */ forward, /** @type {Float64Array} */ reverse) {
   const offset = Math.log(forward.length / reverse.length);
   let low = Math.min(Math.min(...forward), -Math.max(...reverse)) - Math.abs(offset) - 1;
   let high = Math.max(Math.max(...forward), -Math.min(...reverse)) + Math.abs(offset) + 1;
@@ -210,9 +206,8 @@ function bennett(forward, reverse) {
   return (low + high) / 2;
 }
 
-/** A statistic of independent samples with its percentile interval under resampling.
- * @param {(...samples: Float64Array[]) => number} statistic @param {Float64Array[]} samples @param {Key} key @returns {Interval} */
-function bootstrap(statistic, samples, key) {
+/** A statistic of independent samples with its percentile interval under resampling. @returns {Interval} */
+function bootstrap(/** @type {(...samples: Float64Array[]) => number} */ statistic, /** @type {Float64Array[]} */ samples, /** @type {Key} */ key) {
   const value = statistic(...samples);
   const drawn = Float64Array.from({ length: RESAMPLES }, (_, n) =>
     statistic(...samples.map((sample, s) => sample.map((_, k) => sample[Math.floor(uniform(derive(derive(key, n), s), k) * sample.length)]))),

@@ -8,17 +8,15 @@ const LARGE = 1 << 16;
 
 /** bits @ matrix: the tables hold the sums of all subsets of every group of rows, so that a group costs one addition a column. */
 export class BitSums {
-  /** @param {number} rows @param {number} columns */
-  constructor(rows, columns) {
+  constructor(/** @type {number} */ rows, /** @type {number} */ columns) {
     this.rows = rows;
     this.columns = columns;
     this.group = rows * columns < LARGE ? 6 : 4;
     this.tables = new Float64Array(Math.ceil(rows / this.group) * columns << this.group);
   }
 
-  /** Take a matrix, of which element (row, column) is `matrix[row * down + column * across]`.
-   * @param {Float64Array} matrix @param {number} down @param {number} across */
-  fill(matrix, down, across) {
+  /** Take a matrix, of which element (row, column) is `matrix[row * down + column * across]`. */
+  fill(/** @type {Float64Array} */ matrix, /** @type {number} */ down, /** @type {number} */ across) {
     const { rows, columns, group, tables } = this;
     for (let first = 0, base = 0; first < rows; first += group, base += columns << group) {
       const subsets = 1 << Math.min(group, rows - first);
@@ -85,9 +83,8 @@ export class BitProducts extends BitSums {
 const [STEPS, REACH] = [32, 16];
 const GRID = Float64Array.from({ length: 2 * REACH * STEPS + 1 }, (_, k) => sigmoid(k / STEPS - REACH));
 
-/** 1 if u < sigma(x), otherwise 0: exactly, though the exponential function is needed for one u in a few hundred only.
- * @param {number} u @param {number} x */
-export function bitOf(u, x) {
+/** 1 if u < sigma(x), otherwise 0: exactly, though the exponential function is needed for one u in a few hundred only. */
+export function bitOf(/** @type {number} */ u, /** @type {number} */ x) {
   const place = (x + REACH) * STEPS;
   if (!(place > 0 && place < GRID.length - 1)) return u < sigmoid(x) ? 1 : 0;
   const k = place | 0;

@@ -20,8 +20,7 @@ const MAX_ROUNDS = 60;
 const LEAST = 1e-300;
 
 export class Convergence {
-  /** @param {Tables} tables */
-  constructor(tables) {
+  constructor(/** @type {Tables} */ tables) {
     this.tables = tables;
     const { n, m, hiddenGivenVisible: up, visibleGivenHidden: down } = tables;
     /** sqrt(p(v|h) p(h|v)) `[n, m]`. */
@@ -89,8 +88,7 @@ function orthogonalize(matrix, n, m) {
   return { left, right };
 }
 
-/** @param {Float64Array} x @param {Float64Array} y @param {number} cosine @param {number} sine */
-function rotate(x, y, cosine, sine) {
+function rotate(/** @type {Float64Array} */ x, /** @type {Float64Array} */ y, /** @type {number} */ cosine, /** @type {number} */ sine) {
   for (let k = 0; k < x.length; k++) {
     const before = x[k];
     x[k] = cosine * before - sine * y[k];
@@ -109,9 +107,8 @@ function errorOf(p, returns, n) {
   return Math.sqrt(Math.max(0, p * (1 - p) + 2 * p * (returns - (p * (n - 1)) / 2)) / n);
 }
 
-/** Total variation distance, half the sum of |f - p|: the largest error in the probability of any set of rows.
- * @param {ArrayLike<number>} frequency @param {ArrayLike<number>} probability */
-export function distance(frequency, probability) {
+/** Total variation distance, half the sum of |f - p|: the largest error in the probability of any set of rows. */
+export function distance(/** @type {ArrayLike<number>} */ frequency, /** @type {ArrayLike<number>} */ probability) {
   let sum = 0;
   for (let k = 0; k < frequency.length; k++) sum += Math.abs(frequency[k] - probability[k]);
   return sum / 2;

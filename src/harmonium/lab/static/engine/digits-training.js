@@ -25,8 +25,7 @@ export function baseRate(rows, units) {
 }
 
 export class DigitsTraining {
-  /** @param {number} hidden @param {number} rate @param {number} seed */
-  constructor(hidden, rate, seed) {
+  constructor(/** @type {number} */ hidden, /** @type {number} */ rate, /** @type {number} */ seed) {
     this.rate = rate;
     this.key = keyOf(seed);
     this.step = 0;

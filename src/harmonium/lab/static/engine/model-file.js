@@ -55,9 +55,8 @@ export function writeModel(rbm, baseRate, notes) {
   return writeContainer(arrays, { ...texts, sha256: checksumOf(tensors, texts) });
 }
 
-/** SHA-256 of the header's texts and of every array's type, shape and values, names in order, as the library computes it.
- * @param {Map<string, Tensor>} tensors @param {Record<string, string>} texts */
-function checksumOf(tensors, texts) {
+/** SHA-256 of the header's texts and of every array's type, shape and values, names in order, as the library computes it. */
+function checksumOf(/** @type {Map<string, Tensor>} */ tensors, /** @type {Record<string, string>} */ texts) {
   const names = [...tensors.keys()].sort();
   const head = [
     Object.fromEntries(Object.keys(texts).sort().map((name) => [name, texts[name]])),
@@ -76,8 +75,7 @@ function pythonJson(value) {
   return JSON.stringify(value).replace(/[\u007f-\uffff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
-/** @param {Map<string, Tensor>} tensors @param {string} name */
-function parameter(tensors, name) {
+function parameter(/** @type {Map<string, Tensor>} */ tensors, /** @type {string} */ name) {
   const tensor = tensors.get(name);
   if (!tensor) throw new FileError(`is damaged: ${name} is missing`);
   const values = numbersOf(tensor);

@@ -8,8 +8,7 @@ const PARITY = 0x1bd11bda;
 /** The cipher's two words. A typed array holds them as plain integers; a module's variable of 32 bits is an object in Chromium. */
 const words = new Int32Array(2);
 
-/** @param {Key} key @param {number} x @param {number} y */
-function encipher(key, x, y) {
+function encipher(/** @type {Key} */ key, /** @type {number} */ x, /** @type {number} */ y) {
   const [p, q] = [key.high | 0, key.low | 0];
   const r = p ^ q ^ PARITY;
   x = (x + p) | 0;
@@ -59,9 +58,8 @@ export function uniform(key, index) {
   return ((words[0] >>> 0) * 2 ** 20 + (words[1] >>> 12)) * 2 ** -52;
 }
 
-/** Fill an array with numbers uniform on [0, 1) in steps of 2^-32: two from each count, at half the cost of `uniform`.
- * @param {Key} key @param {Float64Array} out */
-export function fillUniform(key, out) {
+/** Fill an array with numbers uniform on [0, 1) in steps of 2^-32: two from each count, at half the cost of `uniform`. */
+export function fillUniform(/** @type {Key} */ key, /** @type {Float64Array} */ out) {
   for (let i = 0; i < out.length; i += 2) {
     encipher(key, 0, i);
     out[i] = (words[0] >>> 0) * 2 ** -32;

@@ -16,9 +16,8 @@ export function rbmOf({ weights, a, b }, temperature = 1) {
   return createRbm(a.length, b.length, Float64Array.from([...weights.flat(), ...a, ...b]), temperature);
 }
 
-/** Anything in the layout of the parameters as the page writes them; what is missing at the end is 0.
- * @param {{V: number, H: number}} shape @param {Float64Array} theta @returns {Machine} */
-export function machineOf({ V, H }, theta) {
+/** Anything in the layout of the parameters as the page writes them; what is missing at the end is 0. @returns {Machine} */
+export function machineOf(/** @type {{V: number, H: number}} */ { V, H }, /** @type {Float64Array} */ theta) {
   const all = Array.from({ length: V * H + V + H }, (_, k) => theta[k] ?? 0);
   return { weights: Array.from({ length: V }, (_, i) => all.slice(i * H, (i + 1) * H)), a: all.slice(V * H, V * H + V), b: all.slice(V * H + V) };
 }
@@ -118,15 +117,13 @@ export function tabulate(length, f) {
   return values;
 }
 
-/** @param {ArrayLike<number>} x @param {ArrayLike<number>} y */
-export function dot(x, y) {
+export function dot(/** @type {ArrayLike<number>} */ x, /** @type {ArrayLike<number>} */ y) {
   let sum = 0;
   for (let k = 0; k < x.length; k++) sum += x[k] * y[k];
   return sum;
 }
 
-/** @param {number} x */
-export function sigmoid(x) {
+export function sigmoid(/** @type {number} */ x) {
   const small = Math.exp(-Math.abs(x));
   return (x >= 0 ? 1 : small) / (1 + small);
 }

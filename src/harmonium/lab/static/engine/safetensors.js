@@ -92,8 +92,7 @@ function half(bits) {
 
 /** @param {any} x @returns {x is Record<string, any>} */
 export const isObject = (x) => typeof x === "object" && x !== null && !Array.isArray(x);
-/** @param {string} name */
-const quote = (name) => `\u201c${name.slice(0, 40)}\u201d`;
+const quote = (/** @type {string} */ name) => `\u201c${name.slice(0, 40)}\u201d`;
 
 const isPrime = (/** @type {number} */ n) => Array.from({ length: Math.floor(Math.sqrt(n)) - 1 }, (_, k) => k + 2).every((d) => n % d);
 const PRIMES = Array.from({ length: 310 }, (_, k) => k + 2).filter(isPrime);

@@ -30,8 +30,7 @@ export function numberOf(bits) {
 
 /** The tables of an RBM of few units. Matrices are flat: `[n, m]` has n rows of v, m columns of h. */
 export class Tables {
-  /** @param {Rbm} rbm */
-  constructor(rbm) {
+  constructor(/** @type {Rbm} */ rbm) {
     const { V, H, a, temperature } = rbm;
     const [n, m] = [1 << V, 1 << H];
     const [v, h] = [states(V), states(H)];
@@ -116,9 +115,8 @@ export function conditional(rbm, v) {
   return table;
 }
 
-/** ln p(h | v) `[rows of v, rows of h]` = sum_j ln sigma(S_j / T) where h_j = 1, ln sigma(-S_j / T) where it is 0.
- * @param {Rbm} rbm @param {Float64Array} v @param {Float64Array} h */
-export function logConditional(rbm, v, h) {
+/** ln p(h | v) `[rows of v, rows of h]` = sum_j ln sigma(S_j / T) where h_j = 1, ln sigma(-S_j / T) where it is 0. */
+export function logConditional(/** @type {Rbm} */ rbm, /** @type {Float64Array} */ v, /** @type {Float64Array} */ h) {
   const { V, H, temperature } = rbm;
   const m = h.length / H;
   const inputs = hiddenInputs(rbm, v);

@@ -25,18 +25,16 @@ export function entropyOf({ share }) {
   return Math.max(0, -share.reduce((sum, q) => sum + q * Math.log(q), 0));
 }
 
-/** The common start: normal weights of standard deviation `scale`, biases 0, chains with every unit on with probability 1/2.
- * @param {Lesson} lesson @param {number} H @param {number} scale @returns {Course} */
-export function begin({ V, chains, seed }, H, scale) {
+/** The common start: normal weights of standard deviation `scale`, biases 0, chains with every unit on with probability 1/2. @returns {Course} */
+export function begin(/** @type {Lesson} */ { V, chains, seed }, /** @type {number} */ H, /** @type {number} */ scale) {
   const key = derive(keyOf(seed), 0);
   const rbm = createRbm(V, H);
   rbm.weights.set(normals(derive(key, 0), V * H).map((x) => scale * x));
   return { update: 0, rbms: { exact: rbm, cd: rbm, pcd: rbm }, chains: sampleBits(derive(key, 1), new Float64Array(chains * H).fill(0.5)), vectors: {}, stopped: {} };
 }
 
-/** One update of each RBM that has not stopped: parameters += rate * (positive - negative). @param {Course} course @param {Lesson} lesson
- * @returns {Course} */
-export function advance({ update: before, rbms: old, chains: kept, stopped: halted }, lesson) {
+/** One update of each RBM that has not stopped: parameters += rate * (positive - negative). @returns {Course} */
+export function advance(/** @type {Course} */ { update: before, rbms: old, chains: kept, stopped: halted }, /** @type {Lesson} */ lesson) {
   const update = before + 1;
   const key = derive(keyOf(lesson.seed), update);
   const [rbms, stopped] = [{ ...old }, { ...halted }];
@@ -56,9 +54,8 @@ export function advance({ update: before, rbms: old, chains: kept, stopped: halt
   return { update, rbms, chains, vectors, stopped };
 }
 
-/** @param {Method} method @param {Rbm} rbm @param {Float64Array} chains @param {Lesson} lesson @param {Key} key
- * @returns {Estimate & {chains?: Chains}} */
-function estimate(method, rbm, chains, lesson, key) {
+/** @returns {Estimate & {chains?: Chains}} */
+function estimate(/** @type {Method} */ method, /** @type {Rbm} */ rbm, /** @type {Float64Array} */ chains, /** @type {Lesson} */ lesson, /** @type {Key} */ key) {
   if (method === "exact") return exactGradient(rbm, lesson.rows, lesson.share);
   if (method === "cd") return cdGradient(rbm, drawRows(lesson, derive(key, 0)), derive(key, 1));
   return pcdGradient(rbm, lesson.rows, chains, derive(key, 2), 1, lesson.share);

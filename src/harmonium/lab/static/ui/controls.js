@@ -49,9 +49,8 @@ export function Num({ label, value, onChange, least, most, step = 0.1, digits = 
   </span>`;
 }
 
-/** A seed: the seeds that follow it, one for each of many chains, must be exact numbers too.
- * @param {{value: number, onChange: (x: number) => void, hideLabel?: boolean}} props */
-export function Seed({ value, onChange, hideLabel }) {
+/** A seed: the seeds that follow it, one for each of many chains, must be exact numbers too. */
+export function Seed(/** @type {{value: number, onChange: (x: number) => void, hideLabel?: boolean}} */ { value, onChange, hideLabel }) {
   return html`<${Num} label="seed" hideLabel=${hideLabel} value=${value} least=${0} most=${LIMITS.seed - 1} step=${1} digits=${0} whole onChange=${onChange} test="seed" />`;
 }
 
@@ -95,9 +94,8 @@ export function Slider({ label, value, onChange, least, most, reach, step = 0.01
   </div>`;
 }
 
-/** The bits of a visible vector, to be switched.
- * @param {{label: string, value: number[], onChange: (bits: number[]) => void, test: string}} props */
-export function Bits({ label, value, onChange, test }) {
+/** The bits of a visible vector, to be switched. */
+export function Bits(/** @type {{label: string, value: number[], onChange: (bits: number[]) => void, test: string}} */ { label, value, onChange, test }) {
   return html`<span class="bits" role="group" aria-label=${label}>
     ${value.map((bit, i) => html`<button type="button" class=${bit ? "bit on" : "bit"} aria-pressed=${bit ? "true" : "false"} aria-label=${`${label}, ${indexed("v", i + 1)}: ${bit}`}
       data-test=${`${test}-${i}`} onClick=${() => onChange(value.map((x, j) => (j === i ? 1 - x : x)))}>${bit}</button>`)}
@@ -110,9 +108,8 @@ export function Target(/** @type {{label: string, test: string}} */ { label, tes
   return html`<${Bits} label=${label} value=${state.target} onChange=${(/** @type {number[]} */ target) => change({ target }, { merge: "target" })} test=${test} />`;
 }
 
-/** One of a few, as a row of radio buttons.
- * @param {{label: string, value: any, options: [any, any][], onChange: (value: any) => void, test?: string}} props */
-export function Choice({ label, value, options, onChange, test }) {
+/** One of a few, as a row of radio buttons. */
+export function Choice(/** @type {{label: string, value: any, options: [any, any][], onChange: (value: any) => void, test?: string}} */ { label, value, options, onChange, test }) {
   const name = useId();
   return html`<fieldset class="choice" data-test=${test}>
     <legend>${label}</legend>

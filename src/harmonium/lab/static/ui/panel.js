@@ -59,9 +59,8 @@ function Size(/** @type {{label: string, value: number, onChange: (n: number) =>
   </select>`;
 }
 
-/** The machine that an example gives one of so many units. @param {"lecture" | "modes" | "random"} which @param {number} V @param {number} H
- * @returns {Partial<State>} */
-function example(which, V, H) {
+/** The machine that an example gives one of so many units. @returns {Partial<State>} */
+function example(/** @type {"lecture" | "modes" | "random"} */ which, /** @type {number} */ V, /** @type {number} */ H) {
   if (which === "lecture") return lecture();
   if (which === "modes") return twoModes(-4, 1);
   const some = (/** @type {number} */ scale) => Math.round((Math.random() * 2 - 1) * scale * 10) / 10;
