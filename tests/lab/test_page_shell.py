@@ -346,8 +346,8 @@ def test_a_section_or_chapter_that_is_not_there_is_told(open_page, place):
 def test_a_chapter_that_fails_leaves_the_page_standing(open_page, watch):
     watch.forgive("broken")
     page = open_page(reduced_motion="reduce")
-    broken = "export function Units() { throw new Error('broken on purpose'); }\nexport const Products = Units;"
-    page.route("**/conditionals-units.js", lambda route: route.fulfill(content_type="text/javascript", body=broken))
+    broken = "export const chapter = { id: 'conditionals', title: '', Chapter() { throw new Error('broken on purpose'); } };"
+    page.route("**/chapters/conditionals.js", lambda route: route.fulfill(content_type="text/javascript", body=broken))
     page.reload()
     page.locator("[data-test=to-conditionals]").click()
     page.wait_for_selector(".error:has-text('broken on purpose')")

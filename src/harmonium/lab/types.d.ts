@@ -247,7 +247,8 @@ type GibbsAndLadder = {gibbs: Chain, ladder: Tempered};
 
 // chapters/derivation-lines.js
 
-type LineProps = {derived: Derived};
+/** What a sum is shown of: the rows with `v` held, or all of them. */
+type Of = {derived: Derived, of: "held" | "free", vh: string, test?: string};
 
 // chapters/gradient-plane.js
 

@@ -1,7 +1,7 @@
 /** What every part of the page shares: the state with undo, the newest table, and what is pointed at. */
-import { createContext } from "preact";
+import htm from "htm";
+import { createContext, h } from "preact";
 import { useContext, useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { html } from "./html.js";
 import { tableOf } from "./answers/machine.js";
 import { rbmOf } from "./engine/rbm.js";
 import { Tables } from "./engine/table.js";
@@ -9,8 +9,10 @@ import { decode, encode, initialState } from "./state.js";
 
 export * from "preact/hooks";
 export * from "./format.js";
-export * from "./html.js";
 export * from "./state.js";
+
+/** Markup as tagged templates. */
+export const html = htm.bind(h);
 
 const MERGE_MS = 1500;
 const URL_MS = 150;

@@ -12,4 +12,4 @@ export * from "./ui/panel.js";
 export * from "./ui/parameters.js";
 export * from "./ui/rail.js";
 export * from "./ui/watch.js";
-export { Words } from "./ui/words.js";
+export * from "./ui/words.js";

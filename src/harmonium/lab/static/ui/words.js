@@ -17,11 +17,14 @@ function maker(node) {
   if (!(node instanceof Element)) return () => node.textContent;
   const { name, ...attributes } = Object.fromEntries([...node.attributes].map((attribute) => [attribute.name, attribute.value]));
   if (node.localName === "slot") return (parts) => (typeof parts[name] === "function" ? h(parts[name], { ...parts, ...attributes }) : parts[name]);
-  if (node.localName === "tex-formula") return () => h(Formula, { tex: node.textContent ?? "", block: node.hasAttribute("block") });
   const fill = filler(node);
-  if (node.querySelector("slot")) return (parts) => h(node.localName, attributes, ...fill(parts));
+  const make = (/** @type {Record<string, any>} */ parts) => {
+    const content = fill(parts);
+    return node.localName === "tex-formula" ? h(Formula, { tex: content.join(""), block: "block" in attributes }) : h(node.localName, attributes, ...content);
+  };
+  if (node.querySelector("slot")) return make;
   // The same element again needs no comparison with itself.
-  const made = h(node.localName, attributes, ...fill({}));
+  const made = make({});
   return () => made;
 }
 

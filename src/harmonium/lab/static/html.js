@@ -1,5 +1,0 @@
-/** Markup as tagged templates. */
-import htm from "htm";
-import { h } from "preact";
-
-export const html = htm.bind(h);
