@@ -1,7 +1,6 @@
 /** The cards: questions whose answers the page checks. Their words stand in index.html; what depends on the machine that is shown is computed here. */
 import { exact, fixed, html, indexed, plain, probability, signed } from "./page.js";
-import { hiddenInputs } from "./engine/rbm.js";
-import { numberOf, texts } from "./engine/table.js";
+import { hiddenInputs, numberOf, texts } from "./engine.js";
 import { filler, templateOf } from "./ui/words.js";
 
 const RATE = 0.1;

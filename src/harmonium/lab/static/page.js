@@ -3,8 +3,7 @@ import htm from "htm";
 import { createContext, h } from "preact";
 import { useContext, useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { tableOf } from "./answers/machine.js";
-import { rbmOf } from "./engine/rbm.js";
-import { Tables } from "./engine/table.js";
+import { rbmOf, Tables } from "./engine.js";
 import { decode, encode, initialState } from "./state.js";
 
 export * from "preact/hooks";

@@ -1,11 +1,7 @@
 /** Chapter 3, the chain: half-steps with their random numbers, runs and their visits, many chains at once, and a ladder of
  * temperatures. After a given number of sweeps a chain is where its machine, temperature, start and seed put it, however its steps
  * were bundled; `harmonium chain` makes the same one. */
-import { drawLayer, rungsOf, sampleState, startLadder, temper } from "../engine/chains.js";
-import { Convergence, distance, distanceOfDraws } from "../engine/convergence.js";
-import { derive, keyOf } from "../engine/random.js";
-import { tabulate } from "../engine/rbm.js";
-import { numberOf, texts } from "../engine/table.js";
+import { Convergence, derive, distance, distanceOfDraws, drawLayer, keyOf, numberOf, rungsOf, sampleState, startLadder, tabulate, temper, texts } from "../engine.js";
 
 /** How many of the latest visits are kept to be drawn. */
 export const RECENT = 240;

@@ -5,10 +5,7 @@
  * eta / T times as long. Directions and statistics are rows of P or D numbers.
  *
  * Reference: A. Fischer and C. Igel, "Bounding the bias of contrastive divergence learning", Neural Computation 23 (2011). */
-import { sampleState } from "../engine/chains.js";
-import { derive, keyOf } from "../engine/random.js";
-import { dot, rbmOf, tabulate } from "../engine/rbm.js";
-import { numberOf, Tables } from "../engine/table.js";
+import { derive, dot, keyOf, numberOf, rbmOf, sampleState, Tables, tabulate } from "../engine.js";
 import { expectedUpdates, gradientAt, learning, product } from "./gradient.js";
 
 const UPDATES = 1000;

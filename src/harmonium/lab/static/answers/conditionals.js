@@ -2,8 +2,7 @@
  *
  * Two ways lead to each probability, and they are kept apart here: `logConditional` multiplies sigmoids and never sees an energy,
  * `Tables` has the energies. Both work in logarithms, so that they can be compared however cold the machine is. */
-import { hiddenInputs, sigmoid } from "../engine/rbm.js";
-import { logConditional, numberOf, texts } from "../engine/table.js";
+import { hiddenInputs, logConditional, numberOf, sigmoid, texts } from "../engine.js";
 
 const CURVE_POINTS = 121;
 /** The sigmoid is drawn over at least this many temperatures on either side of zero. */

@@ -1,6 +1,5 @@
 /** Chapter 7: every number on the way from ln p(v) to the learning rule. */
-import { machineOf, moved } from "../engine/rbm.js";
-import { logVisible, numberOf, texts } from "../engine/table.js";
+import { logVisible, machineOf, moved, numberOf, texts } from "../engine.js";
 import { finite } from "./machine.js";
 
 /** How far a weight is moved to both sides to measure a derivative, in temperatures. */

@@ -1,11 +1,6 @@
 /** Chapter 4, one gradient step: the two terms of the gradient, the step, and contrastive divergence beside them. The target is one
  * visible vector. All but the update of contrastive divergence is exact. */
-import { drawLayer } from "../engine/chains.js";
-import { Convergence } from "../engine/convergence.js";
-import { exactGradient } from "../engine/gradients.js";
-import { derive, keyOf } from "../engine/random.js";
-import { createRbm, dot, machineOf, moved, rbmOf } from "../engine/rbm.js";
-import { logVisible, numberOf, Tables, texts } from "../engine/table.js";
+import { Convergence, createRbm, derive, dot, drawLayer, exactGradient, keyOf, logVisible, machineOf, moved, numberOf, rbmOf, Tables, texts } from "../engine.js";
 import { LIMITS } from "../state.js";
 
 /** The most sweeps of contrastive divergence. */

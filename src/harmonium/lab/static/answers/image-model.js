@@ -3,8 +3,7 @@
 import { baseRate } from "../engine/digits-training.js";
 import { digits, PIXELS } from "../engine/digits.js";
 import { drawBits, Gibbs } from "../engine/bits.js";
-import { derive, keyOf } from "../engine/random.js";
-import { logPartition, MAX_ENUMERATED } from "../engine/table.js";
+import { derive, keyOf, logPartition, MAX_ENUMERATED } from "../engine.js";
 
 /** States times units of the larger layer up to which ln Z is summed unasked: 64x20 takes a fraction of a second. */
 const MAX_WORK = 2 ** 26;

@@ -4,9 +4,7 @@ import { bracketLogPartition } from "../engine/annealing.js";
 import { Gibbs } from "../engine/bits.js";
 import { baseRate, DigitsTraining } from "../engine/digits-training.js";
 import { digits, PIXELS } from "../engine/digits.js";
-import { keyOf } from "../engine/random.js";
-import { createRbm, freeEnergies, sigmoid, softplus } from "../engine/rbm.js";
-import { logPartition, MAX_ENUMERATED } from "../engine/table.js";
+import { createRbm, freeEnergies, keyOf, logPartition, MAX_ENUMERATED, sigmoid, softplus } from "../engine.js";
 import { filtersOf, ImageModel, mean, shades } from "./image-model.js";
 
 const UPDATES = 10_000;

@@ -1,6 +1,5 @@
 /** Chapter 1: the table of all configurations, and the same machine as Python and as a command. */
-import { logSumExp } from "../engine/rbm.js";
-import { states, texts } from "../engine/table.js";
+import { logSumExp, states, texts } from "../engine.js";
 
 export function tableOf(/** @type {Tables} */ tables, /** @type {{v: (number | null)[], h: (number | null)[]}} */ clamp) {
   const { rbm, exponent, joint, logPartition, logVisible, negative, m } = tables;

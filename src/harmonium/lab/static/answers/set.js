@@ -1,7 +1,5 @@
 /** Chapter 5, a training set: what is learned, the course of the training, and its figures. */
-import { advance, begin, entropyOf, MAX_PARAMETER, measure, METHODS } from "../engine/training.js";
-import { machineOf } from "../engine/rbm.js";
-import { logVisible, numberOf, states, texts } from "../engine/table.js";
+import { advance, begin, entropyOf, logVisible, machineOf, MAX_PARAMETER, measure, METHODS, numberOf, states, texts } from "../engine.js";
 import { grouped } from "../format.js";
 
 export { METHODS };

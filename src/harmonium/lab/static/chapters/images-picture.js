@@ -1,5 +1,5 @@
 /** Small pictures: bytes from the worker, in the page's own colors. Many of them, and the filters. */
-import { fixed, html, useEffect, useMemo, useRef, useState } from "../ui.js";
+import { fixed, followColors, html, useEffect, useMemo, useRef, useState } from "../ui.js";
 
 const NAMES = /** @type {const} */ (["ink", "card", "line", "soft", "plus", "minus"]);
 const MARK_FROM = { large: 0.12, small: 0.28 };
@@ -9,16 +9,7 @@ const MARKED_WIDTH = 16;
 /** The page's colors as numbers, again whenever light turns to dark. @returns {Colors} */
 export function useColors() {
   const [colors, setColors] = useState(read);
-  useEffect(() => {
-    const again = () => setColors(read());
-    const scheme = matchMedia("(prefers-color-scheme: dark)");
-    scheme.addEventListener("change", again);
-    document.addEventListener("themechange", again);
-    return () => {
-      scheme.removeEventListener("change", again);
-      document.removeEventListener("themechange", again);
-    };
-  }, []);
+  useEffect(() => followColors(() => setColors(read())), []);
   return colors;
 }
 

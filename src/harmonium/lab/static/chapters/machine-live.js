@@ -1,8 +1,6 @@
 /** The first thing that is seen: the machine samples, and its visits grow onto the exact probabilities. */
 import { Button, fixed, grouped, html, showSample, useEffect, useLecture, usePage, useReducer, useRef, useState } from "../ui.js";
-import { sampleHidden, sampleVisible } from "../engine/chains.js";
-import { derive, keyOf } from "../engine/random.js";
-import { numberOf } from "../engine/table.js";
+import { derive, keyOf, numberOf, sampleHidden, sampleVisible } from "../engine.js";
 
 const MOST_BARS = 32;
 const MOST_SWEEPS = 20000;

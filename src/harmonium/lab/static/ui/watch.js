@@ -1,16 +1,21 @@
 /** What a drawing has to follow: the room that it is given, and the page's colors. */
 import { useEffect, useRef, useState } from "../page.js";
 
+/** Call whenever light turns to dark. The answer ends that. */
+export function followColors(/** @type {() => void} */ turned) {
+  const scheme = matchMedia("(prefers-color-scheme: dark)");
+  scheme.addEventListener("change", turned);
+  document.addEventListener("themechange", turned);
+  return () => {
+    scheme.removeEventListener("change", turned);
+    document.removeEventListener("themechange", turned);
+  };
+}
+
 /** Draw now, and again whenever light turns to dark. The answer ends that. */
 export function drawInColors(/** @type {() => void} */ draw) {
-  const scheme = matchMedia("(prefers-color-scheme: dark)");
-  scheme.addEventListener("change", draw);
-  document.addEventListener("themechange", draw);
   draw();
-  return () => {
-    scheme.removeEventListener("change", draw);
-    document.removeEventListener("themechange", draw);
-  };
+  return followColors(draw);
 }
 
 /** Call when the element changes its size. The answer ends that. */
