@@ -5,8 +5,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
  * @type {Map<number, {call: Call, resolve: (answer: any) => void, reject: (error: Error) => void}>} */
 const waiting = new Map();
 let last = 0;
-/** @type {((call: Call) => void) | null} */
-let send = null;
+let send = /** @type {((call: Call) => void) | null} */ (null);
 
 /** Call a function in the worker. Calls are answered in their order.
  * @template {keyof Functions} N @param {N} name @param {Functions[N] extends (...args: infer A) => any ? A : never} args

@@ -2,8 +2,7 @@
 import { mount } from "./app.js";
 import { prepare } from "./compute.js";
 
-/** @type {Options | undefined} */
-const given = /** @type {any} */ (window.frameElement)?.lab;
+const given = /** @type {Options | undefined} */ (/** @type {any} */ (window.frameElement)?.lab);
 const asked = new URLSearchParams(location.search);
 const file = asked.get("model");
 

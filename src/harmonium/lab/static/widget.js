@@ -7,8 +7,7 @@ function render(/** @type {{model: WidgetModel, el: HTMLElement}} */ { model, el
   const frame = document.createElement("iframe");
   frame.title = "Harmonium's lab";
   frame.style.cssText = "display:block;width:100%;height:760px;border:0;resize:vertical;overflow:auto";
-  /** @type {DataView} */
-  const file = model.get("file");
+  const file = /** @type {DataView} */ (model.get("file"));
   const bytes = new Uint8Array(file.buffer, file.byteOffset, file.byteLength);
   let timer = 0;
   // The page looks for this on its frame.

@@ -59,11 +59,9 @@ export function runChain(/** @type {Experiment} */ experiment, /** @type {Chain 
   const number = (/** @type {string} */ bits) => parseInt(bits, 2);
   const before = number(now?.chain.v ?? start);
   let [v, h, half] = [before, number(now?.chain.h ?? "0"), now?.chain.half ?? 0];
-  /** @type {number[]} */
-  const visits = [];
+  const visits = /** @type {number[]} */ ([]);
   const draws = { ...now?.draws };
-  /** @type {("v" | "h")[]} */
-  const fresh = [];
+  const fresh = /** @type {("v" | "h")[]} */ ([]);
   const step = (/** @type {boolean} */ shown) => {
     const up = half % 2 === 0;
     if (shown) {
@@ -93,8 +91,7 @@ function count({ tables, convergence, probability }, now, visits, before, exactE
   const counts = now ? [...now.counts] : Array(probability.length).fill(0);
   let [sweeps, crossings, side] = [now?.sweeps ?? 0, now?.crossings ?? 0, isUpper(before, rbm.V)];
   const share = () => counts.map((n) => n / sweeps);
-  /** @type {Distance} */
-  const more = { sweeps: [], chain: [], draws: [] };
+  const more = /** @type {Distance} */ ({ sweeps: [], chain: [], draws: [] });
   for (const visit of visits) {
     counts[visit]++;
     sweeps++;
@@ -156,8 +153,7 @@ export function runMany({ distribution: { tables, probability }, seed, start }, 
     for (const state of states) counts[state]++;
     return counts.map((count) => count / chains);
   };
-  /** @type {Distance} */
-  const more = { sweeps: [], chain: [], exact: [] };
+  const more = /** @type {Distance} */ ({ sweeps: [], chain: [], exact: [] });
   for (let k = 0; k < sweeps; k++) {
     for (let c = 0; c < chains; c++) {
       const key = derive(derive(keyOf(seed + c), 1), made);
@@ -197,8 +193,7 @@ export function runLadder(/** @type {Experiment} */ { distribution, seed, start 
   let ladder = now?.state ?? startLadder(v, rungs, rbm.H);
   const top = (rungs - 1) * rbm.V;
   const before = numberOf(ladder.v.subarray(top));
-  /** @type {number[]} */
-  const visits = [];
+  const visits = /** @type {number[]} */ ([]);
   for (let k = 0; k < steps; k++) {
     ladder = temper(models, ladder, key);
     visits.push(numberOf(ladder.v.subarray(top)) * m + numberOf(ladder.h));

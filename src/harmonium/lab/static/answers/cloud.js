@@ -28,8 +28,7 @@ export function thousand(machine, temperature, target, biases, seed, draw, metho
   const moments = sweeps ? cdMoments(tables, target, wanted, sweeps, UPDATES * chains) : pcdMoments(tables, target, wanted, UPDATES, chains);
   const seen = statistics.map((row) => [...along(row), dot(slope, row)]);
   const draws = drawUpdates(tables, target, statistics, seen, sweeps, chains, derive(keyOf(seed), draw));
-  /** @type {Map<string, [number, number, number]>} */
-  const places = new Map();
+  const places = /** @type {Map<string, [number, number, number]>} */ (new Map());
   for (const point of draws.points) {
     const [x, y] = point.slice(0, 2).map((value) => Number(value.toFixed(9)) + 0);
     const place = places.get(`${x},${y}`) ?? [x, y, 0];
@@ -60,16 +59,14 @@ export function thousand(machine, temperature, target, biases, seed, draw, metho
 
 /** @param {Machine} machine @param {boolean} biases @returns {Name[]} */
 function namesOf({ weights, a, b }, biases) {
-  /** @type {Name[]} */
-  const all = weights.flatMap((row, i) => row.map((_, j) => /** @type {Name} */ (["w", i + 1, j + 1])));
+  const all = /** @type {Name[]} */ (weights.flatMap((row, i) => row.map((_, j) => /** @type {Name} */ (["w", i + 1, j + 1]))));
   return biases ? [...all, ...a.map((_, i) => /** @type {Name} */ (["a", i + 1])), ...b.map((_, j) => /** @type {Name} */ (["b", j + 1]))] : all;
 }
 
 /** Two orthonormal directions: the gradient, and what is left of CD-1's bias across it. Where either of them vanishes, the first
  * parameters' own directions take its place; a single parameter leaves the second zero. @param {Float64Array} slope @param {Float64Array} bias */
 function planeOf(slope, bias) {
-  /** @type {Float64Array[]} */
-  const chosen = [];
+  const chosen = /** @type {Float64Array[]} */ ([]);
   const own = Array.from(slope, (_, at) => slope.map((_, k) => (k === at ? 1 : 0)));
   for (const vector of [slope, bias, ...own]) {
     const rest = chosen.reduce((left, direction) => left.map((x, k) => x - direction[k] * dot(direction, vector)), vector);

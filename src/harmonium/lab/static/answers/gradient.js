@@ -68,8 +68,7 @@ export function climb(machine, temperature, target, biases, rate, steps) {
  * @param {Tables} tables @param {number[]} target @param {boolean} biases @param {number} rate @param {number} seed @param {number} draw */
 export function updateOf({ rbm, logVisible: before }, target, biases, rate, seed, draw) {
   const key = derive(keyOf(seed), draw);
-  /** @type {Layer[]} */
-  const layers = [{ bits: target }];
+  const layers = /** @type {Layer[]} */ ([{ bits: target }]);
   for (const up of [true, false, true]) {
     const given = layers[layers.length - 1].bits;
     layers.push(drawLayer(rbm, up, given, derive(key, layers.length)));

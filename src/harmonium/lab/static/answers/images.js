@@ -14,14 +14,10 @@ const STAGES = [1, 10, 100, 1000];
 /** Time in a call, in milliseconds. */
 const DREAM_MS = 25;
 
-/** @type {TrainingRun | null} */
-let run = null;
-/** @type {ImageModel | null} */
-let file = null;
-/** @type {ImageModel | null} */
-let pretrained = null;
-/** @type {Record<string, Dream>} */
-const dreams = {};
+let run = /** @type {TrainingRun | null} */ (null);
+let file = /** @type {ImageModel | null} */ (null);
+let pretrained = /** @type {ImageModel | null} */ (null);
+const dreams = /** @type {Record<string, Dream>} */ ({});
 
 function modelOf(/** @type {Which} */ which) {
   if (which === "file" && file) return file;

@@ -30,7 +30,7 @@ function meansOf(probability, units, number) {
   return Array.from({ length: units }, (_, i) => probability.reduce((sum, p, k) => sum + (((number(k) >> (units - 1 - i)) & 1) === 1 ? p : 0), 0));
 }
 
-function givenHeld(/** @type {Tables} */ { exponent, m, rbm }, /** @type {{v: (number | null)[], h: (number | null)[]}} */ clamp) {
+function givenHeld(/** @type {Tables} */ { exponent, m }, /** @type {{v: (number | null)[], h: (number | null)[]}} */ clamp) {
   if ([...clamp.v, ...clamp.h].every((x) => x === null)) return null;
   const agree = (/** @type {(number | null)[]} */ held) => {
     const all = states(held.length);

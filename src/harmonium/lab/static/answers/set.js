@@ -129,8 +129,7 @@ export function barsAndStripes(side) {
 export function patternsOf(learn) {
   if (learn === "bars2" || learn === "bars3") return new Map(barsAndStripes(Number(learn[4])).map((bits) => [bits, 1]));
   if (!learn || learn.length > MAX_PATTERNS * 24) throw new Error("tick at least one pattern to learn");
-  /** @type {Map<string, number>} */
-  const found = new Map();
+  const found = /** @type {Map<string, number>} */ (new Map());
   for (const part of learn.split("_")) {
     const match = /^([01]{2,9})(?:\*(\d{1,6}(?:\.\d{1,6})?))?$/.exec(part);
     if (!match) throw new Error(`the pattern \u201c${part.slice(0, 24)}\u201d cannot be read: write bits, and a height after a star, for example 01_10*2.5`);

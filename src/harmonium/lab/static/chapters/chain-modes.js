@@ -1,5 +1,5 @@
 /** A cold machine with two modes: Gibbs sampling stays in one of them, parallel tempering finds both. */
-import { Button, Cells, Choice, fixed, Formula, grouped, html, plain, useCarried, useMemo, twoModes, usePage } from "../ui.js";
+import { Button, Cells, Choice, fixed, grouped, html, plain, useCarried, useMemo, twoModes, usePage } from "../ui.js";
 import { RECENT, runChain, runLadder } from "../answers/chain.js";
 import { Distances, Moves, Sweeps } from "./chain-moves.js";
 
@@ -77,10 +77,4 @@ function Ladder({ tempered }) {
     })}
   </ol>
   <p class="soft">Between two temperatures: the probability p of an exchange and the random number u; on the right, the recent acceptance. Round trips from the lowest temperature to the highest and back: ${grouped(trips)}.</p></div>`;
-}
-
-/** How exchanges are decided, as a formula with the rung's own free energy. */
-export function ExchangeRule() {
-  return html`<${Formula} block tex=${"p = \\min\\left(1,\\; e^{F_a(v_a) + F_b(v_b) - F_a(v_b) - F_b(v_a)}\\right)"} />
-    <${Formula} block tex=${"F_a(v) = -\\ln \\sum_h e^{-E(v,h)/T_a}"} />`;
 }

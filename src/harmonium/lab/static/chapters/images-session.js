@@ -14,8 +14,7 @@ let session = { view: null, run: 0, speed: 0, pretrained: null, file: null, file
 let [order, pace] = ["", Infinity];
 let wake = () => {};
 let asked = false;
-/** @type {Set<(now: typeof session) => void>} */
-const listeners = new Set();
+const listeners = /** @type {Set<(now: typeof session) => void>} */ (new Set());
 
 function change(/** @type {Partial<typeof session>} */ patch) {
   session = { ...session, ...patch };
@@ -30,8 +29,7 @@ async function train(settings) {
   const run = session.run + 1;
   [order, session.run] = ["", run];
   wake();
-  /** @type {[number, number][]} */
-  let seen = [];
+  let seen = /** @type {[number, number][]} */ ([]);
   let due = performance.now();
   try {
     let view = await compute("beginTraining", settings);

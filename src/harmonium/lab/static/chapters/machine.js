@@ -43,7 +43,7 @@ function states(table, name) {
   return states.map((s, n) => [s, probability[n]]);
 }
 
-export function Marginal(/** @type {{layer: "v" | "h"}} */ { layer }) {
+function Marginal(/** @type {{layer: "v" | "h"}} */ { layer }) {
   const { table, hover, setHover } = usePage();
   const found = layer === "v" ? table.visible : table.hidden;
   const energies = layer === "v" ? table.visible.free_energy : null;
@@ -66,7 +66,7 @@ export function Marginal(/** @type {{layer: "v" | "h"}} */ { layer }) {
 
 const CELL = 16;
 
-export function HeatMap() {
+function HeatMap() {
   const { table, hover, setHover } = usePage();
   const [vs, hs] = [table.visible.states, table.hidden.states];
   const largest = Math.max(...table.probability);

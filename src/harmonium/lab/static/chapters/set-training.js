@@ -5,8 +5,7 @@ import { checkRate, MAX_UPDATES, METHODS, reportOf, startTraining, train } from 
 const PICTURE_MS = 60;
 const PIECE = 5;
 
-/** @type {LessonSettings} */
-const DEFAULTS = { learn: "bars2", hidden: 4, rate: 0.3, scale: 0.5, chains: 200, seed: 0 };
+const DEFAULTS = /** @type {LessonSettings} */ ({ learn: "bars2", hidden: 4, rate: 0.3, scale: 0.5, chains: 200, seed: 0 });
 
 /** Settings worth trying. */
 export const EXAMPLES = [...templateOf("examples").querySelectorAll("section")].map(({ id, title, textContent, dataset: { settings = "" } }) =>

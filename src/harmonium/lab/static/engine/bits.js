@@ -7,7 +7,7 @@ import { freeEnergies, sigmoid } from "./rbm.js";
 const LARGE = 1 << 16;
 
 /** bits @ matrix: the tables hold the sums of all subsets of every group of rows, so that a group costs one addition a column. */
-export class BitSums {
+class BitSums {
   constructor(/** @type {number} */ rows, /** @type {number} */ columns) {
     this.rows = rows;
     this.columns = columns;

@@ -193,8 +193,7 @@ function logPartitionByHalves({ V, H, weights, a, b, temperature }) {
   const x = one.inputs.map((value, k) => Math.exp(value - one.most[k % H]));
   const y = two.inputs.map((value, k) => Math.exp(value + one.most[k % H]));
   // The products of so many factors cannot overflow.
-  /** @type {number[]} */
-  const ends = [];
+  const ends = /** @type {number[]} */ ([]);
   let exponent = 0;
   for (let j = 0; j < H; j++) {
     const factor = Math.max(0, one.most[j] + two.most[j]) + Math.LN2;

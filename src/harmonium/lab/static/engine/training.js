@@ -38,8 +38,7 @@ export function advance(/** @type {Course} */ { update: before, rbms: old, chain
   const update = before + 1;
   const key = derive(keyOf(lesson.seed), update);
   const [rbms, stopped] = [{ ...old }, { ...halted }];
-  /** @type {Course["vectors"]} */
-  const vectors = {};
+  const vectors = /** @type {Course["vectors"]} */ ({});
   let chains = kept;
   for (const method of METHODS) {
     if (stopped[method]) continue;

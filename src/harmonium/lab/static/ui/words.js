@@ -28,8 +28,7 @@ function maker(node) {
   return () => made;
 }
 
-/** @type {Map<string, ReturnType<typeof filler>>} */
-const fillers = new Map();
+const fillers = /** @type {Map<string, ReturnType<typeof filler>>} */ (new Map());
 
 /** A template with its slots filled: by the `parts`, and by further properties. @param {{of: string, parts?: Record<string, any>} & Record<string, any>} props */
 export function Words({ of, parts, ...others }) {
