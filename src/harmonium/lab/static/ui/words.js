@@ -16,7 +16,12 @@ export function filler(element) {
 function maker(node) {
   if (!(node instanceof Element)) return () => node.textContent;
   const { name, ...attributes } = Object.fromEntries([...node.attributes].map((attribute) => [attribute.name, attribute.value]));
-  if (node.localName === "slot") return (parts) => (typeof parts[name] === "function" ? h(parts[name], { ...parts, ...attributes }) : parts[name]);
+  if (node.localName === "slot") {
+    return (parts) => {
+      if (!(name in parts)) throw new Error(`nothing fills the slot ${name}`);
+      return typeof parts[name] === "function" ? h(parts[name], { ...parts, ...attributes }) : parts[name];
+    };
+  }
   const fill = filler(node);
   const make = (/** @type {Record<string, any>} */ parts) => {
     const content = fill(parts);
