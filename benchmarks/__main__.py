@@ -2,7 +2,7 @@
 
     pip install -e ".[bench]"
     python -m benchmarks --data FOLDER [--only updates mnist wide start scaling toys
-        classification anomalies imputation] [--record]
+        classification anomalies imputation spins] [--record]
 
 FOLDER holds mnist_binarized_larochelle.npz, debd_small.npz and uci_binary.npz (bit-packed rows), and mnist_60k.npz (gray
 levels). `--record` appends the tables to benchmarks/RESULTS.md; pictures lie beside it. All parts together take about two
@@ -21,6 +21,7 @@ from benchmarks import (
     imputation,
     mnist_race,
     scaling,
+    spins,
     start_up,
     toys,
     update_speed,
@@ -41,10 +42,13 @@ def main() -> None:
     parser.add_argument("--hidden", type=int, default=1000, help="hidden units of the part `wide`")
     parser.add_argument("--wide-minutes", type=float, default=40, help="of the part `wide`")
     parser.add_argument("--l1", type=float, help="penalty of the part `wide`; by default the defaults' own")
-    names = ("updates", "mnist", "wide", "start", "scaling", "toys", "classification", "anomalies", "imputation")
+    names = ("updates", "mnist", "wide", "start", "scaling", "toys", "classification", "anomalies", "imputation", "spins")
     parser.add_argument("--class-minutes", type=float, default=18, help="of the hybrid classifier on MNIST")
     objectives = classification.OBJECTIVES
     parser.add_argument("--objectives", nargs="+", choices=objectives, default=objectives, help="on MNIST")
+    parser.add_argument("--systems", nargs="+", help="of the part `spins`: parts of their names")
+    parser.add_argument("--spin-minutes", type=float, help="of each training run of the part `spins` that is bounded by time")
+    parser.add_argument("--genotypes", type=Path, help="a table of 0/1 for the part `spins`")
     parser.add_argument("--only", nargs="+", choices=names, default=names)
     given = parser.parse_args()
     parts = {
@@ -72,10 +76,11 @@ def main() -> None:
         ),
         "anomalies": ("Anomalies", anomalies.main),
         "imputation": ("Missing cells", imputation.main),
+        "spins": ("Spin systems", lambda: spins.main(given.systems, given.spin_minutes, given.genotypes)),
     }
     needing = {"start", "mnist", "wide"}
     if given.data is None and needing & set(given.only):
-        parser.error("--data FOLDER is needed, except with --only updates, toys or scaling")
+        parser.error("--data FOLDER is needed, except with --only updates, toys, scaling or spins")
     for name, (title, measure) in parts.items():
         if name not in given.only:
             continue
