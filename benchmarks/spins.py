@@ -31,7 +31,7 @@ MAX_SAMPLES, MAX_SKLEARN_SAMPLES = 10_000, 2000
 VALID_FRACTION = 0.1
 SKLEARN_EPOCHS, SKLEARN_RATE, SKLEARN_BATCH = 100, 0.01, 64
 """The publication has 5,000 or 10,000 epochs, rates from 0.00001 to 0.01 and batches of 32 and 64."""
-UPDATES = 10_000
+UPDATES = 20_000
 """Of a run whose estimator is given, for 16 spins."""
 GENOTYPE_HIDDEN = 300
 
