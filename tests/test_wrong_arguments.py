@@ -58,7 +58,10 @@ CALLS: dict[Callable[..., Any], Callable[[], dict[str, Any]]] = {
     hm.parallel_tempering: lambda: {"chains": 2, "rungs": 2, "sweeps": 1, "betas": None, "base": None, "adapt": 0.1},
     hm.pcd: lambda: {"k": 1, "chains": 2},
     hm.reconstruct: lambda: {"rbm": RBM, "v": ROWS, "draws": 2, "seed": 0, "expected": False},
-    hm.sample: lambda: {"rbm": RBM, "n": 2, "seed": 0, "clamp": None, "method": "gibbs", "sweeps": 2, "start": None},
+    hm.pool: lambda: {"estimates": [1.0, 2.0], "errors": [0.5, 0.5], "degrees": 10, "level": 0.9},
+    hm.sample: lambda: (
+        {"rbm": RBM, "n": 2, "seed": 0, "clamp": None, "where": None, "method": "gibbs", "sweeps": 2, "start": None}
+    ),
     hm.sample_chains: lambda: {"rbm": RBM, "sampler": SAMPLER, "steps": 2, "state": None, "seed": 0},
     hm.save: lambda: {"rbm": RBM, "path": "made.safetensors", "overwrite": True, "base_rate": None, "notes": None},
     hm.surprisal: lambda: {"rbm": RBM, "v": ROWS, "draws": 2, "seed": 0},

@@ -57,11 +57,12 @@ CALLS: dict[Callable[..., Any], Callable[[], dict[str, Any]]] = {
     io.save_state: lambda: {"state": BITS, "path": "x", "overwrite": True},
     io.table_content: lambda: {"columns": {"a": BITS[0]}, "suffix": ".csv"},
     io.to_native: lambda: {"columns": {"a": BITS[0]}, "like": "pandas"},
+    tabular.conditions: lambda: {"schema": SCHEMA, "where": (), "forbid": ()},
     tabular.decode: lambda: {"schema": SCHEMA, "rows": [[0, 1, 0.5]], "like": "pandas", "seed": None},
     tabular.encode: lambda: {"schema": SCHEMA, "table": TABLE, "unseen": "error"},
     tabular.explain: lambda: WITH_SCHEMA | {"table": TABLE, "row": 0, "average": None, "unseen": "missing", "seed": 0},
     tabular.impute: lambda: (
-        WITH_SCHEMA | {"table": TABLE, "draws": 1, "method": "auto", "sweeps": 2, "unseen": "error", "seed": 0}
+        WITH_SCHEMA | {"table": TABLE, "draws": 1, "refit": False, "method": "auto", "sweeps": 2, "unseen": "error", "seed": 0}
     ),
     tabular.infer: lambda: {"table": TABLE, "kinds": {}, "ignore": [], "fit_on": None, "bins": True},
     tabular.load: lambda: {"path": "missing"},
@@ -71,7 +72,10 @@ CALLS: dict[Callable[..., Any], Callable[[], dict[str, Any]]] = {
     ),
     tabular.read_by_position: lambda: {"location": table()} | WITH_SCHEMA,
     tabular.read_schema_file: lambda: {"path": "missing"},
-    tabular.sample: lambda: WITH_SCHEMA | {"n": 2, "given": None, "method": "auto", "sweeps": 2, "seed": 0, "like": "pandas"},
+    tabular.sample: lambda: (
+        WITH_SCHEMA
+        | {"n": 2, "given": None, "where": (), "forbid": (), "method": "auto", "sweeps": 2, "seed": 0, "like": "pandas"}
+    ),
     tabular.schema_of: lambda: {"rbm": RBM, "description": {"notes": {}}},
     tabular.units_of: lambda: {"schema": SCHEMA},
     sklearn.from_bernoulli_rbm: lambda: {"estimator": sklearn.to_bernoulli_rbm(RBM)},

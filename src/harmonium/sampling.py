@@ -1,8 +1,8 @@
-"""Draws of a model's visible units, free or with some of them fixed, and how far to trust them.
+"""Draws of a model's visible units, free or under conditions, and how far to trust them.
 
-With the units o fixed at v_o, the others are drawn from p(v_m, h | v_o), which is an RBM too: its hidden units receive the
-inputs W' v_o besides, and the fixed units send nothing. So draws with fixed units are made as those without, by enumeration
-where the smaller layer has few states, else by parallel tempering.
+A model given conditions is an RBM too (`harmonium.conditioning`): units that are fixed send constant inputs to the hidden ones,
+and others are limited to the values that are allowed. So draws under conditions are made as those without, by enumeration where
+the smaller layer has few states, else by parallel tempering, and no draw is rejected.
 
 The tempered chains begin in two ways, half of them at noise and half at the likeliest state that quenched chains find, and run
 until they have forgotten it (`likelihood.equilibrium`).
@@ -13,7 +13,6 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
@@ -23,9 +22,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from harmonium import _checks, exact, model
-from harmonium._numerics import in_own_precision, own_dtype, own_precision
+from harmonium import _checks, conditioning, exact, model
+from harmonium._numerics import float64, in_own_precision, own_dtype, own_precision
 from harmonium._types import Array, ArrayLike, Key
+from harmonium.conditioning import Conditioned, Conditions
 from harmonium.errors import InputError
 from harmonium.exact import missing as enumerated
 from harmonium.likelihood import can_be_exact
@@ -48,11 +48,16 @@ MAX_WORK = 4e11
 
 
 class Draws(NamedTuple):
-    """`values`: the drawn rows. `method`: how, in words. `warnings`: reasons not to trust their proportions."""
+    """`values`: the drawn rows. `method`: how, in words. `warnings`: reasons not to trust their proportions.
+
+    `probability`: of the conditions `where`, fixed columns included: the fraction of the model's rows that fulfill them. None
+    without any, where it is not enumerated, and where real columns are fixed, which has a density alone.
+    """
 
     values: Float[np.ndarray, "n visible"]
     method: str
     warnings: list[str]
+    probability: float | None = None
 
 
 def sample(
@@ -61,15 +66,18 @@ def sample(
     seed: int = 0,
     *,
     clamp: Mapping[int, float] | ArrayLike | None = None,
+    where: Conditions | None = None,
     method: str = "auto",
     sweeps: int | None = None,
     start: ArrayLike | None = None,
 ) -> Float[np.ndarray, "n visible"]:
-    """`n` draws of v from p(v), or p(v | clamped); `harmonium.sampling.draw` says besides how they were obtained.
+    """`n` draws of v from p(v), or p(v | conditions); `harmonium.sampling.draw` says besides how they were obtained.
 
     Args:
         clamp: fixed visible columns: `{column: value}`, or an array `[V]` or `[n, V]` with NaN where a column is free. A
             categorical unit is fixed by the column that is 1. Or a text: `v1=1,v3=0`, `v1..v8=0` or a pattern `1??0`.
+        where: conditions on the values of units, such as `harmonium.tabular.conditions` makes of texts. All draws fulfill them,
+            and none is drawn in vain.
         method: `exact`, independent draws by enumeration; `tempering`, chains at a ladder of temperatures, whose equilibrium is
             checked; `gibbs`, the ends of n Gibbs chains, which is not checked; or `auto`, exact where that takes some ten
             seconds at most, tempering elsewhere (Gibbs chains where each row has a clamp of its own).
@@ -80,10 +88,10 @@ def sample(
         UserWarning: tempered chains are not in equilibrium, so the draws may have wrong proportions.
 
     Raises:
-        InputError: a malformed model, values outside the units' domain, an argument out of range, a method that cannot draw
-            from this model or clamp, or draws that are not finite.
+        InputError: a malformed model, values outside the units' domain, conditions that no row fulfills, an argument out of
+            range, a method that cannot draw from this model or clamp, or draws that are not finite.
     """
-    drawn = draw(rbm, n, seed, clamp=clamp, method=method, sweeps=sweeps, start=start)
+    drawn = draw(rbm, n, seed, clamp=clamp, where=where, method=method, sweeps=sweeps, start=start)
     for warning in drawn.warnings:
         warnings.warn(warning, stacklevel=2)
     return drawn.values
@@ -96,6 +104,7 @@ def draw(
     seed: int = 0,
     *,
     clamp: Mapping[int, float] | ArrayLike | None = None,
+    where: Conditions | None = None,
     method: str = "auto",
     sweeps: int | None = None,
     start: ArrayLike | None = None,
@@ -108,32 +117,50 @@ def draw(
     if start is not None and method != "gibbs":
         raise InputError(f"start is where Gibbs chains start: ask for method 'gibbs', not {method!r}")
     fixed = None if clamp is None else _read_clamp(rbm.visible, clamp, n)
-    if method == "gibbs":
-        return _draw_by_gibbs(rbm, n, seed, fixed, sweeps or SWEEPS, start)
     if fixed is not None and fixed.ndim == 2:
+        if where is not None:
+            raise InputError("where takes one clamp for all draws, but there is one for each")
         if method == "exact" or (method == "auto" and enumerated.cheap_rows(in_float64(rbm), fixed).all()):
             v = enumerated.draw_missing(rbm, fixed, 1, key_of(seed))[0]
             return Draws(_checks.finite_result(v.astype(own_dtype(rbm)), "the result"), "exact", [])
         if method == "tempering":
             raise InputError("tempering takes one clamp for all draws; with one for each, use the method 'gibbs'")
-        return _draw_by_gibbs(rbm, n, seed, fixed, sweeps or SWEEPS, start)
-    free = rbm if fixed is None else _condition(rbm, fixed)
-    if method == "exact" or (method == "auto" and can_be_exact(free)):
-        v, how, doubts = exact.sample(free, n, seed), "exact", list[str]()
+        return _draw_by_gibbs(rbm, n, seed, fixed, sweeps or SWEEPS, _in_order(_condition(rbm, None, None), rbm, start, n))
+    given = _condition(rbm, fixed, where)
+    if method == "gibbs":
+        v, how, doubts = _draw_by_gibbs(given.rbm, n, seed, None, sweeps or SWEEPS, _in_order(given, rbm, start, n))[:3]
+    elif method == "exact" or (method == "auto" and can_be_exact(given.rbm)):
+        v, how, doubts = exact.sample(given.rbm, n, seed), "exact", list[str]()
     else:
-        v, how, doubts = _draw_by_tempering(free, n, key_of(seed), sweeps)
-    v = v.astype(own_dtype(rbm))
-    if fixed is not None:
-        v = np.where(np.isnan(fixed), v, fixed).astype(v.dtype)
-    return Draws(_checks.finite_result(v, "the result"), how, doubts)
+        v, how, doubts = _draw_by_tempering(given.rbm, n, key_of(seed), sweeps)
+    v = given.restore(v.astype(own_dtype(rbm)))
+    return Draws(_checks.finite_result(v, "the result"), how, doubts, None if where is None else _probability(rbm, given))
 
 
-def _condition(rbm: RBM, fixed: Float[np.ndarray, "visible"]) -> RBM:
-    """The model of the free units given the fixed ones, which stay in it without weights."""
-    weights = np.asarray(rbm.weights)
-    sent = np.nan_to_num(fixed) @ weights
-    free = np.where(np.isnan(fixed)[:, None], weights, 0).astype(weights.dtype)
-    return replace(rbm, hidden=rbm.hidden.add_field(sent.astype(weights.dtype)), weights=free)
+def _condition(rbm: RBM, fixed: Float[np.ndarray, "visible"] | None, where: Conditions | None) -> Conditioned:
+    """The model with units fixed and under conditions."""
+    if fixed is None and where is None:
+        return Conditioned(rbm, np.arange(rbm.visible.size), np.full(rbm.visible.size, np.nan), has_density=False)
+    if where is not None:
+        _checks.instance(where, Conditions, "where", "conditions as hm.tabular.conditions makes them")
+    allowed, forbid = Conditions({}) if where is None else where
+    units = len(rbm.visible.boundaries) - 1
+    for unit in {*allowed}.union(*forbid):
+        if not 0 <= _checks.integer(unit, "a unit in where", 0) < units:
+            raise InputError(f"where has a condition on visible unit {unit}, but the visible units are 0 to {units - 1}")
+    known = {} if fixed is None else conditioning.fix(rbm.visible, fixed)
+    for unit in known.keys() & allowed.keys():
+        known[unit] = conditioning.intersect(known[unit], allowed[unit])
+    return conditioning.condition(rbm, Conditions({**allowed, **known}, forbid))
+
+
+def _probability(rbm: RBM, given: Conditioned) -> float | None:
+    """p(conditions), where it takes seconds to enumerate."""
+    if given.has_density or not (can_be_exact(rbm) and can_be_exact(given.rbm)):
+        return None
+    log_z, conditioned = exact.log_partition(rbm), exact.log_partition(given.rbm)
+    with float64():
+        return min(1.0, float(np.exp(given.log_probability(in_float64(rbm), log_z, conditioned))))
 
 
 # ---- by tempering
@@ -185,13 +212,19 @@ def _quench(key: Key, rbm: RBM) -> tuple[Float[Array, "quenches visible"], Float
 # ---- by Gibbs chains
 
 
+def _in_order(given: Conditioned, rbm: RBM, start: ArrayLike | None, n: int) -> np.ndarray | None:
+    """Starts of Gibbs chains in the order of the conditioned model's columns."""
+    if start is None:
+        return None
+    rows = rbm.visible.check(start, "start").astype(own_dtype(rbm))
+    if rows.shape != (n, rbm.visible.size):
+        raise InputError(f"start must have shape [{n}, {rbm.visible.size}], but has {list(rows.shape)}")
+    return rows[:, given.columns]
+
+
 def _draw_by_gibbs(
-    rbm: RBM, n: int, seed: int, fixed: Float[np.ndarray, "*n visible"] | None, sweeps: int, start: ArrayLike | None
+    rbm: RBM, n: int, seed: int, fixed: Float[np.ndarray, "n visible"] | None, sweeps: int, start: np.ndarray | None
 ) -> Draws:
-    if start is not None:
-        start = rbm.visible.check(start, "start").astype(own_dtype(rbm))
-        if start.shape != (n, rbm.visible.size):
-            raise InputError(f"start must have shape [{n}, {rbm.visible.size}], but has {list(start.shape)}")
     with own_precision(rbm):
         ends = _run_gibbs(in_own_precision(rbm), key_of(seed), fixed, start, chains=n, sweeps=sweeps)
         # Waiting first turns a lack of memory into an error; np.asarray of what failed ends the process.

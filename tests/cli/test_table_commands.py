@@ -68,6 +68,16 @@ def test_training_keeps_the_schema_and_can_be_repeated(said, trained):
     np.testing.assert_array_equal(tabular.load("again")[0].weights, rbm.weights)
 
 
+def test_drawing_under_conditions(said):
+    drawn = said('sample run --count 60 --where "age >= 40, region != north" --forbid "sex = m, age < 50" --json')
+    cells = drawn["samples"]
+    assert 0 < drawn["probability"] < 1
+    assert min(cells["age"]) >= 40
+    assert "north" not in cells["region"]
+    assert all(sex != "m" or age >= 50 for sex, age in zip(cells["sex"], cells["age"], strict=True))
+    assert "there is no column 'agee'; did you mean age?" in said('sample run --where "agee > 3"')
+
+
 def test_completing_a_file(said):
     result = said("impute run survey.csv --method exact --out full.csv --json")
     frame = read_frame("full.csv")

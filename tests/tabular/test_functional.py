@@ -73,6 +73,27 @@ def test_completing_fills_what_is_missing_and_nothing_else(rbm, schema):
             assert (value, probability) == (("m", pytest.approx(p)) if p > 0.5 else ("f", pytest.approx(1 - p)))
 
 
+@pytest.mark.slow
+def test_refitted_draws_spread_as_what_few_rows_say():
+    """The mean of 400 cells drawn by one model spreads by their own variance; by models of 20 rows as the mean of 20 does.
+
+    The ratio of these is 20; the mean of 8 squared deviations is off by a factor of 8 with a chance below 1e-3.
+    """
+    random = np.random.default_rng(3)
+    table = {"side": ["a", "b"] * 210, "y": [*random.normal(size=20).tolist(), *[None] * 400]}
+    schema = tabular.infer(table)
+    rows = tabular.encode(schema, table)
+    rbm = hm.initialize(rows, 2, tabular.units_of(schema))
+    spread = {}
+    for refit in (False, True):
+        drawn = tabular.impute(rbm, schema, table, 8, refit=refit).draws
+        assert all(list(draw["y"][:20]) == table["y"][:20] for draw in drawn)
+        spread[refit] = np.var([np.mean(draw["y"][20:]) for draw in drawn], ddof=1)
+    assert 20 / 8 < spread[True] / spread[False] < 20 * 8
+    with pytest.raises(InputError, match="refit must be False where draws is 0"):
+        tabular.impute(rbm, schema, table, refit=True)
+
+
 @pytest.mark.parametrize("library", ["pandas", "nullable", "polars", "pyarrow", "dict"])
 def test_completing_keeps_index_dtypes_and_other_columns(library):
     """Of every library, also dates and whole numbers, and a column in which a single value was met."""

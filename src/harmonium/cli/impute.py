@@ -2,12 +2,13 @@
 
 Each missing cell gets its most probable value given the row's observed cells (numbers their mean), and the probability
 of that value (numbers a standard deviation). Observed cells stay as they are. --draws N draws it instead, N times: N
-tables one after the other, numbered by a first column `draw` (multiple imputation). For an array --out may be .npy: [rows,
-columns] or [draws, rows, columns].
+tables one after the other, numbered by a first column `draw` (multiple imputation). For intervals that are to hold, add
+--refit: the draws then differ by what the training rows leave open about the model, too. For an array --out may be .npy:
+[rows, columns] or [draws, rows, columns].
 
 example:
   harmonium impute runs/survey survey.csv --out completed.csv
-  harmonium impute runs/survey survey.csv --draws 20 --out imputations.csv
+  harmonium impute runs/survey survey.csv --draws 20 --refit --out imputations.csv
   harmonium impute runs/images holes.npy --out filled.npy
 """
 
@@ -31,6 +32,8 @@ MAX_CELLS = 30
 def add_arguments(command: argparse.ArgumentParser) -> None:
     add(command, "model", "table", "--unseen", "--seed", "--overwrite")
     add_count(command, "draws", 0, "draw the missing cells N times instead")
+    refit = "before each draw train further on the table, the one trained on, with rows weighted at random"
+    command.add_argument("--refit", action="store_true", help=refit)
     method = (
         "enumerate the hidden units or average over Gibbs chains (default: exact if that takes seconds, else tempered chains)"
     )
@@ -47,7 +50,7 @@ def run(options: argparse.Namespace) -> Answer:
     model = load_model(options.model)
     as_texts = str(options.out).endswith(".csv")
     frame = model.read_table(options.table, options, as_texts)
-    settings = {name: getattr(options, name) for name in ("method", "sweeps", "unseen", "seed")}
+    settings = {name: getattr(options, name) for name in ("refit", "method", "sweeps", "unseen", "seed")}
     imputed = hm.tabular.impute(model.rbm, model.schema, frame, options.draws, **settings)
     table, filled_cells, draws, method, unseen = imputed
     tables = [_with_texts(each, frame) if as_texts else each.columns for each in draws or [table]]

@@ -1,6 +1,7 @@
 """Tables: what their columns mean, and a model's distribution of their rows and cells."""
 
 from harmonium.tabular.compare import compare
+from harmonium.tabular.conditions import conditions
 from harmonium.tabular.explain import Explanation, HiddenContribution, explain
 from harmonium.tabular.functional import (
     TableDraws,
@@ -29,6 +30,7 @@ __all__ = [
     "TableLogProbs",
     "TablePrediction",
     "compare",
+    "conditions",
     "decode",
     "encode",
     "explain",

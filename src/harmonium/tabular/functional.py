@@ -11,7 +11,8 @@ Tables are returned in the library that came in, in the table's own columns, ord
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,7 +24,13 @@ from harmonium.errors import InputError
 from harmonium.imputation import LogProbs
 from harmonium.io.frames import Value, fill_missing, from_native, missing, to_native
 from harmonium.model import RBM
+from harmonium.tabular.conditions import conditions, fulfills
 from harmonium.tabular.schema import SPIN, Schema
+
+REFIT_UPDATES = 500
+"""By which a trained model follows new weights of the rows."""
+MAX_ROUNDS = 20
+"""Of draws, where conditions part bins."""
 
 
 class TableImputation(NamedTuple):
@@ -67,11 +74,15 @@ class TableLogProbs(NamedTuple):
 
 
 class TableDraws(NamedTuple):
-    """Rows drawn from a model as a table, how they were drawn, and reasons not to trust their proportions."""
+    """Rows drawn from a model as a table, how they were drawn, and reasons not to trust their proportions.
+
+    `probability`: of the conditions, as in `harmonium.sampling.Draws`; where they part bins, times the fraction of draws kept.
+    """
 
     table: Any
     method: str
     warnings: list[str]
+    probability: float | None
 
 
 def encode(schema: Schema, table: object, unseen: str = "error") -> Float[np.ndarray, "rows visible"]:
@@ -94,6 +105,7 @@ def impute(
     table: object,
     draws: int = 0,
     *,
+    refit: bool = False,
     method: str = "auto",
     sweeps: int = 200,
     unseen: str = "missing",
@@ -101,19 +113,34 @@ def impute(
 ) -> TableImputation:
     """Fill a table's missing cells, see `harmonium.impute`; columns that the schema ignores pass through.
 
-    Observed cells, the table's index and its dtypes stay as they are.
+    Observed cells, the table's index and its dtypes stay as they are. For multiple imputation each of the `draws` is analyzed
+    as if it had no gaps, and `harmonium.pool` makes one interval of the results.
 
     Args:
+        refit: before each draw train the model further on the table, which must be the one that it was trained on, with rows
+            weighted at random (the Bayesian bootstrap). Without, draws are as if the model were known and not estimated, and
+            pooled intervals are too narrow.
         unseen: `missing`: a value that its column did not have in training counts as missing, and stays; or `error`.
         All others as those of `harmonium.impute`.
 
     Raises:
         InputError: the table does not fit the schema, or an argument is out of range.
+
+    Reference: D. Rubin, "The Bayesian bootstrap", Annals of Statistics 9 (1981); R. Little and D. Rubin, "Statistical Analysis
+    with Missing Data", 2002, section 10.2 (why the parameters of each draw must differ).
     """
     frame = from_native(table)
     rows = _checks.instance(schema, Schema, "schema").encode(frame, unseen)
     unknown = schema.find_unseen(frame)
-    imputed = imputation.impute(rbm, rows, draws, method=method, sweeps=sweeps, seed=seed)
+    draws = _checks.integer(draws, "draws", 0)
+    anew = draws if _checks.boolean(refit, "refit") else 0
+    if refit and not anew:
+        raise InputError("refit must be False where draws is 0: it is for draws of the missing cells")
+    imputed = imputation.impute(rbm, rows, draws - anew, method=method, sweeps=sweeps, seed=seed)
+    if anew:
+        random = np.random.default_rng([_checks.seed(seed), len(rows)])
+        each = [_draw_refitted(rbm, rows, random, method, sweeps) for _ in range(anew)]
+        imputed = imputed._replace(draws=np.concatenate(each), method=f"{imputed.method}; draws from {anew} refitted models")
     filled = schema.with_means(imputed.values, imputed.mean)
     decoded = schema.decode(filled)
     cells: dict[str, list[Any]] = {name: [] for name in ("row", "column", "value", "probability", "deviation")}
@@ -138,6 +165,19 @@ def impute(
     return TableImputation(fill(schema, table, filled), cells, drawn, imputed.method, unknown)
 
 
+def _draw_refitted(
+    rbm: RBM, rows: Float[np.ndarray, "rows visible"], random: np.random.Generator, method: str, sweeps: int
+) -> Float[np.ndarray, "1 rows visible"]:
+    """A draw of the missing cells from a model trained further on the rows with exponentially distributed weights."""
+    from harmonium import training  # slow to import, and for this alone
+
+    seed = int(random.integers(2**31))
+    weights = random.standard_exponential(len(rows))
+    # With measures it would look at its own gain, which says nothing of a model that was trained before.
+    *_, last = training.train(rbm, rows, weights=weights, updates=REFIT_UPDATES, measure=False, seed=seed)
+    return imputation.impute(last.rbm, rows, 1, method=method, sweeps=sweeps, seed=seed).draws
+
+
 def log_prob(rbm: RBM, schema: Schema, table: object, *, unseen: str = "missing", seed: int = 0) -> TableLogProbs:
     """ln p of each row and the surprisal of each cell; see `hm.log_prob` and `hm.surprisal`; else as `impute`."""
     frame = from_native(table)
@@ -159,33 +199,56 @@ def sample(
     n: int,
     *,
     given: Mapping[str, Value] | None = None,
+    where: str | Sequence[str] = (),
+    forbid: str | Sequence[str] = (),
     method: str = "auto",
     sweeps: int | None = None,
     seed: int = 0,
     like: object = "pandas",
 ) -> TableDraws:
-    """`n` rows drawn from the model as a table, given the values of no column or of some.
+    """`n` rows drawn from the model as a table, given the values of no column or of some, and under conditions.
 
     Args:
-        given: values of some columns by name. method, sweeps: as in `harmonium.sample`. like: the library of the table, by
-            name or by a frame.
+        given: values of some columns by name. where: conditions that all rows fulfill, such as `age >= 18`. forbid:
+            combinations that no row has, such as `age < 16, married = yes`; both as `conditions` reads them. method, sweeps: as
+            in `harmonium.sample`. like: the library of the table, by name or by a frame.
 
     Raises:
-        InputError: a name or value in `given` is unknown, or an argument is out of range.
+        InputError: a name or value in `given` is unknown, a condition as in `conditions`, or an argument is out of range.
     """
     given = _checks.instance({} if given is None else given, Mapping, "given", "a mapping of names to values")
     names = [column.name for column in _checks.instance(schema, Schema, "schema").columns]
     unknown = sorted(set(given) - set(names), key=str)
     if unknown:
         raise InputError(f"there is no column {unknown[0]!r}; the model has {', '.join(map(repr, names[:20]))}")
+    n = _checks.integer(n, "n")
     fixed = from_native({name: [given.get(name)] for name in names})
     rows = schema.encode(fixed)
-    drawn = sampling.draw(rbm, n, seed, clamp=rows[0] if given else None, method=method, sweeps=sweeps)
-    columns = schema.decode(drawn.values, seed)
-    for column in schema.columns:
-        if column.bins is not None and column.name in given:
-            columns[column.name] = np.full(len(drawn.values), column.numbers(fixed[column.name])[0])
-    return TableDraws(to_native(columns, like), drawn.method, drawn.warnings)
+    asked, clamp = conditions(schema, where, forbid), rows[0] if given else None
+    settings: dict[str, Any] = {"clamp": clamp, "where": asked if any(asked) else None, "method": method, "sweeps": sweeps}
+    parts: list[dict[str, np.ndarray]] = []
+    tried, kept = 0, 0
+    while kept < n:
+        # Only where conditions part a bin are draws left out; as many more are made as seem to be needed.
+        wanted = min(100 * n, math.ceil(1.2 * (n - kept) * tried / max(1, kept))) if tried else n
+        if len(parts) >= MAX_ROUNDS:
+            raise InputError(
+                f"{kept:,} of {tried:,} draws fulfill conditions that part bins: ask for fewer rows or wider ranges"
+            )
+        drawn = sampling.draw(rbm, wanted, _checks.seed(seed) + len(parts), **settings)
+        columns = schema.decode(drawn.values, seed + len(parts))
+        for column in schema.columns:
+            if column.bins is not None and column.name in given:
+                columns[column.name] = np.full(wanted, column.numbers(fixed[column.name])[0])
+        mask = fulfills(schema, columns, where, forbid)
+        tried, kept = tried + wanted, kept + int(mask.sum())
+        parts.append({name: cells[mask] for name, cells in columns.items()})
+    table = to_native({name: np.concatenate([part[name] for part in parts])[:n] for name in parts[0]}, like)
+    if kept == tried:
+        return TableDraws(table, *drawn[1:])
+    how = f"{drawn.method}; {100 * kept / tried:.3g} % of {tried:,} draws kept, as conditions part bins"
+    probability = None if drawn.probability is None else drawn.probability * kept / tried
+    return TableDraws(table, how, drawn.warnings, probability)
 
 
 def fill(schema: Schema, table: object, rows: Float[np.ndarray, "rows visible"], seed: int | None = None) -> Any:

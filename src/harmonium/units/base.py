@@ -17,6 +17,7 @@ retrieval", NIPS 2004, section 2.
 from __future__ import annotations
 
 import abc
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Self, dataclass_transform
 
@@ -131,6 +132,12 @@ class Units(Codec):
     @abc.abstractmethod
     def zeros(cls, size: int) -> Self:
         """A layer of `size` columns with biases of zero and precisions of one (float64 on the host), to start from."""
+
+    def select(self, chosen: Sequence[int]) -> Units:
+        """The layer of some of the units alone, by their numbers."""
+        bounds = self.boundaries
+        columns = np.concatenate([np.arange(bounds[unit], bounds[unit + 1]) for unit in chosen])
+        return jax.tree.map(lambda leaf: leaf[..., columns], self)
 
     # ---- bounds of the parameters
 

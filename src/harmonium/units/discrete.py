@@ -202,6 +202,10 @@ class Categorical(Discrete):
             raise InputError("a categorical layer is made from the number of categories of each unit, (3, 2) say: give those")
         return cls(np.zeros(sum(size)), tuple(size))
 
+    def select(self, chosen: Sequence[int]) -> Categorical:
+        bias = super().select(chosen).bias
+        return Categorical(bias, tuple(self.levels[unit] for unit in chosen))
+
     def validation_error(self) -> str | None:
         if not all(isinstance(count, numbers.Integral) and count > 0 for count in self.levels):
             return f"levels must be whole numbers of at least 1, one a unit, but are {self.levels}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import jax
@@ -90,6 +91,15 @@ class Mixed(Units):
         keys = jax.random.split(key, len(self.parts))
         samples = [part.sample(own, x) for part, own, x in zip(self.parts, keys, self.split(inputs), strict=True)]
         return jnp.concatenate(samples, axis=-1)
+
+    def select(self, chosen: Sequence[int]) -> Units:
+        ends = np.cumsum([len(part.boundaries) - 1 for part in self.parts]).tolist()
+        first, parts = 0, []
+        for part, end in zip(self.parts, ends, strict=True):
+            own = [unit - first for unit in chosen if first <= unit < end]
+            parts += [part.select(own)] if own else []
+            first = end
+        return parts[0] if len(parts) == 1 else Mixed(tuple(parts))
 
     @property
     def bias(self) -> Float[Result, "*batch N"]:

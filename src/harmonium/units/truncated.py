@@ -1,4 +1,4 @@
-"""The normal distribution truncated at zero, for any s, far tails included.
+"""The normal distribution truncated at zero, or to an interval that begins there, for any s, far tails included.
 
 Its density for y > 0 is proportional to exp(-(y - s)^2 / 2).
 
@@ -73,13 +73,29 @@ def _(primals: tuple[Result], tangents: tuple[Result]) -> tuple[tuple[Result, Re
     return (first, second), ((second - first**2) * moved, (s * second + 2 * first - first * second) * moved)
 
 
-def sample(key: Key, s: Float[Result, "..."]) -> Float[Result, "..."]:
-    """One y for each s, by the inverse of the distribution function.
+def decay(s: Float[Result, "..."], width: Float[Result, "..."]) -> Float[Result, "..."]:
+    """-ln p(y > width), elementwise; infinite where the width is."""
+    finite = jnp.where(jnp.isfinite(width), width, 1)
+    exponent = log_normalizer(s) - log_normalizer(s - finite) - finite * (s - finite / 2)
+    return jnp.where(jnp.isfinite(width), jnp.maximum(exponent, np.finfo(s.dtype).tiny), jnp.inf)
+
+
+def log_normalizer_within(s: Float[Result, "..."], width: Float[Result, "..."]) -> Float[Result, "..."]:
+    """ln of the integral of exp(s y - y^2 / 2) over 0 < y < width, elementwise, for s of at most half the width."""
+    total = log_normalizer(s) + jnp.log(-jnp.expm1(-decay(s, width)))
+    # The exponent is concave: at no point of the interval is it below its value at the far end, where s is so small.
+    finite = jnp.where(jnp.isfinite(width), width, 1)
+    return jnp.where(jnp.isfinite(width), jnp.maximum(total, jnp.log(finite) + finite * (s - finite / 2)), total)
+
+
+def sample(key: Key, s: Float[Result, "..."], width: Float[Result, "..."] | None = None) -> Float[Result, "..."]:
+    """One y for each s, by the inverse of the distribution function; with a width, one of 0 < y < width.
 
     The probability u of a larger y is Phi(s - y) / Phi(s). In the tail this is solved for y by Newton's method in logarithms,
     which approaches the root from one side: ln u = ln M(-(a + y)) - ln M(-a) - a y - y^2 / 2 with a = -s.
     """
-    u = 1 - uniform(key, s.shape, s.dtype)  # above 0
+    u = uniform(key, s.shape, s.dtype)
+    u = 1 - (u if width is None else u * -jnp.expm1(-decay(s, width)))  # above 0
     near = jnp.maximum(s, -TAIL)
     direct = jnp.maximum(near - ndtri(u * ndtr(near)), 0)
     a, target = jnp.maximum(-s, TAIL), -jnp.log(u)
@@ -88,4 +104,5 @@ def sample(key: Key, s: Float[Result, "..."]) -> Float[Result, "..."]:
     for _ in range(NEWTON_STEPS):
         hazard = _hazard(a + y, TERMS)
         y = jnp.maximum(y + (target - jnp.log(hazard) + at_zero - (a + y / 2) * y) / hazard, 0)
-    return jnp.where(s < -TAIL, y, direct)
+    y = jnp.where(s < -TAIL, y, direct)
+    return y if width is None else jnp.minimum(y, width)

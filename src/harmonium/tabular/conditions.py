@@ -1,0 +1,247 @@
+"""Conditions on the columns of a table, as text: `age >= 18`, `region = north|south`, `age < 16, married = yes`.
+
+A condition is a column, one of = != < <= > >=, and a value, or after = and != several with | between them. Several conditions
+with commas between them hold together. Of a column whose values are rounded it is the rounded value that fulfills them: if
+ages are whole, `age > 18` leaves 18.5 and more, which is 19 and more in the table.
+
+The units of a binned column tell only bins apart: as conditions on units these keep the bins in which some value fulfills them,
+and forbid those in which all values do. `fulfills` decides on the values that are drawn.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import reduce
+from itertools import pairwise
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+from jaxtyping import Bool, Shaped
+
+from harmonium import _checks
+from harmonium.conditioning import Conditions, Intervals, Values, intersect, overlap
+from harmonium.errors import InputError
+from harmonium.io.frames import Value, parse_number, value_text
+from harmonium.tabular.bins import Bins
+from harmonium.tabular.schema import Column, Schema
+
+COMPARISONS: dict[str, Callable[[Any, float], Any]] = {
+    "<=": operator.le,
+    ">=": operator.ge,
+    "!=": operator.ne,
+    "=": operator.eq,
+    "<": operator.lt,
+    ">": operator.gt,
+}
+SYNTAX = "write a column, one of = != < <= > >=, and a value, as in age >= 18 or region = north|south"
+GRID = 1e-9
+"""How near a number must be to a rounded one to be it, in steps."""
+
+
+class Condition(NamedTuple):
+    """A condition on one column, and its text."""
+
+    column: Column
+    comparison: str
+    value: str
+    text: str
+
+
+def conditions(schema: Schema, where: str | Sequence[str] = (), forbid: str | Sequence[str] = ()) -> Conditions:
+    """Conditions on the columns of a table as those on a model's units, which `harmonium.sample` takes.
+
+    Args:
+        where: conditions that every row fulfills, such as `age >= 18, sex = female`; all of several texts. forbid: of each
+            text, the combination of conditions that no row fulfills together, such as `age < 16, married = yes`.
+
+    Raises:
+        InputError: a text is no condition, its column or value is unknown, its column has no order, or no value fulfills it.
+    """
+    _checks.instance(schema, Schema, "schema")
+    units = {name: unit for unit, name in enumerate(schema.column_slices)}
+    allowed: dict[int, Values] = {}
+    for condition in (each for text in _texts(where, "where") for each in _read(schema, text)):
+        unit, values = units[condition.column.name], _values(condition)
+        allowed[unit] = intersect(allowed[unit], values) if unit in allowed else values
+        if not allowed[unit]:
+            name = condition.column.name
+            raise InputError(f"{condition.text!r:.80}: no value of column {name!r} fulfills all conditions on it")
+    combinations = []
+    for text in _texts(forbid, "forbid"):
+        forbidden: dict[int, Values] = {}
+        for condition in _read(schema, text):
+            unit, values = units[condition.column.name], _values(condition, surely=True)
+            forbidden[unit] = intersect(forbidden[unit], values) if unit in forbidden else values
+        combinations.append(forbidden)
+    return Conditions(allowed, combinations)
+
+
+def fulfills(
+    schema: Schema, columns: Mapping[str, Shaped[np.ndarray, " rows"]], where: str | Sequence[str], forbid: str | Sequence[str]
+) -> Bool[np.ndarray, " rows"]:
+    """Which rows of decoded columns fulfill conditions on binned columns, which may part a bin; `where`, `forbid` as in
+    `conditions`. All others are taken to be fulfilled."""
+    required = [each for text in _texts(where, "where") for each in _read(schema, text)]
+    combinations = [list(_read(schema, text)) for text in _texts(forbid, "forbid")]
+    mask = np.ones(len(columns[schema.columns[0].name]), bool)
+    for condition in required:
+        if condition.column.bins is not None:
+            mask &= _holds(condition, columns[condition.column.name])
+    for combination in combinations:
+        if any(condition.column.bins is not None for condition in combination):
+            mask &= ~np.all([_holds(condition, columns[condition.column.name]) for condition in combination], axis=0)
+    return mask
+
+
+def _holds(condition: Condition, cells: Shaped[np.ndarray, " rows"]) -> Bool[np.ndarray, " rows"]:
+    """Which cells fulfill a condition."""
+    column = condition.column
+    if column.is_number:
+        bounds = [_number(condition, option) for option in _options(condition)]
+        each = [COMPARISONS[condition.comparison](cells, bound) for bound in bounds]
+        return np.all(each, axis=0) if condition.comparison == "!=" else np.any(each, axis=0)
+    values = _values(condition)
+    chosen = [level for index, level in enumerate(column.levels) if index in cast(frozenset[int], values)]
+    return np.isin(cells, chosen)
+
+
+def _texts(given: str | Sequence[str], name: str) -> list[str]:
+    texts = [given] if isinstance(given, str) else list(_checks.instance(given, Sequence, name, "a text or a list of texts"))
+    return [_checks.instance(text, str, f"each of {name}", "a text such as 'age >= 18'") for text in texts]
+
+
+# ---- from text
+
+
+def _read(schema: Schema, text: str) -> Iterator[Condition]:
+    """The conditions in one text."""
+    parts: list[str] = []
+    for part in text.split(","):
+        # A part without a comparison belongs to a value with a comma in it.
+        if parts and not re.search("[=<>]", part):
+            parts[-1] += f",{part}"
+        else:
+            parts.append(part.strip())
+    for part in parts:
+        yield _read_one(schema, part)
+
+
+def _read_one(schema: Schema, text: str) -> Condition:
+    comparisons = "|".join(map(re.escape, COMPARISONS))
+    # Names may have signs in them: the longest that fits is meant.
+    for column in sorted(schema.columns, key=lambda column: -len(column.name)):
+        if text.startswith(column.name):
+            match = re.fullmatch(rf"\s*(==|{comparisons})\s*(.+)", text[len(column.name) :])
+            if match:
+                return Condition(column, match[1].replace("==", "="), match[2].strip(), text)
+    match = re.match(rf"(.+?)\s*(?:==|{comparisons})", text)
+    if not match or match[1] in schema.column_slices:
+        raise InputError(f"{text!r:.80} is no condition: {SYNTAX}")
+    name, names = match[1], [column.name for column in schema.columns]
+    if name in schema.ignored:
+        raise InputError(f"{text!r:.80}: column {name!r} is not in the model: {schema.ignored[name]}")
+    more = _checks.suggest(name, names) or f"; the model has {', '.join(map(repr, names[:20]))}"
+    raise InputError(f"{text!r:.80}: there is no column {name!r:.40}{more}")
+
+
+# ---- to values
+
+
+def _options(condition: Condition) -> list[str]:
+    """The values of a condition: several after = and !=, unless there are signs between them in a level itself."""
+    whole = condition.comparison not in ("=", "!=") or condition.value in map(value_text, condition.column.levels)
+    return [option.strip() for option in ([condition.value] if whole else condition.value.split("|"))]
+
+
+def _values(condition: Condition, *, surely: bool = False) -> Values:
+    """The values of the column's unit that fulfill the condition; of bins those in which some values do, or `surely` all."""
+    column, comparison, value, text = condition
+    options = _options(condition)
+    if column.is_number:
+        each = [_intervals(condition, _number(condition, option)) for option in options]
+        intervals = reduce(overlap, each) if comparison == "!=" else tuple(sorted({one for many in each for one in many}))
+        return intervals if column.bins is None else _bins(column.bins, intervals, surely)
+    if comparison in ("=", "!="):
+        named = {_level(condition, option) for option in options}
+        fulfilling = [index for index in range(len(column.levels)) if (index in named) == (comparison == "=")]
+    elif column.numeric:
+        bound = _number(condition, value)
+        fulfilling = [i for i, level in enumerate(column.levels) if COMPARISONS[comparison](float(level), bound)]
+    elif column.kind == "ordered":
+        bound = _level(condition, value)
+        fulfilling = [i for i in range(len(column.levels)) if COMPARISONS[comparison](i, bound)]
+    else:
+        raise InputError(f"{text!r:.80}: the values of column {column.name!r} have no order: use = or !=")
+    if not fulfilling:
+        raise InputError(f"{text!r:.80}: no value of column {column.name!r} fulfills it; it has {_list(column.levels)}")
+    return frozenset(fulfilling)
+
+
+def _bins(bins: Bins, intervals: Intervals, surely: bool) -> Values:
+    """The states of which some values lie in the intervals, or all."""
+    edges = list(bins.edges)
+    if len(edges) > 1:
+        edges[0] = -math.inf if bins.tails[0][0] else edges[0]
+        edges[-1] = math.inf if bins.tails[1][0] else edges[-1]
+    spans = [(spike, spike) for spike in bins.spikes] + list(pairwise(edges))
+    if surely:
+        return frozenset(k for k, (a, b) in enumerate(spans) if any(low <= a and b <= high for low, high in intervals))
+    return frozenset(k for k, (a, b) in enumerate(spans) if any(low <= b and a <= high for low, high in intervals))
+
+
+def _level(condition: Condition, text: str) -> int:
+    """The index of the level that a text spells."""
+    number = parse_number(text)
+    for index, level in enumerate(condition.column.levels):
+        if value_text(level) == text or (condition.column.numeric and number is not None and float(level) == number):
+            return index
+    levels = condition.column.levels
+    more = _checks.suggest(text, list(map(value_text, levels))) or f"; it has {_list(levels)}"
+    raise InputError(f"{condition.text!r:.80}: column {condition.column.name!r} has no value {text!r:.40}{more}")
+
+
+def _list(levels: Sequence[Value]) -> str:
+    return ", ".join(map(value_text, levels[:8])) + (", ..." if len(levels) > 8 else "")
+
+
+def _number(condition: Condition, text: str) -> float:
+    number = parse_number(text)
+    if number is None or not math.isfinite(number):
+        raise InputError(f"{condition.text!r:.80}: {text!r:.40} is no number, but the values of {condition.column.name!r} are")
+    return number
+
+
+def _intervals(condition: Condition, number: float) -> Intervals:
+    """The intervals of a real column's values in the model that fulfill the condition with this number."""
+    column, comparison, inf = condition.column, condition.comparison, math.inf
+    if column.decimals is None:
+        low = high = number
+    else:
+        # The two values between which the comparison changes are half a step from the rounded ones.
+        step = 10.0**-column.decimals
+        place = number / step
+        is_rounded = abs(place - round(place)) < GRID * max(1, abs(place))
+        last, first = (round(place), round(place)) if is_rounded else (math.ceil(place), math.floor(place))
+        low, high = (last - 0.5) * step, (first + 0.5) * step
+        if comparison == "=" and not is_rounded:
+            raise InputError(
+                f"{condition.text!r:.80}: the values of column {column.name!r} have {column.decimals} decimals, so none is "
+                f"{value_text(number)}"
+            )
+        if comparison == "!=" and not is_rounded:
+            low = high = number
+    if column.bins and comparison == "=" and low == high and number not in column.bins.spikes:
+        raise InputError(f"{condition.text!r:.80}: no single value of column {column.name!r} has a probability: give a range")
+    ends = {
+        "=": [(low, high)],
+        "!=": [(-inf, low), (high, inf)],
+        "<": [(-inf, low)],
+        "<=": [(-inf, high)],
+        ">": [(high, inf)],
+        ">=": [(low, inf)],
+    }[comparison]
+    in_model = np.array(ends) if column.bins else (np.array(ends) - column.mean) / column.scale
+    return tuple((float(first), float(last)) for first, last in in_model)
