@@ -113,7 +113,8 @@ def test_samples_that_know_nothing_leak_nothing_and_copies_do(draw):
     assert (copied.scores[:20] > 0.95).all()
 
 
-def test_equal_sets_are_alike_and_independent_columns_are_not():
+def test_equal_sets_are_alike_and_independent_columns_are_not(monkeypatch):
+    monkeypatch.setattr(classifiers, "TREES", 30)
     random = np.random.default_rng(3)
     rows, train = table(random, 200, missing=0.1), table(random, 300, missing=0.1)
     units = hm.Mixed((hm.Categorical.zeros((3,)), hm.Gaussian.zeros(2), hm.Binary.zeros(1)))
