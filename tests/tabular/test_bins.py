@@ -6,6 +6,8 @@ import json
 
 import numpy as np
 import pytest
+from scipy import stats
+from statistics_of_tests import FALSE_ALARM
 
 import harmonium as hm
 from harmonium import tabular
@@ -126,3 +128,14 @@ def test_draws_lie_in_bins_but_for_values_that_are_given(model):
     assert len(set(free["amount"])) > 20
     assert 0.0 in free["amount"]
     assert min(free["visits"]) >= 0
+
+
+def test_a_count_that_many_rows_share_has_a_bin_of_its_own():
+    """Zeros among amounts of hundreds: drawn back, as many are zero as there were, and the others are spread as they were."""
+    random = np.random.default_rng(4)
+    values = np.where(random.random(2000) < 0.9, 0.0, random.integers(100, 5000, 2000))
+    bins = fit(values, whole=True)
+    assert bins.edges[:2] == (-0.5, 0.5)
+    drawn = bins.sample(bins.states(values), random)
+    assert (drawn == 0).sum() == (values == 0).sum()
+    assert stats.ks_2samp(drawn[drawn > 0], values[values > 0]).pvalue > FALSE_ALARM

@@ -166,13 +166,15 @@ def fit(
 
     A tail is exponential from the bin's inner edge on where that is likelier than a uniform bin: if the mean distance from that
     edge is less than 1/e of the bin's width. Elsewhere one value more than the bin has is thought to lie beyond its last edge.
-    Where no value is below zero none ever is, if the lowest bin is near zero.
+    Where no value is below zero none ever is, if the lowest bin is near zero. A count that many rows share and few others come
+    near, as spikes are found, has a bin of its own.
 
     Args:
         values: finite numbers, at least one. whole: of counts, whole numbers of zero or above. cuts: the edges between bins, if
             they are given. others: values that must have a state too, but are not fitted.
     """
     spikes = () if whole else find_spikes(values)
+    heavy = find_spikes(values) if whole and cuts is None else ()
     everything = np.concatenate([values, others])
     rest = np.sort(values[~np.isin(values, spikes)])
     if not len(rest):
@@ -180,6 +182,8 @@ def fit(
     if not len(rest):
         return Bins(spikes, ())
     levels, counts = np.unique(rest, return_counts=True)
+    light = np.where(np.isin(levels, heavy), 0, counts)
+    counts = light * (len(rest) / max(light.sum(), 1))  # heavy ones have their bins without a share of the others'
     step = 1.0 if whole else resolution(everything)
     half = (step or np.ptp(rest) / len(rest) or abs(levels[0]) or 1.0) / 2
     if cuts is None:
@@ -190,7 +194,7 @@ def fit(
         nearest = [int(np.abs(shares - place / count).argmin()) for place in range(1, count)] if len(middles) else []
         cuts = tuple(middles[sorted(set(nearest))].tolist())
     low, high = (end(cuts, default=limit) for end, limit in ((min, levels[0]), (max, levels[-1])))
-    edges = [min(levels[0], low) - half, *cuts, max(levels[-1], high) + half]
+    edges = [min(levels[0], low) - half, *_set_apart(cuts, heavy, levels), max(levels[-1], high) + half]
     return _with_tails(edges, spikes, rest, step, whole, nonnegative=bool(everything.min() >= 0))
 
 
@@ -215,6 +219,15 @@ def _with_tails(
             mean = min(width, (edges[0] - lowest) / 5) if bounded else width  # next to nothing is below zero
             tails.append((1 / (len(own) + 2), max(mean, 1.0) if whole else mean))
     return Bins(spikes, tuple(map(float, edges)), (tails[0], tails[1]), whole)
+
+
+def _set_apart(cuts: tuple[float, ...], heavy: tuple[float, ...], levels: Float[np.ndarray, " k"]) -> list[float]:
+    """The edges between bins of counts, so that each of the heavy ones, such as zero, is a bin of its own."""
+    if not heavy:
+        return list(cuts)
+    own = {value + side for value in heavy for side in (-0.5, 0.5) if levels[0] < value + side < levels[-1]}
+    kept = (cut for cut in cuts if not {levels[levels < cut].max(), levels[levels > cut].min()} & set(heavy))
+    return sorted({*kept, *own})
 
 
 def resolution(values: Float[np.ndarray, " n"]) -> float:
