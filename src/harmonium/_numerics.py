@@ -87,6 +87,15 @@ def sum_of_rows(x: Array, counts: np.ndarray) -> np.ndarray:
     return np.sum(list(parts), axis=0)
 
 
+MIN_VALIDATION_ROWS = 20
+
+
+def validation_rows(count: int) -> int:
+    """How many of `count` rows are held out to choose settings and the length of a run by: a tenth; but few rows cannot tell
+    models apart, so at least 20 of them, up to a quarter of all."""
+    return max(count // 10, min(MIN_VALIDATION_ROWS, count // 4))
+
+
 def effective_rows(weights: Array | None, rows: int) -> float:
     """(sum of weights)^2 / sum of their squares: the equally weighted rows whose mean is as uncertain (L. Kish, 1965)."""
     shares = np.ones(rows) if weights is None else np.asarray(weights) / np.max(weights)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from harmonium import _checks
+from harmonium._numerics import validation_rows
 from harmonium._types import ArrayLike, PathLike
 from harmonium.data.row_weights import RowWeights, take_weights
 from harmonium.data.sources import SOURCES, Source
@@ -27,8 +28,9 @@ from harmonium.io.untrusted import check_path
 from harmonium.tabular.infer_schema import Kind, find_label, infer
 from harmonium.tabular.schema import Schema
 
-HELD_OUT_FRACTION = 0.1
-"""Fraction of the rows that is held out for validation, and again for the test, where no such files are given."""
+TEST_FRACTION = 0.1
+"""Fraction of the rows that is held out for the test where no such file is given."""
+MIN_ROWS_TO_SPLIT = 10
 MAX_HELD_OUT = 10_000
 """The most rows that are held out where rows are read as they are needed."""
 PARTS = ("test", "valid")
@@ -180,7 +182,7 @@ def load(
         binarized: `threshold=X`, `stochastic`, or `resample` (`gray_levels.resampled`), for which validation and test rows are
             drawn once; by default what the source prescribes, and nothing for files.
         seed: of those draws.
-        hold_out: for which of "test" and "valid" a tenth of a file's rows is held out; the other part is the training rows.
+        hold_out: for which of "test" and "valid" rows of a file are held out; the other part is the training rows.
         stream: leave training rows that `open_streamed` can read as they are needed in their file; at most 10,000 rows are held
             out then.
         missing: let NaN in a file stand for a missing cell. max_bytes: as `read_table` takes it.
@@ -407,17 +409,18 @@ def _of_parts(description: str, weights: RowWeights | None, indices: dict[str, A
 def _parts(count: int, hold_out: Collection[str], most: int | None = None) -> tuple[dict[str, Any], str]:
     """The indices (or slices) of the training, validation and test rows of `count` rows, and how they were chosen, in words.
 
-    At most `most` rows are held out for each. The split depends on the number of rows alone, so that runs with different seeds
-    can be compared.
+    Of at least ten rows a tenth is held out for the test, and `validation_rows` for validation, at most `most` of each. The
+    split depends on the number of rows alone, so that runs with different seeds can be compared.
     """
-    size = min(int(HELD_OUT_FRACTION * count), most or count)
-    if not hold_out or size == 0:
+    if not hold_out or count < MIN_ROWS_TO_SPLIT:
         words = f"{count} rows are too few to hold any out: all serve for training too" if hold_out else "all rows"
         return dict.fromkeys(("train", *sorted(PARTS)), slice(None)), words
-    shuffled = np.random.default_rng(0).permutation(count)
-    parts = {part: shuffled[size * place : size * (place + 1)] for place, part in enumerate(hold_out)}
-    train = shuffled[size * len(parts) :]
-    words = " and ".join(f"{size} rows held out for {WORDS[part]}" for part in hold_out) + ", chosen at random once for all"
+    wanted = {"test": int(TEST_FRACTION * count), "valid": validation_rows(count)}
+    sizes = {part: min(wanted[part], most or count) for part in hold_out}
+    *held_out, train = np.split(np.random.default_rng(0).permutation(count), np.cumsum(list(sizes.values())))
+    parts = dict(zip(sizes, held_out, strict=True))
+    words = " and ".join(f"{size} rows held out for {WORDS[part]}" for part, size in sizes.items())
+    words += ", chosen at random once for all"
     return {"train": train, "valid": train, "test": train} | parts, words
 
 
@@ -431,7 +434,8 @@ def _split_stream(name: str, rows: Streamed, hold_out: Collection[str], weights:
         return Dataset(name, rows, taken, taken, f"none held out; {len(some)} of the training rows are followed", **more)
     # All of them at once: each time may be a pass over the whole file.
     taken = rows.take(np.concatenate([indices[part] for part in hold_out]))
-    parts = dict(zip(hold_out, np.split(taken, len(hold_out)), strict=True))
+    ends = np.cumsum([len(indices[part]) for part in hold_out])[:-1]
+    parts = dict(zip(hold_out, np.split(taken, ends), strict=True))
     some = next(iter(parts.values()))
     # The rows that stay are left in their order: reading is quicker, and training shuffles anyway.
     indices["train"] = np.sort(indices["train"])

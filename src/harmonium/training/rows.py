@@ -8,15 +8,14 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from harmonium import model
+from harmonium._numerics import validation_rows
 from harmonium._types import ArrayLike
 from harmonium.gray_levels import Resampled
 from harmonium.io.streams import Streamed, as_streamed, drop_weightless, evenly_spaced, sample_rows
 from harmonium.model import RBM
 
 MIN_ROWS_TO_SPLIT = 50
-"""Rows from which a tenth is held out where none are given."""
-HELD_OUT, MIN_HELD_OUT = 0.1, 10
-"""The fraction of the rows that is held out where none are given, and the least number of them."""
+"""Rows from which some are held out where none are given."""
 
 
 class Rows(NamedTuple):
@@ -67,9 +66,9 @@ class Rows(NamedTuple):
         return None if self.weights is None else self.weights[evenly_spaced(len(self.rows), len(self.sample))]
 
     def split(self, seed: int) -> tuple[Rows, Rows]:
-        """The rows but for a tenth of them, and that tenth, chosen at random."""
+        """The rows but for those that are held out, and these, chosen at random."""
         order = np.random.default_rng([seed, len(self.sample)]).permutation(len(self.sample))
-        held_out = max(MIN_HELD_OUT, round(HELD_OUT * len(order)))
+        held_out = validation_rows(len(order))
         return self._take(np.sort(order[held_out:])), self._take(np.sort(order[:held_out]))
 
     def join(self, other: Rows) -> Rows:

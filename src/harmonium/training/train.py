@@ -191,10 +191,10 @@ def train(
         config: how to train; by default what `TrainConfig.derive` derives from the data's size and the model.
         valid: held-out rows `[m, V]`, for metrics, early stopping and the search for settings that are not given
             (`harmonium.training.search`): the last state has the best model, and a number of updates bounds those of all trials
-            together. Without them a tenth of 50 rows or more in memory is held out where ln Z is known while training, unless
-            `updates`, `epochs`, an `optimizer` or `early_stopping=0` is given; in the end the best trial is repeated on all
-            rows (`refit`). Where rows of gray levels are measured, their states are
-            drawn once by the seed. weights, valid_weights: of the rows, `[n]` and `[m]`,
+            together. Without them a tenth of 50 rows or more in memory (20 rows or a quarter, if there are fewer than 200) is
+            held out where ln Z is known while training, unless `updates`, `epochs`, an `optimizer` or `early_stopping=0` is
+            given; in the end the best trial is repeated on all rows (`refit`). Where rows of gray levels are measured, their
+            states are drawn once by the seed. weights, valid_weights: of the rows, `[n]` and `[m]`,
             finite numbers of zero or above: every mean over rows is the weighted one. Only their proportions count. Rows of
             weight zero are dropped first, whatever they hold; what is derived from the number of rows is so from that of the
             others. seed: of every random number.
