@@ -125,7 +125,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     add(command, "data", nargs="?", help="a named source, a file, or a folder of Parquet files or images")
     group = command.add_argument_group("the data")
     for part, use in (("valid", "validation"), ("test", "test")):
-        group.add_argument(f"--{part}", metavar="FILE", help=f"{use} rows (default: a tenth of DATA is held out, or more of few)")
+        group.add_argument(f"--{part}", metavar="FILE", help=f"{use} rows (default: a tenth of DATA held out, or more of few)")
     how = "turn gray levels into zeros and ones: threshold=X, stochastic, or resample (drawn anew in every update)"
     add(group, "--binarize", type=str, help=how)
     add(group, "--as", "--ignore", "--schema", "--weights")
