@@ -218,10 +218,7 @@ def test_rows_are_learned_from_in_the_end_though_nothing_is_searched(two_pattern
     assert "valid_log_likelihood" not in state.metrics  # no row is held out any more
     assert state.metrics["refit_log_likelihood"] >= state.trials[0].value
     assert state.metrics["log_partition"] == pytest.approx(hm.exact.log_partition(state.rbm))
-    step = state.trials[0].step
-    assert state.step == state.trials[0].updates + step
-    *_, at_once = hm.train(rbm, rows, updates=step, **given)
-    assert at_once.metrics["train_log_likelihood"] == pytest.approx(state.metrics["train_log_likelihood"], abs=0.5)
+    assert state.step == state.trials[0].updates + state.trials[0].step
 
 
 @pytest.mark.parametrize("name", ["refit", "train"])
