@@ -2,11 +2,11 @@
 
     pip install -e ".[bench]"
     python -m benchmarks --data FOLDER [--only updates mnist wide start scaling toys
-        classification anomalies imputation spins] [--record]
+        classification anomalies imputation spins synthetic] [--record]
 
-FOLDER holds mnist_binarized_larochelle.npz, debd_small.npz and uci_binary.npz (bit-packed rows), and mnist_60k.npz (gray
-levels). `--record` appends the tables to benchmarks/RESULTS.md; pictures lie beside it. All parts together take about two
-hours on two cores.
+FOLDER holds mnist_binarized_larochelle.npz, debd_small.npz and uci_binary.npz (bit-packed rows), mnist_60k.npz (gray levels)
+and adult.csv.gz. `--record` appends the tables to benchmarks/RESULTS.md; pictures lie beside it. All parts together take
+some two hours on two cores.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from benchmarks import (
     scaling,
     spins,
     start_up,
+    synthetic_tables,
     toys,
     update_speed,
     wide_mnist,
@@ -43,6 +44,7 @@ def main() -> None:
     parser.add_argument("--wide-minutes", type=float, default=40, help="of the part `wide`")
     parser.add_argument("--l1", type=float, help="penalty of the part `wide`; by default the defaults' own")
     names = ("updates", "mnist", "wide", "start", "scaling", "toys", "classification", "anomalies", "imputation", "spins")
+    names += ("synthetic",)
     parser.add_argument("--class-minutes", type=float, default=18, help="of the hybrid classifier on MNIST")
     objectives = classification.OBJECTIVES
     parser.add_argument("--objectives", nargs="+", choices=objectives, default=objectives, help="on MNIST")
@@ -77,8 +79,9 @@ def main() -> None:
         "anomalies": ("Anomalies", anomalies.main),
         "imputation": ("Missing cells", imputation.main),
         "spins": ("Spin systems", lambda: spins.main(given.systems, given.spin_minutes, given.genotypes)),
+        "synthetic": ("Adult as a synthetic table", lambda: synthetic_tables.main(given.data)),
     }
-    needing = {"start", "mnist", "wide"}
+    needing = {"start", "mnist", "wide", "synthetic"}
     if given.data is None and needing & set(given.only):
         parser.error("--data FOLDER is needed, except with --only updates, toys, scaling or spins")
     for name, (title, measure) in parts.items():
