@@ -18,6 +18,7 @@ from harmonium import data, io, sklearn, tabular
 BITS = np.array([[0.0, 1.0], [1.0, 1.0], [1.0, 0.0], [0.0, 0.0]] * 3)
 RBM = hm.RBM(hm.Binary([0.1, -0.2]), hm.Binary([0.3, 0.0]), [[0.5, -0.5], [0.2, 0.4]])
 TABLE = {"a": ["x", "y", "x", None] * 3, "b": [0, 1, 1, 0] * 3, "c": [0.5, 1.5, None, 3.5] * 3}
+LONG = {name: cells * 2 for name, cells in TABLE.items()}
 SCHEMA = tabular.infer(TABLE)
 OF_TABLE = hm.RBM(tabular.units_of(SCHEMA), hm.Binary([0.1, 0.2]), 0.1 * np.ones((3, 2)))
 WITH_SCHEMA = {"rbm": OF_TABLE, "schema": SCHEMA}
@@ -57,6 +58,10 @@ CALLS: dict[Callable[..., Any], Callable[[], dict[str, Any]]] = {
     io.save_state: lambda: {"state": BITS, "path": "x", "overwrite": True},
     io.table_content: lambda: {"columns": {"a": BITS[0]}, "suffix": ".csv"},
     io.to_native: lambda: {"columns": {"a": BITS[0]}, "like": "pandas"},
+    tabular.compare: lambda: (
+        {"schema": SCHEMA, "samples": LONG, "table": LONG, "train": LONG, "target": "b", "weights": None}
+        | {"train_weights": None, "seed": 0}
+    ),
     tabular.conditions: lambda: {"schema": SCHEMA, "where": (), "forbid": ()},
     tabular.decode: lambda: {"schema": SCHEMA, "rows": [[0, 1, 0.5]], "like": "pandas", "seed": None},
     tabular.encode: lambda: {"schema": SCHEMA, "table": TABLE, "unseen": "error"},

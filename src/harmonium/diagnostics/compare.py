@@ -207,7 +207,7 @@ def compare_cells(
 ) -> Comparison:
     """`compare` of cells; `target`: the column that is predicted from the others by what is learned from each set."""
     random = np.random.default_rng(_checks.seed(seed))
-    if target is not None and target not in columns.names:
+    if target is not None and (not isinstance(target, str) or target not in columns.names):
         known = ", ".join(map(repr, columns.names[:20]))
         raise InputError(f"target must be a column of the model, but is {target!r:.80}; it has {known}")
     reference, notes = _group(rows, weights, "rows"), list[str]()
