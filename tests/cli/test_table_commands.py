@@ -430,7 +430,7 @@ def test_a_model_of_a_table_is_described_by_its_columns(said):
 @pytest.mark.slow
 def test_every_report_of_bins_has_the_density_of_their_values(trained, said):
     random = np.random.default_rng(0)
-    amount = np.where(random.random(150) < 0.3, 0, np.exp(random.standard_normal(150))).round(4)
+    amount = np.where(random.random(250) < 0.3, 0, np.exp(random.standard_normal(250))).round(4)
     text = "".join(f"{x},{int(x > 1)},{int(x * 10)}\n" for x in amount.tolist())
     Path("amounts.csv").write_text(f"amount,high,visits\n{text}")
     report = said(f"train amounts.csv --as visits=count --test amounts.csv {TINY} --out amounts")
@@ -442,7 +442,7 @@ def test_every_report_of_bins_has_the_density_of_their_values(trained, said):
     found = [report["log_likelihood"], said("evaluate amounts amounts.csv --json")["log_likelihood"]]
     for each in found:
         assert each["mean"] == pytest.approx(value.mean())
-        assert each["standard_error"] == pytest.approx(value.std(ddof=1) / np.sqrt(150))
+        assert each["standard_error"] == pytest.approx(value.std(ddof=1) / np.sqrt(250))
     density = schema.log_density(frame)
     rows = hm.log_prob(rbm, schema.encode(frame)).value
     np.testing.assert_allclose(value - rows, density)

@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 MIN_BINS, MAX_BINS = 4, 16
-SPIKE, MIN_SPIKE_ROWS, RATIO = 0.05, 5, 10.0
+SPIKE, MIN_SPIKE_ROWS, RATIO = 0.05, 5, 30.0
 """A spike has this fraction of the rows, this many of them, and so many times the rows that its surroundings suggest."""
 SURROUNDINGS = 0.1
 """The fraction of the other values on each side of a value that are its surroundings."""
@@ -162,7 +162,8 @@ def fit(
     cuts: tuple[float, ...] | None = None,
     others: Float[np.ndarray, " m"] | tuple[float, ...] = (),
 ) -> Bins:
-    """The bins of a column: spikes, and n^(1/3) bins, from 4 to 16, with about as many of the other n values in each.
+    """The bins of a column: spikes, and n^(1/3) bins, from 4 to 16, with about as many of the other n values in each, which end
+    in wide gaps between values where there are any.
 
     A tail is exponential from the bin's inner edge on where that is likelier than a uniform bin: if the mean distance from that
     edge is less than 1/e of the bin's width. Elsewhere one value more than the bin has is thought to lie beyond its last edge.
@@ -191,11 +192,23 @@ def fit(
         middles = (levels[:-1] + levels[1:]) / 2
         middles = (np.floor(middles / step) + 0.5) * step if step else middles  # no value lies on an edge, once rounded
         shares = np.cumsum(counts[:-1]) / len(rest)
-        nearest = [int(np.abs(shares - place / count).argmin()) for place in range(1, count)] if len(middles) else []
-        cuts = tuple(middles[sorted(set(nearest))].tolist())
+        chosen = {_cut(levels, np.abs(shares * count - place)) for place in range(1, count)} if len(middles) else set()
+        cuts = tuple(middles[sorted(chosen)].tolist())
     low, high = (end(cuts, default=limit) for end, limit in ((min, levels[0]), (max, levels[-1])))
     edges = [min(levels[0], low) - half, *_set_apart(cuts, heavy, levels), max(levels[-1], high) + half]
     return _with_tails(edges, spikes, rest, step, whole, nonnegative=bool(everything.min() >= 0))
+
+
+def _cut(levels: Float[np.ndarray, " k"], off: Float[np.ndarray, " gaps"]) -> int:
+    """The gap between levels at which a bin ends: the nearest to its share, or a wide one no more than half a bin away.
+
+    `off`: how far each gap is from that share, in bins.
+    """
+    near = np.flatnonzero(off <= 0.5)
+    if not len(near):
+        return int(off.argmin())
+    widths = np.diff(levels)[near]
+    return int(near[np.argmax(widths / (levels[near[-1] + 1] - levels[near[0]]) - off[near])])
 
 
 def _with_tails(
@@ -240,7 +253,7 @@ def find_spikes(values: Float[np.ndarray, " n"]) -> tuple[float, ...]:
     """The values that many rows share and few others come near, rising.
 
     A value that 5 % of the rows have, and five of them, is a spike if its surroundings, a tenth of the other values on either
-    side, have a tenth of its rows within the step to which the values are rounded.
+    side, have at most a thirtieth of its rows within the step to which the values are rounded.
     """
     levels, counts = np.unique(values, return_counts=True)
     step, rising = resolution(values), np.sort(values)

@@ -43,7 +43,7 @@ MAX_LEVELS = 50
 """The most different texts that are categories by default."""
 MAX_ORDERED, ROWS_PER_LEVEL = 10, 4
 """The most whole numbers that are levels by default, and the rows that each must have on average."""
-MIN_BINNED_ROWS, MIN_GAIN = 100, 0.2
+MIN_BINNED_ROWS, MIN_GAIN = 200, 0.2
 """The fewest rows of bins by default, and the nats per value that they must gain over a normal distribution."""
 MAX_BINNED_ROWS = 5000
 """Values, at most, by which that is decided."""
@@ -109,7 +109,7 @@ def infer(
     Two values make a column binary. Texts are categories (unless there are more than 50 of them, or nearly as many as rows),
     and so are the values of a dtype with categories. At most ten different whole numbers are ordered levels, where each has
     four rows on average; all other numbers are real, and so are all pixels of an image (16 columns or more of one name with a
-    number, such as pixel0, that hold whole numbers up to 255). In place of real, numbers of 100 rows or more are binned, whole
+    number, such as pixel0, that hold whole numbers up to 255). In place of real, numbers of 200 rows or more are binned, whole
     ones from zero on counts, if in values left out bins are likelier than a normal distribution by 0.2 nats, or if many rows
     have the same value (`Bins`).
 
