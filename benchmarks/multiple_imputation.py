@@ -42,7 +42,7 @@ MICE = """
 suppressPackageStartupMessages(library(mice))
 arguments <- commandArgs(trailingOnly = TRUE)
 for (file in Sys.glob(file.path(arguments[1], "*.csv"))) {
-  table <- read.csv(file, stringsAsFactors = TRUE, check.names = FALSE)
+  table <- read.csv(file, stringsAsFactors = TRUE, check.names = FALSE, na.strings = c("", "NA"))
   names <- names(table)
   names(table) <- paste0("c", seq_along(names))
   made <- mice(table, m = as.integer(arguments[2]), printFlag = FALSE, seed = 1)
@@ -73,7 +73,7 @@ def by_mice(tables: list[pd.DataFrame], draws: int) -> list[list[pd.DataFrame]] 
 def fit(table: pd.DataFrame, hidden: int, updates: int, seed: int, like: Schema | None = None) -> tuple[hm.RBM, Schema]:
     """A model of the table, and its schema, with the levels of another one."""
     columns = like.columns if like else ()
-    levels = {c.name: {"kind": c.kind, "levels": list(c.levels)} for c in columns if c.kind != "real"}
+    levels = {c.name: {"kind": c.kind, "levels": list(c.levels)} for c in columns if not c.is_number}
     schema = infer(from_native(table), levels)
     rows = hm.tabular.encode(schema, table)
     start = hm.initialize(rows, hidden, hm.tabular.units_of(schema), seed=seed)
@@ -211,7 +211,7 @@ def scores(draws: int, only: tuple[str, ...], gaps: tuple[str, ...]) -> str:
         if only and name not in only:
             continue
         known = from_native(table)
-        schema = infer(known)
+        schema = infer(known, bins=False)
         rows = schema.encode(known)
         names = list(schema.column_slices)
         categories = [column.name for column in schema.columns if column.kind != "real"]
