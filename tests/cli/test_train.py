@@ -44,7 +44,7 @@ def test_there_are_at_most_25_options_and_none_has_a_default_in_the_parser():
 def test_weights_are_carried_along_the_split_the_record_and_the_reports(capsys):
     """A column of weights is no data; a row of weight zero counts nothing, and what it holds is not looked at."""
     random = np.random.default_rng(0)
-    bits, weights = random.integers(0, 2, (60, 2)), random.integers(0, 4, 60) / 2
+    bits, weights = random.integers(0, 2, (60, 1)).repeat(2, axis=1), random.integers(0, 4, 60) / 2
     cells = np.where(weights[:, None] > 0, bits.astype(str), "neither")
     lines = [f"{a},{b},{weight:g}" for (a, b), weight in zip(cells, weights, strict=True)]
     for name, some in (("rows", slice(None)), ("test", slice(0, 20))):
