@@ -139,6 +139,23 @@ def test_conditions_may_part_the_bins_of_a_column():
     assert drawn.probability == pytest.approx(kept.sum(), abs=0.05)
 
 
+def test_a_spike_at_the_end_of_a_range_is_decided_by_the_comparison():
+    """Of a column that is not rounded, where ranges end at the spike itself; no bin is asked for whose end alone they touch."""
+    bins = Bins((0.0,), (0.0, 1.0, 2.0), ((0.0, 1.0), (0.1, 1.0)))
+    schema = Schema((Column("amount", "binned", bins=bins), Column("sex", "binary", ("female", "male"))), {})
+
+    def states(text, kind):
+        found = tabular.conditions(schema, **{kind: text})
+        (values,) = [found.where] if kind == "where" else found.forbid
+        return set(values[1])
+
+    assert states("amount > 0", "forbid") == states("amount != 0", "forbid") == {1, 2}
+    assert states("amount <= 0", "forbid") == states("amount <= 0", "where") == states("amount = 0", "where") == {0}
+    assert states("amount > 1", "where") == {2}
+    with pytest.raises(InputError, match="no value of column 'amount'"):
+        tabular.conditions(schema, "amount < 0")
+
+
 @pytest.mark.slow
 def test_tempered_chains_fulfill_conditions_too(rbm, law):
     where, forbid, allows = CASES["forbidden pairs"]

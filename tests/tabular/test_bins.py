@@ -139,3 +139,11 @@ def test_a_count_that_many_rows_share_has_a_bin_of_its_own():
     drawn = bins.sample(bins.states(values), random)
     assert (drawn == 0).sum() == (values == 0).sum()
     assert stats.ks_2samp(drawn[drawn > 0], values[values > 0]).pvalue > FALSE_ALARM
+
+
+def test_a_value_on_the_last_edge_has_the_density_of_the_tail():
+    """Where all of the highest bin lies beyond its edge, as with edges that are given and a long tail."""
+    bins = fit(np.concatenate([np.arange(50.0), np.full(20, 50.0), 50 + SKEWED, [200.0]]), cuts=(10.0, 20.0, 50.0))
+    assert bins.tails[1][0] == 1
+    at_edge, beyond = bins.log_density(np.array([50.0, 50 + 1e-9]))
+    assert at_edge == pytest.approx(beyond)

@@ -11,7 +11,7 @@ Its variance, with n and m rows, has a part of first order and one of second, wh
     a(x) = E k(x, x') - E k(x, y),   b(y) = E k(y, y') - E k(y, x)
     c_uv = E k(u, v)^2 - E_u (E_v k(u, v))^2 - E_v (E_u k(u, v))^2 + (E k(u, v))^2
 
-Means over rows stand for a and b. Their noise adds exactly the second part to the first, so it is subtracted once there; each
+Means over rows stand for a and b. Their noise adds twice the second part to the first, so it is subtracted once; each
 square of a mean is estimated without its noise. The variance is never taken for less than the second part, so the error holds
 for P = Q as for P far from Q; for P = Q it is rather too large (by a third with 60 rows of three real columns and a wide
 kernel), and the distribution is that of a weighted sum of squares, skewed to the right.

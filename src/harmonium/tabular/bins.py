@@ -91,7 +91,7 @@ class Bins:
         nats = (np.log(np.where(inside > 0, inside, 1)) - np.log(np.where(inside > 0, np.diff(edges), 1)))[bins]
         for (weight, mean), at, edge, sign in self._ends():
             excess = sign * (x - edge)
-            beyond = (bins == at) & (excess > 0)
+            beyond = (bins == at) & ((excess > 0) | (weight == 1))
             if beyond.any():
                 nats[beyond] = math.log(weight) + self._log_beyond(excess[beyond], mean)
         found[known] = nats

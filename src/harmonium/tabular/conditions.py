@@ -163,7 +163,7 @@ def _values(condition: Condition, *, surely: bool = False) -> Values:
     if column.is_number:
         each = [_intervals(condition, _number(condition, option)) for option in options]
         intervals = reduce(overlap, each) if comparison == "!=" else tuple(sorted({one for many in each for one in many}))
-        return intervals if column.bins is None else _bins(column.bins, intervals, surely)
+        return intervals if column.bins is None else _bins(condition, column.bins, intervals, surely)
     if comparison in ("=", "!="):
         named = {_level(condition, option) for option in options}
         fulfilling = [index for index in range(len(column.levels)) if (index in named) == (comparison == "=")]
@@ -180,16 +180,18 @@ def _values(condition: Condition, *, surely: bool = False) -> Values:
     return frozenset(fulfilling)
 
 
-def _bins(bins: Bins, intervals: Intervals, surely: bool) -> Values:
-    """The states of which some values lie in the intervals, or all."""
+def _bins(condition: Condition, bins: Bins, intervals: Intervals, surely: bool) -> Values:
+    """The spikes that fulfill the condition, and the bins of which some values lie in the intervals, or all."""
     edges = list(bins.edges)
     if len(edges) > 1:
         edges[0] = -math.inf if bins.tails[0][0] else edges[0]
         edges[-1] = math.inf if bins.tails[1][0] else edges[-1]
-    spans = [(spike, spike) for spike in bins.spikes] + list(pairwise(edges))
-    if surely:
-        return frozenset(k for k, (a, b) in enumerate(spans) if any(low <= a and b <= high for low, high in intervals))
-    return frozenset(k for k, (a, b) in enumerate(spans) if any(low <= b and a <= high for low, high in intervals))
+    states = np.flatnonzero(_holds(condition, np.array(bins.spikes))).tolist()
+    for state, (a, b) in enumerate(pairwise(edges), len(bins.spikes)):
+        # A point that bin and interval have in common has no probability.
+        if any((low <= a and b <= high) if surely else max(low, a) < min(high, b) for low, high in intervals):
+            states.append(state)
+    return frozenset(states)
 
 
 def _level(condition: Condition, text: str) -> int:

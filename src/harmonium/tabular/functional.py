@@ -29,8 +29,8 @@ from harmonium.tabular.schema import SPIN, Schema
 
 REFIT_UPDATES = 500
 """By which a trained model follows new weights of the rows."""
-MAX_ROUNDS = 20
-"""Of draws, where conditions part bins."""
+MAX_ROUNDS, MAX_MORE, MIN_TRIED = 20, 1_000_000, 10_000
+"""Where conditions part bins: of draws, of draws beyond those asked for in a round, and of draws of which some must be kept."""
 
 
 class TableImputation(NamedTuple):
@@ -230,8 +230,9 @@ def sample(
     tried, kept = 0, 0
     while kept < n:
         # Only where conditions part a bin are draws left out; as many more are made as seem to be needed.
-        wanted = min(100 * n, math.ceil(1.2 * (n - kept) * tried / max(1, kept))) if tried else n
-        if len(parts) >= MAX_ROUNDS:
+        more = math.ceil(1.2 * (n - kept) * tried / max(1, kept))
+        wanted = min(100 * n, n + MAX_MORE, more) if tried else n
+        if len(parts) >= MAX_ROUNDS or (tried >= MIN_TRIED and not kept):
             raise InputError(
                 f"{kept:,} of {tried:,} draws fulfill conditions that part bins: ask for fewer rows or wider ranges"
             )
