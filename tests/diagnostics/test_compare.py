@@ -69,6 +69,16 @@ def test_column_statistics_by_their_definitions():
     np.testing.assert_allclose(trends, trends.T)
 
 
+def test_trees_pass_over_a_column_without_any_value(monkeypatch):
+    monkeypatch.setattr(classifiers, "TREES", 3)
+    cells = table(np.random.default_rng(2), 60)
+    bare = np.where(np.array(COLUMNS.names) == "x", np.nan, cells)
+    found = classifiers.predict_target(COLUMNS, 3, group(bare), group(cells), 0)
+    without = Columns(("kind", "y", "sex"), (3, 0, 2))
+    rest = np.delete(cells, 1, axis=1)
+    assert found == classifiers.predict_target(without, 2, group(rest), group(rest), 0)
+
+
 def test_a_row_of_weight_two_is_a_row_that_comes_twice():
     random = np.random.default_rng(1)
     rows, others = table(random, 50, missing=0.1), table(random, 80, missing=0.1)
@@ -164,7 +174,7 @@ def test_bad_input():
     for call, words in (
         (lambda: diagnostics.compare(rows, rows[:, :1]), "same columns, but their numbers differ: samples 2, rows 1"),
         (lambda: diagnostics.compare(rows[:19], rows), "samples must have at least 20 rows"),
-        (lambda: diagnostics.compare(rows, rows[:39]), "rows must have at least 40 rows"),
+        (lambda: diagnostics.compare(rows, rows[:39]), "at least 40 rows of weight above zero, but there are 39"),
         (lambda: diagnostics.compare(rows, rows, rows[:19]), "train must have at least 20 rows"),
         (lambda: diagnostics.compare(rows, rows, units=binary), "samples has 0.5"),
         (lambda: diagnostics.compare(rows + np.inf, rows), "samples must be rows"),

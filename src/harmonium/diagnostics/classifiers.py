@@ -77,7 +77,7 @@ def two_sample_test(columns: Columns, rows: Group, others: Group, seed: int) -> 
     label = np.repeat([0, 1], [len(group.cells) for group in groups])
     parts = []
     for train, test in StratifiedKFold(FOLDS, shuffle=True, random_state=seed % 2**32).split(cells, label):
-        trees = _trees(columns, seed).fit(cells[train], label[train], sample_weight=weights[train])
+        trees = _fit_trees(columns, seed, cells[train], label[train], weights[train])
         parts.append(_auc(trees.predict_proba(cells[test])[:, 1], label[test] == 1, weights[test]))
     areas, variances = np.array(parts).T
     return TwoSampleTest(float(areas.mean()), math.sqrt(variances.sum()) / FOLDS, min(len(group.cells) for group in groups))
@@ -105,7 +105,7 @@ def predict_target(columns: Columns, target: int, train: Group, test: Group, see
         or (len(np.unique(y)) < 2 and not is_number)
     ):
         return {"R2": math.nan} if is_number else {"accuracy": math.nan, "AUC": math.nan}
-    trees = _trees(inputs, seed, is_number).fit(x, y, sample_weight=weights)
+    trees = _fit_trees(inputs, seed, x, y, weights, is_number)
     if is_number:
         errors = [test_y - guess for guess in (trees.predict(test_x), np.average(test_y, weights=test_weights))]
         own, constant = (np.average(error**2, weights=test_weights) for error in errors)
@@ -119,11 +119,15 @@ def predict_target(columns: Columns, target: int, train: Group, test: Group, see
     return {"accuracy": float(accuracy), "AUC": float(np.average(areas, weights=shares[present]))}
 
 
-def _trees(columns: Columns, seed: int, numbers: bool = False) -> Any:
+def _fit_trees(
+    columns: Columns, seed: int, cells: np.ndarray, truth: np.ndarray, weights: np.ndarray, numbers: bool = False
+) -> Any:
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
     kind = HistGradientBoostingRegressor if numbers else HistGradientBoostingClassifier
-    return kind(max_iter=TREES, categorical_features=np.array(columns.levels) > 2, random_state=seed % 2**32)
+    trees = kind(max_iter=TREES, categorical_features=np.array(columns.levels) > 2, random_state=seed % 2**32)
+    # Trees refuse a column without any value; one of a single value teaches them as little.
+    return trees.fit(np.where(np.isnan(cells).all(axis=0), 0, cells), truth, sample_weight=weights)
 
 
 def _some(columns: Columns, group: Group, random: np.random.Generator) -> Group:

@@ -221,9 +221,10 @@ def compare_cells(
     counts = {"samples": len(drawn.cells), "compared": len(reference.cells), "floor": len(other.cells)}
     for what, count in counts.items():
         if count < MIN_ROWS:
-            least = MIN_ROWS * (2 if train is None and what != "samples" else 1)
-            name = "samples" if what == "samples" else "rows" if train is None or what == "compared" else "train"
-            raise InputError(f"{name} must have at least {least} rows of weight above zero, but {name} have too few")
+            is_half = train is None and what != "samples"
+            least, number = (2 * MIN_ROWS, counts["compared"] + counts["floor"]) if is_half else (MIN_ROWS, count)
+            name = "train" if what == "floor" and not is_half else "rows" if what != "samples" else what
+            raise InputError(f"{name} must have at least {least} rows of weight above zero, but there are {number}")
     if np.isnan(reference.cells).any() and not np.isnan(drawn.cells).any():
         gaps = np.isnan(other.cells)[random.choice(len(other.cells), len(drawn.cells), p=other.weights / other.weights.sum())]
         drawn = drawn._replace(cells=np.where(gaps, np.nan, drawn.cells))
