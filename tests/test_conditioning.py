@@ -136,7 +136,8 @@ def test_conditions_may_part_the_bins_of_a_column():
     assert age[male].max() < 90
     cells = 3 * male + np.searchsorted([24.5, 49.5], age)
     assert counts_agree(cells.astype(int), kept.ravel() / kept.sum()) > FALSE_ALARM
-    assert drawn.probability == pytest.approx(kept.sum(), abs=0.05)
+    assert 0 < drawn.probability_error < 0.01
+    assert drawn.probability == pytest.approx(kept.sum(), abs=z_limit(1) * drawn.probability_error)
 
 
 def test_a_spike_at_the_end_of_a_range_is_decided_by_the_comparison():

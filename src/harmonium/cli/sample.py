@@ -52,7 +52,9 @@ def run(options: argparse.Namespace) -> None:
     for warning in warnings:
         say(f"warning: {warning}")
     if probability is not None:
-        say(f"{100 * probability:.4g} % of the model's rows fulfill the conditions")
+        error = getattr(drawn, "probability_error", 0.0)
+        estimated = f" +- {100 * error:.2g}" if error else ""
+        say(f"{100 * probability:.4g}{estimated} % of the model's rows fulfill the conditions")
     if options.json:
         asked = {"where": options.where, "forbid": options.forbid, "probability": probability}
         print_json({"count": options.count, "method": method, "seed": options.seed, "warnings": warnings} | asked | result)

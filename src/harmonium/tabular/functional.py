@@ -76,13 +76,15 @@ class TableLogProbs(NamedTuple):
 class TableDraws(NamedTuple):
     """Rows drawn from a model as a table, how they were drawn, and reasons not to trust their proportions.
 
-    `probability`: of the conditions, as in `harmonium.sampling.Draws`; where they part bins, times the fraction of draws kept.
+    `probability`: of the conditions, as in `harmonium.sampling.Draws`; where they part bins, times the fraction of draws kept,
+    which is an estimate: `probability_error` is its standard error, zero elsewhere.
     """
 
     table: Any
     method: str
     warnings: list[str]
     probability: float | None
+    probability_error: float = 0.0
 
 
 def encode(schema: Schema, table: object, unseen: str = "error") -> Float[np.ndarray, "rows visible"]:
@@ -248,8 +250,11 @@ def sample(
     if kept == tried:
         return TableDraws(table, *drawn[1:])
     how = f"{drawn.method}; {100 * kept / tried:.3g} % of {tried:,} draws kept, as conditions part bins"
-    probability = None if drawn.probability is None else drawn.probability * kept / tried
-    return TableDraws(table, how, drawn.warnings, probability)
+    fraction, among = kept / tried, drawn.probability
+    if among is None:
+        return TableDraws(table, how, drawn.warnings, None)
+    error = among * math.sqrt(fraction * (1 - fraction) / tried)
+    return TableDraws(table, how, drawn.warnings, among * fraction, error)
 
 
 def fill(schema: Schema, table: object, rows: Float[np.ndarray, "rows visible"], seed: int | None = None) -> Any:
