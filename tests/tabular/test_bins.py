@@ -28,6 +28,7 @@ COLUMNS = {
     "a spike": fit(AMOUNTS),
     "ages": fit(AGES, whole=True),
     "visits": fit(VISITS, whole=True),
+    "counts near zero": fit(np.repeat([2.0, 3, 4, 5, 9], 8), whole=True, cuts=(2.5, 4.5, 20.5)),
     "given": fit(NORMAL, cuts=(-1.0, 0.0, 2.0)),
     "one bin beside a spike": Bins((5.0,), (0.0, 2.0), ((0.1, 0.5), (0.2, 1.0))),
 }

@@ -2,7 +2,8 @@
 
 A column of bins has as many states as it has spikes and bins, and a value x in state k has the density p_k f_k(x). In a spike
 f_k is 1, the mass of a point. In a bin f_k is uniform; in the two outermost bins it is so up to the last edge, and falls
-exponentially beyond it. Of counts all of this is over whole numbers: f_k is uniform over those in a bin, geometric beyond.
+exponentially beyond it. Of counts all of this is over whole numbers: f_k is uniform over those in a bin, geometric beyond, and
+zero below zero.
 
 So ln p of a row is a density with respect to Lebesgue measure plus a mass at each spike (of counts: the counting measure). It
 compares models of a column that have the same spikes, whatever their bins.
@@ -30,7 +31,8 @@ class Bins:
     """The states of a column of numbers: first the `spikes`, then the bins between neighboring `edges`, each rising.
 
     `tails`: of the lowest and of the highest bin the probability, within the bin, of a value beyond its last edge, and the mean
-    distance of such values. `whole`: the values are whole numbers, and edges lie halfway between those; there are no spikes.
+    distance of such values. `whole`: the values are counts, and edges lie halfway between whole numbers. There are no
+    spikes then, and the geometric distribution below the lowest bin, which has that mean without an end, ends at zero.
     """
 
     spikes: tuple[float, ...]
@@ -60,6 +62,8 @@ class Bins:
             return "the outermost bins must have a width unless all of their values lie beyond"
         if self.whole and (self.spikes or any(edge % 1 != 0.5 for edge in self.edges)):
             return "edges of counts lie halfway between whole numbers, and none is a spike"
+        if self.whole and self.edges[0] < (0 if below else -0.5):
+            return "no edge of counts lies below -0.5, and no value beyond that one"
         return None
 
     def states(self, values: Float[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
@@ -70,7 +74,7 @@ class Bins:
         if len(edges) > 1:
             (below, _), (above, _) = self.tails
             outside |= (values < edges[0]) & (below == 0) | (values > edges[-1]) & (above == 0)
-        outside |= (values != np.rint(values)) & self.whole
+        outside |= ((values != np.rint(values)) | (values < 0)) & self.whole
         states[outside] = -1
         for state, spike in enumerate(self.spikes):
             states[values == spike] = state
@@ -93,7 +97,7 @@ class Bins:
             excess = sign * (x - edge)
             beyond = (bins == at) & ((excess > 0) | (weight == 1))
             if beyond.any():
-                nats[beyond] = math.log(weight) + self._log_beyond(excess[beyond], mean)
+                nats[beyond] = math.log(weight) + self._log_beyond(excess[beyond], mean, sign)
         found[known] = nats
         return found
 
@@ -109,11 +113,26 @@ class Bins:
         inside[-1] -= self.tails[1][0]
         return inside
 
-    def _log_beyond(self, excess: Float[np.ndarray, " n"], mean: float) -> Float[np.ndarray, " n"]:
+    def _log_beyond(self, excess: Float[np.ndarray, " n"], mean: float, sign: int) -> Float[np.ndarray, " n"]:
         """ln of the density of a distance beyond the last edge; of whole numbers, which lie at 1/2, 3/2, ..., of its mass."""
         if not self.whole:
             return -excess / mean - math.log(mean)
-        return np.rint(excess - 0.5) * math.log(_ratio(mean)) + math.log1p(-_ratio(mean))
+        q, room = _ratio(mean), self._room(sign)
+        return np.rint(excess - 0.5) * math.log(q) + math.log1p(-q) - math.log1p(-(q**room))
+
+    def _room(self, sign: int) -> float:
+        """How many counts there are beyond the last edge: none is below zero."""
+        return self.edges[0] + 0.5 if sign < 0 else math.inf
+
+    def _moments_beyond(self, mean: float, sign: int) -> tuple[float, float]:
+        """Mean and variance of the distance beyond the last edge."""
+        if not self.whole:
+            return mean, mean**2
+        q, room = _ratio(mean), self._room(sign)
+        if not 0 < room < math.inf:
+            return mean, mean**2 - 1 / 4
+        less = room * q**room / (1 - q**room)  # than without an end
+        return mean - less, mean**2 - 1 / 4 - less * (less + room)
 
     def moments(self) -> tuple[Float[np.ndarray, " states"], Float[np.ndarray, " states"]]:
         """E[x] and E[x^2] of each state."""
@@ -123,10 +142,11 @@ class Bins:
         edges, inside = np.array(self.edges), self._inside()
         middle = (edges[1:] + edges[:-1]) / 2
         mean, square = inside * middle, inside * (middle**2 + (np.diff(edges) ** 2 - self.whole) / 12)
-        for (weight, distance), at, edge, sign in self._ends():
+        for (weight, scale), at, edge, sign in self._ends():
+            distance, variance = self._moments_beyond(scale, sign)
             beyond = edge + sign * distance
             mean[at] += weight * beyond
-            square[at] += weight * (beyond**2 + distance**2 - self.whole / 4)
+            square[at] += weight * (beyond**2 + variance)
         return np.concatenate([spikes, mean]), np.concatenate([spikes**2, square])
 
     def sample(self, states: Int[np.ndarray, " n"], random: np.random.Generator) -> Float[np.ndarray, " n"]:
@@ -142,7 +162,12 @@ class Bins:
         for (weight, mean), at, edge, sign in self._ends():
             beyond = (bins == at) & ((chance < weight) if sign < 0 else (chance >= 1 - weight))
             size = int(beyond.sum())
-            excess = random.geometric(1 - _ratio(mean), size) - 0.5 if self.whole else random.exponential(mean, size)
+            if self.whole:
+                q, room = _ratio(mean), self._room(sign)
+                number = np.floor(np.log1p(-random.random(size) * (1 - q**room)) / math.log(q))
+                excess = np.minimum(number, room - 1) + 0.5
+            else:
+                excess = random.exponential(mean, size)
             x[beyond] = edge + sign * excess
         values[~is_spike] = x
         return values
@@ -194,8 +219,9 @@ def fit(
         shares = np.cumsum(counts[:-1]) / len(rest)
         chosen = {_cut(levels, np.abs(shares * count - place)) for place in range(1, count)} if len(middles) else set()
         cuts = tuple(middles[sorted(chosen)].tolist())
-    low, high = (end(cuts, default=limit) for end, limit in ((min, levels[0]), (max, levels[-1])))
-    edges = [min(levels[0], low) - half, *_set_apart(cuts, heavy, levels), max(levels[-1], high) + half]
+    room = 2 * half if whole else half  # beyond an edge, so that the next one of counts lies halfway between two, too
+    low, high = min([levels[0] - half, *(cut - room for cut in cuts)]), max([levels[-1] + half, *(cut + room for cut in cuts)])
+    edges = [low, *_set_apart(cuts, heavy, levels), high]
     return _with_tails(edges, spikes, rest, step, whole, nonnegative=bool(everything.min() >= 0))
 
 
