@@ -153,8 +153,10 @@ def test_a_spike_at_the_end_of_a_range_is_decided_by_the_comparison():
     assert states("amount > 0", "forbid") == states("amount != 0", "forbid") == {1, 2}
     assert states("amount <= 0", "forbid") == states("amount <= 0", "where") == states("amount = 0", "where") == {0}
     assert states("amount > 1", "where") == {2}
-    with pytest.raises(InputError, match="no value of column 'amount'"):
-        tabular.conditions(schema, "amount < 0")
+    assert states("amount >= 0, amount <= 0", "where") == {0}
+    for where in ("amount < 0", "amount < 1.2, amount > 1.5"):
+        with pytest.raises(InputError, match="no value of column 'amount'"):
+            tabular.conditions(schema, where)
 
 
 @pytest.mark.slow

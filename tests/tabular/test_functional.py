@@ -276,7 +276,7 @@ def test_a_column_is_predicted_from_the_others_and_scored(rbm, schema, column):
 
 
 def test_a_table_is_compared_by_its_own_columns(schema):
-    """Copies of the training rows are told to leak, and what they predict is what the training rows do."""
+    """Copies of the training rows are said to leak, and what they predict is what the training rows do."""
     random = np.random.default_rng(0)
 
     def rows(n):

@@ -63,9 +63,14 @@ def conditions(schema: Schema, where: str | Sequence[str] = (), forbid: str | Se
     _checks.instance(schema, Schema, "schema")
     units = {name: unit for unit, name in enumerate(schema.column_slices)}
     allowed: dict[int, Values] = {}
+    spans: dict[int, Intervals] = {}
     for condition in (each for text in _texts(where, "where") for each in _read(schema, text)):
         unit, values = units[condition.column.name], _values(condition)
         allowed[unit] = intersect(allowed[unit], values) if unit in allowed else values
+        if bins := condition.column.bins:
+            spans[unit] = overlap(spans.get(unit, ((-math.inf, math.inf),)), _spans(condition))
+            if not spans[unit]:  # also where one bin has values for each of the conditions
+                allowed[unit] = frozenset(range(len(bins.spikes))) & cast(frozenset[int], allowed[unit])
         if not allowed[unit]:
             name = condition.column.name
             raise InputError(f"{condition.text!r:.80}: no value of column {name!r} fulfills all conditions on it")
@@ -161,8 +166,7 @@ def _values(condition: Condition, *, surely: bool = False) -> Values:
     column, comparison, value, text = condition
     options = _options(condition)
     if column.is_number:
-        each = [_intervals(condition, _number(condition, option)) for option in options]
-        intervals = reduce(overlap, each) if comparison == "!=" else tuple(sorted({one for many in each for one in many}))
+        intervals = _spans(condition)
         return intervals if column.bins is None else _bins(condition, column.bins, intervals, surely)
     if comparison in ("=", "!="):
         named = {_level(condition, option) for option in options}
@@ -178,6 +182,12 @@ def _values(condition: Condition, *, surely: bool = False) -> Values:
     if not fulfilling:
         raise InputError(f"{text!r:.80}: no value of column {column.name!r} fulfills it; it has {_list(column.levels)}")
     return frozenset(fulfilling)
+
+
+def _spans(condition: Condition) -> Intervals:
+    """The intervals of a column of numbers that fulfill the condition."""
+    each = [_intervals(condition, _number(condition, option)) for option in _options(condition)]
+    return reduce(overlap, each) if condition.comparison == "!=" else tuple(sorted({one for many in each for one in many}))
 
 
 def _bins(condition: Condition, bins: Bins, intervals: Intervals, surely: bool) -> Values:
