@@ -162,7 +162,7 @@ def compare(
         InputError: fewer than 20 rows of a set, rows outside the units' domain or of other columns, or weights out of range.
     """
     units = model.validate(rbm).visible if rbm is not None else units
-    given = {name: x for name, x in (("samples", samples), ("rows", rows), ("train", train)) if x is not None}
+    given = {"samples": samples, "rows": rows} | ({} if train is None else {"train": train})
     if units is None:
         arrays = {name: _check(x, name) for name, x in given.items()}
         if len({array.shape[1] for array in arrays.values()}) > 1:
