@@ -79,9 +79,9 @@ class SpinSystem:
     def draw(self) -> tuple[Ising | Blobs, np.ndarray, np.ndarray]:
         """The distribution, training rows and test rows."""
         random = np.random.default_rng(list(self.name.encode()))
-        law = self.make(random)
-        train, test = np.split(random.permutation(law.draw(random, self.train + self.test)), [self.train])
-        return law, train, test
+        distribution = self.make(random)
+        train, test = np.split(random.permutation(distribution.draw(random, self.train + self.test)), [self.train])
+        return distribution, train, test
 
 
 def all_rows(columns: int) -> np.ndarray:

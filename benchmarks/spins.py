@@ -51,9 +51,9 @@ def main(only: list[str] | None = None, minutes: float | None = None, genotypes:
     for system in SYSTEMS:
         if not only or any(part in system.name for part in only):
             began = time.monotonic()
-            law, train, test = system.draw()
+            distribution, train, test = system.draw()
             print(f"{system.name}: rows drawn in {time.monotonic() - began:.0f} s", flush=True)
-            texts.append(_judge(system, law, train, test, minutes))
+            texts.append(_judge(system, distribution, train, test, minutes))
     if genotypes is not None:
         rows = np.load(genotypes) if genotypes.suffix == ".npy" else np.loadtxt(genotypes, delimiter=",", dtype=np.int8)
         rows = np.random.default_rng(0).permutation(rows)
@@ -68,7 +68,9 @@ def main(only: list[str] | None = None, minutes: float | None = None, genotypes:
     return "\n\n".join([note, *texts])
 
 
-def _judge(system: SpinSystem, law: Ising | Blobs | None, train: np.ndarray, test: np.ndarray, minutes: float | None) -> str:
+def _judge(
+    system: SpinSystem, distribution: Ising | Blobs | None, train: np.ndarray, test: np.ndarray, minutes: float | None
+) -> str:
     floor = squared_mmd(train, test, list(system.published) or None)
     lines = []
 
@@ -78,8 +80,8 @@ def _judge(system: SpinSystem, law: Ising | Blobs | None, train: np.ndarray, tes
         if entry is not None:
             verdict, drawn = _verdict(found, floor, system), entry.drawn
             seconds = " + ".join(f"{each:.0f}" for each in entry.seconds)
-            if law is not None and system.is_enumerable:
-                divergence = f"{_divergence(law, entry.rbm):.4f}"
+            if distribution is not None and system.is_enumerable:
+                divergence = f"{_divergence(distribution, entry.rbm):.4f}"
         lines.append([name, *cells, divergence, verdict, seconds, drawn])
         print(*lines[-1], sep=" | ", flush=True)
 
@@ -106,9 +108,9 @@ def _verdict(found: SquaredMMD, floor: SquaredMMD, system: SpinSystem) -> str:
     return "below the circuit" if (at_floor | below).all() else "no"
 
 
-def _divergence(law: Ising | Blobs, rbm: hm.RBM | None) -> float:
+def _divergence(distribution: Ising | Blobs, rbm: hm.RBM | None) -> float:
     """KL(exact distribution, model), the model being uniform if there is none."""
-    log_p = law.log_probabilities()
+    log_p = distribution.log_probabilities()
     rows = all_rows(int(np.log2(len(log_p))))
     log_q = -np.log(len(log_p)) if rbm is None else hm.log_prob(rbm, rows).value
     return float(np.sum(np.exp(log_p) * (log_p - log_q)))

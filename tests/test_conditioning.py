@@ -1,4 +1,4 @@
-"""Draws under conditions have the law that enumeration gives them, and the fraction of rows that fulfill them is that law's."""
+"""Draws under conditions have the distribution that enumeration gives, and so has the fraction of rows that fulfill them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def rbm():
 
 
 @pytest.fixture(scope="module")
-def law(rbm):
+def distribution(rbm):
     """All values of a row but its income, on a grid of ages, and their probabilities: from a sum over the hidden states."""
     nodes, weights = np.polynomial.legendre.leggauss(40)
     edges = (np.concatenate([[-80.0], EDGES, [160.0]]) - 40) / 15
@@ -91,13 +91,13 @@ def cells_of(rows):
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_draws_under_conditions_have_the_law_of_enumeration(rbm, law, case):
+def test_draws_under_conditions_have_the_distribution_of_enumeration(rbm, distribution, case):
     """Exact draws and a Gibbs sweep from them: the cells of the rows by a chi-square test, and the mean of the ages.
 
-    The same test must refuse the draws under the law without conditions.
+    The same test must refuse the draws under the distribution without conditions.
     """
     where, forbid, allows = CASES[case]
-    rows, p = law
+    rows, p = distribution
     allowed = allows(*rows.T)
     inside = np.where(allowed, p, 0) / p[allowed].sum()
     expected = np.bincount(cells_of(rows), inside, 72)
@@ -160,9 +160,9 @@ def test_a_spike_at_the_end_of_a_range_is_decided_by_the_comparison():
 
 
 @pytest.mark.slow
-def test_tempered_chains_fulfill_conditions_too(rbm, law):
+def test_tempered_chains_fulfill_conditions_too(rbm, distribution):
     where, forbid, allows = CASES["forbidden pairs"]
-    rows, p = law
+    rows, p = distribution
     conditions = tabular.conditions(SCHEMA, where, forbid)
     drawn = sampling.draw(rbm, 200, where=conditions, method="tempering")
     inside = np.where(allows(*rows.T), p, 0)

@@ -159,7 +159,7 @@ def as_numbers(cells: np.ndarray, name: str, lines: Lines | None = None) -> np.n
         if None in numbers:
             row = numbers.index(None)
             raise InputError(
-                f"column {name!r}: {cells[row]!r} in {where(row)} is not a number, as the column's other cells are"
+                f"column {name!r}: {cells[row]!r} in {where(row)} is not a number, but the column is read as numbers"
             )
         values = np.array(numbers, dtype=np.float64)
         for row in np.flatnonzero(np.isfinite(values) & (np.abs(values) >= EXACT)).tolist():
