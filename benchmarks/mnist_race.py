@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 
 import harmonium as hm
 from benchmarks import here, peers
+from harmonium.likelihood.log_likelihood import USELESS_WIDTH
 
 TIMES = (10, 20, 30, 45, 60, 90, 120, 180, 240, 300, 420, 600, 900, 1200, 1800, 2400)
 """Seconds after which a snapshot is taken."""
@@ -115,6 +116,7 @@ def main(folder: Path, out: Path, minutes: float = 10, peer_minutes: float = 3, 
 
 
 def _reached(found: list[tuple[float, Any]]) -> list[str]:
+    found = [(at, value) for at, value in found if value.upper - value.lower <= USELESS_WIDTH]
     firsts = [next((f"{at:.0f}" for at, value in found if value.mean >= level), "-") for level in LEVELS]
     best = max(found, key=lambda pair: pair[1].mean, default=None)
     return [*firsts, "-" if best is None else f"{best[1].mean:.2f} at {best[0]:.0f} s"]

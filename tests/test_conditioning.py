@@ -29,7 +29,7 @@ SCHEMA = Schema(
     {"note": "it is text"},
 )
 EDGES = np.array([17.5, 29.5, 44.5])
-"""Ages at which rows are told apart, besides by their other columns."""
+"""Edges between the ages that rows are counted by, besides their other columns."""
 DRAWS = 4000
 
 

@@ -6,8 +6,8 @@ literature of synthetic tables gives
 
     score = 2 (1 - max(AUC, 1/2)),
 
-1 where nothing tells them apart and 0 where all can be told. Each fold of a cross-fitting is ranked by trees that have not seen
-it; the standard error of its AUC is that of the ranks, with the trees as they are.
+1 where nothing tells them apart and 0 where each is recognized. Each fold of a cross-fitting is ranked by trees that have not
+seen it; the standard error of its AUC is that of the ranks, with the trees as they are.
 
 Trees are scikit-learn's HistGradientBoosting: they take categories and missing cells as such. Logistic regression would see
 differences of means alone.
