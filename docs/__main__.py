@@ -1,0 +1,71 @@
+"""usage: python -m docs
+
+Builds the site into docs/_build/html: warnings are errors, notebooks run only where their code has changed, and every link
+within the site is followed. Needs no network. `pip install -e ".[docs]"` installs what it takes."""
+
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from sphinx.cmd.build import main as build
+
+DOCS = Path(__file__).parent
+SITE = DOCS / "_build" / "html"
+
+
+class Page(HTMLParser):
+    """The anchors of a page, and what it links to or loads."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.anchors: set[str] = set()
+        self.links: set[str] = set()
+        self.loaded: set[str] = set()
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        self.anchors |= {given[name] for name in ("id", "name") if name in given}
+        if tag == "a":
+            self.links |= {given["href"]} if "href" in given else set()
+        else:
+            self.loaded |= {given[name] for name in ("src", "href") if name in given}
+
+
+def broken_links(site: Path) -> list[str]:
+    """Links and files that lead nowhere, and whatever a page would load from another host."""
+    sources = (path for path in sorted(site.rglob("*.html")) if site / "_static" not in path.parents)
+    pages = {path: Page(path.read_text(encoding="utf-8")) for path in sources}
+    wrong = []
+    for path, page in pages.items():
+        for link in sorted(page.links | page.loaded):
+            url = urlsplit(link)
+            if url.scheme or url.netloc:
+                if link in page.loaded and url.scheme != "data":
+                    wrong.append(f"{path.relative_to(site)}: loads {link} from another host")
+                continue
+            target = (path.parent / unquote(url.path)).resolve() if url.path else path
+            if not target.exists():
+                wrong.append(f"{path.relative_to(site)}: nothing at {link}")
+            elif url.fragment and target.name != "lab.html" and unquote(url.fragment) not in pages[target].anchors:
+                wrong.append(f"{path.relative_to(site)}: no such place: {link}")
+    return wrong
+
+
+def main() -> int:
+    status = build(
+        ["-q", "-W", "--keep-going", "-j", "auto", "-b", "html", "-d", str(SITE.parent / "doctrees"), str(DOCS), str(SITE)]
+    )
+    if status:
+        return status
+    wrong = broken_links(SITE)
+    print("\n".join(wrong) if wrong else f"Written: {SITE / 'index.html'}", file=sys.stderr if wrong else sys.stdout)
+    return int(bool(wrong))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        print(__doc__)
+        sys.exit(2)
+    sys.exit(main())
