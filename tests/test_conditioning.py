@@ -12,6 +12,7 @@ from statistics_of_tests import FALSE_ALARM, counts_agree, largest_z, z_limit
 
 import harmonium as hm
 from harmonium import sampling, tabular
+from harmonium.conditioning import Conditions
 from harmonium.errors import InputError
 from harmonium.io.frames import Frame
 from harmonium.tabular.bins import Bins
@@ -146,6 +147,7 @@ def test_a_spike_at_the_end_of_a_range_is_decided_by_the_comparison():
     schema = Schema((Column("amount", "binned", bins=bins), Column("sex", "binary", ("female", "male"))), {})
 
     def states(text, kind):
+        text = text if kind == "where" else f"{text}, sex = male"
         found = tabular.conditions(schema, **{kind: text})
         (values,) = [found.where] if kind == "where" else found.forbid
         return set(values[1])
@@ -237,5 +239,49 @@ def test_given_values_and_conditions_hold_together(rbm):
         rbm, SCHEMA, 50, given={"income": 1.25, "sex": "male"}, forbid="income < 2, sex = male, rooms != 2", like=Frame({})
     )
     assert drawn.probability is None
+    assert not drawn.warnings
     assert set(drawn.table["rooms"]) == {2.0}
     assert set(drawn.table["income"]) == {1.25}
+
+
+@pytest.mark.parametrize(("forbid", "sexes"), [("income >= 1.25", {"female"}), ("income > 1.25", {"male", "female"})])
+def test_a_given_value_at_the_end_of_a_forbidden_range(rbm, forbid, sexes):
+    """The end of a range is decided by the comparison, of columns and of the units' own values (1.25 is -0.875 there)."""
+    forbid = f"{forbid}, sex = male"
+    drawn = tabular.sample(rbm, SCHEMA, 60, given={"income": 1.25}, forbid=forbid, like=Frame({}))
+    assert set(drawn.table["sex"]) == sexes
+    v = hm.sample(rbm, 60, clamp={8: -0.875}, where=tabular.conditions(SCHEMA, forbid=forbid))
+    assert {("female", "male")[int(state)] for state in v[:, 0]} == sexes
+
+
+@pytest.mark.parametrize(
+    ("given", "conditions", "words"),
+    [
+        ({"income": 1.25}, {"where": "income > 1.25"}, "'income > 1.25' contradicts what is given, income = 1.25"),
+        ({"sex": "male"}, {"forbid": "sex = male"}, "'sex = male' is forbidden, but given: sex = male"),
+        (
+            {"sex": "male"},
+            {"where": "age > 30", "forbid": "age > 20, sex = male"},
+            "'not age > 20 (as sex = male)': no value of column 'age' fulfills all",
+        ),
+    ],
+)
+def test_given_values_that_contradict_conditions_are_named(rbm, given, conditions, words):
+    with pytest.raises(InputError, match=r"\A[^\n]+\Z") as refused:
+        tabular.sample(rbm, SCHEMA, 3, given=given, **conditions)
+    assert words in str(refused.value)
+
+
+def test_units_that_are_fixed_against_conditions_are_named(rbm):
+    with pytest.raises(InputError, match="the conditions on v1 exclude the value that is fixed, 1"):
+        hm.sample(rbm, 3, clamp={0: 1}, where=tabular.conditions(SCHEMA, "sex = female"))
+
+
+def test_ranges_far_from_all_data_are_warned_of(rbm):
+    """By their probability, 2e-9 here, and where there is none by the distance from the mean."""
+    one = hm.RBM(hm.Binary([-20.0]), hm.Binary([0.0]), [[0.0]])
+    (words,) = sampling.draw(one, 3, where=Conditions({0: frozenset([1])})).warnings
+    assert words == "the conditions have a probability of 2e-09: draws may be unlike any data"
+    given, forbid = {"income": 43, "sex": "male"}, "income > 2, sex = male, rooms != 2"
+    (words,) = tabular.sample(rbm, SCHEMA, 50, given=given, forbid=forbid, like=Frame({})).warnings
+    assert words == "column 'income' is 20 standard deviations from its mean: draws may be unlike any data"

@@ -13,6 +13,7 @@ So enumeration, Gibbs sampling and tempering sample the conditional distribution
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise, product
 from typing import Any, NamedTuple, TypeAlias, cast
@@ -27,7 +28,8 @@ from harmonium.units.boxed import Boxed
 
 Intervals: TypeAlias = tuple[tuple[float, float], ...]
 Values: TypeAlias = frozenset[int] | Intervals
-"""Some states of a unit, by their numbers; of a real unit intervals, in order, or single points, with equal ends."""
+"""Some states of a unit, by their numbers; of a real unit intervals, in order, or single points, with equal ends.
+Ends belong to intervals: one without its lower end begins at the next number of floating point."""
 MAX_BOXES = 1 << 10
 """Of a group of units."""
 MARGIN = 1e-6
@@ -155,22 +157,36 @@ def complement(of: Values, units: Units, unit: int) -> Values:
     if isinstance(whole, frozenset) or isinstance(of, frozenset):
         return cast(frozenset[int], whole) - cast(frozenset[int], intersect(whole, of))
     ((first, last),) = whole
-    edges = [first, *(edge for interval in of for edge in interval if interval[0] < interval[1]), last]
+    edges = [first, *(edge for low, high in of for edge in (before(low), after(high))), last]
     return tuple((low, high) for low, high in zip(edges[::2], edges[1::2], strict=True) if low < high)
+
+
+def before(end: float) -> float:
+    """The next smaller number."""
+    return math.nextafter(end, -math.inf)
+
+
+def after(end: float) -> float:
+    """The next larger number."""
+    return math.nextafter(end, math.inf)
 
 
 def subtract(box: Mapping[int, Values], forbidden: Mapping[int, Values], units: Units) -> list[dict[int, Values]]:
     """The box without the forbidden one, as boxes that do not overlap."""
     left, inside = [], dict(box)
     for unit, values in forbidden.items():
-        outside = intersect(inside[unit], complement(values, units, unit))
         within = intersect(inside[unit], values)
-        if not within or outside == inside[unit]:  # the latter of a point at an interval's end, which is in both
+        if not within or (_are_points(within) and not _are_points(inside[unit])):  # the latter have no probability
             return [dict(box)]
-        if outside:
+        if outside := intersect(inside[unit], complement(values, units, unit)):
             left.append(inside | {unit: outside})
         inside[unit] = within
     return left
+
+
+def _are_points(values: Values) -> bool:
+    """Whether they are single values of a real unit."""
+    return not isinstance(values, frozenset) and all(low == high for low, high in values)
 
 
 def _only(values: Values) -> float | None:

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from harmonium import _checks, model
 from harmonium._types import ArrayLike
 from harmonium.diagnostics import Comparison, Diagnosis, HiddenUnits, Mixing, Relaxation, Spectrum, Swaps
-from harmonium.diagnostics.compare import WHAT
+from harmonium.diagnostics.comparison import WHAT
 from harmonium.diagnostics.relaxation import STARTS
 from harmonium.diagnostics.swaps import SMALL_RATE
 from harmonium.errors import InputError

@@ -43,6 +43,8 @@ MIN_LADDERS, MAX_LADDERS = 64, 512
 """Of tempered chains. More draws than that are several of each ladder."""
 QUENCHES, QUENCH_SWEEPS = 256, 50
 """Chains from noise, among whose ends the likeliest state is a start, and the directions of the ends a test of equilibrium."""
+MIN_PROBABILITY = 1e-6
+"""Of conditions; draws under less probable ones come with a warning."""
 MAX_WORK = 4e11
 """Multiplications that tempering may take, unless the number of sweeps is given: some 20 s on two cores."""
 
@@ -85,7 +87,8 @@ def sample(
         start: `[n, V]`, where Gibbs chains start; by default draws of the visible units alone.
 
     Warns:
-        UserWarning: tempered chains are not in equilibrium, so the draws may have wrong proportions.
+        UserWarning: tempered chains are not in equilibrium, so the draws may have wrong proportions; or the conditions have a
+            probability below 1e-6.
 
     Raises:
         InputError: a malformed model, values outside the units' domain, conditions that no row fulfills, an argument out of
@@ -134,7 +137,10 @@ def draw(
     else:
         v, how, doubts = _draw_by_tempering(given.rbm, n, key_of(seed), sweeps)
     v = given.restore(v.astype(own_dtype(rbm)))
-    return Draws(_checks.finite_result(v, "the result"), how, doubts, None if where is None else _probability(rbm, given))
+    probability = None if where is None else _probability(rbm, given)
+    if probability is not None and probability < MIN_PROBABILITY:
+        doubts = [*doubts, f"the conditions have a probability of {probability:.1g}: draws may be unlike any data"]
+    return Draws(_checks.finite_result(v, "the result"), how, doubts, probability)
 
 
 def _condition(rbm: RBM, fixed: Float[np.ndarray, "visible"] | None, where: Conditions | None) -> Conditioned:
@@ -149,8 +155,15 @@ def _condition(rbm: RBM, fixed: Float[np.ndarray, "visible"] | None, where: Cond
         if not 0 <= _checks.integer(unit, "a unit in where", 0) < units:
             raise InputError(f"where has a condition on visible unit {unit}, but the visible units are 0 to {units - 1}")
     known = {} if fixed is None else conditioning.fix(rbm.visible, fixed)
+    bounds = rbm.visible.boundaries
     for unit in known.keys() & allowed.keys():
         known[unit] = conditioning.intersect(known[unit], allowed[unit])
+        if not known[unit]:
+            first, end = bounds[unit], bounds[unit + 1]
+            name = f"v{first + 1}" if end == first + 1 else f"v{first + 1}..v{end}"
+            value = " ".join(f"{value:g}" for value in np.asarray(fixed)[first:end])
+            words = f"the conditions on {name} exclude the value that is fixed, {value}"
+            raise InputError(f"clamp and where contradict each other: {words}")
     return conditioning.condition(rbm, Conditions({**allowed, **known}, forbid))
 
 

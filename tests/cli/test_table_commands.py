@@ -6,6 +6,7 @@ import datetime
 import errno
 import json
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +91,20 @@ def test_completing_a_file(said):
     for name, cells in before.columns.items():
         present = ~missing(cells)
         assert cells[present].tolist() == frame.columns[name][present].tolist()
+
+
+def test_refitting_on_another_table_is_said(said, monkeypatch):
+    """The rows of the training table in another order are the same table."""
+    monkeypatch.setattr(tabular.table_functions, "_draw_refitted", lambda _rbm, rows, *_: np.nan_to_num(rows)[None])
+    names, *rows = Path("survey.csv").read_text().splitlines()
+    for name, lines, words in (("other", rows[::-1], []), ("fewer", rows[:40], ["it was trained on one of"])):
+        Path(f"{name}.csv").write_text("\n".join([names, *lines]) + "\n")
+        warnings = said(f"impute run {name}.csv --draws 1 --refit --json")["warnings"]
+        assert len(warnings) == len(words)
+        assert all(each in warning for each, warning in zip(words, warnings, strict=True))
+    rbm, schema = tabular.load("run")
+    with pytest.warns(UserWarning, match="not recorded on which table"):
+        tabular.impute(rbm, replace(schema, fingerprint=None), read_frame("fewer.csv"), 1, refit=True)
 
 
 def test_a_filled_table_keeps_its_delimiter(said):

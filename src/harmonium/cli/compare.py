@@ -52,7 +52,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> Answer:
     begun = time.monotonic()
-    from harmonium.diagnostics.compare import MIN_ROWS
+    from harmonium.diagnostics.comparison import MIN_ROWS
 
     check_out(options, (".png",))
     if options.count is not None:

@@ -15,12 +15,13 @@ example:
 from __future__ import annotations
 
 import argparse
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import harmonium as hm
 from harmonium import _checks
 from harmonium.cli.inputs import add, add_count, load_model, say_unseen
-from harmonium.cli.output import TABLES, Answer, Table, cell_text, check_out
+from harmonium.cli.output import TABLES, Answer, Table, cell_text, check_out, say
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,7 +52,12 @@ def run(options: argparse.Namespace) -> Answer:
     as_texts = str(options.out).endswith(".csv")
     frame = model.read_table(options.table, options, as_texts)
     settings = {name: getattr(options, name) for name in ("refit", "method", "sweeps", "unseen", "seed")}
-    imputed = hm.tabular.impute(model.rbm, model.schema, frame, options.draws, **settings)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        imputed = hm.tabular.impute(model.rbm, model.schema, frame, options.draws, **settings)
+    doubts = [str(each.message) for each in caught]
+    for doubt in doubts:
+        say(f"warning: {doubt}")
     table, filled_cells, draws, method, unseen = imputed
     tables = [_with_texts(each, frame) if as_texts else each.columns for each in draws or [table]]
     content: Any = {name: np.concatenate([columns[name] for columns in tables]) for name in table.columns}
@@ -62,7 +68,7 @@ def run(options: argparse.Namespace) -> Answer:
     for cell in cells:
         cell["row"] += 1
     result: dict[str, Any] = {"rows": len(frame), "method": method, "cells": cells}
-    result |= {"draws": options.draws, "seed": options.seed, "unseen": say_unseen(unseen)}
+    result |= {"draws": options.draws, "seed": options.seed, "unseen": say_unseen(unseen), "warnings": doubts}
     text: list[str | Table] = [f"{len(cells)} missing cells in {len(frame)} rows; {method}"]
     if cells:
         lines = [[cell["row"], cell["column"], cell_text(cell["value"]), _certainty(cell)] for cell in cells[:MAX_CELLS]]

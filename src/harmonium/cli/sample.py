@@ -51,12 +51,12 @@ def run(options: argparse.Namespace) -> None:
     method, warnings, probability = drawn.method, drawn.warnings, drawn.probability
     for warning in warnings:
         say(f"warning: {warning}")
+    error = None if probability is None else getattr(drawn, "probability_error", 0.0)
     if probability is not None:
-        error = getattr(drawn, "probability_error", 0.0)
         estimated = f" +- {100 * error:.2g}" if error else ""
         say(f"{100 * probability:.4g}{estimated} % of the model's rows fulfill the conditions")
     if options.json:
-        asked = {"where": options.where, "forbid": options.forbid, "probability": probability}
+        asked = {"where": options.where, "forbid": options.forbid, "probability": probability, "probability_error": error}
         print_json({"count": options.count, "method": method, "seed": options.seed, "warnings": warnings} | asked | result)
     elif options.out is None:
         # Another program gets the values as they are.

@@ -304,6 +304,8 @@ def _save(
     """Write the model, then config.json. A model that the run folder does not take is saved in a folder for temporary files."""
     notes = {name: getattr(dataset, name) for name in ("image_shape", "columns", "binarized")}
     notes |= {"trained_on": dataset.name, "updates": record["updates"], "schema": record["data"]["schema"]}
+    if dataset.schema is not None and dataset.schema.fingerprint is not None:
+        notes[hm.tabular.schema.FINGERPRINT] = dataset.schema.fingerprint.to_dict()
     notes["settings"] = record["options"] | record["settings"]
     try:
         hm.io.save(rbm, folder / runs.MODEL, overwrite=True, base_rate=base_rate, notes=plain(notes))

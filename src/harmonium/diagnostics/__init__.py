@@ -3,7 +3,7 @@
 from harmonium.diagnostics.adversarial import AdversarialAccuracy, adversarial_accuracy
 from harmonium.diagnostics.chain_groups import ChainComparison, compare_chains
 from harmonium.diagnostics.classifiers import TwoSampleTest
-from harmonium.diagnostics.compare import Comparison, Similarity, compare
+from harmonium.diagnostics.comparison import Comparison, Similarity, compare
 from harmonium.diagnostics.diagnose import Diagnosis, diagnose
 from harmonium.diagnostics.hidden import HiddenUnits, hidden_units
 from harmonium.diagnostics.leak import Leak, leak

@@ -16,9 +16,9 @@ from harmonium.io import Frame, from_native, to_native
 from harmonium.io.frames import is_absent
 from harmonium.io.streams import is_sparse
 from harmonium.sklearn.compiled import dense
-from harmonium.tabular.functional import fill
 from harmonium.tabular.infer_schema import infer
 from harmonium.tabular.schema import Schema
+from harmonium.tabular.table_functions import fill
 from harmonium.units import Binary, Gaussian, Mixed, Spin, Units
 
 ROUNDING = 1e-6

@@ -1,9 +1,13 @@
 """Tables: what their columns mean, and a model's distribution of their rows and cells."""
 
-from harmonium.tabular.compare import compare
 from harmonium.tabular.conditions import conditions
 from harmonium.tabular.explain import Explanation, HiddenContribution, explain
-from harmonium.tabular.functional import (
+from harmonium.tabular.infer_schema import infer, read_schema_file
+from harmonium.tabular.layers import load, read_by_position, schema_of, units_of
+from harmonium.tabular.predict import TablePrediction, predict
+from harmonium.tabular.schema import SCHEMA, Column, ColumnSpec, Schema
+from harmonium.tabular.table_comparison import compare
+from harmonium.tabular.table_functions import (
     TableDraws,
     TableImputation,
     TableLogProbs,
@@ -13,10 +17,6 @@ from harmonium.tabular.functional import (
     log_prob,
     sample,
 )
-from harmonium.tabular.infer_schema import infer, read_schema_file
-from harmonium.tabular.layers import load, read_by_position, schema_of, units_of
-from harmonium.tabular.predict import TablePrediction, predict
-from harmonium.tabular.schema import SCHEMA, Column, ColumnSpec, Schema
 
 __all__ = [
     "SCHEMA",

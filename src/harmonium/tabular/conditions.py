@@ -22,7 +22,7 @@ import numpy as np
 from jaxtyping import Bool, Shaped
 
 from harmonium import _checks
-from harmonium.conditioning import Conditions, Intervals, Values, intersect, overlap
+from harmonium.conditioning import Conditions, Intervals, Values, after, before, intersect, overlap
 from harmonium.errors import InputError
 from harmonium.io.frames import Value, parse_number, value_text
 from harmonium.tabular.bins import Bins
@@ -41,6 +41,9 @@ GRID = 1e-9
 """How near a number must be to a rounded one to be it, in steps."""
 
 
+NEGATIONS = {"<": ">=", ">=": "<", ">": "<=", "<=": ">", "=": "!=", "!=": "="}
+
+
 class Condition(NamedTuple):
     """A condition on one column, and its text."""
 
@@ -48,6 +51,13 @@ class Condition(NamedTuple):
     comparison: str
     value: str
     text: str
+
+
+class Asked(NamedTuple):
+    """Conditions that every row fulfills, and combinations of several that no row fulfills together."""
+
+    required: list[Condition]
+    combinations: list[list[Condition]]
 
 
 def conditions(schema: Schema, where: str | Sequence[str] = (), forbid: str | Sequence[str] = ()) -> Conditions:
@@ -60,11 +70,63 @@ def conditions(schema: Schema, where: str | Sequence[str] = (), forbid: str | Se
     Raises:
         InputError: a text is no condition, its column or value is unknown, its column has no order, or no value fulfills it.
     """
-    _checks.instance(schema, Schema, "schema")
+    return conditions_on_units(_checks.instance(schema, Schema, "schema"), read_conditions(schema, where, forbid))
+
+
+def read_conditions(
+    schema: Schema,
+    where: str | Sequence[str],
+    forbid: str | Sequence[str],
+    given: Mapping[str, Shaped[np.ndarray, " 1"]] | None = None,
+) -> Asked:
+    """The conditions in texts, without those on columns whose values are `given`, which are decided.
+
+    Args:
+        where, forbid: as in `conditions`. given: the cell of each column that is fixed.
+
+    Raises:
+        InputError: as `conditions`, or the given values contradict a condition.
+    """
+    given = given or {}
+    required: list[Condition] = []
+    for condition in (each for text in _texts(where, "where") for each in _read(schema, text)):
+        if condition.column.name not in given:
+            required.append(condition)
+        elif not _is_fulfilled(condition, given):
+            raise InputError(f"{condition.text!r:.80} contradicts what is given, {_list_given([condition], given)}")
+    combinations = []
+    for text in _texts(forbid, "forbid"):
+        combination = list(_read(schema, text))
+        left = [condition for condition in combination if condition.column.name not in given]
+        if not all(_is_fulfilled(condition, given) for condition in combination if condition.column.name in given):
+            continue
+        if not left:
+            raise InputError(f"{text!r:.80} is forbidden, but given: {_list_given(combination, given)}")
+        if len(left) == 1:
+            (column, comparison, value, own), beside = left[0], combination != left
+            words = f"not {own}" + (f" (as {_list_given(combination, given)})" if beside else "")
+            required.append(Condition(column, NEGATIONS[comparison], value, words))
+        else:
+            combinations.append(left)
+    return Asked(required, combinations)
+
+
+def _is_fulfilled(condition: Condition, given: Mapping[str, Shaped[np.ndarray, " 1"]]) -> bool:
+    return bool(_holds(condition, given[condition.column.name])[0])
+
+
+def _list_given(conditions: Sequence[Condition], given: Mapping[str, Shaped[np.ndarray, " 1"]]) -> str:
+    """The given values of the columns of conditions, in words."""
+    names = dict.fromkeys(condition.column.name for condition in conditions if condition.column.name in given)
+    return ", ".join(f"{name} = {value_text(given[name][0])}" for name in names)
+
+
+def conditions_on_units(schema: Schema, asked: Asked) -> Conditions:
+    """Conditions on columns as those on the units of a model; raises as `conditions`."""
     units = {name: unit for unit, name in enumerate(schema.column_slices)}
     allowed: dict[int, Values] = {}
     spans: dict[int, Intervals] = {}
-    for condition in (each for text in _texts(where, "where") for each in _read(schema, text)):
+    for condition in asked.required:
         unit, values = units[condition.column.name], _values(condition)
         allowed[unit] = intersect(allowed[unit], values) if unit in allowed else values
         if bins := condition.column.bins:
@@ -75,27 +137,23 @@ def conditions(schema: Schema, where: str | Sequence[str] = (), forbid: str | Se
             name = condition.column.name
             raise InputError(f"{condition.text!r:.80}: no value of column {name!r} fulfills all conditions on it")
     combinations = []
-    for text in _texts(forbid, "forbid"):
+    for combination in asked.combinations:
         forbidden: dict[int, Values] = {}
-        for condition in _read(schema, text):
+        for condition in combination:
             unit, values = units[condition.column.name], _values(condition, surely=True)
             forbidden[unit] = intersect(forbidden[unit], values) if unit in forbidden else values
         combinations.append(forbidden)
     return Conditions(allowed, combinations)
 
 
-def fulfills(
-    schema: Schema, columns: Mapping[str, Shaped[np.ndarray, " rows"]], where: str | Sequence[str], forbid: str | Sequence[str]
-) -> Bool[np.ndarray, " rows"]:
-    """Which rows of decoded columns fulfill conditions on binned columns, which may part a bin; `where`, `forbid` as in
-    `conditions`. All others are taken to be fulfilled."""
-    required = [each for text in _texts(where, "where") for each in _read(schema, text)]
-    combinations = [list(_read(schema, text)) for text in _texts(forbid, "forbid")]
+def fulfills(schema: Schema, columns: Mapping[str, Shaped[np.ndarray, " rows"]], asked: Asked) -> Bool[np.ndarray, " rows"]:
+    """Which rows of decoded columns fulfill conditions on binned columns, which may part a bin; all others are taken to be
+    fulfilled."""
     mask = np.ones(len(columns[schema.columns[0].name]), bool)
-    for condition in required:
+    for condition in asked.required:
         if condition.column.bins is not None:
             mask &= _holds(condition, columns[condition.column.name])
-    for combination in combinations:
+    for combination in asked.combinations:
         if any(condition.column.bins is not None for condition in combination):
             mask &= ~np.all([_holds(condition, columns[condition.column.name]) for condition in combination], axis=0)
     return mask
@@ -255,5 +313,9 @@ def _intervals(condition: Condition, number: float) -> Intervals:
         ">": [(high, inf)],
         ">=": [(low, inf)],
     }[comparison]
-    in_model = np.array(ends) if column.bins else (np.array(ends) - column.mean) / column.scale
-    return tuple((float(first), float(last)) for first, last in in_model)
+    if column.bins:
+        return tuple(ends)
+    in_model = [((first - column.mean) / column.scale, (last - column.mean) / column.scale) for first, last in ends]
+    if comparison in ("<", ">", "!="):  # without the ends themselves, which a fixed value may be
+        return tuple((after(first), before(last)) for first, last in in_model)
+    return tuple(in_model)

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any, TypeAlias
 
@@ -34,6 +35,7 @@ from harmonium.io.parquet import PANDAS_INDEX
 from harmonium.io.streams import evenly_spaced
 from harmonium.io.untrusted import check_path, convert, parse_json, parse_toml, read_file
 from harmonium.tabular.bins import fit, gain
+from harmonium.tabular.fingerprint import MAX_VALUES, take_fingerprint
 from harmonium.tabular.schema import BINNED, GROUPS, Column, ColumnSpec, Schema, read_column
 
 Kind: TypeAlias = str | ColumnSpec | Mapping[str, Any]
@@ -183,7 +185,9 @@ def infer(
         raise InputError(f"there is nothing to learn in the table's columns ({reasons}); {remedy}")
     left_out = {name: ignored[name] for name in data.columns if name in ignored}
     notes = {column.name: words for column in columns if (words := _note(column, data[column.name]))}
-    return Schema(tuple(columns), left_out, constants=constants, notes=notes)
+    schema = Schema(tuple(columns), left_out, constants=constants, notes=notes)
+    few = len(data) * schema.width <= MAX_VALUES
+    return replace(schema, fingerprint=take_fingerprint(schema.encode(data))) if few else schema
 
 
 @np.errstate(over="ignore", invalid="ignore")

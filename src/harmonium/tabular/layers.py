@@ -13,8 +13,10 @@ from harmonium._types import PathLike
 from harmonium.errors import InputError
 from harmonium.io.dialect import Dialect
 from harmonium.io.frames import Frame, as_numbers
+from harmonium.io.untrusted import convert
 from harmonium.model import RBM
-from harmonium.tabular.schema import SCHEMA, SPIN, Column, Schema, from_description
+from harmonium.tabular.fingerprint import Fingerprint
+from harmonium.tabular.schema import FINGERPRINT, SCHEMA, SPIN, Column, Schema, from_description
 from harmonium.units import Binary, Categorical, Gaussian, Mixed, Units
 
 
@@ -47,7 +49,10 @@ def schema_of(rbm: RBM, description: Mapping[str, object]) -> Schema:
         schema = from_description(notes[SCHEMA])
         if not rbm.visible.same_structure(units_of(schema)):
             raise InputError(f"the schema in the model file is not one of {rbm!r}")
-        return schema
+        if notes.get(FINGERPRINT) is None:
+            return schema
+        found: Fingerprint = convert(notes[FINGERPRINT], Fingerprint, "the fingerprint of the table is damaged")
+        return replace(schema, fingerprint=found)
     columns = _columns_of(rbm.visible)
     names: Any = notes.get("columns")
     is_list = isinstance(names, list) and all(isinstance(name, str) for name in names)

@@ -27,11 +27,14 @@ from harmonium.errors import InputError
 from harmonium.io.frames import Frame, Value, as_numbers, count_values, missing, parse_number, value_text
 from harmonium.io.untrusted import convert
 from harmonium.tabular.bins import Bins
+from harmonium.tabular.fingerprint import Fingerprint
 
 GROUPS = {"binary": 0, "categorical": 1, "ordered": 1, "binned": 1, "count": 1, "real": 2}
 """The kinds of columns, with the place of each kind's group in the model."""
 SCHEMA = "schema"
 """Where a model file's notes hold the schema."""
+FINGERPRINT = "table"
+"""Where they hold the fingerprint of the table."""
 SPIN = "spin"
 """A column of -1 and +1 that is the same in the model: of models that were trained on no table."""
 BINNED = ("binned", "count")
@@ -237,7 +240,8 @@ class Schema:
 
     `constants`: of columns that are left out because all of their cells have one value, the value. `in_order`: the model has
     the columns in that order too, not grouped by kind (of models that were not trained on a table). `notes`: what is worth a
-    look in a column, in words, such as how many cells are missing; they are not stored.
+    look in a column, in words, such as how many cells are missing; they are not stored. `fingerprint`: of the table that it was
+    made of; a model file has it beside the schema.
     """
 
     columns: tuple[Column, ...]
@@ -245,6 +249,7 @@ class Schema:
     in_order: bool = False
     constants: Mapping[str, Value] = field(default_factory=dict)
     notes: Mapping[str, str] = field(default_factory=dict, compare=False)
+    fingerprint: Fingerprint | None = field(default=None, compare=False)
 
     @property
     def model_columns(self) -> tuple[Column, ...]:

@@ -163,7 +163,12 @@ def test_the_divergence_from_a_known_distribution(monkeypatch):
     found = diagnostics.compare(samples, states, rbm=rbm, probabilities=p)
     assert found.divergence == pytest.approx(float((p * np.log(p / q)).sum()))
     assert found.leak is None
-    plain = diagnostics.compare(samples, exact.sample(other, 100, 1))
+    rows = exact.sample(other, 100, 1).copy()
+    rows[::2, 0] = np.nan
+    plain = diagnostics.compare(exact.sample(other, 100, 3), rows, exact.sample(other, 60, 2))
+    # Samples get the gaps of the rows, not of the floor, which has none.
+    assert plain.samples.two_sample.auc < 0.7 < plain.floor.two_sample.auc
+    assert any("by its gaps too: 0 % of its cells in 'v1' are missing, and 50 % of the rows'" in note for note in plain.notes)
     assert plain.divergence is None
     assert plain.samples.shapes.shape == (5,)
 

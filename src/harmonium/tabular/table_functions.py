@@ -13,20 +13,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from jaxtyping import Float
 
 from harmonium import _checks, imputation, sampling
 from harmonium._types import ArrayLike
+from harmonium.conditioning import Conditions, Intervals
 from harmonium.errors import InputError
 from harmonium.imputation import LogProbs
 from harmonium.io.frames import Value, fill_missing, from_native, missing, to_native
 from harmonium.model import RBM
-from harmonium.tabular.conditions import conditions, fulfills
+from harmonium.tabular.conditions import conditions_on_units, fulfills, read_conditions
+from harmonium.tabular.fingerprint import warn_of_other_table
 from harmonium.tabular.schema import SPIN, Schema
 
+FAR = 6.0
+"""Standard deviations from the mean beyond which numbers that are asked for are said to be unlike any data."""
 REFIT_UPDATES = 500
 """By which a trained model follows new weights of the rows."""
 MAX_ROUNDS, MAX_MORE, MIN_TRIED = 20, 1_000_000, 10_000
@@ -125,6 +129,9 @@ def impute(
         unseen: `missing`: a value that its column did not have in training counts as missing, and stays; or `error`.
         All others as those of `harmonium.impute`.
 
+    Warns:
+        UserWarning: with `refit`, the table is not the one that the schema was made of, or that is not recorded.
+
     Raises:
         InputError: the table does not fit the schema, or an argument is out of range.
 
@@ -140,6 +147,7 @@ def impute(
         raise InputError("refit must be False where draws is 0: it is for draws of the missing cells")
     imputed = imputation.impute(rbm, rows, draws - anew, method=method, sweeps=sweeps, seed=seed)
     if anew:
+        warn_of_other_table(schema.fingerprint, rows)
         random = np.random.default_rng([_checks.seed(seed), len(rows)])
         each = [_draw_refitted(rbm, rows, random, method, sweeps) for _ in range(anew)]
         imputed = imputed._replace(draws=np.concatenate(each), method=f"{imputed.method}; draws from {anew} refitted models")
@@ -224,10 +232,17 @@ def sample(
     if unknown:
         raise InputError(f"there is no column {unknown[0]!r}; the model has {', '.join(map(repr, names[:20]))}")
     n = _checks.integer(n, "n")
-    fixed = from_native({name: [given.get(name)] for name in names})
-    rows = schema.encode(fixed)
-    asked, clamp = conditions(schema, where, forbid), rows[0] if given else None
-    settings: dict[str, Any] = {"clamp": clamp, "where": asked if any(asked) else None, "method": method, "sweeps": sweeps}
+    cells = from_native({name: [given.get(name)] for name in names})
+    rows, slices = schema.encode(cells), schema.column_slices
+    fixed = {
+        column.name: column.numbers(cells[column.name]) if column.is_number else column.decode(rows[:, slices[column.name]])
+        for column in schema.columns
+        if not missing(cells[column.name])[0]
+    }
+    asked = read_conditions(schema, where, forbid, fixed)
+    on_units = conditions_on_units(schema, asked)
+    settings: dict[str, Any] = {"clamp": rows[0] if fixed else None, "where": on_units if where or forbid else None}
+    settings |= {"method": method, "sweeps": sweeps}
     parts: list[dict[str, np.ndarray]] = []
     tried, kept = 0, 0
     while kept < n:
@@ -240,21 +255,36 @@ def sample(
             )
         drawn = sampling.draw(rbm, wanted, _checks.seed(seed) + len(parts), **settings)
         columns = schema.decode(drawn.values, seed + len(parts))
-        for column in schema.columns:
-            if column.bins is not None and column.name in given:
-                columns[column.name] = np.full(wanted, column.numbers(fixed[column.name])[0])
-        mask = fulfills(schema, columns, where, forbid)
+        columns |= {name: np.repeat(cell, wanted) for name, cell in fixed.items()}
+        mask = fulfills(schema, columns, asked)
         tried, kept = tried + wanted, kept + int(mask.sum())
         parts.append({name: cells[mask] for name, cells in columns.items()})
     table = to_native({name: np.concatenate([part[name] for part in parts])[:n] for name in parts[0]}, like)
+    doubts = drawn.warnings if drawn.probability is not None else [*drawn.warnings, *_warn_of_extremes(schema, on_units, fixed)]
     if kept == tried:
-        return TableDraws(table, *drawn[1:])
+        return TableDraws(table, drawn.method, doubts, drawn.probability)
     how = f"{drawn.method}; {100 * kept / tried:.3g} % of {tried:,} draws kept, as conditions part bins"
     fraction, among = kept / tried, drawn.probability
     if among is None:
-        return TableDraws(table, how, drawn.warnings, None)
+        return TableDraws(table, how, doubts, None)
     error = among * math.sqrt(fraction * (1 - fraction) / tried)
-    return TableDraws(table, how, drawn.warnings, among * fraction, error)
+    return TableDraws(table, how, doubts, among * fraction, error)
+
+
+def _warn_of_extremes(schema: Schema, on_units: Conditions, fixed: Mapping[str, np.ndarray]) -> list[str]:
+    """A warning of numbers that are fixed or limited to values far from all that the model was trained on."""
+    words = []
+    for unit, column in enumerate(schema.model_columns):
+        if column.is_number and column.name in fixed:
+            distance = abs(float(fixed[column.name][0]) - column.mean) / column.scale
+        elif column.kind == "real" and unit in on_units.where:
+            intervals = cast(Intervals, on_units.where[unit])
+            distance = min(max(low, -high, 0.0) for low, high in intervals)
+        else:
+            continue
+        if distance > FAR:
+            words.append(f"column {column.name!r} is {distance:.3g} standard deviations from its mean")
+    return [f"{'; '.join(words)}: draws may be unlike any data"] if words else []
 
 
 def fill(schema: Schema, table: object, rows: Float[np.ndarray, "rows visible"], seed: int | None = None) -> Any:

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from harmonium import _checks
 from harmonium._types import ArrayLike
 from harmonium.diagnostics.cells import Columns
-from harmonium.diagnostics.compare import Comparison, Progress, compare_cells
+from harmonium.diagnostics.comparison import Comparison, Progress, compare_cells
 from harmonium.io.frames import Frame, as_numbers, from_native
 from harmonium.tabular.schema import Schema
 

@@ -34,6 +34,8 @@ MAX_LEAK = 10_000
 """Rows of each set whose closest sample is looked for."""
 EXACT_SECONDS = 10.0
 """The divergence is computed where ln Z is forecast to take no longer than this."""
+MAX_Z = 5.0
+"""Standard errors by which fractions of missing cells may differ by chance."""
 WHAT = {"samples": "samples", "floor": "other rows (the floor)", "independent": "independent columns"}
 """What is compared with the rows."""
 Progress = Callable[[str, float], None]
@@ -148,7 +150,7 @@ def compare(
 ) -> Comparison:
     """Compare `samples [k, V]` of a model with `rows [n, V]` that it never saw, and with the rows on which it was trained.
 
-    Missing cells are NaN. Where rows have some and samples none, samples get the gaps of rows drawn at random.
+    Missing cells are NaN. Where `rows` have some and samples none, samples get the gaps of some of `rows`, drawn at random.
 
     Args:
         train: `[m, V]`; without them the rows are divided in two, of which one half is the floor, and no leak is looked for.
@@ -226,9 +228,11 @@ def compare_cells(
             name = "train" if what == "floor" and not is_half else "rows" if what != "samples" else what
             raise InputError(f"{name} must have at least {least} rows of weight above zero, but there are {number}")
     if np.isnan(reference.cells).any() and not np.isnan(drawn.cells).any():
-        gaps = np.isnan(other.cells)[random.choice(len(other.cells), len(drawn.cells), p=other.weights / other.weights.sum())]
+        shares = reference.weights / reference.weights.sum()
+        gaps = np.isnan(reference.cells)[random.choice(len(reference.cells), len(drawn.cells), p=shares)]
         drawn = drawn._replace(cells=np.where(gaps, np.nan, drawn.cells))
         notes.append("samples got the gaps of rows drawn at random, as cells of the rows are missing")
+    notes += _describe_gaps(columns, reference, other)
     sets = {"samples": drawn, "floor": other, "independent": other.permute_columns(random)}
     embed = Embedding.of(columns, reference)
     some = column_statistics.choose_columns(columns, random)
@@ -259,6 +263,19 @@ def compare_cells(
         points, seen, unseen = (embed(each.cells[each.draw(random, MAX_LEAK)]) for each in (drawn, other, reference))
         closeness = leak(points, seen, unseen, seed)
     return Comparison(columns.names, some, **found, leak=closeness, divergence=None, target=target, counts=counts, notes=notes)
+
+
+def _describe_gaps(columns: Columns, reference: Group, other: Group) -> list[str]:
+    """Whether the floor has other gaps than the rows, so that the tests tell the two apart by these, in words."""
+    fractions = [np.average(np.isnan(each.cells), axis=0, weights=each.weights) for each in (reference, other)]
+    error = np.sqrt(sum(p * (1 - p) / len(each.cells) for p, each in zip(fractions, (reference, other), strict=True)))
+    apart = np.abs(fractions[0] - fractions[1])
+    worst = int(np.argmax(apart - MAX_Z * error))
+    if apart[worst] <= MAX_Z * error[worst]:
+        return []
+    of_rows, of_floor = (100 * float(fraction[worst]) for fraction in fractions)
+    words = f"{of_floor:.3g} % of its cells in {columns.names[worst]!r} are missing, and {of_rows:.3g} % of the rows'"
+    return [f"the floor differs from the rows by its gaps too: {words}"]
 
 
 def _check(x: ArrayLike, name: str) -> Float[np.ndarray, "n columns"]:
