@@ -23,7 +23,8 @@ def test_pooled_intervals_follow_rubins_rules():
 
 def test_without_gaps_the_interval_is_that_of_one_table():
     """Equal estimates: normal with infinite degrees of freedom; with 20 those that are left are 20 x 21 / 23."""
-    for degrees, left in ((np.inf, np.inf), (20, 20 * 21 / 23)):
+    of_20 = 20 * 21 / 23
+    for degrees, left in ((np.inf, np.inf), (20, of_20), ([np.inf, 20], np.array([np.inf, of_20]))):
         pooled = hm.pool(np.full((3, 2), 5.0), np.full((3, 2), 0.5), degrees, level=0.9)
         np.testing.assert_allclose(pooled.high, 5 + 0.5 * stats.t.ppf(0.95, left))
         np.testing.assert_allclose(pooled.missing_information, 2 / (left + 3))
@@ -35,7 +36,8 @@ def test_without_gaps_the_interval_is_that_of_one_table():
         ([1.0], [1.0], np.inf, "m at least 2"),
         ([1.0, 2.0], [1.0], np.inf, "one shape"),
         ([1.0, 2.0], [0.0, 1.0], np.inf, "above zero"),
-        ([1.0, 2.0], [1.0, 1.0], -1, "degrees"),
+        ([1.0, 2.0], [1.0, 1.0], -1, "degrees must be above zero"),
+        ([1.0, 2.0], [1.0, 1.0], [1, 2], "degrees must be"),
     ],
 )
 def test_what_cannot_be_pooled_is_refused(estimates, errors, degrees, words):

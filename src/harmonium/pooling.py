@@ -43,7 +43,7 @@ class Pooled(NamedTuple):
     missing_information: Float[np.ndarray, "..."]
 
 
-def pool(estimates: ArrayLike, errors: ArrayLike, degrees: float = np.inf, *, level: float = 0.95) -> Pooled:
+def pool(estimates: ArrayLike, errors: ArrayLike, degrees: ArrayLike = np.inf, *, level: float = 0.95) -> Pooled:
     """One estimate and its interval from those of several completed tables (see the module's text).
 
     The intervals are honest if the tables are: each drawn from a model of its own, as `harmonium.tabular.impute` does with
@@ -51,8 +51,8 @@ def pool(estimates: ArrayLike, errors: ArrayLike, degrees: float = np.inf, *, le
 
     Args:
         estimates: of each table, `[m, ...]`, two tables or more. errors: their standard errors, of the same shape. degrees: of
-            freedom of the estimate in a table without gaps, such as rows less coefficients of a regression. level: of the
-            interval.
+            freedom of the estimates in a table without gaps, such as rows less coefficients of a regression: one number, or one
+            for each estimate `[...]`; infinity is large samples'. level: of the interval.
 
     Raises:
         InputError: shapes differ, there are fewer than two tables, or a number is out of range.
@@ -67,7 +67,11 @@ def pool(estimates: ArrayLike, errors: ArrayLike, degrees: float = np.inf, *, le
         )
     if not (np.isfinite(q).all() and np.isfinite(u).all() and (u > 0).all()):
         raise InputError("estimates must be finite numbers, and errors finite and above zero")
-    nu_c = np.inf if isinstance(degrees, float) and degrees == np.inf else _checks.positive(degrees, "degrees")
+    nu_c = _checks.numeric_array(degrees, "degrees").astype(np.float64)
+    if nu_c.shape not in ((), q.shape[1:]) or not (nu_c > 0).all():
+        raise InputError(
+            f"degrees must be above zero, one number or of the estimates' shape {list(q.shape[1:])}, but are {degrees!r:.60}"
+        )
     if not 0 < _checks.fraction(level, "level") < 1:
         raise InputError(f"level must be between 0 and 1, but is {level}")
     m = len(q)
@@ -75,9 +79,9 @@ def pool(estimates: ArrayLike, errors: ArrayLike, degrees: float = np.inf, *, le
     added = (1 + 1 / m) * between
     total = within + added
     fraction, ratio = added / total, added / within
-    with np.errstate(divide="ignore"):
-        observed = np.inf if nu_c == np.inf else (1 - fraction) * nu_c * (nu_c + 1) / (nu_c + 3)
-        nu = 1 / (fraction**2 / (m - 1) + 1 / np.asarray(observed))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        observed = np.where(np.isinf(nu_c), np.inf, (1 - fraction) * nu_c * (nu_c + 1) / (nu_c + 3))
+        nu = 1 / (fraction**2 / (m - 1) + 1 / observed)
     width = special.stdtrit(nu, (1 + level) / 2) * np.sqrt(total)
     missing = (ratio + 2 / (nu + 3)) / (1 + ratio)
     return Pooled(estimate, np.sqrt(total), estimate - width, estimate + width, within, between, nu, missing)
