@@ -2,7 +2,7 @@
 
     pip install -e ".[bench]"
     python -m benchmarks --data FOLDER [--only updates mnist wide start scaling toys
-        classification anomalies imputation spins synthetic] [--record]
+        classification anomalies imputation intervals draws spins synthetic] [--record]
 
 FOLDER holds mnist_binarized_larochelle.npz, debd_small.npz and uci_binary.npz (bit-packed rows), mnist_60k.npz (gray levels)
 and adult.csv.gz. `--record` appends the tables to benchmarks/RESULTS.md; pictures lie beside it. All parts together take
@@ -20,6 +20,7 @@ from benchmarks import (
     here,
     imputation,
     mnist_race,
+    multiple_imputation,
     scaling,
     spins,
     start_up,
@@ -44,13 +45,14 @@ def main() -> None:
     parser.add_argument("--wide-minutes", type=float, default=40, help="of the part `wide`")
     parser.add_argument("--l1", type=float, help="penalty of the part `wide`; by default the defaults' own")
     names = ("updates", "mnist", "wide", "start", "scaling", "toys", "classification", "anomalies", "imputation", "spins")
-    names += ("synthetic",)
+    names += ("synthetic", "intervals", "draws")
     parser.add_argument("--class-minutes", type=float, default=18, help="of the hybrid classifier on MNIST")
     objectives = classification.OBJECTIVES
     parser.add_argument("--objectives", nargs="+", choices=objectives, default=objectives, help="on MNIST")
     parser.add_argument("--systems", nargs="+", help="of the part `spins`: parts of their names")
     parser.add_argument("--spin-minutes", type=float, help="of each training run of the part `spins` that is bounded by time")
     parser.add_argument("--genotypes", type=Path, help="a table of 0/1 for the part `spins`")
+    parser.add_argument("--tables", type=int, default=500, help="of the part `intervals`")
     parser.add_argument("--only", nargs="+", choices=names, default=names)
     given = parser.parse_args()
     parts = {
@@ -78,6 +80,8 @@ def main() -> None:
         ),
         "anomalies": ("Anomalies", anomalies.main),
         "imputation": ("Missing cells", imputation.main),
+        "intervals": ("Intervals after multiple imputation", lambda: multiple_imputation.intervals(given.tables)),
+        "draws": ("Draws of hidden cells", multiple_imputation.draws),
         "spins": ("Spin systems", lambda: spins.main(given.systems, given.spin_minutes, given.genotypes)),
         "synthetic": ("Adult as a synthetic table", lambda: synthetic_tables.main(given.data)),
     }

@@ -1,13 +1,14 @@
 """Multiple imputation: do pooled intervals cover, and how good are draws of hidden cells, beside R's mice.
 
-    python -m benchmarks.multiple_imputation [--tables 500] [--draws 10] [--only coverage scores] [--record]
+    python -m benchmarks --only intervals draws [--tables 500] [--record]
 
-`coverage` draws tables of y = 1 + 0.5 x - 0.7 w + 0.4 z + 0.6 b + noise, with x, w, z correlated normal and b binary; 30 % of
-all cells are hidden at random, given z, which is complete. The regression is estimated in each completed table and pooled by
-Rubin's rules. `scores` hides cells of survey tables, at random, given another column, or given their own value, and judges
-draws of the hidden cells of each row by the energy score, of real cells by the continuous ranked probability score, and of
-others by the log score of the fractions of the draws (a count added to each value). mice (`apt-get install r-cran-mice`) takes
-part where Rscript is; it sees real columns as numbers and all others as factors.
+`intervals` draws tables of y = 1 + 0.5 x - 0.7 w + 0.4 z + 0.6 b + noise, with x, w, z correlated normal and b binary, and
+hides 30 % of all cells, given z, which is complete, or given their own value. The regression is estimated in each completed
+table and pooled by Rubin's rules. `draws` hides cells of survey tables, at random, given another column, or given their own
+value, and judges draws of the hidden cells of each row by the energy score, of all cells, of numbers and of others, and of
+others by the log score of the fractions of the draws too (a count added to each value); the model's own log score needs no
+draws. mice (`apt-get install r-cran-mice r-cran-nnet`) takes part where Rscript is, in `draws` twice: with columns of few
+values as factors, and with all numbers as numbers, as R reads them.
 
 References: T. Gneiting and A. Raftery, "Strictly proper scoring rules, prediction, and estimation", JASA 102 (2007); S. van
 Buuren and K. Groothuis-Oudshoorn, "mice: multivariate imputation by chained equations in R", J. Stat. Softw. 45 (2011).
@@ -15,12 +16,12 @@ Buuren and K. Groothuis-Oudshoorn, "mice: multivariate imputation by chained equ
 
 from __future__ import annotations
 
-import argparse
 import shutil
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -34,9 +35,10 @@ from harmonium.io import from_native
 from harmonium.tabular import Schema
 from harmonium.tabular.infer_schema import infer
 
-ROWS, HIDDEN_UNITS, UPDATES = 250, 8, 3000
+ROWS, HIDDEN_UNITS, UPDATES, DRAWS = 250, 8, 3000, 10
 TRUTH = {"(intercept)": 1.0, "x": 0.5, "w": -0.7, "z": 0.4, "b": 0.6}
 FRACTION, HIDDEN = 0.3, 0.2
+SURVEY_ROWS, SURVEY_DRAWS = 600, 20
 GAPS = ("at random", "given another column", "given their own value")
 MICE = """
 suppressPackageStartupMessages(library(mice))
@@ -66,26 +68,25 @@ def by_mice(tables: list[pd.DataFrame], draws: int) -> list[list[pd.DataFrame]] 
         completed = []
         for number, table in enumerate(tables):
             long = pd.read_csv(Path(folder, f"{number:05}.out"))
-            completed.append([long[first : first + len(table)] for first in range(0, len(long), len(table))])
+            completed.append([long[first : first + len(table)].copy() for first in range(0, len(long), len(table))])
     return completed
 
 
-def fit(table: pd.DataFrame, hidden: int, updates: int, seed: int, like: Schema | None = None) -> tuple[hm.RBM, Schema]:
+def fit(table: pd.DataFrame, seed: int, like: Schema | None = None, **settings: Any) -> tuple[hm.RBM, Schema]:
     """A model of the table, and its schema, with the levels of another one."""
     columns = like.columns if like else ()
     levels = {c.name: {"kind": c.kind, "levels": list(c.levels)} for c in columns if not c.is_number}
     schema = infer(from_native(table), levels)
     rows = hm.tabular.encode(schema, table)
-    start = hm.initialize(rows, hidden, hm.tabular.units_of(schema), seed=seed)
-    *_, last = hm.train(start, rows, updates=updates, measure=False, seed=seed)
-    return last.rbm, schema
+    start = hm.initialize(rows, HIDDEN_UNITS, hm.tabular.units_of(schema), seed=seed)
+    return hm.fit(start, rows, seed=seed, **settings), schema
 
 
-# ---- coverage
+# ---- intervals
 
 
-def draw_table(seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """A table, and the same with gaps: 30 % of all cells, of the columns but z, given z."""
+def draw_table(seed: int, given_own: bool = False) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """A table, and the same with gaps: 30 % of all cells, of the columns but z, given z or given their own value."""
     random = np.random.default_rng([7, seed])
     correlated = np.linalg.cholesky(0.4 + 0.6 * np.eye(3))
     x, w, z = correlated @ random.standard_normal((3, ROWS))
@@ -94,8 +95,8 @@ def draw_table(seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     table = pd.DataFrame({"y": y, "x": x, "w": w, "z": z, "b": np.where(b == 1, "yes", "no")})
     gaps = table.copy()
     share = FRACTION * len(table.columns) / (len(table.columns) - 1)
-    for name in ("y", "x", "w", "b"):
-        odds = np.exp(0.8 * z + np.log(share / (1 - share)))
+    for name, own in (("y", (y - y.mean()) / y.std()), ("x", x), ("w", w), ("b", 2 * b - 1)):
+        odds = np.exp(0.8 * (own if given_own else z) + np.log(share / (1 - share)))
         gaps.loc[random.random(ROWS) < odds / (1 + odds), name] = None
     return table, gaps
 
@@ -111,39 +112,41 @@ def regress(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     return found, np.sqrt(np.diag(inverse) * (residual @ residual) / (len(y) - len(found)))
 
 
-def coverage(count: int, draws: int, seconds: float) -> str:
+def intervals(count: int = 500) -> str:
+    """Of so many tables with gaps at random, and of a fifth as many with gaps that depend on what they hide."""
+    return "\n\n".join(coverage(number, how) for number, how in ((count, False), (-(-count // 5), True)))
+
+
+def coverage(count: int, given_own: bool) -> str:
     truth = np.array(list(TRUTH.values()))
-    made = [draw_table(seed) for seed in range(count)]
+    made = [draw_table(seed, given_own) for seed in range(count)]
     found: dict[str, list[Any]] = {}
-    spent = dict.fromkeys(("no gaps", "complete rows", "draws, one model", "draws, refitted models"), 0.0)
-    begun = time.monotonic()
+    spent = dict.fromkeys(("draws, one model", "draws, refitted models"), 0.0)
     for seed, (table, gaps) in enumerate(made):
         clock = time.process_time()
-        rbm, schema = fit(gaps, HIDDEN_UNITS, UPDATES, seed)
-        spent["draws, one model"] += time.process_time() - clock
+        rbm, schema = fit(gaps, seed, updates=UPDATES, measure=False)
+        fitted = time.process_time() - clock
         for who, refit in (("draws, one model", False), ("draws, refitted models", True)):
             clock = time.process_time()
-            tables = hm.tabular.impute(rbm, schema, gaps, draws, refit=refit, seed=seed).draws
+            tables = hm.tabular.impute(rbm, schema, gaps, DRAWS, refit=refit, seed=seed).draws
             found.setdefault(who, []).append(pooled(tables))
-            spent[who] += time.process_time() - clock
+            spent[who] += fitted + time.process_time() - clock
         for who, whole in (("no gaps", table), ("complete rows", gaps.dropna())):
             estimate, error = regress(whole)
             width = hm.pool([estimate] * 2, [error] * 2, len(whole) - len(truth))
             found.setdefault(who, []).append((estimate, width.low, width.high))
-        if seed % 25 == 0:
-            print(seed, *(f"{who} {covers(found[who], truth)[0]}" for who in found), flush=True)
-        if time.monotonic() - begun > seconds:
-            break
-    done = len(found["no gaps"])
+        if seed % 25 == 24:
+            print(seed + 1, *(f"{who} {covers(found[who], truth)}" for who in found), sep="\n", flush=True)
     clock = time.monotonic()
-    completed = by_mice([gaps for _, gaps in made[:done]], draws)
+    completed = by_mice([gaps for _, gaps in made], DRAWS)
     if completed is not None:
         found["mice"] = [pooled(tables) for tables in completed]
         spent["mice"] = time.monotonic() - clock
-    lines = [[who, *covers(found[who], truth), f"{spent[who] / done:.2f}" if spent[who] else ""] for who in found]
+    lines = [[who, *covers(found[who], truth), f"{spent[who] / count:.2f}" if who in spent else ""] for who in found]
     columns = ["intervals", *(f"{name}: covered, %" for name in TRUTH), "mean width", "mean bias", "processor s a table"]
-    hidden = np.mean([gaps.isna().to_numpy().mean() for _, gaps in made[:done]])
-    text = f"{done} tables of {ROWS} rows, {100 * hidden:.1f} % of cells hidden, {draws} draws, {HIDDEN_UNITS} hidden units."
+    hidden = np.mean([gaps.isna().to_numpy().mean() for _, gaps in made])
+    how = "given their own value" if given_own else "given z"
+    text = f"{count} tables of {ROWS} rows, {100 * hidden:.1f} % of cells hidden, {how}; {DRAWS} draws."
     return f"{text}\n\n{here.table(columns, lines)}"
 
 
@@ -164,34 +167,18 @@ def covers(found: list[Any], truth: np.ndarray) -> list[str]:
 # ---- scores of draws
 
 
-def energy_score(truth: np.ndarray, draws: np.ndarray) -> float:
-    """E |X - x| - E |X - X'| / 2 of `truth [N]` and `draws [m, N]`, X' being another draw; of single numbers it is the CRPS."""
-    between = np.linalg.norm(draws[:, None] - draws, axis=2).sum() / (len(draws) * (len(draws) - 1))
-    return float(np.linalg.norm(draws - truth, axis=1).mean() - between / 2)
-
-
-def hide(schema: Schema, rows: np.ndarray, how: str, seed: int) -> np.ndarray:
-    """Which cells of each column are hidden, `[rows, columns]`: a fifth, at random, given the next column, or given their own
-    value."""
-    random = np.random.default_rng(seed)
-    names = list(schema.column_slices)
-    place = np.stack([rank(rows[:, here]) for here in schema.column_slices.values()], axis=1)
+def hide(table: pd.DataFrame, how: str) -> pd.DataFrame:
+    """The table with a fifth of its cells hidden, at random, given the column before, or given their own value."""
+    random = np.random.default_rng(0)
+    place = table.rank(pct=True).to_numpy()
     if how == "at random":
-        chance = np.full((len(rows), len(names)), HIDDEN)
+        chance = np.full(table.shape, HIDDEN)
     elif how == "given another column":
         # Half of the columns are complete and decide on the gaps of the others.
-        decides = np.arange(len(names)) % 2 == 0
-        chance = np.where(decides, 0, 2 * HIDDEN * 2 * np.roll(place, 1, axis=1))
+        chance = np.where(np.arange(table.shape[1]) % 2 == 0, 0, 4 * HIDDEN * np.roll(place, 1, axis=1))
     else:
         chance = 2 * HIDDEN * place
-    return (random.random(chance.shape) < chance) & ~np.isnan(rows[:, [here.start for here in schema.column_slices.values()]])
-
-
-def rank(columns: np.ndarray) -> np.ndarray:
-    """The rank of each row's value in a column, from 0 to 1; of one-hot columns by the frequency of the value."""
-    if columns.shape[1] > 1:
-        columns = (columns * columns.sum(axis=0)).sum(axis=1, keepdims=True)
-    return pd.Series(columns[:, 0]).rank(pct=True).fillna(0.5).to_numpy()
+    return table.mask(random.random(table.shape) < chance)
 
 
 def survey_tables() -> Iterator[tuple[str, pd.DataFrame]]:
@@ -202,94 +189,65 @@ def survey_tables() -> Iterator[tuple[str, pd.DataFrame]]:
 
     for source in (anes96, fair, modechoice, ccard, randhie):
         table = source.load_pandas().data
-        yield source.__name__.rsplit(".", 1)[-1], table.sample(min(len(table), 600), random_state=0).reset_index(drop=True)
+        some = table.sample(min(len(table), SURVEY_ROWS), random_state=0).reset_index(drop=True)
+        yield source.__name__.rsplit(".", 1)[-1], some.drop(columns="individual", errors="ignore")
 
 
-def scores(draws: int, only: tuple[str, ...], gaps: tuple[str, ...]) -> str:
+def draws(only: tuple[str, ...] = (), gaps: tuple[str, ...] = GAPS) -> str:
     lines = []
     for name, table in survey_tables():
-        if only and name not in only:
-            continue
-        known = from_native(table)
-        schema = infer(known, bins=False)
-        rows = schema.encode(known)
-        names = list(schema.column_slices)
-        categories = [column.name for column in schema.columns if column.kind != "real"]
-        for how in gaps:
-            gone = hide(schema, rows, how, seed=0)
-            with_gaps = table[names].astype(object).mask(pd.DataFrame(gone, columns=names))
-            for column in names:
-                if column not in categories:
-                    with_gaps[column] = with_gaps[column].astype(float)
-            completed: dict[str, Any] = {}
-            clock = time.process_time()
-            rbm, own = fit(with_gaps, HIDDEN_UNITS, UPDATES, 0, schema)
-            fitted = time.process_time() - clock
-            for who, refit in (("draws, one model", False), ("draws, refitted models", True)):
-                clock = time.process_time()
-                tables = hm.tabular.impute(rbm, own, with_gaps, draws, refit=refit, seed=1).draws
-                completed[who] = tables, fitted + time.process_time() - clock
-            for_r = with_gaps.copy()
-            for column in categories:
-                for_r[column] = for_r[column].map(lambda cell: f"v{cell}", na_action="ignore")
-            clock = time.monotonic()
-            try:
-                found = by_mice([for_r], draws)
-            except subprocess.CalledProcessError as error:
-                print("mice:", error.stderr.decode()[-300:], flush=True)
-                found = None
-            if found is not None:
-                tables = [one.assign(**{c: one[c].astype(str).str[1:] for c in categories}) for one in found[0]]
-                completed["mice"] = tables, time.monotonic() - clock
-            for who, (tables, seconds) in completed.items():
-                try:
-                    encoded = np.stack([schema.encode(from_native(one), "missing") for one in tables])
-                except (hm.InputError, ValueError) as error:
-                    print(who, error, flush=True)
-                    continue
-                lines.append([f"{name}, {how}", who, *judge(schema, rows, gone, np.nan_to_num(encoded)), f"{seconds:.1f}"])
+        for how in gaps if not only or name in only else ():
+            for line in judge(table.astype(float), how):
+                lines.append([f"{name}, {how}", *line])
                 print(*lines[-1], flush=True)
-    columns = ["table, gaps", "", "energy score", "CRPS of real cells", "log score of others", "seconds"]
-    return here.table(columns, lines)
+    of_draws = ["energy score", "of numbers", "of others", "log score of others"]
+    return here.table(["table, gaps", "", *of_draws, "log score of rows", "seconds"], lines)
 
 
-def judge(schema: Schema, rows: np.ndarray, gone: np.ndarray, draws: np.ndarray) -> list[str]:
-    """The mean energy score of the hidden cells of a row, the CRPS of real ones in deviations, and the log score of others."""
-    scale = np.concatenate([np.full(c.width, np.sqrt(0.5) if c.one_hot else 1.0) for c in schema.model_columns])
-    spread = np.repeat(gone, [column.width for column in schema.model_columns], axis=1)
-    energy = [
-        energy_score(rows[row, spread[row]] * scale[spread[row]], draws[:, row, spread[row]] * scale[spread[row]])
-        for row in np.flatnonzero(gone.any(axis=1))
+def judge(table: pd.DataFrame, how: str) -> Iterator[list[str]]:
+    """Each imputer's name, the scores of its draws of the cells that are hidden, and the seconds they took."""
+    schema = infer(from_native(table), bins=False)
+    table = table[[column.name for column in schema.columns]]
+    gaps = hide(table, how)
+    clock = time.process_time()
+    rbm, own = fit(gaps, 0, schema)
+    fitted = time.process_time() - clock
+    log_score = f"{np.nanmean(hm.tabular.log_scores(rbm, own, table, gaps)):.3f}"
+    for who, refit in (("draws, one model", False), ("draws, refitted models", True)):
+        clock = time.process_time()
+        completed = hm.tabular.impute(rbm, own, gaps, SURVEY_DRAWS, refit=refit, seed=1).draws
+        seconds = fitted + time.process_time() - clock
+        yield [who, *scores_of(schema, table, gaps, completed), "" if refit else log_score, f"{seconds:.1f}"]
+    few = [column.name for column in schema.columns if column.levels]
+    for who, factors in (("mice, factors", few), ("mice, numbers", [])):
+        clock = time.monotonic()
+        for_r = gaps.astype(dict.fromkeys(factors, object))
+        for_r[factors] = for_r[factors].map(lambda cell: None if pd.isna(cell) else f"v{cell}")
+        for found in by_mice([for_r], SURVEY_DRAWS) or []:
+            for each in found:
+                each[factors] = each[factors].map(lambda cell: float(cell[1:]))
+            yield [who, *scores_of(schema, table, gaps, found), "", f"{time.monotonic() - clock:.1f}"]
+    columns = [gaps[name].dropna().to_numpy() for name in gaps]
+    random = np.random.default_rng(0)
+    alone = [
+        gaps.fillna({name: pd.Series(random.choice(own, len(gaps))) for name, own in zip(gaps, columns, strict=True)})
+        for _ in range(SURVEY_DRAWS)
     ]
-    real, log = [], []
-    for number, (column, here_) in enumerate(zip(schema.model_columns, schema.column_slices.values(), strict=True)):
-        for row in np.flatnonzero(gone[:, number]):
-            own = draws[:, row, here_]
-            if column.kind == "real":
-                real.append(energy_score(rows[row, here_], own))
-            else:
-                hits = (own == rows[row, here_]).all(axis=1).sum()
-                log.append(np.log((hits + 1) / (len(own) + len(column.levels))))
-    return [f"{np.mean(each):.4f}" if each else "" for each in (energy, real, log)]
+    yield ["columns by themselves", *scores_of(schema, table, gaps, alone), "", ""]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tables", type=int, default=500)
-    parser.add_argument("--draws", type=int, default=10)
-    parser.add_argument("--minutes", type=float, default=60, help="after which no further table is begun")
-    parser.add_argument("--only", nargs="+", choices=("coverage", "scores"), default=("coverage", "scores"))
-    parser.add_argument("--names", nargs="+", default=(), help="of the tables of `scores`")
-    parser.add_argument("--gaps", nargs="+", choices=GAPS, default=GAPS)
-    parser.add_argument("--record", action="store_true", help="append the tables to RESULTS.md")
-    given = parser.parse_args()
-    for name, title, measure in (
-        ("coverage", "Intervals after multiple imputation", lambda: coverage(given.tables, given.draws, 60 * given.minutes)),
-        ("scores", "Draws of hidden cells", lambda: scores(2 * given.draws, tuple(given.names), tuple(given.gaps))),
-    ):
-        if name in given.only:
-            here.finish("benchmarks.multiple_imputation", title, "\n\n" + measure(), given.record)
-
-
-if __name__ == "__main__":
-    main()
+def scores_of(schema: Schema, table: pd.DataFrame, gaps: pd.DataFrame, completed: list[pd.DataFrame]) -> list[str]:
+    """The mean energy score of a row's hidden cells, of all, of numbers and of others, and the log score of others."""
+    numbers, others = ([c for c in schema.columns if bool(c.levels) == has_levels] for has_levels in (False, True))
+    cells = []
+    for columns in (schema.columns, numbers, others):
+        some = replace(schema, columns=tuple(columns))
+        hidden = gaps[[column.name for column in columns]].isna().any(axis=None)
+        cells.append(f"{np.nanmean(hm.tabular.score_draws(some, table, gaps, completed).energy):.4f}" if hidden else "")
+    log = []
+    for column in others:
+        hidden = (gaps[column.name].isna() & table[column.name].notna()).to_numpy()
+        own = np.stack([each[column.name].to_numpy()[hidden] for each in completed])
+        hits = (own == table[column.name].to_numpy()[hidden]).sum(axis=0)
+        log += np.log((hits + 1) / (len(own) + len(column.levels))).tolist()
+    return [*cells, f"{np.mean(log):.4f}" if log else ""]

@@ -101,6 +101,7 @@ CALLS: dict[Callable[..., Any], Callable[[], dict[str, Any]]] = {
     likelihood.replica_log_likelihood: lambda: {"rbm": RBM, "data": ROWS, "state": state(), "steps": 2, "sweeps": 1, "seed": 0},
     likelihood.stochastic_pseudo_log_likelihood: lambda: {"rbm": RBM, "v": ROWS, "seed": 0},
     diagnostics.adversarial_accuracy: lambda: {"real": ROWS, "synthetic": ROWS, "seed": 0},
+    diagnostics.energy_score: lambda: {"rows": ROWS, "draws": [ROWS, ROWS], "scored": ROWS},
     diagnostics.free_energy_gap: lambda: {"rbm": RBM, "train": ROWS, "held_out": ROWS},
     diagnostics.hidden_units: lambda: {"rbm": RBM, "data": ROWS},
     diagnostics.relaxation: lambda: {"rbm": RBM, "data": ROWS, "chains": 2, "sweeps": 20, "seed": 0},

@@ -19,6 +19,7 @@ BITS = np.array([[0.0, 1.0], [1.0, 1.0], [1.0, 0.0], [0.0, 0.0]] * 3)
 RBM = hm.RBM(hm.Binary([0.1, -0.2]), hm.Binary([0.3, 0.0]), [[0.5, -0.5], [0.2, 0.4]])
 TABLE = {"a": ["x", "y", "x", None] * 3, "b": [0, 1, 1, 0] * 3, "c": [0.5, 1.5, None, 3.5] * 3}
 LONG = {name: cells * 2 for name, cells in TABLE.items()}
+FILLED = {"a": ["x", "y", "x", "y"] * 3, "b": [0, 1, 1, 0] * 3, "c": [0.5, 1.5, 2.5, 3.5] * 3}
 SCHEMA = tabular.infer(TABLE)
 OF_TABLE = hm.RBM(tabular.units_of(SCHEMA), hm.Binary([0.1, 0.2]), 0.1 * np.ones((3, 2)))
 WITH_SCHEMA = {"rbm": OF_TABLE, "schema": SCHEMA}
@@ -72,6 +73,7 @@ CALLS: dict[Callable[..., Any], Callable[[], dict[str, Any]]] = {
     tabular.infer: lambda: {"table": TABLE, "kinds": {}, "ignore": [], "fit_on": None, "bins": True},
     tabular.load: lambda: {"path": "missing"},
     tabular.log_prob: lambda: WITH_SCHEMA | {"table": TABLE, "unseen": "missing", "seed": 0},
+    tabular.log_scores: lambda: WITH_SCHEMA | {"truth": FILLED, "table": TABLE, "seed": 0},
     tabular.predict: lambda: (
         WITH_SCHEMA | {"table": TABLE, "column": "a", "method": "auto", "sweeps": 2, "unseen": "missing", "seed": 0}
     ),
@@ -81,6 +83,7 @@ CALLS: dict[Callable[..., Any], Callable[[], dict[str, Any]]] = {
         WITH_SCHEMA
         | {"n": 2, "given": None, "where": (), "forbid": (), "method": "auto", "sweeps": 2, "seed": 0, "like": "pandas"}
     ),
+    tabular.score_draws: lambda: {"schema": SCHEMA, "truth": FILLED, "table": TABLE, "draws": [FILLED, FILLED], "seed": 0},
     tabular.schema_of: lambda: {"rbm": RBM, "description": {"notes": {}}},
     tabular.units_of: lambda: {"schema": SCHEMA},
     sklearn.from_bernoulli_rbm: lambda: {"estimator": sklearn.to_bernoulli_rbm(RBM)},

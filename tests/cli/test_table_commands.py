@@ -200,6 +200,20 @@ def test_drawing_completions(said):
     assert "row" in said("impute run survey.csv --sweeps 20")
 
 
+def test_scores_of_draws_where_the_truth_is_known(said):
+    said("impute run survey.csv --out truth.csv --overwrite")
+    scores = said("impute run survey.csv --draws 2 --truth truth.csv --json")["scores"]
+    rbm, schema = tabular.load("run")
+    truth, frame = read_frame("truth.csv"), read_frame("survey.csv")
+    log_scores = tabular.log_scores(rbm, schema, truth, frame)
+    draws = tabular.impute(rbm, schema, frame, 2).draws
+    found = tabular.score_draws(schema, truth, frame, draws)
+    assert scores["log score"]["mean"] == pytest.approx(np.nanmean(log_scores))
+    assert scores["energy score"]["mean"] == pytest.approx(np.nanmean(found.energy))
+    assert (scores["rows"], scores["cells"]) == (np.isfinite(log_scores).sum(), found.cells)
+    assert "--draws with --truth" in said("impute run survey.csv --truth truth.csv")
+
+
 def test_predicting_a_column(said):
     result = said("predict run survey.csv --column region --out regions.csv --json")
     found = tabular.predict(*tabular.load("run"), read_frame("survey.csv"), "region")

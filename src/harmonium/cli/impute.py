@@ -6,9 +6,14 @@ tables one after the other, numbered by a first column `draw` (multiple imputati
 --refit: the draws then differ by what the training rows leave open about the model, too. For an array --out may be .npy:
 [rows, columns] or [draws, rows, columns].
 
+--truth FILE, a table that has the true values of missing cells, judges the draws by proper scores of whole rows, beside those
+of independent columns: the energy score, mean |draw - truth| - mean |draw - other draw| / 2 with numbers in standard deviations
+and 1 between two categories (lower is better), and the log score, ln p(missing | observed cells) of the model (higher is).
+
 example:
   harmonium impute runs/survey survey.csv --out completed.csv
   harmonium impute runs/survey survey.csv --draws 20 --refit --out imputations.csv
+  harmonium impute runs/survey holes.csv --draws 20 --truth survey.csv
   harmonium impute runs/images holes.npy --out filled.npy
 """
 
@@ -20,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 import harmonium as hm
 from harmonium import _checks
-from harmonium.cli.inputs import add, add_count, load_model, say_unseen
+from harmonium.cli.inputs import ModelFile, add, add_count, load_model, say_unseen
 from harmonium.cli.output import TABLES, Answer, Table, cell_text, check_out, say
 
 if TYPE_CHECKING:
@@ -35,6 +40,8 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     add_count(command, "draws", 0, "draw the missing cells N times instead")
     refit = "before each draw train further on the table, the one trained on, with rows weighted at random"
     command.add_argument("--refit", action="store_true", help=refit)
+    truth = "judge the draws, 2 or more, by a table that has true values of missing cells"
+    command.add_argument("--truth", metavar="FILE", help=truth)
     method = (
         "enumerate the hidden units or average over Gibbs chains (default: exact if that takes seconds, else tempered chains)"
     )
@@ -48,6 +55,8 @@ def run(options: argparse.Namespace) -> Answer:
 
     check_out(options, TABLES if hm.io.is_table_file(options.table) else (".npy", *TABLES))
     _checks.integer(options.draws, "--draws", 0)
+    if options.truth is not None:
+        _checks.integer(options.draws, "--draws with --truth", 2)
     model = load_model(options.model)
     as_texts = str(options.out).endswith(".csv")
     frame = model.read_table(options.table, options, as_texts)
@@ -70,6 +79,9 @@ def run(options: argparse.Namespace) -> Answer:
     result: dict[str, Any] = {"rows": len(frame), "method": method, "cells": cells}
     result |= {"draws": options.draws, "seed": options.seed, "unseen": say_unseen(unseen), "warnings": doubts}
     text: list[str | Table] = [f"{len(cells)} missing cells in {len(frame)} rows; {method}"]
+    if options.truth is not None:
+        result["scores"], scores = _scores(options, model, frame, draws)
+        text.append(scores)
     if cells:
         lines = [[cell["row"], cell["column"], cell_text(cell["value"]), _certainty(cell)] for cell in cells[:MAX_CELLS]]
         text.append(Table("", ["row", "column", "value", "certainty"], lines))
@@ -85,6 +97,30 @@ def run(options: argparse.Namespace) -> Answer:
         # Between commas, decimal commas might be read as thousands.
         content = hm.io.table_content(content, ".csv", frame.csv.delimiter)
     return Answer(result, text, content)
+
+
+def _scores(
+    options: argparse.Namespace, model: ModelFile, frame: hm.io.Frame, draws: list[Any]
+) -> tuple[dict[str, Any], Table]:
+    """Mean scores over the rows with cells whose truth is known, and their standard errors."""
+    import numpy as np
+
+    from harmonium._numerics import standard_error
+
+    truth = model.read_table(options.truth, options)
+    found = hm.tabular.score_draws(model.schema, truth, frame, draws, seed=options.seed)
+    of_rows = {"energy score": found.energy, "energy score of independent columns": found.independent}
+    models = {"log score": model.rbm}
+    if model.base_rate is not None:
+        none = np.zeros_like(model.rbm.weights)
+        models["log score of independent columns"] = hm.RBM(model.base_rate, model.rbm.hidden, none)
+    of_rows |= {name: hm.tabular.log_scores(rbm, model.schema, truth, frame, seed=options.seed) for name, rbm in models.items()}
+    judged = ~np.isnan(found.energy)
+    scores: dict[str, Any] = {"rows": int(judged.sum()), "cells": found.cells}
+    scores |= {name: {"mean": x[judged].mean(), "error": standard_error(x[judged])} for name, x in of_rows.items()}
+    title = f"{found.cells:,} cells in {scores['rows']:,} rows whose truth is known, means over rows"
+    lines = [[name, scores[name]["mean"], scores[name]["error"]] for name in of_rows]
+    return scores, Table(title, ["", "mean", "standard error"], lines, decimals=4)
 
 
 def _with_texts(filled: hm.io.Frame, frame: hm.io.Frame) -> dict[str, np.ndarray]:

@@ -5,6 +5,7 @@ from harmonium.diagnostics.chain_groups import ChainComparison, compare_chains
 from harmonium.diagnostics.classifiers import TwoSampleTest
 from harmonium.diagnostics.comparison import Comparison, Similarity, compare
 from harmonium.diagnostics.diagnose import Diagnosis, diagnose
+from harmonium.diagnostics.energy_score import energy_score
 from harmonium.diagnostics.hidden import HiddenUnits, hidden_units
 from harmonium.diagnostics.leak import Leak, leak
 from harmonium.diagnostics.mixing import Mixing, mixing, to_arviz
@@ -37,6 +38,7 @@ __all__ = [
     "compare_chains",
     "compare_with_gibbs",
     "diagnose",
+    "energy_score",
     "free_energy_gap",
     "hidden_units",
     "leak",

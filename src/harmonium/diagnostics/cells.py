@@ -117,6 +117,11 @@ class Embedding(NamedTuple):
         points = bare._points(reference.cells)
         return bare._replace(middle=weighted_moments(Group(points, reference.weights))[0])
 
+    @property
+    def widths(self) -> list[int]:
+        """How many of the points' columns each column has."""
+        return [1 if levels <= 2 else levels for levels in self.columns.levels]
+
     def __call__(self, cells: Float[np.ndarray, "n columns"]) -> Float[np.ndarray, "n points"]:
         points = self._points(cells)
         return np.where(np.isnan(points), self.middle, points)

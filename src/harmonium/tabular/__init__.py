@@ -2,6 +2,7 @@
 
 from harmonium.tabular.conditions import conditions
 from harmonium.tabular.explain import Explanation, HiddenContribution, explain
+from harmonium.tabular.imputation_scores import ImputationScores, log_scores, score_draws
 from harmonium.tabular.infer_schema import infer, read_schema_file
 from harmonium.tabular.layers import load, read_by_position, schema_of, units_of
 from harmonium.tabular.predict import TablePrediction, predict
@@ -24,6 +25,7 @@ __all__ = [
     "ColumnSpec",
     "Explanation",
     "HiddenContribution",
+    "ImputationScores",
     "Schema",
     "TableDraws",
     "TableImputation",
@@ -38,10 +40,12 @@ __all__ = [
     "infer",
     "load",
     "log_prob",
+    "log_scores",
     "predict",
     "read_by_position",
     "read_schema_file",
     "sample",
     "schema_of",
+    "score_draws",
     "units_of",
 ]

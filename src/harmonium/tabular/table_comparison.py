@@ -38,14 +38,18 @@ def compare(
     Raises:
         InputError: a table that lacks columns, fewer than 20 rows, an unknown target, or weights out of range.
     """
-    columns = _checks.instance(schema, Schema, "schema").columns
-    kinds = Columns(tuple(column.name for column in columns), tuple(len(column.levels) for column in columns))
-    samples, rows = _cells(schema, from_native(samples, "samples")), _cells(schema, from_native(table))
-    known = None if train is None else _cells(schema, from_native(train, "train"))
+    kinds = columns_of(_checks.instance(schema, Schema, "schema"))
+    samples, rows = table_cells(schema, from_native(samples, "samples")), table_cells(schema, from_native(table))
+    known = None if train is None else table_cells(schema, from_native(train, "train"))
     return compare_cells(kinds, samples, rows, known, target, weights, train_weights, seed, progress)
 
 
-def _cells(schema: Schema, frame: Frame) -> Float[np.ndarray, "n columns"]:
+def columns_of(schema: Schema) -> Columns:
+    """The columns of `table_cells`."""
+    return Columns(tuple(column.name for column in schema.columns), tuple(len(column.levels) for column in schema.columns))
+
+
+def table_cells(schema: Schema, frame: Frame) -> Float[np.ndarray, "n columns"]:
     """Numbers, and the indices of categories among the levels."""
     schema.encode(frame.rows(np.arange(min(len(frame), 1))), "missing")  # says which columns are lacking
     cells = np.full((len(frame), len(schema.columns)), np.nan)
