@@ -22,6 +22,7 @@ extensions = [
     "katex",
     "lab",
     "repository",
+    "solutions",
 ]
 exclude_patterns = ["_build", "_extensions", "_static"]
 source_suffix = {".md": "myst-nb"}
