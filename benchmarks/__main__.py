@@ -1,6 +1,6 @@
 """Harmonium beside its peers, in one run: speed of updates, quality for the time, other data, start-up and memory, scaling.
 
-    pip install -e ".[bench]"
+    pip install -e . --group bench
     python -m benchmarks --data FOLDER [--only updates mnist wide start scaling toys
         classification anomalies imputation intervals draws spins synthetic] [--record]
 

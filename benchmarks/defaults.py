@@ -1,6 +1,6 @@
 """Whether `harmonium train DATA` is a strong result without an option: on binary sets, synthetic problems and small tables.
 
-    pip install -e ".[bench]"
+    pip install -e . --group bench
     python -m benchmarks.defaults sets --data FOLDER [--only NAME ...] [--minutes X]
     python -m benchmarks.defaults sweep [--grid FILE] [--only NAME ...] [--minutes X]
     python -m benchmarks.defaults tables [--grid FILE] [--only NAME ...] [--minutes X]

@@ -46,7 +46,8 @@ gc.set_threshold(100_000)
 
 # Tests that run in the background (&, nohup) inherit these as ignored, and so would the commands under test.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-signal.signal(signal.SIGHUP, signal.SIG_DFL)
+if hasattr(signal, "SIGHUP"):  # not on Windows
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def reference_rbm(case: dict[str, Any]) -> hm.RBM:

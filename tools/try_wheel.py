@@ -33,7 +33,7 @@ print(json.dumps({"home": harmonium.__file__, "features": features.shape, "log_l
 
 
 def read_metadata(wheel: Path) -> list[tuple[str, str]]:
-    """The fields of the wheel's METADATA, which must hold every text of a licence that lies beside what it covers."""
+    """The fields of the wheel's METADATA, which must hold every text of a license that lies beside what it covers."""
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
         (metadata,) = (name for name in names if name.endswith(".dist-info/METADATA"))
@@ -46,7 +46,7 @@ def read_metadata(wheel: Path) -> list[tuple[str, str]]:
     }
     expect(
         bool(beside) and beside | {"LICENSE"} == texts,
-        f"the metadata hold all licences and no other texts, not {beside ^ texts}",
+        f"the metadata hold all licenses and no other texts, not {beside ^ texts}",
     )
     return fields
 
