@@ -22,6 +22,7 @@ SKEWED = np.exp(random.standard_normal(400))
 AMOUNTS = np.where(random.random(400) < 0.4, 0, SKEWED)
 AGES = random.integers(18, 90, 400).astype(float)
 VISITS = random.geometric(0.05, 400) - 1.0
+HEAPED = np.where(random.random(400) < 0.3, 40, random.integers(1, 70, 400)) * 0.5
 COLUMNS = {
     "two tails": fit(NORMAL),
     "one tail": fit(SKEWED),
@@ -29,6 +30,11 @@ COLUMNS = {
     "ages": fit(AGES, whole=True),
     "visits": fit(VISITS, whole=True),
     "counts near zero": fit(np.repeat([2.0, 3, 4, 5, 9], 8), whole=True, cuts=(2.5, 4.5, 20.5)),
+    "heaped": fit(HEAPED, cuts=(5.25, 25.25)),
+    "heaped counts": fit(2 * HEAPED, whole=True, cuts=(9.5, 50.5)),
+    "pieces beside a bin without width": Bins(
+        (), (0.0, 0.0, 2.0, 5.0, 5.0), ((1, 1), (1, 2)), False, ((1, 0.2), (2, 0.8), (5, 1))
+    ),
     "given": fit(NORMAL, cuts=(-1.0, 0.0, 2.0)),
     "one bin beside a spike": Bins((5.0,), (0.0, 2.0), ((0.1, 0.5), (0.2, 1.0))),
 }
@@ -54,6 +60,16 @@ def test_each_state_has_a_distribution_of_its_own(bins):
     np.testing.assert_array_equal(bins.states(values), drawn)
     error = np.sqrt(np.maximum(square - mean**2, 1e-30) / count)
     assert (np.abs(values.reshape(-1, count).mean(axis=1) - mean) <= 5 * error).all()  # false alarms: 1e-6 a state
+
+
+def test_a_value_that_many_rows_share_is_a_piece_of_its_bin():
+    """Drawn back it is as frequent, and its neighbors are; uniform values make no pieces."""
+    bins = COLUMNS["heaped"]
+    drawn = np.round(2 * bins.sample(np.repeat(bins.states(HEAPED), 50), np.random.default_rng(3))) / 2
+    for value, around in ((20, 0), (19, 2)):
+        share = np.mean(np.abs(HEAPED - value) <= around)
+        assert abs(np.mean(np.abs(drawn - value) <= around) - share) < 0.02
+    assert fit((np.arange(200) + 0.5) / 200, cuts=(0.5,)).pieces == ()
 
 
 def test_bins_are_chosen_where_they_are_likelier():
@@ -87,7 +103,7 @@ def test_rows_and_the_schema_come_back(model):
     np.testing.assert_allclose(schema.encode(from_native(drawn)), rows)
     with pytest.raises(InputError, match=r"'visits': '1\.5' in row 1 is no count"):
         schema.encode(from_native({name: cells[:1] for name, cells in table.items()} | {"visits": [1.5]}))
-    for part in ({"edges": [2.0, 1.0]}, {"tails": [[2.0, 1.0], [0.0, 1.0]]}, {"spikes": None}):
+    for part in ({"edges": [2.0, 1.0]}, {"tails": [[2.0, 1.0], [0.0, 1.0]]}, {"spikes": None}, {"pieces": [[1.0, 0.5]]}):
         damaged = json.loads(json.dumps(schema.description()))
         damaged["columns"]["amount"] |= part
         with pytest.raises(InputError, match="the schema is damaged"):

@@ -199,6 +199,8 @@ def _values(column: hm.tabular.Column) -> str:
             return text
         spikes = ", ".join(f"{spike:.6g}" for spike in column.bins.spikes)
         bins = f"{column.width - len(column.bins.spikes)} bins"
+        if column.bins.pieces:
+            bins += f" of {len(column.bins.pieces)} pieces"
         return f"{text}; {f'{spikes} and ' if spikes else ''}{bins}"
     levels = ", ".join(map(cell_text, column.levels[:8]))
     return levels if len(column.levels) <= 8 else f"{levels}, ... ({len(column.levels)} values)"

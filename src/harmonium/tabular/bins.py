@@ -1,9 +1,9 @@
 """Numbers as bins: the states of a column of numbers, with a density inside each bin, and spikes that many rows share.
 
 A column of bins has as many states as it has spikes and bins, and a value x in state k has the density p_k f_k(x). In a spike
-f_k is 1, the mass of a point. In a bin f_k is uniform; in the two outermost bins it is so up to the last edge, and falls
-exponentially beyond it. Of counts all of this is over whole numbers: f_k is uniform over those in a bin, geometric beyond, and
-zero below zero.
+f_k is 1, the mass of a point. In a bin f_k is uniform, or a histogram where that is likelier, as of values that rows share;
+in the two outermost bins it is so up to the last edge, and falls exponentially beyond it. Of counts all of this is over whole
+numbers: f_k is uniform over those in a bin or in a piece of its histogram, geometric beyond, and zero below zero.
 
 So ln p of a row is a density with respect to Lebesgue measure plus a mass at each spike (of counts: the counting measure). It
 compares models of a column that have the same spikes, whatever their bins.
@@ -18,7 +18,11 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Float, Int
 
-MIN_BINS, MAX_BINS = 4, 16
+MIN_BINS, MAX_BINS = 4, 32
+MAX_PIECES, EQUAL_PIECES = 1000, (2, 4, 8, 16)
+"""Values of a column that may be pieces of their own within bins, and the numbers of pieces of equal width that are tried."""
+PIECES_GAIN = 2.0
+"""Nats that the values of a bin must gain in all by pieces."""
 SPIKE, MIN_SPIKE_ROWS, RATIO = 0.05, 5, 30.0
 """A spike has this fraction of the rows, this many of them, and so many times the rows that its surroundings suggest."""
 SURROUNDINGS = 0.1
@@ -33,12 +37,15 @@ class Bins:
     `tails`: of the lowest and of the highest bin the probability, within the bin, of a value beyond its last edge, and the mean
     distance of such values. `whole`: the values are counts, and edges lie halfway between whole numbers. There are no
     spikes then, and the geometric distribution below the lowest bin, which has that mean without an end, ends at zero.
+    `pieces`: of the histograms within bins, all bins of any width together: the upper end of each and its probability within
+    its bin, between the edges. None where every bin is uniform.
     """
 
     spikes: tuple[float, ...]
     edges: tuple[float, ...]
     tails: tuple[tuple[float, float], tuple[float, float]] = ((0.0, 1.0), (0.0, 1.0))
     whole: bool = False
+    pieces: tuple[tuple[float, float], ...] = ()
 
     @property
     def count(self) -> int:
@@ -64,7 +71,34 @@ class Bins:
             return "edges of counts lie halfway between whole numbers, and none is a spike"
         if self.whole and self.edges[0] < (0 if below else -0.5):
             return "no edge of counts lies below -0.5, and no value beyond that one"
+        return self._fault_of_pieces() if self.pieces else None
+
+    def _fault_of_pieces(self) -> str | None:
+        """What is wrong with the pieces, in words."""
+        ends, shares = np.array(self.pieces).T
+        wide = {high for low, high in pairwise(self.edges) if low < high}
+        is_rising = bool(wide) and (np.diff([self.edges[0], *ends]) > 0).all() and ends[-1] == self.edges[-1]
+        if not is_rising or not wide <= set(ends) or (self.whole and (ends % 1 != 0.5).any()):
+            return "pieces of bins must rise and end where the bins end"
+        low, _, share, bins = self._pieces()
+        if not (shares > 0).all() or not np.allclose(np.bincount(bins, share), 1, rtol=0, atol=1e-6) or np.isnan(low).any():
+            return "the probabilities of the pieces of a bin must be above zero and add up to 1"
         return None
+
+    def _pieces(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Lower and upper end of each piece, rising, its probability within its bin, and the bin. A bin without a width, which
+        lies beyond its last edge, is a piece without one."""
+        edges = np.array(self.edges)
+        if not self.pieces:
+            return edges[:-1], edges[1:], np.ones(len(edges) - 1), np.arange(len(edges) - 1)
+        high, share = np.array(self.pieces).T
+        low = np.concatenate([edges[:1], high[:-1]])
+        bins = np.searchsorted(edges, low, side="right") - 1
+        for at, place in ((len(edges) - 2, len(low)), (0, 0)):
+            if edges[at] == edges[at + 1]:
+                low, high = np.insert(low, place, edges[at]), np.insert(high, place, edges[at])
+                share, bins = np.insert(share, place, 1.0), np.insert(bins, place, at)
+        return low, high, share, bins
 
     def states(self, values: Float[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
         """The state of each value; -1 of one that has none, as its density is zero."""
@@ -88,11 +122,11 @@ class Bins:
         if not known.any():
             return found
         x = values[known]
-        edges = np.array(self.edges)
-        bins = self.states(x) - len(self.spikes)
-        inside = self._inside()
+        bins, inside = self.states(x) - len(self.spikes), self._inside()
+        low, high, share, _ = self._pieces()
+        piece = np.minimum(np.searchsorted(high, x, side="right"), len(high) - 1)
         # A bin that lies beyond its last edge altogether has no width.
-        nats = (np.log(np.where(inside > 0, inside, 1)) - np.log(np.where(inside > 0, np.diff(edges), 1)))[bins]
+        nats = np.log(np.where(inside > 0, inside, 1))[bins] + np.log(share / np.where(high > low, high - low, 1))[piece]
         for (weight, mean), at, edge, sign in self._ends():
             excess = sign * (x - edge)
             beyond = (bins == at) & ((excess > 0) | (weight == 1))
@@ -139,9 +173,10 @@ class Bins:
         spikes = np.array(self.spikes)
         if len(self.edges) < 2:
             return spikes, spikes**2
-        edges, inside = np.array(self.edges), self._inside()
-        middle = (edges[1:] + edges[:-1]) / 2
-        mean, square = inside * middle, inside * (middle**2 + (np.diff(edges) ** 2 - self.whole) / 12)
+        inside = self._inside()
+        low, high, share, bins = self._pieces()
+        middle, variance = (low + high) / 2, ((high - low) ** 2 - self.whole) / 12
+        mean, square = (inside * np.bincount(bins, share * of) for of in (middle, middle**2 + variance))
         for (weight, scale), at, edge, sign in self._ends():
             distance, variance = self._moments_beyond(scale, sign)
             beyond = edge + sign * distance
@@ -156,8 +191,11 @@ class Bins:
         values[is_spike] = np.array(self.spikes)[states[is_spike]]
         if is_spike.all():
             return values
-        edges, bins, chance = np.array(self.edges), states[~is_spike] - len(self.spikes), chance[~is_spike]
-        x = random.uniform(edges[bins], edges[bins + 1])
+        bins, chance = states[~is_spike] - len(self.spikes), chance[~is_spike]
+        low, high, share, of = self._pieces()
+        first, last = (np.searchsorted(of, bins, side=side) for side in ("left", "right"))
+        piece = np.clip(np.searchsorted(share.cumsum(), bins + random.random(len(bins)), side="right"), first, last - 1)
+        x = random.uniform(low[piece], high[piece])
         x = np.rint(x) if self.whole else x
         for (weight, mean), at, edge, sign in self._ends():
             beyond = (bins == at) & ((chance < weight) if sign < 0 else (chance >= 1 - weight))
@@ -187,20 +225,22 @@ def fit(
     cuts: tuple[float, ...] | None = None,
     others: Float[np.ndarray, " m"] | tuple[float, ...] = (),
 ) -> Bins:
-    """The bins of a column: spikes, and n^(1/3) bins, from 4 to 16, with about as many of the other n values in each, which end
-    in wide gaps between values where there are any.
+    """The bins of a column: spikes, and n^(1/3) bins, from 4 to 32, with about as many of the other n values in each, which end
+    in wide gaps between values where there are any. If no more different values are left than that, each has a bin.
 
-    A tail is exponential from the bin's inner edge on where that is likelier than a uniform bin: if the mean distance from that
-    edge is less than 1/e of the bin's width. Elsewhere one value more than the bin has is thought to lie beyond its last edge.
-    Where no value is below zero none ever is, if the lowest bin is near zero. A count that many rows share and few others come
-    near, as spikes are found, has a bin of its own.
+    A bin is a histogram where that is likelier than a uniform density, each value by a histogram of the others, by 2 nats in
+    all: of 2 to 16 pieces of equal width, or of values that 5 rows share and a thousandth of all, and of gaps between them.
+    A tail is exponential from the bin's inner edge on where that is likelier than the bin: if it is uniform, if the mean
+    distance from that edge is less than 1/e of the bin's width. Elsewhere one value more than the bin has is thought to lie
+    beyond its last edge. Where no value is below zero none ever is: the lowest bin begins at zero if its n values may leave
+    that gap by chance, n ln(width with the gap / width) <= 2 ln(n + 2). A count has a bin of its own if as many rows share it
+    as a bin has, or if many do and few others come near, as spikes are found.
 
     Args:
         values: finite numbers, at least one. whole: of counts, whole numbers of zero or above. cuts: the edges between bins, if
             they are given. others: values that must have a state too, but are not fitted.
     """
-    spikes = () if whole else find_spikes(values)
-    heavy = find_spikes(values) if whole and cuts is None else ()
+    spikes, heavy = (() if whole else find_spikes(values)), ()
     everything = np.concatenate([values, others])
     rest = np.sort(values[~np.isin(values, spikes)])
     if not len(rest):
@@ -208,16 +248,21 @@ def fit(
     if not len(rest):
         return Bins(spikes, ())
     levels, counts = np.unique(rest, return_counts=True)
+    count = int(np.clip(round(len(rest) ** (1 / 3)), MIN_BINS, MAX_BINS))
+    if whole and cuts is None:
+        heavy = tuple({*find_spikes(values), *levels[counts * count >= len(rest)]})
     light = np.where(np.isin(levels, heavy), 0, counts)
     counts = light * (len(rest) / max(light.sum(), 1))  # heavy ones have their bins without a share of the others'
     step = 1.0 if whole else resolution(everything)
     half = (step or np.ptp(rest) / len(rest) or abs(levels[0]) or 1.0) / 2
     if cuts is None:
-        count = int(np.clip(round(len(rest) ** (1 / 3)), MIN_BINS, MAX_BINS))
         middles = (levels[:-1] + levels[1:]) / 2
         middles = (np.floor(middles / step) + 0.5) * step if step else middles  # no value lies on an edge, once rounded
         shares = np.cumsum(counts[:-1]) / len(rest)
-        chosen = {_cut(levels, np.abs(shares * count - place)) for place in range(1, count)} if len(middles) else set()
+        if len(levels) <= count:
+            chosen = set(range(len(middles)))
+        else:
+            chosen = {_cut(levels, np.abs(shares * count - place)) for place in range(1, count)}
         cuts = tuple(middles[sorted(chosen)].tolist())
     room = 2 * half if whole else half  # beyond an edge, so that the next one of counts lies halfway between two, too
     low, high = min([levels[0] - half, *(cut - room for cut in cuts)]), max([levels[-1] + half, *(cut + room for cut in cuts)])
@@ -240,24 +285,60 @@ def _cut(levels: Float[np.ndarray, " k"], off: Float[np.ndarray, " gaps"]) -> in
 def _with_tails(
     edges: list[float], spikes: tuple[float, ...], rest: np.ndarray, step: float, whole: bool, nonnegative: bool
 ) -> Bins:
-    """The bins with what lies beyond the last edges; `rest`: the values that are no spikes."""
+    """The bins with what lies within them and beyond the last edges; `rest`: the values that are no spikes."""
     tails: list[tuple[float, float]] = []
+    least = max(MIN_SPIKE_ROWS, len(rest) / MAX_PIECES)
     lowest = -step / 2  # where rounded numbers of zero or above begin
     for at, inner, sign in ((0, edges[1], -1), (-1, edges[-2], 1)):
         own = rest[rest < inner] if sign < 0 else rest[rest > inner]
         width = abs(edges[at] - inner)
         mean = float(np.abs(own - inner).mean()) if len(own) else width
         bounded = sign < 0 and nonnegative
-        if bounded and inner - lowest <= 2 * width:
+        density = _histogram(own, min(inner, edges[at]), max(inner, edges[at]), step, least)[1]
+        # So few values that the gap between them and zero may be chance.
+        if bounded and len(own) * math.log((inner - lowest) / width) <= 2 * math.log(len(own) + 2):
             edges[0] = lowest
             tails.append((0.0, 1.0))
-        elif mean < width / math.e and len(edges) > 2 and not bounded:
+        elif not bounded and len(edges) > 2 and -math.log(mean) - 1 > density:
             edges[at] = inner
             tails.append((1.0, mean))
         else:
             mean = min(width, (edges[0] - lowest) / 5) if bounded else width  # next to nothing is below zero
             tails.append((1 / (len(own) + 2), max(mean, 1.0) if whole else mean))
-    return Bins(spikes, tuple(map(float, edges)), (tails[0], tails[1]), whole)
+    pieces: list[tuple[float, float]] = []
+    for low, high in pairwise(edges):
+        if low < high:
+            pieces += _histogram(rest[(rest >= low) & (rest < high)], low, high, step, least)[0]
+    has_pieces = any(share < 1 for _, share in pieces)
+    return Bins(spikes, tuple(map(float, edges)), (tails[0], tails[1]), whole, tuple(pieces) if has_pieces else ())
+
+
+def _histogram(
+    own: Float[np.ndarray, " n"], low: float, high: float, step: float, least: float
+) -> tuple[list[tuple[float, float]], float]:
+    """The pieces of a bin, as `Bins` has them, and the mean log density of its values, each by a histogram of the others.
+
+    `own`: the values. `step`: to which they are rounded, 0 if they are not. `least`: as many rows make a value a piece.
+    """
+    cuts = [np.linspace(low, high, count + 1)[1:-1] for count in EQUAL_PIECES]
+    if step:
+        levels, counts = np.unique(own, return_counts=True)
+        common = np.rint(levels[counts >= least] / step)
+        # No value lies on an edge, once rounded.
+        cuts = [(np.floor(of / step) + 0.5) * step for of in cuts] + [np.concatenate([common - 0.5, common + 0.5]) * step]
+    best = uniform = [(float(high), 1.0)], -math.log(high - low)
+    for of in cuts if len(own) else ():
+        inner = np.unique(of)
+        inner = inner[(inner > low + step / 4) & (inner < high - step / 4)]  # by rounding, an end of the bin may be among them
+        ends = np.array([*inner, high])
+        widths = np.diff(ends, prepend=low)
+        counts = np.bincount(np.searchsorted(ends, own, side="right").clip(max=len(inner)), minlength=len(ends))
+        # The prior is one value, uniform in the bin.
+        prior = widths / (high - low)
+        density = float(counts @ np.log(np.where(counts > 0, counts - 1 + prior, 1) / widths)) / len(own) - math.log(len(own))
+        if density > max(best[1], uniform[1] + PIECES_GAIN / len(own)):
+            best = list(zip(ends.tolist(), ((counts + prior) / (len(own) + 1)).tolist(), strict=True)), density
+    return best
 
 
 def _set_apart(cuts: tuple[float, ...], heavy: tuple[float, ...], levels: Float[np.ndarray, " k"]) -> list[float]:

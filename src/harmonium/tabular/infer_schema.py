@@ -45,8 +45,9 @@ MAX_LEVELS = 50
 """The most different texts that are categories by default."""
 MAX_ORDERED, ROWS_PER_LEVEL = 10, 4
 """The most whole numbers that are levels by default, and the rows that each must have on average."""
-MIN_BINNED_ROWS, MIN_GAIN = 200, 0.2
-"""The fewest rows of bins by default, and the nats per value that they must gain over a normal distribution."""
+MIN_BINNED_ROWS, MIN_GAIN, FEW_BINNED_ROWS = 200, 0.2, 1000
+"""The fewest rows of bins by default, and the nats per value that they must gain over a normal distribution with up to so many
+rows. With n more, it is less in proportion to n^(-2/3), as is what the weights of n^(1/3) bins cost."""
 MAX_BINNED_ROWS = 5000
 """Values, at most, by which that is decided."""
 FEW = 1000
@@ -112,8 +113,8 @@ def infer(
     and so are the values of a dtype with categories. At most ten different whole numbers are ordered levels, where each has
     four rows on average; all other numbers are real, and so are all pixels of an image (16 columns or more of one name with a
     number, such as pixel0, that hold whole numbers up to 255). In place of real, numbers of 200 rows or more are binned, whole
-    ones from zero on counts, if in values left out bins are likelier than a normal distribution by 0.2 nats, or if many rows
-    have the same value (`Bins`).
+    ones from zero on counts, if in values left out bins are likelier than a normal distribution by 0.2 nats, with n > 1000 rows
+    by 0.2 (n / 1000)^(-2/3), or if many rows have the same value (`Bins`).
 
     Left out, with the reason in `Schema.ignored`, is what nothing can be learned from unless the caller names its kind: columns
     without any value, and with a single one; of dates, lists or a mixture of kinds; of too many different texts; whole numbers
@@ -317,7 +318,7 @@ def _spec(what: str, kind: Kind | None) -> ColumnSpec:
     if values.get("kind") is not None:
         _checks.choice(values["kind"], GROUPS, f"the kind of {what}")
     spec: ColumnSpec = convert({key: _plain(value) for key, value in values.items()}, ColumnSpec, what)
-    numbers, of_bins = ("mean", "scale", "decimals"), ("spikes", "edges", "tails")
+    numbers, of_bins = ("mean", "scale", "decimals"), ("spikes", "edges", "tails", "pieces")
     if spec.kind in BINNED:
         wrong: tuple[str, ...] = ()
     else:
@@ -474,9 +475,10 @@ def _are_counts(values: Float[np.ndarray, " n"]) -> bool:
 
 
 def _kind_of_numbers(known: Float[np.ndarray, " n"], everything: Float[np.ndarray, " m"]) -> str:
-    """Real, unless bins are likelier: by MIN_GAIN nats in values left out, of the column alone."""
+    """Real, unless bins are likelier: by MIN_GAIN nats or less in values left out, of the column alone."""
     if len(known) < MIN_BINNED_ROWS:
         return "real"
     whole = _are_counts(everything)
     some = known[evenly_spaced(len(known), MAX_BINNED_ROWS)]
-    return ("count" if whole else "binned") if gain(some, whole) > MIN_GAIN else "real"
+    least = MIN_GAIN * min(1.0, FEW_BINNED_ROWS / len(known)) ** (2 / 3)
+    return ("count" if whole else "binned") if gain(some, whole) > least else "real"

@@ -45,8 +45,8 @@ UNSEEN = ("missing", "error")
 
 
 class ColumnSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A column in terms of JSON: of numbers `mean`, `scale` and `decimals`, of binned ones also `spikes`, `edges` and `tails`,
-    of others `levels`; see `Column` and `Bins`."""
+    """A column in terms of JSON: of numbers `mean`, `scale` and `decimals`, of binned ones also `spikes`, `edges`, `tails` and
+    `pieces`, of others `levels`; see `Column` and `Bins`."""
 
     kind: Literal["binary", "categorical", "ordered", "real", "binned", "count"] | None = None
     levels: tuple[str | float | bool, ...] | None = None
@@ -56,6 +56,7 @@ class ColumnSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     spikes: tuple[float, ...] | None = None
     edges: tuple[float, ...] | None = None
     tails: tuple[tuple[float, float], tuple[float, float]] | None = None
+    pieces: tuple[tuple[float, float], ...] | None = None
 
 
 class StoredSchema(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -229,7 +230,7 @@ class Column:
         """The column in terms of JSON."""
         if self.is_number:
             numbers = {"kind": self.kind, "mean": self.mean, "scale": self.scale, "decimals": self.decimals}
-            parts = ("spikes", "edges", "tails") if self.bins else ()
+            parts = ("spikes", "edges", "tails", *(("pieces",) if self.bins.pieces else ())) if self.bins else ()
             return numbers | {part: list(getattr(self.bins, part)) for part in parts}
         return {"kind": self.kind, "levels": list(self.levels)}
 
@@ -366,7 +367,7 @@ def read_column(name: str, spec: ColumnSpec) -> Column:
     count = len({value_text(level) for level in levels})
     bins = None
     if spec.kind in BINNED and spec.edges is not None and spec.spikes is not None and spec.tails is not None:
-        bins = Bins(spec.spikes, spec.edges, spec.tails, spec.kind == "count")
+        bins = Bins(spec.spikes, spec.edges, spec.tails, spec.kind == "count", spec.pieces or ())
         if fault := bins.validation_error():
             raise InputError(f"{damaged}: {fault}")
     fits = {"binary": count == 2, "real": not levels, None: False} | dict.fromkeys(BINNED, bins is not None and not levels)

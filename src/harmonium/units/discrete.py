@@ -177,18 +177,24 @@ class Categorical(Discrete):
     # ---- the distribution
 
     def log_normalizer_terms(self, inputs: Real[Array, "*batch N"]) -> Float[Result, "*batch units"]:
-        return jax.nn.logsumexp(self._by_unit(inputs + self.bias), axis=-1)
+        terms = [jax.nn.logsumexp(group, axis=-1) for group in self._by_unit(inputs + self.bias)]
+        if len(terms) == 1:
+            return terms[0]
+        order = np.concatenate([own for own, _ in _groups(self.levels)])
+        return jnp.concatenate(terms, axis=-1)[..., np.argsort(order).astype(np.int32)]
 
     def mean(self, inputs: Real[Array, "*batch N"]) -> Float[Result, "*batch N"]:
-        return self._by_column(jax.nn.softmax(self._by_unit(inputs + self.bias), axis=-1))
+        return self._by_column([jax.nn.softmax(group, axis=-1) for group in self._by_unit(inputs + self.bias)])
 
     def sample(self, key: Key, inputs: Real[Array, "*batch N"]) -> Float[Result, "*batch N"]:
-        total = self._by_unit(inputs + self.bias)
-        rising = jnp.cumsum(jnp.exp(total - jnp.max(total, axis=-1, keepdims=True)), axis=-1)
-        chance = uniform(key, (*total.shape[:-1], 1), total.dtype)
-        # Below the last sum in any precision, so a padded category, or one of probability 0, is never chosen.
-        chosen = jnp.sum(rising <= chance * rising[..., -1:], axis=-1, keepdims=True)
-        return self._by_column((jnp.arange(total.shape[-1]) == chosen).astype(total.dtype))
+        groups, states = self._by_unit(inputs + self.bias), []
+        chance = uniform(key, (*groups[0].shape[:-2], len(self.levels), 1), groups[0].dtype)
+        for total, (own, _) in zip(groups, _groups(self.levels), strict=True):
+            rising = jnp.cumsum(jnp.exp(total - jnp.max(total, axis=-1, keepdims=True)), axis=-1)
+            # Below the last sum in any precision, so a padded category, or one of probability 0, is never chosen.
+            chosen = jnp.sum(rising <= chance[..., own, :] * rising[..., -1:], axis=-1, keepdims=True)
+            states.append((jnp.arange(total.shape[-1]) == chosen).astype(total.dtype))
+        return self._by_column(states)
 
     def fit_base_rate(self, data: Real[Array, "n N"], weights: Real[np.ndarray, " n"] | None = None) -> Categorical:
         counts = counts_of(weights, len(data))
@@ -223,29 +229,38 @@ class Categorical(Discrete):
 
     # ---- columns unit by unit
 
-    def _by_unit(self, x: Real[Array, "*batch N"]) -> Float[Result, "*batch units K"]:
-        """One row a unit, padded with -inf where a unit has fewer categories than another."""
+    def _by_unit(self, x: Real[Array, "*batch N"]) -> list[Real[Array, "..."]]:
+        """One row a unit, padded with -inf where a unit has fewer categories than another of its group."""
         x = jnp.asarray(x)
         if len(set(self.levels)) == 1:
-            return x.reshape(*x.shape[:-1], len(self.levels), self.levels[0])
+            return [x.reshape(*x.shape[:-1], len(self.levels), self.levels[0])]
         filled = jnp.concatenate([x, jnp.full((*x.shape[:-1], 1), -jnp.inf, x.dtype)], axis=-1)
-        return filled[..., _column_of(self.levels)]
+        return [filled[..., columns] for _, columns in _groups(self.levels)]
 
-    def _by_column(self, by_unit: Float[Result, "*batch units K"]) -> Float[Result, "*batch N"]:
+    def _by_column(self, by_unit: Sequence[Float[Result, "..."]]) -> Float[Result, "*batch N"]:
         """The inverse of `_by_unit`."""
-        columns = by_unit.reshape(*by_unit.shape[:-2], -1)
+        columns = [group.reshape(*group.shape[:-2], -1) for group in by_unit]
         if len(set(self.levels)) == 1:
-            return columns
-        return columns[..., np.flatnonzero(_column_of(self.levels).ravel() < sum(self.levels)).astype(np.int32)]
+            return columns[0]
+        order = np.concatenate([of.ravel() for _, of in _groups(self.levels)])
+        places = np.argsort(order, kind="stable")[: sum(self.levels)]
+        return jnp.concatenate(columns, axis=-1)[..., places.astype(np.int32)]
 
 
 @lru_cache
-def _column_of(levels: tuple[int, ...]) -> np.ndarray:
-    """The column of each unit's categories, `[units, most levels]`; N beyond a unit's last category."""
-    category = np.arange(max(levels))
-    starts = np.cumsum([0, *levels[:-1]])
-    columns = np.where(category < np.array(levels)[:, None], starts[:, None] + category, sum(levels))
-    return columns.astype(np.int32)  # JAX caches constants; one of 64 bits would be wrong in the other precision
+def _groups(levels: tuple[int, ...]) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
+    """Units of about as many categories, of which none has more than twice another's: their indices, and the columns of their
+    categories, `[units, most levels]`; N beyond a unit's last category."""
+    starts, counts = np.cumsum([0, *levels[:-1]]), np.array(levels)
+    sizes = np.array([(count - 1).bit_length() for count in levels])
+    found = []
+    for size in np.unique(sizes):
+        own = np.flatnonzero(sizes == size)
+        category = np.arange(counts[own].max())
+        columns = np.where(category < counts[own, None], starts[own, None] + category, sum(levels))
+        # JAX caches constants; one of 64 bits would be wrong in the other precision.
+        found.append((own.astype(np.int32), columns.astype(np.int32)))
+    return tuple(found)
 
 
 def by_name(name: str, size: int, what: str = "units", columns: bool = False) -> Units:
