@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import harmonium as hm
+from harmonium.lab import bundle
 from tools import check_release
 
 ROOT = Path(__file__).parent.parent
@@ -32,6 +33,14 @@ def test_the_licences_are_those_of_all_that_the_package_carries():
     assert set(PROJECT["license"].split(" AND ")) == expected
     listed = (ROOT / "CITATION.cff").read_text().partition("license:\n")[2].partition("authors:")[0]
     assert set(re.findall(r"- (\S+)", listed)) == expected
+
+
+def test_the_page_as_one_file_has_their_texts():
+    page = bundle.page()
+    texts = [path.read_text() for path in bundle.STATIC.rglob("*") if path.name == "LICENSE" or path.suffix == ".txt"]
+    assert len(texts) == 6
+    assert all(text in page for text in texts)
+    assert page.count("<!--") == page.count("-->") >= 6
 
 
 def test_the_python_versions_are_those_that_the_workflow_tries():

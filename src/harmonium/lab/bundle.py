@@ -26,7 +26,7 @@ await import(urls["main.js"]);
 
 
 def page() -> str:
-    """The page with all its modules, style sheets, fonts and data inside."""
+    """The page with all its modules, style sheets, fonts and data inside, and the texts of their licenses."""
     index = (STATIC / "index.html").read_text(encoding="utf-8")
     named = json.loads(IMPORT_MAP.findall(index)[0])["imports"]
     modules: dict[str, str] = {}
@@ -47,7 +47,13 @@ def page() -> str:
     loader = LOADER % json.dumps(list(modules.items())).replace("<", "\\u003c")
     sheets = "".join(map(_sheet, LINK.findall(index)))
     head, body = REPLACED.sub("", IMPORT_MAP.sub("", LINK.sub("", index))).split("</head>")
-    return f'{head}<style>\n{sheets}</style>\n<script type="module">\n{loader}</script>\n</head>{body}'
+    return f'{head}<style>\n{sheets}</style>\n<script type="module">\n{loader}</script>\n</head>{body}{_licenses()}'
+
+
+def _licenses() -> str:
+    """Who passes the page on must pass these texts on. A folder of the page has them as files."""
+    texts = sorted(path for path in STATIC.rglob("*") if path.name == "LICENSE" or path.suffix == ".txt")
+    return "\n".join(f"<!-- {path.relative_to(STATIC).as_posix()}\n{path.read_text(encoding='utf-8')}-->\n" for path in texts)
 
 
 def _sheet(path: str) -> str:
