@@ -102,7 +102,7 @@ def of_estimator(kind: type[Any]) -> dict[Callable[..., Any], Callable[[], dict[
 
     fitted = kind()
     fitted.columns_, fitted.rbm_, fitted.n_features_in_ = sklearn.columns.columns_of(BITS, "auto"), RBM, 2
-    fitted.log_partition_, fitted.offset_, fitted.classes_ = 0.0, 0.0, np.array([0])
+    fitted.log_partition_, fitted._threshold, fitted.classes_ = 0.0, 0.0, np.array([0])
     methods = ("transform", "score_samples", "score", "predict", "predict_proba", "decision_function")
     calls: dict[Callable[..., Any], Callable[[], dict[str, Any]]] = {construct: kind().get_params}
     rows = {"X": BITS} | ({"y": np.zeros(12)} if kind is sklearn.RBMClassifier else {})

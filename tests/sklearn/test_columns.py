@@ -62,3 +62,16 @@ def test_frames_with_texts_are_tables():
     assert isinstance(columns, Tabular)
     assert [part.name for part in columns.units.parts] == ["binary", "categorical", "gaussian"]
     pd.testing.assert_frame_equal(columns.decode(columns.encode(frame)), frame, check_dtype=False)
+
+
+def test_a_density_takes_columns_between_0_and_1_for_real_unless_they_are_gray_levels():
+    random = np.random.default_rng(0)
+    mostly_zero = random.random((50, 4)) * (random.random((50, 4)) < 0.2)
+    rounded, answers = np.round(mostly_zero, 2), random.integers(0, 5, (50, 4)) / 4
+    for x in (mostly_zero, rounded, answers):
+        assert isinstance(columns_of(x, "auto", as_density=True), Standardized)
+    gray = random.integers(0, 17, (50, 4)) / 16
+    with pytest.warns(UserWarning, match="in steps of 1/16: taken for gray levels"):
+        assert isinstance(columns_of(sparse.csr_array(gray), "auto", as_density=True).units, Binary)
+    assert isinstance(columns_of(np.round(gray), "auto", as_density=True).units, Binary)
+    assert isinstance(columns_of(np.eye(4), "auto", as_density=True).units, Binary)

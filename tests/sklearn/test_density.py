@@ -34,6 +34,7 @@ def test_scores_of_a_model_that_is_not_enumerated_are_bracketed(fitted, monkeypa
     monkeypatch.setattr("harmonium.sklearn.estimator.can_be_exact", lambda rbm: False)
     monkeypatch.setattr("harmonium.sklearn.estimator.TEMPERATURES", 256)
     first = small(contamination=0.05).fit(rows)
+    np.testing.assert_allclose(first.decision_function(rows), first.score_samples(rows) - first.offset_, atol=1e-9)
     assert first.score_method_ == "AIS + reverse, 64 runs x 256 temperatures"
     low, high = first.log_partition_interval_
     assert low <= truth <= high
@@ -48,6 +49,19 @@ def test_the_offset_is_the_quantile_asked_for(fitted):
     assert (fitted.score_samples(rows)[outliers] < fitted.offset_).all()
     states = hm.exact.all_states(fitted.rbm_.visible).astype(float)
     assert fitted.predict(states[[fitted.score_samples(states).argmin()]]) == [-1]
+
+
+def test_rows_that_are_trimmed_are_not_learned_from():
+    """The tenth of the rows that are far from all others; as row or by its weight, learned from or not."""
+    random = np.random.default_rng(0)
+    x = np.concatenate([random.standard_normal((90, 2)), [[9.0, -9.0]] * 10])
+    once, weights = x[:91], np.array([1.0] * 90 + [10.0])
+    trimmed = small(trim_fraction=0.1).fit(x)
+    np.testing.assert_array_equal(trimmed.rbm_.weights, small(trim_fraction=0.1).fit(once, sample_weight=weights).rbm_.weights)
+    left_in, left_out = small().fit(x).score_samples(x), trimmed.score_samples(x)
+    assert left_out[-1] < left_in[-1] - 10
+    assert left_out[:90].mean() > left_in[:90].mean()
+    assert (trimmed.predict(x) == -1).sum() == 10
 
 
 def test_draws_are_from_the_model(fitted):

@@ -26,6 +26,10 @@ ROUNDING = 1e-6
 
 LEVELS = 255
 """Of gray, between black and white, in images of bytes."""
+STEPS = (1, 2, 3, 4, 7, 8, 15, 16, 31, 32, 63, 64, 127, 128, 255, 256)
+"""Steps from black to white in images of one to eight bits ..."""
+MIN_STEPS = 15
+"""... and the fewest that tell gray levels from a scale of few answers."""
 
 
 class _Arrays:
@@ -237,14 +241,15 @@ def _frame(X: object, names: tuple[str, ...]) -> Frame:
 Columns = Values | Standardized | Tabular
 
 
-def columns_of(X: Any, visible: str, weights: Float[np.ndarray, " n"] | None = None) -> Columns:
-    """What the columns of X are; `visible` as in `RBMTransformer`, `weights` those of the rows of an array.
+def columns_of(X: Any, visible: str, weights: Float[np.ndarray, " n"] | None = None, as_density: bool = False) -> Columns:
+    """What the columns of X are; `visible` as in `RBMTransformer`, or with `as_density` as in `RBMDensity`; `weights` those of
+    the rows of an array.
 
     Raises:
         InputError: no schema can be inferred from a frame (`harmonium.tabular.infer`).
     """
     if not is_table(X, visible) and visible != "table":
-        return _values_of(X, visible, weights)
+        return _values_of(X, visible, weights, as_density)
     if hasattr(X, "columns"):
         frame = from_native(X, "X")
         like = X[:0]
@@ -253,7 +258,7 @@ def columns_of(X: Any, visible: str, weights: Float[np.ndarray, " n"] | None = N
     return Tabular(infer(frame, strict=True, bins=False), tuple(frame.columns), like)
 
 
-def _values_of(X: Any, visible: str, weights: Float[np.ndarray, " n"] | None) -> Values | Standardized:
+def _values_of(X: Any, visible: str, weights: Float[np.ndarray, " n"] | None, as_density: bool) -> Values | Standardized:
     values = X.data if is_sparse(X) else X
     if not is_sparse(X) and (empty := np.isnan(X).all(axis=0)).any():
         raise InputError(f"column {int(empty.argmax()) + 1} of X has no value in any row: leave it out")
@@ -261,7 +266,8 @@ def _values_of(X: Any, visible: str, weights: Float[np.ndarray, " n"] | None) ->
         known = values[~np.isnan(values)]
         least = ROUNDING * known.max(initial=0.0)
         if ((known >= -least) & (known <= 1 + ROUNDING)).all():
-            visible = "auto" if _is_continuous(X, least) else "binary"
+            is_real = _is_no_image(known) if as_density else _is_continuous(X, least)
+            visible = "auto" if is_real else "binary"
         elif (np.abs(np.abs(known) - 1) <= ROUNDING).all() and not is_sparse(X):
             visible = "spin"
     if visible in ("binary", "spin"):
@@ -294,3 +300,19 @@ def _is_continuous(X: Any, least: float) -> bool:
     of_bytes = np.abs(values * LEVELS - np.rint(values * LEVELS)) <= LEVELS * ROUNDING
     of_bytes &= np.rint(values * LEVELS) > 0
     return bool(2 * counts[mixed].sum() > known[mixed].sum() and not of_bytes.all())
+
+
+def _is_no_image(values: Float[np.ndarray, " n"]) -> bool:
+    """Whether values from 0 to 1, not all of them 0 or 1, are no gray levels: not in steps as those of an image.
+
+    Warns:
+        UserWarning: they are in such steps.
+    """
+    steps = next((count for count in STEPS if (np.abs(values * count - np.rint(values * count)) <= count * ROUNDING).all()), 0)
+    if steps >= MIN_STEPS:
+        warnings.warn(
+            f"X has values from 0 to 1 in steps of 1/{steps}: taken for gray levels, the expected values of binary units; give "
+            "visible='binary' if that is right, or visible='gaussian' for real columns",
+            stacklevel=6,
+        )
+    return not (steps == 1 or steps >= MIN_STEPS)

@@ -129,6 +129,19 @@ def hold_out_merged(
     return chosen, rest
 
 
+def trim(values: Float[np.ndarray, " k"], weights: Float[np.ndarray, " k"] | None, fraction: float) -> Part:
+    """All rows but a fraction of them, by weight, with the lowest values."""
+    counts = np.ones(len(values)) if weights is None else weights
+    left_out = fraction * counts.sum()
+    if not (counts % 1).any():
+        left_out = np.floor(left_out)  # a row that comes several times may be left out some of these times
+    order = np.argsort(values, kind="stable")
+    kept = np.empty(len(values))
+    kept[order] = np.clip(np.cumsum(counts[order]) - left_out, 0, counts[order])
+    rows = np.flatnonzero(kept)
+    return Part(rows, None if weights is None else kept[rows])
+
+
 def merge_alike(rows: Any, weights: Float[np.ndarray, " n"] | None) -> tuple[Any, Float[np.ndarray, " k"] | None]:
     """Which rows stand for all that are alike, and the sums of their weights; more than 1,000 different rows stay as they are.
 

@@ -23,23 +23,34 @@ class RBMDensity(OutlierMixin, LikelihoodMixin, RBMEstimator):
     """A restricted Boltzmann model as a density, and as a detector of outliers: rows whose ln p(v) is low.
 
     Args:
-        contamination: fraction of the training rows that count as outliers, in (0, 0.5].
+        contamination: fraction of the training rows that count as outliers, in (0, 0.5]; it sets `offset_` alone.
+        trim_fraction: fraction of the training rows that the model does not learn from, in [0, 0.5]: the unlikeliest ones if
+            columns were independent. A model of many hidden units learns outliers as well as other rows; twice their
+            fraction, such as 0.2, keeps most of them away from it.
+        visible: as in `RBMTransformer`, but `auto` takes values between 0 and 1 for real, unless they are in steps as
+            gray levels of an image are, from 1/15 to 1/256; then they are binary, with a warning.
         All others as those of `RBMTransformer`.
 
     Attributes:
         rbm_, columns_, log_partition_, log_partition_interval_, score_method_, n_features_in_, feature_names_in_: as in
-            `RBMTransformer`; ln Z is computed in `fit`. offset_: ln p(v) below which a row is an outlier.
+            `RBMTransformer`. offset_: ln p(v) below which a row is an outlier. `predict` and `decision_function` need no ln Z.
+
+    Reference of the trimming: P. Rousseeuw and K. Van Driessen, "A fast algorithm for the minimum covariance determinant
+    estimator", Technometrics 41, 1999, which goes on from such a start.
     """
 
     _finite = "allow-nan"
+    _as_density = True
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **RBMEstimator._parameter_constraints,
         "contamination": [Interval(Real, 0, 0.5, closed="right")],
+        "trim_fraction": [Interval(Real, 0, 0.5, closed="both")],
     }
 
     n_components: int = 64
     _: KW_ONLY
     contamination: float = 0.1
+    trim_fraction: float = 0.0
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: object, y: object = None, sample_weight: ArrayLike | None = None) -> RBMDensity:  # noqa: ARG002
@@ -48,13 +59,20 @@ class RBMDensity(OutlierMixin, LikelihoodMixin, RBMEstimator):
         Args:
             sample_weight: of the rows, `[n]`, as in `RBMTransformer`; `contamination` is the fraction of their sum.
         """
-        v, weights = self._train(X, sample_weight)
-        self.offset_ = _quantile(self._log_likelihood(v), self.contamination, weights)
+        v, weights = self._train(X, sample_weight, self.trim_fraction)
+        # ln p + ln Z: it takes no ln Z to tell outliers, which may take longer than the training.
+        self._threshold = _quantile(self._log_likelihood(v, 0.0), self.contamination, weights)
         return self
+
+    @property
+    def offset_(self) -> float:
+        """ln p(v) below which a row is an outlier (nats)."""
+        check_is_fitted(self)
+        return self._threshold - self._log_partition()
 
     def decision_function(self, X: object) -> np.ndarray:
         """`score_samples` minus `offset_`, `[n]`: below zero for outliers."""
-        return self.score_samples(X) - self.offset_
+        return self._log_likelihood(self._read(X), 0.0) - self._threshold
 
     def predict(self, X: object) -> np.ndarray:
         """1 for inliers, -1 for outliers, `[n]`."""

@@ -90,6 +90,8 @@ class RBMEstimator(BaseEstimator):
     """`accept_sparse` of `validate_data`: False refuses sparse matrices."""
     _centered = True
     """Whether the centered gradient is followed, which leads to likelier models, whose hidden units are near one half."""
+    _as_density: ClassVar[bool] = False
+    """Whether columns are read by `columns_of` as `RBMDensity` does."""
     columns_: Columns = field(init=False)
     rbm_: RBM = field(init=False)
 
@@ -189,7 +191,7 @@ class RBMEstimator(BaseEstimator):
         """`X` as rows for the model, `[n, V]`: an array, or a sparse matrix where its values are taken as they are."""
         X = self._validate(X, reset=reset)
         if reset:
-            self.columns_ = columns_of(X, self.visible)
+            self.columns_ = columns_of(X, self.visible, as_density=self._as_density)
         return self._rows(X, reset)
 
     def _read_weighted(
@@ -203,7 +205,7 @@ class RBMEstimator(BaseEstimator):
             # Before anything is computed of them, so that no rounding tells weights from repeated rows.
             merged, weights = compiled.merge_alike(X if label is None else compiled.beside(X, label), weights)
             X = X[merged]
-        self.columns_ = columns_of(X, self.visible, weights)
+        self.columns_ = columns_of(X, self.visible, weights, self._as_density)
         v = self._rows(X, reset=True)
         if is_frame:
             merged, weights = compiled.merge_alike(v if label is None else compiled.beside(v, label), weights)
@@ -253,14 +255,24 @@ class RBMEstimator(BaseEstimator):
         weights = random.normal(0, SCALE, (visible.size, self.n_components))
         return RBM(visible, Binary.zeros(self.n_components), weights)
 
-    def _train(self, X: object, sample_weight: ArrayLike | None) -> tuple[Any, np.ndarray | None]:
-        """Fit `rbm_` to the rows: those of the model, alike ones merged, and their weights."""
+    def _train(self, X: object, sample_weight: ArrayLike | None, trim_fraction: float = 0.0) -> tuple[Any, np.ndarray | None]:
+        """Fit `rbm_` to the rows but for a fraction of them, the unlikeliest as independent columns.
+
+        Returns:
+            All rows as those of the model, alike ones merged, and their weights.
+        """
         X, weights, _ = drop_weightless(X, sample_weight)
         v, merged, _ = self._read_weighted(X, weights)
         count = count_rows(weights) if weights is not None else v.shape[0] if merged is None else round(merged.sum())
         weights = merged
         self.__dict__.pop("random_state_", None)
         random, whole = check_random_state(self.random_state), (v, weights)
+        if trim_fraction:
+            units = self.columns_.units
+            filled = units.fill_missing(compiled.dense(v), weights)
+            likelihood = -np.asarray(units.fit_base_rate(filled, weights).energy(filled))  # ln p but for a constant
+            kept = compiled.trim(likelihood, weights, trim_fraction)
+            v, weights, count = v[kept.rows], kept.weights, max(1, round(count * (1 - trim_fraction)))
         held_out = held_out_weights = None
         searches = self.early_stopping == "auto" and self._searches(v, count)
         if searches or self.early_stopping is True:
@@ -365,9 +377,9 @@ class RBMEstimator(BaseEstimator):
             self.log_partition_ = value
         return float(self.log_partition_)
 
-    def _log_likelihood(self, v: Any) -> np.ndarray:
-        """ln p of each row in the data's own units, `[n]` (nats)."""
-        log_z, holes = self._log_partition(), compiled.has_holes(v)
+    def _log_likelihood(self, v: Any, log_z: float) -> np.ndarray:
+        """ln p of each row in the data's own units, `[n]` (nats), where ln Z is `log_z`."""
+        holes = compiled.has_holes(v)
         values = np.empty(v.shape[0])
         if not holes.all():
             values[~holes] = -compiled.apply(compiled.free_energy, self.rbm_, v[~holes]) - log_z
@@ -389,7 +401,7 @@ class LikelihoodMixin:
         its uncertainty: `log_partition_interval_` brackets ln Z. `harmonium.evaluate(estimator.rbm_, rows)` brackets it more
         closely, and warns where the interval cannot be trusted.
         """
-        return self._log_likelihood(self._read(X))
+        return self._log_likelihood(self._read(X), self._log_partition())
 
     def score(self, X: object, y: object = None, sample_weight: ArrayLike | None = None) -> float:  # noqa: ARG002
         """The mean of `score_samples`, by weights `[n]` if there are any: what a search over parameters maximizes."""
