@@ -266,8 +266,8 @@ def _values_of(X: Any, visible: str, weights: Float[np.ndarray, " n"] | None, as
         known = values[~np.isnan(values)]
         least = ROUNDING * known.max(initial=0.0)
         if ((known >= -least) & (known <= 1 + ROUNDING)).all():
-            is_real = _is_no_image(known) if as_density else _is_continuous(X, least)
-            visible = "auto" if is_real else "binary"
+            are_binary = _are_gray_levels(known) if as_density else not _is_continuous(X, least)
+            visible = "binary" if are_binary else "auto"
         elif (np.abs(np.abs(known) - 1) <= ROUNDING).all() and not is_sparse(X):
             visible = "spin"
     if visible in ("binary", "spin"):
@@ -302,8 +302,8 @@ def _is_continuous(X: Any, least: float) -> bool:
     return bool(2 * counts[mixed].sum() > known[mixed].sum() and not of_bytes.all())
 
 
-def _is_no_image(values: Float[np.ndarray, " n"]) -> bool:
-    """Whether values from 0 to 1, not all of them 0 or 1, are no gray levels: not in steps as those of an image.
+def _are_gray_levels(values: Float[np.ndarray, " n"]) -> bool:
+    """Whether values from 0 to 1 are black and white, or in steps as those of an image.
 
     Warns:
         UserWarning: they are in such steps.
@@ -315,4 +315,4 @@ def _is_no_image(values: Float[np.ndarray, " n"]) -> bool:
             "visible='binary' if that is right, or visible='gaussian' for real columns",
             stacklevel=6,
         )
-    return not (steps == 1 or steps >= MIN_STEPS)
+    return steps == 1 or steps >= MIN_STEPS

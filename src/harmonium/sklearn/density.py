@@ -35,8 +35,8 @@ class RBMDensity(OutlierMixin, LikelihoodMixin, RBMEstimator):
         rbm_, columns_, log_partition_, log_partition_interval_, score_method_, n_features_in_, feature_names_in_: as in
             `RBMTransformer`. offset_: ln p(v) below which a row is an outlier. `predict` and `decision_function` need no ln Z.
 
-    Reference of the trimming: P. Rousseeuw and K. Van Driessen, "A fast algorithm for the minimum covariance determinant
-    estimator", Technometrics 41, 1999, which goes on from such a start.
+    Trimming is one step of what A. Hadi and A. Luceno call maximum trimmed likelihood (Computational Statistics & Data Analysis
+    25, 1997). Further steps, which trim by the trained model, found fewer outliers (benchmarks/RESULTS.md).
     """
 
     _finite = "allow-nan"
