@@ -72,10 +72,6 @@ class SpinSystem:
     hidden: int
     published: dict[float, tuple[float, float]] = field(default_factory=dict)
 
-    @property
-    def is_enumerable(self) -> bool:
-        return self.columns <= MAX_ENUMERATED
-
     def draw(self) -> tuple[Ising | Blobs, np.ndarray, np.ndarray]:
         """The distribution, training rows and test rows."""
         random = np.random.default_rng(list(self.name.encode()))

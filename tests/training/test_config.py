@@ -73,6 +73,16 @@ def test_a_penalty_shrinks_weights_that_the_data_does_not_need():
     assert sizes[1] < 0.01 < sizes[0]
 
 
+@pytest.mark.parametrize("centered", [True, False])
+def test_a_penalty_leaves_the_means_of_units_as_they_are_in_the_data(centered):
+    """The biases are free of it, so where ln p minus the penalty is largest, visible means are those of the data."""
+    rows = np.random.default_rng(0).choice([[1, 1, 0, 1], [1, 0, 0, 0], [1, 0, 1, 1], [0, 1, 1, 1]], 100)
+    given = {"estimator": "exact", "centered": centered, "l1": 0.02, "learning_rate": 0.5, "momentum": 0.9, "updates": 2000}
+    *_, state = hm.train(hm.initialize(rows, 2, scale=0.5), rows, measure=False, **given)
+    assert np.abs(state.rbm.weights).max() > 0.5
+    np.testing.assert_allclose(hm.exact.moments(state.rbm).v, rows.mean(axis=0), atol=2e-3)
+
+
 def test_a_penalty_must_be_positive():
     with pytest.raises(hm.InputError, match="strength must be a positive number"):
         optimizer.l1(0.0)

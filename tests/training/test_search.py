@@ -99,6 +99,14 @@ def test_trials_are_as_long_as_the_best_suggests_and_none_is_too_long():
     assert propose([trial(-5.0, step=MAX_UPDATES)], ("learning_rate",), True) is None
 
 
+def test_a_penalty_is_tried_in_the_updates_that_are_left():
+    """Of the 20,000, the lower rate's trial took 8,000 and asks for as many twice."""
+    trials = [trial(-5.0, step=1300), replace(trial(-4.0, step=8000, learning_rate=0.1), updates=8000)]
+    found = propose(trials, SEARCHED, False)
+    assert (found.settings["l1"], found.updates, found.least) == (1e-3, MAX_UPDATES - 8000, 8000)
+    assert propose([trials[0], replace(trials[1], updates=12_001)], SEARCHED, False) is None
+
+
 def test_the_earliest_of_equal_trials_is_the_best():
     assert best_index([trial(-5.0), trial(-4.0), trial(-4.0)]) == 1
 

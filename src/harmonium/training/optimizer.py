@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import lru_cache, partial
+from typing import Any
 
+import jax
 import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float
 
 from harmonium import _checks
+from harmonium.gradients import Centered
 from harmonium.model import RBM
 
 
-def add_l1(descent: RBM, rbm: RBM, strength: Float[Array, ""] | float) -> RBM:
-    """The descent direction plus the slope of strength * sum_ij |w_ij|; the biases are free (traceable)."""
-    return replace(descent, weights=descent.weights + strength * jnp.sign(rbm.weights))
+def add_l1(descent: RBM, rbm: RBM, strength: Float[Array, ""] | float, estimator: Any = None) -> RBM:
+    """The descent direction plus the slope of strength * sum_ij |w_ij|; the biases are free (traceable).
+
+    Args:
+        estimator: the state of the estimator that the direction is from. If it is centered, so is the slope. Otherwise the
+            direction would be zero where the objective is not largest, and the means of units off those of the data.
+    """
+    visible, hidden = jax.tree.map(jnp.zeros_like, (rbm.visible, rbm.hidden))
+    slope = RBM(visible, hidden, strength * jnp.sign(rbm.weights))
+    if isinstance(estimator, Centered):
+        slope = estimator.transform(slope)
+    return jax.tree.map(jnp.add, descent, slope)
 
 
 def l1(strength: float) -> optax.GradientTransformation:
     """Add the slope of strength * sum_ij |w_ij| to the descent direction; the biases are free.
 
     The objective is then the mean ln p(v) minus that sum: with n rows, a Laplace prior of scale 1 / (n strength) on every
-    weight. It is chained before an optimizer: `optax.chain(l1(1e-4), optax.sgd(0.1))`.
+    weight. It is chained before an optimizer: `optax.chain(l1(1e-4), optax.sgd(0.1))`. It does not know of a centered gradient:
+    train with `centered=False`, or else the direction is zero elsewhere.
 
     Raises:
         InputError: the strength is not a positive number.

@@ -32,7 +32,7 @@ RISING = "held-out rows were getting likelier to the end: a longer run (--minute
 LENGTH = 2.0
 """A trial is this many times as long as the best one needed, in terms of updates at its own rate."""
 MAX_UPDATES = 20_000
-"""... but it is left out if the trials after the first took more updates than this: those of tempered chains count ..."""
+"""... but it is left out, or a penalty's cut, if those after the first took more updates than this: tempered ones count ..."""
 TEMPERED_COST, MODE_SEARCH_COST = 5, 4
 """... so many times, as do those with searches for modes, but for the first of these."""
 MIN_UPDATES = 1000
@@ -116,9 +116,11 @@ def propose(trials: Sequence[Trial], free: Sequence[str], tempering: bool, held_
     def vary(base: Trial, name: str, value: float | str, length: float = LENGTH, **others: float) -> Proposal | None:
         settings = base.settings | {name: value} | others
         updates = max(MIN_UPDATES, math.ceil(length * best.step))
-        if settings in tried or cost_of(settings) * updates > left:
+        least, room = math.ceil(MIN_FRACTION * updates), left // cost_of(settings)
+        # Nothing else that follows is as short as a penalty's trial, so that may take all that is left.
+        if settings in tried or (least if name == "l1" else updates) > room:
             return None
-        return Proposal(settings, updates, math.ceil(MIN_FRACTION * updates))
+        return Proposal(settings, min(updates, room), least)
 
     if "mode_search" in free and trials[0].left_modes_out and len(trials) == 1 and str(first["estimator"]).startswith("pcd"):
         return Proposal(first | {"mode_search": MODE_SEARCH}, MAX_UPDATES, MIN_UPDATES)

@@ -135,7 +135,7 @@ def advance(
             weights = () if window.weights is None else (window.weights,)
             gradient, estimator_state, _terms = estimator.gradient(key, rounded, state.estimator, v, *weights)
         # optax descends, so it is given the gradient of -ln p.
-        descent = add_l1(jax.tree.map(jnp.negative, gradient), iterate, schedule.l1_at(state.step))
+        descent = add_l1(jax.tree.map(jnp.negative, gradient), iterate, schedule.l1_at(state.step), estimator_state)
         step, optimizer_state = optimizer.update(descent, state.optimizer, iterate)
         rate = schedule.learning_rate_at(state.step)
         iterate = model.apply_update(iterate, jax.tree.map(lambda change: rate * change, step))
