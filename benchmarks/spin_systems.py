@@ -223,7 +223,7 @@ SYSTEMS = (
         32,
         {0.6: (2.68e-2, 1.14e-3), 1.3: (4.46e-2, 2.71e-3), 1.45542: (4.41e-2, 2.58e-3)},
     ),
-    SpinSystem("2D Ising 12x12", partial(_lattice, width=12, temperature=3.0), 144, 10_000, 10_000, 200),
+    SpinSystem("2D Ising 12x12", partial(_lattice, width=12, temperature=3.0), 144, 10_000, 10_000, 300),  # 288 bonds
     SpinSystem(
         "spin glass, 256",
         partial(_spin_glass, spins=256, temperature=0.9),
@@ -237,8 +237,8 @@ SYSTEMS = (
         "scale-free Ising, 1000",
         partial(_scale_free, spins=1000, links=2, bias=-0.01),
         1000,
-        20_000,
         10_000,
+        5_000,
         250,
         {3.82475: (1.888e-2, 4.72e-4), 7.90497: (0.394, 9.13e-3), 9.53706: (0.531, 1.14e-2)},
     ),

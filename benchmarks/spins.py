@@ -41,8 +41,8 @@ SKLEARN_UPDATES, SKLEARN_RATE, SKLEARN_BATCH = 8000, 0.01, 64
 """The publication has 5,000 or 10,000 epochs, rates from 0.00001 to 0.01 and batches of 32 and 64."""
 UPDATES = 20_000
 """Of a run whose estimator is given, for 16 spins."""
-MAX_TEMPERED = 100_000
-"""With more weights, tempered chains leave too few updates to a run of minutes."""
+PENALTY = 1e-3
+"""For the larger systems, most of whose spins have few neighbors: ten times the default's."""
 GENOTYPE_HIDDEN = 300
 
 
@@ -146,12 +146,12 @@ def _divergence(distribution: Ising | Blobs, rbm: hm.RBM | None) -> float:
 
 def _contenders(task: Task) -> dict[str, Callable[[], Entry]]:
     length: dict[str, Any] = {} if task.minutes is None else {"minutes": task.minutes}
-    given = {"updates": UPDATES} if _is_enumerable(task) else length
     models = {"Harmonium by default": length}
     if _is_enumerable(task):
-        models |= {"exact gradient": {"estimator": "exact"} | given, "PCD-1": {"estimator": "pcd-1"} | given}
-    if task.hidden * task.train.shape[1] <= MAX_TEMPERED:
-        models["parallel tempering"] = {"estimator": "pt-1"} | given
+        names = {"exact gradient": "exact", "PCD-1": "pcd-1", "parallel tempering": "pt-1"}
+        models |= {name: {"estimator": estimator, "updates": UPDATES} for name, estimator in names.items()}
+    else:
+        models |= {f"penalty {PENALTY:g}": {"l1": PENALTY} | length}
     contenders: dict[str, Callable[[], Entry]] = {
         name: lambda settings=settings: _fit(task, settings) for name, settings in models.items()
     }

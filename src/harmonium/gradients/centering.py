@@ -29,13 +29,6 @@ class Centered(NamedTuple):
         """The names of every array's axes."""
         return Centered("visible", "hidden", state_axes(self.inner))  # type: ignore[arg-type]
 
-    def transform(self, slope: RBM) -> RBM:
-        """A slope by the parameters as the direction in centered variables. No product of matrices is needed."""
-        m, n, dv, dh = self.visible, self.hidden, slope.visible.bias, slope.hidden.bias
-        visible = slope.visible.add_field(m * (dh @ n) + dv * (n @ n) - slope.weights @ n)
-        hidden = slope.hidden.add_field((m @ m) * dh + (m @ dv) * n - m @ slope.weights)
-        return RBM(visible, hidden, slope.weights - m[:, None] * dh - dv[:, None] * n)
-
 
 def centered(estimator: Estimator) -> Estimator:
     """The gradient of `estimator` in the centered parametrization, with m and n the running means of v and h under the data:
@@ -67,8 +60,13 @@ def _centered(estimator: Estimator) -> Estimator:
         slope, inner, terms = estimator.gradient(key, rbm, state.inner, v, *weights)
         positive = (terms.positive.visible.bias, terms.positive.hidden.bias)
         m, n = (old + SMOOTHING * (new - old) for old, new in zip(state[:2], positive, strict=True))
-        state = Centered(m, _bounded_only(rbm.hidden, n), inner)
-        return state.transform(slope), state, terms
+        n = _bounded_only(rbm.hidden, n)
+        dv, dh = slope.visible.bias, slope.hidden.bias
+        # The offsets are multiplied out: no product of matrices is needed beyond those of the gradient itself.
+        visible = slope.visible.add_field(m * (dh @ n) + dv * (n @ n) - slope.weights @ n)
+        hidden = slope.hidden.add_field((m @ m) * dh + (m @ dv) * n - m @ slope.weights)
+        slope = RBM(visible, hidden, slope.weights - m[:, None] * dh - dv[:, None] * n)
+        return slope, Centered(m, n, inner), terms
 
     return Estimator(init, gradient)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import lru_cache, partial
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float
@@ -19,14 +18,14 @@ def add_l1(descent: RBM, rbm: RBM, strength: Float[Array, ""] | float, estimator
     """The descent direction plus the slope of strength * sum_ij |w_ij|; the biases are free (traceable).
 
     Args:
-        estimator: the state of the estimator that the direction is from. If it is centered, so is the slope. Otherwise the
-            direction would be zero where the objective is not largest, and the means of units off those of the data.
+        estimator: the state of the estimator that the direction is from. If that is centered, the slope is transformed alike:
+            else the direction would vanish where the objective is not largest, and the means of units would not be the data's.
     """
-    visible, hidden = jax.tree.map(jnp.zeros_like, (rbm.visible, rbm.hidden))
-    slope = RBM(visible, hidden, strength * jnp.sign(rbm.weights))
+    slope = strength * jnp.sign(rbm.weights)
+    visible, hidden = descent.visible, descent.hidden
     if isinstance(estimator, Centered):
-        slope = estimator.transform(slope)
-    return jax.tree.map(jnp.add, descent, slope)
+        visible, hidden = visible.add_field(-slope @ estimator.hidden), hidden.add_field(-estimator.visible @ slope)
+    return RBM(visible, hidden, descent.weights + slope)
 
 
 def l1(strength: float) -> optax.GradientTransformation:
