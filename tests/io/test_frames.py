@@ -34,7 +34,8 @@ from harmonium.tabular.infer_schema import infer
         (3, "must be a frame"),
         (pd.DataFrame([[1, 2]], columns=["a", "a"]), "2 columns called 'a'"),
         (pd.DataFrame({1: [1, 2]}), "needs a name that is text"),
-        (pl.DataFrame({"a": [pd.Timestamp(0)]}), "holds a datetime in row 1"),
+        (pl.DataFrame({"a": [pd.Timedelta(0)]}), "holds a timedelta in row 1"),
+        ({"a": [pd.Timestamp(0), "x"]}, "mixes kinds"),
         (pd.DataFrame({"a": [1, "x"]}), "mixes kinds"),
     ],
 )
@@ -45,18 +46,18 @@ def test_bad_frames(data, words):
 
 def test_columns_that_cannot_be_used_may_be_ignored():
     """Also where `infer` says so, and they come through `impute` as they were."""
-    dates = pd.date_range("2020-01-01", periods=8)
-    table = pd.DataFrame({"day": dates, "a": [0, 1] * 4, "b": [1, None] * 4}, index=list("stuvwxyz"))
+    spans = [pd.Timedelta(days=n) for n in range(8)]
+    table = pd.DataFrame({"span": spans, "a": [0, 1] * 4, "b": [1, None] * 4}, index=list("stuvwxyz"))
     with pytest.raises(
-        InputError, match="column 'day' holds a Timestamp in row 1; make numbers or texts of it, or leave it out"
+        InputError, match="column 'span' holds a Timedelta in row 1; make numbers or texts of it, or leave it out"
     ):
-        infer(table, {"day": "real"})
-    assert infer(table).ignored["day"] == "holds a Timestamp in row 1"
-    schema = infer(table.assign(b=[1, 0] * 4), ignore=["day"])
-    assert schema.ignored == {"day": "as asked"}
+        infer(table, {"span": "real"})
+    assert infer(table).ignored["span"] == "holds a Timedelta in row 1"
+    schema = infer(table.assign(b=[1, 0] * 4), ignore=["span"])
+    assert schema.ignored == {"span": "as asked"}
     rbm = hm.initialize(tabular.encode(schema, table.fillna(0)), 2, tabular.units_of(schema))
     done = tabular.impute(rbm, schema, table).table
-    pd.testing.assert_series_equal(done["day"], table["day"])
+    pd.testing.assert_series_equal(done["span"], table["span"])
     assert list(done.index) == list("stuvwxyz")
 
 

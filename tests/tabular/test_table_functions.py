@@ -96,9 +96,10 @@ def test_refitted_draws_spread_as_what_few_rows_say():
 
 @pytest.mark.parametrize("library", ["pandas", "nullable", "polars", "pyarrow", "dict"])
 def test_completing_keeps_index_dtypes_and_other_columns(library):
-    """Of every library, also dates and whole numbers, and a column in which a single value was met."""
+    """Of every library, dates (ignored, and with a gap) and whole numbers, and a column in which a single value was met."""
     columns = {"sex": ["m", "f", None, "f"], "age": [20, None, 31, 40], "one": ["x", None, "x", "x"]}
     columns |= {"day": [datetime.date(2020, 1, 1 + day) for day in range(4)]}
+    columns |= {"seen": [datetime.date(2020, 1, 1), None, datetime.date(1960, 1, 1), datetime.date(2020, 5, 1)]}
     schema = tabular.infer(columns | {"age": [20, 25, 31, 40]}, {"age": "real"}, ignore=["day"])
     rbm = hm.initialize(tabular.encode(schema, columns), 2, tabular.units_of(schema))
     if library in ("pandas", "nullable"):
@@ -118,10 +119,12 @@ def test_completing_keeps_index_dtypes_and_other_columns(library):
     assert after["day"] == columns["day"]
     assert after["one"] == ["x"] * 4
     assert [after["age"][row] for row in (0, 2, 3)] == [20, 31, 40]
+    assert [after["seen"][row] for row in (0, 2, 3)] == [columns["seen"][row] for row in (0, 2, 3)]
+    assert 1960 <= after["seen"][1].year <= 2020
     assert after["sex"][2] in ("m", "f")
     places = list(zip(done.cells["row"], done.cells["column"], done.cells["probability"], strict=True))
     assert (1, "one", None) in places
-    assert {place[:2] for place in places} == {(2, "sex"), (1, "age"), (1, "one")}
+    assert {place[:2] for place in places} == {(2, "sex"), (1, "age"), (1, "one"), (1, "seen")}
 
 
 def test_scores_and_surprises_are_those_of_the_rows(rbm, schema):
@@ -194,9 +197,9 @@ def test_the_cells_of_models_that_were_trained_on_no_table():
 
 
 def test_columns_taken_by_their_order_must_be_usable(tmp_path):
-    parquet.write_table(pa.table({"day": [datetime.date(2020, 1, 1)], "b": [1]}), tmp_path / "x.parquet")
+    parquet.write_table(pa.table({"part": [[1]], "b": [1]}), tmp_path / "x.parquet")
     rbm = hm.initialize(np.eye(2), 2)
-    with pytest.raises(InputError, match="column 'day' holds a date in row 1"):
+    with pytest.raises(InputError, match="column 'part' holds a list in row 1"):
         tabular.read_by_position(str(tmp_path / "x.parquet"), rbm, tabular.schema_of(rbm, {"notes": {}}))
 
 

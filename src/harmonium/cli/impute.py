@@ -82,8 +82,11 @@ def run(options: argparse.Namespace) -> Answer:
     if options.truth is not None:
         result["scores"], scores = _scores(options, model, frame, draws)
         text.append(scores)
+    units = dict.fromkeys(frame.columns, "") | {column.name: column.unit for column in model.schema.columns}
     if cells:
-        lines = [[cell["row"], cell["column"], cell_text(cell["value"]), _certainty(cell)] for cell in cells[:MAX_CELLS]]
+        some = cells[:MAX_CELLS]
+        certain = [_certainty(cell, units[cell["column"]]) for cell in some]
+        lines = [[cell["row"], cell["column"], cell_text(cell["value"]), how] for cell, how in zip(some, certain, strict=True)]
         text.append(Table("", ["row", "column", "value", "certainty"], lines))
     if len(cells) > MAX_CELLS:
         text.append(f"and {len(cells) - MAX_CELLS} more (all of them with --json)")
@@ -139,7 +142,9 @@ def _with_texts(filled: hm.io.Frame, frame: hm.io.Frame) -> dict[str, np.ndarray
     return columns
 
 
-def _certainty(cell: dict[str, Any]) -> str:
+def _certainty(cell: dict[str, Any], unit: str) -> str:
     if cell["probability"] is cell["deviation"] is None:
         return "the only value met in training"
-    return f"+- {cell['deviation']:.4g}" if cell["probability"] is None else f"probability {cell['probability']:.3f}"
+    if cell["probability"] is None:
+        return f"+- {cell['deviation']:.4g} {unit}".rstrip()
+    return f"probability {cell['probability']:.3f}"

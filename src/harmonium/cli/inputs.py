@@ -23,7 +23,7 @@ def _how_to_binarize(text: str) -> str:
 
 KIND_HELP = (
     "kind of a column, or of those of a pattern: binary, categorical, ordered, real, binned, count; with levels "
-    "'film *=ordered:1..5' or edges 'age=binned:18,65'"
+    "'film *=ordered:1..5' or edges 'age=binned:18,65'; or 'day=date:%%d/%%m/%%Y'; or ignore"
 )
 SHARED: dict[str, dict[str, Any]] = {
     "model": {"metavar": "MODEL", "help": "a model file, or the run folder it is in"},
@@ -179,6 +179,8 @@ def column_choices(run: argparse.Namespace | RunOptions) -> tuple[dict[str, Any]
         name, _, kind = text.rpartition("=")
         if not name:
             raise InputError(f"--as {text!r}: write NAME=KIND, as in income=real")
+        if kind == "ignore":
+            ignore.append(name)
         kinds[name] = kind
     return {name: kind for name, kind in kinds.items() if name not in ignore}, ignore
 
@@ -195,9 +197,12 @@ def schema_text(schema: hm.tabular.Schema) -> list[str | Styled | Table]:
 def _values(column: hm.tabular.Column) -> str:
     if column.is_number:
         text = f"mean {column.mean:.5g}, standard deviation {column.scale:.5g}"
+        if column.dates is not None:
+            kind = "dates" if column.unit == "days" else "times"
+            text = f"{kind}, mean {column.dates.text(column.mean)}, standard deviation {column.scale:.5g} {column.unit}"
         if column.bins is None:
             return text
-        spikes = ", ".join(f"{spike:.6g}" for spike in column.bins.spikes)
+        spikes = ", ".join(column.state_names[: len(column.bins.spikes)])
         bins = f"{column.width - len(column.bins.spikes)} bins"
         if column.bins.pieces:
             bins += f" of {len(column.bins.pieces)} pieces"

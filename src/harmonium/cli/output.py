@@ -99,7 +99,7 @@ def print_text(parts: Sequence[str | Styled | Table], out: Console) -> None:
 
 def print_json(value: Any) -> None:
     """One JSON object on stdout; NumPy numbers and arrays become plain ones, NaN and infinities null, dates text."""
-    print(json.dumps(plain(value), allow_nan=False, default=str))
+    print(json.dumps(plain(value), allow_nan=False, default=hm.io.frames.value_text))
 
 
 def plain(value: Any) -> Any:

@@ -39,9 +39,10 @@ def run(options: argparse.Namespace) -> Answer:
     frame = model.read_table(options.table, options)
     settings = {name: getattr(options, name) for name in ("method", "sweeps", "unseen", "seed")}
     found = hm.tabular.predict(model.rbm, model.schema, frame, options.column, **settings)
+    unit = next(column.unit for column in model.schema.columns if column.name == options.column)
     columns: dict[str, Any] = {options.column: found.values}
     columns |= {f"p({hm.io.frames.value_text(level)})": p for level, p in found.probabilities.items()}
-    columns |= {} if found.deviation is None else {"standard deviation": found.deviation}
+    columns |= {} if found.deviation is None else {"standard deviation" + f" ({unit})" * bool(unit): found.deviation}
     result: dict[str, Any] = {"rows": len(frame), "column": options.column, "known": found.known, "method": found.method}
     result |= {name: score._asdict() for name, score in found.scores.items()} | {"unseen": say_unseen(found.unseen)}
     text: list[str | Table] = [

@@ -35,7 +35,7 @@ HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 
 
 def read_arff(content: bytes, path: Path) -> Frame:
-    """The columns of an ARFF file, with the categories that it names; a date is `unusable`.
+    """The columns of an ARFF file, with the categories that it names.
 
     Raises:
         InputError: it is damaged, or has attributes of strings or rows of pairs, which SciPy does not read.
@@ -55,9 +55,8 @@ def read_arff(content: bytes, path: Path) -> Frame:
             frame.categories[name] = list(categories)
         elif kind == "numeric":
             frame.columns[name] = rows[name].astype(np.float64)
-        else:
-            frame.columns[name] = rows[name].astype(object)
-            frame.unusable[name] = f"holds {kind}s"
+        else:  # dates
+            frame.columns[name] = rows[name].astype("M8[us]").astype(object)
     return frame
 
 

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 from decimal import Decimal
 from itertools import islice
 from numbers import Integral
@@ -27,7 +28,7 @@ from harmonium.io.untrusted import translate_errors
 EXACT = 2**53
 """Up to this float64 holds every whole number."""
 Value = str | float | bool
-"""What a cell holds; None where it is missing."""
+"""What a cell holds; None where it is missing. Cells of dates hold `date` or `datetime`."""
 
 
 Lines: TypeAlias = Callable[[], Sequence[int]]
@@ -58,10 +59,10 @@ class Frame:
     """A table in memory.
 
     Args:
-        columns: the cells of each column by its name, `[n]`: float64, NaN where missing; or objects: str or bool, None where
-            missing.
+        columns: the cells of each column by its name, `[n]`: float64, NaN where missing; or objects: str, bool, or date and
+            datetime of the standard library, None where missing.
         categories: of columns that come with a list of categories, the list.
-        unusable: of columns that hold something else, such as dates, what they hold, in words. Such a column may be ignored.
+        unusable: of columns that hold something else, such as lists, what they hold, in words. Such a column may be ignored.
         index: the columns that name or count the rows; they are no data.
         texts: of the columns of a CSV file that was read with them, the cells as they are in the file.
     """
@@ -98,7 +99,7 @@ def missing(cells: np.ndarray) -> np.ndarray:
     return np.equal(cells, np.array(None, dtype=object)).astype(bool)
 
 
-def count_values(cells: np.ndarray) -> dict[Value, int]:
+def count_values(cells: np.ndarray) -> dict[Any, int]:
     """The different values of a column and how many cells have each; numbers in order."""
     if cells.dtype.kind == "f":
         values, counts = np.unique(cells[~np.isnan(cells)], return_counts=True)
@@ -109,7 +110,9 @@ def count_values(cells: np.ndarray) -> dict[Value, int]:
 
 
 def value_text(value: object) -> str:
-    """A value as text: whole numbers without a decimal point."""
+    """A value as text: whole numbers without a decimal point, dates by ISO 8601."""
+    if isinstance(value, date):
+        return value.isoformat()
     if not isinstance(value, (float, np.floating)):
         return str(value)
     number = float(value)
@@ -155,12 +158,14 @@ def as_numbers(cells: np.ndarray, name: str, lines: Lines | None = None) -> np.n
 
     values = cells
     if cells.dtype.kind != "f":
-        numbers = [math.nan if c is None else float(c) if isinstance(c, bool) else parse_number(c) for c in cells]
+        numbers = [
+            math.nan if c is None else float(c) if isinstance(c, bool) else parse_number(c) if isinstance(c, str) else None
+            for c in cells
+        ]
         if None in numbers:
             row = numbers.index(None)
-            raise InputError(
-                f"column {name!r}: {cells[row]!r} in {where(row)} is not a number, but the column is read as numbers"
-            )
+            words = f"{value_text(cells[row])!r} in {where(row)} is not a number, but the column is read as numbers"
+            raise InputError(f"column {name!r}: {words}")
         values = np.array(numbers, dtype=np.float64)
         for row in np.flatnonzero(np.isfinite(values) & (np.abs(values) >= EXACT)).tolist():
             if is_rounded(cells[row], values[row]):
@@ -195,7 +200,7 @@ def check_names(names: Sequence[object], what: str) -> list[str]:
 def from_native(data: object, what: str = "the table") -> Frame:
     """A frame of pandas, polars, pyarrow or another library that narwhals knows, or a mapping of names to columns.
 
-    Columns of dates, lists or a mixture of kinds are `unusable`: they may be there, but not in a schema.
+    Columns of lists or a mixture of kinds are `unusable`: they may be there, but not in a schema.
 
     Raises:
         InputError: it is none, its names are not unique texts, or its columns differ in length.
@@ -257,7 +262,7 @@ def _cells(values: list[object] | np.ndarray) -> np.ndarray:
     if isinstance(values, np.ndarray):
         return values.astype(np.float64)
     examples: dict[str, Any] = {}
-    cells: list[Value | None] = [None] * len(values)
+    cells: list[Any] = [None] * len(values)
     for row, value in enumerate(values):
         if not is_absent(value):
             kind, cells[row] = _read_cell(value, row)
@@ -280,12 +285,19 @@ def is_absent(value: object) -> bool:
         return False
 
 
-def _read_cell(value: Any, row: int) -> tuple[str, Value]:
+def _read_cell(value: Any, row: int) -> tuple[str, Any]:
     """The kind of a cell that has a value, and that value."""
     if isinstance(value, (bool, np.bool_)):
         return "truth value", bool(value)
     if isinstance(value, str):
         return "text", str(value)
+    if isinstance(value, np.datetime64):
+        value = value.astype("M8[us]").item()
+    if isinstance(value, datetime):
+        value = value.to_pydatetime(warn=False) if hasattr(value, "to_pydatetime") else value  # of pandas
+        return ("time" if value.tzinfo is None else "time with a zone"), value
+    if isinstance(value, date):
+        return "date", value
     if isinstance(value, (bytes, bytearray)):  # to Python b"1" is a number
         raise InputError(f"holds {type(value).__name__} in row {row + 1}")
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, ClassVar
 
 import numpy as np
@@ -197,6 +198,9 @@ def cell_values(X: Any) -> Shaped[np.ndarray, "n V"] | None:
         frame = from_native(X, "X")
         for name in frame.unusable:
             frame[name]  # raises
+        for name, cells in frame.columns.items():
+            if cells.dtype.kind == "O" and any(isinstance(cell, date) for cell in cells):
+                raise InputError(f"column {name!r} holds dates: make numbers of them, or leave it out")
         return _as_array(frame)
     dtypes = list(X.dtypes) if hasattr(X, "dtypes") else [getattr(X, "dtype", None)]
     if object in dtypes and X.ndim == 2:
@@ -214,7 +218,7 @@ def _has_names(X: Any) -> bool:
 def _as_array(frame: Frame) -> Float[np.ndarray, "n V"] | None:
     """The cells, if they are numbers and truth values."""
     objects = [cells for cells in frame.columns.values() if cells.dtype.kind == "O"]
-    if frame.unusable or any(isinstance(cell, str) for cells in objects for cell in cells):
+    if frame.unusable or any(isinstance(cell, (str, date)) for cells in objects for cell in cells):
         return None
     return np.stack([cells.astype(np.float64) for cells in frame.columns.values()], axis=1)
 

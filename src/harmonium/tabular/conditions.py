@@ -4,6 +4,8 @@ A condition is a column, one of = != < <= > >=, and a value, or after = and != s
 with commas between them hold together. Of a column whose values are rounded it is the rounded value that fulfills them: if
 ages are whole, `age > 18` leaves 18.5 and more, which is 19 and more in the table.
 
+Dates are written as in the table, or by ISO 8601: `day >= 2021-01-01`.
+
 The units of a binned column tell only bins apart: as conditions on units these keep the bins in which some value fulfills them,
 and forbid those in which all values do. `fulfills` decides on the values that are drawn.
 """
@@ -19,7 +21,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple, cast
 
 import numpy as np
-from jaxtyping import Bool, Shaped
+from jaxtyping import Bool, Float, Shaped
 
 from harmonium import _checks
 from harmonium.conditioning import Conditions, Intervals, Values, after, before, intersect, overlap
@@ -163,12 +165,17 @@ def _holds(condition: Condition, cells: Shaped[np.ndarray, " rows"]) -> Bool[np.
     """Which cells fulfill a condition."""
     column = condition.column
     if column.is_number:
-        bounds = [_number(condition, option) for option in _options(condition)]
-        each = [COMPARISONS[condition.comparison](cells, bound) for bound in bounds]
-        return np.all(each, axis=0) if condition.comparison == "!=" else np.any(each, axis=0)
+        return _compare(condition, cells if column.dates is None else column.numbers(cells))
     values = _values(condition)
     chosen = [level for index, level in enumerate(column.levels) if index in cast(frozenset[int], values)]
     return np.isin(cells, chosen)
+
+
+def _compare(condition: Condition, numbers: Float[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
+    """Which numbers fulfill a condition."""
+    bounds = [_number(condition, option) for option in _options(condition)]
+    each = [COMPARISONS[condition.comparison](numbers, bound) for bound in bounds]
+    return np.all(each, axis=0) if condition.comparison == "!=" else np.any(each, axis=0)
 
 
 def _texts(given: str | Sequence[str], name: str) -> list[str]:
@@ -254,7 +261,7 @@ def _bins(condition: Condition, bins: Bins, intervals: Intervals, surely: bool) 
     if len(edges) > 1:
         edges[0] = -math.inf if bins.tails[0][0] else edges[0]
         edges[-1] = math.inf if bins.tails[1][0] else edges[-1]
-    states = np.flatnonzero(_holds(condition, np.array(bins.spikes))).tolist()
+    states = np.flatnonzero(_compare(condition, np.array(bins.spikes))).tolist()
     for state, (a, b) in enumerate(pairwise(edges), len(bins.spikes)):
         # A point that bin and interval have in common has no probability.
         if any((low <= a and b <= high) if surely else max(low, a) < min(high, b) for low, high in intervals):
@@ -278,6 +285,13 @@ def _list(levels: Sequence[Value]) -> str:
 
 
 def _number(condition: Condition, text: str) -> float:
+    column = condition.column
+    if column.dates is not None:
+        number = column.dates.number(text)
+        if number is None:
+            like = column.dates.text(column.mean)
+            raise InputError(f"{condition.text!r:.80}: {text!r:.40} is no date like those of {column.name!r}, such as {like}")
+        return number
     number = parse_number(text)
     if number is None or not math.isfinite(number):
         raise InputError(f"{condition.text!r:.80}: {text!r:.40} is no number, but the values of {condition.column.name!r} are")
@@ -299,7 +313,7 @@ def _intervals(condition: Condition, number: float) -> Intervals:
         if comparison == "=" and not is_rounded:
             raise InputError(
                 f"{condition.text!r:.80}: the values of column {column.name!r} have {column.decimals} decimals, so none is "
-                f"{value_text(number)}"
+                f"{condition.value:.40}"
             )
         if comparison == "!=" and not is_rounded:
             low = high = number

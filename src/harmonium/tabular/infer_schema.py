@@ -7,6 +7,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import date
 from fnmatch import fnmatchcase
 from typing import Any, TypeAlias
 
@@ -35,6 +36,7 @@ from harmonium.io.parquet import PANDAS_INDEX
 from harmonium.io.streams import evenly_spaced
 from harmonium.io.untrusted import check_path, convert, parse_json, parse_toml, read_file
 from harmonium.tabular.bins import fit, gain
+from harmonium.tabular.dates import Dates, find_dates, said_dates
 from harmonium.tabular.fingerprint import MAX_VALUES, take_fingerprint
 from harmonium.tabular.schema import BINNED, GROUPS, Column, ColumnSpec, Schema, read_column
 
@@ -57,12 +59,8 @@ MIN_PIXELS = 16
 DIGITS = 15
 """Whole numbers of this many digits or fewer are floating point numbers, all of them."""
 MAX_DECIMALS = 6
-_DATE = re.compile(r"(\d{4}([-/.])\d{1,2}\2\d{1,2}|\d{1,2}([-/.])\d{1,2}\3(\d{4}|\d\d))([T ]\d{1,2}:\d\d.*)?")
-_YMD = re.compile(r"(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])")
-"""A date as one number, such as 20190131."""
 _SIGNED = re.compile(r"[-+]?[$\u20ac\u00a3]\s*\d[\d.,]*|[-+]?\d[\d.,]*\s*[%$\u20ac\u00a3]|[-+]?\d{1,3}(,\d{3})+(\.\d+)?")
 """Numbers with a sign of percent or currency, or with thousands."""
-FIRST_DAY = 19000101
 REMEDY = "; if they are categories, give the column the kind 'categorical'; if they stand for missing values, say so"
 """Of texts among numbers."""
 _ID = re.compile(r"(.*[\W_])?(id|ID|Id|uuid|guid)|.*[a-z]I[dD]|(?i:index|row|row ?names?|row ?number)|Unnamed: \d+(\.\d+)*")
@@ -114,16 +112,18 @@ def infer(
     four rows on average; all other numbers are real, and so are all pixels of an image (16 columns or more of one name with a
     number, such as pixel0, that hold whole numbers up to 255). In place of real, numbers of 200 rows or more are binned, whole
     ones from zero on counts, if in values left out bins are likelier than a normal distribution by 0.2 nats, with n > 1000 rows
-    by 0.2 (n / 1000)^(-2/3), or if many rows have the same value (`Bins`).
+    by 0.2 (n / 1000)^(-2/3), or if many rows have the same value (`Bins`). Dates and times are numbers of days or
+    seconds, real or binned (`Dates`): those of a library of frames, texts of ISO 8601, and 20210305.
 
     Left out, with the reason in `Schema.ignored`, is what nothing can be learned from unless the caller names its kind: columns
-    without any value, and with a single one; of dates, lists or a mixture of kinds; of too many different texts; whole numbers
-    that floating point rounds, or that differ in all rows of a column with a name such as id, user_id or index.
+    without any value, and with a single one; of lists or a mixture of kinds; of dates whose format is not known; of too many
+    different texts; whole numbers that floating point rounds, or that differ in all rows of a column with a name such as id,
+    user_id or index.
 
     Args:
         table: any frame that narwhals knows, or a dict of columns.
         kinds: for some columns, by names or patterns such as `film *`, the kind, also with its levels (`ordered:1..5`), or a
-            dict with `kind`, and `levels` or `mean`, `scale`, `decimals`.
+            dict with `kind`, and `levels` or `mean`, `scale`, `decimals`; `date:%d/%m/%Y` gives the format of dates.
         ignore: columns to leave out, by names or patterns. fit_on: indices of the rows that give mean and scale; by default
             all. strict: whether a column that would be left out is an error instead, unless it has no or a single value. bins:
         whether numbers may be binned where `kinds` does not say so.
@@ -168,7 +168,7 @@ def infer(
         if kind is None and not len(present):
             ignored[name] = "no row has a value"
         elif kind is None and (present == present[0]).all():
-            constants[name] = present.tolist()[0]
+            constants[name] = value_text(present[0]) if isinstance(present[0], date) else present.tolist()[0]
             ignored[name] = f"every value is {value_text(constants[name])}"
         else:
             try:
@@ -198,7 +198,7 @@ def _note(column: Column, cells: np.ndarray) -> str:
     words = [f"{absent.sum():,} missing"] if absent.any() else []
     if not column.is_number:
         return "; ".join(words)
-    present = as_numbers(cells, column.name)[~absent]
+    present = column.numbers(cells)[~absent]
     for mark in (present.min(), present.max()) if len(present) else ():
         rest = present[present != mark]
         count = len(present) - len(rest)
@@ -267,6 +267,8 @@ def _problem(name: str, data: Frame) -> str | None:
     if name in data.categories:
         return None
     cells = data.columns[name]
+    if (dates := find_dates(cells)) is not None:
+        return dates if isinstance(dates, str) else None
     if cells.dtype.kind == "f":
         return _problem_of_numbers(name, cells)
     counts = count_values(cells)
@@ -278,13 +280,9 @@ def _problem(name: str, data: Frame) -> str | None:
     if None not in read.values() and not codes:
         if any(isinstance(cell, str) and len(cell) > DIGITS and is_rounded(cell, float(cell)) for cell in counts):
             return "has whole numbers with more digits than floating point holds"
-        if all(_YMD.fullmatch(value_text(value)) for value in read.values()):
-            return "holds dates"
         numbers = np.array(list(read.values()), dtype=float)
         is_whole = np.isfinite(numbers).all() and (numbers == np.rint(numbers)).all()
         return "numbers the rows" if is_whole and _ID.fullmatch(name) and len(counts) == len(cells) else None
-    if all(isinstance(cell, str) and _DATE.fullmatch(cell) for cell in counts):
-        return "holds dates"
     if not codes and 2 * sum(count for cell, count in counts.items() if read[cell] is not None) > rows:
         return None  # texts among numbers: an error says where
     if len(counts) > MAX_LEVELS or (len(counts) > MAX_ORDERED and 2 * len(counts) > rows):
@@ -302,8 +300,6 @@ def _problem_of_numbers(name: str, cells: Float[np.ndarray, " rows"]) -> str | N
     present = cells[~np.isnan(cells)]
     if not len(present) or present.min() == present.max() or not (np.isfinite(present) & (present == np.rint(present))).all():
         return None
-    if present.min() >= FIRST_DAY and all(_YMD.fullmatch(value_text(value)) for value in np.unique(present)):
-        return "holds dates"
     return "numbers the rows" if _ID.fullmatch(name) and len(np.unique(present)) == len(cells) else None
 
 
@@ -314,15 +310,16 @@ def _spec(what: str, kind: Kind | None) -> ColumnSpec:
     values = {} if kind is None else dict(kind) if isinstance(kind, Mapping) else {"kind": kind}
     if isinstance(kind, str) and ":" in kind:
         word, _, levels = kind.partition(":")
-        values = {"kind": word, "levels": _read_levels(levels)}
+        values = {"dates": levels} if word == "date" else {"kind": word, "levels": _read_levels(levels)}
     if values.get("kind") is not None:
         _checks.choice(values["kind"], GROUPS, f"the kind of {what}")
     spec: ColumnSpec = convert({key: _plain(value) for key, value in values.items()}, ColumnSpec, what)
     numbers, of_bins = ("mean", "scale", "decimals"), ("spikes", "edges", "tails", "pieces")
+    of_dates = () if spec.kind in (None, "real", "binned") else ("dates",)
     if spec.kind in BINNED:
-        wrong: tuple[str, ...] = ()
+        wrong: tuple[str, ...] = of_dates
     else:
-        wrong = ("levels", *of_bins) if spec.kind == "real" else (*numbers, *of_bins)
+        wrong = ("levels", *of_bins) if spec.kind == "real" else (*numbers, *of_bins, *of_dates)
     for key in wrong:
         if getattr(spec, key) is not None:
             raise InputError(f"{what}: {key!r} is not for a column of this kind")
@@ -371,6 +368,11 @@ def _plain(value: object) -> Any:
 def _column(
     name: str, cells: np.ndarray, categories: list[Value] | None, spec: ColumnSpec, fit_on: np.ndarray, bins: bool
 ) -> Column:
+    dates = _dates(name, cells, spec) if categories is None else None
+    if dates is not None:
+        return _column_of_dates(name, dates.numbers(cells, name), dates, spec, fit_on, bins)
+    if any(isinstance(cell, date) for cell in cells[:FEW]):
+        cells = np.array([None if cell is None else value_text(cell) for cell in cells], dtype=object)
     if spec.kind in ("real", *BINNED):
         return _number(name, as_numbers(cells, name), spec, fit_on, bins)
     given = categories if spec.levels is None else spec.levels
@@ -390,6 +392,37 @@ def _column(
     if given is not None:
         column.encode(cells)  # they must be the cells' own
     return column
+
+
+def _dates(name: str, cells: np.ndarray, spec: ColumnSpec) -> Dates | None:
+    """How a column of dates writes them; None if it holds none, or is to have levels.
+
+    Raises:
+        InputError: it is to be one of numbers, but its dates cannot be read, or they are not of the format that is said.
+    """
+    if isinstance(spec.dates, str):
+        try:
+            return said_dates(spec.dates)
+        except InputError as error:
+            raise InputError(f"column {name!r}: {error}") from error
+    if spec.dates is not None or spec.kind not in (None, "real", "binned"):
+        return spec.dates
+    found = find_dates(cells)
+    if isinstance(found, str):
+        raise InputError(f"column {name!r} {found}")
+    return found
+
+
+def _column_of_dates(
+    name: str, values: Float[np.ndarray, " rows"], dates: Dates, spec: ColumnSpec, fit_on: np.ndarray, bins: bool
+) -> Column:
+    """A column of dates, from their numbers."""
+    spec = msgspec.structs.replace(spec, dates=None)
+    if spec.kind is None:
+        shifted = values - np.nanmax(values) - 1  # below zero none are counts
+        known, everything = (each[~np.isnan(each)] for each in (shifted[fit_on], shifted))
+        spec = msgspec.structs.replace(spec, kind=_kind_of_numbers(known, everything) if bins else "real")
+    return replace(_number(name, values, spec, fit_on, bins), dates=dates)
 
 
 def _levels(name: str, cells: np.ndarray) -> tuple[Value, ...]:

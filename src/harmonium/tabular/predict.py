@@ -28,10 +28,10 @@ class TablePrediction(NamedTuple):
     """A column given the other cells of each row.
 
     `values [n]`: the most probable value, of numbers the mean. `probabilities`: of each of the column's values, `[n]`; none of
-    numbers. `deviation [n]`: of numbers, else None. `scores`: over the `known` rows in which the column has a value, `log
-    loss`, the mean -ln p of that value in nats (of a real or binned column the density in standard deviations), with
-    `accuracy`, the fraction that is predicted, or of numbers `squared error`, the mean of (value - mean)^2; empty
-    without such rows. `method`: how. `unseen`: as in `TableImputation`.
+    numbers. `deviation [n]`: of numbers, of dates in days or seconds, else None. `scores`: over the `known` rows in which the
+    column has a value, `log loss`, the mean -ln p of that value in nats (of a real or binned column the density in standard
+    deviations), with `accuracy`, the fraction that is predicted, or of numbers `squared error`, the mean of (value - mean)^2;
+    empty without such rows. `method`: how. `unseen`: as in `TableImputation`.
     """
 
     values: Shaped[np.ndarray, " rows"]
@@ -101,6 +101,8 @@ def predict(
     if known.any():
         pairs = (("log loss", nats[known], nats_of_baseline), (name, errors, of_baseline))
         result["scores"] = {name: _score(each, float(baseline)) for name, each, baseline in pairs}
+    if of.dates is not None:
+        values = of.dates.cells(values)
     unknown = schema.find_unseen(frame)
     return TablePrediction(values, known=int(known.sum()), method=found.method, unseen=unknown, **result)
 

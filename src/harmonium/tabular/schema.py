@@ -4,7 +4,8 @@ A column is binary (two values), categorical or ordered (several), real, binned 
 or a count (whole numbers from zero on, in bins). In the model a binary column is 0 and 1, a categorical or ordered one has a
 column for each category, one of them 1 and the others 0 (one-hot), a binned column or a count one for each of its bins, and a
 real one is in standard deviations from its mean. Ordered columns are one-hot too: a code that used the order in the model (as
-many ones as the level is high) would have states that encode no level. A missing cell is NaN in all of its columns.
+many ones as the level is high) would have states that encode no level. A missing cell is NaN in all of its columns. Dates and
+times are numbers, days or seconds (`dates`).
 
 In the model the columns are grouped: all binary ones, then those of several states, then real ones.
 """
@@ -27,6 +28,7 @@ from harmonium.errors import InputError
 from harmonium.io.frames import Frame, Value, as_numbers, count_values, missing, parse_number, value_text
 from harmonium.io.untrusted import convert
 from harmonium.tabular.bins import Bins
+from harmonium.tabular.dates import Dates, said_dates
 from harmonium.tabular.fingerprint import Fingerprint
 
 GROUPS = {"binary": 0, "categorical": 1, "ordered": 1, "binned": 1, "count": 1, "real": 2}
@@ -39,14 +41,15 @@ SPIN = "spin"
 """A column of -1 and +1 that is the same in the model: of models that were trained on no table."""
 BINNED = ("binned", "count")
 """The kinds whose states are bins of numbers."""
-VERSION, VERSION_OF_BINS = 1, 2
+VERSION, VERSION_OF_BINS, VERSION_OF_DATES = 1, 2, 3
 UNSEEN = ("missing", "error")
 """What a value may be that was not met in training: a missing cell, or a mistake."""
 
 
 class ColumnSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A column in terms of JSON: of numbers `mean`, `scale` and `decimals`, of binned ones also `spikes`, `edges`, `tails` and
-    `pieces`, of others `levels`; see `Column` and `Bins`."""
+    `pieces`, of others `levels`; see `Column` and `Bins`. `dates`: of dates, also a format alone, such as
+    `%d/%m/%Y`."""
 
     kind: Literal["binary", "categorical", "ordered", "real", "binned", "count"] | None = None
     levels: tuple[str | float | bool, ...] | None = None
@@ -57,6 +60,7 @@ class ColumnSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     edges: tuple[float, ...] | None = None
     tails: tuple[tuple[float, float], tuple[float, float]] | None = None
     pieces: tuple[tuple[float, float], ...] | None = None
+    dates: Dates | str | None = None
 
 
 class StoredSchema(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -74,7 +78,7 @@ class Column:
 
     `levels`: the values of a binary, categorical or ordered column, in their order. `mean`, `scale`: of numbers; the cells of a
     real column are (value - mean) / scale in the model. `decimals`: to which numbers are rounded when they come back, None
-    where they are not. `bins`: of a binned column or a count.
+    where they are not. `bins`: of a binned column or a count. `dates`: how dates are written, whose numbers these are.
     """
 
     name: str
@@ -84,6 +88,7 @@ class Column:
     scale: float = 1.0
     decimals: int | None = None
     bins: Bins | None = None
+    dates: Dates | None = None
 
     @property
     def width(self) -> int:
@@ -105,8 +110,18 @@ class Column:
         """Of a column of several states, their names: levels, spikes, or the ends of bins."""
         if self.bins is None:
             return [value_text(level) for level in self.levels]
-        ends = [f"{edge:.6g}" for edge in self.bins.edges]
-        return [f"{spike:.6g}" for spike in self.bins.spikes] + [f"{low}..{high}" for low, high in pairwise(ends)]
+        ends = [self._text(edge) for edge in self.bins.edges]
+        return [self._text(spike) for spike in self.bins.spikes] + [f"{low}..{high}" for low, high in pairwise(ends)]
+
+    def _text(self, number: float) -> str:
+        if self.dates is None:
+            return f"{number:.6g}"
+        return self.dates.text(math.ceil(number) if self.decimals == 0 else number)  # the first date from there on
+
+    @property
+    def unit(self) -> str:
+        """Of its numbers, in words, where it is known."""
+        return f"{self.dates.unit}s" if self.dates else ""
 
     @property
     def numeric(self) -> bool:
@@ -123,7 +138,7 @@ class Column:
             InputError: a value that is none of the levels or in none of the bins, or no finite number; it is named.
         """
         if self.kind == "real":
-            return ((as_numbers(cells, self.name) - self.mean) / self.scale)[:, None]
+            return ((self.numbers(cells) - self.mean) / self.scale)[:, None]
         values = self.numbers(cells, unseen) if self.numeric else cells
         absent = missing(values)
         if self.bins is not None:
@@ -140,7 +155,9 @@ class Column:
         return self._one_hot(values, absent, codes, unseen)
 
     def numbers(self, cells: Shaped[np.ndarray, " rows"], unseen: str = "error") -> Float[np.ndarray, " rows"]:
-        """The cells of a column of numbers; `unseen` as in `encode`, of texts that are none."""
+        """The cells of a column of numbers, of dates in their unit; `unseen` as in `encode`, of texts that are none."""
+        if self.dates is not None:
+            return self.dates.numbers(cells, self.name, unseen)
         if unseen == "missing" and cells.dtype.kind == "O":
             texts = np.array([None if cell is None or parse_number(str(cell)) is None else str(cell) for cell in cells])
             cells = texts.astype(object)
@@ -192,7 +209,8 @@ class Column:
             else:
                 values = np.full(len(columns), np.nan)
                 values[~absent] = self.bins.sample(columns[~absent].argmax(axis=1), random)
-            return values if self.decimals is None else np.round(values, self.decimals) + 0.0  # no -0
+            values = values if self.decimals is None else np.round(values, self.decimals) + 0.0  # no -0
+            return values if self.dates is None else self.dates.cells(values)
         levels = np.empty(len(self.levels), dtype=np.float64 if self.numeric else object)
         levels[:] = self.levels
         filled = np.where(absent[:, None], 0, columns)
@@ -231,7 +249,8 @@ class Column:
         if self.is_number:
             numbers = {"kind": self.kind, "mean": self.mean, "scale": self.scale, "decimals": self.decimals}
             parts = ("spikes", "edges", "tails", *(("pieces",) if self.bins.pieces else ())) if self.bins else ()
-            return numbers | {part: list(getattr(self.bins, part)) for part in parts}
+            dates = {} if self.dates is None else {"dates": msgspec.structs.asdict(self.dates)}
+            return numbers | {part: list(getattr(self.bins, part)) for part in parts} | dates
         return {"kind": self.kind, "levels": list(self.levels)}
 
 
@@ -338,6 +357,8 @@ class Schema:
         columns = {column.name: column.description() for column in self.columns}
         constants = {"constants": dict(self.constants)} if self.constants else {}
         version = VERSION_OF_BINS if self.has_bins else VERSION
+        if any(column.dates for column in self.columns):
+            version = VERSION_OF_DATES
         return {"version": version, "columns": columns, "ignore": dict(self.ignored)} | constants
 
 
@@ -348,8 +369,8 @@ def from_description(description: object) -> Schema:
         InputError: it is damaged, or of a later version.
     """
     version = description.get("version") if isinstance(description, dict) else None
-    if isinstance(version, int) and version not in (VERSION, VERSION_OF_BINS):
-        raise InputError(f"the schema has version {version}; this harmonium reads versions {VERSION} and {VERSION_OF_BINS}")
+    if isinstance(version, int) and not VERSION <= version <= VERSION_OF_DATES:
+        raise InputError(f"the schema has version {version}; this harmonium reads versions {VERSION} to {VERSION_OF_DATES}")
     stored: StoredSchema = convert(description, StoredSchema, "the schema is damaged")
     if not stored.columns:
         raise InputError("the schema is damaged: it has no columns")
@@ -374,4 +395,7 @@ def read_column(name: str, spec: ColumnSpec) -> Column:
     if not fits.get(spec.kind, count > 0) or count != len(levels):
         raise InputError(f"{damaged} has no kind, or levels that are not of its kind")
     mean, scale = (0.0 if spec.mean is None else spec.mean), (1.0 if spec.scale is None else spec.scale)
-    return Column(name, str(spec.kind), levels, mean, scale, spec.decimals, bins)
+    dates = said_dates(spec.dates) if isinstance(spec.dates, str) else spec.dates
+    if dates is not None and ((problem := dates.validation_error()) or spec.kind not in ("real", "binned")):
+        raise InputError(f"{damaged}: {problem or 'it is of dates, but neither real nor binned'}")
+    return Column(name, str(spec.kind), levels, mean, scale, spec.decimals, bins, dates)

@@ -9,7 +9,7 @@ from harmonium import _checks
 from harmonium._types import ArrayLike
 from harmonium.diagnostics.cells import Columns
 from harmonium.diagnostics.comparison import Comparison, Progress, compare_cells
-from harmonium.io.frames import Frame, as_numbers, from_native
+from harmonium.io.frames import Frame, from_native
 from harmonium.tabular.schema import Schema
 
 
@@ -55,7 +55,7 @@ def table_cells(schema: Schema, frame: Frame) -> Float[np.ndarray, "n columns"]:
     cells = np.full((len(frame), len(schema.columns)), np.nan)
     for index, column in enumerate(schema.columns):
         if not column.levels:
-            cells[:, index] = as_numbers(frame[column.name], column.name)
+            cells[:, index] = column.numbers(frame[column.name])
         else:
             states = column.encode(frame[column.name], "missing")
             codes = states.argmax(axis=1) if column.one_hot else states[:, 0] > 0

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -27,7 +28,7 @@ from harmonium.io.frames import Value, fill_missing, from_native, missing, to_na
 from harmonium.model import RBM
 from harmonium.tabular.conditions import conditions_on_units, fulfills, read_conditions
 from harmonium.tabular.fingerprint import warn_of_other_table
-from harmonium.tabular.schema import SPIN, Schema
+from harmonium.tabular.schema import SPIN, Column, Schema
 
 FAR = 6.0
 """Standard deviations from the mean beyond which numbers that are asked for are said to be unlike any data."""
@@ -41,9 +42,9 @@ class TableImputation(NamedTuple):
     """A table whose missing cells are filled with their most probable values, numbers with their mean.
 
     `cells`: each filled cell as columns `row` (from 0), `column`, `value`, `probability` of that value (None of numbers)
-    and `deviation` (of numbers, in their own units, else None); of a column in which the training rows had a single value,
-    which is filled in, both are None. `draws`: tables drawn from p(missing | observed). `method`: how. `unseen`: the rows
-    (from 0) of each column with a value that it did not have in training; they stay, and counted as missing.
+    and `deviation` (of numbers, in their own units, of dates days or seconds, else None); of a column in which the training
+    rows had a single value, which is filled in, both are None. `draws`: tables drawn from p(missing | observed). `method`: how.
+    `unseen`: the rows (from 0) of each column with a value that it did not have in training; they stay, and counted as missing.
     """
 
     table: Any
@@ -208,7 +209,7 @@ def sample(
     schema: Schema,
     n: int,
     *,
-    given: Mapping[str, Value] | None = None,
+    given: Mapping[str, Value | date] | None = None,
     where: str | Sequence[str] = (),
     forbid: str | Sequence[str] = (),
     method: str = "auto",
@@ -235,7 +236,7 @@ def sample(
     cells = from_native({name: [given.get(name)] for name in names})
     rows, slices = schema.encode(cells), schema.column_slices
     fixed = {
-        column.name: column.numbers(cells[column.name]) if column.is_number else column.decode(rows[:, slices[column.name]])
+        column.name: _fixed_cell(column, cells[column.name], rows[:, slices[column.name]])
         for column in schema.columns
         if not missing(cells[column.name])[0]
     }
@@ -271,12 +272,19 @@ def sample(
     return TableDraws(table, how, doubts, among * fraction, error)
 
 
+def _fixed_cell(column: Column, cells: np.ndarray, rows: Float[np.ndarray, "1 width"]) -> np.ndarray:
+    """A given value as the column has it, numbers as they are."""
+    if not column.is_number:
+        return column.decode(rows)
+    return column.numbers(cells) if column.dates is None else column.dates.cells(column.numbers(cells))
+
+
 def _warn_of_extremes(schema: Schema, on_units: Conditions, fixed: Mapping[str, np.ndarray]) -> list[str]:
     """A warning of numbers that are fixed or limited to values far from all that the model was trained on."""
     words = []
     for unit, column in enumerate(schema.model_columns):
         if column.is_number and column.name in fixed:
-            distance = abs(float(fixed[column.name][0]) - column.mean) / column.scale
+            distance = abs(float(column.numbers(fixed[column.name])[0]) - column.mean) / column.scale
         elif column.kind == "real" and unit in on_units.where:
             intervals = cast(Intervals, on_units.where[unit])
             distance = min(max(low, -high, 0.0) for low, high in intervals)
