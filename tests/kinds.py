@@ -17,6 +17,7 @@ LAYERS: dict[str, Units] = {
     "categorical": hm.Categorical([0.3, -1.2, 2.0, 0.1, 0.0, -0.4], (3, 3)),
     "ragged": hm.Categorical([0.3, -1.2, 0.5, 0.1, 1.0, -0.4], (2, 3, 1)),
     "gaussian": hm.Gaussian([0.3, -1.2], [0.8, 2.5]),
+    "correlated": hm.CorrelatedGaussian([0.3, -1.2], [[0.8, 0.5], [0.5, 2.5]]),
     "relu": hm.ReLU([0.4, -1.1], [0.9, 2.0]),
     "drelu": hm.DReLU([0.4, -0.8], [-0.3, 0.5], [0.9, 2.0], [1.5, 0.8]),
     "mixed": hm.Mixed((hm.Spin([0.3]), hm.Categorical([0.2, -1.2, 0.4], (3,)), hm.Gaussian([0.5], [1.7]))),

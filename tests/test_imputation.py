@@ -115,7 +115,7 @@ def test_the_gradient_with_missing_cells_is_the_mean_statistics_of_exact_complet
 
     @jax.jit
     def log_weight(machine):
-        return jax.nn.logsumexp(missing.joint_log_weights(machine, v, h), axis=1).sum()
+        return jax.nn.logsumexp(missing.joint_log_weights(machine, machine.visible.given(v), h), axis=1).sum()
 
     slope = jax.grad(log_weight)(rbm)
     total = jax.tree.map(np.zeros_like, rbm)

@@ -56,11 +56,11 @@ if TYPE_CHECKING:
     from harmonium.training import TrainConfig
     from harmonium.training.initialize import initialize
     from harmonium.training.train import TrainState, fit, train
-    from harmonium.units import Binary, Categorical, DReLU, Gaussian, Mixed, ReLU, Spin
+    from harmonium.units import Binary, Categorical, CorrelatedGaussian, DReLU, Gaussian, Mixed, ReLU, Spin
 
 _HOMES = {
     "errors": ("DivergenceError", "InputError", "NoGainWarning"),
-    "units": ("Binary", "Categorical", "DReLU", "Gaussian", "Mixed", "ReLU", "Spin"),
+    "units": ("Binary", "Categorical", "CorrelatedGaussian", "DReLU", "Gaussian", "Mixed", "ReLU", "Spin"),
     "model": ("RBM",),
     "exact": ("at_temperature",),
     "functional": (
@@ -106,6 +106,7 @@ __all__ = [
     "RBM",
     "Binary",
     "Categorical",
+    "CorrelatedGaussian",
     "DReLU",
     "DivergenceError",
     "Gaussian",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -78,6 +79,15 @@ def mean_and_deviation(x: Array, weights: Array | None = None) -> tuple[np.ndarr
 def counts_of(weights: Array | None, rows: int) -> np.ndarray:
     """The rows that each of `rows` rows stands for: its weight, scaled so that the mean is 1 at least."""
     return np.ones(rows) if weights is None else np.asarray(weights) / min(1.0, float(np.mean(weights)))
+
+
+def block_diagonal(blocks: Sequence[np.ndarray]) -> np.ndarray:
+    """A matrix with these on its diagonal, zero elsewhere."""
+    rows, columns = np.cumsum([block.shape for block in blocks], axis=0).T
+    whole = np.zeros((rows[-1], columns[-1]))
+    for block, row, column in zip(blocks, rows, columns, strict=True):
+        whole[row - block.shape[0] : row, column - block.shape[1] : column] = block
+    return whole
 
 
 def sum_of_rows(x: Array, counts: np.ndarray) -> np.ndarray:

@@ -23,7 +23,7 @@ from jaxtyping import Float, Int
 
 from harmonium.errors import InputError
 from harmonium.model import RBM
-from harmonium.units import Mixed, Units
+from harmonium.units import Gaussian, Mixed, Units
 from harmonium.units.boxed import Boxed
 
 Intervals: TypeAlias = tuple[tuple[float, float], ...]
@@ -48,13 +48,15 @@ class Conditioned(NamedTuple):
     """A model given conditions.
 
     `rbm`: the conditioned model. `columns [V]`: the visible column of the original model that each of its columns is. `fixed
-    [V]`: the values of the original columns that are fixed, NaN elsewhere; in `rbm` these have no weights. `has_density`:
-    whether a real column is fixed, so that the conditions have a density but no probability.
+    [V]`: the values of the original columns that are fixed, NaN elsewhere; in `rbm` these have no weights. `log_normalizer`:
+    what they contribute to its ln Z. `has_density`: whether a real column is fixed, so that the conditions have a density but
+    no probability.
     """
 
     rbm: RBM
     columns: Int[np.ndarray, " V"]
     fixed: Float[np.ndarray, " V"]
+    log_normalizer: float
     has_density: bool
 
     def restore(self, v: Float[np.ndarray, "n V"]) -> Float[np.ndarray, "n V"]:
@@ -65,10 +67,8 @@ class Conditioned(NamedTuple):
 
     def log_probability(self, rbm: RBM, log_z: float, log_z_conditioned: float) -> float:
         """ln p(conditions) under the original model, given ln Z of both."""
-        known, free = np.nan_to_num(self.fixed), rbm.visible.log_normalizer_terms(np.zeros(rbm.visible.size))
-        # Without weights the fixed units contribute their own normalizer to Z: it is exchanged for the one value they have.
-        alone = np.asarray(free)[~np.isnan(self.fixed[rbm.visible.boundaries[:-1]])].sum()
-        return float(log_z_conditioned - alone - rbm.visible.energy(known) - log_z)
+        # The fixed units' own normalizer is exchanged for the one value that they have.
+        return float(log_z_conditioned - self.log_normalizer - rbm.visible.energy(np.nan_to_num(self.fixed)) - log_z)
 
 
 def condition(rbm: RBM, conditions: Conditions) -> Conditioned:
@@ -101,12 +101,18 @@ def condition(rbm: RBM, conditions: Conditions) -> Conditioned:
     weights = np.asarray(rbm.weights)
     sent = (np.nan_to_num(fixed) @ weights).astype(weights.dtype)
     free = np.where(np.isnan(fixed)[:, None], weights, 0).astype(weights.dtype)
-    visible = units
+    visible, hidden = units.hold(fixed), rbm.hidden.add_field(sent)
+    terms = np.asarray(visible.log_normalizer_terms(np.zeros(units.size)))
+    log_normalizer = float(terms[~np.isnan(fixed[bounds[:-1]])].sum())
+    if not all(units.at(int(bounds[unit])).independent for unit in taken):
+        # Boxes hold independent units alone: what connects the others goes by way of more hidden units.
+        visible, more = visible.unconnect()
+        hidden, free = Mixed((hidden, Gaussian.zeros(more.shape[1]))), np.concatenate([free, more], axis=1)
     if groups:
-        parts = [_box(units, chosen, sides) for chosen, sides in groups]
-        left = [units.select(rest)] if rest else []
+        parts = [_box(visible, chosen, sides) for chosen, sides in groups]
+        left = [visible.select(rest)] if rest else []
         visible = (left + parts)[0] if len(left + parts) == 1 else Mixed((*left, *parts))
-    return Conditioned(RBM(visible, rbm.hidden.add_field(sent), free[columns]), columns, fixed, has_density)
+    return Conditioned(RBM(visible, hidden, free[columns]), columns, fixed, log_normalizer, has_density)
 
 
 def fix(units: Units, fixed: Float[np.ndarray, " V"]) -> dict[int, Values]:

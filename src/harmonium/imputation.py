@@ -26,7 +26,6 @@ from harmonium.errors import InputError
 from harmonium.exact import missing as enumerated
 from harmonium.exact import normal
 from harmonium.exact.normal import is_normal, normal_of
-from harmonium.exact.quadrature import conditional_moments
 from harmonium.likelihood.clamped import temper_rows, warn_of_unsettled
 from harmonium.likelihood.conditionals import conditionals
 from harmonium.likelihood.missing import log_weights
@@ -309,16 +308,17 @@ def _chains(
 ) -> tuple[Float[Array, "rows visible"], Float[Array, "rows visible"], Float[Array, "rows chains visible"]]:
     """E[v | v_o] and E[v^2 | v_o] over the second half of the chains, and their last states."""
     key, observed = jax.random.fold_in(key, first), jnp.repeat(v[None], chains, axis=0)
+    row = rbm.visible.given(v[None])
     start = guess_missing(jax.random.fold_in(key, 0), rbm, observed)
 
     def step(i: Array, carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
         x, mean, square = carry
         h_key, x_key = jax.random.split(jax.random.fold_in(key, i + 1))
         inputs = model.visible_inputs(rbm, rbm.hidden.sample(h_key, model.hidden_inputs(rbm, x)))
-        first, second = conditional_moments(rbm.visible, inputs)
+        first, second = row.moments(inputs)
         counts = i >= sweeps // 2
         mean, square = (total + jnp.where(counts, new.mean(axis=0), 0) for total, new in ((mean, first), (square, second)))
-        return jnp.where(jnp.isnan(observed), rbm.visible.sample(x_key, inputs), observed), mean, square
+        return row.sample(x_key, inputs), mean, square
 
     zeros = jnp.zeros_like(v)
     ends, *sums = jax.lax.fori_loop(jnp.zeros_like(sweeps), sweeps, step, (start, zeros, zeros))

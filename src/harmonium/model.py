@@ -20,7 +20,7 @@ import numpy as np
 from jaxtyping import Float, Real
 
 from harmonium import _checks, _pytree
-from harmonium._numerics import own_dtype, to_float64
+from harmonium._numerics import float64, own_dtype, to_float64
 from harmonium._types import Array, ArrayLike, Result, Scalar
 from harmonium.errors import InputError
 from harmonium.units import Units
@@ -159,7 +159,7 @@ def _mean_statistics(
     layers = (rbm.visible.statistics(v), of_hidden)
     if factors is not None:
         # Of the two factors of the products the means are real numbers anyway.
-        h, layers = jax.tree.map(lambda leaf: leaf * factors[:, None], (h, layers))
+        h, layers = jax.tree.map(lambda leaf: (leaf.T * factors).T, (h, layers))
     pairs = product(v.T.astype(narrow), h) / len(v)
     visible, hidden = jax.tree.map(lambda leaf: jnp.mean(leaf, axis=0), layers)
     return RBM(visible, hidden, pairs)
@@ -215,9 +215,8 @@ def apply_update(rbm: RBM, by: RBM) -> RBM:
     Precisions stay above zero, and the scale of hidden units where it was. Where both layers are unbounded the weights are
     scaled down if Z would be infinite otherwise.
     """
-    moved = RBM(
-        rbm.visible.apply_update(by.visible), rbm.hidden.apply_update(by.hidden, hold_scale=True), rbm.weights + by.weights
-    )
+    weights = rbm.weights + rbm.visible.scale_steps(by.weights)
+    moved = RBM(rbm.visible.apply_update(by.visible), rbm.hidden.apply_update(by.hidden, hold_scale=True), weights)
     if rbm.visible.bounded or rbm.hidden.bounded:
         return moved
     scaled = _coupling(moved)
@@ -227,11 +226,11 @@ def apply_update(rbm: RBM, by: RBM) -> RBM:
 
 
 def _coupling(rbm: RBM) -> Float[Result, "V H"]:
-    """The weights over the roots of both sides' curvatures: of a joint quadratic form with ones on its diagonal.
+    """The weights between values on a scale on which the quadratic form of either layer is the unit matrix.
 
-    The form is positive definite, so Z is finite, if and only if the largest singular value is below 1.
+    The form of both together is positive definite, so Z is finite, if and only if the largest singular value is below 1.
     """
-    return rbm.weights / jnp.sqrt(rbm.visible.curvature)[:, None] / jnp.sqrt(rbm.hidden.curvature)
+    return rbm.hidden.whiten(rbm.visible.whiten(rbm.weights).T).T
 
 
 def same_layers(a: RBM, b: RBM) -> bool:
@@ -280,7 +279,8 @@ def validate(rbm: object) -> RBM:
             "its energies to be finite numbers; scale the parameters down"
         )
     if not (rbm.visible.bounded or rbm.hidden.bounded):
-        strongest = float(np.linalg.norm(np.asarray(_coupling(rbm), dtype=np.float64), 2))
+        with float64():
+            strongest = float(np.linalg.norm(np.asarray(_coupling(to_float64(rbm))), 2))
         if not strongest < 1:
             raise InputError(
                 f"{rbm!r} has no distribution, because its Z is infinite: the quadratic form of its unbounded units is not "
@@ -335,8 +335,10 @@ def validate_layer(name: str, layer: object) -> None:
                 validate_layer(f"{name} part {index + 1}", part)
             continue
         _check_parameter(f"{name} {field.name}", value)
-        if value.ndim != 1 or value.size == 0:
-            raise InputError(f"{name} {field.name} must have shape [N] with N at least 1, but has {list(value.shape)}")
+        is_matrix = field.name in layer.matrices
+        if value.ndim != 1 + is_matrix or value.size == 0:
+            shape = "[N, N]" if is_matrix else "[N]"
+            raise InputError(f"{name} {field.name} must have shape {shape} with N at least 1, but has {list(value.shape)}")
     wrong = layer.validation_error()
     if wrong:
         raise InputError(f"{name} {wrong}")

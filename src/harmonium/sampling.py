@@ -146,7 +146,7 @@ def draw(
 def _condition(rbm: RBM, fixed: Float[np.ndarray, "visible"] | None, where: Conditions | None) -> Conditioned:
     """The model with units fixed and under conditions."""
     if fixed is None and where is None:
-        return Conditioned(rbm, np.arange(rbm.visible.size), np.full(rbm.visible.size, np.nan), has_density=False)
+        return Conditioned(rbm, np.arange(rbm.visible.size), np.full(rbm.visible.size, np.nan), 0.0, has_density=False)
     if where is not None:
         _checks.instance(where, Conditions, "where", "conditions as hm.tabular.conditions makes them")
     allowed, forbid = Conditions({}) if where is None else where

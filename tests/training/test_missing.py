@@ -48,7 +48,7 @@ def test_training_reaches_the_maximum_of_the_likelihood_of_the_observed_cells(ro
     @jax.jit
     def loss(rbm):
         log_z = jax.nn.logsumexp(-model.free_energy(rbm, v))
-        return log_z - jnp.mean(jax.nn.logsumexp(missing.joint_log_weights(rbm, rows, h), axis=1))
+        return log_z - jnp.mean(jax.nn.logsumexp(missing.joint_log_weights(rbm, rbm.visible.given(rows), h), axis=1))
 
     end = trained(rows, updates=2000, final_decay=0.5, batch_size=600)
     rbm = jax.tree.map(jnp.asarray, end.rbm)

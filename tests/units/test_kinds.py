@@ -38,13 +38,13 @@ def test_a_categorical_unit_of_two_categories_is_a_binary_one():
 
 
 def test_layers_by_the_names_of_their_kinds():
-    for name in ("binary", "spin", "gaussian", "relu", "drelu"):
+    for name in ("binary", "spin", "gaussian", "correlated", "relu", "drelu"):
         assert (by_name(name, 3).name, by_name(name, 3).size) == (name, 3)
     assert by_name("categorical:3", 2).levels == (3, 3)
     assert by_name("categorical:3", 6, columns=True).levels == (3, 3)
     assert by_name("categorical:3,2", 5, columns=True).levels == by_name("categorical:3,2", 2).levels == (3, 2)
     for name, words in (
-        ("mixed", "units 'mixed' is unknown: use binary, drelu"),
+        ("mixed", "units 'mixed' is unknown: use binary, correlated, drelu"),
         ("binary:2", "is unknown"),
         ("categorical", "is unknown"),
         ("categorical:0", "whole and at least 1"),

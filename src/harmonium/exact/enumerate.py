@@ -142,7 +142,7 @@ def statistics(rbm: RBM) -> tuple[Float[Result, ""], RBM]:
         scale = jnp.exp(largest - new_largest)
         p = jnp.exp(log_weights - new_largest)
         parts = (rbm.visible.statistics(x), rbm.hidden.moments(inputs))
-        visible, hidden = jax.tree.map(lambda leaf: p @ leaf, parts)
+        visible, hidden = jax.tree.map(lambda leaf: jnp.tensordot(p, leaf, 1), parts)
         block = RBM(visible, hidden, (x * p[:, None]).T @ rbm.hidden.mean(inputs))
         sums = jax.tree.map(lambda old, new: old * scale + new, sums, block)
         return new_largest, total * scale + jnp.sum(p), sums

@@ -32,10 +32,10 @@ from harmonium._types import Array, Key, Result
 from harmonium.errors import InputError
 from harmonium.exact import host, normal
 from harmonium.exact.enumerate import MAX_STATES, count_of
-from harmonium.exact.quadrature import conditional_moments, count_points, list_values
+from harmonium.exact.quadrature import count_points, list_values
 from harmonium.model import RBM, in_float64
 from harmonium.random import uniform
-from harmonium.units import Units
+from harmonium.units.given import missing_units
 
 BLOCK_ELEMENTS = 1 << 20
 """Numbers in the largest array of a block of states: 8 MiB in float64; a few blocks are alive at once."""
@@ -113,7 +113,8 @@ def _costs(rbm: RBM, v: Float[np.ndarray, "n V"]) -> Float[np.ndarray, "2 n"]:
     completions[completions > min(MAX_COMPLETIONS, CHUNK_ELEMENTS // v.shape[1])] = np.inf
     states = rbm.hidden.state_count
     hidden = np.inf if states is None or states > MAX_STATES else float(states)
-    by_hidden = np.full(len(v), hidden * rbm.visible.size)
+    # Columns that depend on each other take a product of matrices.
+    by_hidden = np.full(len(v), hidden * rbm.visible.size * (1 if rbm.visible.independent else rbm.visible.size))
     return np.stack([completions * _completion_terms(rbm), by_hidden])
 
 
@@ -142,20 +143,6 @@ def count_completions(rbm: RBM, v: Float[np.ndarray, "n V"]) -> Float[np.ndarray
     counts = np.array([points if table is None else len(table) for table in tables], float)
     with np.errstate(over="ignore"):
         return np.where(absent, counts, 1.0).prod(axis=1)
-
-
-def missing_units(units: Units, v: Float[Array, "*batch N"]) -> Bool[Result, "*batch units"]:
-    """Which units of rows have no value: those whose columns are NaN."""
-    return jnp.isnan(v[..., units.boundaries[:-1]])
-
-
-def joint_log_weights(rbm: RBM, v: Float[Array, "B V"], h: Float[Array, "K H"]) -> Float[Result, "B K"]:
-    """ln p(h, v_o) + ln Z for each row (NaN where missing) and hidden state; traceable."""
-    # At zero a unit's statistics are zero, and so is its part of the energy: a missing cell leaves no trace.
-    known = jnp.nan_to_num(v)
-    inputs = model.visible_inputs(rbm, h)
-    summed = missing_units(rbm.visible, v).astype(known.dtype) @ rbm.visible.log_normalizer_terms(inputs).T
-    return known @ inputs.T + summed - rbm.hidden.energy(h) - rbm.visible.energy(known)[:, None]
 
 
 def posterior(rbm: RBM, v: Float[Array, "n V"], moments: bool = True) -> Posterior:
@@ -206,7 +193,7 @@ def draw_missing(rbm: RBM, v: Float[Array, "n V"], draws: int, key: Key) -> Floa
 def _sweep(key: Key, rbm: RBM, v: Float[Array, "n V"], filled: Float[Array, "draws n V"]) -> Float[Result, "draws n V"]:
     h_key, v_key = jax.random.split(key)
     h = rbm.hidden.sample(h_key, model.hidden_inputs(rbm, filled))
-    return jnp.where(jnp.isnan(v), rbm.visible.sample(v_key, model.visible_inputs(rbm, h)), v)
+    return rbm.visible.given(v).sample(v_key, model.visible_inputs(rbm, h))
 
 
 # ---- over completions
@@ -305,11 +292,16 @@ def _in_blocks(function: Callable[..., Any], rbm: RBM, v: Float[Array, "n V"], c
         return in_batches(lambda first, batch: function(rbm, batch, first=first, length=length), v, rows)
 
 
-def _block(rbm: RBM, v: Float[Array, "B V"], index: jax.Array, length: int) -> tuple[Any, Any]:
+def _block(rbm: RBM, row: Any, index: jax.Array, length: int) -> tuple[Any, Any]:
     """Hidden states index * length ..., `[length, H]`, and their log weights with each row, -inf beyond the last state."""
     indices = index * length + jnp.arange(length)
     h = rbm.hidden.states(indices)
-    return h, jnp.where(indices < count_of(rbm.hidden), joint_log_weights(rbm, v, h), -jnp.inf)
+    return h, jnp.where(indices < count_of(rbm.hidden), joint_log_weights(rbm, row, h), -jnp.inf)
+
+
+def joint_log_weights(rbm: RBM, row: Any, h: Float[Array, "K H"]) -> Float[Result, "B K"]:
+    """ln p(h, v_o) + ln Z for each row, `rbm.visible.given(v)`, and hidden state; traceable."""
+    return row.log_normalizers(model.visible_inputs(rbm, h)) - rbm.hidden.energy(h)
 
 
 def _block_count(rbm: RBM, length: int) -> Any:
@@ -320,14 +312,15 @@ def _block_count(rbm: RBM, length: int) -> Any:
 def _posterior(rbm: RBM, v: Float[Array, "B V"], *, first: int | jax.Array, length: int, moments: bool) -> tuple[Any, ...]:  # noqa: ARG001 (all of `_in_blocks` are called alike)
     def body(index: jax.Array, carry: tuple[jax.Array, ...]) -> Any:
         largest, total, *sums = carry
-        h, log_weights = _block(rbm, v, index, length)
+        h, log_weights = _block(rbm, row, index, length)
         new = jnp.maximum(largest, jnp.max(log_weights, axis=1))
         scale, p = jnp.exp(largest - new), jnp.exp(log_weights - new[:, None])
         if moments:
-            each = conditional_moments(rbm.visible, model.visible_inputs(rbm, h))
-            sums = [old * scale[:, None] + p @ new_moment for old, new_moment in zip(sums, each, strict=True)]
+            each = row.sum_moments(p, model.visible_inputs(rbm, h))
+            sums = [old * scale[:, None] + new_moment for old, new_moment in zip(sums, each, strict=True)]
         return new, total * scale + p.sum(axis=1), *sums
 
+    row = rbm.visible.given(v)
     zeros = [jnp.zeros(v.shape, v.dtype)] * 2 if moments else []
     start = (jnp.full(len(v), -jnp.inf, v.dtype), jnp.zeros(len(v), v.dtype), *zeros)
     blocks = _block_count(rbm, length)
@@ -343,7 +336,7 @@ def _draw(rbm: RBM, v: Float[Array, "B V"], *, key: Key, draws: int, first: int 
     def body(index: jax.Array, carry: tuple[jax.Array, jax.Array]) -> Any:
         # A state of this block by its weights, in place of one from the blocks before with the probability of this one.
         log_total, drawn = carry
-        _, log_weights = _block(rbm, v, index, length)
+        _, log_weights = _block(rbm, row, index, length)
         largest = jnp.max(log_weights, axis=1)
         cumulative = jnp.cumsum(jnp.exp(log_weights - largest[:, None]), axis=1)
         log_sum = largest + jnp.log(cumulative[:, -1])
@@ -354,10 +347,10 @@ def _draw(rbm: RBM, v: Float[Array, "B V"], *, key: Key, draws: int, first: int 
         state = jax.vmap(partial(jnp.searchsorted, side="right"), (0, 1), 1)(cumulative, at)
         return new_total, jnp.where(chosen, index * length + jnp.minimum(state, length - 1), drawn)
 
-    shape = (draws, len(v))
+    shape, row = (draws, len(v)), rbm.visible.given(v)
     blocks = _block_count(rbm, length)
     start = (jnp.full(len(v), -jnp.inf, v.dtype), jnp.zeros(shape, blocks.dtype))
     _, drawn = jax.lax.fori_loop(jnp.zeros_like(blocks), blocks, body, start)
     h = rbm.hidden.states(jnp.minimum(drawn, count_of(rbm.hidden) - 1))
-    samples = jnp.where(jnp.isnan(v), rbm.visible.sample(v_key, model.visible_inputs(rbm, h)), v)
+    samples = row.sample(v_key, model.visible_inputs(rbm, h))
     return (jnp.moveaxis(samples, 0, 1),)

@@ -2,7 +2,7 @@
 
     p(v, h) = N(P^-1 b, P^-1),   P = [[D_v, -W], [-W^T, D_h]],   ln Z = ((V + H) ln 2 pi - ln det P + b^T P^-1 b) / 2,
 
-with D the precisions on diagonals and b the biases. What is missing is summed over by leaving its rows and columns of P^-1 out.
+with D the precisions, on diagonals but for correlated units, and b the biases. What is missing is summed over by leaving its rows and columns of P^-1 out.
 
 Reference: C. Bishop, "Pattern Recognition and Machine Learning", 2006, section 2.3.
 """
@@ -16,8 +16,9 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from harmonium import _checks
+from harmonium._numerics import block_diagonal
 from harmonium.model import RBM
-from harmonium.units import Gaussian, Mixed, Units
+from harmonium.units import CorrelatedGaussian, Gaussian, Mixed, Units
 
 LOG_2PI = float(np.log(2 * np.pi))
 
@@ -35,15 +36,17 @@ def is_normal(rbm: RBM) -> bool:
     return _gaussian_part(rbm.visible) is not None and _gaussian_part(rbm.hidden) is not None
 
 
-def _gaussian_part(units: Units) -> Gaussian | None:
-    """The layer as Gaussian units, if all of them are."""
-    if isinstance(units, Gaussian):
+def _gaussian_part(units: Units) -> CorrelatedGaussian | None:
+    """The layer as correlated Gaussian units, if all of its units are Gaussian."""
+    if isinstance(units, CorrelatedGaussian):
         return units
+    if isinstance(units, Gaussian):
+        return CorrelatedGaussian(units.bias, np.diag(units.precision))
     parts = [_gaussian_part(part) for part in units.parts] if isinstance(units, Mixed) else [None]
     gaussians = [part for part in parts if part is not None]
     if len(gaussians) < len(parts):
         return None
-    return Gaussian(*(np.concatenate([getattr(part, name) for part in gaussians]) for name in ("bias", "precision")))
+    return CorrelatedGaussian(np.concatenate([part.bias for part in gaussians]), block_diagonal([part.precision for part in gaussians]))
 
 
 def normal_of(rbm: RBM) -> Normal | None:
@@ -56,12 +59,13 @@ def normal_of(rbm: RBM) -> Normal | None:
     if visible is None or hidden is None:
         return None
     # Scaled by the roots of the precisions, the matrix has ones in its diagonal.
-    roots = np.sqrt(np.concatenate([visible.precision, hidden.precision]))
+    precisions = block_diagonal([visible.precision, hidden.precision])
+    roots = np.sqrt(np.diag(precisions))
     bias = np.concatenate([visible.bias, hidden.bias]) / roots
     size = visible.size
-    precision = np.eye(len(roots))
-    precision[:size, size:] = -np.asarray(rbm.weights) / np.outer(roots[:size], roots[size:])
-    precision[size:, :size] = precision[:size, size:].T
+    precisions[:size, size:] = -np.asarray(rbm.weights)
+    precisions[size:, :size] = precisions[:size, size:].T
+    precision = precisions / np.outer(roots, roots)
     inverse = np.linalg.inv(precision)
     mean = inverse @ bias
     log_z = (len(roots) * LOG_2PI - np.linalg.slogdet(precision)[1] + bias @ mean) / 2 - np.log(roots).sum()

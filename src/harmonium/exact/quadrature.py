@@ -19,6 +19,7 @@ from harmonium._types import Array, Result
 from harmonium.errors import InputError
 from harmonium.model import RBM
 from harmonium.units import Gaussian, Units
+from harmonium.units.given import conditional_moments
 
 STEP, TAIL = 0.9, 8.0
 """Deviations of a Gaussian unit between points, and beyond its extreme means."""
@@ -31,7 +32,7 @@ MAX_POINTS = 320_000
 
 def count_points(rbm: RBM) -> float:
     """Points of a real visible unit of a model in float64; infinitely many where it has no quadrature."""
-    return _span(rbm)[2]
+    return _span(rbm)[2] if rbm.visible.independent else np.inf
 
 
 def list_values(rbm: RBM) -> list[tuple[Float[np.ndarray, "points columns"], Float[np.ndarray, " points"]]]:
@@ -109,16 +110,3 @@ def _place_on_panels(low: float, high: float, count: int) -> tuple[np.ndarray, n
 @jax.jit
 def _moments(units: Units, inputs: Float[Array, "*batch N"]) -> tuple[Float[Result, "*batch N"], Float[Result, "*batch N"]]:
     return conditional_moments(units, inputs)
-
-
-def conditional_moments(
-    units: Units, inputs: Float[Array, "*batch N"]
-) -> tuple[Float[Result, "*batch N"], Float[Result, "*batch N"]]:
-    """E[x | inputs] and E[x^2 | inputs] of each column; traceable.
-
-    The derivative of a unit's mean by its own input is the variance. A unit of several columns has no such derivative at hand,
-    but there x^2 = x.
-    """
-    mean, spread = jax.jvp(units.mean, (inputs,), (jnp.ones_like(inputs),))
-    single = np.repeat(np.diff(units.boundaries) == 1, np.diff(units.boundaries))
-    return mean, jnp.where(single, mean**2 + spread, mean)

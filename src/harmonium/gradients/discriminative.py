@@ -84,7 +84,7 @@ def _discriminative(classes: int, dropout: float) -> Estimator:
         weight = weight if factors is None else weight * factors[:, None]
         pairs = weight[..., None] * rbm.hidden.mean(inputs)
         of_weights = jnp.concatenate([model.product(known.T, jnp.sum(pairs, axis=1)), jnp.sum(pairs, axis=0)])
-        hidden = jax.tree.map(lambda leaf: jnp.sum(weight[..., None] * leaf, axis=(0, 1)), rbm.hidden.moments(inputs))
+        hidden = jax.tree.map(lambda leaf: jnp.tensordot(weight, leaf, 2), rbm.hidden.moments(inputs))
         zeros = jax.tree.map(jnp.zeros_like, rbm.visible)
         visible = zeros.add_field(jnp.concatenate([jnp.zeros(known.shape[1], weight.dtype), jnp.sum(weight, axis=0)]))
         slope = RBM(visible, hidden, of_weights)

@@ -222,8 +222,8 @@ def fit_base(key: Key, rbm: RBM, rows: Float[np.ndarray, "rows visible"], base_r
     some = rows[np.asarray(jax.random.randint(row_key, (BASE_CHAINS,), 0, len(rows)))]
     both = np.concatenate([some, chains]).astype(chains.dtype)
     h = rbm.hidden.sample(h_key, model.hidden_inputs(rbm, jnp.asarray(both)))
-    visible = rbm.visible.fit_base_rate(both) if base_rate is None else base_rate
-    layers = (visible, rbm.hidden.fit_base_rate(np.asarray(h)))
+    visible = base_rate if base_rate is not None and rbm.visible.independent else rbm.visible.fit(both)
+    layers = (visible, rbm.hidden.fit(np.asarray(h)))
     return model.independent(*jax.tree.map(lambda leaf: jnp.asarray(leaf, rbm.weights.dtype), layers))
 
 
@@ -288,7 +288,7 @@ def _stratify(
 
     def place_near(index: int, v: Array) -> _Path:
         h = rbm.hidden.sample(jax.random.fold_in(fit_key, index), model.hidden_inputs(rbm, v))
-        layers = tuple(layer.fit_base_rate(np.asarray(x)) for layer, x in ((rbm.visible, v), (rbm.hidden, h)))
+        layers = tuple(layer.fit(np.asarray(x)) for layer, x in ((rbm.visible, v), (rbm.hidden, h)))
         base = model.independent(*jax.tree.map(lambda leaf: jnp.asarray(leaf, rbm.weights.dtype), layers))
         return place(jax.random.fold_in(pilot_key, index), base=base)
 

@@ -35,7 +35,6 @@ from harmonium import model
 from harmonium._numerics import float64, in_own_precision
 from harmonium._types import Key
 from harmonium.exact import missing as enumerated
-from harmonium.exact.quadrature import conditional_moments
 from harmonium.likelihood.modes import ASCENT, COLD, FIELD
 from harmonium.model import RBM
 from harmonium.random import uniform
@@ -156,9 +155,10 @@ def _temper(key: Key, rbm: RBM, v: Float[Array, "rows visible"], *, shape: tuple
     sent = own[:, None] + model.hidden_inputs(wide, found.astype(jnp.float64))
     c = _limit(wide.visible, c, model.visible_inputs(wide, wide.hidden.mean(sent)))
     g = _limit(wide.hidden, own, sent)
-    free = jnp.where(enumerated.missing_units(rbm.visible, v), wide.visible.log_normalizer_terms(c), 0)
-    start = free.sum(axis=-1) - wide.visible.energy(known) + wide.hidden.log_normalizer(g)
+    # Of v_o no more than its energy, and what it sends to cells that depend on it: it is in `own` and `g` what h receives.
+    start = wide.visible.given(v).log_normalizer(jnp.where(absent, c, 0)) + wide.hidden.log_normalizer(g)
     own, c, g = (each.astype(dtype)[:, None] for each in (own, c, g))
+    row = rbm.visible.given(v.astype(dtype)[:, None])
 
     def keep(x: Array) -> Array:
         return jnp.where(absent[:, None], x, 0).astype(dtype)
@@ -168,7 +168,7 @@ def _temper(key: Key, rbm: RBM, v: Float[Array, "rows visible"], *, shape: tuple
         beta = at.betas[:, :, None, None].astype(dtype)
         h = rbm.hidden.sample(h_key, beta * (own + at.sent) + (1 - beta) * g)
         inputs = model.visible_inputs(rbm, h)
-        x = keep(rbm.visible.sample(x_key, beta * inputs + (1 - beta) * c))
+        x = keep(row.sample(x_key, beta * inputs + (1 - beta) * c))
         return at._replace(x=x, sent=model.hidden_inputs(rbm, x)), inputs[-1]
 
     def rise(low: Array, high: Array, x: Array, sent: Array) -> Array:
@@ -203,13 +203,13 @@ def _temper(key: Key, rbm: RBM, v: Float[Array, "rows visible"], *, shape: tuple
         at, mean, square = carry
         sweep_key, exchange_key = jax.random.split(jax.random.fold_in(key, i))
         at, inputs = sweep(sweep_key, at)
-        first, second = conditional_moments(rbm.visible, inputs)
+        first, second = row.moments(inputs)
         top = model.hidden_inputs(rbm, at.x[-1])
         log_p = rbm.hidden.log_normalizer(own + top) - rbm.visible.energy(at.x[-1] + known.astype(dtype)[:, None])
         at, up, down = exchange(exchange_key, at, i)
         return (at, mean + first.mean(axis=1), square + second.mean(axis=1)), (up, down, log_p)
 
-    independent = rbm.visible.sample(jax.random.fold_in(begin_key, ASCENT), jnp.repeat(c, ladders // 2, axis=1))
+    independent = row.sample(jax.random.fold_in(begin_key, ASCENT), jnp.repeat(c, ladders // 2, axis=1))
     x = keep(jnp.concatenate([independent, found], axis=1))
     x = jnp.broadcast_to(x, (rungs, *x.shape))
     betas = jnp.repeat(jnp.linspace(0, 1, rungs)[:, None], len(v), axis=1)
@@ -239,12 +239,13 @@ def _find_modes(
     """The ends of ascents from states that random hidden units prefer."""
     keys = jax.random.split(key, 4)
     cold, shape = model.at_temperature(rbm, COLD), (len(known), count)
+    row = cold.visible.given(jnp.where(absent, jnp.nan, known)[:, None])
     chosen = uniform(keys[1], (*shape, rbm.hidden.size), known.dtype) < uniform(keys[2], (*shape, 1), known.dtype)
     field = jnp.where(jnp.isfinite(rbm.hidden.curvature), jnp.sqrt(rbm.hidden.curvature), FIELD)
     h = cold.hidden.sample(keys[3], (2 * chosen - 1) * field / COLD)
 
     def prefer(i: Int[Array, ""], inputs: Array) -> Array:
-        return cold.visible.sample(jax.random.fold_in(keys[0], i), inputs / COLD)
+        return row.sample(jax.random.fold_in(keys[0], i), inputs / COLD)
 
     def ascend(i: Array, x: Array) -> Array:
         filled = jnp.where(absent[:, None], x, known[:, None])

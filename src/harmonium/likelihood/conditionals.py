@@ -5,6 +5,7 @@ With all other units fixed, -F(v) as a function of v_i is ln p(v_i | v_-i) up to
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -31,7 +32,8 @@ MAX_ROWS = 256
 
 
 class _Values(NamedTuple):
-    """What a unit in the columns from `first` on may be, and ln of each value's weight in a sum minus its energy."""
+    """What a unit in the columns from `first` on may be, less its center given all others (`Units.center`), and ln of each
+    value's weight in a sum minus its energy."""
 
     first: int
     points: Float[Array | np.ndarray, "points columns"]
@@ -121,7 +123,8 @@ def _conditional(
 ) -> tuple[Float[Array, "rows"], Float[Array, "rows columns"], Float[Array, "rows columns"]]:
     """-ln p and the first two moments of one unit given all others."""
     first, points, offsets = unit
-    own = jax.lax.dynamic_slice_in_dim(v, first, points.shape[1], axis=1)
+    center = jax.lax.dynamic_slice_in_dim(rbm.visible.center(v), first, points.shape[1], axis=1)
+    own = jax.lax.dynamic_slice_in_dim(v, first, points.shape[1], axis=1) - center
     weights = jax.lax.dynamic_slice_in_dim(rbm.weights, first, points.shape[1])
     # -F(v) as far as the unit changes it, at all its values.
     log_p = _log_normalizers(rbm.hidden, inputs - own @ weights, points @ weights, group) + offsets
@@ -130,9 +133,10 @@ def _conditional(
         at_own = jnp.take_along_axis(log_p, digit[:, None], axis=1)[:, 0]
     else:
         alone = jax.lax.dynamic_update_slice_in_dim(jnp.zeros_like(v), own, first, axis=1)
-        at_own = normalizer - rbm.visible.energy(alone)
+        at_own = normalizer - rbm.visible.apart().energy(alone)
     p = jax.nn.softmax(log_p, axis=1)
-    return jax.nn.logsumexp(log_p, axis=1) - at_own, p @ points, p @ points**2
+    mean, square = p @ points, p @ points**2
+    return jax.nn.logsumexp(log_p, axis=1) - at_own, center + mean, (center + 2 * mean) * center + square
 
 
 def _log_normalizers(
@@ -183,11 +187,11 @@ def _conditional_of_each(
 
 def _values(rbm: RBM, unit: int | None = None) -> list[tuple[bool, _Values]]:
     """Of each unit, or of one, whether its states are listed, and its values."""
-    units = rbm.visible
+    units = rbm.visible.apart()
     chosen = slice(None) if unit is None else slice(unit, unit + 1)
     starts, tables = units.boundaries[:-1][chosen], units.unit_tables[chosen]
     if any(table is None for table in tables):
-        each = list_values(rbm)[chosen]
+        each = list_values(replace(rbm, visible=units))[chosen]
     else:
         each = [(table, np.zeros(len(table))) for table in tables if table is not None]
     energies = []

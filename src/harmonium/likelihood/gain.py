@@ -13,7 +13,6 @@ from jaxtyping import Float
 from harmonium import _checks, exact, model
 from harmonium._numerics import float64, standard_error, to_float64
 from harmonium._types import ArrayLike
-from harmonium.exact.missing import missing_units
 from harmonium.io.streams import drop_weightless
 from harmonium.likelihood.conditionals import conditionals, conditionals_of
 from harmonium.likelihood.missing import complete_rows, density_of, log_weights
@@ -158,7 +157,6 @@ def base_rate_log_likelihoods(base_rate: Units, data: ArrayLike, expected: bool 
     model.check_observed(rows)
     with float64():
         units = jax.tree.map(jnp.asarray, to_float64(units))
-        # A missing unit is put at zero, where it adds nothing to the energy; nor may it add to ln Z.
-        log_z = jnp.where(missing_units(units, rows), 0, units.log_normalizer_terms(np.zeros(units.size))).sum(axis=-1)
-        values = np.broadcast_to(np.asarray(-units.energy(np.nan_to_num(rows)) - log_z), rows.shape[:-1]).ravel()
+        zeros = jnp.zeros(units.size)
+        values = np.asarray(units.given(rows).log_normalizer(zeros) - units.log_normalizer(zeros))
     return _checks.finite_result(values, "ln p(v)")

@@ -66,7 +66,7 @@ class RunningEstimate:
 
     def __init__(self, rbm: RBM, rows: ArrayLike, mesh: Mesh | None = None) -> None:
         self._rows = np.asarray(rows)
-        self._base = model.independent(rbm.visible.fit_base_rate(self._rows), rbm.hidden.infinite_temperature())
+        self._base = model.independent(rbm.visible.fit(self._rows), rbm.hidden.infinite_temperature())
         self._mesh = data_mesh(mesh)
         products = RUNS * TEMPERATURES[1] + STARTS * (ASCENT + MEAN_FIELD) + len(self._rows) / 2
         self.seconds = SECONDS_PER_PRODUCT * 2 * rbm.weights.size * products

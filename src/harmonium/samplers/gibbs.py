@@ -66,7 +66,8 @@ def gibbs(chains: int = 500, sweeps: int = 1, clamp: ArrayLike | None = None) ->
 def sweep(key: Key, rbm: RBM, h: Float[Array, "chains hidden"], clamp: ArrayLike | None = None) -> Samples:
     """One sweep: v ~ p(v|h) where not clamped, then h ~ p(h|v)."""
     v_key, h_key = jax.random.split(key)
-    v = _clamp(rbm.visible.sample(v_key, model.visible_inputs(rbm, h)), clamp)
+    layer = rbm.visible if clamp is None else rbm.visible.given(clamp)
+    v = layer.sample(v_key, model.visible_inputs(rbm, h))
     inputs = model.hidden_inputs(rbm, v)
     return Samples(v, rbm.hidden.sample(h_key, inputs), inputs)
 
@@ -83,7 +84,7 @@ def sweep_many(key: Key, rbm: RBM, h: Float[Array, "chains hidden"], sweeps: int
 def guess_missing(key: Key, rbm: RBM, v: Float[Array, "*rows visible"]) -> Float[jax.Array, "*rows visible"]:
     """The rows with their missing cells (NaN) drawn given the mean of h under the observed cells alone: a start for chains."""
     inputs = model.visible_inputs(rbm, model.hidden_mean(rbm, jnp.nan_to_num(v)))
-    return jnp.where(jnp.isnan(v), rbm.visible.sample(key, inputs), v)
+    return jnp.asarray(rbm.visible.given(v).sample(key, inputs))
 
 
 def resample_missing(

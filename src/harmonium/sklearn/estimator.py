@@ -249,7 +249,7 @@ class RBMEstimator(BaseEstimator):
     ) -> RBM:
         """The model that training starts from, visible biases at the base rate of rows (and one-hot labels `[n, C]`)."""
         units = self.columns_.units
-        visible = units.fit_base_rate(units.fill_missing(compiled.dense(v), weights), weights)
+        visible = units.fit(compiled.dense(v), weights)
         if label is not None:
             visible = Mixed((visible, Categorical.zeros((label.shape[1],)).fit_base_rate(label, weights)))
         weights = random.normal(0, SCALE, (visible.size, self.n_components))

@@ -17,11 +17,20 @@ from harmonium.io.untrusted import convert
 from harmonium.model import RBM
 from harmonium.tabular.fingerprint import Fingerprint
 from harmonium.tabular.schema import FINGERPRINT, SCHEMA, SPIN, Column, Schema, from_description
-from harmonium.units import Binary, Categorical, Gaussian, Mixed, Units
+from harmonium.units import Binary, Categorical, CorrelatedGaussian, Gaussian, Mixed, Units
 
 
-def units_of(schema: Schema) -> Units:
-    """The visible units of a schema's columns, with biases of zero: binary, categorical and Gaussian, mixed where need be."""
+MAX_CORRELATED = 64
+"""Real columns up to which they are correlated units: an update's time grows with the cube."""
+
+
+def units_of(schema: Schema, correlated: bool = True) -> Units:
+    """The visible units of a schema's columns, with biases of zero: binary, categorical and Gaussian, mixed where need be.
+
+    Args:
+        correlated: whether real columns, if they are 2 to 64, depend on each other linearly without hidden units
+            (`harmonium.CorrelatedGaussian`), or are independent given these (`harmonium.Gaussian`).
+    """
     columns = _checks.instance(schema, Schema, "schema").columns
     kinds = [column.kind for column in columns]
     parts: list[Units] = []
@@ -30,7 +39,8 @@ def units_of(schema: Schema) -> Units:
     if levels := tuple(column.width for column in columns if column.one_hot):
         parts.append(Categorical.zeros(levels))
     if "real" in kinds:
-        parts.append(Gaussian.zeros(kinds.count("real")))
+        together = correlated and 1 < kinds.count("real") <= MAX_CORRELATED
+        parts.append((CorrelatedGaussian if together else Gaussian).zeros(kinds.count("real")))
     return parts[0] if len(parts) == 1 else Mixed(tuple(parts))
 
 
@@ -47,7 +57,7 @@ def schema_of(rbm: RBM, description: Mapping[str, object]) -> Schema:
     notes: Mapping[str, Any] = _checks.instance(header.get("notes"), Mapping, "the notes in the description", "a mapping")
     if notes.get(SCHEMA) is not None:
         schema = from_description(notes[SCHEMA])
-        if not rbm.visible.same_structure(units_of(schema)):
+        if not any(rbm.visible.same_structure(units_of(schema, correlated)) for correlated in (True, False)):
             raise InputError(f"the schema in the model file is not one of {rbm!r}")
         if notes.get(FINGERPRINT) is None:
             return schema

@@ -24,7 +24,7 @@ def initialize(
     seed: int = 0,
     weights: ArrayLike | None = None,
 ) -> RBM:
-    """A model to start training from: visible biases at the data's base rate, small random weights.
+    """A model to start training from: visible units fitted to the data by themselves, small random weights.
 
     Args:
         data: `[n, V]`, as `train` takes it; missing cells (NaN) do not count for the base rate. hidden: number of binary hidden
@@ -49,12 +49,12 @@ def initialize(
     scale = _checks.not_negative(scale, "scale")
     template = visible if isinstance(visible, Units) else visible.zeros(array.shape[1])
     if gray is None:
-        array = template.fill_missing(model.check_observed(template.check(array, "data", missing=True)), of_rows)
+        array = model.check_observed(template.check(array, "data", missing=True))
     else:
         array = means(template, array)
     if not isinstance(hidden, Units):
         hidden = Binary.zeros(_checks.integer(hidden, "hidden"))
     with np.errstate(all="ignore"):  # what comes out is validated
         between = scale * np.random.default_rng(_checks.seed(seed)).standard_normal((array.shape[1], hidden.size))
-        rbm = RBM(template.fit_base_rate(array, of_rows), hidden, between)
+        rbm = RBM(template.fit(array, of_rows), hidden, between)
     return model.validate(rbm)

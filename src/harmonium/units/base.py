@@ -8,7 +8,8 @@ and `energy` is linear in the layer's own parameters. Everything else in this pa
 likelihoods, enumeration) is written in these functions and never asks for the kind.
 
 Shapes: `x` and `inputs` are `[..., N]`, the last axis being columns; leading axes are batch. Energies and log normalizers are
-sums over columns, `[...]`, in nats. A layer's fields are `[N]`, or have batch axes before it where a layer holds statistics.
+sums over columns, `[...]`, in nats. A layer's fields are `[N]`, or have batch axes before it where a layer holds statistics;
+those that a kind names in `matrices` are `[N, N]`.
 
 Reference: M. Welling, M. Rosen-Zvi, G. Hinton, "Exponential family harmoniums with an application to information
 retrieval", NIPS 2004, section 2.
@@ -19,7 +20,7 @@ from __future__ import annotations
 import abc
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Self, dataclass_transform
+from typing import Any, ClassVar, Self, dataclass_transform
 
 import jax
 import jax.numpy as jnp
@@ -31,6 +32,7 @@ from harmonium._checks import float64_array
 from harmonium._types import Array, Key, Result
 from harmonium.errors import InputError
 from harmonium.units.codec import Codec
+from harmonium.units.given import Given
 
 type_name_to_class: dict[str, type[Units]] = {}
 """The kinds of unit by the tag that model files store."""
@@ -50,6 +52,8 @@ class Units(Codec):
 
     bias: Any
     """What multiplies x in -energy(x), `[N]`; of a layer of statistics, x itself. A field, or a property made of fields."""
+    matrices: ClassVar[tuple[str, ...]] = ()
+    """The fields that are `[N, N]`."""
 
     def __post_init__(self) -> None:
         # Lists become float64 on the host. Anything else passes untouched: a pytree's node must also hold tracers.
@@ -71,7 +75,7 @@ class Units(Codec):
 
     @abc.abstractmethod
     def log_normalizer_terms(self, inputs: Real[Array, "*batch N"]) -> Float[Result, "*batch units"]:
-        """`log_normalizer` unit by unit: units of one layer are independent given `inputs`."""
+        """`log_normalizer` unit by unit, where they are `independent`; else terms that add up to it."""
 
     def log_normalizer(self, inputs: Real[Array, "*batch N"]) -> Float[Result, "*batch"]:
         """ln sum_x exp(inputs . x - energy(x)); its gradient by `inputs` is `mean`."""
@@ -107,6 +111,36 @@ class Units(Codec):
         """
         return None
 
+    @property
+    def independent(self) -> bool:
+        """Whether the units are independent of each other given `inputs`."""
+        return True
+
+    def given(self, x: Real[Array, "*batch N"]) -> Any:
+        """The layer given rows, NaN in the columns of free units: what `harmonium.units.given.Given` is."""
+        return Given(self, x)
+
+    def apart(self) -> Units:
+        """Independent units, each with the energy that it has here given the others, at its distance from `center`."""
+        return self
+
+    def center(self, x: Real[Array, "*batch N"]) -> Float[Result, "*batch N"]:
+        """For each column, given the others of `x` and without inputs, where units of a continuum that depend on each other
+        are likeliest; zero in others."""
+        return jnp.zeros_like(x)
+
+    def hold(self, x: Float[np.ndarray, " N"]) -> Self:  # noqa: ARG002
+        """The layer in which no unit depends on those that have a value in `x` (NaN elsewhere), but has what they send in its
+        bias; on the host."""
+        return self
+
+    def unconnect(self) -> tuple[Units, Float[np.ndarray, "N K"]]:
+        """Independent units and weights to K hidden units N(0, 1): together, on these units, the same distribution.
+
+        On the host. K is zero where the units are independent already.
+        """
+        return self, np.zeros((self.size, 0))
+
     # ---- distributions nearby
 
     @abc.abstractmethod
@@ -128,6 +162,14 @@ class Units(Codec):
             weights: of the rows, which then count as so many rows each; weights below 1 on average are scaled to 1.
         """
 
+    def fit(self, data: Real[np.ndarray, "n N"], weights: Real[np.ndarray, " n"] | None = None) -> Self:
+        """These units with the parameters under which the layer by itself fits `data` best, where training begins.
+
+        Args:
+            data: NaN where a unit is missing. weights: as in `fit_base_rate`.
+        """
+        return self.fit_base_rate(self.fill_missing(data, weights), weights)
+
     @classmethod
     @abc.abstractmethod
     def zeros(cls, size: int) -> Self:
@@ -143,11 +185,19 @@ class Units(Codec):
 
     @property
     def curvature(self) -> Float[Result, " N"]:
-        """The least coefficient of x^2 / 2 in the energy far from zero; infinite in columns whose values are bounded.
-
-        Where both layers are unbounded it decides whether Z is finite at all (`model.validate`).
-        """
+        """The least coefficient of x_i^2 / 2 in the energy far from zero; infinite in columns whose values are bounded."""
         return jnp.full(self.size, jnp.inf, jnp.result_type(*jax.tree.leaves(self)))
+
+    def whiten(self, weights: Float[Array, "N M"]) -> Float[Result, "N M"]:
+        """`weights` from values y = R x, where the energy far from zero is |y|^2 / 2: of a continuum alone.
+
+        Those of both layers decide whether Z is finite at all (`model.validate`).
+        """
+        return weights / jnp.sqrt(self.curvature)[:, None]
+
+    def scale_steps(self, steps: Float[Array, "N M"]) -> Float[Result, "N M"]:
+        """Steps of what multiplies x, on the scale on which all columns learn at one rate."""
+        return steps
 
     @property
     def bounded(self) -> bool:

@@ -12,8 +12,10 @@ from jaxtyping import Bool, Float, Real
 
 from harmonium._types import Array, Key, Result
 from harmonium.errors import InputError
+from harmonium._numerics import block_diagonal
 from harmonium.units.base import Units, units
 from harmonium.units.codec import Codec
+from harmonium.units.given import GivenParts
 
 
 def _map_parts(function: str) -> Any:
@@ -73,6 +75,33 @@ class Mixed(Units):
         split = zip(self.parts, self.split(data), strict=True)
         return Mixed(tuple(part.fit_base_rate(own, weights) for part, own in split))
 
+    def apart(self) -> Mixed:
+        return Mixed(tuple(self._call_parts("apart")))
+
+    def center(self, x: Real[Array, "*batch N"]) -> Float[Result, "*batch N"]:
+        return jnp.concatenate(self._call_parts("center", x), axis=-1)
+
+    def hold(self, x: Float[np.ndarray, " N"]) -> Mixed:
+        return Mixed(tuple(self._call_parts("hold", x)))
+
+    def unconnect(self) -> tuple[Units, Float[np.ndarray, "N K"]]:
+        parts, weights = zip(*(part.unconnect() for part in self.parts), strict=True)
+        return Mixed(parts), block_diagonal(weights)
+
+    def fit(self, data: Real[np.ndarray, "n N"], weights: Real[np.ndarray, " n"] | None = None) -> Mixed:
+        split = zip(self.parts, self.split(data), strict=True)
+        return Mixed(tuple(part.fit(own, weights) for part, own in split))
+
+    @property
+    def independent(self) -> bool:
+        return all(part.independent for part in self.parts)
+
+    def given(self, x: Real[Array, "*batch N"]) -> Any:
+        if self.independent:
+            return super().given(x)
+        ends = np.cumsum([part.size for part in self.parts]).tolist()
+        return GivenParts(tuple(self._call_parts("given", x)), tuple(ends[:-1]))
+
     def energy(self, x: Real[Array, "*batch N"]) -> Float[Result, "*batch"]:
         return sum(self._call_parts("energy", x))
 
@@ -108,6 +137,18 @@ class Mixed(Units):
     @property
     def curvature(self) -> Float[Result, " N"]:
         return jnp.concatenate([part.curvature for part in self.parts])
+
+    def whiten(self, weights: Float[Array, "N M"]) -> Float[Result, "N M"]:
+        return self._map_rows("whiten", weights)
+
+    def scale_steps(self, steps: Float[Array, "N M"]) -> Float[Result, "N M"]:
+        return steps if self.independent else self._map_rows("scale_steps", steps)
+
+    def _map_rows(self, function: str, weights: Float[Array, "N M"]) -> Float[Result, "N M"]:
+        """That function of each part, called on its rows of weights."""
+        ends = np.cumsum([part.size for part in self.parts]).tolist()
+        rows = zip(self.parts, jnp.split(weights, ends[:-1]), strict=True)
+        return jnp.concatenate([getattr(part, function)(own) for part, own in rows])
 
     def apply_update(self, by: Mixed, hold_scale: bool = False) -> Mixed:
         return Mixed(tuple(part.apply_update(step, hold_scale) for part, step in zip(self.parts, by.parts, strict=True)))

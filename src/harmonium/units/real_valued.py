@@ -109,7 +109,7 @@ def _update_precision(precision: Float[Array, " N"], step: Float[Array, " N"]) -
     return jnp.clip(precision + jnp.clip(step, -precision / 2, precision), MIN_PRECISION, MAX_PRECISION)
 
 
-def _variance_of(x: Float[np.ndarray, "n N"], weights: Real[np.ndarray, " n"] | None) -> Float[np.ndarray, " N"]:
+def variance_of(x: Float[np.ndarray, "n N"], weights: Real[np.ndarray, " n"] | None) -> Float[np.ndarray, " N"]:
     """The variance of each column, with a floor for columns that hardly vary.
 
     Raises:
@@ -161,7 +161,7 @@ class Gaussian(Quadratic):
 
     def fit_base_rate(self, data: Real[Array, "n N"], weights: Real[np.ndarray, " n"] | None = None) -> Gaussian:
         x = np.asarray(fill_masked(data), dtype=np.float64)
-        variance = _variance_of(x, weights)
+        variance = variance_of(x, weights)
         return Gaussian(np.average(x, axis=0, weights=weights) / variance, 1 / variance)
 
 
@@ -298,7 +298,7 @@ class DReLU(Quadratic):
 
     def fit_base_rate(self, data: Real[Array, "n N"], weights: Real[np.ndarray, " n"] | None = None) -> DReLU:
         x = np.asarray(fill_masked(data), dtype=np.float64)
-        mean, precision = np.average(x, axis=0, weights=weights), 1 / _variance_of(x, weights)
+        mean, precision = np.average(x, axis=0, weights=weights), 1 / variance_of(x, weights)
         # Starts at the normal distribution with the data's mean and variance; one row of it is added, so both signs occur.
         normal = DReLU(mean * precision, mean * precision, precision, precision)
         with float64():

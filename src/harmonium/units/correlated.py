@@ -1,0 +1,302 @@
+"""Real units whose values are normal together given the other layer: a precision for each pair of columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar, Self
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.custom_batching import sequential_vmap
+from jax.lax.linalg import triangular_solve
+from jaxtyping import Float, Real
+
+from harmonium import _pytree
+from harmonium._checks import fill_masked
+from harmonium._types import Array, Key, Result
+from harmonium.errors import InputError
+from harmonium.random import normal
+from harmonium.units.base import Units, units
+from harmonium.units.multivariate_normal import fit_normal
+from harmonium.units.real_valued import Gaussian
+
+LARGEST_CHANGE = 0.5
+"""Of the precision in a step, relative to the precision itself (Frobenius norm)."""
+
+
+@units
+class CorrelatedGaussian(Units):
+    """Real units with energy(x) = x . P x / 2 - bias . x, P a symmetric, positive definite matrix.
+
+    p(x | inputs) is the normal distribution N(P^-1 (inputs + bias), P^-1): columns that depend on each other linearly do so
+    without hidden units, which are free to learn what is not linear. Such an RBM is called semi-restricted, as its visible
+    units are connected.
+
+    Args:
+        bias: `[N]`. precision: P, `[N, N]`; learned like any parameter.
+
+    Reference: S. Osindero and G. Hinton, "Modeling image patches with a directed hierarchy of Markov random fields", NIPS 2008,
+    section 3 (lateral connections between visible units).
+    """
+
+    bias: Any
+    precision: Any
+
+    name: ClassVar[str] = "correlated"
+    matrices: ClassVar[tuple[str, ...]] = ("precision",)
+
+    # ---- the distribution
+
+    def energy(self, x: Real[Array, "*batch N"]) -> Float[Result, "*batch"]:
+        return jnp.sum((x @ self.precision / 2 - self.bias) * x, axis=-1)
+
+    def log_normalizer_terms(self, inputs: Real[Array, "*batch N"]) -> Float[Result, "*batch N"]:
+        root = _root(self.precision)
+        return _whiten(root, inputs + self.bias) ** 2 / 2 - jnp.log(jnp.diagonal(root)) + np.log(2 * np.pi) / 2
+
+    def mean(self, inputs: Real[Array, "*batch N"]) -> Float[Result, "*batch N"]:
+        root = _root(self.precision)
+        return _unwhiten(root, _whiten(root, inputs + self.bias))
+
+    def sample(self, key: Key, inputs: Real[Array, "*batch N"]) -> Float[Result, "*batch N"]:
+        root = _root(self.precision)
+        whitened = _whiten(root, inputs + self.bias)
+        return _unwhiten(root, whitened + normal(key, whitened.shape, whitened.dtype))
+
+    def statistics(self, x: Real[Array, "*batch N"]) -> CorrelatedGaussian:
+        return CorrelatedGaussian(x, -_outer(x) / 2)
+
+    def moments(self, inputs: Real[Array, "*batch N"]) -> CorrelatedGaussian:
+        root = _root(self.precision)
+        mean, half = self.mean(inputs), _whiten(root, jnp.eye(self.size, dtype=root.dtype))
+        return CorrelatedGaussian(mean, -(_outer(mean) + half @ half.T) / 2)
+
+    @property
+    def independent(self) -> bool:
+        return False
+
+    def given(self, x: Real[Array, "*batch N"]) -> GivenNormal:
+        return GivenNormal.of(self, x)
+
+    def apart(self) -> Gaussian:
+        return Gaussian(jnp.zeros_like(self.bias), self.curvature)
+
+    def center(self, x: Real[Array, "*batch N"]) -> Float[Result, "*batch N"]:
+        return x - (x @ self.precision - self.bias) / self.curvature
+
+    def hold(self, x: Float[np.ndarray, " N"]) -> CorrelatedGaussian:
+        free, precision = np.isnan(x), np.asarray(self.precision)
+        sent = np.where(free, np.nan_to_num(x) @ precision, 0)
+        alone = np.where(np.outer(free, free), precision, np.diag(np.diag(precision)))
+        return CorrelatedGaussian((np.asarray(self.bias) - sent).astype(precision.dtype), alone.astype(precision.dtype))
+
+    def unconnect(self) -> tuple[Gaussian, Float[np.ndarray, "N K"]]:
+        """With P = D - U U', D a multiple of the diagonal of P: the weights are U."""
+        precision = np.asarray(self.precision)
+        scale = np.sqrt(np.diag(precision).astype(np.float64))
+        values, vectors = np.linalg.eigh(precision / np.outer(scale, scale))
+        weights = scale[:, None] * vectors[:, :-1] * np.sqrt(values[-1] - values[:-1])
+        return Gaussian(self.bias, (values[-1] * scale**2).astype(precision.dtype)), weights.astype(precision.dtype)
+
+    # ---- distributions nearby
+
+    def add_field(self, by: Real[Array, "*batch N"]) -> CorrelatedGaussian:
+        return CorrelatedGaussian(self.bias + by, self.precision)
+
+    def fit_base_rate(self, data: Real[Array, "n N"], weights: Real[np.ndarray, " n"] | None = None) -> CorrelatedGaussian:
+        alone = Gaussian.zeros(self.size).fit_base_rate(data, weights)
+        return CorrelatedGaussian(alone.bias, np.diag(alone.precision))
+
+    def fit(self, data: Real[np.ndarray, "n N"], weights: Real[np.ndarray, " n"] | None = None) -> CorrelatedGaussian:
+        """As `Units.fit`; columns are as correlated as it makes rows that are left out likeliest."""
+        rows = np.asarray(fill_masked(data), np.float64)
+        mean, precision = fit_normal(rows, weights)
+        return CorrelatedGaussian(precision @ mean, precision)
+
+    @classmethod
+    def zeros(cls, size: int) -> Self:
+        return cls(np.zeros(size), np.eye(size))
+
+    def select(self, chosen: Any) -> Units:
+        raise InputError(f"correlated units cannot be taken apart, but {list(chosen)} are asked for")
+
+    # ---- bounds of the parameters
+
+    @property
+    def curvature(self) -> Float[Result, " N"]:
+        return jnp.diagonal(self.precision)
+
+    def whiten(self, weights: Float[Array, "N M"]) -> Float[Result, "N M"]:
+        return _whiten(_root(self.precision), weights.T).T
+
+    def scale_steps(self, steps: Float[Array, "N M"]) -> Float[Result, "N M"]:
+        """Steps times P: those of whitened values, seen from the columns. Else what varies little would learn next to nothing."""
+        return self.precision @ steps
+
+    def apply_update(self, by: CorrelatedGaussian, hold_scale: bool = False) -> CorrelatedGaussian:
+        """The precision P = C C' becomes C (1 + C' S C) C' after a step S, smaller if need be: it stays positive definite."""
+        if hold_scale:
+            return CorrelatedGaussian(self.bias + by.bias, self.precision)
+        bias = self.bias + self.precision @ by.bias
+        root = _root(self.precision)
+        step = root.T @ (by.precision + by.precision.T) @ root / 2
+        step *= jnp.minimum(1, LARGEST_CHANGE / jnp.maximum(jnp.linalg.norm(step), 1e-12))
+        changed = self.precision + root @ step @ root.T
+        return CorrelatedGaussian(bias, (changed + changed.T) / 2)
+
+    def validation_error(self) -> str | None:
+        size = self.bias.size
+        if self.precision.shape != (size, size):
+            return f"precision must have shape [{size}, {size}], as bias has {size} values, but has {list(self.precision.shape)}"
+        if isinstance(self.precision, jax.core.Tracer):
+            return None
+        precision = np.asarray(self.precision, np.float64)
+        if not np.allclose(precision, precision.T, rtol=1e-5, atol=1e-5 * np.abs(precision).max()):
+            return "precision must be symmetric"
+        least = float(np.linalg.eigvalsh(precision)[0])
+        return None if least > 0 else f"precision must be positive definite, but its least eigenvalue is {least:.3g}"
+
+    def rescale(self, center: Real[Array, " N"], scale: Real[Array, " N"]) -> CorrelatedGaussian:
+        if not np.all(np.asarray(scale) > 0):
+            raise InputError("scale must be positive in every column")
+        bias = (self.bias - self.precision @ center) * scale
+        return CorrelatedGaussian(bias, self.precision * np.outer(scale, scale))
+
+
+def _outer(x: Real[Array, "*batch N"]) -> Float[Result, "*batch N N"]:
+    return x[..., :, None] * x[..., None, :]
+
+
+# One matrix after another, also under `vmap`: LAPACK's functions of many matrices at once wait for each other for ever where two
+# such calls meet on a processor of two cores (jax 0.10.2). Loops over them have no derivatives, so these are written out.
+
+_one_root = sequential_vmap(jnp.linalg.cholesky)
+_one_solution = sequential_vmap(partial(triangular_solve, lower=True, transpose_a=True))
+_one_transposed = sequential_vmap(partial(triangular_solve, lower=True))
+
+
+@jax.custom_jvp
+def _root(precision: Float[Array, "N N"]) -> Float[Result, "N N"]:
+    """The lower triangular matrix whose product with its transpose is `precision`."""
+    return _one_root(precision)
+
+
+@_root.defjvp
+def _root_jvp(primals: tuple[Any], tangents: tuple[Any]) -> tuple[Any, Any]:
+    root = _root(*primals)
+    (change,) = tangents
+    inner = triangular_solve(root, (change + change.T) / 2, left_side=True, lower=True)
+    inner = triangular_solve(root, inner, lower=True, transpose_a=True)
+    return root, root @ (jnp.tril(inner) - jnp.diag(jnp.diagonal(inner)) / 2)
+
+
+@jax.custom_jvp
+def _solve_rows(root: Float[Array, "N N"], x: Float[Array, "rows N"]) -> Float[Result, "rows N"]:
+    """root^-1 times each row."""
+    return _one_solution(root, x)
+
+
+@_solve_rows.defjvp
+def _solve_rows_jvp(primals: tuple[Any, Any], tangents: tuple[Any, Any]) -> tuple[Any, Any]:
+    root, y = primals[0], _solve_rows(*primals)
+    return y, triangular_solve(root, tangents[1] - y @ tangents[0].T, lower=True, transpose_a=True)
+
+
+@jax.custom_jvp
+def _solve_transposed(root: Float[Array, "N N"], x: Float[Array, "rows N"]) -> Float[Result, "rows N"]:
+    """The inverse of the transpose of `root` times each row."""
+    return _one_transposed(root, x)
+
+
+@_solve_transposed.defjvp
+def _solve_transposed_jvp(primals: tuple[Any, Any], tangents: tuple[Any, Any]) -> tuple[Any, Any]:
+    root, y = primals[0], _solve_transposed(*primals)
+    return y, triangular_solve(root, tangents[1] - y @ tangents[0], lower=True)
+
+
+def _whiten(root: Float[Array, "N N"], x: Float[Array, "*batch N"]) -> Float[Result, "*batch N"]:
+    """root^-1 x of each row, root a lower triangular matrix."""
+    return _solve_rows(root, x.reshape(-1, x.shape[-1])).reshape(x.shape)
+
+
+def _unwhiten(root: Float[Array, "N N"], x: Float[Array, "*batch N"]) -> Float[Result, "*batch N"]:
+    """The inverse of the transpose of `root` times each row."""
+    return _solve_transposed(root, x.reshape(-1, x.shape[-1])).reshape(x.shape)
+
+
+@_pytree.register
+@dataclass(frozen=True, eq=False)
+class GivenNormal:
+    """As `harmonium.units.given.Given`, of correlated units: with f the free columns and o the others,
+
+        p(x_f | x_o, inputs) = N(M (inputs_f + field), M),   M = P_ff^-1,   field = bias_f - P_fo x_o.
+
+    `x [*batch, N]`, NaN in free columns; `field [*batch, N]` and `covariance`, M `[*batch, N, N]`, are zero elsewhere;
+    `root`: M = root root'; `constant [*batch]`: the part of the log normalizer that no input changes.
+    """
+
+    x: Any
+    field: Any
+    covariance: Any
+    root: Any
+    constant: Any
+
+    @classmethod
+    def of(cls, layer: CorrelatedGaussian, x: Real[Array, "*batch N"]) -> GivenNormal:
+        free, known = jnp.isnan(x).astype(layer.precision.dtype), jnp.nan_to_num(x).astype(layer.precision.dtype)
+        field = free * (layer.bias - known @ layer.precision)
+        # Elsewhere the unit matrix stands in for P: nothing there depends on anything.
+        own = layer.precision * _outer(free) + (1 - free)[..., None] * jnp.eye(layer.size, dtype=free.dtype)
+
+        def invert(own: Float[Array, "N N"]) -> tuple[Any, Any]:
+            root = _root(own)
+            return _whiten(root, jnp.eye(layer.size, dtype=root.dtype)), jnp.log(jnp.diagonal(root)).sum()
+
+        halves, logs = jax.lax.map(invert, own.reshape(-1, layer.size, layer.size))
+        root, log_root = halves.reshape(own.shape) * free[..., None], logs.reshape(own.shape[:-2])
+        log_volume = free.sum(axis=-1) * np.log(2 * np.pi) / 2 - log_root
+        return cls(x, field, root @ jnp.swapaxes(root, -1, -2), root, log_volume - layer.energy(known))
+
+    def sample(self, key: Key, inputs: Float[Array, "*batch N"]) -> Float[Result, "*batch N"]:
+        shape = jnp.broadcast_shapes(inputs.shape, self.x.shape)
+        noise = _apply(self.root, normal(key, shape, self.root.dtype))
+        return jnp.where(jnp.isnan(self.x), self._mean(inputs) + noise, self.x).astype(noise.dtype)
+
+    def _mean(self, inputs: Float[Array, "*batch N"]) -> Any:
+        return _apply(self.covariance, inputs + self.field)
+
+    def log_normalizer(self, inputs: Float[Array, "*batch N"]) -> Float[Result, "..."]:
+        free = jnp.where(jnp.isnan(self.x), inputs + self.field, 0)
+        quadratic = jnp.sum(free * _apply(self.covariance, free), axis=-1) / 2
+        return jnp.sum(inputs * jnp.nan_to_num(self.x), axis=-1) + quadratic + self.constant
+
+    def moments(self, inputs: Float[Array, "*batch N"]) -> tuple[Float[Result, "*batch N"], Float[Result, "*batch N"]]:
+        mean, variance = self._mean(inputs), jnp.diagonal(self.covariance, axis1=-2, axis2=-1)
+        absent = jnp.isnan(self.x)
+        return jnp.where(absent, mean, self.x), jnp.where(absent, mean**2 + variance, self.x**2)
+
+    def log_normalizers(self, states: Float[Array, "K N"]) -> Float[Result, "rows K"]:
+        own = self._mean(jnp.zeros_like(self.field))
+        flat = states.shape[1] ** 2
+        quadratic = self.covariance.reshape(-1, flat) @ _outer(states).reshape(-1, flat).T / 2
+        constant = self.constant + jnp.sum(self.field * own, axis=-1) / 2
+        return (jnp.nan_to_num(self.x) + own) @ states.T + quadratic + constant[:, None]
+
+    def sum_moments(
+        self, p: Float[Array, "rows K"], states: Float[Array, "K N"]
+    ) -> tuple[Float[Result, "rows N"], Float[Result, "rows N"]]:
+        size, total = states.shape[1], p.sum(axis=1)[:, None]
+        sent = p @ states
+        first = _apply(self.covariance, sent + total * self.field)
+        square = (p @ _outer(states).reshape(-1, size**2)).reshape(-1, size, size)
+        cross = sent[:, :, None] * self.field[:, None, :]
+        square += cross + jnp.swapaxes(cross, 1, 2) + total[:, :, None] * _outer(self.field)
+        spread = jnp.einsum("rij,rjk,rik->ri", self.covariance, square, self.covariance)
+        return first, spread + total * jnp.diagonal(self.covariance, axis1=-2, axis2=-1)
+
+
+def _apply(matrix: Float[Array, "*batch N N"], x: Float[Array, "*batch N"]) -> Any:
+    """The matrix of each row times its vectors; where rows have other axes of vectors than of matrices they combine."""
+    return jnp.einsum("...ij,...j->...i", matrix, x)
