@@ -21,9 +21,10 @@ from typing import Any, NamedTuple, TypeAlias, cast
 import numpy as np
 from jaxtyping import Float, Int
 
+from harmonium._numerics import float64, to_float64
 from harmonium.errors import InputError
 from harmonium.model import RBM
-from harmonium.units import Gaussian, Mixed, Units
+from harmonium.units import CorrelatedGaussian, Gaussian, Mixed, Units
 from harmonium.units.boxed import Boxed
 
 Intervals: TypeAlias = tuple[tuple[float, float], ...]
@@ -102,9 +103,10 @@ def condition(rbm: RBM, conditions: Conditions) -> Conditioned:
     sent = (np.nan_to_num(fixed) @ weights).astype(weights.dtype)
     free = np.where(np.isnan(fixed)[:, None], weights, 0).astype(weights.dtype)
     visible, hidden = units.hold(fixed), rbm.hidden.add_field(sent)
-    terms = np.asarray(visible.log_normalizer_terms(np.zeros(units.size)))
+    with float64():
+        terms = np.asarray(to_float64(visible).log_normalizer_terms(np.zeros(units.size)))
     log_normalizer = float(terms[~np.isnan(fixed[bounds[:-1]])].sum())
-    if not all(units.at(int(bounds[unit])).independent for unit in taken):
+    if any(isinstance(units.at(int(bounds[unit])), CorrelatedGaussian) for unit in taken):
         # Boxes hold independent units alone: what connects the others goes by way of more hidden units.
         visible, more = visible.unconnect()
         hidden, free = Mixed((hidden, Gaussian.zeros(more.shape[1]))), np.concatenate([free, more], axis=1)

@@ -2,7 +2,8 @@
 
     p(v, h) = N(P^-1 b, P^-1),   P = [[D_v, -W], [-W^T, D_h]],   ln Z = ((V + H) ln 2 pi - ln det P + b^T P^-1 b) / 2,
 
-with D the precisions, on diagonals but for correlated units, and b the biases. What is missing is summed over by leaving its rows and columns of P^-1 out.
+with D the precisions, on diagonals but for correlated units, and b the biases. What is missing is summed over by leaving its
+rows and columns of P^-1 out.
 
 Reference: C. Bishop, "Pattern Recognition and Machine Learning", 2006, section 2.3.
 """
@@ -46,7 +47,9 @@ def _gaussian_part(units: Units) -> CorrelatedGaussian | None:
     gaussians = [part for part in parts if part is not None]
     if len(gaussians) < len(parts):
         return None
-    return CorrelatedGaussian(np.concatenate([part.bias for part in gaussians]), block_diagonal([part.precision for part in gaussians]))
+    return CorrelatedGaussian(
+        np.concatenate([part.bias for part in gaussians]), block_diagonal([part.precision for part in gaussians])
+    )
 
 
 def normal_of(rbm: RBM) -> Normal | None:

@@ -10,7 +10,6 @@ Reference: L. Trefethen and J. Weideman, "The exponentially convergent trapezoid
 from __future__ import annotations
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 

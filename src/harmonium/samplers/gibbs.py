@@ -66,7 +66,7 @@ def gibbs(chains: int = 500, sweeps: int = 1, clamp: ArrayLike | None = None) ->
 def sweep(key: Key, rbm: RBM, h: Float[Array, "chains hidden"], clamp: ArrayLike | None = None) -> Samples:
     """One sweep: v ~ p(v|h) where not clamped, then h ~ p(h|v)."""
     v_key, h_key = jax.random.split(key)
-    layer = rbm.visible if clamp is None else rbm.visible.given(clamp)
+    layer = rbm.visible if clamp is None else rbm.visible.given(jnp.asarray(clamp))
     v = layer.sample(v_key, model.visible_inputs(rbm, h))
     inputs = model.hidden_inputs(rbm, v)
     return Samples(v, rbm.hidden.sample(h_key, inputs), inputs)

@@ -37,6 +37,7 @@ from harmonium.io.streams import evenly_spaced
 from harmonium.io.untrusted import check_path, convert, parse_json, parse_toml, read_file
 from harmonium.tabular.bins import fit, gain
 from harmonium.tabular.dates import Dates, find_dates, said_dates
+from harmonium.tabular.dependence import MAX_CORRELATED, choose_binned
 from harmonium.tabular.fingerprint import MAX_VALUES, take_fingerprint
 from harmonium.tabular.schema import BINNED, GROUPS, Column, ColumnSpec, Schema, read_column
 
@@ -184,11 +185,27 @@ def infer(
         if data.csv is not None and len(data.columns) == 1:
             remedy += ", or say the delimiter if the file has more columns than one"
         raise InputError(f"there is nothing to learn in the table's columns ({reasons}); {remedy}")
+    columns = _keep_dependent(columns, data, fit_on, {name for name, kind in kinds.items() if kind is not None})
     left_out = {name: ignored[name] for name in data.columns if name in ignored}
     notes = {column.name: words for column in columns if (words := _note(column, data[column.name]))}
     schema = Schema(tuple(columns), left_out, constants=constants, notes=notes)
     few = len(data) * schema.width <= MAX_VALUES
     return replace(schema, fingerprint=take_fingerprint(schema.encode(data))) if few else schema
+
+
+def _keep_dependent(columns: list[Column], data: Frame, fit_on: np.ndarray, named: set[str]) -> list[Column]:
+    """The columns, those in bins real again that other real ones say more of than bins do."""
+    free = {column.name for column in columns if column.bins is not None and not column.bins.spikes} - named
+    numbers = [column for column in columns if column.kind == "real" or column.name in free]
+    if not free or not 1 < len(numbers) <= MAX_CORRELATED:
+        return columns
+    some = fit_on[evenly_spaced(len(fit_on), MAX_BINNED_ROWS)]
+    x = [column.numbers(data[column.name])[some] for column in numbers]
+    known = {place: values[~np.isnan(values)] for place, values in enumerate(x)}
+    gains = {place: gain(known[place], of.kind == "count") for place, of in enumerate(numbers) if of.name in free}
+    deviations = [(values - column.mean) / column.scale for column, values in zip(numbers, x, strict=True)]
+    binned = {numbers[place].name for place in choose_binned(np.stack(deviations, axis=1), gains)}
+    return [replace(column, kind="real", bins=None) if column.name in free - binned else column for column in columns]
 
 
 @np.errstate(over="ignore", invalid="ignore")

@@ -15,13 +15,10 @@ from harmonium.io.dialect import Dialect
 from harmonium.io.frames import Frame, as_numbers
 from harmonium.io.untrusted import convert
 from harmonium.model import RBM
+from harmonium.tabular.dependence import MAX_CORRELATED
 from harmonium.tabular.fingerprint import Fingerprint
 from harmonium.tabular.schema import FINGERPRINT, SCHEMA, SPIN, Column, Schema, from_description
 from harmonium.units import Binary, Categorical, CorrelatedGaussian, Gaussian, Mixed, Units
-
-
-MAX_CORRELATED = 64
-"""Real columns up to which they are correlated units: an update's time grows with the cube."""
 
 
 def units_of(schema: Schema, correlated: bool = True) -> Units:

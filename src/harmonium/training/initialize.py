@@ -48,10 +48,7 @@ def initialize(
         raise InputError(f"visible must be units or a kind of units such as harmonium.Binary, but is {visible!r}")
     scale = _checks.not_negative(scale, "scale")
     template = visible if isinstance(visible, Units) else visible.zeros(array.shape[1])
-    if gray is None:
-        array = model.check_observed(template.check(array, "data", missing=True))
-    else:
-        array = means(template, array)
+    array = model.check_observed(template.check(array, "data", missing=True)) if gray is None else means(template, array)
     if not isinstance(hidden, Units):
         hidden = Binary.zeros(_checks.integer(hidden, "hidden"))
     with np.errstate(all="ignore"):  # what comes out is validated

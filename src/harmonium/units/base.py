@@ -193,11 +193,11 @@ class Units(Codec):
 
         Those of both layers decide whether Z is finite at all (`model.validate`).
         """
-        return weights / jnp.sqrt(self.curvature)[:, None]
+        return jnp.asarray(weights) / jnp.sqrt(self.curvature)[:, None]
 
     def scale_steps(self, steps: Float[Array, "N M"]) -> Float[Result, "N M"]:
         """Steps of what multiplies x, on the scale on which all columns learn at one rate."""
-        return steps
+        return steps  # type: ignore[return-value]
 
     @property
     def bounded(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar, Self
@@ -119,7 +120,9 @@ class CorrelatedGaussian(Units):
     def zeros(cls, size: int) -> Self:
         return cls(np.zeros(size), np.eye(size))
 
-    def select(self, chosen: Any) -> Units:
+    def select(self, chosen: Sequence[int]) -> Units:
+        if list(chosen) == list(range(self.size)):
+            return self
         raise InputError(f"correlated units cannot be taken apart, but {list(chosen)} are asked for")
 
     # ---- bounds of the parameters
@@ -132,7 +135,7 @@ class CorrelatedGaussian(Units):
         return _whiten(_root(self.precision), weights.T).T
 
     def scale_steps(self, steps: Float[Array, "N M"]) -> Float[Result, "N M"]:
-        """Steps times P: those of whitened values, seen from the columns. Else what varies little would learn next to nothing."""
+        """Steps times P: those of whitened values, seen from the columns. Else what varies little would hardly learn."""
         return self.precision @ steps
 
     def apply_update(self, by: CorrelatedGaussian, hold_scale: bool = False) -> CorrelatedGaussian:
@@ -149,7 +152,7 @@ class CorrelatedGaussian(Units):
     def validation_error(self) -> str | None:
         size = self.bias.size
         if self.precision.shape != (size, size):
-            return f"precision must have shape [{size}, {size}], as bias has {size} values, but has {list(self.precision.shape)}"
+            return f"precision must have shape [{size}, {size}], as bias has {size}, but has {list(self.precision.shape)}"
         if isinstance(self.precision, jax.core.Tracer):
             return None
         precision = np.asarray(self.precision, np.float64)
@@ -166,11 +169,11 @@ class CorrelatedGaussian(Units):
 
 
 def _outer(x: Real[Array, "*batch N"]) -> Float[Result, "*batch N N"]:
-    return x[..., :, None] * x[..., None, :]
+    return jnp.asarray(x)[..., :, None] * x[..., None, :]
 
 
-# One matrix after another, also under `vmap`: LAPACK's functions of many matrices at once wait for each other for ever where two
-# such calls meet on a processor of two cores (jax 0.10.2). Loops over them have no derivatives, so these are written out.
+# One matrix after another, also under `vmap`: LAPACK's functions of many matrices at once wait for each other for ever where
+# two such calls meet on two cores (jax 0.10.2). Loops over them have no derivatives, so these are written out.
 
 _one_root = sequential_vmap(jnp.linalg.cholesky)
 _one_solution = sequential_vmap(partial(triangular_solve, lower=True, transpose_a=True))
@@ -297,6 +300,6 @@ class GivenNormal:
         return first, spread + total * jnp.diagonal(self.covariance, axis1=-2, axis2=-1)
 
 
-def _apply(matrix: Float[Array, "*batch N N"], x: Float[Array, "*batch N"]) -> Any:
+def _apply(matrix: Float[Array, "... N N"], x: Float[Array, "... N"]) -> Any:
     """The matrix of each row times its vectors; where rows have other axes of vectors than of matrices they combine."""
     return jnp.einsum("...ij,...j->...i", matrix, x)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float, Real
+from jaxtyping import Bool, Float
 
 from harmonium import _pytree
 from harmonium._types import Array, Key, Result
@@ -76,7 +76,7 @@ class Given:
         self, p: Float[Array, "rows K"], states: Float[Array, "K N"]
     ) -> tuple[Float[Result, "rows N"], Float[Result, "rows N"]]:
         """The sums of `p` times E[x] and E[x^2] over the inputs, of the free columns; what it says of others means nothing."""
-        first, second = (p @ each for each in conditional_moments(self.units, states))
+        first, second = (jnp.matmul(p, each) for each in conditional_moments(self.units, states))
         return first, second
 
 
@@ -97,7 +97,7 @@ class GivenParts:
         return jnp.concatenate(drawn, axis=-1)
 
     def log_normalizer(self, inputs: Float[Array, "*batch N"]) -> Float[Result, "..."]:
-        return sum(part.log_normalizer(x) for part, x in zip(self.parts, self._split(inputs), strict=True))  # type: ignore[return-value]
+        return sum(part.log_normalizer(x) for part, x in zip(self.parts, self._split(inputs), strict=True))
 
     def moments(self, inputs: Float[Array, "*batch N"]) -> tuple[Float[Result, "*batch N"], Float[Result, "*batch N"]]:
         each = [part.moments(x) for part, x in zip(self.parts, self._split(inputs), strict=True)]
@@ -105,7 +105,7 @@ class GivenParts:
         return first, second
 
     def log_normalizers(self, states: Float[Array, "K N"]) -> Float[Result, "rows K"]:
-        return sum(part.log_normalizers(x) for part, x in zip(self.parts, self._split(states), strict=True))  # type: ignore[return-value]
+        return sum(part.log_normalizers(x) for part, x in zip(self.parts, self._split(states), strict=True))
 
     def sum_moments(
         self, p: Float[Array, "rows K"], states: Float[Array, "K N"]

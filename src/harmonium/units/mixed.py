@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, Real
 
+from harmonium._numerics import block_diagonal
 from harmonium._types import Array, Key, Result
 from harmonium.errors import InputError
-from harmonium._numerics import block_diagonal
 from harmonium.units.base import Units, units
 from harmonium.units.codec import Codec
 from harmonium.units.given import GivenParts
@@ -142,7 +142,7 @@ class Mixed(Units):
         return self._map_rows("whiten", weights)
 
     def scale_steps(self, steps: Float[Array, "N M"]) -> Float[Result, "N M"]:
-        return steps if self.independent else self._map_rows("scale_steps", steps)
+        return super().scale_steps(steps) if self.independent else self._map_rows("scale_steps", steps)
 
     def _map_rows(self, function: str, weights: Float[Array, "N M"]) -> Float[Result, "N M"]:
         """That function of each part, called on its rows of weights."""

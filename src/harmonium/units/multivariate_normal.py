@@ -1,4 +1,4 @@
-"""A multivariate normal distribution fitted to rows with gaps: by expectation maximization, correlations shrunk as is likeliest.
+"""A normal distribution fitted to rows with gaps by expectation maximization, its correlations shrunk as is likeliest.
 
 References: R. Little and D. Rubin, "Statistical Analysis with Missing Data", 2002, section 11.2 (the algorithm);
 J. Friedman, "Regularized discriminant analysis", JASA 84 (1989) (shrinkage chosen by what is left out).
@@ -82,7 +82,9 @@ def _given(
     return -free * (np.where(np.isnan(z), 0, z - mean) @ precision), own
 
 
-def _complete(z: Float[np.ndarray, "n N"], mean: Float[np.ndarray, " N"], precision: Float[np.ndarray, "N N"]) -> tuple:
+def _complete(
+    z: Float[np.ndarray, "n N"], mean: Float[np.ndarray, " N"], precision: Float[np.ndarray, "N N"]
+) -> tuple[np.ndarray, np.ndarray]:
     """The rows with the means of their missing cells given the others, and the covariances of these."""
     if not np.isnan(z).any():
         return z, np.zeros((len(z), 1, 1))

@@ -1,0 +1,154 @@
+"""Correlated Gaussian units: given some columns, fitted to rows with gaps, and under conditions."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.test_util import check_grads
+from scipy import stats
+from statistics_of_tests import largest_z, z_limit
+
+import harmonium as hm
+from harmonium import exact, imputation, model
+from harmonium._numerics import float64
+from harmonium.conditioning import Conditions
+from harmonium.likelihood.clamped import temper_rows
+from harmonium.sampling import draw
+from harmonium.tabular.dependence import choose_binned
+from harmonium.units.multivariate_normal import fit_normal
+
+PRECISION = np.array([[2.0, 0.9, -0.4], [0.9, 1.5, 0.3], [-0.4, 0.3, 0.8]])
+
+
+@pytest.fixture(scope="module")
+def rbm():
+    random = np.random.default_rng(2)
+    visible = hm.Mixed((hm.Binary([0.4]), hm.CorrelatedGaussian(random.standard_normal(3), PRECISION)))
+    return hm.RBM(visible, hm.Binary(random.standard_normal(3)), random.standard_normal((4, 3)))
+
+
+@pytest.fixture(scope="module")
+def mixture(rbm):
+    """Hidden states and the binary cell as one index: probabilities, the cell, and the means of the real cells."""
+    h = np.array(np.meshgrid(*[[0.0, 1.0]] * 3)).reshape(3, -1).T
+    s = h @ rbm.weights.T
+    real = rbm.visible.parts[1]
+    center = s[:, 1:] + real.bias
+    mean = np.linalg.solve(PRECISION, center.T).T
+    log_p = h @ rbm.hidden.bias + (center * mean).sum(axis=1) / 2
+    log_p = np.concatenate([log_p, log_p + s[:, 0] + 0.4])
+    p = np.exp(log_p - np.logaddexp.reduce(log_p))
+    return p, np.repeat([0.0, 1.0], len(h)), np.concatenate([mean, mean])
+
+
+def given(mixture, row):
+    """ln p(row's observed cells), and of its missing ones the probabilities, means and covariance in each component."""
+    p, cell, mean = mixture
+    covariance = np.linalg.inv(PRECISION)
+    own, rest = ~np.isnan(row[1:]), np.isnan(row[1:])
+    gain = covariance[np.ix_(rest, own)] @ np.linalg.inv(covariance[np.ix_(own, own)])
+    likely = [
+        stats.multivariate_normal(at[own], covariance[np.ix_(own, own)]).pdf(row[1:][own]) if own.any() else 1 for at in mean
+    ]
+    joint = p * likely * (np.isnan(row[0]) | (cell == row[0]))
+    means = mean[:, rest] + (row[1:][own] - mean[:, own]) @ gain.T
+    left = covariance[np.ix_(rest, rest)] - gain @ covariance[np.ix_(own, rest)]
+    return np.log(joint.sum()), joint / joint.sum(), means, left
+
+
+ROWS = np.array([[1.0, np.nan, 0.7, np.nan], [np.nan, 0.2, np.nan, -0.5], [0.0, np.nan, np.nan, np.nan]])
+
+
+def test_rows_with_gaps_are_a_mixture_of_normal_distributions(rbm, mixture):
+    found, scored = imputation.impute(rbm, ROWS), imputation.log_prob(rbm, ROWS)
+    tempered = temper_rows(rbm, ROWS, jax.random.key(1), draws=8)
+    log_z = exact.log_partition(rbm)
+    for place, row in enumerate(ROWS):
+        log_p, p, means, left = given(mixture, row)
+        rest = 1 + np.flatnonzero(np.isnan(row[1:]))
+        mean = p @ means
+        deviation = np.sqrt(p @ means**2 - mean**2 + np.diag(left))
+        np.testing.assert_allclose(scored.value[place], log_p, atol=1e-9)
+        np.testing.assert_allclose(found.mean[place, rest], mean, atol=1e-9)
+        np.testing.assert_allclose(found.deviation[place, rest], deviation, atol=1e-9)
+        assert abs(tempered.value[place] - log_z - log_p) < 5 * max(tempered.error[place], 0.01)
+        np.testing.assert_allclose(tempered.mean[place, rest], mean, atol=0.15)
+    draws = imputation.impute(rbm, np.repeat(ROWS[:1], 4000, axis=0), draws=1).draws[0][:, [1, 3]]
+    _, p, means, left = given(mixture, ROWS[0])
+    spread = np.einsum("k,ki,kj->ij", p, means, means) - np.outer(p @ means, p @ means) + left
+    assert largest_z(draws, p @ means) < z_limit(2)
+    np.testing.assert_allclose(np.cov(draws.T), spread, atol=0.12 * spread.max())
+
+
+def test_the_surprisal_of_a_cell_is_that_of_the_mixture(rbm, mixture):
+    row = np.array([1.0, 0.3, -0.2, 0.9])
+    scored = imputation.surprisal(rbm, row[None])
+    for column in range(4):
+        others = row.copy()
+        others[column] = np.nan
+        whole, rest = given(mixture, row)[0], given(mixture, others)[0]
+        np.testing.assert_allclose(scored.nats[0, column], rest - whole, atol=1e-8)
+        if column:
+            _, p, means, _ = given(mixture, others)
+            np.testing.assert_allclose(scored.expected[0, column], (p @ means)[0], atol=1e-8)
+
+
+@pytest.mark.slow
+def test_conditions_on_columns_that_depend_on_each_other(rbm):
+    """By way of more hidden units, and those that fix a column without any."""
+    free = hm.sample(rbm, 40_000, seed=3)
+    drawn = draw(rbm, 3000, 1, where=Conditions({2: ((0.5, np.inf),)}))
+    kept = free[free[:, 2] > 0.5]
+    assert (drawn.values[:, 2] >= 0.5).all()
+    deviation = np.sqrt(kept.var(axis=0) * (1 / len(kept) + 4 / len(drawn.values)))  # chains are not independent draws
+    assert (np.abs(drawn.values.mean(axis=0) - kept.mean(axis=0)) / deviation).max() < z_limit(4)
+    fixed = draw(rbm, 4000, 2, clamp={2: 0.7, 0: 1.0})
+    assert fixed.method == "exact"
+    wanted = imputation.impute(rbm, ROWS[:1]).mean[0, [1, 3]]
+    assert largest_z(fixed.values[:, [1, 3]], wanted) < z_limit(2)
+
+
+def test_independent_units_beside_more_hidden_ones_are_the_same_distribution(rbm):
+    layer = rbm.visible.parts[1]
+    alone, weights = layer.unconnect()
+    both = hm.RBM(alone, hm.Gaussian(np.zeros(weights.shape[1]), np.ones(weights.shape[1])), weights)
+    x = np.random.default_rng(0).standard_normal((5, 3))
+    constant = weights.shape[1] * np.log(2 * np.pi) / 2
+    np.testing.assert_allclose(model.free_energy(both, x), np.asarray(layer.energy(x)) - constant, rtol=1e-5, atol=1e-5)
+
+
+def test_the_fit_to_rows_with_gaps_is_at_the_maximum():
+    random = np.random.default_rng(4)
+    x = random.multivariate_normal([1.0, -2.0, 0.5], np.linalg.inv(PRECISION), size=3000)
+    mean, precision = fit_normal(x)
+    np.testing.assert_allclose(np.linalg.inv(precision), np.cov(x.T, bias=True), rtol=0.02, atol=0.02)
+    gaps = np.where((random.random(x.shape) < 0.3) & (np.arange(3) > 0), np.nan, x)
+    gaps[x[:, 0] > 1.5, 2] = np.nan  # depends on a column that is seen: the observed values by themselves would mislead
+    mean, precision = fit_normal(gaps)
+    assert abs(np.nanmean(gaps[:, 2]) - 0.5) > 0.1
+    np.testing.assert_allclose(mean, x.mean(axis=0), atol=0.08)
+    np.testing.assert_allclose(np.linalg.inv(precision), np.cov(x.T), atol=0.15)
+    alone = random.standard_normal((30, 20))
+    assert np.abs(fit_normal(alone)[1] - np.diag(np.diag(fit_normal(alone)[1]))).max() < 0.4  # few rows: shrunk
+
+
+def test_a_column_that_others_tell_of_is_not_binned():
+    random = np.random.default_rng(5)
+    skewed = random.exponential(size=(500, 1))
+    x = np.concatenate([skewed, skewed + 0.05 * random.standard_normal((500, 1)), random.exponential(size=(500, 1))], axis=1)
+    assert choose_binned(x, {0: 0.5, 1: 0.5, 2: 0.5}) == {2}
+
+
+@pytest.mark.slow
+def test_derivatives_of_the_log_normalizer():
+    with float64():
+        bias, x = np.array([0.3, -1.2, 0.5]), np.array([[0.2, 1.0, -0.4]])
+
+        def log_normalizer(precision: jax.Array) -> jax.Array:
+            return hm.CorrelatedGaussian(jnp.asarray(bias), (precision + precision.T) / 2).log_normalizer(x).sum()
+
+        check_grads(log_normalizer, (PRECISION,), 2)
+        slopes = jax.vmap(jax.grad(log_normalizer))(jnp.stack([PRECISION, 2 * PRECISION]))
+        np.testing.assert_allclose(slopes[1], jax.grad(log_normalizer)(2 * PRECISION), rtol=1e-12)
