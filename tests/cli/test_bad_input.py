@@ -340,9 +340,15 @@ def test_data_that_do_not_suit_the_model(capsys, command, file, words):
     [
         ("train gray.npy", "has 0.5 in row 1, column 1, but a binary unit is 0 or 1"),
         ("train bits.npy --visible-units spin", "a spin unit is -1 or +1"),
-        ("train bits.npy --hidden-units quantum", "--hidden-units 'quantum' is unknown: use binary, drelu, gaussian"),
+        (
+            "train bits.npy --hidden-units quantum",
+            "--hidden-units 'quantum' is unknown: use binary, correlated, drelu, gaussian",
+        ),
         ("train bits.npy --hidden-units mixed", "is unknown"),
-        ("train bits.npy --hidden-units categorical", "is unknown: use binary, drelu, gaussian, relu, spin, or categorical:K"),
+        (
+            "train bits.npy --hidden-units categorical",
+            "is unknown: use binary, correlated, drelu, gaussian, relu, spin, or categorical:K",
+        ),
         ("train bits.npy --hidden-units categorical:x", "numbers of categories are whole"),
         ("train bits.npy --hidden-units categorical:2,3", "does not fit: there are 20 units"),
         ("train bits.npy --visible-units categorical:9,9", "does not fit: there are 2 columns"),
