@@ -113,10 +113,9 @@ def infer(
     four rows on average; all other numbers are real, and so are all pixels of an image (16 columns or more of one name with a
     number, such as pixel0, that hold whole numbers up to 255). In place of real, numbers of 200 rows or more are binned, whole
     ones from zero on counts, if in values left out bins are likelier than a normal distribution by 0.2 nats, with n > 1000 rows
-    by 0.2 (n / 1000)^(-2/3), or if many rows have the same value (`Bins`). Dates and times are numbers of days or
-    seconds, real or binned (`Dates`): those of a library of frames, texts of ISO 8601, and 20210305.
-    by 0.2 (n / 1000)^(-2/3), or if many rows have the same value (`Bins`);
-    but not where other real columns say more of them (`harmonium.tabular.dependence`).
+    by 0.2 (n / 1000)^(-2/3), or if many rows have the same value (`Bins`); but not where other real columns say more of them
+    (`harmonium.tabular.dependence`). Dates and times are numbers of days or seconds, real or binned (`Dates`): those of a
+    library of frames, texts of ISO 8601, and 20210305.
 
     Left out, with the reason in `Schema.ignored`, is what nothing can be learned from unless the caller names its kind: columns
     without any value, and with a single one; of lists or a mixture of kinds; of dates whose format is not known; of too many
