@@ -18,9 +18,10 @@ from harmonium.io.frames import is_absent
 from harmonium.io.streams import is_sparse
 from harmonium.sklearn.compiled import dense
 from harmonium.tabular.infer_schema import infer
+from harmonium.tabular.layers import real_units
 from harmonium.tabular.schema import Schema
 from harmonium.tabular.table_functions import fill
-from harmonium.units import Binary, Gaussian, Mixed, Spin, Units
+from harmonium.units import Binary, Mixed, Spin, Units
 
 ROUNDING = 1e-6
 """How far outside its range a value may lie by rounding, as the largest one of a scaled column does (1 + 2.2e-16)."""
@@ -87,13 +88,14 @@ class Standardized(_Arrays):
 
     Args:
         mean, scale: `[V]`, 0 and 1 for binary columns. order: the column of X that each of the model's is, `[V]`. binary:
-            how many of them are binary.
+            how many of them are binary. correlated: whether the others are `CorrelatedGaussian` units.
     """
 
     mean: np.ndarray
     scale: np.ndarray
     order: np.ndarray
     binary: int
+    correlated: bool
 
     @property
     def visible(self) -> str:
@@ -106,7 +108,7 @@ class Standardized(_Arrays):
     @property
     def units(self) -> Units:
         """The visible units, without parameters to speak of."""
-        real = Gaussian.zeros(len(self.order) - self.binary)
+        real = real_units(len(self.order) - self.binary, self.correlated)
         return Mixed((Binary.zeros(self.binary), real)) if self.binary else real
 
     def encode(self, X: Any, clip: bool = True) -> Any:
@@ -128,11 +130,13 @@ class Tabular:
 
     Args:
         names: of the columns of X. like: a frame of no rows, whose library the rows come back in; None for arrays.
+            correlated: as `Standardized`.
     """
 
     schema: Schema
     names: tuple[str, ...]
     like: Any
+    correlated: bool
 
     @property
     def of_frame(self) -> bool:
@@ -148,7 +152,7 @@ class Tabular:
     @property
     def units(self) -> Units:
         """The visible units, without parameters to speak of."""
-        return tabular.units_of(self.schema)
+        return tabular.units_of(self.schema, self.correlated)
 
     def encode(self, X: Any, clip: bool = True, unseen: str = "error") -> np.ndarray:  # noqa: ARG002
         """X as the model's rows, NaN where cells are missing; warns of cells of values not met in training.
@@ -245,24 +249,28 @@ def _frame(X: object, names: tuple[str, ...]) -> Frame:
 Columns = Values | Standardized | Tabular
 
 
-def columns_of(X: Any, visible: str, weights: Float[np.ndarray, " n"] | None = None, as_density: bool = False) -> Columns:
+def columns_of(
+    X: Any, visible: str, weights: Float[np.ndarray, " n"] | None = None, as_density: bool = False, correlated: bool = False
+) -> Columns:
     """What the columns of X are; `visible` as in `RBMTransformer`, or with `as_density` as in `RBMDensity`; `weights` those of
-    the rows of an array.
+    the rows of an array; `correlated`: whether real ones are `CorrelatedGaussian` units.
 
     Raises:
         InputError: no schema can be inferred from a frame (`harmonium.tabular.infer`).
     """
     if not is_table(X, visible) and visible != "table":
-        return _values_of(X, visible, weights, as_density)
+        return _values_of(X, visible, weights, as_density, correlated)
     if hasattr(X, "columns"):
         frame = from_native(X, "X")
         like = X[:0]
     else:
         frame, like = _frame(X, tuple(f"x{place}" for place in range(X.shape[1]))), None
-    return Tabular(infer(frame, strict=True, bins=False), tuple(frame.columns), like)
+    return Tabular(infer(frame, strict=True, bins=False), tuple(frame.columns), like, correlated)
 
 
-def _values_of(X: Any, visible: str, weights: Float[np.ndarray, " n"] | None, as_density: bool) -> Values | Standardized:
+def _values_of(
+    X: Any, visible: str, weights: Float[np.ndarray, " n"] | None, as_density: bool, correlated: bool
+) -> Values | Standardized:
     values = X.data if is_sparse(X) else X
     if not is_sparse(X) and (empty := np.isnan(X).all(axis=0)).any():
         raise InputError(f"column {int(empty.argmax()) + 1} of X has no value in any row: leave it out")
@@ -283,7 +291,7 @@ def _values_of(X: Any, visible: str, weights: Float[np.ndarray, " n"] | None, as
     mean, scale = mean_and_deviation(x, weights)
     scale = np.where(scale > 0, scale, 1.0)  # a constant column stays at zero
     order = np.argsort(~binary, kind="stable")
-    return Standardized(np.where(binary, 0.0, mean), np.where(binary, 1.0, scale), order, int(binary.sum()))
+    return Standardized(np.where(binary, 0.0, mean), np.where(binary, 1.0, scale), order, int(binary.sum()), correlated)
 
 
 def _is_continuous(X: Any, least: float) -> bool:

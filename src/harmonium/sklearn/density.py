@@ -41,6 +41,7 @@ class RBMDensity(OutlierMixin, LikelihoodMixin, RBMEstimator):
 
     _finite = "allow-nan"
     _as_density = True
+    _correlated = True
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **RBMEstimator._parameter_constraints,
         "contamination": [Interval(Real, 0, 0.5, closed="right")],

@@ -92,6 +92,8 @@ class RBMEstimator(BaseEstimator):
     """Whether the centered gradient is followed, which leads to likelier models, whose hidden units are near one half."""
     _as_density: ClassVar[bool] = False
     """Whether columns are read by `columns_of` as `RBMDensity` does."""
+    _correlated: ClassVar[bool] = False
+    """Whether real columns are `CorrelatedGaussian` units: not where hidden units are features, which are to tell of all."""
     columns_: Columns = field(init=False)
     rbm_: RBM = field(init=False)
 
@@ -191,7 +193,7 @@ class RBMEstimator(BaseEstimator):
         """`X` as rows for the model, `[n, V]`: an array, or a sparse matrix where its values are taken as they are."""
         X = self._validate(X, reset=reset)
         if reset:
-            self.columns_ = columns_of(X, self.visible, as_density=self._as_density)
+            self.columns_ = columns_of(X, self.visible, as_density=self._as_density, correlated=self._correlated)
         return self._rows(X, reset)
 
     def _read_weighted(
@@ -205,7 +207,7 @@ class RBMEstimator(BaseEstimator):
             # Before anything is computed of them, so that no rounding tells weights from repeated rows.
             merged, weights = compiled.merge_alike(X if label is None else compiled.beside(X, label), weights)
             X = X[merged]
-        self.columns_ = columns_of(X, self.visible, weights, self._as_density)
+        self.columns_ = columns_of(X, self.visible, weights, as_density=self._as_density, correlated=self._correlated)
         v = self._rows(X, reset=True)
         if is_frame:
             merged, weights = compiled.merge_alike(v if label is None else compiled.beside(v, label), weights)

@@ -29,7 +29,7 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, RBMEstimator):
         rbm_, columns_, n_features_in_, feature_names_in_: as in `RBMTransformer`.
     """
 
-    _finite, _sparse = "allow-nan", False
+    _finite, _sparse, _correlated = "allow-nan", False, True
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **RBMEstimator._parameter_constraints,
         "strategy": [StrOptions({"most_probable", "expected", "draw"})],

@@ -36,9 +36,13 @@ def units_of(schema: Schema, correlated: bool = True) -> Units:
     if levels := tuple(column.width for column in columns if column.one_hot):
         parts.append(Categorical.zeros(levels))
     if "real" in kinds:
-        together = correlated and 1 < kinds.count("real") <= MAX_CORRELATED
-        parts.append((CorrelatedGaussian if together else Gaussian).zeros(kinds.count("real")))
+        parts.append(real_units(kinds.count("real"), correlated))
     return parts[0] if len(parts) == 1 else Mixed(tuple(parts))
+
+
+def real_units(count: int, correlated: bool) -> Units:
+    """Units of real columns, correlated ones if they are 2 to 64 and `correlated`."""
+    return (CorrelatedGaussian if correlated and 1 < count <= MAX_CORRELATED else Gaussian).zeros(count)
 
 
 def schema_of(rbm: RBM, description: Mapping[str, object]) -> Schema:
