@@ -387,6 +387,8 @@ def to_native(columns: Mapping[str, np.ndarray], like: object) -> Any:
     with translate_errors("the columns make no frame of this library; leave out those of dates and lists"):
         frame = nw.from_dict(values, backend=template.implementation)
     for name in set(values) & set(template.columns):
+        if frame[name].dtype == template[name].dtype:
+            continue  # a cast of texts to texts would make the text "None" of a missing cell in pandas 2
         with suppress(Exception):  # it cannot hold the values, for example a category that is new to it
             frame = frame.with_columns(frame[name].cast(template[name].dtype))
     return frame.to_native()
