@@ -35,7 +35,7 @@ from benchmarks.spin_systems import MAX_ENUMERATED, SYSTEMS, Blobs, Ising, all_r
 from harmonium.diagnostics import SquaredMMD, squared_mmd
 from harmonium.sampling import draw
 
-MAX_SAMPLES, MAX_SKLEARN_SAMPLES = 10_000, 2000
+MAX_SAMPLES, MAX_SKLEARN_SAMPLES = 10_000, 500
 VALID_FRACTION = 0.1
 SKLEARN_UPDATES, SKLEARN_RATE, SKLEARN_BATCH = 8000, 0.01, 64
 """The publication has 5,000 or 10,000 epochs, rates from 0.00001 to 0.01 and batches of 32 and 64."""
@@ -60,7 +60,7 @@ class Task:
 
     @property
     def samples(self) -> int:
-        return min(MAX_SAMPLES, 2 * len(self.test))
+        return min(MAX_SAMPLES, len(self.test))
 
 
 @dataclass(frozen=True)
