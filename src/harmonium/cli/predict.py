@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> Answer:
     ]
     if found.scores:
         kinds = {column.name: column.kind for column in model.schema.columns}
-        lines = [[_name(name, kinds[options.column]), *score] for name, score in found.scores.items()]
+        lines = [[_name(name, kinds[options.column], unit), *score] for name, score in found.scores.items()]
         text.append(Table("", ["", "mean", "standard error", "by the column alone"], lines, decimals=4))
     rows = [[index + 1, *(cell_text(cells[index]) for cells in columns.values())] for index in range(min(MAX_ROWS, len(frame)))]
     text.append(Table("", ["row", *columns], rows))
@@ -61,6 +61,7 @@ def run(options: argparse.Namespace) -> Answer:
     return Answer(result, text, None if options.out is None else columns)
 
 
-def _name(score: str, kind: str) -> str:
-    unit = "nats, of the density in standard deviations" if kind in ("real", "binned") else "nats"
-    return f"{score} ({unit})" if score == "log loss" else score
+def _name(score: str, kind: str, unit: str) -> str:
+    if score != "log loss":
+        return f"{score} (of {unit})" if unit else score
+    return f"{score} ({'nats, of the density in standard deviations' if kind in ('real', 'binned') else 'nats'})"

@@ -179,21 +179,23 @@ def find_dates(cells: Shaped[np.ndarray, " rows"]) -> Dates | str | None:
     if all(map(_YMD.fullmatch, texts)):
         return _checked(Dates("%Y%m%d"), texts)
     forms = {text: _form(text) for text in texts}
-    some = [text for text, form in forms.items() if form is not None]
+    some = [text for text, form in forms.items() if form]
     if 2 * sum(counts[text] for text in some) <= sum(counts.values()):
         return None
-    odd = next((text for text, form in forms.items() if form is None), None)
+    odd = next((text for text, form in forms.items() if not form), None)
     if odd is not None:
         return f"holds dates such as {some[0]!r}, but also {odd!r}: say so if that marks missing cells, or mend it"
-    first, *others = dict.fromkeys(forms.values())
-    other = next((text for text, form in forms.items() if form in others), None)
+    longest = max(forms.values(), key=len)
+    # Zeros at the end of a time are often not written.
+    other = next((text for text, form in forms.items() if not longest.startswith(form)), None)
     if other is not None:
-        return f"mixes dates such as {some[0]!r} and {other!r}: write all of them in one form"
+        of_longest = next(text for text, form in forms.items() if form == longest)
+        return f"mixes dates such as {of_longest!r} and {other!r}: write all of them in one form"
     if not _ISO.fullmatch(some[0]):
         formats = _suggest(some[0])
         doubt = ", of which day and month are not known" if len(formats) > 1 else ""
         return f"holds dates such as {some[0]!r}{doubt}: give it the kind {' or '.join(f'date:{each}' for each in formats)}"
-    form = str(first).rstrip("|")
+    form = longest.removeprefix("zone ")
     zones = {match[5] for text in texts if (match := _ISO.fullmatch(text))}
     zone = None if zones == {None} else zones.pop() if len(zones) == 1 else "+00:00"
     return _checked(Dates(form, "second" if "%H" in form else "day", zone), texts)
@@ -209,19 +211,23 @@ def said_dates(form: str) -> Dates:
 
 def _checked(found: Dates, values: Sequence[object]) -> Dates | str:
     wrong = next((value for value in values if found.number(value) is None), None)
-    return found if wrong is None else f"holds dates, but {value_text(wrong)!r} is none: mend it"
+    return (
+        found
+        if wrong is None
+        else f"holds dates, but {value_text(wrong)!r} is none: say so if that marks missing cells, or mend it"
+    )
 
 
-def _form(text: str) -> str | None:
-    """The format of a text that looks like a date; of one in another order what does not depend on its digits."""
+def _form(text: str) -> str:
+    """The format of a text that looks like a date; of one in another order what does not depend on its digits; else nothing."""
     if match := _ISO.fullmatch(text):
         mark, between, seconds, fraction, zone = match.groups()
         form = f"%Y{mark}%m{mark}%d"
         if between:
             form += f"{between}%H:%M" + (":%S" if seconds else "") + (f".%{len(fraction)}f" if fraction else "")
-        return form if zone is None else f"{form}|"
+        return form if zone is None else f"zone {form}"
     match = _OTHER.fullmatch(text)
-    return match and f"{match[2]} {len(match[1]) > 2} {len(match[3]) > 2} {match[4]} {match[5] is not None}"
+    return f"{match[2]} {len(match[1]) > 2} {len(match[3]) > 2} {match[4]} {match[5] is not None}" if match else ""
 
 
 def _suggest(text: str) -> list[str]:

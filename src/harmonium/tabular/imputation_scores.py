@@ -94,7 +94,7 @@ def _scored(schema: Schema, truth: Frame, table: Frame) -> Bool[np.ndarray, "n c
     if len(truth) != len(table):
         raise InputError(f"truth must have the rows of the table, {len(table):,}, but has {len(truth):,}")
     true_cells, cells = table_cells(_checks.instance(schema, Schema, "schema"), truth), table_cells(schema, table)
-    differs = ~np.isnan(cells) & ~np.isnan(true_cells) & ~np.isclose(cells, true_cells)
+    differs = ~np.isnan(cells) & ~np.isnan(true_cells) & ~np.isclose(cells, true_cells, rtol=1e-9)
     if differs.any():
         row, index = np.argwhere(differs)[0]
         name = schema.columns[index].name

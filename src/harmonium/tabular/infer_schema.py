@@ -341,11 +341,15 @@ def _spec(what: str, kind: Kind | None) -> ColumnSpec:
     for key in wrong:
         if getattr(spec, key) is not None:
             raise InputError(f"{what}: {key!r} is not for a column of this kind")
-    if spec.kind in BINNED and spec.levels is not None:
-        cuts = spec.levels
-        if any(isinstance(cut, (str, bool)) for cut in cuts) or list(cuts) != sorted(set(cuts)):
-            raise InputError(f"{what}: the edges between bins must be rising numbers, as in 'binned:18,30,65'")
+    if spec.kind in BINNED and spec.levels is not None and not all(isinstance(cut, str) for cut in spec.levels):
+        _check_edges(what, spec.levels)
     return spec
+
+
+def _check_edges(what: str, cuts: Sequence[object]) -> None:
+    numbers = [cut for cut in cuts if isinstance(cut, float)]
+    if len(numbers) < len(cuts) or numbers != sorted(set(numbers)):
+        raise InputError(f"{what}: the edges between bins must be rising numbers, or dates, as in 'binned:18,30,65'")
 
 
 def _match_names(choices: Sequence[tuple[object, Any]], names: list[str]) -> dict[str, Any]:
@@ -392,6 +396,7 @@ def _column(
     if any(isinstance(cell, date) for cell in cells[:FEW]):
         cells = np.array([None if cell is None else value_text(cell) for cell in cells], dtype=object)
     if spec.kind in ("real", *BINNED):
+        _check_edges(f"column {name!r}", spec.levels or ())  # which may be dates where the cells are
         return _number(name, as_numbers(cells, name), spec, fit_on, bins)
     given = categories if spec.levels is None else spec.levels
     if spec.kind is None and given is None and cells.dtype.kind == "f" and len(np.unique(cells[:FEW])) > MAX_ORDERED + 1:
@@ -436,6 +441,12 @@ def _column_of_dates(
 ) -> Column:
     """A column of dates, from their numbers."""
     spec = msgspec.structs.replace(spec, dates=None)
+    if spec.levels is not None:
+        edges = [dates.number(cut) if isinstance(cut, str) else cut for cut in spec.levels]
+        _check_edges(f"column {name!r}", edges)
+        # A day begins half a unit before its number, to which times of that day are rounded.
+        half = 0.5 if dates.unit == "day" else 0.0
+        spec = msgspec.structs.replace(spec, levels=tuple(float(edge) - half for edge in edges if edge is not None))
     if spec.kind is None:
         shifted = values - np.nanmax(values) - 1  # below zero none are counts
         known, everything = (each[~np.isnan(each)] for each in (shifted[fit_on], shifted))
