@@ -65,7 +65,7 @@ def test_changing_offsets_are_written_in_utc_and_formats_may_be_said():
     assert said_dates("%d.%m.%y %H:%M").text(18691 * 86400 + 37200.0) == "05.03.21 10:20"
     assert said_dates("%d/%m/%Y").number("05/03/2021") == 18691
     assert said_dates("%Y-%d-%m").number("2021-05-03") == 18691
-    assert said_dates("%d/%m/%Y").text(-1e9) == "02/01/0001"
+    assert said_dates("%d/%m/%Y").text(-1e9) == "01/01/0001"
     for form in ("%d", "%d %d", "%q", "day"):
         with pytest.raises(InputError, match=f"'{form}' is no format of a year, a month and a day"):
             said_dates(form)
@@ -157,6 +157,8 @@ def test_columns_of_dates_may_be_of_any_kind(tmp_path):
         (day, _) = schema.columns
         assert day.kind == "real"
         assert schema.decode(schema.encode(from_native({"day": days, "sex": SEX})))["day"].tolist() == days
+    marked = tabular.infer({"day": [*map(str, DAYS[2:]), *["9999-12-31"] * 2], "sex": SEX})
+    assert marked.notes["day"].startswith("9999-12-31 in 2 rows is unlike all other values")
     cut = tabular.infer({"day": DAYS, "sex": SEX}, {"day": "binned:1969-01-01,1970-01-01"}).columns[0]
     assert cut.bins.states(np.array([-366.0, -365.0, -1.0, 0.0])).tolist() == [0, 1, 1, 2]
     assert cut.state_names[1] == "1969-01-01..1970-01-01"

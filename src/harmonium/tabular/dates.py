@@ -143,7 +143,8 @@ class Dates(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
         number *= self.size
         is_fine = self.unit == "second" and (self.format == NATIVE_TIME or re.search(r"%\d?f", self.format))
         seconds = number if is_fine else round(number / step) * step
-        when = EPOCH + timedelta(seconds=min(max(seconds, FIRST + DAY), LAST - DAY))  # a zone may move it by a day
+        margin = 0 if self.tz in (None, UTC) else DAY  # an offset may move a time beyond the last one
+        when = EPOCH + timedelta(seconds=min(max(seconds, FIRST + margin), LAST - margin))
         when = when.replace(tzinfo=None) if self.tz is None else when.astimezone(self.tz)
         if self.format == NATIVE_DATE:
             return when.date()

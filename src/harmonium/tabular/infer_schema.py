@@ -220,12 +220,14 @@ def _note(column: Column, cells: np.ndarray) -> str:
     for mark in (present.min(), present.max()) if len(present) else ():
         rest = present[present != mark]
         count = len(present) - len(rest)
-        if count > 1 and len(rest) and _MARK.fullmatch(value_text(mark)):
+        if count > 1 and len(rest) and (column.dates or _MARK.fullmatch(value_text(mark))):
             is_far = np.abs(rest - mark).min() > np.ptp(rest) > 0
-            if is_far or mark < 0 <= rest.min():
-                what = f"{value_text(mark)} in {count:,} rows is unlike all other values"
+            if is_far or (column.dates is None and mark < 0 <= rest.min()):
+                text = value_text(mark) if column.dates is None else column.dates.text(mark)
+                what = f"{text} in {count:,} rows is unlike all other values"
                 words.append(f"{what}: say so if it marks missing cells")
-    if len(present) > 3 and not absent[-1] and present[-1] and np.isclose(present[:-1].sum(), present[-1], rtol=1e-9, atol=0):
+    is_long = column.dates is None and len(present) > 3
+    if is_long and not absent[-1] and present[-1] and np.isclose(present[:-1].sum(), present[-1], rtol=1e-9, atol=0):
         words.append("the last row is the sum of all others: leave it out if it is no row of data")
     return "; ".join(words)
 
