@@ -152,3 +152,14 @@ def test_derivatives_of_the_log_normalizer():
         check_grads(log_normalizer, (PRECISION,), 2)
         slopes = jax.vmap(jax.grad(log_normalizer))(jnp.stack([PRECISION, 2 * PRECISION]))
         np.testing.assert_allclose(slopes[1], jax.grad(log_normalizer)(2 * PRECISION), rtol=1e-12)
+
+
+def test_columns_that_do_not_vary_are_as_independent_ones():
+    """Also where they vary in no row but one that is left out while shrinkages are compared."""
+    x = np.random.default_rng(0).standard_normal((50, 4))
+    x[:, :2] = 3
+    x[2, 1] = 4
+    fitted, alone = hm.CorrelatedGaussian.zeros(4).fit(x), hm.Gaussian.zeros(4).fit(x)
+    np.testing.assert_allclose(fitted.precision[0], [alone.precision[0], 0, 0, 0], rtol=1e-9, atol=1e-9)
+    for rows in (x, np.where(np.eye(50, 4, dtype=bool), np.nan, x)):
+        assert hm.CorrelatedGaussian.zeros(4).fit(rows).validation_error() is None

@@ -17,6 +17,8 @@ SHRINKAGES = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 1e-4)
 column may be a linear function of others."""
 LEFT_OUT = 5
 """Every so manieth row is left out while they are compared."""
+MIN_VARIANCE = 1e-3
+"""A column that varies less among some rows, in terms of all, counts as varying as among all."""
 ROUNDS = 10
 """Of the algorithm, where cells are missing."""
 MAX_ROWS, MAX_ELEMENTS = 20_000, 1 << 22
@@ -61,7 +63,7 @@ def _fit(z: Float[np.ndarray, "n N"], counts: Float[np.ndarray, " n"], share: fl
             second += (filled.T * of_part) @ filled + np.tensordot(of_part, spread, 1)
         mean = first / counts.sum()
         covariance = second / counts.sum() - np.outer(mean, mean)
-        variance = np.diag(covariance).copy()
+        variance = np.where(np.diag(covariance) < MIN_VARIANCE, 1.0, np.diag(covariance))
         covariance *= 1 - share
         np.fill_diagonal(covariance, variance)
         precision = np.linalg.inv(covariance)
