@@ -10,7 +10,8 @@ from kinds import LAYERS, inputs_for
 from statistics_of_tests import largest_z, z_limit
 
 from harmonium.errors import InputError
-from harmonium.units import Binary, Categorical, Gaussian, Mixed, ReLU, Spin, by_name
+from harmonium.random import key_of
+from harmonium.units import Binary, Categorical, Gaussian, Mixed, ReLU, Spin, by_name, discrete
 
 INPUTS = np.array([[0.5, -2.0, 1.0], [0.0, 0.0, 0.0], [-40.0, 60.0, 3.0]])
 
@@ -102,3 +103,21 @@ def test_distributions_truncated_far_in_their_tail():
     draws = np.asarray(units.sample(jax.random.key(0), jnp.zeros((100_000, 4), jnp.float32)), float)
     assert largest_z(draws * s, np.asarray(moments.bias, float) * s) < z_limit(8)
     assert largest_z((draws * s) ** 2, -2 * np.asarray(moments.precision, float) * s**2) < z_limit(8)
+
+
+def test_categorical_units_of_many_sizes_are_those_of_one_padded_table(monkeypatch):
+    """Grouped by size, they have the same means, normalizers and draws."""
+    units = Categorical(np.random.default_rng(0).standard_normal(17), (2, 9, 3, 1, 2))
+    inputs = np.random.default_rng(1).standard_normal((50, 17))
+
+    def values():
+        discrete._groups.cache_clear()
+        every = jax.jit(lambda x: (units.mean(x), units.log_normalizer_terms(x), units.sample(key_of(0), x)))
+        return every(inputs)
+
+    padded = values()
+    monkeypatch.setattr(discrete, "MAX_PADDING", -1)
+    grouped = values()
+    discrete._groups.cache_clear()
+    for one, other in zip(padded, grouped, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5)

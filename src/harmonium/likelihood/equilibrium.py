@@ -151,7 +151,9 @@ def bottom_model(base: RBM, rbm: RBM, chains: int, seconds: float) -> RBM:
 def draw_noise(key: Key, rbm: RBM, count: int) -> Float[Array, "count visible"]:
     """Draws of v under visible units without preferences (continuous ones: with their own)."""
     units = rbm.visible.infinite_temperature()
-    return units.sample(key, jnp.zeros((count, units.size), rbm.weights.dtype))
+    # XLA would compute what follows from these zeros while it compiles, which takes it minutes for wide categorical units.
+    zeros = jax.lax.optimization_barrier(jnp.zeros((count, units.size), rbm.weights.dtype))
+    return units.sample(key, zeros)
 
 
 @partial(jax.jit, static_argnames="rungs")

@@ -22,6 +22,9 @@ from harmonium.errors import InputError
 from harmonium.random import uniform
 from harmonium.units.base import Units, type_name_to_class, units
 
+MAX_PADDING = 128
+"""Columns in all by which categorical units may be padded. Less of it takes more code, which takes longer to compile."""
+
 
 class Discrete(Units):
     """Units with energy(x) = -sum_i bias_i x_i and finitely many states: binary, spin and categorical ones; abstract."""
@@ -249,10 +252,11 @@ class Categorical(Discrete):
 
 @lru_cache
 def _groups(levels: tuple[int, ...]) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
-    """Units of about as many categories, of which none has more than twice another's: their indices, and the columns of their
-    categories, `[units, most levels]`; N beyond a unit's last category."""
+    """Units of about as many categories, if padding all to the most would take many columns: their indices, and the columns of
+    their categories, `[units, most levels]`; N beyond a unit's last category."""
     starts, counts = np.cumsum([0, *levels[:-1]]), np.array(levels)
-    sizes = np.array([(count - 1).bit_length() for count in levels])
+    is_wasteful = len(levels) * max(levels) - sum(levels) > MAX_PADDING
+    sizes = np.array([(count - 1).bit_length() if is_wasteful else 0 for count in levels])
     found = []
     for size in np.unique(sizes):
         own = np.flatnonzero(sizes == size)
