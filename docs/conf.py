@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 DOCS = Path(__file__).parent
-sys.path.insert(0, str(DOCS / "_extensions"))
+sys.path[:0] = [str(DOCS), str(DOCS / "_extensions")]
 
 import harmonium  # noqa: E402
 
@@ -19,6 +19,8 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_design",
     "sphinxcontrib.bibtex",
+    "api",
+    "commands",
     "katex",
     "lab",
     "repository",
@@ -53,6 +55,7 @@ autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 python_use_unqualified_type_names = True
 napoleon_numpy_docstring = False
+napoleon_use_ivar = True
 napoleon_use_rtype = False
 add_module_names = False
 

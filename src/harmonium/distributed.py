@@ -37,6 +37,8 @@ from jax.typing import ArrayLike
 from harmonium import _checks
 from harmonium.errors import InputError, reason
 
+__all__ = ["initialize", "is_primary", "make_mesh", "shutdown"]
+
 DATA, HIDDEN = "data", "hidden"
 _MESH_AXIS = {"row": DATA, "chain": DATA, "hidden": HIDDEN}
 
@@ -56,8 +58,9 @@ def initialize(coordinator: str | None = None, process_id: int | None = None, pr
     Kubernetes job.
 
     Args:
-        coordinator: HOST:PORT at which the first process listens, on that address only. process_id: from 0. process_count:
-            number of processes.
+        coordinator: HOST:PORT at which the first process listens, on that address only.
+        process_id: from 0.
+        process_count: number of processes.
 
     Raises:
         InputError: the other processes are not found, or this computer's own name has no address.
@@ -104,11 +107,16 @@ def make_mesh(hidden_shards: int = 1, devices: Sequence[jax.Device] | None = Non
     """A mesh of data x hidden over all devices of all processes, or over the given ones.
 
     Args:
-        hidden_shards: number of devices over which the hidden units are divided, for weights too wide for one device; rows and
-            chains are divided over the others.
+        hidden_shards: number of devices over which the hidden units are divided, for weights too wide for one device; rows
+            and chains are divided over the others.
+        devices: by default all.
 
     Raises:
         InputError: `hidden_shards` does not divide the number of devices, or a process's devices are not side by side.
+
+    Example:
+        >>> from harmonium import distributed
+        >>> mesh = distributed.make_mesh()
     """
     devices = list(jax.devices() if devices is None else devices)
     if len(devices) % _checks.integer(hidden_shards, "hidden_shards"):
@@ -158,8 +166,8 @@ def shardings(tree: Any, axes: Any, mesh: Mesh | None) -> Any:
     """The sharding of every array of `tree`, for `out_shardings` of `jax.jit` and sharding constraints; None without a mesh.
 
     Args:
-        tree: arrays, or their shapes as `jax.eval_shape` gives them. axes: strings that name each array's axes, in the same
-            structure or a prefix of it.
+        tree: arrays, or their shapes as `jax.eval_shape` gives them.
+        axes: strings that name each array's axes, in the same structure or a prefix of it.
 
     Raises:
         InputError: the number of rows or chains does not divide evenly over the mesh.
@@ -189,7 +197,8 @@ def place(tree: Tree, axes: Any, mesh: Mesh | None) -> Tree:
     """Copies of arrays that every process has, on the devices; without a mesh, on the default device.
 
     Args:
-        tree: arrays on the host or on devices. axes: as for `shardings`.
+        tree: arrays on the host or on devices.
+        axes: as for `shardings`.
 
     Raises:
         InputError: the number of rows or chains does not divide evenly over the mesh.
@@ -233,7 +242,8 @@ def mean_over_rows(f: Callable[..., Tree], whole: Any, *rows: Any) -> Tree:
     over devices: once, where XLA by itself would do so for every product that goes into them.
 
     Args:
-        whole: arrays that every device has. rows: trees of arrays whose first axis is that of rows or chains.
+        whole: arrays that every device has.
+        rows: trees of arrays whose first axis is that of rows or chains.
     """
     shape = jax.sharding.get_abstract_mesh().shape
     if shape.get(DATA, 1) == 1:

@@ -11,15 +11,36 @@ class _OneLineError(Exception):
 
 
 class InputError(_OneLineError, ValueError):
-    """An argument or data cannot be used. The message says what was wrong, what was expected, and the remedy."""
+    """An argument or data cannot be used. The message says what was wrong, what was expected, and the remedy.
+
+    Example:
+        >>> import harmonium as hm
+        >>> try:
+        ...     hm.gibbs(chains=0)
+        ... except hm.InputError as error:
+        ...     print(error)
+        chains must be a whole number of at least 1, but is 0
+    """
 
 
 class DivergenceError(_OneLineError, RuntimeError):
-    """Training left the finite numbers, or its chains froze. The message says when and names a remedy."""
+    """Training left the finite numbers, or its chains froze. The message says when and names a remedy.
+
+    Example:
+        >>> import harmonium as hm
+        >>> issubclass(hm.DivergenceError, RuntimeError)
+        True
+    """
 
 
 class NoGainWarning(UserWarning):
-    """A model is no better than independent units: it has learned nothing of how they depend on each other."""
+    """A model is no better than independent units: it has learned nothing of how they depend on each other.
+
+    Example:
+        >>> import warnings
+        >>> import harmonium as hm
+        >>> warnings.simplefilter("ignore", hm.NoGainWarning)
+    """
 
 
 def describe(error: BaseException) -> str:

@@ -31,11 +31,20 @@ def energy(rbm: RBM, v: ArrayLike, h: ArrayLike, *, expected: bool = False) -> F
     For binary units -sum_ij w_ij v_i h_j - sum_i a_i v_i - sum_j b_j h_j. In nats at temperature 1.
 
     Args:
+        rbm: the model.
+        v: rows `[..., V]`.
+        h: rows `[..., H]`.
         expected: v and h may hold expected values of the units, such as gray levels as probabilities of binary ones.
 
     Raises:
         InputError: a malformed model, a wrong number of columns, a value outside the units' domain, or an energy that is not
             finite.
+
+    Example:
+        >>> import harmonium as hm
+        >>> rbm = hm.RBM(hm.Binary([0, 0]), hm.Binary([0, 0]), [[0.5, 0.5], [0.5, 0.5]])
+        >>> hm.energy(rbm, [0, 1], [1, 1])
+        array(-1.)
     """
     v, h = _states(rbm, v, "visible", expected), _states(rbm, h, "hidden", expected)
     axes = zip(reversed(v.shape[:-1]), reversed(h.shape[:-1]), strict=False)
@@ -45,22 +54,55 @@ def energy(rbm: RBM, v: ArrayLike, h: ArrayLike, *, expected: bool = False) -> F
 
 
 def free_energy(rbm: RBM, v: ArrayLike, *, expected: bool = False) -> Float[np.ndarray, "*rows"]:
-    """F(v) = -ln sum_h exp(-E(v, h)) for each row of `v [..., V]`, in nats; ln p(v) = -F(v) - ln Z. `expected`: as in `energy`;
-    then -F(v) is at most its mean over rows drawn with those expectations. Raises as `energy`.
+    """F(v) = -ln sum_h exp(-E(v, h)) for each row of `v [..., V]`, in nats; ln p(v) = -F(v) - ln Z. For
+    expected values -F(v) is at most its mean over rows drawn with those expectations. Raises as `energy`.
+
+    Args:
+        rbm: the model.
+        v: rows `[..., V]`.
+        expected: as in `energy`.
+
+    Example:
+        >>> import harmonium as hm
+        >>> rbm = hm.RBM(hm.Binary([0, 0]), hm.Binary([0, 0]), [[0.5, 0.5], [0.5, 0.5]])
+        >>> hm.free_energy(rbm, [[0, 1], [1, 1]]).round(6)
+        array([-1.948154, -2.626523])
     """
     return _call(_free_energy, rbm, _states(rbm, v, "visible", expected))
 
 
 def hidden_given_visible(rbm: RBM, v: ArrayLike, *, expected: bool = False) -> Float[np.ndarray, "*rows hidden"]:
     """E[h | v] for each row of `v [..., V]`; for binary units p(h_j = 1 | v) = 1 / (1 + exp(-(b_j + sum_i w_ij v_i))).
-    `expected`: as in `energy`. Raises as `energy`.
+    Raises as `energy`.
+
+    Args:
+        rbm: the model.
+        v: rows `[..., V]`.
+        expected: as in `energy`.
+
+    Example:
+        >>> import harmonium as hm
+        >>> rbm = hm.RBM(hm.Binary([0, 0]), hm.Binary([0, 0]), [[0.5, 0.5], [0.5, 0.5]])
+        >>> hm.hidden_given_visible(rbm, [0, 1]).round(6)
+        array([0.622459, 0.622459])
     """
     return _call(_hidden_mean, rbm, _states(rbm, v, "visible", expected))
 
 
 def visible_given_hidden(rbm: RBM, h: ArrayLike, *, expected: bool = False) -> Float[np.ndarray, "*rows visible"]:
     """E[v | h] for each row of `h [..., H]`; for binary units p(v_i = 1 | h) = 1 / (1 + exp(-(a_i + sum_j w_ij h_j))).
-    `expected`: as in `energy`. Raises as `energy`.
+    Raises as `energy`.
+
+    Args:
+        rbm: the model.
+        h: rows `[..., H]`.
+        expected: as in `energy`.
+
+    Example:
+        >>> import harmonium as hm
+        >>> rbm = hm.RBM(hm.Binary([0, 0]), hm.Binary([0, 0]), [[0.5, 0.5], [0.5, 0.5]])
+        >>> hm.visible_given_hidden(rbm, [1, 1]).round(6)
+        array([0.731059, 0.731059])
     """
     return _call(_visible_mean, rbm, _states(rbm, h, "hidden", expected))
 
@@ -71,12 +113,24 @@ def sample_chains(
     """`steps` steps of a sampler's chains: their v afterwards, and the state from which to go on.
 
     Args:
+        rbm: the model.
         sampler: `gibbs(...)`, `parallel_tempering(...)` or `trajectory_tempering(...)`; make it once, it is compiled once.
-        state: of an earlier call; by default chains start anew. seed: 0 by default. With a state it must be given, another one
-            at each call: the same random numbers again would make chains alike.
+        steps: number of steps.
+        state: of an earlier call; by default chains start anew.
+        seed: 0 by default. With a state it must be given, another one at each call: the same random numbers again would
+            make chains alike.
 
     Raises:
         InputError: a malformed model, a state of another model or sampler, or steps or seed out of range or missing.
+
+    Example:
+        >>> import harmonium as hm
+        >>> rbm = hm.RBM(hm.Binary([0, 0]), hm.Binary([0, 0]), [[0.5, 0.5], [0.5, 0.5]])
+        >>> gibbs = hm.gibbs(chains=10)
+        >>> v, state = hm.sample_chains(rbm, gibbs, steps=5, seed=0)
+        >>> v, state = hm.sample_chains(rbm, gibbs, steps=5, state=state, seed=1)
+        >>> v.shape
+        (10, 2)
     """
     model.validate(rbm)
     _checks.instance(sampler, Sampler, "sampler", "a sampler such as harmonium.gibbs()")
@@ -103,10 +157,22 @@ def reconstruct(
     rbm: RBM, v: ArrayLike, draws: int = 100, seed: int = 0, *, expected: bool = False
 ) -> Float[np.ndarray, "*rows visible"]:
     """E[v' | v] under p(v'|v) = sum_h p(v'|h) p(h|v) for each row of `v [..., V]`: the mean over `draws` draws of h ~ p(h|v).
-    `expected`: as in `energy`.
+
+    Args:
+        rbm: the model.
+        v: rows `[..., V]`.
+        draws: number of draws of h for each row.
+        seed: of the draws.
+        expected: as in `energy`.
 
     Raises:
         InputError: as `energy`; or draws or seed is out of range.
+
+    Example:
+        >>> import harmonium as hm
+        >>> rbm = hm.RBM(hm.Binary([0, 0]), hm.Binary([0, 0]), [[0.5, 0.5], [0.5, 0.5]])
+        >>> hm.reconstruct(rbm, [[0, 1]], draws=100, seed=0).shape
+        (1, 2)
     """
     v = _states(rbm, v, "visible", expected)
     return _call(_reconstruct, rbm, v, key_of(seed), draws=_checks.integer(draws, "draws"))

@@ -21,6 +21,8 @@ from harmonium._types import Array, ArrayLike
 from harmonium.model import RBM
 from harmonium.units import Binary, Spin, Units
 
+__all__ = ["rescale", "to_binary", "to_spin", "zero_sum"]
+
 Parameters = ParamSpec("Parameters")
 
 
@@ -46,11 +48,20 @@ def zero_sum(rbm: RBM) -> RBM:
     A unit's parameters can be read one by one, or compared between models, in this gauge alone. Training needs no choice of
     gauge: a gradient in centered variables already adds up to zero over a unit's columns.
 
+    Args:
+        rbm: the model.
+
     Raises:
         InputError: the model is malformed.
 
     Reference: M. Ekeberg and others, "Improved contact prediction in proteins", Phys. Rev. E 87 (2013), section II (for Potts
     models).
+
+    Example:
+        >>> import harmonium as hm
+        >>> rbm = hm.RBM(hm.Categorical([1, 3], levels=(2,)), hm.Binary([0]), [[1], [2]])
+        >>> hm.gauge.zero_sum(rbm).visible.bias
+        array([-1.,  1.])
     """
     return _in_both_layers(_zero_sum_of_visible, rbm)
 
@@ -74,8 +85,16 @@ def _zero_sum_of_visible(rbm: RBM) -> RBM:
 def to_spin(rbm: RBM) -> RBM:
     """The RBM with every binary unit replaced by a spin: 0 becomes -1, and 1 becomes +1.
 
+    Args:
+        rbm: the model.
+
     Raises:
         InputError: the model is malformed.
+
+    Example:
+        >>> import harmonium as hm
+        >>> hm.gauge.to_spin(hm.RBM(hm.Binary([0]), hm.Binary([0]), [[4]])).weights
+        array([[1.]])
     """
     return _in_both_layers(lambda half: _replace_kind(half, Binary, Spin, 0.5, 0.5), rbm)
 
@@ -84,8 +103,16 @@ def to_spin(rbm: RBM) -> RBM:
 def to_binary(rbm: RBM) -> RBM:
     """The RBM with every spin replaced by a binary unit: -1 becomes 0, and +1 becomes 1.
 
+    Args:
+        rbm: the model.
+
     Raises:
         InputError: the model is malformed.
+
+    Example:
+        >>> import harmonium as hm
+        >>> hm.gauge.to_binary(hm.RBM(hm.Spin([0]), hm.Spin([0]), [[1]])).weights
+        array([[4.]])
     """
     return _in_both_layers(lambda half: _replace_kind(half, Spin, Binary, -1.0, 2.0), rbm)
 
@@ -96,9 +123,20 @@ def rescale(rbm: RBM, center: ArrayLike, scale: ArrayLike) -> RBM:
 
     From an RBM of standardized values y = (v - m) / s, `rescale(rbm, -m / s, 1 / s)` is that of v.
 
+    Args:
+        rbm: the model.
+        center: `[V]`.
+        scale: `[V]`, above zero.
+
     Raises:
         InputError: the model is malformed, center or scale are not `[V]` finite numbers, a scale is not positive, or a column
             cannot be moved or scaled so.
+
+    Example:
+        >>> import harmonium as hm
+        >>> rbm = hm.RBM(hm.Gaussian([0], [1]), hm.Binary([0]), [[1]])
+        >>> hm.gauge.rescale(rbm, [0], [10]).weights
+        array([[10.]])
     """
     pair = ((center, "center"), (scale, "scale"))
     c, s = (_checks.finite_array(value, name, (rbm.visible.size,)).astype(np.float64) for value, name in pair)

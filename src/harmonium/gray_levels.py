@@ -38,7 +38,8 @@ class Resampled:
     """Rows of binary units or spins, given by the probability of each unit's upper state (`resampled` makes one).
 
     Attributes:
-        levels: `[n, V]`, an array of bytes or of float32, or streamed rows. white: the level whose probability is 1.
+        levels: `[n, V]`, an array of bytes or of float32, or streamed rows.
+        white: the level whose probability is 1.
     """
 
     levels: Shaped[np.ndarray, "rows visible"] | Streamed
@@ -109,6 +110,13 @@ def resampled(gray: ArrayLike | Sparse | Streamed) -> Resampled:
 
     Raises:
         InputError: the levels are out of range or missing (NaN), or are zeros and ones already.
+
+    Example:
+        >>> import numpy as np
+        >>> import harmonium as hm
+        >>> gray = hm.data.resampled(np.array([[0, 128, 255]], dtype=np.uint8))
+        >>> isinstance(gray, hm.data.Resampled), gray.shape
+        (True, (1, 3))
     """
     streamed = as_streamed(gray)
     some = sample_rows(cast(ArrayLike, gray) if streamed is None else streamed, MAX_CHECKED_ROWS, "gray")

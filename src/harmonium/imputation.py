@@ -107,15 +107,29 @@ def impute(
     """Fill the missing cells (NaN) of `v [n, V]`; observed cells stay as they are.
 
     Args:
-        draws: number of multiple imputations D. method: `exact`, by enumeration of a row's completions or of the hidden layer;
-            `gibbs`; or `auto`, exact in the rows where that takes seconds, and by tempered chains in others, with a warning if
-            they are not in equilibrium. chains, sweeps: of `gibbs`, chains for each row, and the sweeps of each; the second
-            half is averaged, the last one is a draw. expected: observed cells may hold expected values, such as gray levels
-            that are probabilities of binary units.
+        rbm: the model.
+        v: rows `[n, V]`, NaN where cells are missing.
+        draws: number of multiple imputations D.
+        method: `exact`, by enumeration of a row's completions or of the hidden layer; `gibbs`; or `auto`, exact in the rows
+            where that takes seconds, and by tempered chains in others, with a warning if they are not in equilibrium.
+        chains, sweeps: of `gibbs`, chains for each row, and the sweeps of each; the second half is averaged, the last one
+            is a draw.
+        expected: observed cells may hold expected values, such as gray levels that are probabilities of binary units.
+        seed: of all random numbers.
 
     Raises:
         InputError: a malformed model, v outside the units' domain, a unit missing in part, an argument out of range, or a
             result that is not finite.
+
+    Example:
+        >>> import numpy as np
+        >>> import harmonium as hm
+        >>> rbm = hm.RBM(hm.Binary([0, 0]), hm.Spin([-4]), [[4], [4]])
+        >>> filled = hm.impute(rbm, [[1, np.nan], [0, 1]])
+        >>> filled.values, filled.mean.round(3)
+        (array([[1., 1.],
+               [0., 1.]]), array([[1.   , 0.965],
+               [0.   , 1.   ]]))
     """
     _checks.boolean(expected, "expected")
     rows = model.check_rows(rbm, v, "v", missing=True, expected=expected).astype(np.float64)
@@ -160,6 +174,20 @@ def log_prob(rbm: RBM, v: ArrayLike, *, log_partition: float | None = None, expe
     ln Z, unless it is given as `log_partition`, is enumerated if that takes about ten seconds. Rows with few observed cells are
     likelier than others: they say less; one without any has ln p = 0. `expected`: as in `impute`. Raises as `impute`, and where
     no cell of `v` is observed.
+
+    Args:
+        rbm: the model.
+        v: rows `[n, V]`.
+        log_partition: ln Z if it is known.
+        expected: as in `impute`.
+        seed: of what is drawn for missing cells.
+
+    Example:
+        >>> import numpy as np
+        >>> import harmonium as hm
+        >>> rbm = hm.RBM(hm.Binary([0, 0]), hm.Binary([0, 0]), [[0.5, 0.5], [0.5, 0.5]])
+        >>> hm.log_prob(rbm, [[0, 1], [np.nan, 1]]).value.round(6)
+        array([-1.513105, -0.424321])
     """
     _checks.boolean(expected, "expected")
     rows = model.check_observed(model.check_rows(rbm, v, "v", missing=True, expected=expected), "v").astype(np.float64)
@@ -180,9 +208,18 @@ def surprisal(rbm: RBM, v: ArrayLike, *, draws: int = SURPRISAL_DRAWS, seed: int
     fewer.
 
     Args:
-        v: `[n, V]`, NaN where cells are missing. draws: of the missing cells.
+        rbm: the model.
+        v: `[n, V]`, NaN where cells are missing.
+        draws: of the missing cells.
+        seed: of all random numbers.
 
     Raises as `impute`.
+
+    Example:
+        >>> import harmonium as hm
+        >>> rbm = hm.RBM(hm.Binary([0, 0]), hm.Binary([0, 0]), [[0.5, 0.5], [0.5, 0.5]])
+        >>> hm.surprisal(rbm, [[0, 1]]).nats.round(6)
+        array([[1.088785, 0.45117 ]])
     """
     rows = model.check_rows(rbm, v, "v", missing=True).astype(np.float64)
     key, draws, wide = key_of(seed), _checks.integer(draws, "draws"), to_float64(rbm)
@@ -242,7 +279,9 @@ def predict(rbm: RBM, v: ArrayLike, unit: int, *, method: str = "auto", sweeps: 
     missing cells are summed over, as in `impute`.
 
     Args:
-        v: `[n, V]`, NaN where cells are missing. unit: its index. method, sweeps: as in `impute`, for rows with missing cells.
+        v: `[n, V]`, NaN where cells are missing.
+        unit: its index.
+        method, sweeps: as in `impute`, for rows with missing cells.
 
     Raises as `impute`.
     """

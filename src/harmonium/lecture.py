@@ -28,6 +28,20 @@ from harmonium.samplers.gibbs import sweep
 from harmonium.units import Units
 from harmonium.units.discrete import Discrete
 
+__all__ = [
+    "ChainVisits",
+    "Conditional",
+    "Marginal",
+    "Step",
+    "Table",
+    "chain",
+    "conditional",
+    "log_probabilities",
+    "steps",
+    "steps_to_dict",
+    "table",
+]
+
 MAX_ROWS = 4096
 """Longer tables are cut to the most probable rows."""
 CUT_ROWS = 40
@@ -40,7 +54,11 @@ MAX_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Marginal:
-    """Probabilities `[n]` of states `[n, N]` of one layer."""
+    """Probabilities `[n]` of states `[n, N]` of one layer.
+
+    Attributes:
+        probability: `[n]`.
+    """
 
     states: np.ndarray
     probability: np.ndarray
@@ -52,7 +70,13 @@ class Marginal:
 
 @dataclass(frozen=True)
 class Table:
-    """The joint table with the marginals of both layers; `complete` is false where only the most probable rows remain."""
+    """The joint table with the marginals of both layers; `complete` is false where only the most probable rows remain.
+
+    Attributes:
+        joint: all configurations.
+        visible: Pr{v} of every v.
+        hidden: Pr{h} of every h.
+    """
 
     joint: JointTable
     visible: Marginal
@@ -77,8 +101,21 @@ class Table:
 def table(rbm: RBM, temperature: float = 1.0) -> Table:
     """All configurations with their probabilities and both marginals, or the most probable of a model with too many.
 
+    Args:
+        rbm: the model.
+        temperature: T, above zero.
+
     Raises:
         InputError: the model is malformed or cannot be enumerated, or the temperature is not a positive number.
+
+    Example:
+        >>> import harmonium as hm
+        >>> rbm = hm.RBM(hm.Binary([0, 0]), hm.Binary([0, 0]), [[0.5, 0.5], [0.5, 0.5]])
+        >>> table = hm.lecture.table(rbm)
+        >>> isinstance(table, hm.lecture.Table), isinstance(table.visible, hm.lecture.Marginal)
+        (True, True)
+        >>> table.visible.probability.round(6)
+        array([0.125561, 0.220225, 0.220225, 0.433989])
     """
     rbm = model.in_float64(rbm)
     count = exact.configurations(rbm)
@@ -108,6 +145,10 @@ class ChainVisits:
 
     `v [n, V]`, `h [n, H]`; `frequency [n]` of visits after each sweep; `standard_error [n]` of the frequency, allowing for the
     chain's autocorrelation (NaN for a configuration visited never or always); `probability [n]`, NaN if the model is too large.
+
+    Attributes:
+        sweeps: of the chain.
+        complete: whether all configurations are listed.
     """
 
     v: np.ndarray
@@ -131,10 +172,24 @@ def chain(rbm: RBM, start: ArrayLike, sweeps: int, seed: int = 0, temperature: f
 
     Standard errors are ArviZ's Monte Carlo standard errors of the visits' indicators.
 
+    Args:
+        rbm: the model.
+        start: v at the beginning, `[V]`.
+        sweeps: their number.
+        seed: of all random numbers.
+        temperature: T, above zero.
+
     Raises:
         InputError: start is not a visible state, sweeps or seed is out of range, or the units' states cannot be listed.
 
     Reference: A. Vehtari et al., "Rank-normalization, folding, and localization", Bayesian Analysis 16 (2021).
+
+    Example:
+        >>> import harmonium as hm
+        >>> rbm = hm.RBM(hm.Binary([0, 0]), hm.Binary([0, 0]), [[0.5, 0.5], [0.5, 0.5]])
+        >>> visits = hm.lecture.chain(rbm, [0, 1], sweeps=1000, seed=0)
+        >>> isinstance(visits, hm.lecture.ChainVisits), visits.v.shape
+        (True, (16, 2))
     """
     rbm = model.in_float64(rbm)
     cold = exact.at_temperature(rbm, temperature)
@@ -220,6 +275,10 @@ class Conditional:
     (binary: 1) given the state. For all the other layer's states `states [n, N]` (None if too many): `conditional [n]` =
     Pr{h|v}, `joint [n]` = Pr{h|v} Pr{v}, and `from_energy [n]` = e^(-E/T) / Z, which must agree. `marginal` = Pr{v}.
     `reconstruction`: Pr{v'|v} of every v' of the layer given (None if too many).
+
+    Attributes:
+        given_is_visible: whether the given layer is the visible one.
+        temperature: T.
     """
 
     given: np.ndarray
@@ -259,9 +318,22 @@ class Conditional:
 def conditional(rbm: RBM, given: ArrayLike, given_is_visible: bool = True, temperature: float = 1.0) -> Conditional:
     """The lecture's second way to the table: from the conditionals, given the visible (or hidden) state `given`.
 
+    Args:
+        rbm: the model.
+        given: a state of one layer, `[V]` or `[H]`.
+        given_is_visible: whether it is one of the visible layer.
+        temperature: T, above zero.
+
     Raises:
         InputError: `given` is not a state of the layer, the other layer's units do not have two states, or the model cannot be
             enumerated.
+
+    Example:
+        >>> import harmonium as hm
+        >>> rbm = hm.RBM(hm.Binary([0, 0]), hm.Binary([0, 0]), [[0.5, 0.5], [0.5, 0.5]])
+        >>> given = hm.lecture.conditional(rbm, [0, 1])
+        >>> isinstance(given, hm.lecture.Conditional), given.unit_probability.round(6)
+        (True, array([0.622459, 0.622459]))
     """
     rbm = model.in_float64(rbm)
     _checks.boolean(given_is_visible, "given_is_visible")
@@ -355,8 +427,26 @@ def steps(
 
     delta = rate / T * (positive - negative), all rows in every step.
 
+    Args:
+        rbm: the model.
+        data: rows `[n, V]`.
+        estimator: of the gradient, such as `harmonium.gradients.exact()`.
+        rate: the learning rate.
+        temperature: T, above zero.
+        steps: their number.
+        freeze_biases: leave the biases as they are.
+        seed: of all random numbers.
+
     Raises:
         InputError: an argument is out of range or of another type, or the model is too large for ln p(v) to be computed.
+
+    Example:
+        >>> import numpy as np
+        >>> import harmonium as hm
+        >>> rbm = hm.RBM(hm.Binary([0, 0]), hm.Binary([0, 0]), [[0.5, 0.5], [0.5, 0.5]])
+        >>> [step] = hm.lecture.steps(rbm, [[0, 1]], hm.gradients.exact(), rate=0.1, freeze_biases=True)
+        >>> isinstance(step, hm.lecture.Step), round(float(np.exp(step.log_probability)), 6)
+        (True, 0.230678)
     """
     rate = _checks.positive(rate, "rate")
     _checks.instance(estimator, Estimator, "estimator", "an estimator such as harmonium.cd()")
@@ -390,7 +480,16 @@ def steps_to_dict(rbm: RBM, data: ArrayLike, steps: list[Step], temperature: flo
     """The steps from `rbm` in plain values: both terms of the last one, the sum of all changes, and the tables around them.
 
     Args:
+        rbm: the model.
         data, temperature: those that `steps` were taken with.
+        steps: of `steps`.
+
+    Example:
+        >>> import harmonium as hm
+        >>> rbm = hm.RBM(hm.Binary([0, 0]), hm.Binary([0, 0]), [[0.5, 0.5], [0.5, 0.5]])
+        >>> steps = hm.lecture.steps(rbm, [[0, 1]], hm.gradients.exact(), rate=0.1)
+        >>> round(hm.lecture.steps_to_dict(rbm, [[0, 1]], steps)["steps"][0]["probability"], 6)
+        0.243298
     """
     last = steps[-1]
     before = log_probabilities(rbm, np.asarray(data, dtype=np.float64), temperature)
@@ -415,7 +514,19 @@ def _parameters(rbm: RBM) -> dict[str, np.ndarray]:
 
 
 def log_probabilities(rbm: RBM, rows: Float[np.ndarray, "n V"], temperature: float = 1.0) -> tuple[float, float]:
-    """The means over `rows` of ln p(v) and of ln p(v|v), the latter NaN where the hidden layer is too large to sum over."""
+    """The means over `rows` of ln p(v) and of ln p(v|v), the latter NaN where the hidden layer is too large to sum over.
+
+    Args:
+        rbm: the model.
+        rows: `[n, V]`.
+        temperature: T, above zero.
+
+    Example:
+        >>> import harmonium as hm
+        >>> rbm = hm.RBM(hm.Binary([0, 0]), hm.Binary([0, 0]), [[0.5, 0.5], [0.5, 0.5]])
+        >>> [round(float(x), 6) for x in hm.lecture.log_probabilities(rbm, [[0, 1]], 1.0)]
+        [-1.513105, -1.50388]
+    """
     cold = exact.at_temperature(model.in_float64(rbm), temperature)
     return float(exact.log_likelihood(cold, rows).mean()), mean_log_reconstruction(cold, rows)
 

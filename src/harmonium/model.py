@@ -25,6 +25,26 @@ from harmonium._types import Array, ArrayLike, Result, Scalar
 from harmonium.errors import InputError
 from harmonium.units import Units
 
+__all__ = [
+    "RBM",
+    "apply_update",
+    "at_temperature",
+    "energy",
+    "free_energy",
+    "free_energy_difference",
+    "hidden_inputs",
+    "hidden_mean",
+    "independent",
+    "independent_log_partition",
+    "infinite_temperature",
+    "interpolate",
+    "joint_statistics",
+    "statistics",
+    "transpose",
+    "visible_inputs",
+    "visible_mean",
+]
+
 
 @_pytree.register
 @dataclass(frozen=True, eq=False)
@@ -38,6 +58,12 @@ class RBM:
         visible: units of V columns.
         hidden: units of H columns.
         weights: `[V, H]`. Lists become float64 arrays on the host.
+
+    Example:
+        >>> import harmonium as hm
+        >>> rbm = hm.RBM(hm.Binary([0, 0]), hm.Binary([0, 0]), [[0.5, 0.5], [0.5, 0.5]])
+        >>> rbm.weights.shape
+        (2, 2)
     """
 
     visible: Units
@@ -64,22 +90,42 @@ def _layer(units: Any) -> str:
 
 
 def hidden_inputs(rbm: RBM, v: Real[Array, "*batch V"]) -> Float[Result, "*batch H"]:
-    """What the visible layer sends: v @ weights, without the hidden units' own biases."""
+    """What the visible layer sends: v @ weights, without the hidden units' own biases.
+
+    Args:
+        rbm: the model.
+        v: rows `[..., V]`.
+    """
     return product(v, rbm.weights)
 
 
 def visible_inputs(rbm: RBM, h: Real[Array, "*batch H"]) -> Float[Result, "*batch V"]:
-    """What the hidden layer sends: h @ weights.T, without the visible units' own biases."""
+    """What the hidden layer sends: h @ weights.T, without the visible units' own biases.
+
+    Args:
+        rbm: the model.
+        h: rows `[..., H]`.
+    """
     return product(h, rbm.weights.T)
 
 
 def hidden_mean(rbm: RBM, v: Real[Array, "*batch V"]) -> Float[Result, "*batch H"]:
-    """E[h | v]."""
+    """E[h | v].
+
+    Args:
+        rbm: the model.
+        v: rows `[..., V]`.
+    """
     return rbm.hidden.mean(hidden_inputs(rbm, v))
 
 
 def visible_mean(rbm: RBM, h: Real[Array, "*batch H"]) -> Float[Result, "*batch V"]:
-    """E[v | h]."""
+    """E[v | h].
+
+    Args:
+        rbm: the model.
+        h: rows `[..., H]`.
+    """
     return rbm.visible.mean(visible_inputs(rbm, h))
 
 
@@ -95,7 +141,13 @@ def product(a: Real[Array, "... K"], b: Real[Array, "... K M"]) -> Real[Result, 
 
 
 def energy(rbm: RBM, v: Real[Array, "*batch V"], h: Real[Array, "*batches H"]) -> Float[Result, "..."]:
-    """E(v, h) in nats; the leading axes combine as in NumPy."""
+    """E(v, h) in nats; the leading axes combine as in NumPy.
+
+    Args:
+        rbm: the model.
+        v: rows `[..., V]`.
+        h: rows `[..., H]`.
+    """
     return rbm.visible.energy(v) + rbm.hidden.energy(h) - jnp.sum(hidden_inputs(rbm, v) * h, axis=-1)
 
 
@@ -105,6 +157,8 @@ def free_energy(
     """F(v) = -ln sum_h exp(-E(v, h)) in nats.
 
     Args:
+        rbm: the model.
+        v: rows `[..., V]`.
         inputs: `hidden_inputs(rbm, v)`, if at hand.
     """
     if inputs is None:
@@ -125,6 +179,9 @@ def free_energy_difference(
     part uses that an energy is linear in the parameters.
 
     Args:
+        rbm: the model.
+        other: another model of the same layers.
+        v: rows `[n, V]`.
         inputs, other_inputs: `hidden_inputs` of v under each of the two.
     """
     visible = jax.tree.map(lambda a, b: b - a, rbm.visible, other.visible).energy(v)
@@ -141,13 +198,23 @@ def statistics(rbm: RBM, v: Real[Array, "B V"], inputs: Float[Array, "B H"], fac
     For binary units the leaves are the means of v_i, E[h_j | v] and v_i E[h_j | v].
 
     Args:
-        inputs: `hidden_inputs(rbm, v)`. factors: by which rows are multiplied, of mean 1: their weights over the mean weight.
+        rbm: the model.
+        v: rows `[n, V]`.
+        inputs: `hidden_inputs(rbm, v)`.
+        factors: by which rows are multiplied, of mean 1: their weights over the mean weight.
     """
     return _mean_statistics(rbm, v, rbm.hidden.mean(inputs), rbm.hidden.moments(inputs), factors)
 
 
 def joint_statistics(rbm: RBM, v: Real[Array, "B V"], h: Real[Array, "B H"], factors: Float[Array, " B"] | None = None) -> RBM:
-    """The sufficient statistics of the pairs (v, h), averaged over rows: for binary units the means of v, h and v h^T."""
+    """The sufficient statistics of the pairs (v, h), averaged over rows: for binary units the means of v, h and v h^T.
+
+    Args:
+        rbm: the model.
+        v: rows `[n, V]`.
+        h: rows `[n, H]`.
+        factors: by which rows are multiplied, of mean 1.
+    """
     return _mean_statistics(rbm, v, h, rbm.hidden.statistics(h), factors)
 
 
@@ -169,7 +236,12 @@ def _mean_statistics(
 
 
 def at_temperature(rbm: RBM, temperature: Scalar) -> RBM:
-    """The RBM whose distribution is that of `rbm` at `temperature`: every parameter divided by it."""
+    """The RBM whose distribution is that of `rbm` at `temperature`: every parameter divided by it.
+
+    Args:
+        rbm: the model.
+        temperature: T, above zero.
+    """
     return jax.tree.map(lambda leaf: leaf / temperature, rbm)
 
 
@@ -177,17 +249,31 @@ def interpolate(base: RBM, rbm: RBM, beta: Scalar) -> RBM:
     """The RBM `beta` of the way from `base` to `rbm`, leaf by leaf: (1 - beta) base + beta rbm.
 
     From an RBM of zeros this is tempering (at temperature 1 / beta), from independent units the path of annealing.
+
+    Args:
+        base: the model at beta 0.
+        rbm: the model.
+        beta: from 0 to 1.
     """
     return jax.tree.map(lambda b, r: (1 - beta) * b + beta * r, base, rbm)
 
 
 def independent(visible: Units, hidden: Units) -> RBM:
-    """The two layers with weights of zero: ln Z is a sum over units, and samples need no chain."""
+    """The two layers with weights of zero: ln Z is a sum over units, and samples need no chain.
+
+    Args:
+        visible: units of the visible layer.
+        hidden: units of the hidden layer.
+    """
     return RBM(visible, hidden, jnp.zeros((visible.size, hidden.size), jnp.result_type(*jax.tree.leaves(visible))))
 
 
 def independent_log_partition(rbm: RBM) -> Float[Result, ""]:
-    """ln Z of the RBM's two layers with weights of zero, in nats."""
+    """ln Z of the RBM's two layers with weights of zero, in nats.
+
+    Args:
+        rbm: the model.
+    """
     visible, hidden = (layer.log_normalizer(jnp.zeros(layer.size)) for layer in (rbm.visible, rbm.hidden))
     return visible + hidden
 
@@ -196,12 +282,19 @@ def infinite_temperature(rbm: RBM) -> RBM:
     """The RBM with weights of zero in which all values of a unit are equally likely, where tempering begins.
 
     Units of a continuum have no such distribution and keep their parameters.
+
+    Args:
+        rbm: the model.
     """
     return RBM(rbm.visible.infinite_temperature(), rbm.hidden.infinite_temperature(), jnp.zeros_like(rbm.weights))
 
 
 def transpose(rbm: RBM) -> RBM:
-    """The same distribution with the layers exchanged."""
+    """The same distribution with the layers exchanged.
+
+    Args:
+        rbm: the model.
+    """
     return RBM(rbm.hidden, rbm.visible, rbm.weights.T)
 
 
@@ -214,6 +307,10 @@ def apply_update(rbm: RBM, by: RBM) -> RBM:
 
     Precisions stay above zero, and the scale of hidden units where it was. Where both layers are unbounded the weights are
     scaled down if Z would be infinite otherwise.
+
+    Args:
+        rbm: the model.
+        by: a step, shaped like the model.
     """
     weights = rbm.weights + rbm.visible.scale_steps(by.weights)
     moved = RBM(rbm.visible.apply_update(by.visible), rbm.hidden.apply_update(by.hidden, hold_scale=True), weights)
@@ -305,7 +402,8 @@ def check_rows(
     """`data` as rows `[n, V]` in the domain of the visible units, n being `least` or more.
 
     Args:
-        missing: NaN stands for a missing cell. expected: cells may hold expected values, as gray levels.
+        missing: NaN stands for a missing cell.
+        expected: cells may hold expected values, as gray levels.
 
     Raises:
         InputError: a malformed model, another shape, or a value outside the domain.

@@ -23,6 +23,21 @@ from harmonium.diagnostics.swaps import SMALL_RATE
 from harmonium.errors import InputError
 from harmonium.model import RBM
 
+__all__ = [
+    "comparison",
+    "diagnosis",
+    "energies",
+    "filters",
+    "hidden_activations",
+    "learning_curves",
+    "reconstructions",
+    "side_by_side",
+    "spectrum",
+    "swap_rates",
+    "tiles",
+    "weight_histograms",
+]
+
 INK = "#1e2230"
 PAPER = "#fcfbf7"
 DATA, MODEL = "#c2571a", "#2f5d9e"
@@ -44,8 +59,11 @@ def tiles(
     """A sheet of pictures, one for each row of `images [n, V]`; NaN is left blank.
 
     Args:
-        image_shape: (height, width); by default a square if V is one, else a single line. signed: colors around zero
-            (orange above, purple below) instead of gray levels.
+        images: `[n, V]`.
+        image_shape: (height, width); by default a square if V is one, else a single line.
+        title: of the sheet.
+        columns: pictures side by side.
+        signed: colors around zero (orange above, purple below) instead of gray levels.
 
     Raises:
         InputError: no rows of numbers, or a shape or number of columns that does not suit them.
@@ -62,7 +80,13 @@ def tiles(
 def side_by_side(
     groups: Mapping[str, ArrayLike], image_shape: tuple[int, int] | None = None, title: str = "", columns: int = 10
 ) -> Figure:
-    """Sheets of pictures `[n, V]` beside each other, each under its name; raises as `tiles`."""
+    """Sheets of pictures `[n, V]` beside each other, each under its name; raises as `tiles`.
+
+    Args:
+        groups: rows `[n, V]` by name.
+        image_shape: as in `tiles`.
+        title, columns: of the sheet.
+    """
     if not _checks.instance(groups, Mapping, "groups", "a mapping of names to rows"):
         raise InputError("groups must have at least one name, but is empty")
     sheets = {name: _pictures(images, name, image_shape) for name, images in groups.items()}
@@ -72,7 +96,12 @@ def side_by_side(
 
 
 def filters(weights: ArrayLike, image_shape: tuple[int, int] | None = None) -> Figure:
-    """The weights of each hidden unit as a picture, `weights [V, H]`, the strongest unit first; raises as `tiles`."""
+    """The weights of each hidden unit as a picture, `weights [V, H]`, the strongest unit first; raises as `tiles`.
+
+    Args:
+        weights: `[V, H]`.
+        image_shape: as in `tiles`.
+    """
     rows, _ = _pictures(np.transpose(_checks.finite_array(weights, "weights", (None, None))), "weights", image_shape)
     with np.errstate(over="ignore"):
         order = np.argsort(-np.linalg.norm(rows, axis=1))[:100]
@@ -83,7 +112,14 @@ def filters(weights: ArrayLike, image_shape: tuple[int, int] | None = None) -> F
 def reconstructions(
     v: ArrayLike, reconstructed: ArrayLike, image_shape: tuple[int, int] | None = None, columns: int = 16
 ) -> Figure:
-    """Rows of `v [n, V]` with their reconstructions below them; raises as `tiles`."""
+    """Rows of `v [n, V]` with their reconstructions below them; raises as `tiles`.
+
+    Args:
+        v: rows `[n, V]`.
+        reconstructed: their reconstructions, `[n, V]`.
+        image_shape: as in `tiles`.
+        columns: pictures side by side.
+    """
     (rows, shape), (others, _) = (_pictures(x, n, image_shape) for x, n in ((v, "v"), (reconstructed, "reconstructed")))
     columns = min(len(rows), _pictures_a_line(shape, columns))
     lines = [part[i : i + columns] for i in range(0, len(rows), columns) for part in (rows, others)]
@@ -97,8 +133,9 @@ def learning_curves(
     """Log likelihood and free-energy gap against updates.
 
     Args:
-        metrics: of the states of a run; the trials of a search are lines of their own. baseline: of independent units. bound:
-            the best possible, -entropy of the source.
+        metrics: of the states of a run; the trials of a search are lines of their own.
+        baseline: of independent units.
+        bound: the best possible, -entropy of the source.
     """
     for state in _checks.instance(metrics, Sequence, "metrics", "the metrics of the states of a run"):
         _checks.instance(state, Mapping, "metrics", "mappings of names to numbers")
@@ -130,7 +167,12 @@ def learning_curves(
 
 
 def energies(relaxation: Relaxation, mixing: Mixing) -> Figure:
-    """Free energy, and the component that differs most, of chains from both starts over time; their autocorrelation below."""
+    """Free energy, and the component that differs most, of chains from both starts over time; their autocorrelation below.
+
+    Args:
+        relaxation: the chains of `relaxation`.
+        mixing: the figures of `harmonium.diagnostics.mixing`.
+    """
     _checks.instance(relaxation, Relaxation, "relaxation")
     _checks.instance(mixing, Mixing, "mixing")
     worst = 1 + int(np.argmax(np.abs(mixing.starts.difference[1:])))
@@ -162,7 +204,11 @@ def _bands(axes: Axes, relaxation: Relaxation, values: np.ndarray) -> None:
 
 
 def swap_rates(swaps: Swaps) -> Figure:
-    """How often neighboring rungs of tempering exchange their states, between the betas they are at."""
+    """How often neighboring rungs of tempering exchange their states, between the betas they are at.
+
+    Args:
+        swaps: the course of `swaps`.
+    """
     _checks.instance(swaps, Swaps, "swaps")
     figure, (axes,) = _panels(1, 1, (8, 4))
     axes.stairs(swaps.acceptance, swaps.betas, fill=True, color=MODEL, alpha=0.35)
@@ -177,7 +223,11 @@ def swap_rates(swaps: Swaps) -> Figure:
 
 
 def weight_histograms(rbm: RBM) -> Figure:
-    """How the weights and the parameters of both layers are spread."""
+    """How the weights and the parameters of both layers are spread.
+
+    Args:
+        rbm: the model.
+    """
     values = {"weights": model.validate(rbm).weights}
     for layer in ("visible", "hidden"):
         for path, leaf in jax.tree_util.tree_leaves_with_path(getattr(rbm, layer)):
@@ -200,7 +250,11 @@ def weight_histograms(rbm: RBM) -> Figure:
 
 
 def hidden_activations(hidden: HiddenUnits) -> Figure:
-    """What each hidden unit makes of each row: rows along their leading component, the most active units first."""
+    """What each hidden unit makes of each row: rows along their leading component, the most active units first.
+
+    Args:
+        hidden: of `harmonium.diagnostics.hidden_units`.
+    """
     activity = _checks.instance(hidden, HiddenUnits, "hidden").activity
     if len(activity) > MAX_ROWS:
         activity = activity[np.linspace(0, len(activity) - 1, MAX_ROWS).astype(int)]
@@ -220,7 +274,11 @@ def hidden_activations(hidden: HiddenUnits) -> Figure:
 
 
 def spectrum(spectrum: Spectrum) -> Figure:
-    """Singular values of the weights beside the spread of the data along their principal components, on a log scale."""
+    """Singular values of the weights beside the spread of the data along their principal components, on a log scale.
+
+    Args:
+        spectrum: of `harmonium.diagnostics.spectrum`.
+    """
     _checks.instance(spectrum, Spectrum, "spectrum")
     figure, (axes,) = _panels(1, 1, (8, 5))
     series = (
@@ -243,6 +301,9 @@ def spectrum(spectrum: Spectrum) -> Figure:
 def comparison(comparison: Comparison) -> Figure:
     """How far samples, other rows and independent columns are from the rows: by column, by pair, and by MMD at each bandwidth;
     and how far training and held-out rows are from their closest samples.
+
+    Args:
+        comparison: of `harmonium.diagnostics.compare`.
     """
     sets = {what: getattr(_checks.instance(comparison, Comparison, "comparison"), what) for what in WHAT}
     styles = {"samples": (DATA, "o"), "floor": (INK, "."), "independent": (MODEL, "x")}
@@ -345,7 +406,12 @@ def _sheets(groups: Mapping[str, np.ndarray], shape: tuple[int, int], columns: i
 
 
 def diagnosis(rbm: RBM, diagnosis: Diagnosis) -> dict[str, Figure]:
-    """The figures of a diagnosis by name."""
+    """The figures of a diagnosis by name.
+
+    Args:
+        rbm: the model.
+        diagnosis: of `harmonium.diagnostics.diagnose`.
+    """
     return {
         "energies": energies(diagnosis.relaxation, diagnosis.mixing),
         "swap_rates": swap_rates(diagnosis.swaps),

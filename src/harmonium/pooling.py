@@ -50,12 +50,20 @@ def pool(estimates: ArrayLike, errors: ArrayLike, degrees: ArrayLike = np.inf, *
     `refit`.
 
     Args:
-        estimates: of each table, `[m, ...]`, two tables or more. errors: their standard errors, of the same shape. degrees: of
-            freedom of the estimates in a table without gaps, such as rows less coefficients of a regression: one number, or one
-            for each estimate `[...]`; infinity is large samples'. level: of the interval.
+        estimates: of each table, `[m, ...]`, two tables or more.
+        errors: their standard errors, of the same shape.
+        degrees: of freedom of the estimates in a table without gaps, such as rows less coefficients of a regression: one
+            number, or one for each estimate `[...]`; infinity is large samples'.
+        level: of the interval.
 
     Raises:
         InputError: shapes differ, there are fewer than two tables, or a number is out of range.
+
+    Example:
+        >>> import harmonium as hm
+        >>> pooled = hm.pool([1.0, 1.2, 0.9], [0.2, 0.2, 0.2], degrees=100)
+        >>> float(pooled.estimate.round(4)), bool(pooled.low < 1 < pooled.high)
+        (1.0333, True)
     """
     from scipy import special
 

@@ -36,6 +36,8 @@ from harmonium.samplers import gibbs
 from harmonium.samplers.gibbs import sweep_many
 from harmonium.units import Units
 
+__all__ = ["Draws", "draw", "sample"]
+
 METHODS = ("auto", "exact", "tempering", "gibbs")
 SWEEPS = 1000
 """Of a Gibbs chain."""
@@ -54,6 +56,13 @@ class Draws(NamedTuple):
 
     `probability`: of the conditions `where`, fixed columns included: the fraction of the model's rows that fulfill them. None
     without any, where it is not enumerated, and where real columns are fixed, which has a density alone.
+
+    Example:
+        >>> import harmonium as hm
+        >>> rbm = hm.RBM(hm.Binary([0, 0]), hm.Binary([0, 0]), [[0.5, 0.5], [0.5, 0.5]])
+        >>> draws = hm.sampling.draw(rbm, 10, seed=0)
+        >>> isinstance(draws, hm.sampling.Draws), draws.values.shape, draws.warnings
+        (True, (10, 2), [])
     """
 
     values: Float[np.ndarray, "n visible"]
@@ -76,13 +85,16 @@ def sample(
     """`n` draws of v from p(v), or p(v | conditions); `harmonium.sampling.draw` says besides how they were obtained.
 
     Args:
+        rbm: the model.
+        n: number of rows.
+        seed: of all random numbers.
         clamp: fixed visible columns: `{column: value}`, or an array `[V]` or `[n, V]` with NaN where a column is free. A
             categorical unit is fixed by the column that is 1. Or a text: `v1=1,v3=0`, `v1..v8=0` or a pattern `1??0`.
-        where: conditions on the values of units, such as `harmonium.tabular.conditions` makes of texts. All draws fulfill them,
-            and none is drawn in vain.
-        method: `exact`, independent draws by enumeration; `tempering`, chains at a ladder of temperatures, whose equilibrium is
-            checked; `gibbs`, the ends of n Gibbs chains, which is not checked; or `auto`, exact where that takes some ten
-            seconds at most, tempering elsewhere (Gibbs chains where each row has a clamp of its own).
+        where: conditions on the values of units, such as `harmonium.tabular.conditions` makes of texts. All draws fulfill
+            them, and none is drawn in vain.
+        method: `exact`, independent draws by enumeration; `tempering`, chains at a ladder of temperatures, whose
+            equilibrium is checked; `gibbs`, the ends of n Gibbs chains, which is not checked; or `auto`, exact where that
+            takes some ten seconds at most, tempering elsewhere (Gibbs chains where each row has a clamp of its own).
         sweeps: of each chain; by default 1,000 Gibbs sweeps, and as many steps of tempering as equilibrium takes.
         start: `[n, V]`, where Gibbs chains start; by default draws of the visible units alone.
 
@@ -93,6 +105,13 @@ def sample(
     Raises:
         InputError: a malformed model, values outside the units' domain, conditions that no row fulfills, an argument out of
             range, a method that cannot draw from this model or clamp, or draws that are not finite.
+
+    Example:
+        >>> import harmonium as hm
+        >>> rbm = hm.RBM(hm.Binary([0, 0]), hm.Binary([0, 0]), [[0.5, 0.5], [0.5, 0.5]])
+        >>> v = hm.sample(rbm, 1000, clamp="v2=1", seed=0)
+        >>> v.shape, v[:, 1].min()
+        ((1000, 2), np.float64(1.0))
     """
     drawn = draw(rbm, n, seed, clamp=clamp, where=where, method=method, sweeps=sweeps, start=start)
     for warning in drawn.warnings:
@@ -112,7 +131,17 @@ def draw(
     sweeps: int | None = None,
     start: ArrayLike | None = None,
 ) -> Draws:
-    """The draws of `harmonium.sample`, how they were obtained, and its warnings; raises as it does."""
+    """The draws of `harmonium.sample`, how they were obtained, and its warnings; raises as it does.
+
+    Args:
+        rbm, n, seed, clamp, where, method, sweeps, start: as `sample` takes them.
+
+    Example:
+        >>> import harmonium as hm
+        >>> rbm = hm.RBM(hm.Binary([0, 0]), hm.Binary([0, 0]), [[0.5, 0.5], [0.5, 0.5]])
+        >>> hm.sampling.draw(rbm, 10, seed=0).method
+        'exact'
+    """
     model.validate(rbm)
     n, _ = _checks.integer(n, "n"), _checks.choice(method, METHODS, "method")
     if sweeps is not None:

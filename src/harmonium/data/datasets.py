@@ -53,6 +53,11 @@ class Dataset:
     `binarized`: how, or None. `schema`: of rows that encode a table with columns of any kinds. NaN is a missing cell.
     `weights`: of the rows of each part by its name, where rows have weights; `weights_column`: the column that holds them.
     `log_density`: of the rows of each part, what is to be added to their ln p, where columns are binned (`Schema.log_density`).
+
+    Attributes:
+        train: rows for training.
+        valid: rows for validation.
+        test: rows for the test.
     """
 
     name: str
@@ -87,9 +92,10 @@ class Dataset:
         """The data set with other rows for the test or for validation, read by its schema if it has one.
 
         Args:
-            part: "test" or "valid". location: a named source, for its own rows of that part, or a file, for all of its rows.
-            binarized, seed, dialect, ignore: as `load` takes them. unseen: what values not met in training are: `missing`
-                cells, counted in `held_out`, or an `error`.
+            part: "test" or "valid".
+            location: a named source, for its own rows of that part, or a file, for all of its rows.
+            binarized, seed, dialect, ignore: as `load` takes them.
+            unseen: what values not met in training are: `missing` cells, counted in `held_out`, or an `error`.
 
         Raises:
             OSError, InputError: as `load`.
@@ -179,21 +185,31 @@ def load(
     `stream` also a folder of Parquet files.
 
     Args:
-        binarized: `threshold=X`, `stochastic`, or `resample` (`gray_levels.resampled`), for which validation and test rows are
-            drawn once; by default what the source prescribes, and nothing for files.
+        location: a named source, NAME or NAME:SIZE, or a file.
+        binarized: `threshold=X`, `stochastic`, or `resample` (`gray_levels.resampled`), for which validation and test rows
+            are drawn once; by default what the source prescribes, and nothing for files.
         seed: of those draws.
         hold_out: for which of "test" and "valid" rows of a file are held out; the other part is the training rows.
-        stream: leave training rows that `open_streamed` can read as they are needed in their file; at most 10,000 rows are held
-            out then.
-        missing: let NaN in a file stand for a missing cell. max_bytes: as `read_table` takes it.
+        stream: leave training rows that `open_streamed` can read as they are needed in their file; at most 10,000 rows are
+            held out then.
+        missing: let NaN in a file stand for a missing cell.
+        max_bytes: as `read_table` takes it.
         columns: read as `load_columns` does: a file of named columns that holds anything but zeros and ones, and an array
-            `[n, V]` of small whole numbers, which may be codes of categories. dialect, ignore: as `read_table` takes them.
-        strict: as `infer` takes it. weights: of a file's rows: the name of a column, which is then no data, or of a file with
-            one number a row. Rows of weight zero are left out before anything else.
+            `[n, V]` of small whole numbers, which may be codes of categories.
+        dialect, ignore: as `read_table` takes them.
+        strict: as `infer` takes it.
+        weights: of a file's rows: the name of a column, which is then no data, or of a file with one number a row. Rows of
+            weight zero are left out before anything else.
 
     Raises:
         OSError: there is no such file or source, or it cannot be read.
         InputError: an argument is of the wrong kind, or the file cannot be used.
+
+    Example:
+        >>> import harmonium as hm
+        >>> patterns = hm.data.load("bars-and-stripes:3x3")
+        >>> patterns.train.shape, patterns.image_shape
+        ((14, 9), (3, 3))
     """
     location = os.fspath(check_path(location, "location"))
     _checks.seed(seed)
@@ -289,7 +305,10 @@ def load_columns(
     Rows in which every cell is missing are left out. Mean and scale of real columns are those of the training rows.
 
     Args:
-        kinds, ignore, strict: as `infer` takes them. hold_out, weights: as `load` takes them. dialect: as `read_table` does.
+        location: a table file.
+        kinds, ignore, strict: as `infer` takes them.
+        hold_out, weights: as `load` takes them.
+        dialect: as `read_table` does.
 
     Raises:
         OSError: there is no such file, or it cannot be read.
@@ -307,12 +326,19 @@ def binarize(values: ArrayLike, how: str, seed: int = 0) -> np.ndarray:
     """`values` as zeros and ones.
 
     Args:
-        values: any numbers; for `stochastic`, from 0 to 1. how: `threshold=X` or `stochastic`. seed: of the draws.
+        values: any numbers; for `stochastic`, from 0 to 1.
+        how: `threshold=X` or `stochastic`.
+        seed: of the draws.
 
     Raises:
         InputError: `how` is neither, a value is NaN, or `stochastic` is given a value outside [0, 1].
 
     Reference (stochastic): R. Salakhutdinov and I. Murray, ICML 2008, section 5.
+
+    Example:
+        >>> import harmonium as hm
+        >>> hm.data.binarize([[0.2, 0.7]], "threshold=0.5")
+        array([[0., 1.]])
     """
     values = _checks.numeric_array(values, "values")
     if np.isnan(values).any():

@@ -37,7 +37,9 @@ def take_weights(location: str, rows: Table | Frame | Streamed, weights: str, *,
     """The rows of weight above zero, without the column that holds the weights, and their weights.
 
     Args:
-        location: of the rows. weights: a column's name, or else a file's. drop: leave out the rows of weight zero.
+        location: of the rows.
+        weights: a column's name, or else a file's.
+        drop: leave out the rows of weight zero.
 
     Raises:
         InputError: there is neither, or it does not hold one finite number of zero or above for each row, or only zeros.

@@ -38,6 +38,10 @@ class AdversarialAccuracy:
 
     `expected` and `standard_error`: mean and standard deviation of `accuracy` if both kinds followed one distribution, over
     200 permutations of the labels (about 1/2 - 1/(4 rows): a row has one neighbor fewer of its own kind).
+
+    Attributes:
+        truth: AA_truth: real rows whose nearest neighbor is real.
+        synthetic: AA_synthetic: the same of synthetic rows.
     """
 
     accuracy: float
@@ -65,6 +69,11 @@ class AdversarialAccuracy:
 
 def adversarial_accuracy(real: ArrayLike, synthetic: ArrayLike, seed: int = 0) -> AdversarialAccuracy:
     """Compare rows `real [n, V]` with `synthetic [m, V]` by Euclidean distance; of the larger set, min(n, m) random rows.
+
+    Args:
+        real: rows `[n, V]`.
+        synthetic: rows `[m, V]`, such as draws of a model.
+        seed: of all random numbers.
 
     Raises:
         InputError: no arrays of numbers `[n, V]` with at least 2 rows each and equal V, or a value that is not finite.

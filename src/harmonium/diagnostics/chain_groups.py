@@ -25,6 +25,9 @@ class ChainComparison:
     """Mean of the first group minus that of the second, in standard deviations of a draw within a group.
 
     `standard_error`: of the difference, from the scatter of the chains' own means. `p_value`: of Welch's test.
+
+    Attributes:
+        quantities: their names.
     """
 
     quantities: Sequence[str]
@@ -61,6 +64,11 @@ def compare_chains(
     quantities: Sequence[str],
 ) -> ChainComparison:
     """Compare groups of at least two independent chains each.
+
+    Args:
+        first: chains `[C, D, Q]` of D draws of Q quantities.
+        second: chains `[C', D, Q]`.
+        quantities: their names, Q in all.
 
     Reference: B. Welch, "The generalization of Student's problem when several different population variances are
     involved", Biometrika 34 (1947); a chain counts as one observation, so autocorrelation inside it does no harm.

@@ -48,6 +48,10 @@ class Similarity:
     `shapes [columns]`, `trends [some, some]`: of each column and pair, see `column_statistics`; `shape`, `trend` their means,
     None where there is none. `mmd`: between cells as points (`cells.Embedding`). `target`: how well trees that learn the target
     column from the set predict it in the rows.
+
+    Attributes:
+        two_sample: the test by boosted trees.
+        adversarial: the accuracy of nearest neighbors.
     """
 
     shapes: Float[np.ndarray, "columns"]
@@ -87,6 +91,12 @@ class Comparison:
     `names`: of the columns; `paired`: which of them `trends` has, all but where there are very many. `leak`: None without
     training rows. `divergence`: KL(distribution of the rows || model) in nats, None where it is not known. `notes`: what was
     done to rows beforehand, in words. `counts`: the rows of each set.
+
+    Attributes:
+        samples: the similarity of the samples and the rows.
+        floor: that of other rows.
+        independent: that of independent columns.
+        target: the target column, or None.
     """
 
     names: tuple[str, ...]
@@ -153,11 +163,17 @@ def compare(
     Missing cells are NaN. Where `rows` have some and samples none, samples get the gaps of some of `rows`, drawn at random.
 
     Args:
-        train: `[m, V]`; without them the rows are divided in two, of which one half is the floor, and no leak is looked for.
-        rbm: the model, for the kinds of columns, and for the divergence where `probabilities` are given. units: the kinds of
-            columns; without rbm and units columns of at most two different values are categories, others numbers.
-        probabilities: of the rows `[n]`, if these are all rows that there are, each once. Draws of them are then compared with.
+        samples: `[k, V]`, drawn from the model.
+        rows: `[n, V]` that the model never saw.
+        train: `[m, V]`; without them the rows are divided in two, of which one half is the floor, and no leak is looked
+            for.
+        rbm: the model, for the kinds of columns, and for the divergence where `probabilities` are given.
+        units: the kinds of columns; without rbm and units columns of at most two different values are categories, others
+            numbers.
+        probabilities: of the rows `[n]`, if these are all rows that there are, each once. Draws of them are then compared
+            with.
         weights, train_weights: of the rows, `[n]` and `[m]`.
+        seed: of all random numbers.
         progress: called with the name of each stage as it begins and the fraction of the stages done.
 
     Raises:

@@ -41,6 +41,14 @@ class Diagnosis:
 
     `accuracy`: of rows drawn from the model against held-out rows. `leak`: whether they repeat training rows. `drawn`: how they
     were drawn.
+
+    Attributes:
+        relaxation: chains from noise and from data.
+        mixing: whether they mix.
+        swaps: parallel tempering.
+        gap: the gap of free energies.
+        hidden: what hidden units do.
+        spectrum: singular values of weights and data.
     """
 
     relaxation: Relaxation
@@ -104,7 +112,13 @@ def diagnose(
     """Run all diagnostics on rows `held_out [m, V]` and, if there are any, rows `train [n, V]` on which the model was trained.
 
     Args:
-        chains: from noise, from data, and of tempering each. sweeps: of each Gibbs chain. rungs: of tempering (see `swaps`).
+        rbm: the model.
+        held_out: rows `[m, V]` that it was not trained on.
+        train: rows `[n, V]` on which the model was trained.
+        chains: from noise, from data, and of tempering each.
+        sweeps: of each Gibbs chain.
+        rungs: of tempering (see `swaps`).
+        seed: of all random numbers.
         progress: called with the name of each stage as it begins and the fraction of the stages done.
 
     Raises:

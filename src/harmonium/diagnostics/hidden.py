@@ -66,6 +66,10 @@ def hidden_units(rbm: RBM, data: ArrayLike) -> HiddenUnits:
     """Find the hidden units that do nothing on rows `data [n, V]`.
 
     Units without a lowest and a highest state (of a continuum) are only ever indifferent or doubles. Raises as `spectrum`.
+
+    Args:
+        rbm: the model.
+        data: rows `[n, V]`.
     """
     rows = model.check_rows(rbm, data, "data", 2)
     mean = partial(_activity, single(rbm))

@@ -39,6 +39,10 @@ class Leak:
 
     `scores [n]`: of each training row. `distances`, `held_out_distances`: of each row to its closest sample. `closer`: the
     fraction of samples that are closer to a training row than to any of as many held-out rows, equal distances half.
+
+    Attributes:
+        leak: the fraction of pairs in which the training row is closer.
+        standard_error: of the leak, if the truth is 1/2.
     """
 
     leak: float
@@ -67,6 +71,12 @@ class Leak:
 
 def leak(samples: ArrayLike, train: ArrayLike, held_out: ArrayLike, seed: int = 0) -> Leak:
     """Compare the Euclidean distances of rows `train [n, V]` and `held_out [m, V]` to the closest of `samples [k, V]`.
+
+    Args:
+        samples: rows `[k, V]` drawn from the model.
+        train: rows `[n, V]` on which it was trained.
+        held_out: rows `[m, V]` on which it was not.
+        seed: of all random numbers.
 
     Raises:
         InputError: no arrays of finite numbers `[n, V]` with at least 2 rows each and equal V.

@@ -38,6 +38,9 @@ class Mixing:
     `r_hat [Q]`: rank-normalized. `ess [Q]`: bulk effective sample size, of `draws` in all. `autocorrelation_time [Q]`: draws
     for each effective one, in sweeps; times below the spacing of the draws are not resolved. `autocorrelation
     [Q, L]` at `lags [L]` sweeps. `starts`: chains from noise minus chains from data.
+
+    Attributes:
+        quantities: their names.
     """
 
     quantities: Sequence[str]
@@ -82,7 +85,11 @@ class Mixing:
 
 
 def mixing(relaxation: Relaxation) -> Mixing:
-    """The figures of a relaxation's second half."""
+    """The figures of a relaxation's second half.
+
+    Args:
+        relaxation: the chains of `relaxation`.
+    """
     from arviz_stats.base import array_stats
 
     values = second_half(relaxation)
@@ -134,6 +141,9 @@ def to_arviz(relaxation: Relaxation) -> DataTree:
 
     The second half is the group `posterior`, the first the group `warmup_posterior`; the coordinate `draw` is in sweeps, and
     `start` is `noise` or `data`.
+
+    Args:
+        relaxation: the chains of `relaxation`.
 
     Raises:
         InputError: arviz-base is not installed.

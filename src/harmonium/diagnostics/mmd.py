@@ -79,11 +79,13 @@ def squared_mmd(
     are computed with in float64. Sums are in float64. Memory: some 10^7 numbers besides the rows, whatever n and m.
 
     Args:
+        first: rows `[n, V]`.
+        second: rows `[m, V]`.
         bandwidths: s, one or more; by default 1/4, 1/2 and 1 times the median distance between different rows of the pooled
             sets, by 1,000 evenly spaced rows of each.
         first_weights, second_weights: of the rows, `[n]` and `[m]`. A row of weight two counts as two rows, but is one
-            observation: it makes no pair with itself, and the error is that of the effective number of rows. So rows that are
-            independent and equal must be given one by one, not merged.
+            observation: it makes no pair with itself, and the error is that of the effective number of rows. So rows that
+            are independent and equal must be given one by one, not merged.
 
     Raises:
         InputError: no arrays of finite numbers with equal V and at least three rows each of weight above zero, worth two of one

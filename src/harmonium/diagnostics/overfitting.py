@@ -21,7 +21,14 @@ from harmonium.model import RBM
 
 @dataclass(frozen=True)
 class FreeEnergyGap:
-    """Mean F of held-out rows minus mean F of training rows (nats), its standard error, and how many rows of each."""
+    """Mean F of held-out rows minus mean F of training rows (nats), its standard error, and how many rows of each.
+
+    Attributes:
+        gap: the difference of means.
+        standard_error: of the gap.
+        train_rows: number of training rows.
+        held_out_rows: number of held-out rows.
+    """
 
     gap: float
     standard_error: float
@@ -45,7 +52,13 @@ class FreeEnergyGap:
 
 
 def free_energy_gap(rbm: RBM, train: ArrayLike, held_out: ArrayLike) -> FreeEnergyGap:
-    """The gap between rows `train [n, V]` and rows `held_out [m, V]`, in float64. Raises as `spectrum`."""
+    """The gap between rows `train [n, V]` and rows `held_out [m, V]`, in float64. Raises as `spectrum`.
+
+    Args:
+        rbm: the model.
+        train: rows `[n, V]` on which the model was trained.
+        held_out: rows `[m, V]` that it was not trained on.
+    """
     parts = [
         -np.asarray(exact.log_likelihood(rbm, model.check_rows(rbm, rows, name, 2), 0.0))
         for rows, name in ((held_out, "held_out"), (train, "train"))

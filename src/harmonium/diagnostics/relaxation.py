@@ -63,7 +63,11 @@ def relaxation(rbm: RBM, data: ArrayLike, chains: int = 100, sweeps: int = 1000,
     """Run `chains` Gibbs chains from noise, as the visible units' own biases draw it, and as many from rows of `data [n, V]`.
 
     Args:
+        rbm: the model.
+        data: rows `[n, V]`.
+        chains: number of chains.
         sweeps: rounded up to a multiple of the spacing of the times recorded, at most 250 and the start.
+        seed: of all random numbers.
 
     Raises:
         InputError: data outside the units' domain, fewer than 2 chains or 20 sweeps, or a bad seed.

@@ -65,6 +65,10 @@ class Spectrum:
 def spectrum(rbm: RBM, data: ArrayLike) -> Spectrum:
     """Compare the weights of the model with rows `data [n, V]`.
 
+    Args:
+        rbm: the model.
+        data: rows `[n, V]`.
+
     Raises:
         InputError: a malformed model, rows outside the units' domain, fewer than 2, or too large for their squares.
     """

@@ -66,8 +66,11 @@ def swaps(rbm: RBM, chains: int = 100, steps: int = 400, rungs: int | None = Non
     """Run parallel tempering at temperatures from infinity (beta 0) to 1.
 
     Args:
-        chains: ladders. steps: of one sweep of every rung and an exchange between every second pair. rungs: by default as
-            many, from 12 to 48, as give neighbors a mean rate of exchange of 0.2.
+        rbm: the model.
+        chains: ladders.
+        steps: of one sweep of every rung and an exchange between every second pair.
+        rungs: by default as many, from 12 to 48, as give neighbors a mean rate of exchange of 0.2.
+        seed: of all random numbers.
 
     Raises:
         InputError: a malformed model, or a number out of range.
@@ -109,14 +112,24 @@ def _run(
 
 
 def compare_with_gibbs(swaps: Swaps, relaxation: Relaxation) -> list[ChainComparison]:
-    """The second halves of Gibbs chains from noise [0] and from data [1], minus those of tempering."""
+    """The second halves of Gibbs chains from noise [0] and from data [1], minus those of tempering.
+
+    Args:
+        swaps: the course of `swaps`.
+        relaxation: the chains of `relaxation`.
+    """
     _checks.instance(swaps, Swaps, "swaps")
     tempered, names = swaps.values[:, swaps.steps // 2 :], quantities(swaps.values.shape[-1] - 1)
     return [compare_chains(chains, tempered, names) for chains in second_half(relaxation)]
 
 
 def agreement(swaps: Swaps, relaxation: Relaxation) -> Verdict:
-    """Whether tempering finds what Gibbs chains do not."""
+    """Whether tempering finds what Gibbs chains do not.
+
+    Args:
+        swaps: the course of `swaps`.
+        relaxation: the chains of `relaxation`.
+    """
     name = "Gibbs against tempering"
     if not _checks.instance(swaps, Swaps, "swaps").travels:
         return Verdict(name, False, "unknown: states travel the ladder of temperatures too rarely for a comparison")

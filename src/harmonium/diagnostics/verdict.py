@@ -15,7 +15,11 @@ from harmonium.model import RBM
 
 @dataclass(frozen=True)
 class Verdict:
-    """A question (`name`), whether all is well (`ok`), and a sentence with the figure and, if it is not, a remedy."""
+    """A question (`name`), whether all is well (`ok`), and a sentence with the figure and, if it is not, a remedy.
+
+    Attributes:
+        sentence: the figure, in words.
+    """
 
     name: str
     ok: bool

@@ -34,7 +34,14 @@ MAX_BLOCK_ELEMENTS = 1 << 24
 
 
 class Moments(NamedTuple):
-    """Expectations under the joint distribution: `v [V]`, `h [H]` and `vh [V, H]` = <v h^T>."""
+    """Expectations under the joint distribution: `v [V]`, `h [H]` and `vh [V, H]` = <v h^T>.
+
+    Example:
+        >>> import harmonium as hm
+        >>> rbm = hm.RBM(hm.Binary([0, 0]), hm.Binary([0, 0]), [[0.5, 0.5], [0.5, 0.5]])
+        >>> isinstance(hm.exact.moments(rbm), hm.exact.Moments)
+        True
+    """
 
     v: np.ndarray
     h: np.ndarray
@@ -46,8 +53,19 @@ def at_temperature(rbm: RBM, temperature: float) -> RBM:
 
     Every function then honors the temperature: the energy of the new model is E / T, its Z that of exp(-E / T).
 
+    Args:
+        rbm: the model.
+        temperature: T, above zero.
+
     Raises:
         InputError: the model is malformed, T is not a positive number, or so extreme that energies overflow or vanish.
+
+    Example:
+        >>> import harmonium as hm
+        >>> rbm = hm.RBM(hm.Binary([0, 0]), hm.Binary([0, 0]), [[0.5, 0.5], [0.5, 0.5]])
+        >>> hm.at_temperature(rbm, 2).weights
+        array([[0.25, 0.25],
+               [0.25, 0.25]])
     """
     temperature = _checks.positive(temperature, "temperature")
     with np.errstate(all="ignore"):
@@ -64,6 +82,15 @@ def estimate_seconds(rbm: RBM) -> float:
     """About how many seconds `log_partition` takes, compilation aside, on two cores of 2026; infinite where it refuses.
 
     Fitted to models of 2^13 to 2^25 states whose wider layer has 20 to 3000 columns, between an idle and a busy processor.
+
+    Args:
+        rbm: the model.
+
+    Example:
+        >>> import harmonium as hm
+        >>> rbm = hm.RBM(hm.Binary([0, 0]), hm.Binary([0, 0]), [[0.5, 0.5], [0.5, 0.5]])
+        >>> hm.exact.estimate_seconds(rbm) < 1
+        True
     """
     if is_normal(model.validate(rbm)):
         return 1e-3 + 1e-10 * sum(rbm.weights.shape) ** 3
@@ -84,11 +111,18 @@ def log_partition(rbm: RBM, progress: Progress | None = None) -> float:
     Gaussian visible and hidden units are one normal distribution, whose ln Z is in closed form.
 
     Args:
+        rbm: the model.
         progress: called with the fraction of the work that is done, many times a second, from the calling thread; what it
             raises stops the work, as Ctrl-C does.
 
     Raises:
         InputError: the model is malformed, or neither layer can be enumerated.
+
+    Example:
+        >>> import harmonium as hm
+        >>> rbm = hm.RBM(hm.Binary([0, 0]), hm.Binary([0, 0]), [[0.5, 0.5], [0.5, 0.5]])
+        >>> round(hm.exact.log_partition(rbm), 6)
+        3.461259
     """
     if progress is not None and not callable(progress):
         raise InputError(f"progress must be a function of the fraction that is done, but is {progress!r:.80}")
@@ -110,8 +144,18 @@ def _log_partition(log_sums: Float[np.ndarray, " blocks"]) -> float:
 def moments(rbm: RBM) -> Moments:
     """<v>, <h> and <v h^T> under the joint distribution: the negative term of the gradient.
 
+    Args:
+        rbm: the model.
+
     Raises:
         InputError: the model is malformed, or neither layer can be enumerated.
+
+    Example:
+        >>> import harmonium as hm
+        >>> rbm = hm.RBM(hm.Binary([0, 0]), hm.Binary([0, 0]), [[0.5, 0.5], [0.5, 0.5]])
+        >>> hm.exact.moments(rbm).vh.round(6)
+        array([[0.454353, 0.454353],
+               [0.454353, 0.454353]])
     """
     rbm = in_float64(rbm)
     normal = normal_of(rbm)
@@ -164,12 +208,20 @@ def log_likelihood(
     """ln p(v) = -F(v) - ln Z for each row, `[..., V] -> [...]`, in nats.
 
     Args:
-        v: `[..., V]`. log_z: `log_partition(rbm)` if at hand. expected: v may hold expected values of the units, such as
-            probabilities of binary ones. Since -F is convex in v, the result for such a row is a lower bound of the mean over
-            rows drawn with those expectations.
+        rbm: the model.
+        v: `[..., V]`.
+        log_z: `log_partition(rbm)` if at hand.
+        expected: v may hold expected values of the units, such as probabilities of binary ones. Since -F is convex in v,
+            the result for such a row is a lower bound of the mean over rows drawn with those expectations.
 
     Raises:
         InputError: v is outside the units' domain, or the model cannot be enumerated.
+
+    Example:
+        >>> import harmonium as hm
+        >>> rbm = hm.RBM(hm.Binary([0, 0]), hm.Binary([0, 0]), [[0.5, 0.5], [0.5, 0.5]])
+        >>> hm.exact.log_likelihood(rbm, [[0, 0], [0, 1]]).round(6)
+        array([-2.074965, -1.513105])
     """
     rbm = in_float64(rbm)
     v = rbm.visible.check(v, "v", expected=_checks.boolean(expected, "expected")).astype(np.float64)
@@ -190,10 +242,18 @@ def log_reconstruction(rbm: RBM, v: ArrayLike, reconstructed: ArrayLike | None =
     """ln p(v' | v) = ln sum_h p(v' | h) p(h | v) for each row: the lecture's aim is to raise it for v' = v.
 
     Args:
-        v: `[n, V]`. reconstructed: v' `[n, V]`; v itself by default.
+        rbm: the model.
+        v: `[n, V]`.
+        reconstructed: v' `[n, V]`; v itself by default.
 
     Raises:
         InputError: v is outside the domain, or the hidden layer cannot be enumerated.
+
+    Example:
+        >>> import harmonium as hm
+        >>> rbm = hm.RBM(hm.Binary([0, 0]), hm.Binary([0, 0]), [[0.5, 0.5], [0.5, 0.5]])
+        >>> hm.exact.log_reconstruction(rbm, [[0, 1]]).round(6)
+        array([-1.50388])
     """
     rbm = in_float64(rbm)
     v = rbm.visible.check(v, "v").astype(np.float64)
@@ -238,14 +298,38 @@ def _log_reconstruction(
 def sample(rbm: RBM, n: int, seed: int = 0) -> Float[np.ndarray, "n V"]:
     """`n` independent samples of v from p(v), with no Markov chain.
 
+    Args:
+        rbm: the model.
+        n: number of draws.
+        seed: of all random numbers.
+
     Raises:
         InputError: the model cannot be enumerated, or n is not positive.
+
+    Example:
+        >>> import harmonium as hm
+        >>> rbm = hm.RBM(hm.Binary([0, 0]), hm.Binary([0, 0]), [[0.5, 0.5], [0.5, 0.5]])
+        >>> hm.exact.sample(rbm, 5, seed=0).shape
+        (5, 2)
     """
     return sample_joint(rbm, n, seed)[0]
 
 
 def sample_joint(rbm: RBM, n: int, seed: int = 0) -> tuple[Float[np.ndarray, "n V"], Float[np.ndarray, "n H"]]:
-    """`n` independent samples of (v, h) from p(v, h); see `sample`."""
+    """`n` independent samples of (v, h) from p(v, h); see `sample`.
+
+    Args:
+        rbm: the model.
+        n: number of draws.
+        seed: of all random numbers.
+
+    Example:
+        >>> import harmonium as hm
+        >>> rbm = hm.RBM(hm.Binary([0, 0]), hm.Binary([0, 0]), [[0.5, 0.5], [0.5, 0.5]])
+        >>> v, h = hm.exact.sample_joint(rbm, 5, seed=0)
+        >>> v.shape, h.shape
+        ((5, 2), (5, 2))
+    """
     rbm = in_float64(rbm)
     n, random = _checks.integer(n, "n"), np.random.default_rng(_checks.seed(seed))
     normal = normal_of(rbm)

@@ -32,7 +32,16 @@ MAX_STATES = 1 << 32
 
 
 def enumerable_states(rbm: RBM) -> int | None:
-    """The number of states of the layer that would be enumerated, or None if neither layer's states are finite."""
+    """The number of states of the layer that would be enumerated, or None if neither layer's states are finite.
+
+    Args:
+        rbm: the model.
+
+    Example:
+        >>> import harmonium as hm
+        >>> hm.exact.enumerable_states(hm.initialize([[0, 1, 1], [1, 1, 0]], hidden=2))
+        4
+    """
     _checks.instance(rbm, RBM, "rbm", "a harmonium.RBM")
     counts = [n for n in (rbm.visible.state_count, rbm.hidden.state_count) if n is not None]
     return min(counts, default=None)

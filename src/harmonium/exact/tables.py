@@ -29,6 +29,12 @@ class JointTable:
 
     `v [n, V]`, `h [n, H]`; `energy`, `boltzmann_factor` = e^(-E/T), infinite beyond float64, and `probability`, each `[n]`;
     `log_partition` = ln Z at `temperature`; `configurations`: their total number (a table may have the most probable alone).
+
+    Example:
+        >>> import harmonium as hm
+        >>> rbm = hm.RBM(hm.Binary([0, 0]), hm.Binary([0, 0]), [[0.5, 0.5], [0.5, 0.5]])
+        >>> isinstance(hm.exact.joint_table(rbm), hm.exact.JointTable)
+        True
     """
 
     v: np.ndarray
@@ -49,8 +55,19 @@ def _energy(rbm: RBM, v: Float[Array, "n V"], h: Float[Array, "n H"]) -> Float[R
 def all_states(units: Units) -> Float[np.ndarray, "n N"]:
     """Every state of a layer, in float64, the first unit changing slowest: 00, 01, 10, 11.
 
+    Args:
+        units: a layer of units.
+
     Raises:
         InputError: there are more states than a table may have rows.
+
+    Example:
+        >>> import harmonium as hm
+        >>> hm.exact.all_states(hm.Binary.zeros(2))
+        array([[0., 0.],
+               [0., 1.],
+               [1., 0.],
+               [1., 1.]])
     """
     count = _checks.instance(units, Units, "units", "a layer of units").state_count
     if count is None or count > MAX_ROWS:
@@ -60,7 +77,16 @@ def all_states(units: Units) -> Float[np.ndarray, "n N"]:
 
 
 def configurations(rbm: RBM) -> int | None:
-    """The number of joint configurations (v, h), or None where it is not finite."""
+    """The number of joint configurations (v, h), or None where it is not finite.
+
+    Args:
+        rbm: the model.
+
+    Example:
+        >>> import harmonium as hm
+        >>> hm.exact.configurations(hm.initialize([[0, 1, 1], [1, 1, 0]], hidden=2))
+        32
+    """
     visible, hidden = (layer.state_count for layer in (model.validate(rbm).visible, rbm.hidden))
     return None if visible is None or hidden is None else visible * hidden
 
@@ -68,8 +94,19 @@ def configurations(rbm: RBM) -> int | None:
 def joint_table(rbm: RBM, temperature: float = 1.0) -> JointTable:
     """Every configuration of a small model, rows ordered v h = 00..00 to 11..11.
 
+    Args:
+        rbm: the model.
+        temperature: T, above zero.
+
     Raises:
         InputError: a temperature that is not positive, or more than 2^20 configurations (`most_probable` serves those).
+
+    Example:
+        >>> import harmonium as hm
+        >>> rbm = hm.RBM(hm.Binary([0, 0]), hm.Binary([0, 0]), [[0.5, 0.5], [0.5, 0.5]])
+        >>> table = hm.exact.joint_table(rbm)
+        >>> table.energy[-1:], table.probability[-1:].round(6)
+        (array([-2.]), array([0.231944]))
     """
     rbm = in_float64(rbm)
     count = configurations(rbm)
@@ -102,8 +139,19 @@ def most_probable(rbm: RBM, rows: int, temperature: float = 1.0) -> JointTable:
     Each of these has, in the enumerated layer, one of the `rows` states with the best partner in the other layer; the partners
     of those are then taken best first.
 
+    Args:
+        rbm: the model.
+        rows: how many.
+        temperature: T, above zero.
+
     Raises:
         InputError: a temperature that is not positive, rows below 1, or a model that cannot be enumerated.
+
+    Example:
+        >>> import harmonium as hm
+        >>> rbm = hm.RBM(hm.Binary([0, 0]), hm.Binary([0, 0]), [[0.5, 0.5], [0.5, 0.5]])
+        >>> hm.exact.most_probable(rbm, 3).energy
+        array([-2., -1., -1.])
     """
     rows = _checks.integer(rows, "rows")
     rbm = in_float64(rbm)

@@ -19,7 +19,13 @@ SMOOTHING = 0.01
 
 
 class Centered(NamedTuple):
-    """The offsets of a centered gradient, and the state of the estimator inside."""
+    """The offsets of a centered gradient, and the state of the estimator inside.
+
+    Attributes:
+        visible: means of the visible units.
+        hidden: means of the hidden units.
+        inner: the state of the estimator inside.
+    """
 
     visible: Float[Array, "visible"]
     hidden: Float[Array, "hidden"]
@@ -39,11 +45,18 @@ def centered(estimator: Estimator) -> Estimator:
     depends on whether a unit's state is called 0 or 1. The direction is a positive definite transformation of the gradient, so
     it vanishes where that does. Hidden units of unbounded values are not centered: their n is zero.
 
+    Args:
+        estimator: the one whose terms are centered, such as `pcd(1, 500)`.
+
     Raises:
         InputError: `estimator` is no estimator.
 
     References: G. Montavon and K.-R. Mueller, "Deep Boltzmann machines and the centering trick", 2012; J. Melchior,
     A. Fischer and L. Wiskott, "How to center deep Boltzmann machines", JMLR 17 (2016), section 4 (offsets from the data).
+
+    Example:
+        >>> import harmonium as hm
+        >>> estimator = hm.centered(hm.pcd(1, chains=100))
     """
     return _centered(_checks.instance(estimator, Estimator, "estimator", "an estimator such as harmonium.pcd()"))
 

@@ -32,7 +32,16 @@ Weights = Real[Array, " rows"] | None
 
 @cache
 def exact() -> Estimator:
-    """The gradient itself: the negative term by enumerating the smaller layer."""
+    """The gradient itself: the negative term by enumerating the smaller layer.
+
+    Example:
+        >>> import harmonium as hm
+        >>> rbm = hm.RBM(hm.Binary([0, 0]), hm.Binary([0, 0]), [[0.5, 0.5], [0.5, 0.5]])
+        >>> [step] = hm.lecture.steps(rbm, [[0, 1]], hm.gradients.exact(), rate=0.1)
+        >>> step.positive.weights.round(6)
+        array([[0.      , 0.      ],
+               [0.622459, 0.622459]])
+    """
 
     def gradient(_key: Key, rbm: RBM, state: tuple[()], v: Rows, weights: Weights = None) -> tuple[RBM, tuple[()], Terms]:
         positive = model.statistics(rbm, v, model.hidden_inputs(rbm, v), factors_of(weights))
@@ -49,8 +58,15 @@ def cd(k: int = 1, sampled: bool = False) -> Estimator:
 
     Args:
         k: sweeps.
-        sampled: count the sampled hidden states, as in the vector form v h^T - v' h'^T, instead of their means
-            (the same expectation with more noise).
+        sampled: count the sampled hidden states, as in the vector form v h^T - v' h'^T, instead of their means (the same
+            expectation with more noise).
+
+    Example:
+        >>> import harmonium as hm
+        >>> rbm = hm.RBM(hm.Binary([0, 0]), hm.Binary([0, 0]), [[0.5, 0.5], [0.5, 0.5]])
+        >>> [step] = hm.lecture.steps(rbm, [[0, 1]], hm.cd(1), rate=0.1, seed=0)
+        >>> step.delta.weights.shape
+        (2, 2)
     """
     return _cd(_checks.integer(k, "k"), _checks.boolean(sampled, "sampled"))
 
@@ -76,7 +92,12 @@ def pcd(k: int = 1, chains: int = 500) -> Estimator:
     """Persistent contrastive divergence: `chains` Gibbs chains that go on from update to update, `k` sweeps each time.
 
     Args:
-        k: sweeps at each update. chains: number of chains.
+        k: sweeps at each update.
+        chains: number of chains.
+
+    Example:
+        >>> import harmonium as hm
+        >>> estimator = hm.pcd(1, chains=100)
     """
     return _persistent("pcd", _checks.integer(k, "k"), _checks.integer(chains, "chains"))
 
@@ -90,8 +111,15 @@ def _persistent(kind: str, sweeps: int, chains: int) -> Estimator:
 def from_sampler(sampler: Sampler) -> Estimator:
     """The negative term from any sampler's chains, which persist from update to update.
 
+    Args:
+        sampler: such as `parallel_tempering(...)`.
+
     Raises:
         InputError: `sampler` is no sampler.
+
+    Example:
+        >>> import harmonium as hm
+        >>> estimator = hm.from_sampler(hm.parallel_tempering(chains=100, rungs=5))
     """
     _checks.instance(sampler, Sampler, "sampler", "a sampler such as harmonium.gibbs()")
 
@@ -110,10 +138,16 @@ def by_name(name: str, chains: int = 500, sampled: bool = False) -> Estimator:
     K is the number of Gibbs sweeps at an update; pt and ptt are parallel tempering and parallel trajectory tempering.
 
     Args:
-        chains: for all but exact and cd. sampled: for cd.
+        name: `exact`, `cd-K`, `pcd-K`, `pt-K` or `ptt-K`.
+        chains: for all but exact and cd.
+        sampled: for cd.
 
     Raises:
         InputError: the name is none of them, or an argument is out of range.
+
+    Example:
+        >>> import harmonium as hm
+        >>> estimator = hm.gradients.by_name("pcd-2", chains=100)
     """
     chains, sampled = _checks.integer(chains, "chains"), _checks.boolean(sampled, "sampled")
     match = re.fullmatch(r"(exact)|(cd|pcd|pt|ptt)-([1-9]\d{0,5})", str(name))

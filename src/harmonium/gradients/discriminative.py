@@ -35,7 +35,8 @@ def log_probabilities(rbm: RBM, v: Float[Array, "*rows known"], classes: int) ->
     """ln p(y | v) of every class y (nats).
 
     Args:
-        v: the columns before the label's. classes: C, the number of the label's columns.
+        v: the columns before the label's.
+        classes: C, the number of the label's columns.
     """
     return jax.nn.log_softmax(_log_joint(rbm, _inputs(rbm, v, classes), classes))
 
@@ -56,9 +57,9 @@ def discriminative(classes: int, dropout: float = 0.0) -> Estimator:
     The negative term holds the columns before the label at the data too, and only y follows the model: it needs no chain.
 
     Args:
-        classes: C, the number of the label's columns. dropout: fraction of the other cells that are set to 0 at each update,
-            chosen anew each time, with the others divided by what is left: a regularizer. The gradient is then unbiased for the
-            mean over such rows.
+        classes: C, the number of the label's columns.
+        dropout: fraction of the other cells that are set to 0 at each update, chosen anew each time, with the others
+            divided by what is left: a regularizer. The gradient is then unbiased for the mean over such rows.
 
     Reference (dropout): N. Srivastava et al., JMLR 15 (2014), section 4.
     """
@@ -99,7 +100,9 @@ def hybrid(generative: Estimator, classes: int, alpha: float, dropout: float = 0
     """The gradient of the mean of ln p(y | v) + alpha ln p(v, y).
 
     Args:
-        generative: estimates the gradient of the second part. alpha: above zero. classes, dropout: as in `discriminative`.
+        generative: estimates the gradient of the second part.
+        alpha: above zero.
+        classes, dropout: as in `discriminative`.
     """
     _checks.instance(generative, Estimator, "generative", "an estimator such as harmonium.pcd()")
     alpha = _checks.in_float32(_checks.positive(alpha, "alpha"), "alpha")

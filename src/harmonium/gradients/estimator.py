@@ -73,7 +73,8 @@ def contrast(
     """The gradient from rows of the data and of chains, and its two terms.
 
     Args:
-        statistics: `model.statistics` or `model.joint_statistics`. data, chains: its arguments after the model.
+        statistics: `model.statistics` or `model.joint_statistics`.
+        data, chains: its arguments after the model.
     """
 
     def means(rbm: RBM, data: tuple[Array | None, ...], chains: tuple[Array | None, ...]) -> tuple[RBM, Terms]:
@@ -85,6 +86,9 @@ def contrast(
 
 def state_axes(state: object) -> Any:
     """The names of the axes of every array in an estimator's state, as `harmonium.distributed` takes them.
+
+    Args:
+        state: of the estimator.
 
     Raises:
         InputError: the state has arrays, but no method `axes`.
@@ -99,7 +103,11 @@ def state_axes(state: object) -> Any:
 
 
 def chains_of(state: Any) -> Real[Array, "chains visible"] | None:
-    """The visible states of the chains in an estimator's state, of a ladder those of its top; None if there are no chains."""
+    """The visible states of the chains in an estimator's state, of a ladder those of its top; None if there are no chains.
+
+    Args:
+        state: of the estimator.
+    """
     while hasattr(state, "inner"):
         state = state.inner
     v = getattr(state, "v", None)

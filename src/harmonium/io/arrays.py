@@ -53,7 +53,14 @@ LARGE_BYTES = 1 << 30
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of numbers, the names of the columns where known, the shape of a row as the file has it, and how it was read."""
+    """Rows of numbers, the names of the columns where known, the shape of a row as the file has it, and how it was read.
+
+    Attributes:
+        values: `[n, V]`.
+        columns: names, or None.
+        row_shape: the shape of a row in the file.
+        form: how it was read, in words.
+    """
 
     values: Num[np.ndarray, "rows columns"]
     columns: list[str] | None = None
@@ -62,7 +69,7 @@ class Table:
 
     @property
     def image_shape(self) -> tuple[int, int] | None:
-        """(height, width), if the file holds an array of three dimensions: its rows are images."""
+        """Height and width of the rows if they are images: the file holds an array of three dimensions."""
         return (self.row_shape[0], self.row_shape[1]) if len(self.row_shape) == 2 else None
 
     @property
@@ -103,10 +110,12 @@ def read_table(
     values are left as they are. Sparse matrices are read into memory, and the labels of svmlight files are left out.
 
     Args:
+        location: a file, or a folder of images.
         missing: let NaN stand for missing cells; in text also an empty cell, NA and the like, in Parquet a null.
         max_bytes: what a compressed file may grow to; by default 100 times its size, or 1 GiB if that is more.
-        gray_levels: whether bytes are; by default the largest decides. dialect: how a CSV file is written, as far as that is
-            said. ignore: columns to leave out, by their names.
+        gray_levels: whether bytes are; by default the largest decides.
+        dialect: how a CSV file is written, as far as that is said.
+        ignore: columns to leave out, by their names.
 
     Raises:
         OSError: there is no such file, or it cannot be read.
@@ -160,7 +169,11 @@ def _check_beginning(content: bytes, path: Path) -> None:
 
 
 def is_table_file(location: str) -> bool:
-    """Whether the file is of a kind that has columns with names: CSV, Parquet, ARFF or Excel, gzipped or not."""
+    """Whether the file is of a kind that has columns with names: CSV, Parquet, ARFF or Excel, gzipped or not.
+
+    Args:
+        location: the file.
+    """
     name = _split_key(location)[0].name.lower().removesuffix(".gz")
     return name.endswith((*csv_files.SUFFIXES, *ARFF, *EXCEL, parquet.SUFFIX))
 
@@ -171,6 +184,8 @@ def read_frame(location: str, max_bytes: int | None = None, dialect: Dialect | N
     Those of a file without names, such as .npy, are called c1, c2, ... Their values are left as they are, bytes too.
 
     Args:
+        location: the file.
+        max_bytes, dialect: as in `read_table`.
         texts: whether to keep the cells of a CSV file as they are in it, too.
 
     Raises:
@@ -208,6 +223,8 @@ def table_content(columns: Mapping[str, np.ndarray], suffix: str, delimiter: str
     """Columns as the content of a .csv file with a line of names, missing cells empty, or of a .parquet file.
 
     Args:
+        columns: the cells of each column by its name.
+        suffix: `.csv` or `.parquet`.
         delimiter: what stands between cells of a .csv file.
 
     Raises:

@@ -53,8 +53,9 @@ def read_csv(source: Source, path: Path, dialect: Dialect | None = None, texts: 
     Without names the columns are called c1, c2, ...; one without a name among others by its place.
 
     Args:
-        source: the content, or where it is. dialect: how the file is written, as far as that is said. texts: whether to keep
-            the cells as they are, too.
+        source: the content, or where it is.
+        dialect: how the file is written, as far as that is said.
+        texts: whether to keep the cells as they are, too.
 
     Raises:
         InputError: it is no text, has no rows, or rows of different lengths, or a quotation mark is not closed; two columns
@@ -247,7 +248,8 @@ def _values(
     """A column of texts as numbers if all are and none is a code, else as texts without spaces at their ends; in words how.
 
     Args:
-        places: of the cells in the list of `texts`, -1 where missing. decimal, likely: as `read_numbers` takes them.
+        places: of the cells in the list of `texts`, -1 where missing.
+        decimal, likely: as `read_numbers` takes them.
     """
     joined = "\n".join(texts)
     if "\0" in joined:

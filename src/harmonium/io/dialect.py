@@ -54,6 +54,10 @@ class Dialect:
 
     `header`: whether the first row has names. `decimal`: "." or ",". `index`: whether the first column names the rows and is
     left out. `missing`: texts of cells without a value, besides the usual ones. `quote`: the mark around cells, " or '.
+
+    Attributes:
+        encoding: such as utf-8.
+        delimiter: what stands between cells.
     """
 
     encoding: str | None = None
@@ -177,8 +181,10 @@ def guess_header(
     what are none; or numbers in equal steps, as few other rows have.
 
     Args:
-        first: the row, empty where it has no value. columns: what is below it, as numbers or texts. sample: rows below it as
-            they are. decimal: the sign that stands for the decimal point, where it is known.
+        first: the row, empty where it has no value.
+        columns: what is below it, as numbers or texts.
+        sample: rows below it as they are.
+        decimal: the sign that stands for the decimal point, where it is known.
     """
     read = [read_numbers([cell], decimal)[0] for cell in first]
     numbers = [None if values is None else float(values[0]) for values in read]
@@ -236,8 +242,9 @@ def read_numbers(
     and the minus of typesetters.
 
     Args:
-        texts: different ones. decimal: the sign that stands for the decimal point, where it is known. likely: the sign that
-            probably does, which decides of `1,234`.
+        texts: different ones.
+        decimal: the sign that stands for the decimal point, where it is known.
+        likely: the sign that probably does, which decides of `1,234`.
     """
     if not texts or not any(map(str.isdigit, texts[0])):
         return None, ""
@@ -272,7 +279,8 @@ def is_index(name: str, cells: Shaped[np.ndarray, " rows"], said: bool | None, p
     """Whether a column names or counts the rows: a first one has no name but pandas', and different whole numbers or texts.
 
     Args:
-        said: whether the first column does, if that is said. place: of the column; those before it do.
+        said: whether the first column does, if that is said.
+        place: of the column; those before it do.
     """
     if said is not None and (place == 0 or not said):
         return said

@@ -62,9 +62,11 @@ class Frame:
         columns: the cells of each column by its name, `[n]`: float64, NaN where missing; or objects: str, bool, or date and
             datetime of the standard library, None where missing.
         categories: of columns that come with a list of categories, the list.
-        unusable: of columns that hold something else, such as lists, what they hold, in words. Such a column may be ignored.
-        index: the columns that name or count the rows; they are no data.
+        unusable: of columns that hold something else, such as lists, what they hold, in words. Such a column may be
+            ignored.
+        csv: how the CSV file was read, if it was one.
         texts: of the columns of a CSV file that was read with them, the cells as they are in the file.
+        index: the columns that name or count the rows; they are no data.
     """
 
     columns: dict[str, np.ndarray]
@@ -201,6 +203,10 @@ def from_native(data: object, what: str = "the table") -> Frame:
     """A frame of pandas, polars, pyarrow or another library that narwhals knows, or a mapping of names to columns.
 
     Columns of lists or a mixture of kinds are `unusable`: they may be there, but not in a schema.
+
+    Args:
+        data: a frame, or a mapping of names to columns.
+        what: the argument, in messages.
 
     Raises:
         InputError: it is none, its names are not unique texts, or its columns differ in length.
@@ -366,6 +372,10 @@ def to_native(columns: Mapping[str, np.ndarray], like: object) -> Any:
     """Columns as a frame of the library that `like` is of: a frame, or the library's name; for a dict one of lists.
 
     Where `like` has a column of that name, its dtype is kept if it can hold the values.
+
+    Args:
+        columns: the cells of each column by its name.
+        like: a frame, or the name of a library.
 
     Raises:
         InputError: `like` is no frame, nor the name of an installed library of frames.

@@ -73,12 +73,23 @@ def save(
     """Write `rbm` to a model file (.safetensors).
 
     Args:
-        overwrite: replace a file of that name. base_rate: visible units fitted to the training data alone, the baseline
-            that `evaluate` compares with. notes: anything JSON can hold, to go into the header.
+        rbm: the model.
+        path: of the new file, .safetensors.
+        overwrite: replace a file of that name.
+        base_rate: visible units fitted to the training data alone, the baseline that `evaluate` compares with.
+        notes: anything JSON can hold, to go into the header.
 
     Raises:
         InputError: the model or the base rate is malformed, or the notes are not JSON.
         OSError: the file exists, or it cannot be written.
+
+    Example:
+        >>> import harmonium as hm
+        >>> rbm = hm.RBM(hm.Binary([0, 0]), hm.Binary([0, 0]), [[0.5, 0.5], [0.5, 0.5]])
+        >>> path = hm.save(rbm, "model.safetensors")
+        >>> hm.load("model.safetensors").weights
+        array([[0.5, 0.5],
+               [0.5, 0.5]])
     """
     model.validate(rbm)
     arrays = {"weights": rbm.weights, **named_leaves(rbm.visible, "visible."), **named_leaves(rbm.hidden, "hidden.")}
@@ -95,15 +106,37 @@ def save(
 def load(path: PathLike) -> RBM:
     """The model in a model file, or in the folder of a training run.
 
+    Args:
+        path: a model file (.safetensors), or the folder of a run.
+
     Raises:
         OSError: there is no such file, or it cannot be read.
         InputError: it is damaged, no model file of this package, or of a later version.
+
+    Example:
+        >>> import harmonium as hm
+        >>> path = hm.save(hm.RBM(hm.Binary([0, 0]), hm.Binary([0]), [[1], [2]]), "small.safetensors")
+        >>> hm.load("small.safetensors").weights
+        array([[1.],
+               [2.]])
     """
     return load_with_header(path)[0]
 
 
 def load_with_header(path: PathLike) -> tuple[RBM, Units | None, dict[str, Any]]:
-    """The model, the base rate (None if the file has none) and the header of a model file as a dict; raises as `load`."""
+    """The model, the base rate (None if the file has none) and the header of a model file as a dict; raises as `load`.
+
+    Args:
+        path: a model file (.safetensors), or the folder of a run.
+
+    Example:
+        >>> import harmonium as hm
+        >>> rbm = hm.RBM(hm.Binary([0, 0]), hm.Binary([0]), [[1], [2]])
+        >>> path = hm.save(rbm, "noted.safetensors", notes={"data": "made up"})
+        >>> rbm, base_rate, header = hm.io.load_with_header("noted.safetensors")
+        >>> base_rate, header["notes"]
+        (None, {'data': 'made up'})
+    """
     source = check_path(path)
     if os.path.isdir(source):  # which asks nothing more of the name
         source = source / "model.safetensors"
@@ -124,9 +157,20 @@ def load_with_header(path: PathLike) -> tuple[RBM, Units | None, dict[str, Any]]
 def save_state(state: object, path: PathLike, *, overwrite: bool = False) -> Path:
     """Write a sampler's state, or any pytree of arrays, to a state file (.safetensors), each leaf under its own name.
 
+    Args:
+        state: a pytree of arrays, such as the one that `sample_chains` returns.
+        path: of the new file, .safetensors.
+        overwrite: replace a file of that name.
+
     Raises:
         InputError: a leaf is no array of numbers.
         OSError: the file exists and `overwrite` is false, or it cannot be written.
+
+    Example:
+        >>> import harmonium as hm
+        >>> rbm = hm.RBM(hm.Binary([0, 0]), hm.Binary([0, 0]), [[0.5, 0.5], [0.5, 0.5]])
+        >>> v, state = hm.sample_chains(rbm, hm.gibbs(chains=10), steps=5, seed=0)
+        >>> path = hm.save_state(state, "chains.safetensors")
     """
     arrays = {name: np.asarray(leaf) for name, leaf in named_leaves(state).items()}
     for name, array in arrays.items():
@@ -139,11 +183,21 @@ def load_state(path: PathLike, template: State) -> State:
     """The state in a file that `save_state` wrote, in the form of `template`.
 
     Args:
+        path: of the file.
         template: a state of the same sampler and model (or `jax.eval_shape` of its `init`): it says what is expected.
 
     Raises:
         OSError: there is no such file, or it cannot be read.
         InputError: it is damaged or of another kind, or its arrays differ from the template's.
+
+    Example:
+        >>> import harmonium as hm
+        >>> rbm = hm.RBM(hm.Binary([0, 0]), hm.Binary([0, 0]), [[0.5, 0.5], [0.5, 0.5]])
+        >>> gibbs = hm.gibbs(chains=10)
+        >>> v, state = hm.sample_chains(rbm, gibbs, steps=5, seed=0)
+        >>> path = hm.save_state(state, "state.safetensors")
+        >>> again = hm.load_state("state.safetensors", template=state)
+        >>> v, state = hm.sample_chains(rbm, gibbs, steps=5, state=again, seed=1)
     """
     source = check_path(path)
     arrays, header = unpack(source, StateHeader)

@@ -85,7 +85,8 @@ def read_file(path: Path, what: str, max_bytes: int | None = None) -> bytes:
     """The content of a regular file, decompressed if its name ends in .gz.
 
     Args:
-        what: the word for such a file in messages. max_bytes: as `check_growth` takes it.
+        what: the word for such a file in messages.
+        max_bytes: as `check_growth` takes it.
 
     Raises:
         OSError: as `check_file`. InputError: as `check_file`; or the file is empty, or damaged or too large as .gz.
@@ -145,7 +146,9 @@ def convert(value: object, kind: type[T] | Any, what: str, finite: bool = True) 
     """A value of Python's plain types as one of the declared type.
 
     Args:
-        kind: a type, such as a `msgspec.Struct`. what: the value, in messages. finite: whether to refuse NaN and infinities.
+        kind: a type, such as a `msgspec.Struct`.
+        what: the value, in messages.
+        finite: whether to refuse NaN and infinities.
 
     Raises:
         InputError: it is of another type, nested more than `MAX_DEPTH` levels, or not finite.

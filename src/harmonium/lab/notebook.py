@@ -20,10 +20,18 @@ def widget(rbm: RBM | None = None, temperature: float = 1.0) -> Any:
     `harmonium lab MODEL` does, and stays as it is.
 
     Args:
-        rbm: by default the lecture's model. temperature: from 0.05 to 20.
+        rbm: by default the lecture's model.
+        temperature: from 0.05 to 20.
 
     Raises:
         InputError: anywidget is not installed, or the model or the temperature cannot be shown.
+
+    Example:
+        >>> import harmonium as hm
+        >>> widget = hm.lab.widget(hm.RBM(hm.Binary([0, 0]), hm.Binary([0]), [[1], [2]]))
+        >>> widget.rbm.weights
+        array([[1.],
+               [2.]])
     """
     try:
         import anywidget

@@ -58,7 +58,8 @@ def serve(model_path: PathLike | None, port: int | None, open_browser: bool, say
     """Serve the lab until Ctrl-C or a termination signal; `say` is called with one line that names the address.
 
     Args:
-        model_path: a model file, or its run folder, for chapter 6. port: if None, 8765 or, where that is taken, another.
+        model_path: a model file, or its run folder, for chapter 6.
+        port: if None, 8765 or, where that is taken, another.
 
     Raises:
         InputError: the model file cannot be used, or the port is taken. OSError: the model file cannot be read.

@@ -19,7 +19,8 @@ def bar(forward: LogWeights, reverse: Float[np.ndarray, "reverse"], seed: int = 
     the estimate of least variance among those that weight both kinds of run.
 
     Args:
-        forward: log weights with E[exp f] = Z_1 / Z_0. reverse: log weights with E[exp r] = Z_0 / Z_1.
+        forward: log weights with E[exp f] = Z_1 / Z_0.
+        reverse: log weights with E[exp r] = Z_0 / Z_1.
 
     Reference: C. Bennett, J. Comput. Phys. 22 (1976); M. Shirts, E. Bair, G. Hooker and V. Pande, Phys. Rev. Lett. 91 (2003).
     """

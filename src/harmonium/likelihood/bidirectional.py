@@ -71,6 +71,14 @@ class BidirectionalAIS:
     is at least `certain`, a lower bound of ln Z by states that were found; `was_raised`: whether even the upper one was below
     it. `unvisited`: the fraction of Z in modes that the tempered chains did not visit as often as they should.
     `base`, `schedule`, `temperatures`: the path, outside of these modes as the log weights are.
+
+    Attributes:
+        forward: the estimate of the forward runs.
+        reverse: the estimate of the reverse runs.
+        forward_log_weights: of each run.
+        reverse_log_weights: of each run.
+        samples: the tempered chains from which reverse runs start.
+        base_log_partition: ln Z of the base.
     """
 
     forward: Estimate
@@ -136,14 +144,22 @@ def bidirectional_ais(
     """Bracket ln Z until half the interval is at most `precision` nats, or about `seconds` have passed.
 
     Args:
+        rbm, seconds, precision, temperatures, steps, rungs, seed, progress, mesh: as those of `evaluate`; given
+            temperatures, steps and rungs, equal arguments give equal results.
         data: `[n, V]`, near which the model is supposed to have its probability: it places the base and half of the chains.
         base_rate: visible units at the start of the path; by default fitted to `data`.
         runs: annealing runs in each direction, rounded up to divide evenly over `mesh`.
         exact_start: start the reverse runs from exact draws (the model must be enumerable).
-        All others as those of `evaluate`; given temperatures, steps and rungs, equal arguments give equal results.
 
     Raises:
         InputError: data outside the units' domain, an argument out of range, or `exact_start` for too large a model.
+
+    Example:
+        >>> import harmonium as hm
+        >>> rbm = hm.RBM(hm.Binary([0, 0]), hm.Binary([0, 0]), [[0.5, 0.5], [0.5, 0.5]])
+        >>> found = hm.bidirectional_ais(rbm, [[0, 1]], runs=20, temperatures=20, steps=100, rungs=4, seconds=2)
+        >>> bool(found.lower <= hm.exact.log_partition(rbm) <= found.upper)
+        True
     """
     rows = model.check_rows(rbm, data)
     counts = {"runs": runs, "temperatures": temperatures, "steps": steps, "rungs": rungs}

@@ -84,8 +84,9 @@ def temper_rows(
     """Tempered chains of the missing cells (NaN) of each row: few for all, and more where they do not settle.
 
     Args:
-        draws: the chains have at least as many ends. max_error: of ln p(v_o), from which on a row gets more chains. stages: 1
-            for the few alone.
+        draws: the chains have at least as many ends.
+        max_error: of ln p(v_o), from which on a row gets more chains.
+        stages: 1 for the few alone.
     """
     v = np.asarray(v, np.float64)
     size, cost = rbm.visible.size, rbm.weights.size + UNIT_TERMS * sum(rbm.weights.shape)

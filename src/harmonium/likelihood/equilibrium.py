@@ -89,11 +89,15 @@ def sample_by_tempering(
     """The top states of `chains` ladders of parallel tempering in equilibrium, or after about `seconds`, or after `steps`.
 
     Args:
-        base: the model without weights at the bottom. rows: the starts of half of the chains, drawn from them, unless all of
-            these begin at `start`; the others begin at noise. rungs: by default 12, or more if too few exchanges succeed.
-            steps: in whole blocks. max_sweeps: of a ladder on all of its rungs together. draws: to go on until there are as
-            many, after as many blocks again (unless `steps` is given) and with further ones if they are more than the chains.
-            mesh: devices that share the ladders.
+        base: the model without weights at the bottom.
+        rows: the starts of half of the chains, drawn from them, unless all of these begin at `start`; the others begin at
+            noise.
+        rungs: by default 12, or more if too few exchanges succeed.
+        steps: in whole blocks.
+        max_sweeps: of a ladder on all of its rungs together.
+        draws: to go on until there are as many, after as many blocks again (unless `steps` is given) and with further ones
+            if they are more than the chains.
+        mesh: devices that share the ladders.
     """
     noise_key, row_key, begin_key, run_key = jax.random.split(key, 4)
     from_data = np.arange(chains) < chains // 2

@@ -55,17 +55,21 @@ def evaluate(
     result's `arguments` fix that work: `evaluate(rbm, data, **result.arguments)` repeats it bit for bit.
 
     Args:
+        rbm: the model.
+        data: rows `[n, V]`.
         weights: of the rows, `[n]`, finite numbers of zero or above, for the weighted mean; rows of weight zero are dropped
             first, whatever they hold.
-        log_density: nats to add to ln p of each row, `[n]`, for the density of what the row stands for (`Schema.log_density`).
+        log_density: nats to add to ln p of each row, `[n]`, for the density of what the row stands for
+            (`Schema.log_density`).
         method: `auto`; `exact`, which enumerates however long it takes; or `estimate`, which never does.
         base_rate: visible units at the start of the annealing path; by default fitted to `data`.
         seconds: time allowed to an estimate, which also decides, with the size of the model, where its tempering starts.
-        precision: half the width of the interval (nats) at which it stops earlier. runs: annealing runs in each direction.
-            These three bound an estimate, and change nothing where ln Z is exact.
-        temperatures: of each run. steps, rungs: of the tempering; by default as many as the time allows. Where ln Z is exact
-            these three are refused.
-        seed: of all random numbers. progress: called with a stage and the fraction of it that is done.
+        precision: half the width of the interval (nats) at which it stops earlier.
+        runs: annealing runs in each direction. These three bound an estimate, and change nothing where ln Z is exact.
+        temperatures: of each run.
+        steps, rungs: of the tempering; by default as many as the time allows. Where ln Z is exact these three are refused.
+        seed: of all random numbers.
+        progress: called with a stage and the fraction of it that is done.
         mesh: devices that share the chains and runs of an estimate (`harmonium.distributed.make_mesh`), by default one; if
             they belong to several processes, each must make the same call.
 
@@ -74,6 +78,13 @@ def evaluate(
             `exact`, or a result that is not finite.
 
     References: R. Salakhutdinov and I. Murray, ICML 2008; Y. Burda, R. Grosse and R. Salakhutdinov, AISTATS 2015.
+
+    Example:
+        >>> import harmonium as hm
+        >>> rbm = hm.RBM(hm.Binary([0, 0]), hm.Binary([0, 0]), [[0.5, 0.5], [0.5, 0.5]])
+        >>> result = hm.evaluate(rbm, [[0, 1], [1, 1]])
+        >>> round(result.mean, 6), result.lower == result.upper
+        (-1.173921, True)
     """
     begun = time.monotonic()
     model.validate(rbm)
@@ -146,7 +157,15 @@ def evaluate_with(
     weights: ArrayLike | None = None,
     log_density: ArrayLike | None = None,
 ) -> LogLikelihood:
-    """The result for other rows `[n, V]` and weights of the same model, with the ln Z of `result`; else as `evaluate`."""
+    """The result for other rows `[n, V]` and weights of the same model, with the ln Z of `result`; else as `evaluate`.
+
+    Args:
+        result: of `evaluate` for the same model.
+        rbm: the model.
+        data: rows `[n, V]`.
+        weights: of the rows, as `evaluate` takes them.
+        log_density: as `evaluate` takes it.
+    """
     model.validate(rbm)
     data, of_data = drop_weightless(data, weights)
     rows = model.check_observed(model.check_rows(rbm, data, missing=True))
@@ -184,7 +203,11 @@ def _method(of_log_z: str, of_rows: str) -> str:
 
 
 def can_be_exact(rbm: RBM) -> bool:
-    """Whether enumerating ln Z is expected to take at most some ten seconds."""
+    """Whether enumerating ln Z is expected to take at most some ten seconds.
+
+    Args:
+        rbm: the model.
+    """
     return exact.estimate_seconds(rbm) <= EXACT_SECONDS
 
 

@@ -63,7 +63,15 @@ def compare_rows(
     error: float = 0.0,
     weights: Float[np.ndarray, " rows"] | None = None,
 ) -> Gain:
-    """The gain of ln p of rows, `values`, over `baseline`; `error`: the standard error of what all values have in common."""
+    """The gain of ln p of rows, `values`, over `baseline`; `error`: the standard error of what all values have in common.
+
+    Args:
+        values: ln p of each row, `[n]`.
+        baseline: ln p of each row under independent units, `[n]`.
+        what: what is compared, in words.
+        error: standard error of what all values have in common, such as that of ln Z.
+        weights: of the rows, as `evaluate` takes them.
+    """
     return Gain(
         float(np.average(values - baseline, weights=weights)),
         math.hypot(standard_error(values - baseline, weights), error),
@@ -94,9 +102,15 @@ def gain_over_independent(
     largest one random unit of each row.
 
     Args:
-        log_partition: ln Z if it is known, and its standard `error`. expected: rows may hold expected values of the units.
-        seed: of the choice of units, and of what is drawn for missing cells. weights, log_density: of the rows, as `evaluate`
-            takes them; densities count in `baseline`, and only where log likelihoods are compared.
+        rbm: the model.
+        base_rate: visible units that do not depend on each other.
+        data: rows `[n, V]`.
+        log_partition: ln Z if it is known, and its standard `error`.
+        error: its standard error.
+        expected: rows may hold expected values of the units.
+        seed: of the choice of units, and of what is drawn for missing cells.
+        weights, log_density: of the rows, as `evaluate` takes them; densities count in `baseline`, and only where log
+            likelihoods are compared.
 
     Raises:
         InputError: data outside the units' domain or without any value, an argument out of range, a result that is not finite,
@@ -140,6 +154,8 @@ def base_rate_log_likelihood(base_rate: Units, data: ArrayLike, weights: ArrayLi
     """The mean ln p(v) of `data [n, V]` under independent units (nats per example): the baseline of every model.
 
     Args:
+        base_rate: visible units that do not depend on each other.
+        data: rows `[n, V]`.
         weights: of the rows, as `evaluate` takes them.
 
     Raises:

@@ -41,8 +41,19 @@ class LogLikelihood:
     `mesh` must be given again.
     `details`: the estimates of ln Z, and the work spent on them.
 
+    Attributes:
+        method: how it was obtained, in words.
+        log_partition: ln Z, the value used.
+
     Raises:
         InputError: a value that is not finite.
+
+    Example:
+        >>> import harmonium as hm
+        >>> rbm = hm.RBM(hm.Binary([0, 0]), hm.Binary([0, 0]), [[0.5, 0.5], [0.5, 0.5]])
+        >>> result = hm.evaluate(rbm, [[0, 1], [1, 1]])
+        >>> isinstance(result, hm.LogLikelihood), result.method, result.warnings
+        (True, 'exact (all 4 visible states)', ())
     """
 
     mean: float

@@ -17,7 +17,13 @@ LogWeights = Float[np.ndarray, "runs"]
 
 
 class Estimate(NamedTuple):
-    """A number and the ends of its nominal 95 % interval, too short where weights are few or very skewed."""
+    """A number and the ends of its nominal 95 % interval, too short where weights are few or very skewed.
+
+    Attributes:
+        value: the number.
+        lower: lower end.
+        upper: upper end.
+    """
 
     value: float
     lower: float

@@ -30,6 +30,10 @@ def pseudo_log_likelihood(rbm: RBM, v: ArrayLike) -> Float[np.ndarray, "rows"]:
 
     Computed in float64 from the free energies with each unit in each of its states.
 
+    Args:
+        rbm: the model.
+        v: rows `[n, V]`.
+
     Raises:
         InputError: the visible units have no finite number of states, v is outside their domain, or a result that is not
             finite.
@@ -42,6 +46,11 @@ def stochastic_pseudo_log_likelihood(rbm: RBM, v: ArrayLike, seed: int = 0) -> F
 
     What scikit-learn's `BernoulliRBM.score_samples` computes: an unbiased but noisy estimate of `pseudo_log_likelihood`, so
     not a log likelihood either. Raises as that does.
+
+    Args:
+        rbm: the model.
+        v: rows `[n, V]`.
+        seed: of the choice of units.
     """
     rows, units = _rows(rbm, v), len(rbm.visible.unit_tables)
     chosen = np.random.default_rng(_checks.seed(seed)).integers(units, size=len(rows))

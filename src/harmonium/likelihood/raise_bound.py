@@ -39,8 +39,13 @@ def raise_bound(
     those runs: the model's own, up to what they miss.
 
     Args:
-        bracket: gives the path and the temperatures. runs: for each row, whose weights are averaged before the logarithm is
-            taken: more of them give a higher, that is a tighter, bound.
+        rbm: the model.
+        data: rows `[n, V]`.
+        bracket: gives the path and the temperatures.
+        runs: for each row, whose weights are averaged before the logarithm is taken: more of them give a higher, that is a
+            tighter, bound.
+        seed: of all random numbers.
+        progress: called with a stage and the fraction of it that is done.
 
     Raises:
         InputError: data outside the units' domain, runs or seed out of range, a bracket of another model, or energies beyond

@@ -38,7 +38,13 @@ MIN_LADDERS = 10
 
 
 class ReplicaEstimates(NamedTuple):
-    """Estimates of ln Z (nats) with 95 % intervals; `rises`: ln Z_{i+1} / Z_i by the Bennett acceptance ratio."""
+    """Estimates of ln Z (nats) with 95 % intervals; `rises`: ln Z_{i+1} / Z_i by the Bennett acceptance ratio.
+
+    Attributes:
+        forward: by the weights from the lowest rung up.
+        reverse: by those from the top down.
+        bar: by the Bennett acceptance ratio.
+    """
 
     forward: Estimate
     reverse: Estimate
@@ -63,9 +69,12 @@ def replica_log_partition(
     """ln Z of `rbm` from `steps` more steps of the chains of all rungs, and their state afterwards.
 
     Args:
+        rbm: the model.
         state: of `parallel_tempering` or `trajectory_tempering`, its chains in equilibrium; of that only their round trips
             are checked. The rungs stay fixed.
+        steps: of the chains.
         sweeps: Gibbs sweeps between exchanges.
+        seed: of all random numbers.
 
     Raises:
         InputError: fewer than 10 ladders, a lowest rung with weights, steps, sweeps or seed out of range, or a result that is
@@ -95,7 +104,16 @@ def replica_log_partition(
 def replica_log_likelihood(
     rbm: RBM, data: ArrayLike, state: Tempered | Trajectory, steps: int = 200, sweeps: int = 1, seed: int = 0
 ) -> LogLikelihood:
-    """The mean ln p(v) of `data [n, V]` (nats per example) with ln Z from `replica_log_partition`; raises as that does."""
+    """The mean ln p(v) of `data [n, V]` (nats per example) with ln Z from `replica_log_partition`; raises as that does.
+
+    Args:
+        rbm: the model.
+        data: rows `[n, V]`.
+        state: of `parallel_tempering` or `trajectory_tempering`, its chains in equilibrium.
+        steps: of the chains.
+        sweeps: Gibbs sweeps between exchanges.
+        seed: of all random numbers.
+    """
     begun = time.monotonic()
     rows = model.check_rows(rbm, data)
     estimates, state = replica_log_partition(rbm, state, steps, sweeps, seed)

@@ -12,7 +12,12 @@ from harmonium.model import RBM
 
 
 class Samples(NamedTuple):
-    """Draws of the model after a step, which a caller may drop; `hidden_inputs`: v @ weights."""
+    """Draws of the model after a step, which a caller may drop; `hidden_inputs`: v @ weights.
+
+    Attributes:
+        v: `[chains, V]`.
+        h: `[chains, H]`.
+    """
 
     v: Float[Array, "chains visible"]
     h: Float[Array, "chains hidden"]

@@ -22,7 +22,12 @@ from harmonium.samplers.base import Draw, Sampler, Samples, independent_draws
 
 
 class Chains(NamedTuple):
-    """The current states of the chains."""
+    """The current states of the chains.
+
+    Attributes:
+        v: `[chains, V]`.
+        h: `[chains, H]`.
+    """
 
     v: Float[Array, "chains visible"]
     h: Float[Array, "chains hidden"]
@@ -42,6 +47,10 @@ def gibbs(chains: int = 500, sweeps: int = 1, clamp: ArrayLike | None = None) ->
 
     Raises:
         InputError: an argument is out of range.
+
+    Example:
+        >>> import harmonium as hm
+        >>> sampler = hm.gibbs(chains=100, sweeps=2)
     """
     chains, sweeps = _checks.integer(chains, "chains"), _checks.integer(sweeps, "sweeps")
     if clamp is not None and not isinstance(clamp, jax.Array):  # which may be traced

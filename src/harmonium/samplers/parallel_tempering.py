@@ -35,7 +35,13 @@ from harmonium.samplers.replicas import Ladder, ModelAt
 @register
 @dataclass(frozen=True)
 class Tempered(Ladder):
-    """The chains of all rungs, the betas of the rungs, and the model at beta 0."""
+    """The chains of all rungs, the betas of the rungs, and the model at beta 0.
+
+    Attributes:
+        replicas: the chains of every rung.
+        betas: of the rungs.
+        base: the model at beta 0.
+    """
 
     betas: Float[Array, "rungs"]
     base: RBM
@@ -64,13 +70,22 @@ def parallel_tempering(
     """The parallel tempering kernel on `chains` independent ladders.
 
     Args:
-        chains: number of ladders C, and of samples a step. rungs: models R on each. sweeps: Gibbs sweeps between exchanges.
+        chains: number of ladders C, and of samples a step.
+        rungs: models R on each.
+        sweeps: Gibbs sweeps between exchanges.
         betas: `[R]` rising from 0 to 1, at the start; evenly spaced by default.
         base: the model at beta 0, best one without weights; by default the model at infinite temperature.
         adapt: fraction of the way to even exchange rates that the betas move at every step; 0 fixes them.
 
     Raises:
         InputError: an argument is out of range.
+
+    Example:
+        >>> import harmonium as hm
+        >>> rbm = hm.RBM(hm.Binary([0, 0]), hm.Binary([0, 0]), [[0.5, 0.5], [0.5, 0.5]])
+        >>> v, state = hm.sample_chains(rbm, hm.parallel_tempering(chains=10, rungs=3), steps=5, seed=0)
+        >>> v.shape
+        (10, 2)
     """
     chains, sweeps = _checks.integer(chains, "chains"), _checks.integer(sweeps, "sweeps")
     if betas is None:

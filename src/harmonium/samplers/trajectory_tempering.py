@@ -76,13 +76,21 @@ def trajectory_tempering(
     Args:
         models: the rungs below the model, the lowest first: one without weights, whose chains are independent draws. By
             default the ladder starts with the model's own layers without weights, and grows as the model is trained.
-        chains: number of ladders C, and of samples a step. sweeps: Gibbs sweeps between exchanges.
+        chains: number of ladders C, and of samples a step.
+        sweeps: Gibbs sweeps between exchanges.
         rungs: rungs allocated in all, if the ladder grows.
         threshold: the acceptance rate toward the last rung below which the model becomes a rung (0: never); by default 0 if
             models are given and 0.3 otherwise.
 
     Raises:
         InputError: an argument is out of range, or the models differ in shape.
+
+    Example:
+        >>> import harmonium as hm
+        >>> rbm = hm.RBM(hm.Binary([0, 0]), hm.Binary([0, 0]), [[0.5, 0.5], [0.5, 0.5]])
+        >>> v, state = hm.sample_chains(rbm, hm.trajectory_tempering(chains=10), steps=5, seed=0)
+        >>> v.shape
+        (10, 2)
     """
     chains, sweeps = _checks.integer(chains, "chains"), _checks.integer(sweeps, "sweeps")
     _checks.instance(models, (Sequence, type(None)), "models", "a list of RBMs or None")

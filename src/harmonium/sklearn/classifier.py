@@ -40,21 +40,30 @@ class RBMClassifier(ClassifierMixin, RBMEstimator):
     """A classifier: an RBM whose visible layer is the columns of X and the label, with p(y | v) exact.
 
     Args:
-        objective: what is maximized: `generative`, the mean ln p(v, y); `discriminative`, that of ln p(y | v), with an exact
-            gradient; `hybrid`, ln p(y | v) + alpha ln p(v, y).
-        alpha: weight of the generative part of `hybrid`, a regularizer. dropout: fraction of the cells, drawn at each update,
-            that the discriminative part takes for 0: another regularizer.
+        n_components, learning_rate, batch_size, n_iter, minutes, visible, validation_fraction, verbose, random_state: as
+            those of `RBMTransformer`; rates are those of Adam, except for `generative`.
         gradient: of ln p(v, y): `auto` (`cd-1` in `hybrid`, as the source has it), or a name as in `RBMTransformer`.
         early_stopping: keep the model whose held-out -ln p(y | v) is least, which needs at least 20 rows.
-        Missing cells (NaN) are summed over: p(y | the row's observed cells). That asks the model how the cells are distributed,
-            which a purely `discriminative` objective does not teach it: with gaps take `generative` or `hybrid`.
-        All others as those of `RBMTransformer`; rates are those of Adam, except for `generative`.
+        objective: what is maximized: `generative`, the mean ln p(v, y); `discriminative`, that of ln p(y | v), with an
+            exact gradient; `hybrid`, ln p(y | v) + alpha ln p(v, y).
+        alpha: weight of the generative part of `hybrid`, a regularizer.
+        dropout: fraction of the cells, drawn at each update, that the discriminative part takes for 0: another regularizer.
+
+    Missing cells (NaN) are summed over: p(y | the row's observed cells). That asks the model how the cells are distributed,
+    which a purely `discriminative` objective does not teach it: with gaps take `generative` or `hybrid`.
 
     Attributes:
-        classes_: the labels, `[C]`. rbm_: the model; its last C visible columns are the label, one-hot. columns_,
-            n_features_in_, feature_names_in_: as in `RBMTransformer`.
+        classes_: the labels, `[C]`.
+        rbm_: the model; its last C visible columns are the label, one-hot.
+        columns_, n_features_in_, feature_names_in_: as in `RBMTransformer`.
 
     References: see `harmonium.gradients.discriminative`.
+
+    Example:
+        >>> from harmonium.sklearn import RBMClassifier
+        >>> X, y = [[0, 0, 1, 1], [1, 1, 0, 0]] * 15, ["a", "b"] * 15
+        >>> RBMClassifier(n_components=2, n_iter=20, random_state=0).fit(X, y).predict(X[:2])
+        array(['a', 'b'], dtype='<U1')
     """
 
     _finite = "allow-nan"

@@ -21,8 +21,19 @@ def from_bernoulli_rbm(estimator: BernoulliRBM) -> RBM:
     Its `components_ [H, V]` are the weights transposed, its intercepts the biases; the energy is the same, so
     `estimator.score_samples` and everything else that rests on it can be compared.
 
+    Args:
+        estimator: a fitted `BernoulliRBM`.
+
     Raises:
         InputError: no BernoulliRBM, or one that has not been fitted.
+
+    Example:
+        >>> import numpy as np
+        >>> from sklearn.neural_network import BernoulliRBM
+        >>> from harmonium.sklearn import from_bernoulli_rbm
+        >>> fitted = BernoulliRBM(n_components=2, n_iter=1, random_state=0).fit(np.eye(4))
+        >>> from_bernoulli_rbm(fitted).weights.shape
+        (4, 2)
     """
     _checks.instance(estimator, BernoulliRBM, "estimator", "a sklearn.neural_network.BernoulliRBM")
     try:
@@ -37,10 +48,18 @@ def to_bernoulli_rbm(rbm: RBM, **parameters: Any) -> BernoulliRBM:
     """A fitted `BernoulliRBM` with the model's parameters, from which its methods and `partial_fit` go on.
 
     Args:
-        rbm: of binary units. parameters: of the estimator's constructor, such as `learning_rate`, except `n_components`.
+        rbm: of binary units.
+        parameters: of the estimator's constructor, such as `learning_rate`, except `n_components`.
 
     Raises:
         InputError: other units, or `n_components` among the parameters.
+
+    Example:
+        >>> import harmonium as hm
+        >>> from harmonium.sklearn import to_bernoulli_rbm
+        >>> rbm = hm.RBM(hm.Binary([0, 0]), hm.Binary([0]), [[1], [2]])
+        >>> to_bernoulli_rbm(rbm).components_
+        array([[1., 2.]])
     """
     if not (isinstance(model.validate(rbm).visible, Binary) and isinstance(rbm.hidden, Binary)):
         raise InputError(f"a BernoulliRBM has binary units, but this model is {rbm!r}")

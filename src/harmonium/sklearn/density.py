@@ -23,20 +23,28 @@ class RBMDensity(OutlierMixin, LikelihoodMixin, RBMEstimator):
     """A restricted Boltzmann model as a density, and as a detector of outliers: rows whose ln p(v) is low.
 
     Args:
-        contamination: fraction of the training rows that count as outliers, in (0, 0.5]; it sets `offset_` alone.
-        trim_fraction: fraction of the training rows that the model does not learn from, in [0, 0.5]: the unlikeliest ones if
-            columns were independent. A model of many hidden units learns outliers as well as other rows; twice their
-            fraction, such as 0.2, keeps most of them away from it.
+        n_components, learning_rate, batch_size, n_iter, minutes, gradient: as those of `RBMTransformer`.
         visible: as in `RBMTransformer`, but `auto` takes values between 0 and 1 for real, unless they are in steps as
             gray levels of an image are, from 1/15 to 1/256; then they are binary, with a warning.
-        All others as those of `RBMTransformer`.
+        early_stopping, validation_fraction, verbose, random_state: as those of `RBMTransformer`.
+        contamination: fraction of the training rows that count as outliers, in (0, 0.5]; it sets `offset_` alone.
+        trim_fraction: fraction of the training rows that the model does not learn from, in [0, 0.5]: the unlikeliest ones
+            if columns were independent. A model of many hidden units learns outliers as well as other rows; twice their
+            fraction, such as 0.2, keeps most of them away from it.
 
     Attributes:
         rbm_, columns_, log_partition_, log_partition_interval_, score_method_, n_features_in_, feature_names_in_: as in
-            `RBMTransformer`. offset_: ln p(v) below which a row is an outlier. `predict` and `decision_function` need no ln Z.
+            `RBMTransformer`.
+        offset_: ln p(v) below which a row is an outlier. `predict` and `decision_function` need no ln Z.
 
     Trimming is one step of what A. Hadi and A. Luceno call maximum trimmed likelihood (Computational Statistics & Data Analysis
     25, 1997). Further steps, which trim by the trained model, found fewer outliers (benchmarks/RESULTS.md).
+
+    Example:
+        >>> from harmonium.sklearn import RBMDensity
+        >>> X = [[0, 0, 1, 1], [1, 1, 0, 0]] * 5
+        >>> RBMDensity(n_components=2, n_iter=5, random_state=0).fit(X).score_samples(X).shape
+        (10,)
     """
 
     _finite = "allow-nan"

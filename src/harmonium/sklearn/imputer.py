@@ -20,13 +20,21 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, RBMEstimator):
     in some seconds, and an average over tempered chains that hold the observed cells elsewhere (`harmonium.impute`).
 
     Args:
+        n_components, learning_rate, batch_size, n_iter, minutes, visible, gradient: as those of `RBMTransformer`.
+        early_stopping, validation_fraction, verbose, random_state: as those of `RBMTransformer`.
         strategy: `most_probable`, the likeliest state of each cell, of real ones the mean; `expected`, the mean of all, of
-            binary ones the probability of a 1 (of categories the likeliest); `draw`, one draw of all missing cells together,
-            another one at each call, for multiple imputation.
-        All others as those of `RBMTransformer`.
+            binary ones the probability of a 1 (of categories the likeliest); `draw`, one draw of all missing cells
+            together, another one at each call, for multiple imputation.
 
     Attributes:
         rbm_, columns_, n_features_in_, feature_names_in_: as in `RBMTransformer`.
+
+    Example:
+        >>> import numpy as np
+        >>> from harmonium.sklearn import RBMImputer
+        >>> X = np.array([[0, 0, 1, 1], [1, 1, 0, 0]] * 5 + [[0, np.nan, 1, 1]])
+        >>> RBMImputer(n_components=2, n_iter=20, random_state=0).fit(X).transform(X).shape
+        (11, 4)
     """
 
     _finite, _sparse, _correlated = "allow-nan", False, True

@@ -18,34 +18,45 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Likeliho
     """A restricted Boltzmann model whose hidden units are features: a drop-in for BernoulliRBM.
 
     Args:
-        n_components: hidden units. learning_rate, batch_size: by default what suits the size of the data.
+        n_components: hidden units.
+        learning_rate, batch_size: by default what suits the size of the data.
         n_iter: passes over the data, in batches of ten where batch_size is `auto`, so that as many updates are made as
-            BernoulliRBM makes; by default 5,000 updates, or ten passes if those are more. minutes: time allowed instead
-            (such a fit cannot be repeated exactly).
-        visible: units of the columns. `binary`: values in [0, 1], those between 0 and 1 being probabilities; `spin`: -1 and 1;
-            `gaussian`: real, standardized; `table`: by `harmonium.tabular`'s schema. `auto`: spin where all values are -1 and
-            1; binary where all are 0 and 1, or gray levels, most of them 0 or 1 or all of them multiples of 1/255;
-            otherwise columns of zeros and ones are binary and all others gaussian; frames with texts are tables. After a fit,
-            values of binary units outside [0, 1] by less than 1 are clipped, with a warning.
+            BernoulliRBM makes; by default 5,000 updates, or ten passes if those are more.
+        minutes: time allowed instead (such a fit cannot be repeated exactly).
+        visible: units of the columns. `binary`: values in [0, 1], those between 0 and 1 being probabilities; `spin`: -1 and
+            1; `gaussian`: real, standardized; `table`: by `harmonium.tabular`'s schema. `auto`: spin where all values are
+            -1 and 1; binary where all are 0 and 1, or gray levels, most of them 0 or 1 or all of them multiples of 1/255;
+            otherwise columns of zeros and ones are binary and all others gaussian; frames with texts are tables. After a
+            fit, values of binary units outside [0, 1] by less than 1 are clipped, with a warning.
         gradient: `auto`, or `exact`, `cd-K`, `pcd-K`, `pt-K`, `ptt-K`, as the command line names them.
-        early_stopping: keep the model whose held-out log likelihood is best. By default (`auto`) rate, penalty and length are
-            searched by it (`harmonium.training.search`) where none of them is given, there are 50 complete rows or more and
-            ln Z is exact within a tenth of a second; then the best is fitted to all rows. validation_fraction: rows that are
-            held out.
-        verbose: print where training is. random_state: the same whole number gives the same model.
+        early_stopping: keep the model whose held-out log likelihood is best. By default (`auto`) rate, penalty and length
+            are searched by it (`harmonium.training.search`) where none of them is given, there are 50 complete rows or more
+            and ln Z is exact within a tenth of a second; then the best is fitted to all rows.
+        validation_fraction: rows that are held out.
+        verbose: print where training is.
+        random_state: the same whole number gives the same model.
 
     Attributes:
-        rbm_: the model, a `harmonium.RBM` in float64. components_, intercept_hidden_, intercept_visible_: its parameters,
-            as in BernoulliRBM. visible_: what the columns were taken for. columns_: what the model's columns stand for.
-            log_partition_, log_partition_interval_: ln Z and the ends of its 95 % interval (both ln Z where it is exact), once
-            `score_samples` has been called; score_method_:
-            how it was obtained. n_features_in_, feature_names_in_: as ever.
+        rbm_: the model, a `harmonium.RBM` in float64.
+        components_, intercept_hidden_, intercept_visible_: its parameters, as in BernoulliRBM.
+        visible_: what the columns were taken for.
+        columns_: what the model's columns stand for.
+        log_partition_, log_partition_interval_: ln Z and the ends of its 95 % interval (both ln Z where it is exact), once
+            `score_samples` has been called;
+        score_method_: how it was obtained.
+        n_features_in_, feature_names_in_: as ever.
 
     It follows the plain gradient, as BernoulliRBM does, and not the centered one, as `RBMDensity` does: the model is less
     likely, but its hidden units are sparse, and tell a classifier more (digits: benchmarks/RESULTS.md).
 
     Gray levels enter as they are, as in BernoulliRBM: the expected values of the units. Since -F is convex in v, what
     `score_samples` says of such a row is a lower bound of the mean ln p(v) over binary rows drawn with those probabilities.
+
+    Example:
+        >>> from harmonium.sklearn import RBMTransformer
+        >>> X = [[0, 0, 1, 1], [1, 1, 0, 0]] * 5
+        >>> RBMTransformer(n_components=2, n_iter=5, random_state=0).fit(X).transform(X).shape
+        (10, 2)
     """
 
     _centered = False

@@ -237,8 +237,10 @@ def fit(
     as a bin has, or if many do and few others come near, as spikes are found.
 
     Args:
-        values: finite numbers, at least one. whole: of counts, whole numbers of zero or above. cuts: the edges between bins, if
-            they are given. others: values that must have a state too, but are not fitted.
+        values: finite numbers, at least one.
+        whole: of counts, whole numbers of zero or above.
+        cuts: the edges between bins, if they are given.
+        others: values that must have a state too, but are not fitted.
     """
     spikes, heavy = (() if whole else find_spikes(values)), ()
     everything = np.concatenate([values, others])

@@ -66,11 +66,20 @@ def conditions(schema: Schema, where: str | Sequence[str] = (), forbid: str | Se
     """Conditions on the columns of a table as those on a model's units, which `harmonium.sample` takes.
 
     Args:
-        where: conditions that every row fulfills, such as `age >= 18, sex = female`; all of several texts. forbid: of each
-            text, the combination of conditions that no row fulfills together, such as `age < 16, married = yes`.
+        schema: of the table (`infer`, or `load` of a trained model).
+        where: conditions that every row fulfills, such as `age >= 18, sex = female`; all of several texts.
+        forbid: of each text, the combination of conditions that no row fulfills together, such as `age < 16, married =
+            yes`.
 
     Raises:
         InputError: a text is no condition, its column or value is unknown, its column has no order, or no value fulfills it.
+
+    Example:
+        >>> import harmonium as hm
+        >>> schema = hm.tabular.infer({"smokes": ["yes", "no", "yes", "no"], "coughs": ["yes", "no", "yes", "no"]})
+        >>> rbm = hm.RBM(hm.tabular.units_of(schema), hm.Spin([-4.0]), [[4.0], [4.0]])
+        >>> hm.sample(rbm, 3, where=hm.tabular.conditions(schema, "smokes = yes"), seed=0)[:, 0]
+        array([1., 1., 1.])
     """
     return conditions_on_units(_checks.instance(schema, Schema, "schema"), read_conditions(schema, where, forbid))
 

@@ -53,11 +53,25 @@ def explain(
     unit j contributes ln Z_j(v . W_j) - ln Z_j(m . W_j), with ln Z_j its log normalizer, ln(1 + e^S) for a binary unit.
 
     Args:
-        row: its index, from 0. average: visible units whose mean is m, such as the base rate in a model file; by default the
-            model's own visible biases. unseen: as in `impute`.
+        rbm: the model.
+        schema: of the table (`infer`, or `load` of a trained model).
+        table: a frame of a library that narwhals knows, or a dict of columns.
+        row: its index, from 0.
+        average: visible units whose mean is m, such as the base rate in a model file; by default the model's own visible
+            biases.
+        unseen: as in `impute`.
+        seed: of all random numbers.
 
     Raises:
         InputError: the table does not fit the schema, or has no such row.
+
+    Example:
+        >>> import harmonium as hm
+        >>> table = {"smokes": ["yes", "no", "yes", "no"], "coughs": ["yes", "no", "yes", "no"]}
+        >>> schema = hm.tabular.infer(table)
+        >>> rbm = hm.RBM(hm.tabular.units_of(schema), hm.Spin([-4.0]), [[4.0], [4.0]])
+        >>> [part.unit for part in hm.tabular.explain(rbm, schema, table, row=0).contributions]
+        [0]
     """
     model.validate(rbm)
     _checks.instance(schema, Schema, "schema")

@@ -87,6 +87,9 @@ def read_schema_file(path: PathLike) -> tuple[dict[str, ColumnSpec], list[str]]:
     TOML or JSON: a table `columns` of names with a kind each, or with a table of `kind` and `levels` (or `mean`, `scale`,
     `decimals`), and a list `ignore` of names. The columns that it does not name are typed by their values.
 
+    Args:
+        path: of a TOML or JSON file.
+
     Raises:
         OSError: there is no such file, or it cannot be read.
         InputError: it is neither, or holds something else.
@@ -124,14 +127,22 @@ def infer(
 
     Args:
         table: any frame that narwhals knows, or a dict of columns.
-        kinds: for some columns, by names or patterns such as `film *`, the kind, also with its levels (`ordered:1..5`), or a
-            dict with `kind`, and `levels` or `mean`, `scale`, `decimals`; `date:%d/%m/%Y` gives the format of dates.
-        ignore: columns to leave out, by names or patterns. fit_on: indices of the rows that give mean and scale; by default
-            all. strict: whether a column that would be left out is an error instead, unless it has no or a single value. bins:
-        whether numbers may be binned where `kinds` does not say so.
+        kinds: for some columns, by names or patterns such as `film *`, the kind, also with its levels (`ordered:1..5`), or
+            a dict with `kind`, and `levels` or `mean`, `scale`, `decimals`; `date:%d/%m/%Y` gives the format of dates.
+        ignore: columns to leave out, by names or patterns.
+        fit_on: indices of the rows that give mean and scale; by default all.
+        strict: whether a column that would be left out is an error instead, unless it has no or a single value.
+        bins: whether numbers may be binned where `kinds` does not say so.
 
     Raises:
         InputError: a name or kind is unknown, a column cannot be of the kind that is asked for or of any, or none is left.
+
+    Example:
+        >>> import harmonium as hm
+        >>> table = {"smokes": ["yes", "no", "yes", "no"], "region": ["north", "south", "east", "south"]}
+        >>> schema = hm.tabular.infer(table)
+        >>> [(column.name, column.kind) for column in schema.columns]
+        [('smokes', 'binary'), ('region', 'categorical')]
     """
     data = from_native(table)
     kinds = _checks.instance({} if kinds is None else kinds, Mapping, "kinds", "a mapping of names to kinds")

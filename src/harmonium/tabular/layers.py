@@ -25,8 +25,15 @@ def units_of(schema: Schema, correlated: bool = True) -> Units:
     """The visible units of a schema's columns, with biases of zero: binary, categorical and Gaussian, mixed where need be.
 
     Args:
+        schema: of the table (`infer`, or `load` of a trained model).
         correlated: whether real columns, if they are 2 to 64, depend on each other linearly without hidden units
             (`harmonium.CorrelatedGaussian`), or are independent given these (`harmonium.Gaussian`).
+
+    Example:
+        >>> import harmonium as hm
+        >>> table = {"smokes": ["yes", "no", "yes", "no"], "region": ["north", "south", "east", "south"]}
+        >>> type(hm.tabular.units_of(hm.tabular.infer(table))).__name__
+        'Mixed'
     """
     columns = _checks.instance(schema, Schema, "schema").columns
     kinds = [column.kind for column in columns]
@@ -49,6 +56,10 @@ def schema_of(rbm: RBM, description: Mapping[str, object]) -> Schema:
     """The schema in a model file's notes; without one, a column for each visible unit, of its own values.
 
     Without one a categorical unit's column has the numbers of its categories, from 0, and no column is scaled.
+
+    Args:
+        rbm: the model.
+        description: the notes of a model file.
 
     Raises:
         InputError: the schema is damaged or of another model.
@@ -83,7 +94,11 @@ def _columns_of(units: Units) -> list[Column]:
 
 
 def load(path: PathLike) -> tuple[RBM, Schema]:
-    """The model and the schema of a model file; raises as `harmonium.load` and `schema_of`."""
+    """The model and the schema of a model file; raises as `harmonium.load` and `schema_of`.
+
+    Args:
+        path: a model file (.safetensors), or the folder of a run.
+    """
     rbm, _, description = io.load_with_header(path)
     try:
         return rbm, schema_of(rbm, description)
@@ -96,6 +111,12 @@ def read_by_position(location: str, rbm: RBM, schema: Schema, dialect: Dialect |
 
     The file has those columns, by name or in order, or all columns of the model; an array has the model's. `dialect` and
     `texts` as `io.read_frame` takes them.
+
+    Args:
+        location: the file.
+        rbm: the model.
+        schema: of the table (`infer`, or `load` of a trained model).
+        dialect, texts: as `io.read_frame` takes it.
 
     Raises:
         OSError: it cannot be read.

@@ -59,10 +59,23 @@ def predict(
     The cells of the column itself are not used; the table may lack it. Other cells may be missing.
 
     Args:
-        column: its name. method, sweeps, unseen: as in `impute`.
+        rbm: the model.
+        schema: of the table (`infer`, or `load` of a trained model).
+        table: a frame of a library that narwhals knows, or a dict of columns.
+        column: its name.
+        method, sweeps, unseen: as in `impute`.
+        seed: of all random numbers.
 
     Raises:
         InputError: the table does not fit the schema, there is no such column, or an argument is out of range.
+
+    Example:
+        >>> import harmonium as hm
+        >>> table = {"smokes": ["yes", "no", "yes", "no"], "coughs": ["yes", "no", "yes", "no"]}
+        >>> schema = hm.tabular.infer(table)
+        >>> rbm = hm.RBM(hm.tabular.units_of(schema), hm.Spin([-4.0]), [[4.0], [4.0]])
+        >>> hm.tabular.predict(rbm, schema, table, "coughs").scores["accuracy"]
+        Score(mean=1.0, error=0.0, baseline=0.5)
     """
     frame = from_native(table)
     names = list(_checks.instance(schema, Schema, "schema").column_slices)

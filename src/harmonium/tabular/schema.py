@@ -49,7 +49,11 @@ UNSEEN = ("missing", "error")
 class ColumnSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A column in terms of JSON: of numbers `mean`, `scale` and `decimals`, of binned ones also `spikes`, `edges`, `tails` and
     `pieces`, of others `levels`; see `Column` and `Bins`. `dates`: of dates, also a format alone, such as
-    `%d/%m/%Y`."""
+    `%d/%m/%Y`.
+
+    Attributes:
+        kind: as in `Column`.
+    """
 
     kind: Literal["binary", "categorical", "ordered", "real", "binned", "count"] | None = None
     levels: tuple[str | float | bool, ...] | None = None
@@ -79,6 +83,10 @@ class Column:
     `levels`: the values of a binary, categorical or ordered column, in their order. `mean`, `scale`: of numbers; the cells of a
     real column are (value - mean) / scale in the model. `decimals`: to which numbers are rounded when they come back, None
     where they are not. `bins`: of a binned column or a count. `dates`: how dates are written, whose numbers these are.
+
+    Attributes:
+        name: in the table.
+        kind: `binary`, `categorical`, `ordered`, `real`, `binned`, `count` or `date`.
     """
 
     name: str
@@ -262,6 +270,9 @@ class Schema:
     the columns in that order too, not grouped by kind (of models that were not trained on a table). `notes`: what is worth a
     look in a column, in words, such as how many cells are missing; they are not stored. `fingerprint`: of the table that it was
     made of; a model file has it beside the schema.
+
+    Attributes:
+        ignored: reasons by the names of the columns that are left out.
     """
 
     columns: tuple[Column, ...]

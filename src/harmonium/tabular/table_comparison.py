@@ -31,9 +31,10 @@ def compare(
     out; a value that its column did not have in training counts as missing.
 
     Args:
+        schema, samples, table, train, seed, progress: as those of `harmonium.diagnostics.compare`.
         target: a column that boosted trees learn from the samples, from the training rows and from independent columns, and
-            predict in `table`. weights, train_weights: of the rows of `table` and of `train`, `[n]` and `[m]`.
-        All others as those of `harmonium.diagnostics.compare`.
+            predict in `table`.
+        weights, train_weights: of the rows of `table` and of `train`, `[n]` and `[m]`.
 
     Raises:
         InputError: a table that lacks columns, fewer than 20 rows, an unknown target, or weights out of range.

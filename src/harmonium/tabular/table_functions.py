@@ -45,6 +45,9 @@ class TableImputation(NamedTuple):
     and `deviation` (of numbers, in their own units, of dates days or seconds, else None); of a column in which the training
     rows had a single value, which is filled in, both are None. `draws`: tables drawn from p(missing | observed). `method`: how.
     `unseen`: the rows (from 0) of each column with a value that it did not have in training; they stay, and counted as missing.
+
+    Attributes:
+        table: the filled table, a frame.
     """
 
     table: Any
@@ -83,6 +86,11 @@ class TableDraws(NamedTuple):
 
     `probability`: of the conditions, as in `harmonium.sampling.Draws`; where they part bins, times the fraction of draws kept,
     which is an estimate: `probability_error` is its standard error, zero elsewhere.
+
+    Attributes:
+        table: the rows, a frame.
+        method: how they were drawn.
+        warnings: reasons not to trust their proportions.
     """
 
     table: Any
@@ -93,12 +101,41 @@ class TableDraws(NamedTuple):
 
 
 def encode(schema: Schema, table: object, unseen: str = "error") -> Float[np.ndarray, "rows visible"]:
-    """A table as rows of a model, NaN where cells are missing, see `Schema.encode`."""
+    """A table as rows of a model, NaN where cells are missing, see `Schema.encode`.
+
+    Args:
+        schema: of the table (`infer`, or `load` of a trained model).
+        table: a frame of a library that narwhals knows, or a dict of columns.
+        unseen: as `Schema.encode` takes it.
+
+    Example:
+        >>> import harmonium as hm
+        >>> table = {"smokes": ["yes", "no", None, "no"], "region": ["north", "south", "east", "south"]}
+        >>> schema = hm.tabular.infer(table)
+        >>> hm.tabular.encode(schema, table)[:3]
+        array([[ 1.,  0.,  1.,  0.],
+               [ 0.,  0.,  0.,  1.],
+               [nan,  1.,  0.,  0.]])
+    """
     return _checks.instance(schema, Schema, "schema").encode(from_native(table), unseen)
 
 
 def decode(schema: Schema, rows: ArrayLike, like: object = "pandas", seed: int | None = None) -> Any:
-    """Rows of a model as a table of the library of `like`, a frame or a name; `seed` as `Schema.decode` takes it."""
+    """Rows of a model as a table of the library of `like`, a frame or a name; `seed` as `Schema.decode` takes it.
+
+    Args:
+        schema: of the table (`infer`, or `load` of a trained model).
+        rows: of a model, `[n, V]`.
+        like: the library of the table, by name or by a frame.
+        seed: of draws of the values within bins; by default they are the means.
+
+    Example:
+        >>> import harmonium as hm
+        >>> table = {"smokes": ["yes", "no", "yes", "no"], "region": ["north", "south", "east", "south"]}
+        >>> schema = hm.tabular.infer(table)
+        >>> hm.tabular.decode(schema, hm.tabular.encode(schema, table), like=table)["smokes"]
+        ['yes', 'no', 'yes', 'no']
+    """
     width = _checks.instance(schema, Schema, "schema").width
     rows = _checks.numeric_array(rows, "rows")
     if rows.ndim != 2 or rows.shape[1] != width:
@@ -124,11 +161,11 @@ def impute(
     as if it had no gaps, and `harmonium.pool` makes one interval of the results.
 
     Args:
-        refit: before each draw train the model further on the table, which must be the one that it was trained on, with rows
-            weighted at random (the Bayesian bootstrap). Without, draws are as if the model were known and not estimated, and
-            pooled intervals are too narrow.
+        rbm, schema, table, draws, method, sweeps, seed: as those of `harmonium.impute`.
+        refit: before each draw train the model further on the table, which must be the one that it was trained on, with
+            rows weighted at random (the Bayesian bootstrap). Without, draws are as if the model were known and not
+            estimated, and pooled intervals are too narrow.
         unseen: `missing`: a value that its column did not have in training counts as missing, and stays; or `error`.
-        All others as those of `harmonium.impute`.
 
     Warns:
         UserWarning: with `refit`, the table is not the one that the schema was made of, or that is not recorded.
@@ -138,6 +175,14 @@ def impute(
 
     Reference: D. Rubin, "The Bayesian bootstrap", Annals of Statistics 9 (1981); R. Little and D. Rubin, "Statistical Analysis
     with Missing Data", 2002, section 10.2 (why the parameters of each draw must differ).
+
+    Example:
+        >>> import harmonium as hm
+        >>> table = {"smokes": ["yes", "no", None, "no"], "coughs": ["yes", "no", "yes", "no"]}
+        >>> schema = hm.tabular.infer(table)
+        >>> rbm = hm.RBM(hm.tabular.units_of(schema), hm.Spin([-4.0]), [[4.0], [4.0]])
+        >>> hm.tabular.impute(rbm, schema, table).table["smokes"]
+        ['yes', 'no', 'yes', 'no']
     """
     frame = from_native(table)
     rows = _checks.instance(schema, Schema, "schema").encode(frame, unseen)
@@ -190,7 +235,23 @@ def _draw_refitted(
 
 
 def log_prob(rbm: RBM, schema: Schema, table: object, *, unseen: str = "missing", seed: int = 0) -> TableLogProbs:
-    """ln p of each row and the surprisal of each cell; see `hm.log_prob` and `hm.surprisal`; else as `impute`."""
+    """ln p of each row and the surprisal of each cell; see `hm.log_prob` and `hm.surprisal`; else as `impute`.
+
+    Args:
+        rbm: the model.
+        schema: of the table (`infer`, or `load` of a trained model).
+        table: a frame of a library that narwhals knows, or a dict of columns.
+        unseen: as in `impute`.
+        seed: of all random numbers.
+
+    Example:
+        >>> import harmonium as hm
+        >>> table = {"smokes": ["yes", "no", None, "no"], "coughs": ["yes", "no", "yes", "no"]}
+        >>> schema = hm.tabular.infer(table)
+        >>> rbm = hm.RBM(hm.tabular.units_of(schema), hm.Spin([-4.0]), [[4.0], [4.0]])
+        >>> hm.tabular.log_prob(rbm, schema, table).unlikeliest(2)
+        [0, 1]
+    """
     frame = from_native(table)
     rows = encode(schema, frame, unseen)
     scored = imputation.log_prob(rbm, rows, seed=seed)
@@ -220,12 +281,25 @@ def sample(
     """`n` rows drawn from the model as a table, given the values of no column or of some, and under conditions.
 
     Args:
-        given: values of some columns by name. where: conditions that all rows fulfill, such as `age >= 18`. forbid:
-            combinations that no row has, such as `age < 16, married = yes`; both as `conditions` reads them. method, sweeps: as
-            in `harmonium.sample`. like: the library of the table, by name or by a frame.
+        rbm: the model.
+        schema: of the table (`infer`, or `load` of a trained model).
+        n: number of rows.
+        given: values of some columns by name.
+        where: conditions that all rows fulfill, such as `age >= 18`.
+        forbid: combinations that no row has, such as `age < 16, married = yes`; both as `conditions` reads them.
+        method, sweeps: as in `harmonium.sample`.
+        seed: of all random numbers.
+        like: the library of the table, by name or by a frame.
 
     Raises:
         InputError: a name or value in `given` is unknown, a condition as in `conditions`, or an argument is out of range.
+
+    Example:
+        >>> import harmonium as hm
+        >>> schema = hm.tabular.infer({"smokes": ["yes", "no", "yes", "no"], "coughs": ["yes", "no", "yes", "no"]})
+        >>> rbm = hm.RBM(hm.tabular.units_of(schema), hm.Spin([-4.0]), [[4.0], [4.0]])
+        >>> hm.tabular.sample(rbm, schema, 3, given={"smokes": "yes"}, seed=0, like={}).table["smokes"]
+        ['yes', 'yes', 'yes']
     """
     given = _checks.instance({} if given is None else given, Mapping, "given", "a mapping of names to values")
     names = [column.name for column in _checks.instance(schema, Schema, "schema").columns]

@@ -44,11 +44,15 @@ class Progress:
 
     Attributes:
         settings: what a resumed run must have in common with this one, by name.
-        trials: those of a search that have ended, and `earlier` the number of their updates. trial: the settings of this one
-            that differ from `settings`. is_refit: it repeats the best one on all rows.
-        budget: its length as far as it is known. step: number of its updates so far. seconds: time of the run so far, without
-            the time while it was stopped. metrics: those of the state.
-        early_decay: the decay that early stopping has begun. early_stopping: its state.
+        trials: those of a search that have ended, and `earlier` the number of their updates.
+        trial: the settings of this one that differ from `settings`.
+        is_refit: it repeats the best one on all rows.
+        budget: its length as far as it is known.
+        step: number of its updates so far.
+        seconds: time of the run so far, without the time while it was stopped.
+        metrics: those of the state.
+        early_decay: the decay that early stopping has begun.
+        early_stopping: its state.
         lr_reductions: how often the learning rate was halved after a divergence.
     """
 
@@ -140,12 +144,19 @@ class Checkpoint:
 
 
 def checkpoint_files(folder: PathLike) -> list[Path]:
-    """The checkpoints in a run's folder, the latest first."""
+    """The checkpoints in a run's folder, the latest first.
+
+    Args:
+        folder: of the run.
+    """
     return sorted(Path(folder).glob(f"{CHECKPOINT}*.safetensors"), reverse=True)
 
 
 def latest_checkpoint(folder: PathLike) -> tuple[Checkpoint | None, Path | None, list[str]]:
     """The latest undamaged checkpoint and its file (None if there is none), and what is wrong with later ones.
+
+    Args:
+        folder: of the run.
 
     Raises:
         OSError: one cannot be read. VersionError: one is of another version. Neither need be damaged.
@@ -165,10 +176,13 @@ class CheckpointManager:
     """Writes a checkpoint into a run's folder every `minutes` (0: only when asked to), and keeps the last two whole ones.
 
     Args:
+        folder: of the run.
+        minutes: between two checkpoints.
         sound: the checkpoint that the run was resumed from. Others in the folder may be damaged, and do not count.
 
     Attributes:
-        sound: the checkpoints that are kept. trouble: why the latest could not be written, or None.
+        sound: the checkpoints that are kept.
+        trouble: why the latest could not be written, or None.
     """
 
     def __init__(self, folder: PathLike, minutes: float = 5.0, sound: Path | None = None) -> None:

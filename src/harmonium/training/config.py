@@ -51,21 +51,23 @@ class TrainConfig:
     Attributes:
         estimator: of the gradient: a name (`exact`, `cd-K`, `pcd-K`, `pt-K`, `ptt-K`) or an `Estimator` of your own.
         centered: follow the centered gradient (`gradients.centered`).
-        learning_rate, momentum, l1: of gradient ascent on the mean ln p(v) minus l1 * sum |weights|; None with an `optimizer`.
-        batch_size: rows of an update, at most all. chains: Markov chains of `pcd-K`, `pt-K` and `ptt-K`; otherwise None.
-        final_decay: fraction of the run, its last part, in which the learning rate falls linearly to zero. An `optimizer` is
-            multiplied by the same factor, whatever its own schedule; `derive` gives it none.
+        learning_rate, momentum, l1: of gradient ascent on the mean ln p(v) minus l1 * sum |weights|; None with an
+            `optimizer`.
+        batch_size: rows of an update, at most all.
+        chains: Markov chains of `pcd-K`, `pt-K` and `ptt-K`; otherwise None.
+        final_decay: fraction of the run, its last part, in which the learning rate falls linearly to zero. An `optimizer`
+            is multiplied by the same factor, whatever its own schedule; `derive` gives it none.
         average: fraction of the run so far that the average of the iterates reaches back; 0 keeps the latest iterate.
         bfloat16: round the factors of the estimator's matrix products to bfloat16; sums and all else stay in float32.
         minutes, epochs, updates: when to stop, exactly one of them. With `minutes` the number of updates is set before the
             final decay, at half time at the latest.
         early_stopping: let the rate fall to zero and end when the best held-out log likelihood is longer ago than this
             fraction of its updates, and keep the best model; 0 never stops early and keeps the last model.
-        search: the settings among `learning_rate`, `l1`, `estimator` and `mode_search` that trials may choose by the held-out
-            log likelihood when the run with these settings ends early, set apart by spaces (`harmonium.training.search`). They
-            need `early_stopping`.
-        refit: train the model that is kept once more, as long, on training and held-out rows together; without `early_stopping`
-            train on all of them from the start.
+        search: the settings among `learning_rate`, `l1`, `estimator` and `mode_search` that trials may choose by the
+            held-out log likelihood when the run with these settings ends early, set apart by spaces
+            (`harmonium.training.search`). They need `early_stopping`.
+        refit: train the model that is kept once more, as long, on training and held-out rows together; without
+            `early_stopping` train on all of them from the start.
         total_updates: with `updates` or `epochs`, the length that `final_decay` is a fraction of, if this run ends before.
         early_decay: first and last update of a decay that early stopping began, to repeat that run.
         mode_search: updates from one search for modes to the next (0: none); chains of `pcd-K` are begun at those that are
@@ -74,6 +76,13 @@ class TrainConfig:
 
     Raises:
         InputError: a setting is out of range, or two contradict each other.
+
+    Example:
+        >>> import harmonium as hm
+        >>> rows = [[0, 0, 1, 1], [1, 1, 0, 0]] * 5
+        >>> config = hm.TrainConfig.derive(len(rows), hm.initialize(rows, hidden=2), updates=1000)
+        >>> config.estimator, config.batch_size, config.updates
+        ('exact', 10, 1000)
     """
 
     estimator: str | Estimator
@@ -188,8 +197,11 @@ class TrainConfig:
           computer by the same updates.
 
         Args:
-            rows: number of training rows. rbm: the model to train. devices: devices that share rows and chains.
-            held_out: whether held-out rows are measured. incomplete: whether cells of rows are missing.
+            rows: number of training rows.
+            rbm: the model to train.
+            devices: devices that share rows and chains.
+            held_out: whether held-out rows are measured.
+            incomplete: whether cells of rows are missing.
             given: settings by name.
 
         Raises:
@@ -281,7 +293,8 @@ class TrainConfig:
         """The settings that give the same model again, whatever the clock says.
 
         Args:
-            metrics: of the last state of a run with these settings. trials: of its search.
+            metrics: of the last state of a run with these settings.
+            trials: of its search.
 
         Returns:
             None for a run without an update, or one that diverged: that comes at no fixed update; and for one that held out

@@ -24,7 +24,8 @@ def estimate_update_seconds(rbm: RBM, estimator: str | Estimator, rows: int, cha
     """About how long an update takes.
 
     Args:
-        estimator: as in `TrainConfig`; one of your own counts as pcd-1. rows, chains: of an update; None for as many chains.
+        estimator: as in `TrainConfig`; one of your own counts as pcd-1.
+        rows, chains: of an update; None for as many chains.
         incomplete: whether cells of rows are missing.
     """
     times = INCOMPLETE if incomplete else 1

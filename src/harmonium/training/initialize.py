@@ -27,15 +27,24 @@ def initialize(
     """A model to start training from: visible units fitted to the data by themselves, small random weights.
 
     Args:
-        data: `[n, V]`, as `train` takes it; missing cells (NaN) do not count for the base rate. hidden: number of binary hidden
-            units, or the units themselves. visible: kind of visible units, a class or a name such as `gaussian` or
-            `categorical:3`, or units of that form, whose parameters do not count: mixed ones are given so. scale: standard
-            deviation of the weights between the layers. weights: of the rows, `[n]`, as `train` takes them.
+        data: `[n, V]`, as `train` takes it; missing cells (NaN) do not count for the base rate.
+        hidden: number of binary hidden units, or the units themselves.
+        visible: kind of visible units, a class or a name such as `gaussian` or `categorical:3`, or units of that form,
+            whose parameters do not count: mixed ones are given so.
+        scale: standard deviation of the weights between the layers.
+        seed: of all random numbers.
+        weights: of the rows, `[n]`, as `train` takes them.
 
     Raises:
         InputError: the data does not suit the units, or an argument is out of range.
 
     Reference: G. Hinton, "A practical guide to training restricted Boltzmann machines", 2010, section 8.
+
+    Example:
+        >>> import harmonium as hm
+        >>> rbm = hm.initialize([[0, 1, 1], [1, 1, 0]], hidden=2, seed=0)
+        >>> rbm.weights.shape
+        (3, 2)
     """
     data, of_rows = drop_weightless(data, weights)
     gray = data if isinstance(data, Resampled) else None

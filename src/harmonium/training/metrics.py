@@ -173,7 +173,11 @@ class Metrics:
 
 
 def summarize(history: Sequence[Mapping[str, float]]) -> str:
-    """The metrics of a run's states so far in one line: the latest of each measurement."""
+    """The metrics of a run's states so far in one line: the latest of each measurement.
+
+    Args:
+        history: the `metrics` of the states, in their order.
+    """
     now = history[-1]
     latest = {name: value for metrics in history for name, value in metrics.items()}
     parts = [f"update {now['step']:,.0f}", f"{now['updates_per_second']:,.0f}/s"]

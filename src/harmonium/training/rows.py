@@ -40,7 +40,9 @@ class Rows(NamedTuple):
         """All rows whose weight is not zero, in the form in which they travel to the device.
 
         Args:
-            names: of data and weights in messages. most: rows of a sample. seed: by which it is drawn of gray levels.
+            names: of data and weights in messages.
+            most: rows of a sample.
+            seed: by which it is drawn of gray levels.
 
         Raises:
             InputError: there is no row or no observed value, or a row that the visible units do not allow, or the weights are

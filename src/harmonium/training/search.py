@@ -47,9 +47,13 @@ class Trial:
     """A trial that has ended, in terms of JSON.
 
     Attributes:
-        settings: the searched ones, by name. updates: made. why: it ended, in words.
-        step, value, metrics: of its best model: updates, held-out log likelihood (nats per example) and what else was measured.
-        total_updates, early_decay: the decays of its rate, as in `TrainConfig`. left_modes_out: as in `EarlyStopping`.
+        settings: the searched ones, by name.
+        updates: made.
+        why: it ended, in words.
+        step, value, metrics: of its best model: updates, held-out log likelihood (nats per example) and what else was
+            measured.
+        total_updates, early_decay: the decays of its rate, as in `TrainConfig`.
+        left_modes_out: as in `EarlyStopping`.
     """
 
     settings: dict[str, float | str | None]
@@ -88,7 +92,11 @@ def best_index(trials: Sequence[Trial]) -> int:
 
 def describe_trials(trials: Sequence[Trial]) -> list[str]:
     """What was tried, what is kept and what comes next to it, a line each, of more than one trial; and whether what is kept was
-    cut off while it rose."""
+    cut off while it rose.
+
+    Args:
+        trials: of `TrainState.trials`.
+    """
     if not trials:
         return []
     kept = trials[best_index(trials)]
@@ -105,7 +113,9 @@ def propose(trials: Sequence[Trial], free: Sequence[str], tempering: bool, held_
     """What to try after these trials, or None.
 
     Args:
-        free: the settings that may be changed. tempering: whether tempered chains are worth their time. held_out: rows.
+        free: the settings that may be changed.
+        tempering: whether tempered chains are worth their time.
+        held_out: rows.
     """
     best, last, first = trials[best_index(trials)], trials[-1], trials[0].settings
     if best.step and held_out < MIN_HELD_OUT:

@@ -102,8 +102,9 @@ class EarlyStopping:
 
     Attributes:
         fraction: the last rise may be as many updates ago as this fraction of its own step.
-        first: the held-out log likelihood at the start. recent: the latest ones. value, error: the one that counts now, and the
-            standard error of its ln Z.
+        first: the held-out log likelihood at the start.
+        recent: the latest ones.
+        value, error: the one that counts now, and the standard error of its ln Z.
         last_step, last_metrics: of the latest model.
         best_step, best_value, best_metrics: of the best model; `best_step` is None before the first measurement.
         risen_step: of the last model whose rise over the one before it that rose was more than its standard error.
@@ -180,8 +181,10 @@ class Budget:
     """The length of a run: a number of updates, or one that follows from the time allowed.
 
     Attributes:
-        seconds: time allowed, if that decides. final_decay: as in `TrainConfig`.
-        last: the last update, once it is known. total_updates: the length that `final_decay` is a fraction of, likewise.
+        seconds: time allowed, if that decides.
+        final_decay: as in `TrainConfig`.
+        last: the last update, once it is known.
+        total_updates: the length that `final_decay` is a fraction of, likewise.
     """
 
     seconds: float | None
@@ -193,7 +196,8 @@ class Budget:
         """Before the final decay begins, fix the number of updates that the rest of the time has room for.
 
         Args:
-            elapsed: seconds since the run began. updates, working: number of timed updates, and the seconds they took.
+            elapsed: seconds since the run began.
+            updates, working: number of timed updates, and the seconds they took.
         """
         if self.seconds is None or self.last is not None:
             return self

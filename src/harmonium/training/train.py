@@ -71,15 +71,22 @@ class TrainState:
     """The state of a training run: NumPy arrays that nothing overwrites.
 
     Attributes:
-        rbm: the model to use, the average of the iterates over the last part of the run (the iterate itself if `average` is 0);
-            in a search that of the best trial, as soon as one has ended and this one is not better.
+        rbm: the model to use, the average of the iterates over the last part of the run (the iterate itself if `average` is
+            0); in a search that of the best trial, as soon as one has ended and this one is not better.
         metrics: numbers by name: `step`, `epoch`, `seconds`, `updates_per_second`, `total_updates` once known, now and then
             those of `Metrics`; after a divergence `diverged_at` (once) and `lr_reduction`, the factor of the learning rate
             since; with a search the number of the `trial`; in the last state of a run with early stopping `best_step`, the
-            updates of the best model's trial, and its decay, `early_decay_first` and `_last`. `refit` is 1 where held-out rows
-            are learned from too (their mean ln p is then `refit_log_likelihood`) and 0 where that made them less likely and is
-            not kept, `split` where they were taken from `data`.
+            updates of the best model's trial, and its decay, `early_decay_first` and `_last`. `refit` is 1 where held-out
+            rows are learned from too (their mean ln p is then `refit_log_likelihood`) and 0 where that made them less
+            likely and is not kept, `split` where they were taken from `data`.
         ended: why the run ended, in its last state: a key of `ENDINGS`. None before.
+
+    Example:
+        >>> import harmonium as hm
+        >>> rows = [[0, 0, 1, 1], [1, 1, 0, 0]] * 5
+        >>> first = next(hm.train(hm.initialize(rows, hidden=2), rows, updates=100, measure=False))
+        >>> isinstance(first, hm.TrainState), first.step, first.rbm.weights.shape
+        (True, 0, (4, 2))
     """
 
     rbm: RBM
@@ -148,10 +155,19 @@ def fit(
     """Train `rbm` on `data` to the end: the model to use.
 
     Args:
-        progress: called with every state. The other arguments are those of `train`.
+        rbm, data, config, valid, weights, valid_weights, seed, mesh, expected: as `train` takes them.
+        progress: called with every state.
+        settings: of `TrainConfig`, by name.
 
     Raises:
         InputError, DivergenceError: as `train`.
+
+    Example:
+        >>> import harmonium as hm
+        >>> rows = [[0, 0, 1, 1], [1, 1, 0, 0]] * 5
+        >>> rbm = hm.fit(hm.initialize(rows, hidden=2), rows, updates=100)
+        >>> bool(hm.evaluate(rbm, rows).mean > -2)
+        True
     """
     rows: dict[str, Any] = {"valid": valid, "weights": weights, "valid_weights": valid_weights, "expected": expected}
     for state in train(rbm, data, config, **rows, seed=seed, mesh=mesh, **settings):
@@ -185,28 +201,31 @@ def train(
     last state and on at half its learning rate, up to four times.
 
     Args:
-        rbm: where to start (`initialize` makes one). data: `[n, V]` in the domain of the visible units: an array, with NaN for
-            missing cells; or, with every cell present, a memory-mapped array or SciPy sparse matrix, read as it is needed; or
-            gray levels of which every update draws states anew (`data.resampled`).
+        rbm: where to start (`initialize` makes one).
+        data: `[n, V]` in the domain of the visible units: an array, with NaN for missing cells; or, with every cell
+            present, a memory-mapped array or SciPy sparse matrix, read as it is needed; or gray levels of which every
+            update draws states anew (`data.resampled`).
         config: how to train; by default what `TrainConfig.derive` derives from the data's size and the model.
         valid: held-out rows `[m, V]`, for metrics, early stopping and the search for settings that are not given
-            (`harmonium.training.search`): the last state has the best model, and a number of updates bounds those of all trials
-            together. Without them a tenth of 50 rows or more in memory (20 rows or a quarter, if there are fewer than 200) is
-            held out where ln Z is known while training, unless `updates`, `epochs`, an `optimizer` or `early_stopping=0` is
-            given; in the end the best trial is repeated on all rows (`refit`). Where rows of gray levels are measured, their
-            states are drawn once by the seed. weights, valid_weights: of the rows, `[n]` and `[m]`,
-            finite numbers of zero or above: every mean over rows is the weighted one. Only their proportions count. Rows of
-            weight zero are dropped first, whatever they hold; what is derived from the number of rows is so from that of the
-            others. seed: of every random number.
+            (`harmonium.training.search`): the last state has the best model, and a number of updates bounds those of all
+            trials together. Without them a tenth of 50 rows or more in memory (20 rows or a quarter, if there are fewer
+            than 200) is held out where ln Z is known while training, unless `updates`, `epochs`, an `optimizer` or
+            `early_stopping=0` is given; in the end the best trial is repeated on all rows (`refit`). Where rows of gray
+            levels are measured, their states are drawn once by the seed.
+        weights, valid_weights: of the rows, `[n]` and `[m]`, finite numbers of zero or above: every mean over rows is the
+            weighted one. Only their proportions count. Rows of weight zero are dropped first, whatever they hold; what is
+            derived from the number of rows is so from that of the others.
+        seed: of every random number.
         resume: a state's checkpoint to go on from, with everything else as it was; settings that are not given are the
             checkpoint's. On the same computer the run goes on bit for bit as if it had not been stopped.
-        mesh: devices that share the rows and chains of an update (`distributed.make_mesh`), by default one. The random numbers
-            are those of one device. If the devices belong to several processes, each of these makes the same calls.
+        mesh: devices that share the rows and chains of an update (`distributed.make_mesh`), by default one. The random
+            numbers are those of one device. If the devices belong to several processes, each of these makes the same calls.
         expected: rows may hold expected values of the visible units, such as gray levels as probabilities of binary ones.
-        measure: measure the models. exact_seconds: the log likelihood is exact where one value takes no longer. estimates:
-            estimate it elsewhere, in runs of more than some seconds.
-        seconds_between_states: or a function that is asked after every state. updates_between_states: a number of updates
-            instead, so that the states do not depend on the clock.
+        measure: measure the models.
+        exact_seconds: the log likelihood is exact where one value takes no longer.
+        estimates: estimate it elsewhere, in runs of more than some seconds.
+        seconds_between_states: or a function that is asked after every state.
+        updates_between_states: a number of updates instead, so that the states do not depend on the clock.
         settings: of `TrainConfig`, by name: `updates=1000`, `learning_rate=0.1`, ...
 
     Warns:
@@ -216,6 +235,14 @@ def train(
         InputError: at the call, not at the first state: an argument is out of range or of the wrong shape, the rows
             have no value or are all alike, or the checkpoint is another run's.
         DivergenceError: the run diverged once more.
+
+    Example:
+        >>> import harmonium as hm
+        >>> rows = [[0, 0, 1, 1], [1, 1, 0, 0]] * 5
+        >>> for state in hm.train(hm.initialize(rows, hidden=2), rows, updates=100, measure=False):
+        ...     pass
+        >>> state.step, state.ended
+        (100, 'updates')
     """
     model.validate(rbm)
     _checks.instance(config, (TrainConfig, type(None)), "config", "a harmonium.TrainConfig or None")

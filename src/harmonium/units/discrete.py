@@ -94,6 +94,13 @@ class Binary(TwoStates):
 
     Args:
         bias: `[N]`.
+
+    Example:
+        >>> import harmonium as hm
+        >>> hm.Binary([0, 0.5])
+        Binary(bias=array([0. , 0.5]))
+        >>> hm.Binary.zeros(3).size
+        3
     """
 
     bias: Any
@@ -116,6 +123,11 @@ class Spin(TwoStates):
 
     Args:
         bias: `[N]`.
+
+    Example:
+        >>> import harmonium as hm
+        >>> hm.Spin.zeros(2)
+        Spin(bias=array([0., 0.]))
     """
 
     bias: Any
@@ -143,7 +155,15 @@ class Categorical(Discrete):
     bias is lowered by as much), changes no probability: `gauge.zero_sum` takes such constants away.
 
     Args:
-        bias: `[N]`, unit after unit. levels: the number of categories of each unit, N in all.
+        bias: `[N]`, unit after unit.
+        levels: the number of categories of each unit, N in all.
+
+    Example:
+        >>> import harmonium as hm
+        >>> kinds = hm.Categorical.zeros((3, 2))
+        >>> kinds.encode([[2, 0], [0, 1]])
+        array([[0., 0., 1., 1., 0.],
+               [1., 0., 0., 0., 1.]], dtype=float32)
     """
 
     bias: Any
@@ -271,10 +291,18 @@ def by_name(name: str, size: int, what: str = "units", columns: bool = False) ->
     """A layer of zeros by the name of its kind; `categorical:3` or `categorical:3,2,4` says how many categories.
 
     Args:
-        size: number of units, or with `columns` that of their columns. what: the argument, in messages.
+        name: such as `binary`, `gaussian` or `categorical:3`.
+        size: number of units, or with `columns` that of their columns.
+        what: the argument, in messages.
+        columns: whether `size` counts columns.
 
     Raises:
         InputError: the name is no kind's, or its numbers of categories do not fit the size.
+
+    Example:
+        >>> import harmonium as hm
+        >>> hm.units.by_name("categorical:3", 2).size
+        6
     """
     word, _, rest = name.partition(":")
     kind = type_name_to_class.get(word)

@@ -31,6 +31,11 @@ class Mixed(Units):
 
     Args:
         parts: units, at least one layer; a part may itself be mixed.
+
+    Example:
+        >>> import harmonium as hm
+        >>> hm.Mixed((hm.Binary.zeros(2), hm.Gaussian.zeros(3))).size
+        5
     """
 
     parts: tuple[Units, ...]

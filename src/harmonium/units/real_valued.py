@@ -134,10 +134,16 @@ class Gaussian(Quadratic):
     p(x_i | inputs) is normal with mean (inputs_i + bias_i) / precision_i and variance 1 / precision_i.
 
     Args:
-        bias: `[N]`. precision: `[N]`, above zero; learned like any parameter.
+        bias: `[N]`.
+        precision: `[N]`, above zero; learned like any parameter.
 
     Reference: M. Welling, M. Rosen-Zvi and G. Hinton, NIPS 2004, section 2; for the learned precision K. Cho, A. Ilin and
     T. Raiko, "Improved learning of Gaussian-Bernoulli restricted Boltzmann machines", ICANN 2011.
+
+    Example:
+        >>> import harmonium as hm
+        >>> hm.Gaussian.zeros(2)
+        Gaussian(bias=array([0., 0.]), precision=array([1., 1.]))
     """
 
     bias: Any
@@ -173,10 +179,16 @@ class ReLU(Quadratic):
     truncated at zero.
 
     Args:
-        bias: `[N]`. precision: `[N]`, above zero; learned like any parameter.
+        bias: `[N]`.
+        precision: `[N]`, above zero; learned like any parameter.
 
     Reference: J. Tubiana and R. Monasson, "Emergence of compositional representations in restricted Boltzmann machines", Phys.
     Rev. Lett. 118 (2017). (Not the noisy rectified units of V. Nair and G. Hinton, ICML 2010, which have no energy.)
+
+    Example:
+        >>> import harmonium as hm
+        >>> hm.ReLU([-1.0], [2.0])
+        ReLU(bias=array([-1.]), precision=array([2.]))
     """
 
     bias: Any
@@ -236,11 +248,17 @@ class DReLU(Quadratic):
     b+ > 0 > b- it has two modes.
 
     Args:
-        bias_positive, bias_negative: b+ and b-, `[N]`. precision_positive, precision_negative: p+ and p-, `[N]`, above zero.
+        bias_positive, bias_negative: b+ and b-, `[N]`.
+        precision_positive, precision_negative: p+ and p-, `[N]`, above zero.
 
     Reference: J. Tubiana, S. Cocco and R. Monasson, "Learning protein constitutive motifs from sequence data", eLife 8 (2019),
     and "Learning compositional representations of interacting systems with restricted Boltzmann machines", Neural Computation
     31 (2019).
+
+    Example:
+        >>> import harmonium as hm
+        >>> hm.DReLU([1.0], [-1.0], [1.0], [1.0]).size
+        1
     """
 
     bias_positive: Any
