@@ -10,6 +10,8 @@ from urllib.parse import unquote, urlsplit
 
 from sphinx.cmd.build import main as build
 
+from docs.public_names import faults
+
 DOCS = Path(__file__).parent
 SITE = DOCS / "_build" / "html"
 
@@ -54,6 +56,9 @@ def broken_links(site: Path) -> list[str]:
 
 
 def main() -> int:
+    if missing := faults():
+        print("\n".join(missing), file=sys.stderr)
+        return 1
     status = build(
         ["-q", "-W", "--keep-going", "-j", "auto", "-b", "html", "-d", str(SITE.parent / "doctrees"), str(DOCS), str(SITE)]
     )
