@@ -25,11 +25,18 @@ def energy_score(rows: ArrayLike, draws: ArrayLike, scored: ArrayLike | None = N
     """The energy score of each of `rows [n, V]` under `draws [m, n, V]` of it, Euclidean distances in the units of the columns.
 
     Args:
-        draws: two for each row, or more. scored: `[n, V]`, the cells that count, by default those that are not NaN in `rows`;
-            a row without any has the score NaN.
+        rows: `[n, V]`.
+        draws: two for each row, or more.
+        scored: `[n, V]`, the cells that count, by default those that are not NaN in `rows`; a row without any has the score
+            NaN.
 
     Raises:
         InputError: shapes do not fit, there are fewer than two draws, or a cell that counts is not finite.
+
+    Example:
+        >>> import harmonium as hm
+        >>> hm.diagnostics.energy_score([[0.0, 0.0]], [[[0.0, 0.0]], [[3.0, 4.0]]])
+        array([0.])
     """
     x, drawn = _checks.float64_array(rows, "rows"), _checks.float64_array(draws, "draws")
     if x.ndim != 2 or drawn.ndim != 3 or drawn.shape[1:] != x.shape or len(drawn) < 2:

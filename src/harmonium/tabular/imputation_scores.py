@@ -40,13 +40,24 @@ def score_draws(schema: Schema, truth: object, table: object, draws: Sequence[ob
     """Judge completed tables, such as `impute(...).draws`, by a table that has the values of the missing cells.
 
     Args:
-        truth: the same rows with true values of missing cells, of all or of some. table: with gaps. draws: two or more tables
-            without. seed: of the draws from single columns.
+        schema: of the table (`infer`, or `load` of a trained model).
+        truth: the same rows with true values of missing cells, of all or of some.
+        table: with gaps.
+        draws: two or more tables without.
+        seed: of the draws from single columns.
 
     Raises:
         InputError: a table does not fit the schema, `truth` differs in a cell that `table` has, or no missing cell is known.
 
     Reference: T. Gneiting and A. Raftery, "Strictly proper scoring rules, prediction, and estimation", JASA 102 (2007).
+
+    Example:
+        >>> import harmonium as hm
+        >>> truth = {"smokes": ["yes", "no", "yes", "no"], "coughs": ["yes", "no", "yes", "no"]}
+        >>> schema = hm.tabular.infer(truth)
+        >>> table = truth | {"smokes": [None, "no", "yes", "no"]}
+        >>> hm.tabular.score_draws(schema, truth, table, [truth, truth], seed=0).cells
+        1
     """
     frame, known = from_native(table), from_native(truth, "truth")
     scored = _scored(schema, known, frame)
@@ -76,6 +87,21 @@ def log_scores(rbm: RBM, schema: Schema, truth: object, table: object, *, seed: 
 
     The density of real and binned columns is that in standard deviations. ln Z cancels. Arguments and errors as of
     `score_draws`.
+
+    Args:
+        rbm: the model.
+        schema: of the table (`infer`, or `load` of a trained model).
+        truth: the same rows with true values of missing cells, of all or of some.
+        table: with gaps.
+        seed: of all random numbers.
+
+    Example:
+        >>> import harmonium as hm
+        >>> truth = {"smokes": ["yes", "no", "yes", "no"], "coughs": ["yes", "no", "yes", "no"]}
+        >>> schema = hm.tabular.infer(truth)
+        >>> rbm = hm.RBM(hm.tabular.units_of(schema), hm.Spin([-4.0]), [[4.0], [4.0]])
+        >>> hm.tabular.log_scores(rbm, schema, truth, truth | {"smokes": [None, "no", "yes", "no"]}).round(3)
+        array([-0.036,    nan,    nan,    nan])
     """
     frame, known = from_native(table), from_native(truth, "truth")
     scored = _scored(schema, known, frame)
