@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import doctest
+import re
 import warnings
+from pathlib import Path
 
 import pytest
 
 import harmonium as hm
 from docs.public_names import examples, faults
 
+ROOT = Path(__file__).parents[1]
+BLOCK = re.compile(r"^```python\n.*?^```$|(?:^    harmonium [^\n]*\n)+", re.MULTILINE | re.DOTALL)
 EXAMPLES = examples()
-SLOW: set[str] = set()
+SLOW = {
+    *("diagnostics.md", "likelihood.md", "tabular.md", "harmonium.bidirectional_ais", "harmonium.tabular.log_prob"),
+    *(f"harmonium.sklearn.{name}" for name in ("RBMClassifier", "RBMDensity", "RBMImputer", "RBMTransformer")),
+}
 
 
 def test_every_public_name_has_a_text_its_parameters_and_an_example():
@@ -26,3 +33,10 @@ def test_examples_do_what_they_show(name, tmp_path, monkeypatch):
         warnings.simplefilter("ignore", hm.NoGainWarning)
         doctest.DocTestRunner().run(EXAMPLES[name], out=said.append)
     assert not said, "".join(said)
+
+
+def test_the_front_page_shows_what_readme_shows():
+    """README's blocks are run by tests/test_readme.py."""
+    front, readme = (BLOCK.findall((ROOT / name).read_text()) for name in ("docs/index.md", "README.md"))
+    assert front
+    assert set(front) <= set(readme)

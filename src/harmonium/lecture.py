@@ -522,9 +522,10 @@ def log_probabilities(rbm: RBM, rows: Float[np.ndarray, "n V"], temperature: flo
         temperature: T, above zero.
 
     Example:
+        >>> import numpy as np
         >>> import harmonium as hm
         >>> rbm = hm.RBM(hm.Binary([0, 0]), hm.Binary([0, 0]), [[0.5, 0.5], [0.5, 0.5]])
-        >>> [round(float(x), 6) for x in hm.lecture.log_probabilities(rbm, [[0, 1]], 1.0)]
+        >>> [round(float(x), 6) for x in hm.lecture.log_probabilities(rbm, np.array([[0.0, 1.0]]), 1.0)]
         [-1.513105, -1.50388]
     """
     cold = exact.at_temperature(model.in_float64(rbm), temperature)
