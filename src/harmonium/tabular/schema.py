@@ -86,7 +86,7 @@ class Column:
 
     Attributes:
         name: in the table.
-        kind: `binary`, `categorical`, `ordered`, `real`, `binned`, `count` or `date`.
+        kind: `binary`, `categorical`, `ordered`, `real`, `binned` or `count`.
     """
 
     name: str
