@@ -36,10 +36,16 @@ class CorrelatedGaussian(Units):
     units are connected.
 
     Args:
-        bias: `[N]`. precision: P, `[N, N]`; learned like any parameter.
+        bias: `[N]`.
+        precision: P, `[N, N]`; learned like any parameter.
 
     Reference: S. Osindero and G. Hinton, "Modeling image patches with a directed hierarchy of Markov random fields", NIPS 2008,
     section 3 (lateral connections between visible units).
+
+    Example:
+        >>> import harmonium as hm
+        >>> hm.CorrelatedGaussian([0, 0], [[2, 1], [1, 2]]).size
+        2
     """
 
     bias: Any
