@@ -163,3 +163,16 @@ def test_columns_that_do_not_vary_are_as_independent_ones():
     np.testing.assert_allclose(fitted.precision[0], [alone.precision[0], 0, 0, 0], rtol=1e-9, atol=1e-9)
     for rows in (x, np.where(np.eye(50, 4, dtype=bool), np.nan, x)):
         assert hm.CorrelatedGaussian.zeros(4).fit(rows).validation_error() is None
+
+
+def test_drawing_column_after_column_keeps_the_distribution(rbm):
+    layer, inputs = rbm.visible.parts[1], np.array([0.4, -0.2, 0.1])
+    fixed = np.full((40_000, 3), [np.nan, 0.7, np.nan])
+    with float64():
+        x = layer.given(fixed).sample(jax.random.key(0), np.broadcast_to(inputs, fixed.shape))
+        first, second = layer.given(fixed[0]).moments(inputs)
+        for step in range(3):
+            x = layer.resample(jax.random.key(1 + step), np.broadcast_to(inputs, fixed.shape), x, fixed)
+    x = np.asarray(x)[:, [0, 2]]
+    assert largest_z(x, np.asarray(first)[[0, 2]]) < z_limit(4)
+    assert largest_z(x**2, np.asarray(second)[[0, 2]]) < z_limit(4)

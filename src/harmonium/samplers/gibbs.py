@@ -103,9 +103,13 @@ def resample_missing(
 
     The observed cells stay; the missing ones follow p(v_m, h | v_o).
     """
-    h_key, sweep_key = jax.random.split(key)
-    h = rbm.hidden.sample(h_key, model.hidden_inputs(rbm, completed))
-    return jnp.asarray(sweep_many(sweep_key, rbm, h, sweeps, clamp=v).v)
+
+    def sweep(i: Array, x: Array) -> Array:
+        h_key, v_key = jax.random.split(jax.random.fold_in(key, i))
+        h = rbm.hidden.sample(h_key, model.hidden_inputs(rbm, x))
+        return rbm.visible.resample(v_key, model.visible_inputs(rbm, h), x, v)
+
+    return jnp.asarray(jax.lax.fori_loop(0, sweeps, sweep, jnp.asarray(completed)))
 
 
 def _clamp(v: Float[Array, "chains visible"], clamp: ArrayLike | None) -> Float[Array, "chains visible"]:

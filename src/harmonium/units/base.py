@@ -120,6 +120,15 @@ class Units(Codec):
         """The layer given rows, NaN in the columns of free units: what `harmonium.units.given.Given` is."""
         return Given(self, x)
 
+    def resample(
+        self, key: Key, inputs: Float[Array, "*batch N"], x: Float[Array, "*batch N"], fixed: Float[Array, "*batch N"]
+    ) -> Float[Result, "*batch N"]:
+        """`x` with what is NaN in `fixed` drawn anew, so that p(x | inputs, fixed) stays as it is: a step of a chain.
+
+        Units that are not independent are drawn one after another, which takes less time than all at once.
+        """
+        return self.given(fixed).sample(key, inputs).astype(x.dtype)
+
     def apart(self) -> Units:
         """Independent units, each with the energy that it has here given the others, at its distance from `center`."""
         return self

@@ -87,6 +87,19 @@ class CorrelatedGaussian(Units):
     def given(self, x: Real[Array, "*batch N"]) -> GivenNormal:
         return GivenNormal.of(self, x)
 
+    def resample(
+        self, key: Key, inputs: Float[Array, "*batch N"], x: Float[Array, "*batch N"], fixed: Float[Array, "*batch N"]
+    ) -> Float[Result, "*batch N"]:
+        noise, free = normal(key, x.shape, x.dtype), jnp.isnan(fixed)
+        field, precision = jnp.asarray(inputs + self.bias), jnp.asarray(self.precision, x.dtype)
+
+        def draw(column: Any, x: Any) -> Any:
+            own, scale = x[..., column], precision[column, column]
+            drawn = own + (field[..., column] - x @ precision[column]) / scale + noise[..., column] / jnp.sqrt(scale)
+            return x.at[..., column].set(jnp.where(free[..., column], drawn, own))
+
+        return jax.lax.fori_loop(0, self.size, draw, jnp.asarray(x))
+
     def apart(self) -> Gaussian:
         return Gaussian(jnp.zeros_like(self.bias), self.curvature)
 

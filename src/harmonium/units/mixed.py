@@ -80,6 +80,13 @@ class Mixed(Units):
         split = zip(self.parts, self.split(data), strict=True)
         return Mixed(tuple(part.fit_base_rate(own, weights) for part, own in split))
 
+    def resample(
+        self, key: Key, inputs: Float[Array, "*batch N"], x: Float[Array, "*batch N"], fixed: Float[Array, "*batch N"]
+    ) -> Float[Result, "*batch N"]:
+        keys = jax.random.split(key, len(self.parts))
+        split = zip(self.parts, keys, *map(self.split, (inputs, x, fixed)), strict=True)
+        return jnp.concatenate([part.resample(*own) for part, *own in split], axis=-1)
+
     def apart(self) -> Mixed:
         return Mixed(tuple(self._call_parts("apart")))
 
