@@ -231,7 +231,9 @@ def weight_histograms(rbm: RBM) -> Figure:
     values = {"weights": model.validate(rbm).weights}
     for layer in ("visible", "hidden"):
         for path, leaf in jax.tree_util.tree_leaves_with_path(getattr(rbm, layer)):
-            values[f"{layer} {jax.tree_util.keystr(path, simple=True, separator=' ')}"] = leaf
+            name = jax.tree_util.keystr(path, simple=True, separator=" ")
+            if not name.endswith("ceiling"):  # which is not learned
+                values[f"{layer} {name}"] = leaf
     columns = min(3, len(values))
     lines = math.ceil(len(values) / columns)
     figure, panels = _panels(lines, columns, (9, 3 * lines))

@@ -176,3 +176,13 @@ def test_drawing_column_after_column_keeps_the_distribution(rbm):
     x = np.asarray(x)[:, [0, 2]]
     assert largest_z(x, np.asarray(first)[[0, 2]]) < z_limit(4)
     assert largest_z(x**2, np.asarray(second)[[0, 2]]) < z_limit(4)
+
+
+def test_no_step_leads_above_the_ceiling():
+    layer = hm.CorrelatedGaussian([0.3, -1.2, 0.5], PRECISION, 1.5 * PRECISION)
+    random = np.random.default_rng(1)
+    for _ in range(30):
+        step = random.standard_normal((3, 3))
+        layer = layer.apply_update(hm.CorrelatedGaussian(np.zeros(3), step @ step.T, np.zeros((3, 3))))
+    relative = np.linalg.eigvals(np.linalg.solve(PRECISION, np.asarray(layer.precision)))
+    assert 1.4 < relative.real.max() < 1.5 + 1e-4

@@ -21,8 +21,10 @@ from harmonium.errors import InputError
 from harmonium.random import normal
 from harmonium.units.base import Units, units
 from harmonium.units.multivariate_normal import fit_normal
-from harmonium.units.real_valued import Gaussian
+from harmonium.units.real_valued import MAX_PRECISION, Gaussian
 
+ROWS_PER_COLUMN = 10
+"""A fitted layer's ceiling is its precision times 1, and 1 more for every so many rows that each column has."""
 LARGEST_CHANGE = 0.5
 """Of the precision in a step, relative to the precision itself (Frobenius norm)."""
 
@@ -38,6 +40,9 @@ class CorrelatedGaussian(Units):
     Args:
         bias: `[N]`.
         precision: P, `[N, N]`; learned like any parameter.
+        ceiling: `[N, N]`, which no precision that is learned exceeds in any direction; it is not learned itself, and without it
+            there is none to speak of. Hidden units can learn the rows of small tables by heart in directions in which they
+            find them to vary little.
 
     Reference: S. Osindero and G. Hinton, "Modeling image patches with a directed hierarchy of Markov random fields", NIPS 2008,
     section 3 (lateral connections between visible units).
@@ -50,9 +55,15 @@ class CorrelatedGaussian(Units):
 
     bias: Any
     precision: Any
+    ceiling: Any = None
 
     name: ClassVar[str] = "correlated"
-    matrices: ClassVar[tuple[str, ...]] = ("precision",)
+    matrices: ClassVar[tuple[str, ...]] = ("precision", "ceiling")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.ceiling is None and hasattr(self.bias, "shape"):  # inside a transformation the leaves may be anything
+            object.__setattr__(self, "ceiling", MAX_PRECISION * np.eye(self.size))
 
     # ---- the distribution
 
@@ -73,12 +84,14 @@ class CorrelatedGaussian(Units):
         return _unwhiten(root, whitened + normal(key, whitened.shape, whitened.dtype))
 
     def statistics(self, x: Real[Array, "*batch N"]) -> CorrelatedGaussian:
-        return CorrelatedGaussian(x, -_outer(x) / 2)
+        squares = _outer(x)
+        return CorrelatedGaussian(x, -squares / 2, jnp.zeros_like(squares))
 
     def moments(self, inputs: Real[Array, "*batch N"]) -> CorrelatedGaussian:
         root = _root(self.precision)
         mean, half = self.mean(inputs), _whiten(root, jnp.eye(self.size, dtype=root.dtype))
-        return CorrelatedGaussian(mean, -(_outer(mean) + half @ half.T) / 2)
+        squares = _outer(mean) + half @ half.T
+        return CorrelatedGaussian(mean, -squares / 2, jnp.zeros_like(squares))
 
     @property
     def independent(self) -> bool:
@@ -110,7 +123,8 @@ class CorrelatedGaussian(Units):
         free, precision = np.isnan(x), np.asarray(self.precision)
         sent = np.where(free, np.nan_to_num(x) @ precision, 0)
         alone = np.where(np.outer(free, free), precision, np.diag(np.diag(precision)))
-        return CorrelatedGaussian((np.asarray(self.bias) - sent).astype(precision.dtype), alone.astype(precision.dtype))
+        bias = (np.asarray(self.bias) - sent).astype(precision.dtype)
+        return CorrelatedGaussian(bias, alone.astype(precision.dtype), self.ceiling)
 
     def unconnect(self) -> tuple[Gaussian, Float[np.ndarray, "N K"]]:
         """With P = D - U U', D a multiple of the diagonal of P: the weights are U."""
@@ -123,7 +137,7 @@ class CorrelatedGaussian(Units):
     # ---- distributions nearby
 
     def add_field(self, by: Real[Array, "*batch N"]) -> CorrelatedGaussian:
-        return CorrelatedGaussian(self.bias + by, self.precision)
+        return CorrelatedGaussian(self.bias + by, self.precision, self.ceiling)
 
     def fit_base_rate(self, data: Real[Array, "n N"], weights: Real[np.ndarray, " n"] | None = None) -> CorrelatedGaussian:
         alone = Gaussian.zeros(self.size).fit_base_rate(data, weights)
@@ -133,7 +147,7 @@ class CorrelatedGaussian(Units):
         """As `Units.fit`; columns are as correlated as it makes rows that are left out likeliest."""
         rows = np.asarray(fill_masked(data), np.float64)
         mean, precision = fit_normal(rows, weights)
-        return CorrelatedGaussian(precision @ mean, precision)
+        return CorrelatedGaussian(precision @ mean, precision, (1 + len(rows) / (ROWS_PER_COLUMN * self.size)) * precision)
 
     @classmethod
     def zeros(cls, size: int) -> Self:
@@ -160,13 +174,13 @@ class CorrelatedGaussian(Units):
     def apply_update(self, by: CorrelatedGaussian, hold_scale: bool = False) -> CorrelatedGaussian:
         """The precision P = C C' becomes C (1 + C' S C) C' after a step S, smaller if need be: it stays positive definite."""
         if hold_scale:
-            return CorrelatedGaussian(self.bias + by.bias, self.precision)
+            return CorrelatedGaussian(self.bias + by.bias, self.precision, self.ceiling)
         bias = self.bias + self.precision @ by.bias
         root = _root(self.precision)
         step = root.T @ (by.precision + by.precision.T) @ root / 2
         step *= jnp.minimum(1, LARGEST_CHANGE / jnp.maximum(jnp.linalg.norm(step), 1e-12))
         changed = self.precision + root @ step @ root.T
-        return CorrelatedGaussian(bias, (changed + changed.T) / 2)
+        return CorrelatedGaussian(bias, _limit((changed + changed.T) / 2, self.ceiling), self.ceiling)
 
     def validation_error(self) -> str | None:
         size = self.bias.size
@@ -184,7 +198,22 @@ class CorrelatedGaussian(Units):
         if not np.all(np.asarray(scale) > 0):
             raise InputError("scale must be positive in every column")
         bias = (self.bias - self.precision @ center) * scale
-        return CorrelatedGaussian(bias, self.precision * np.outer(scale, scale))
+        return CorrelatedGaussian(bias, *(matrix * np.outer(scale, scale) for matrix in (self.precision, self.ceiling)))
+
+
+def _limit(precision: Float[Array, "N N"], ceiling: Float[Array, "N N"]) -> Float[Result, "N N"]:
+    """The precision, in those directions in which it is above the ceiling at the ceiling."""
+    root = _root(ceiling)
+    relative = _whiten(root, _whiten(root, precision).T)
+    square = relative @ relative
+
+    def clip() -> Any:
+        values, vectors = jnp.linalg.eigh(relative)
+        limited = root @ vectors
+        return (limited * jnp.minimum(values, 1)) @ limited.T
+
+    # No eigenvalue of a matrix is larger than the norm of its fourth power says.
+    return jax.lax.cond(jnp.linalg.norm(square @ square) > 1, clip, lambda: jnp.asarray(precision))
 
 
 def _outer(x: Real[Array, "*batch N"]) -> Float[Result, "*batch N N"]:
