@@ -13,6 +13,8 @@ SECONDS_PER_CALL, SECONDS_PER_PRODUCT = 5e-5, 7e-12
 """Of an update: of all that is small in it, and of a multiplication in a product of matrices, on two cores of 2026 ..."""
 SECONDS_PER_BIT, SECONDS_PER_VALUE = 5e-9, 1e-8
 """... and of drawing a unit of two states and one of another kind, in float32."""
+SECONDS_PER_LAYER, SECONDS_PER_PAIR = 1.5e-4, 5e-7
+"""Of an update, where columns depend on each other: of factorizing their precision, and of each pair of columns in it."""
 INCOMPLETE = 2
 """An update by rows of which cells are missing takes this many times as long."""
 TRANSCENDENTAL = 40
@@ -28,9 +30,10 @@ def estimate_update_seconds(rbm: RBM, estimator: str | Estimator, rows: int, cha
         rows, chains: of an update; None for as many chains.
         incomplete: whether cells of rows are missing.
     """
-    times = INCOMPLETE if incomplete else 1
+    times, visible = INCOMPLETE if incomplete else 1, rbm.visible
+    once = SECONDS_PER_CALL + (0 if visible.independent else SECONDS_PER_LAYER + SECONDS_PER_PAIR * visible.size**2)
     if estimator == "exact" or estimator is gradients.exact():
-        return times * (SECONDS_PER_CALL + SECONDS_PER_PRODUCT * ((exact_cost(rbm) or 0.0) + 2 * rows * rbm.weights.size))
+        return times * (once + SECONDS_PER_PRODUCT * ((exact_cost(rbm) or 0.0) + 2 * rows * rbm.weights.size))
     number = re.search(r"-(\d+)$", estimator) if isinstance(estimator, str) else None
     sweeps = (chains or rows) * (int(number[1]) if number else 1)
     drawn = sum(
@@ -38,7 +41,7 @@ def estimate_update_seconds(rbm: RBM, estimator: str | Estimator, rows: int, cha
         for layer in (rbm.visible, rbm.hidden)
     )
     # Two products for the rows, and three for the chains.
-    return times * (SECONDS_PER_CALL + sweeps * drawn + SECONDS_PER_PRODUCT * (2 * rows + 3 * sweeps) * rbm.weights.size)
+    return times * (once + sweeps * drawn + SECONDS_PER_PRODUCT * (2 * rows + 3 * sweeps) * rbm.weights.size)
 
 
 def exact_cost(rbm: RBM) -> float | None:
