@@ -53,6 +53,7 @@ def main() -> None:
     parser.add_argument("--spin-minutes", type=float, help="of each training run of the part `spins` that is bounded by time")
     parser.add_argument("--genotypes", type=Path, help="a table of 0/1 for the part `spins`")
     parser.add_argument("--tables", type=int, default=500, help="of the part `intervals`")
+    parser.add_argument("--interval-minutes", type=float, help="after which the part `intervals` begins no further table")
     parser.add_argument("--only", nargs="+", choices=names, default=names)
     given = parser.parse_args()
     parts = {
@@ -80,7 +81,10 @@ def main() -> None:
         ),
         "anomalies": ("Anomalies", anomalies.main),
         "imputation": ("Missing cells", imputation.main),
-        "intervals": ("Intervals after multiple imputation", lambda: multiple_imputation.intervals(given.tables)),
+        "intervals": (
+            "Intervals after multiple imputation",
+            lambda: multiple_imputation.intervals(given.tables, given.interval_minutes),
+        ),
         "draws": ("Draws of hidden cells", multiple_imputation.draws),
         "spins": ("Spin systems", lambda: spins.main(given.systems, given.spin_minutes, given.genotypes)),
         "synthetic": ("Adult as a synthetic table", lambda: synthetic_tables.main(given.data)),
