@@ -95,7 +95,7 @@ def test_completing_a_file(said):
 
 def test_refitting_on_another_table_is_said(said, monkeypatch):
     """The rows of the training table in another order are the same table."""
-    monkeypatch.setattr(tabular.table_functions, "_draw_refitted", lambda _rbm, rows, *_: np.nan_to_num(rows)[None])
+    monkeypatch.setattr(tabular.table_functions, "_draw_refitted", lambda _rbm, rows, *_: (np.nan_to_num(rows)[None], True))
     names, *rows = Path("survey.csv").read_text().splitlines()
     for name, lines, words in (("other", rows[::-1], []), ("fewer", rows[:40], ["it was trained on one of"])):
         Path(f"{name}.csv").write_text("\n".join([names, *lines]) + "\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from types import SimpleNamespace
 
 import jax
 import numpy as np
@@ -92,6 +93,21 @@ def test_refitted_draws_spread_as_what_few_rows_say():
     assert 20 / 8 < spread[True] / spread[False] < 20 * 8
     with pytest.raises(InputError, match="refit must be False where draws is 0"):
         tabular.impute(rbm, schema, table, refit=True)
+
+
+def test_refits_that_diverge_draw_from_their_last_sound_model(monkeypatch):
+    table = {"side": ["a", "b"] * 10, "y": [*map(float, range(18)), None, None]}
+    schema = tabular.infer(table)
+    rbm = hm.initialize(tabular.encode(schema, table), 2, tabular.units_of(schema))
+
+    def train(start, *_, **__):
+        yield SimpleNamespace(rbm=start)
+        raise hm.DivergenceError("training diverged")
+
+    monkeypatch.setattr(hm.training, "train", train)
+    with pytest.warns(UserWarning, match="3 of 3 refits diverged"):
+        drawn = tabular.impute(rbm, schema, table, 3, refit=True).draws
+    assert len({draw["y"][18] for draw in drawn}) == 3
 
 
 @pytest.mark.parametrize("library", ["pandas", "nullable", "polars", "pyarrow", "dict"])

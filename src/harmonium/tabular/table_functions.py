@@ -12,6 +12,7 @@ Tables are returned in the library that came in, in the table's own columns, ord
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple, cast
@@ -22,7 +23,7 @@ from jaxtyping import Float
 from harmonium import _checks, imputation, sampling
 from harmonium._types import ArrayLike
 from harmonium.conditioning import Conditions, Intervals
-from harmonium.errors import InputError
+from harmonium.errors import DivergenceError, InputError
 from harmonium.imputation import LogProbs
 from harmonium.io.frames import Value, fill_missing, from_native, missing, to_native
 from harmonium.model import RBM
@@ -32,8 +33,8 @@ from harmonium.tabular.schema import SPIN, Column, Schema
 
 FAR = 6.0
 """Standard deviations from the mean beyond which numbers that are asked for are said to be unlike any data."""
-REFIT_UPDATES = 500
-"""By which a trained model follows new weights of the rows."""
+REFIT_UPDATES, REFIT_UPDATES_AT_A_TIME = 500, 100
+"""By which a trained model follows new weights of the rows, and of which a run that diverges loses the last."""
 MAX_ROUNDS, MAX_MORE, MIN_TRIED = 20, 1_000_000, 10_000
 """Where conditions part bins: of draws, of draws beyond those asked for in a round, and of draws of which some must be kept."""
 
@@ -168,7 +169,8 @@ def impute(
         unseen: `missing`: a value that its column did not have in training counts as missing, and stays; or `error`.
 
     Warns:
-        UserWarning: with `refit`, the table is not the one that the schema was made of, or that is not recorded.
+        UserWarning: with `refit`, the table is not the one that the schema was made of, or that is not recorded; or models
+            diverged as they were trained further.
 
     Raises:
         InputError: the table does not fit the schema, or an argument is out of range.
@@ -195,7 +197,10 @@ def impute(
     if anew:
         warn_of_other_table(schema.fingerprint, rows)
         random = np.random.default_rng([_checks.seed(seed), len(rows)])
-        each = [_draw_refitted(rbm, rows, random, method, sweeps) for _ in range(anew)]
+        each, sound = zip(*(_draw_refitted(rbm, rows, random, method, sweeps) for _ in range(anew)), strict=True)
+        if not all(sound):
+            words = f"{anew - sum(sound)} of {anew} refits diverged, and their last sound model was drawn from"
+            warnings.warn(f"{words}: train a model of fewer hidden units, which these rows determine", stacklevel=2)
         imputed = imputed._replace(draws=np.concatenate(each), method=f"{imputed.method}; draws from {anew} refitted models")
     filled = schema.with_means(imputed.values, imputed.mean)
     decoded = schema.decode(filled)
@@ -223,15 +228,22 @@ def impute(
 
 def _draw_refitted(
     rbm: RBM, rows: Float[np.ndarray, "rows visible"], random: np.random.Generator, method: str, sweeps: int
-) -> Float[np.ndarray, "1 rows visible"]:
-    """A draw of the missing cells from a model trained further on the rows with exponentially distributed weights."""
+) -> tuple[Float[np.ndarray, "1 rows visible"], bool]:
+    """A draw of the missing cells from a model trained further on the rows with exponentially distributed weights, and whether
+    that went to its end."""
     from harmonium import training  # slow to import, and for this alone
 
     seed = int(random.integers(2**31))
     weights = random.standard_exponential(len(rows))
     # With measures it would look at its own gain, which says nothing of a model that was trained before.
-    *_, last = training.train(rbm, rows, weights=weights, updates=REFIT_UPDATES, measure=False, seed=seed)
-    return imputation.impute(last.rbm, rows, 1, method=method, sweeps=sweeps, seed=seed).draws
+    settings: dict[str, Any] = {"measure": False, "updates_between_states": REFIT_UPDATES_AT_A_TIME, "seed": seed}
+    sound = True
+    try:
+        for state in training.train(rbm, rows, weights=weights, updates=REFIT_UPDATES, **settings):
+            refitted = state.rbm
+    except DivergenceError:  # few rows, some of which weigh next to nothing
+        sound = False
+    return imputation.impute(refitted, rows, 1, method=method, sweeps=sweeps, seed=seed).draws, sound
 
 
 def log_prob(rbm: RBM, schema: Schema, table: object, *, unseen: str = "missing", seed: int = 0) -> TableLogProbs:
