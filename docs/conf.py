@@ -53,6 +53,7 @@ nb_merge_streams = True
 # --- reference -------------------------------------------------------------------------------------------------------------
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
+autodoc_type_aliases = {name: name for name in ("Array", "ArrayLike", "PathLike", "Result")}  # as written, not spelled out
 python_use_unqualified_type_names = True
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
@@ -64,8 +65,10 @@ html_theme = "pydata_sphinx_theme"
 html_title = "Harmonium"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_js_files = [("names.js", {"defer": "defer"})]
 html_copy_source = False
 html_show_sourcelink = False
+html_context = {"default_mode": "auto"}
 html_theme_options = {
     "navbar_align": "left",
     "header_links_before_dropdown": 8,

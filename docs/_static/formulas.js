@@ -1,5 +1,6 @@
 // Formulas stand in the pages as TeX; KaTeX draws them.
 for (const element of document.querySelectorAll(".math")) {
   const displayMode = element.tagName === "DIV";
+  if (displayMode) element.tabIndex = 0; // wide ones scroll, by the keyboard too
   katex.render(element.textContent, element, { displayMode, throwOnError: false });
 }
