@@ -148,7 +148,7 @@ def main(splits: int = SPLITS) -> str:
         lines.append([f"at most {NEAR} below IsolationForest", *(f"{count} of {len(areas)}" for count in near), ""])
         title = "anomalies among the training rows" if contaminated else "normal rows only for training"
         texts.append(here.table([title, *compared, "seconds"], lines))
-    note = f"ROC AUC, mean over {splits} split(s) of at most {MAX_ROWS:,} rows; all else by default. Seconds: the first detector's."
+    note = f"ROC AUC, mean over {splits} split(s) of at most {MAX_ROWS:,} rows; all else by default. Seconds: of the first."
     return "\n\n".join([*texts, note])
 
 

@@ -75,3 +75,11 @@ def test_a_density_takes_columns_between_0_and_1_for_real_unless_they_are_gray_l
         assert isinstance(columns_of(sparse.csr_array(gray), "auto", as_density=True).units, Binary)
     assert isinstance(columns_of(np.round(gray), "auto", as_density=True).units, Binary)
     assert isinstance(columns_of(np.eye(4), "auto", as_density=True).units, Binary)
+
+
+def test_real_columns_are_correlated_unless_gaussian_ones_are_asked_for():
+    found = {how: columns_of(REAL, how, as_density=True, correlated=True) for how in ("auto", "gaussian")}
+    assert found["auto"].visible == "binary and correlated"
+    assert [part.name for part in found["auto"].units.parts] == ["binary", "correlated"]
+    assert found["gaussian"].visible == found["gaussian"].units.name == "gaussian"
+    assert columns_of(REAL[:, [0]], "auto", as_density=True, correlated=True).visible == "gaussian"

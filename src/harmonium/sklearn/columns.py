@@ -17,6 +17,7 @@ from harmonium.io import Frame, from_native, to_native
 from harmonium.io.frames import is_absent
 from harmonium.io.streams import is_sparse
 from harmonium.sklearn.compiled import dense
+from harmonium.tabular.dependence import MAX_CORRELATED
 from harmonium.tabular.infer_schema import infer
 from harmonium.tabular.layers import real_units
 from harmonium.tabular.schema import Schema
@@ -99,7 +100,8 @@ class Standardized(_Arrays):
 
     @property
     def visible(self) -> str:
-        return "binary and gaussian" if self.binary else "gaussian"
+        real = "correlated" if self.correlated else "gaussian"
+        return f"binary and {real}" if self.binary else real
 
     def log_density(self, v: np.ndarray) -> Float[np.ndarray, " n"]:
         """As of all arrays; only observed cells count."""
@@ -253,7 +255,7 @@ def columns_of(
     X: Any, visible: str, weights: Float[np.ndarray, " n"] | None = None, as_density: bool = False, correlated: bool = False
 ) -> Columns:
     """What the columns of X are; `visible` as in `RBMTransformer`, or with `as_density` as in `RBMDensity`; `weights` those of
-    the rows of an array; `correlated`: whether real ones are `CorrelatedGaussian` units.
+    the rows of an array; `correlated`: whether `auto` takes 2 to 64 real ones for `CorrelatedGaussian` units.
 
     Raises:
         InputError: no schema can be inferred from a frame (`harmonium.tabular.infer`).
@@ -291,7 +293,8 @@ def _values_of(
     mean, scale = mean_and_deviation(x, weights)
     scale = np.where(scale > 0, scale, 1.0)  # a constant column stays at zero
     order = np.argsort(~binary, kind="stable")
-    return Standardized(np.where(binary, 0.0, mean), np.where(binary, 1.0, scale), order, int(binary.sum()), correlated)
+    correlated = correlated and visible == "auto" and 1 < (~binary).sum() <= MAX_CORRELATED
+    return Standardized(np.where(binary, 0.0, mean), np.where(binary, 1.0, scale), order, int(binary.sum()), bool(correlated))
 
 
 def _is_continuous(X: Any, least: float) -> bool:

@@ -25,7 +25,8 @@ class RBMDensity(OutlierMixin, LikelihoodMixin, RBMEstimator):
     Args:
         n_components, learning_rate, batch_size, n_iter, minutes, gradient: as those of `RBMTransformer`.
         visible: as in `RBMTransformer`, but `auto` takes values between 0 and 1 for real, unless they are in steps as
-            gray levels of an image are, from 1/15 to 1/256; then they are binary, with a warning.
+            gray levels of an image are, from 1/15 to 1/256; then they are binary, with a warning. Real columns, 2 to 64
+            of them, are `CorrelatedGaussian` units (`visible_` says "correlated") unless `gaussian` is given.
         early_stopping, validation_fraction, verbose, random_state: as those of `RBMTransformer`.
         contamination: fraction of the training rows that count as outliers, in (0, 0.5]; it sets `offset_` alone.
         trim_fraction: fraction of the training rows that the model does not learn from, in [0, 0.5]: the unlikeliest ones

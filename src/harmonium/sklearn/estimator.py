@@ -128,7 +128,7 @@ class RBMEstimator(BaseEstimator):
 
     @property
     def visible_(self) -> str:
-        """What the columns were taken for: `binary`, `spin`, `gaussian`, `binary and gaussian`, or `table`; see `columns_`."""
+        """What the columns were taken for: `binary`, `spin`, `gaussian`, `correlated`, `binary and` these, or `table`."""
         check_is_fitted(self)
         return self.columns_.visible
 

@@ -20,7 +20,9 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, RBMEstimator):
     in some seconds, and an average over tempered chains that hold the observed cells elsewhere (`harmonium.impute`).
 
     Args:
-        n_components, learning_rate, batch_size, n_iter, minutes, visible, gradient: as those of `RBMTransformer`.
+        n_components, learning_rate, batch_size, n_iter, minutes, gradient: as those of `RBMTransformer`.
+        visible: as in `RBMTransformer`, but real columns, 2 to 64 of them, are `CorrelatedGaussian` units unless
+            `gaussian` is given.
         early_stopping, validation_fraction, verbose, random_state: as those of `RBMTransformer`.
         strategy: `most_probable`, the likeliest state of each cell, of real ones the mean; `expected`, the mean of all, of
             binary ones the probability of a 1 (of categories the likeliest); `draw`, one draw of all missing cells
