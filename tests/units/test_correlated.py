@@ -186,3 +186,11 @@ def test_no_step_leads_above_the_ceiling():
         layer = layer.apply_update(hm.CorrelatedGaussian(np.zeros(3), step @ step.T, np.zeros((3, 3))))
     relative = np.linalg.eigvals(np.linalg.solve(PRECISION, np.asarray(layer.precision)))
     assert 1.4 < relative.real.max() < 1.5 + 1e-4
+
+
+def test_the_baseline_is_that_of_independent_columns():
+    x = np.random.default_rng(6).multivariate_normal([1.0, -2.0, 0.5], np.linalg.inv(PRECISION), size=400)
+    fitted, alone = hm.CorrelatedGaussian.zeros(3).fit(x), hm.Gaussian.zeros(3).fit_base_rate(x)
+    baseline = hm.likelihood.base_rate_log_likelihood(fitted, x[:50])
+    np.testing.assert_allclose(baseline, hm.likelihood.base_rate_log_likelihood(alone, x[:50]), rtol=1e-9)
+    np.testing.assert_allclose(baseline, stats.norm(x.mean(axis=0), x.std(axis=0)).logpdf(x[:50]).sum(axis=1).mean(), rtol=1e-9)

@@ -167,12 +167,12 @@ def base_rate_log_likelihood(base_rate: Units, data: ArrayLike, weights: ArrayLi
 
 @np.errstate(all="ignore")
 def base_rate_log_likelihoods(base_rate: Units, data: ArrayLike, expected: bool = False) -> Float[np.ndarray, " rows"]:
-    """ln p(v) of each row under independent units; raises as `base_rate_log_likelihood`."""
+    """ln p(v) of each row under independent units, each of `base_rate` by itself; raises as `base_rate_log_likelihood`."""
     units = _checks.instance(base_rate, Units, "base_rate")
     rows = units.check(data, "data", missing=True, expected=expected).astype(np.float64)
     model.check_observed(rows)
     with float64():
-        units = jax.tree.map(jnp.asarray, to_float64(units))
+        units = jax.tree.map(jnp.asarray, to_float64(units).marginals())
         zeros = jnp.zeros(units.size)
         values = np.asarray(units.given(rows).log_normalizer(zeros) - units.log_normalizer(zeros))
     return _checks.finite_result(values, "ln p(v)")

@@ -138,6 +138,10 @@ class Units(Codec):
         are likeliest; zero in others."""
         return jnp.zeros_like(x)
 
+    def marginals(self) -> Units:
+        """Independent units with the distribution that each has by itself, without inputs; on the host."""
+        return self
+
     def hold(self, x: Float[np.ndarray, " N"]) -> Self:  # noqa: ARG002
         """The layer in which no unit depends on those that have a value in `x` (NaN elsewhere), but has what they send in its
         bias; on the host."""

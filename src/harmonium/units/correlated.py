@@ -119,6 +119,11 @@ class CorrelatedGaussian(Units):
     def center(self, x: Real[Array, "*batch N"]) -> Float[Result, "*batch N"]:
         return x - (x @ self.precision - self.bias) / self.curvature
 
+    def marginals(self) -> CorrelatedGaussian:
+        covariance = np.linalg.inv(np.asarray(self.precision, np.float64))
+        variance = np.diag(covariance)
+        return CorrelatedGaussian(covariance @ np.asarray(self.bias) / variance, np.diag(1 / variance))
+
     def hold(self, x: Float[np.ndarray, " N"]) -> CorrelatedGaussian:
         free, precision = np.isnan(x), np.asarray(self.precision)
         sent = np.where(free, np.nan_to_num(x) @ precision, 0)

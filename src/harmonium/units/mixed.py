@@ -93,6 +93,9 @@ class Mixed(Units):
     def center(self, x: Real[Array, "*batch N"]) -> Float[Result, "*batch N"]:
         return jnp.concatenate(self._call_parts("center", x), axis=-1)
 
+    def marginals(self) -> Mixed:
+        return Mixed(tuple(self._call_parts("marginals")))
+
     def hold(self, x: Float[np.ndarray, " N"]) -> Mixed:
         return Mixed(tuple(self._call_parts("hold", x)))
 
