@@ -194,3 +194,24 @@ def test_the_baseline_is_that_of_independent_columns():
     baseline = hm.likelihood.base_rate_log_likelihood(fitted, x[:50])
     np.testing.assert_allclose(baseline, hm.likelihood.base_rate_log_likelihood(alone, x[:50]), rtol=1e-9)
     np.testing.assert_allclose(baseline, stats.norm(x.mean(axis=0), x.std(axis=0)).logpdf(x[:50]).sum(axis=1).mean(), rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("matrices", "words"),
+    [
+        ((np.eye(3),), r"precision must have shape \[2, 2\], as bias has 2, but has \[3, 3\]"),
+        (([[2, 1], [0, 2]],), "precision must be symmetric"),
+        (([[1, 2], [2, 1]],), "precision must be positive definite, but with a diagonal of ones its least eigenvalue is -1"),
+        (([[1, 0], [0, 0]],), "precision must be positive definite, but its diagonal has 0"),
+        ((np.eye(2), np.eye(3)), r"ceiling must have shape \[2, 2\]"),
+        ((np.eye(2), [[1, 2], [2, 1]]), "ceiling must be positive definite"),
+    ],
+)
+def test_matrices_of_no_normal_distribution_are_refused(matrices, words):
+    with pytest.raises(hm.InputError, match=words):
+        model.validate(hm.RBM(hm.CorrelatedGaussian([0, 0], *matrices), hm.Binary([0]), [[0], [0]]))
+
+
+def test_columns_may_have_very_different_scales():
+    """A correlation of one half, which rounding hides among the eigenvalues of the matrix itself."""
+    assert hm.CorrelatedGaussian([0, 0], [[1e12, -5e2], [-5e2, 1e-6]]).validation_error() is None

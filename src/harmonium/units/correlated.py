@@ -189,21 +189,31 @@ class CorrelatedGaussian(Units):
 
     def validation_error(self) -> str | None:
         size = self.bias.size
-        if self.precision.shape != (size, size):
-            return f"precision must have shape [{size}, {size}], as bias has {size}, but has {list(self.precision.shape)}"
-        if isinstance(self.precision, jax.core.Tracer):
-            return None
-        precision = np.asarray(self.precision, np.float64)
-        if not np.allclose(precision, precision.T, rtol=1e-5, atol=1e-5 * np.abs(precision).max()):
-            return "precision must be symmetric"
-        least = float(np.linalg.eigvalsh(precision)[0])
-        return None if least > 0 else f"precision must be positive definite, but its least eigenvalue is {least:.3g}"
+        for name in self.matrices:
+            matrix = getattr(self, name)
+            if matrix.shape != (size, size):
+                return f"{name} must have shape [{size}, {size}], as bias has {size}, but has {list(matrix.shape)}"
+            if not isinstance(matrix, jax.core.Tracer) and (fault := _fault(np.asarray(matrix, np.float64))):
+                return f"{name} must be {fault}"
+        return None
 
     def rescale(self, center: Real[Array, " N"], scale: Real[Array, " N"]) -> CorrelatedGaussian:
         if not np.all(np.asarray(scale) > 0):
             raise InputError("scale must be positive in every column")
         bias = (self.bias - self.precision @ center) * scale
         return CorrelatedGaussian(bias, *(matrix * np.outer(scale, scale) for matrix in (self.precision, self.ceiling)))
+
+
+def _fault(matrix: Float[np.ndarray, "N N"]) -> str | None:
+    """What a matrix must be and is not, in words: symmetric and positive definite."""
+    diagonal = np.diag(matrix)
+    if not (diagonal > 0).all():
+        return f"positive definite, but its diagonal has {diagonal.min():.3g}"
+    matrix = matrix / np.sqrt(diagonal) / np.sqrt(diagonal)[:, None]  # so that scales of columns make no difference
+    if not np.allclose(matrix, matrix.T, rtol=1e-5, atol=1e-5):
+        return "symmetric"
+    least = float(np.linalg.eigvalsh(matrix)[0])
+    return None if least > 0 else f"positive definite, but with a diagonal of ones its least eigenvalue is {least:.3g}"
 
 
 def _limit(precision: Float[Array, "N N"], ceiling: Float[Array, "N N"]) -> Float[Result, "N N"]:
