@@ -116,7 +116,7 @@ def _scores(
     models = {"log score": model.rbm}
     if model.base_rate is not None:
         none = np.zeros_like(model.rbm.weights)
-        models["log score of independent columns"] = hm.RBM(model.base_rate, model.rbm.hidden, none)
+        models["log score of independent columns"] = hm.RBM(model.base_rate.marginals(), model.rbm.hidden, none)
     of_rows |= {name: hm.tabular.log_scores(rbm, model.schema, truth, frame, seed=options.seed) for name, rbm in models.items()}
     judged = ~np.isnan(found.energy)
     scores: dict[str, Any] = {"rows": int(judged.sum()), "cells": found.cells}
