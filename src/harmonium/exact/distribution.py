@@ -102,7 +102,9 @@ def estimate_seconds(rbm: RBM) -> float:
         return 1e-3 + states * (8e-9 + 7e-11 * columns)
     parts = rbm.hidden.parts if isinstance(rbm.hidden, Mixed) else (rbm.hidden,)
     truncated = sum(part.size for part in parts if isinstance(part, (ReLU, DReLU)))
-    return 1e-3 + states * ((7e-8 + 3e-9 * columns if plain.is_split(rbm) else 7e-9 * columns) + 1.2e-7 * truncated)
+    joint = sum(part.size**2 for part in parts if not part.independent)
+    each = 7e-8 + 3e-9 * columns if plain.is_split(rbm) else 7e-9 * columns
+    return 1e-3 + states * (each + 1.2e-7 * truncated + 1e-10 * joint)
 
 
 def log_partition(rbm: RBM, progress: Progress | None = None) -> float:

@@ -13,7 +13,7 @@ SECONDS_PER_CALL, SECONDS_PER_PRODUCT = 5e-5, 7e-12
 """Of an update: of all that is small in it, and of a multiplication in a product of matrices, on two cores of 2026 ..."""
 SECONDS_PER_BIT, SECONDS_PER_VALUE = 5e-9, 1e-8
 """... and of drawing a unit of two states and one of another kind, in float32."""
-SECONDS_PER_LAYER, SECONDS_PER_PAIR = 1.5e-4, 5e-7
+SECONDS_PER_LAYER, SECONDS_PER_PAIR = 5e-5, 2e-7
 """Of an update, where columns depend on each other: of factorizing their precision, and of each pair of columns in it."""
 INCOMPLETE = 2
 """An update by rows of which cells are missing takes this many times as long."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, ClassVar, Self
 
 import jax
@@ -71,25 +70,24 @@ class CorrelatedGaussian(Units):
         return jnp.sum((x @ self.precision / 2 - self.bias) * x, axis=-1)
 
     def log_normalizer_terms(self, inputs: Real[Array, "*batch N"]) -> Float[Result, "*batch N"]:
-        root = _root(self.precision)
-        return _whiten(root, inputs + self.bias) ** 2 / 2 - jnp.log(jnp.diagonal(root)) + np.log(2 * np.pi) / 2
+        half = _half(self.precision)
+        return ((inputs + self.bias) @ half) ** 2 / 2 + jnp.log(jnp.diagonal(half)) + np.log(2 * np.pi) / 2
 
     def mean(self, inputs: Real[Array, "*batch N"]) -> Float[Result, "*batch N"]:
-        root = _root(self.precision)
-        return _unwhiten(root, _whiten(root, inputs + self.bias))
+        half = _half(self.precision)
+        return (inputs + self.bias) @ half @ half.T
 
     def sample(self, key: Key, inputs: Real[Array, "*batch N"]) -> Float[Result, "*batch N"]:
-        root = _root(self.precision)
-        whitened = _whiten(root, inputs + self.bias)
-        return _unwhiten(root, whitened + normal(key, whitened.shape, whitened.dtype))
+        half = _half(self.precision)
+        whitened = (inputs + self.bias) @ half
+        return (whitened + normal(key, whitened.shape, whitened.dtype)) @ half.T
 
     def statistics(self, x: Real[Array, "*batch N"]) -> CorrelatedGaussian:
         squares = _outer(x)
         return CorrelatedGaussian(x, -squares / 2, jnp.zeros_like(squares))
 
     def moments(self, inputs: Real[Array, "*batch N"]) -> CorrelatedGaussian:
-        root = _root(self.precision)
-        mean, half = self.mean(inputs), _whiten(root, jnp.eye(self.size, dtype=root.dtype))
+        mean, half = self.mean(inputs), _half(self.precision)
         squares = _outer(mean) + half @ half.T
         return CorrelatedGaussian(mean, -squares / 2, jnp.zeros_like(squares))
 
@@ -170,7 +168,7 @@ class CorrelatedGaussian(Units):
         return jnp.diagonal(self.precision)
 
     def whiten(self, weights: Float[Array, "N M"]) -> Float[Result, "N M"]:
-        return _whiten(_root(self.precision), weights.T).T
+        return _half(self.precision).T @ weights
 
     def scale_steps(self, steps: Float[Array, "N M"]) -> Float[Result, "N M"]:
         """Steps times P: those of whitened values, seen from the columns. Else what varies little would hardly learn."""
@@ -218,8 +216,8 @@ def _fault(matrix: Float[np.ndarray, "N N"]) -> str | None:
 
 def _limit(precision: Float[Array, "N N"], ceiling: Float[Array, "N N"]) -> Float[Result, "N N"]:
     """The precision, in those directions in which it is above the ceiling at the ceiling."""
-    root = _root(ceiling)
-    relative = _whiten(root, _whiten(root, precision).T)
+    root, half = _root(ceiling), _half(ceiling)
+    relative = half.T @ precision @ half
     square = relative @ relative
 
     def clip() -> Any:
@@ -236,60 +234,23 @@ def _outer(x: Real[Array, "*batch N"]) -> Float[Result, "*batch N N"]:
 
 
 # One matrix after another, also under `vmap`: LAPACK's functions of many matrices at once wait for each other for ever where
-# two such calls meet on two cores (jax 0.10.2). Loops over them have no derivatives, so these are written out.
+# two such calls meet on two cores (jax 0.10.2). Loops over them have no derivatives, so that is written out.
 
-_one_root = sequential_vmap(jnp.linalg.cholesky)
-_one_solution = sequential_vmap(partial(triangular_solve, lower=True, transpose_a=True))
-_one_transposed = sequential_vmap(partial(triangular_solve, lower=True))
-
-
-@jax.custom_jvp
-def _root(precision: Float[Array, "N N"]) -> Float[Result, "N N"]:
-    """The lower triangular matrix whose product with its transpose is `precision`."""
-    return _one_root(precision)
-
-
-@_root.defjvp
-def _root_jvp(primals: tuple[Any], tangents: tuple[Any]) -> tuple[Any, Any]:
-    root = _root(*primals)
-    (change,) = tangents
-    inner = triangular_solve(root, (change + change.T) / 2, left_side=True, lower=True)
-    inner = triangular_solve(root, inner, lower=True, transpose_a=True)
-    return root, root @ (jnp.tril(inner) - jnp.diag(jnp.diagonal(inner)) / 2)
+_root = sequential_vmap(jnp.linalg.cholesky)
+_inverse = sequential_vmap(lambda root: triangular_solve(root, jnp.eye(len(root), dtype=root.dtype), lower=True))
 
 
 @jax.custom_jvp
-def _solve_rows(root: Float[Array, "N N"], x: Float[Array, "rows N"]) -> Float[Result, "rows N"]:
-    """root^-1 times each row."""
-    return _one_solution(root, x)
+def _half(precision: Float[Array, "N N"]) -> Float[Result, "N N"]:
+    """The upper triangular matrix whose product with its transpose is the inverse of `precision`: x times it is whitened."""
+    return _inverse(_root(precision)).T
 
 
-@_solve_rows.defjvp
-def _solve_rows_jvp(primals: tuple[Any, Any], tangents: tuple[Any, Any]) -> tuple[Any, Any]:
-    root, y = primals[0], _solve_rows(*primals)
-    return y, triangular_solve(root, tangents[1] - y @ tangents[0].T, lower=True, transpose_a=True)
-
-
-@jax.custom_jvp
-def _solve_transposed(root: Float[Array, "N N"], x: Float[Array, "rows N"]) -> Float[Result, "rows N"]:
-    """The inverse of the transpose of `root` times each row."""
-    return _one_transposed(root, x)
-
-
-@_solve_transposed.defjvp
-def _solve_transposed_jvp(primals: tuple[Any, Any], tangents: tuple[Any, Any]) -> tuple[Any, Any]:
-    root, y = primals[0], _solve_transposed(*primals)
-    return y, triangular_solve(root, tangents[1] - y @ tangents[0], lower=True)
-
-
-def _whiten(root: Float[Array, "N N"], x: Float[Array, "*batch N"]) -> Float[Result, "*batch N"]:
-    """root^-1 x of each row, root a lower triangular matrix."""
-    return _solve_rows(root, x.reshape(-1, x.shape[-1])).reshape(x.shape)
-
-
-def _unwhiten(root: Float[Array, "N N"], x: Float[Array, "*batch N"]) -> Float[Result, "*batch N"]:
-    """The inverse of the transpose of `root` times each row."""
-    return _solve_transposed(root, x.reshape(-1, x.shape[-1])).reshape(x.shape)
+@_half.defjvp
+def _half_jvp(primals: tuple[Any], tangents: tuple[Any]) -> tuple[Any, Any]:
+    half, (change,) = _half(*primals), tangents
+    inner = half.T @ (change + change.T) @ half / 2
+    return half, -half @ (jnp.triu(inner) - jnp.diag(jnp.diagonal(inner)) / 2)
 
 
 @_pytree.register
@@ -317,8 +278,8 @@ class GivenNormal:
         own = layer.precision * _outer(free) + (1 - free)[..., None] * jnp.eye(layer.size, dtype=free.dtype)
 
         def invert(own: Float[Array, "N N"]) -> tuple[Any, Any]:
-            root = _root(own)
-            return _whiten(root, jnp.eye(layer.size, dtype=root.dtype)), jnp.log(jnp.diagonal(root)).sum()
+            half = _half(own)
+            return half, -jnp.log(jnp.diagonal(half)).sum()
 
         halves, logs = jax.lax.map(invert, own.reshape(-1, layer.size, layer.size))
         root, log_root = halves.reshape(own.shape) * free[..., None], logs.reshape(own.shape[:-2])
