@@ -272,6 +272,11 @@ def test_given_values_that_contradict_conditions_are_named(rbm, given, condition
     assert words in str(refused.value)
 
 
+def test_a_given_text_that_stands_for_no_number_is_refused(rbm):
+    with pytest.raises(InputError, match="given has 'nan' for column 'income', which is no value"):
+        tabular.sample(rbm, SCHEMA, 3, given={"income": "nan"})
+
+
 def test_units_that_are_fixed_against_conditions_are_named(rbm):
     with pytest.raises(InputError, match="the conditions on v1 exclude the value that is fixed, 1"):
         hm.sample(rbm, 3, clamp={0: 1}, where=tabular.conditions(SCHEMA, "sex = female"))

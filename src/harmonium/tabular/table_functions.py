@@ -326,6 +326,9 @@ def sample(
         for column in schema.columns
         if not missing(cells[column.name])[0]
     }
+    for name in fixed:
+        if np.isnan(rows[0, slices[name]]).any():
+            raise InputError(f"given has {given[name]!r} for column {name!r}, which is no value: leave out what is free")
     asked = read_conditions(schema, where, forbid, fixed)
     on_units = conditions_on_units(schema, asked)
     settings: dict[str, Any] = {"clamp": rows[0] if fixed else None, "where": on_units if where or forbid else None}
