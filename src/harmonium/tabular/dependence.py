@@ -12,7 +12,7 @@ from harmonium.units.multivariate_normal import fit_normal
 MAX_CORRELATED = 64
 """Real columns up to which they are correlated units: an update's time grows with the cube."""
 LEFT_OUT = 5
-"""Every so manieth row is left out, and compared on."""
+"""One row in so many is left out, and compared on."""
 
 
 def choose_binned(x: Float[np.ndarray, "n N"], gains: Mapping[int, float]) -> set[int]:
@@ -40,8 +40,8 @@ def choose_binned(x: Float[np.ndarray, "n N"], gains: Mapping[int, float]) -> se
         alone = z[:, real] ** 2 / np.diag(covariance)[real] + np.log(np.diag(covariance)[real])
         nats = (alone - slope**2 / of_others + np.log(of_others)) / 2
         counts = np.maximum(known[:, real].sum(axis=0), 1)
-        told = np.where(known[:, real], nats, 0).sum(axis=0) / counts
-        excess = {column: gains[column] - told[place] for place, column in enumerate(real) if column in gains}
+        of_rest = np.where(known[:, real], nats, 0).sum(axis=0) / counts
+        excess = {column: gains[column] - of_rest[place] for place, column in enumerate(real) if column in gains}
         best = max(excess, key=excess.__getitem__, default=None)
         if best is None or excess[best] <= 0:
             return binned

@@ -16,7 +16,7 @@ SHRINKAGES = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 1e-4)
 """The fractions of the correlations that are tried to be taken away; 1 leaves independent columns. The last bounds how nearly a
 column may be a linear function of others."""
 LEFT_OUT = 5
-"""Every so manieth row is left out while they are compared."""
+"""One row in so many is left out while they are compared."""
 MIN_VARIANCE = 1e-3
 """A column that varies less among some rows, in terms of all, counts as varying as among all."""
 ROUNDS = 10
