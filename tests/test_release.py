@@ -24,7 +24,7 @@ def test_the_citation_and_the_changelog_are_of_this_version():
     assert check_release.find(r"^## (\S+)", ROOT / "CHANGELOG.md") == hm.__version__
 
 
-def test_the_licences_are_those_of_all_that_the_package_carries():
+def test_the_licenses_are_those_of_all_that_the_package_carries():
     """A text beside data or fonts has the name of its license; a library's license is in the manifest."""
     static = ROOT / "src" / "harmonium" / "lab" / "static"
     libraries = {entry["license"] for entry in json.loads((static / "vendor" / "manifest.json").read_text()).values()}

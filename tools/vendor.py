@@ -3,7 +3,7 @@
 python tools/vendor.py
 
 needs npm, which fetches the packages and checks them. Of each package only the files below are kept: its module, its style
-sheet and fonts, and its licence. `manifest.json` states what came from where, with the hash of each file as it lies here;
+sheet and fonts, and its license. `manifest.json` states what came from where, with the hash of each file as it lies here;
 tests/lab/test_vendor.py compares the two. Raises SystemExit with one line if npm is missing or fails.
 """
 
@@ -105,8 +105,8 @@ def kept_files(archive: Path, kept: dict[str, str]) -> Iterator[tuple[str, str, 
                 yield name, str(Path(place).with_name(Path(name).name) if "*" in place else place), content
 
 
-def described_licence(archive: Path) -> str:
-    """The licence that the package's own description names."""
+def described_license(archive: Path) -> str:
+    """The license that the package's own description names."""
     ((_, _, description),) = kept_files(archive, {"package.json": "package.json"})
     return str(json.loads(description)["license"])
 
@@ -125,14 +125,14 @@ def sync() -> None:
             for source, place, content in kept_files(archive, kept):
                 fresh[VENDOR / package / place] = content
                 files[place] = {"from": source, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-            licence = described_licence(archive)
+            license_name = described_license(archive)
         manifest[package] = {
             "version": version,
-            "license": licence,
+            "license": license_name,
             "integrity": f"sha512-{base64.b64encode(digest).decode()}",
             "files": files,
         }
-        print(f"{package} {version} ({licence}): {len(files)} files, {sum(f['bytes'] for f in files.values()):,} bytes")
+        print(f"{package} {version} ({license_name}): {len(files)} files, {sum(f['bytes'] for f in files.values()):,} bytes")
     # Nothing is touched before all has been fetched.
     for package in KEPT:
         shutil.rmtree(VENDOR / package, ignore_errors=True)

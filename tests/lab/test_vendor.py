@@ -37,7 +37,7 @@ def test_files_are_the_manifests(name: str) -> None:
 
 
 @pytest.mark.parametrize("library", MANIFEST)
-def test_each_has_its_licence(library: str) -> None:
+def test_each_has_its_license(library: str) -> None:
     text = (VENDOR / library / "LICENSE").read_text()
     words = {"MIT": "Permission is hereby granted, free of charge", "Apache-2.0": "Apache License"}
     assert words[MANIFEST[library]["license"]] in text

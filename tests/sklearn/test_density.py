@@ -51,6 +51,7 @@ def test_the_offset_is_the_quantile_asked_for(fitted):
     assert fitted.predict(states[[fitted.score_samples(states).argmin()]]) == [-1]
 
 
+@pytest.mark.slow
 def test_rows_that_are_trimmed_are_not_learned_from():
     """The tenth of the rows that are far from all others; as row or by its weight, learned from or not."""
     random = np.random.default_rng(0)
