@@ -91,7 +91,7 @@ def main() -> None:
     }
     needing = {"start", "mnist", "wide", "synthetic"}
     if given.data is None and needing & set(given.only):
-        parser.error("--data FOLDER is needed, except with --only updates, toys, scaling or spins")
+        parser.error(f"--data FOLDER is needed for {', '.join(sorted(needing & set(given.only)))}")
     for name, (title, measure) in parts.items():
         if name not in given.only:
             continue
