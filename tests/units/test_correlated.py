@@ -16,7 +16,6 @@ from harmonium._numerics import float64
 from harmonium.conditioning import Conditions
 from harmonium.likelihood.clamped import temper_rows
 from harmonium.sampling import draw
-from harmonium.tabular.dependence import choose_binned
 from harmonium.units.multivariate_normal import fit_normal
 
 PRECISION = np.array([[2.0, 0.9, -0.4], [0.9, 1.5, 0.3], [-0.4, 0.3, 0.8]])
@@ -132,13 +131,6 @@ def test_the_fit_to_rows_with_gaps_is_at_the_maximum():
     np.testing.assert_allclose(np.linalg.inv(precision), np.cov(x.T), atol=0.15)
     alone = random.standard_normal((30, 20))
     assert np.abs(fit_normal(alone)[1] - np.diag(np.diag(fit_normal(alone)[1]))).max() < 0.4  # few rows: shrunk
-
-
-def test_a_column_that_others_tell_of_is_not_binned():
-    random = np.random.default_rng(5)
-    skewed = random.exponential(size=(500, 1))
-    x = np.concatenate([skewed, skewed + 0.05 * random.standard_normal((500, 1)), random.exponential(size=(500, 1))], axis=1)
-    assert choose_binned(x, {0: 0.5, 1: 0.5, 2: 0.5}) == {2}
 
 
 @pytest.mark.slow
