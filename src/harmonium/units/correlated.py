@@ -171,19 +171,23 @@ class CorrelatedGaussian(Units):
         return _half(self.precision).T @ weights
 
     def scale_steps(self, steps: Float[Array, "N M"]) -> Float[Result, "N M"]:
-        """Steps times P: those of whitened values, seen from the columns. Else what varies little would hardly learn."""
-        return self.precision @ steps
+        """Steps times the ceiling over what it is in whitened columns of variance 1: steps of whitened values, seen from the
+        columns. Else what varies little would hardly learn. The precision itself would make steps longer as it rises."""
+        return self._metric @ steps
+
+    @property
+    def _metric(self) -> Float[Result, "N N"]:
+        return self.ceiling * jnp.mean(jnp.sum(_half(self.ceiling) ** 2, axis=1))
 
     def apply_update(self, by: CorrelatedGaussian, hold_scale: bool = False) -> CorrelatedGaussian:
-        """The precision P = C C' becomes C (1 + C' S C) C' after a step S, smaller if need be: it stays positive definite."""
+        """A step of the precision is smaller if need be, so that this changes by half at most and stays positive definite."""
         if hold_scale:
             return CorrelatedGaussian(self.bias + by.bias, self.precision, self.ceiling)
-        bias = self.bias + self.precision @ by.bias
-        root = _root(self.precision)
-        step = root.T @ (by.precision + by.precision.T) @ root / 2
-        step *= jnp.minimum(1, LARGEST_CHANGE / jnp.maximum(jnp.linalg.norm(step), 1e-12))
-        changed = self.precision + root @ step @ root.T
-        return CorrelatedGaussian(bias, _limit((changed + changed.T) / 2, self.ceiling), self.ceiling)
+        metric, half = self._metric, _half(self.precision)
+        step = metric @ (by.precision + by.precision.T) @ metric / 2
+        size = jnp.linalg.norm(half.T @ step @ half)
+        changed = self.precision + step * jnp.minimum(1, LARGEST_CHANGE / jnp.maximum(size, 1e-12))
+        return CorrelatedGaussian(self.bias + metric @ by.bias, _limit((changed + changed.T) / 2, self.ceiling), self.ceiling)
 
     def validation_error(self) -> str | None:
         size = self.bias.size
