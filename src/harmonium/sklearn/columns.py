@@ -328,6 +328,6 @@ def _are_gray_levels(values: Float[np.ndarray, " n"]) -> bool:
         warnings.warn(
             f"X has values from 0 to 1 in steps of 1/{steps}: taken for gray levels, the expected values of binary units; give "
             "visible='binary' if that is right, or visible='gaussian' for real columns",
-            stacklevel=6,
+            stacklevel=8,
         )
     return steps == 1 or steps >= MIN_STEPS
