@@ -50,8 +50,8 @@ class Conditioned(NamedTuple):
 
     `rbm`: the conditioned model. `columns [V]`: the visible column of the original model that each of its columns is. `fixed
     [V]`: the values of the original columns that are fixed, NaN elsewhere; in `rbm` these have no weights. `log_normalizer`:
-    what they contribute to its ln Z. `has_density`: whether a real column is fixed, so that the conditions have a density but
-    no probability.
+    what these, and hidden units that only connect columns, contribute to its ln Z. `has_density`: whether a real column is
+    fixed, so that the conditions have a density but no probability.
     """
 
     rbm: RBM
@@ -68,7 +68,7 @@ class Conditioned(NamedTuple):
 
     def log_probability(self, rbm: RBM, log_z: float, log_z_conditioned: float) -> float:
         """ln p(conditions) under the original model, given ln Z of both."""
-        # The fixed units' own normalizer is exchanged for the one value that they have.
+        # The fixed units' normalizer is exchanged for the one value that they have.
         return float(log_z_conditioned - self.log_normalizer - rbm.visible.energy(np.nan_to_num(self.fixed)) - log_z)
 
 
@@ -110,6 +110,7 @@ def condition(rbm: RBM, conditions: Conditions) -> Conditioned:
         # Boxes hold independent units alone: what connects the others goes by way of more hidden units.
         visible, more = visible.unconnect()
         hidden, free = Mixed((hidden, Gaussian.zeros(more.shape[1]))), np.concatenate([free, more], axis=1)
+        log_normalizer += more.shape[1] * math.log(2 * math.pi) / 2
     if groups:
         parts = [_box(visible, chosen, sides) for chosen, sides in groups]
         left = [visible.select(rest)] if rest else []

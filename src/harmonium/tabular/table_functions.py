@@ -237,7 +237,7 @@ def _draw_refitted(
     weights = random.standard_exponential(len(rows))
     # With measures it would look at its own gain, which says nothing of a model that was trained before.
     settings: dict[str, Any] = {"measure": False, "updates_between_states": REFIT_UPDATES_AT_A_TIME, "seed": seed}
-    sound = True
+    refitted, sound = rbm, True
     try:
         for state in training.train(rbm, rows, weights=weights, updates=REFIT_UPDATES, **settings):
             refitted = state.rbm
