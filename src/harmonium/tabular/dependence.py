@@ -7,12 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 from jaxtyping import Float
 
-from harmonium.units.multivariate_normal import fit_normal
+from harmonium.units.normal_fit import fit_normal, leave_out
 
 MAX_CORRELATED = 64
 """Real columns up to which they are correlated units: an update's time grows with the cube."""
-LEFT_OUT = 5
-"""One row in so many is left out, and compared on."""
 
 
 def choose_binned(x: Float[np.ndarray, "n N"], gains: Mapping[int, float]) -> set[int]:
@@ -26,7 +24,7 @@ def choose_binned(x: Float[np.ndarray, "n N"], gains: Mapping[int, float]) -> se
         x: the columns of numbers, NaN where a cell is missing. gains: of some, what bins gain over a normal distribution by the
             column alone, in nats per value.
     """
-    out = np.arange(len(x)) % LEFT_OUT == LEFT_OUT // 2
+    out = leave_out(len(x))
     mean, precision = fit_normal(x[~out])
     covariance = np.linalg.inv(precision)
     z = np.nan_to_num(x[out] - mean)  # a missing cell is at the mean

@@ -19,7 +19,7 @@ from harmonium._types import Array, Key, Result
 from harmonium.errors import InputError
 from harmonium.random import normal
 from harmonium.units.base import Units, units
-from harmonium.units.multivariate_normal import fit_normal
+from harmonium.units.normal_fit import fit_normal
 from harmonium.units.real_valued import MAX_PRECISION, Gaussian
 
 ROWS_PER_COLUMN = 10

@@ -7,7 +7,7 @@ J. Friedman, "Regularized discriminant analysis", JASA 84 (1989) (shrinkage chos
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float, Real
+from jaxtyping import Bool, Float, Real
 
 from harmonium._numerics import counts_of, mean_and_deviation
 from harmonium.units.real_valued import variance_of
@@ -16,7 +16,7 @@ SHRINKAGES = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 1e-4)
 """The fractions of the correlations that are tried to be taken away; 1 leaves independent columns. The last bounds how nearly a
 column may be a linear function of others."""
 LEFT_OUT = 5
-"""One row in so many is left out while they are compared."""
+"""One row in so many is left out, and compared on."""
 MIN_VARIANCE = 1e-3
 """A column that varies less among some rows, in terms of all, counts as varying as among all."""
 ROUNDS = 10
@@ -42,13 +42,18 @@ def fit_normal(
     z = (x - mean) / scale
     rows = np.flatnonzero(~np.isnan(z).all(axis=1))
     z, counts = z[rows], counts[rows]
-    out = np.arange(len(z)) % LEFT_OUT == LEFT_OUT // 2
+    out = leave_out(len(z))
     best = SHRINKAGES[0]
     if z.shape[1] > 1 and 2 * out.sum() > LEFT_OUT:
         found = [_log_likelihood(z[out], counts[out], *_fit(z[~out], counts[~out], share)) for share in SHRINKAGES]
         best = SHRINKAGES[int(np.argmax(found))]
     center, precision = _fit(z, counts, best)
     return mean + scale * center, precision / np.outer(scale, scale)
+
+
+def leave_out(count: int) -> Bool[np.ndarray, " rows"]:
+    """Which of so many rows are left out to compare on."""
+    return np.arange(count) % LEFT_OUT == LEFT_OUT // 2
 
 
 def _fit(z: Float[np.ndarray, "n N"], counts: Float[np.ndarray, " n"], share: float) -> tuple[np.ndarray, np.ndarray]:
