@@ -4,6 +4,7 @@ Builds the site into docs/_build/html: warnings are errors, notebooks run only w
 within the site is followed. Needs no network. `pip install -e ".[docs]"` installs what it takes."""
 
 import sys
+from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -14,19 +15,23 @@ from docs.public_names import faults
 
 DOCS = Path(__file__).parent
 SITE = DOCS / "_build" / "html"
+WITHOUT_END = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
+"""Elements of HTML that have no end tag."""
 
 
 class Page(HTMLParser):
-    """The anchors of a page, and what it links to or loads."""
+    """The anchors of a page, what it links to or loads, and how many of its elements are never closed."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
         self.anchors: set[str] = set()
         self.links: set[str] = set()
         self.loaded: set[str] = set()
+        self.unclosed: Counter[str] = Counter()
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.unclosed[tag] += tag not in WITHOUT_END
         given = {name: value or "" for name, value in attrs}
         self.anchors |= {given[name] for name in ("id", "name") if name in given}
         if tag == "a":
@@ -34,13 +39,22 @@ class Page(HTMLParser):
         else:
             self.loaded |= {given[name] for name in ("src", "href") if name in given}
 
+    def handle_endtag(self, tag: str) -> None:
+        self.unclosed[tag] -= tag not in WITHOUT_END
 
-def broken_links(site: Path) -> list[str]:
-    """Links and files that lead nowhere, and whatever a page would load from another host."""
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        self.handle_endtag(tag)
+
+
+def faults_of_pages(site: Path) -> list[str]:
+    """Links and files that lead nowhere, whatever a page would load from another host, and tags that a text was taken for."""
     sources = (path for path in sorted(site.rglob("*.html")) if site / "_static" not in path.parents)
     pages = {path: Page(path.read_text(encoding="utf-8")) for path in sources}
     wrong = []
     for path, page in pages.items():
+        for tag in +page.unclosed:
+            wrong.append(f"{path.relative_to(site)}: <{tag}> is never closed: write it as code, if it is text")
         for link in sorted(page.links | page.loaded):
             url = urlsplit(link)
             if url.scheme or url.netloc:
@@ -64,7 +78,7 @@ def main() -> int:
     )
     if status:
         return status
-    wrong = broken_links(SITE)
+    wrong = faults_of_pages(SITE)
     print("\n".join(wrong) if wrong else f"Written: {SITE / 'index.html'}", file=sys.stderr if wrong else sys.stdout)
     return int(bool(wrong))
 
