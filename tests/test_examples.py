@@ -17,6 +17,7 @@ def example(name):
     return module
 
 
+@pytest.mark.slow
 def test_the_sensor_table(capsys):
     found = example("sensor_table").main(rows=400, n_iter=50)
     assert found["states"] > 0.8  # the most common state alone gets 0.5

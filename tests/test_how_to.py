@@ -21,7 +21,10 @@ from harmonium import cli
 
 RECIPES = sorted((Path(__file__).parents[1] / "docs" / "how-to").glob("*.md"))
 FENCE = re.compile(r"^```(sh|python)( not run: [^\n]+)?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-SLOW = ("judging-samples", "scikit-learn")
+SLOW = (
+    *("anomalies", "conditional-samples", "genotypes", "images", "judging-samples", "likelihood-warnings"),
+    *("multiple-imputation", "scikit-learn"),
+)
 UPDATES = 20
 IMAGES = np.random.default_rng(0).integers(0, 2, size=(40, 16))
 

@@ -26,6 +26,7 @@ def test_scores_are_log_likelihoods(fitted):
     assert np.exp(fitted.score_samples(states)).sum() == pytest.approx(1)
 
 
+@pytest.mark.slow
 def test_scores_of_a_model_that_is_not_enumerated_are_bracketed(fitted, monkeypatch):
     rows = rows_of(80)[0]
     exact_scores, truth = fitted.score_samples(rows), fitted.log_partition_
