@@ -9,6 +9,7 @@ from statistics_of_tests import largest_z, z_limit
 import harmonium as hm
 from harmonium import sampling
 from harmonium.io.frames import Frame
+from harmonium.likelihood import equilibrium
 
 DRAWS = 200
 """The same everywhere, so that tempering is compiled once."""
@@ -60,3 +61,27 @@ def test_draws_of_a_table_say_how(ferromagnet):
     drawn = hm.tabular.sample(ferromagnet, schema, 20, given={"v1": 1}, like=Frame({}))
     assert (drawn.method, drawn.warnings) == ("exact", [])
     assert set(drawn.table.columns["v1"]) == {1}
+
+
+def test_the_limit_of_work_holds_for_many_draws(ferromagnet, monkeypatch):
+    """Further draws of a ladder are a few Gibbs sweeps apart, where 50 steps on all temperatures would exceed the limit."""
+    made, advance, sweep = [], equilibrium._advance, equilibrium._sweep
+
+    def count_steps(key, rbm, state, directions):
+        made.append(equilibrium.BLOCK * len(state.v))
+        return advance(key, rbm, state, directions)
+
+    def count_sweeps(key, rbm, v, sweeps):
+        made.append(sweeps)
+        return sweep(key, rbm, v, sweeps)
+
+    monkeypatch.setattr(equilibrium, "_advance", count_steps)
+    monkeypatch.setattr(equilibrium, "_sweep", count_sweeps)
+    allowed, draws = 6000, 50 * DRAWS  # sweeps of all ladders on one rung
+    of_ladder = 3 * ferromagnet.weights.size + 400 * 12
+    monkeypatch.setattr(sampling, "MAX_WORK", allowed * (DRAWS * of_ladder + 1e6))
+    monkeypatch.setattr(sampling, "MAX_LADDERS", DRAWS)
+    with pytest.warns(UserWarning, match="61 Gibbs sweeps from one draw to the next; set sweeps, such as to 400"):
+        v = hm.sample(ferromagnet, draws, method="tempering")
+    assert (len(v), sum(made)) == (draws, 4 * 50 * 12 + 49 * 61)
+    assert 0.6 < is_up(v).mean() < 0.86  # 200 ladders: four standard errors

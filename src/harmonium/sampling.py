@@ -29,7 +29,7 @@ from harmonium.conditioning import Conditioned, Conditions
 from harmonium.errors import InputError
 from harmonium.exact import missing as enumerated
 from harmonium.likelihood import can_be_exact
-from harmonium.likelihood.equilibrium import Z_LIMIT, draw_noise, sample_by_tempering
+from harmonium.likelihood.equilibrium import RUNGS, Z_LIMIT, draw_noise, sample_by_tempering
 from harmonium.model import RBM, in_float64
 from harmonium.random import key_of
 from harmonium.samplers import gibbs
@@ -43,12 +43,16 @@ SWEEPS = 1000
 """Of a Gibbs chain."""
 MIN_LADDERS, MAX_LADDERS = 64, 512
 """Of tempered chains. More draws than that are several of each ladder."""
+ENOUGH_STEPS = 400
+"""Of tempering. If all ladders together cannot make as many, there are fewer ladders."""
 QUENCHES, QUENCH_SWEEPS = 256, 50
 """Chains from noise, among whose ends the likeliest state is a start, and the directions of the ends a test of equilibrium."""
 MIN_PROBABILITY = 1e-6
 """Of conditions; draws under less probable ones come with a warning."""
 MAX_WORK = 4e11
-"""Multiplications that tempering may take, unless the number of sweeps is given: some 20 s on two cores."""
+"""Multiplications that tempering may take, for however many draws, unless `sweeps` is given: some 20 s on two cores.
+
+More is only the least that it takes: 200 steps of 64 ladders, and a Gibbs sweep for every further draw of a ladder."""
 
 
 class Draws(NamedTuple):
@@ -210,9 +214,10 @@ def _probability(rbm: RBM, given: Conditioned) -> float | None:
 
 def _draw_by_tempering(rbm: RBM, n: int, key: Key, steps: int | None) -> tuple[np.ndarray, str, list[str]]:
     start_key, run_key, order_key = jax.random.split(key, 3)
-    ladders = min(max(n, MIN_LADDERS), MAX_LADDERS)
-    # Of a sweep of all ladders on one rung: products, random numbers, and the overhead of the call.
-    work = ladders * (3 * rbm.weights.size + 400 * sum(rbm.weights.shape)) + 1e6
+    # Of a sweep on one rung: products and random numbers of each ladder, and the overhead of the call.
+    of_ladder, overhead = 3 * rbm.weights.size + 400 * sum(rbm.weights.shape), 1e6
+    affordable = MAX_LADDERS if steps else int((MAX_WORK / (RUNGS * ENOUGH_STEPS) - overhead) / of_ladder)
+    ladders = max(MIN_LADDERS, min(n, MAX_LADDERS, affordable))
     with own_precision(rbm):
         target = in_own_precision(rbm)
         rows, likeliest = (np.asarray(part) for part in _quench(start_key, target))
@@ -224,7 +229,7 @@ def _draw_by_tempering(rbm: RBM, n: int, key: Key, steps: int | None) -> tuple[n
             ladders,
             start=likeliest,
             steps=steps,
-            max_sweeps=MAX_WORK / work,
+            max_sweeps=MAX_WORK / (ladders * of_ladder + overhead),
             draws=n,
         )
         order = np.asarray(jax.random.permutation(order_key, len(samples.v)))
@@ -237,8 +242,10 @@ def _draw_by_tempering(rbm: RBM, n: int, key: Key, steps: int | None) -> tuple[n
         )
     if samples.round_trips < ladders:
         words.append(f"{samples.round_trips} states went through all temperatures and back, in {ladders} ladders")
-    doubt = f"the draws may have wrong proportions: after {samples.steps:,} sweeps {'; '.join(words)}; allow more sweeps"
-    return v, how, [doubt] if words else []
+    if samples.gibbs_sweeps:
+        words.append(f"{n:,} draws are of {ladders} ladders, {samples.gibbs_sweeps} Gibbs sweeps from one draw to the next")
+    doubt = f"the draws may have wrong proportions: after {samples.steps:,} sweeps {'; '.join(words)}"
+    return v, how, [f"{doubt}; set sweeps, such as to {2 * samples.steps}, for longer chains"] if words else []
 
 
 @jax.jit

@@ -30,6 +30,7 @@ from harmonium._types import Key, Progress
 from harmonium.distributed import clock, place, to_host
 from harmonium.model import RBM
 from harmonium.samplers import Tempered, parallel_tempering
+from harmonium.samplers.gibbs import sweep_many
 
 RUNGS, MAX_RUNGS = 12, 96
 MIN_ACCEPTANCE = 0.2
@@ -51,7 +52,8 @@ class ModelSamples(NamedTuple):
 
     `from_data`: which chains began at rows of data. `z`: the largest difference between the two halves, in standard errors.
     `converged`: whether they agree. `steps`, `rungs`, `round_trips` and `acceptance`, the lowest between neighbors, are of the
-    tempered chains; for exact draws they are 0 and 1.
+    tempered chains; for exact draws they are 0 and 1. `gibbs_sweeps`: what a further draw of a ladder is made of, if not of
+    steps of tempering.
     """
 
     v: Float[Array, "chains visible"]
@@ -62,6 +64,7 @@ class ModelSamples(NamedTuple):
     rungs: int
     round_trips: int
     acceptance: float
+    gibbs_sweeps: int = 0
 
 
 def sample_exactly(rbm: RBM, count: int, seed: int) -> ModelSamples:
@@ -94,9 +97,10 @@ def sample_by_tempering(
             noise.
         rungs: by default 12, or more if too few exchanges succeed.
         steps: in whole blocks.
-        max_sweeps: of a ladder on all of its rungs together.
-        draws: to go on until there are as many, after as many blocks again (unless `steps` is given) and with further ones
-            if they are more than the chains.
+        max_sweeps: of a ladder on all of its rungs together, unless `steps` is given. It is exceeded only where the least,
+            four blocks and a sweep for every further draw, is more.
+        draws: to go on until there are as many, after as many blocks again (unless `steps` is given). If they are more than
+            the chains, further ones are a block apart, or fewer Gibbs sweeps if half of `max_sweeps` does not allow that.
         mesh: devices that share the ladders.
     """
     noise_key, row_key, begin_key, run_key = jax.random.split(key, 4)
@@ -106,7 +110,10 @@ def sample_by_tempering(
     some = jnp.asarray(chosen, rbm.weights.dtype)
     v = jnp.where(from_data[:, None], some, draw_noise(noise_key, rbm, chains))
     count, deadline = rungs or RUNGS, None
+    limit, further = math.inf if steps else max_sweeps, max(0, -(-draws // chains) - 1)
     while True:
+        gibbs_sweeps = 0 if further * BLOCK * count <= limit / 2 else max(1, int(limit / 2 / further))
+        for_further = further * (gibbs_sweeps or BLOCK * count)
         state = _begin(jax.random.fold_in(begin_key, count), base, rbm, v, count)
         state = place(state, state.axes(), mesh)
         block_key, agreeing, next_check = jax.random.fold_in(run_key, count), 0, 2
@@ -126,22 +133,30 @@ def sample_by_tempering(
                 agreeing = agreeing + 1 if _largest_z(averages, from_data) < Z_LIMIT else 0
                 next_check += -(-next_check // 2)
             traveled = agreeing >= CHECKS_IN_A_ROW and trips >= chains
-            late = len(averages) > 1 and (deadline - now < now - before or total * count >= max_sweeps)
+            next_work = (2 if draws else 1) * (total + BLOCK) * count + for_further
+            late = len(averages) > 1 and (deadline - now < now - before or next_work > limit)
             if total >= steps if steps else traveled or late:
                 z = _largest_z(averages, from_data)
                 # A single block includes the start.
                 converged = len(averages) > 1 and z < Z_LIMIT
-                tops = [to_host(state.v)[-1]]
                 # What the test just misses would still show in the draws: as many blocks again forget it.
                 ahead = len(averages) if draws and not steps else 0
-                for block in range(ahead + max(0, -(-draws // chains) - 1)):
-                    state, _ = _advance(jax.random.fold_in(block_key, len(averages) + block), rbm, state, directions)
-                    tops = [*(tops if block >= ahead else []), to_host(state.v)[-1]]
+                tops = [state.v[-1]]
+                for block in range(ahead + further):
+                    next_key = jax.random.fold_in(block_key, len(averages) + block)
+                    if block >= ahead and gibbs_sweeps:
+                        top = _sweep(next_key, rbm, tops[-1], gibbs_sweeps)
+                    else:
+                        state, _ = _advance(next_key, rbm, state, directions)
+                        top = state.v[-1]
+                    tops = [*(tops if block >= ahead else []), top]
                 total += ahead * BLOCK
-                top = jnp.asarray(np.concatenate(tops))
-                return ModelSamples(top, from_data, z, converged, total, count, int(trips), float(acceptance.min()))
+                v = jnp.asarray(np.concatenate([to_host(top) for top in tops]))
+                lowest = float(acceptance.min())
+                return ModelSamples(v, from_data, z, converged, total, count, int(trips), lowest, gibbs_sweeps)
             sparse = len(averages) == 1 and float(acceptance.mean()) < MIN_ACCEPTANCE
-            in_time = steps is not None or deadline - now >= MIN_FRACTION_LEFT * seconds
+            has_time = deadline - now >= MIN_FRACTION_LEFT * seconds and 4 * BLOCK * 2 * count <= limit
+            in_time = steps is not None or has_time
             if rungs is None and sparse and in_time and count < MAX_RUNGS:
                 break
         count *= 2
@@ -183,6 +198,14 @@ def _advance(
     zeros = jnp.zeros((chains, 1 + directions.shape[1]), rbm.weights.dtype)
     state, total = jax.lax.fori_loop(0, BLOCK, step, (state, zeros))
     return state, total / BLOCK
+
+
+@jax.jit
+def _sweep(key: Key, rbm: RBM, v: Float[Array, "chains visible"], sweeps: int) -> Float[Array, "chains visible"]:
+    """The chains after Gibbs sweeps."""
+    h_key, sweep_key = jax.random.split(key)
+    h = jnp.asarray(rbm.hidden.sample(h_key, model.hidden_inputs(rbm, v)))
+    return jnp.asarray(sweep_many(sweep_key, rbm, h, sweeps).v)
 
 
 def _leading_directions(rows: Float[np.ndarray, "rows visible"]) -> Float[Array, "visible components"]:
