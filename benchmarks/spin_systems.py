@@ -13,13 +13,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
-import jax
-import jax.numpy as jnp
 import numpy as np
+from scipy.sparse import csr_array
 
 MAX_ENUMERATED = 20
 HOTTEST, RUNGS, LADDERS, WARM_UP, SWEEPS = 3.0, 6, 100, 1000, 10
 """Temperature of the hottest rung in units of the system's, rungs, ladders, sweeps before the first draw, and between draws."""
+MAX_DENSITY = 0.1
+"""Of couplings that are multiplied as a sparse matrix."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Ising:
     def draw(self, random: np.random.Generator, rows: int) -> np.ndarray:
         if len(self.field) <= MAX_ENUMERATED:
             return _draw_states(random, self.log_probabilities(), rows)
-        return _draw_by_tempering(self, rows, int(random.integers(2**31)))
+        return draw_by_tempering(self, random, rows)
 
 
 @dataclass(frozen=True)
@@ -144,22 +145,37 @@ def _scale_free(random: np.random.Generator, spins: int, links: int, bias: float
 # ---- rows of what is too large to be enumerated
 
 
-def _draw_by_tempering(system: Ising, rows: int, seed: int) -> np.ndarray:
-    """From independent ladders of tempered chains that start at noise; spins without a bond are redrawn together."""
-    groups = _groups(system.couplings)
-    size = len(system.field)
-    padded = np.full((len(groups), max(map(len, groups))), size)
-    for line, group in zip(padded, groups, strict=True):
-        line[: len(group)] = group
-    columns = np.pad(system.couplings, ((0, 0), (0, 1)))[:, padded].transpose(1, 0, 2)
-    parts = [jnp.asarray(part, jnp.float32) for part in (system.couplings, system.field, columns)]
-    parts.append(jnp.asarray(np.pad(system.field, (0, 1))[padded], jnp.float32))
-    betas = jnp.asarray(np.linspace(1, 1 / HOTTEST, RUNGS), jnp.float32)
-    run = partial(_run, jnp.asarray(padded), betas, *parts)
-    start = 2.0 * jax.random.bernoulli(jax.random.key(seed), shape=(RUNGS, LADDERS, size)) - 1
-    spins, _ = run(jax.random.key(seed + 1), start.astype(jnp.float32), draws=1, sweeps=WARM_UP)
-    _, drawn = run(jax.random.key(seed + 2), spins, draws=-(-rows // LADDERS), sweeps=SWEEPS)
-    return (np.asarray(drawn).reshape(-1, size)[:rows] > 0).astype(np.int8)
+def draw_by_tempering(system: Ising, random: np.random.Generator, rows: int) -> np.ndarray:
+    """From independent ladders of tempered chains that start at noise; spins without a bond are redrawn together.
+
+    Chains exchange temperatures, not states, so that the states of all of them stay the columns of one array: a sweep is a
+    product of the couplings and the columns, a sparse one where few spins are coupled.
+    """
+    few = np.count_nonzero(system.couplings) < MAX_DENSITY * system.couplings.size
+    couplings = (csr_array if few else np.asarray)(system.couplings.astype(np.float32))
+    field = system.field.astype(np.float32)[:, None]
+    groups = [np.array(group) for group in _groups(system.couplings)]
+    parts = [(group, couplings[group], field[group]) for group in groups]
+    betas = np.linspace(1, 1 / HOTTEST, RUNGS, dtype=np.float32)
+    columns = np.arange(RUNGS * LADDERS).reshape(RUNGS, LADDERS)  # of the chain on each rung of each ladder
+    beta = np.repeat(betas, LADDERS)
+    spins = random.choice(np.array([-1, 1], np.float32), (len(field), columns.size))
+    drawn = []
+    for number in range(1, WARM_UP + SWEEPS * -(-rows // LADDERS) + 1):
+        for group, bonds, own_field in parts:
+            up = 1 / (1 + np.exp(-2 * beta * (bonds @ spins + own_field)))
+            spins[group] = np.where(random.random(up.shape, np.float32) < up, np.float32(1), np.float32(-1))
+        scores = np.sum(spins * (couplings @ spins / 2 + field), axis=0, dtype=np.float64)
+        # Pairs of neighbors that share no rung: the even ones and the odd ones by turns.
+        for low in range(number % 2, RUNGS - 1, 2):
+            here, next_one = columns[low].copy(), columns[low + 1].copy()
+            log_ratio = (betas[low + 1] - betas[low]) * (scores[here] - scores[next_one])
+            swapped = np.log(random.random(LADDERS)) < log_ratio
+            columns[low], columns[low + 1] = np.where(swapped, [next_one, here], [here, next_one])
+        beta[columns] = betas[:, None]
+        if number > WARM_UP and (number - WARM_UP) % SWEEPS == 0:
+            drawn.append(spins[:, columns[0]].T > 0)
+    return np.concatenate(drawn)[:rows].astype(np.int8)
 
 
 def _groups(couplings: np.ndarray) -> list[list[int]]:
@@ -171,37 +187,6 @@ def _groups(couplings: np.ndarray) -> list[list[int]]:
             groups.append(free := [])
         free.append(int(spin))
     return groups
-
-
-@partial(jax.jit, static_argnames=("draws", "sweeps"))
-def _run(groups, betas, couplings, field, columns, fields, key, spins, *, draws, sweeps):
-    """Further states [rungs, ladders, spins], and those of the first rung after every `sweeps` sweeps."""
-
-    def redraw(spins, of_group):
-        group, columns, field, key = of_group
-        up = jax.nn.sigmoid(2 * betas[:, None, None] * (spins @ columns + field))
-        new = jnp.where(jax.random.uniform(key, up.shape) < up, 1.0, -1.0)
-        return spins.at[..., group].set(new, mode="drop"), None
-
-    def sweep(spins, numbered):
-        number, key = numbered
-        sweep_key, swap_key = jax.random.split(key)
-        spins, _ = jax.lax.scan(redraw, spins, (groups, columns, fields, jax.random.split(sweep_key, len(groups))))
-        scores = jnp.sum(spins @ couplings * spins, axis=2) / 2 + spins @ field
-        ratio = (betas[1:] - betas[:-1])[:, None] * (scores[:-1] - scores[1:])
-        # Pairs of neighbors that share no rung: the even ones and the odd ones by turns.
-        pairs = (jnp.arange(len(betas) - 1) % 2 == number % 2)[:, None]
-        swapped = pairs & (jnp.log(jax.random.uniform(swap_key, ratio.shape)) < ratio)
-        none = jnp.zeros((1, spins.shape[1]), bool)
-        with_next, with_last = jnp.concatenate([swapped, none])[..., None], jnp.concatenate([none, swapped])[..., None]
-        next_one, last_one = jnp.roll(spins, -1, axis=0), jnp.roll(spins, 1, axis=0)
-        return jnp.where(with_next, next_one, jnp.where(with_last, last_one, spins)), None
-
-    def draw(spins, key):
-        spins, _ = jax.lax.scan(sweep, spins, (jnp.arange(sweeps), jax.random.split(key, sweeps)))
-        return spins, spins[0]
-
-    return jax.lax.scan(draw, spins, jax.random.split(key, draws))
 
 
 SYSTEMS = (
