@@ -4,8 +4,8 @@
 
 Every model is trained on the training rows and judged by its samples: the squared maximum mean discrepancy (MMD^2) to test rows
 at the published bandwidths (`harmonium.diagnostics.squared_mmd`), and for 16 spins the Kullback-Leibler divergence of the exact
-distribution from the model's. Samples are those of `hm.sample`, but for scikit-learn's BernoulliRBM: Gibbs chains of 1,000
-sweeps from noise, as in the publication.
+distribution from the model's. Samples are exact for 16 spins, and elsewhere, as in the publication, the ends of Gibbs chains of
+1,000 sweeps from noise, one chain a sample: of independent samples alone the error of MMD^2 is known.
 
 The published figures (XanaduAI/scaling-gqml, its `calc_mmd_loss`, and XanaduAI/iqpopt, `mmd_loss_samples`) are of the same
 quantity: kernel exp(-|x - y|^2 / 2 s^2) of rows 0/1, pairs of different rows alone, so without bias. They are means over 20
@@ -37,8 +37,8 @@ from harmonium.sampling import draw
 
 MAX_SAMPLES, MAX_SKLEARN_SAMPLES = 10_000, 500
 VALID_FRACTION = 0.1
-SKLEARN_UPDATES, SKLEARN_RATE, SKLEARN_BATCH = 8000, 0.01, 64
-"""The publication has 5,000 or 10,000 epochs, rates from 0.00001 to 0.01 and batches of 32 and 64."""
+SKLEARN_UPDATES, SKLEARN_MINUTES, SKLEARN_RATE, SKLEARN_BATCH = 8000, 2.0, 0.01, 64
+"""Whichever ends first. The publication has 5,000 or 10,000 epochs, rates from 0.00001 to 0.01 and batches of 32 and 64."""
 UPDATES = 20_000
 """Of a run whose estimator is given, for 16 spins."""
 PENALTY = 1e-3
@@ -158,6 +158,7 @@ def _contenders(task: Task) -> dict[str, Callable[[], Entry]]:
     return contenders | {
         "scikit-learn's BernoulliRBM": lambda: _fit_sklearn(task),
         "training rows, with replacement": lambda: _redraw(task),
+        "independent columns": lambda: _shuffle(task),
         "uniform noise": lambda: _noise(task),
     }
 
@@ -170,29 +171,35 @@ def _fit(task: Task, settings: dict[str, Any]) -> Entry:
     rows = rest if held_out else task.train
     rbm = hm.fit(hm.initialize(rows, task.hidden), rows, **held_out, **settings)
     fitted = time.monotonic()
-    drawn = draw(rbm, task.samples)
-    doubt = f" ({len(drawn.warnings)} warnings)" if drawn.warnings else ""
-    return Entry(drawn.values, rbm, drawn.method + doubt, (fitted - began, time.monotonic() - fitted))
+    drawn = draw(rbm, task.samples, method="exact" if _is_enumerable(task) else "gibbs")
+    return Entry(drawn.values, rbm, drawn.method, (fitted - began, time.monotonic() - fitted))
 
 
 def _fit_sklearn(task: Task) -> Entry:
     began = time.monotonic()
-    epochs = round(SKLEARN_UPDATES * SKLEARN_BATCH / len(task.train))
-    fitted = BernoulliRBM(task.hidden, learning_rate=SKLEARN_RATE, batch_size=SKLEARN_BATCH, n_iter=epochs, random_state=0).fit(
-        task.train.astype(np.float32)
-    )
+    random, rows, updates = np.random.default_rng(1), task.train.astype(np.float32), 0
+    fitted = BernoulliRBM(task.hidden, learning_rate=SKLEARN_RATE, batch_size=SKLEARN_BATCH, random_state=0)
+    while updates < SKLEARN_UPDATES and time.monotonic() - began < 60 * SKLEARN_MINUTES:
+        fitted.partial_fit(rows[random.choice(len(rows), SKLEARN_BATCH, replace=False)])
+        updates += 1
     ended = time.monotonic()
     visible, hidden = hm.Binary(fitted.intercept_visible_), hm.Binary(fitted.intercept_hidden_)
     rbm = hm.RBM(visible, hidden, fitted.components_.T)
     samples = min(MAX_SKLEARN_SAMPLES, task.samples)
-    start = np.random.default_rng(1).integers(0, 2, (samples, task.train.shape[1])).astype(float)
+    start = random.integers(0, 2, (samples, task.train.shape[1])).astype(float)
     drawn = draw(rbm, samples, method="gibbs", start=start)
-    return Entry(drawn.values, rbm, drawn.method, (ended - began, time.monotonic() - ended))
+    how = f"{drawn.method}, after {updates:,} updates"
+    return Entry(drawn.values, rbm, how, (ended - began, time.monotonic() - ended))
 
 
 def _redraw(task: Task) -> Entry:
     rows = np.random.default_rng(3).choice(task.train, task.samples)
     return Entry(rows, None, "with replacement", (0.0, 0.0))
+
+
+def _shuffle(task: Task) -> Entry:
+    rows = np.random.default_rng(4).permuted(task.train[: task.samples], axis=0)
+    return Entry(rows, None, "shuffled by column", (0.0, 0.0))
 
 
 def _noise(task: Task) -> Entry:
