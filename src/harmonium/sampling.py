@@ -99,12 +99,14 @@ def sample(
         method: `exact`, independent draws by enumeration; `tempering`, chains at a ladder of temperatures, whose
             equilibrium is checked; `gibbs`, the ends of n Gibbs chains, which is not checked; or `auto`, exact where that
             takes some ten seconds at most, tempering elsewhere (Gibbs chains where each row has a clamp of its own).
-        sweeps: of each chain; by default 1,000 Gibbs sweeps, and as many steps of tempering as equilibrium takes.
+        sweeps: of each chain; by default 1,000 Gibbs sweeps, and as many steps of tempering as equilibrium takes, within
+            some 20 seconds on two cores.
         start: `[n, V]`, where Gibbs chains start; by default draws of the visible units alone.
 
     Warns:
-        UserWarning: tempered chains are not in equilibrium, so the draws may have wrong proportions; or the conditions have a
-            probability below 1e-6.
+        UserWarning: the draws may have wrong proportions, as tempered chains are not in equilibrium, or as so many draws of so
+            large a model are Gibbs sweeps apart (give `sweeps` for tempered ones); or the conditions have a probability below
+            1e-6.
 
     Raises:
         InputError: a malformed model, values outside the units' domain, conditions that no row fulfills, an argument out of
