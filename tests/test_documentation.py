@@ -11,6 +11,7 @@ import pytest
 
 import harmonium as hm
 from docs.public_names import examples, faults
+from docs.raised_errors import raised
 
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"^```python\n.*?^```$|(?:^    harmonium [^\n]*\n)+", re.MULTILINE | re.DOTALL)
@@ -21,8 +22,14 @@ SLOW = {
 }
 
 
-def test_every_public_name_has_a_text_its_parameters_and_an_example():
+def test_every_public_name_has_a_text_its_parameters_its_errors_and_an_example():
     assert faults() == []
+
+
+def test_errors_are_found_on_their_way_through_the_package():
+    assert raised(hm.free_energy) == {hm.InputError}  # of the checks of its arguments
+    assert raised(hm.fit) == {hm.InputError, hm.DivergenceError}  # of the loop beneath `train`
+    assert raised(hm.InputError.__init__) == set()
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in EXAMPLES])

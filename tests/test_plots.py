@@ -42,6 +42,8 @@ def test_reconstructions_stand_below_their_data():
     assert sheet[1, 1] == 0
     assert sheet[4, 1] == 0.25
     assert np.isnan(sheet[7, 4])
+    with pytest.raises(hm.InputError, match=r"shape of v, \[3, 4\], but has \[2, 4\]"):
+        plots.reconstructions(v, reconstructed[:2])
 
 
 def test_learning_curves_show_what_was_followed():

@@ -55,12 +55,15 @@ def energy(rbm: RBM, v: ArrayLike, h: ArrayLike, *, expected: bool = False) -> F
 
 def free_energy(rbm: RBM, v: ArrayLike, *, expected: bool = False) -> Float[np.ndarray, "*rows"]:
     """F(v) = -ln sum_h exp(-E(v, h)) for each row of `v [..., V]`, in nats; ln p(v) = -F(v) - ln Z. For
-    expected values -F(v) is at most its mean over rows drawn with those expectations. Raises as `energy`.
+    expected values -F(v) is at most its mean over rows drawn with those expectations.
 
     Args:
         rbm: the model.
         v: rows `[..., V]`.
         expected: as in `energy`.
+
+    Raises:
+        InputError: as `energy`.
 
     Example:
         >>> import harmonium as hm
@@ -73,12 +76,15 @@ def free_energy(rbm: RBM, v: ArrayLike, *, expected: bool = False) -> Float[np.n
 
 def hidden_given_visible(rbm: RBM, v: ArrayLike, *, expected: bool = False) -> Float[np.ndarray, "*rows hidden"]:
     """E[h | v] for each row of `v [..., V]`; for binary units p(h_j = 1 | v) = 1 / (1 + exp(-(b_j + sum_i w_ij v_i))).
-    Raises as `energy`.
+
 
     Args:
         rbm: the model.
         v: rows `[..., V]`.
         expected: as in `energy`.
+
+    Raises:
+        InputError: as `energy`.
 
     Example:
         >>> import harmonium as hm
@@ -91,12 +97,15 @@ def hidden_given_visible(rbm: RBM, v: ArrayLike, *, expected: bool = False) -> F
 
 def visible_given_hidden(rbm: RBM, h: ArrayLike, *, expected: bool = False) -> Float[np.ndarray, "*rows visible"]:
     """E[v | h] for each row of `h [..., H]`; for binary units p(v_i = 1 | h) = 1 / (1 + exp(-(a_i + sum_j w_ij h_j))).
-    Raises as `energy`.
+
 
     Args:
         rbm: the model.
         h: rows `[..., H]`.
         expected: as in `energy`.
+
+    Raises:
+        InputError: as `energy`.
 
     Example:
         >>> import harmonium as hm

@@ -65,7 +65,11 @@ class Resampled:
         return replace(self, levels=levels.subset(indices) if isinstance(levels, Streamed) else levels[indices])
 
     def probabilities(self, most: int) -> Float[np.ndarray, "some visible"]:
-        """The probabilities of the upper states in at most `most` rows, evenly spaced."""
+        """The probabilities of the upper states in at most `most` rows, evenly spaced.
+
+        Raises:
+            InputError: as `check`, of streamed rows, which are only read here.
+        """
         if not isinstance(self.levels, Streamed) and len(self) > most:
             return self.levels[evenly_spaced(len(self), most)] / np.float32(self.white)
         return self.check(sample_rows(self.levels, most, "gray")) / np.float32(self.white)
@@ -81,7 +85,7 @@ class Resampled:
         return np.where(chances < probabilities, high, low).astype(np.int8)
 
     def check(self, rows: Shaped[np.ndarray, "some visible"], name: str = "gray") -> Shaped[np.ndarray, "some visible"]:
-        """Some of the rows, if they are gray levels; bytes or float32, as they travel to the device.
+        """Some of the rows, if they are gray levels (`name` in messages); bytes or float32, as they travel to the device.
 
         Raises:
             InputError: a level is out of range, or no whole number where `white` is 255, or missing.

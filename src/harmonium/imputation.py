@@ -172,8 +172,7 @@ def log_prob(rbm: RBM, v: ArrayLike, *, log_partition: float | None = None, expe
     """ln p(v_o) of each row of `v [n, V]`, NaN where cells are missing; up to the constant ln Z where that is unknown.
 
     ln Z, unless it is given as `log_partition`, is enumerated if that takes about ten seconds. Rows with few observed cells are
-    likelier than others: they say less; one without any has ln p = 0. `expected`: as in `impute`. Raises as `impute`, and where
-    no cell of `v` is observed.
+    likelier than others: they say less; one without any has ln p = 0. `expected`: as in `impute`.
 
     Args:
         rbm: the model.
@@ -181,6 +180,9 @@ def log_prob(rbm: RBM, v: ArrayLike, *, log_partition: float | None = None, expe
         log_partition: ln Z if it is known.
         expected: as in `impute`.
         seed: of what is drawn for missing cells.
+
+    Raises:
+        InputError: as `impute`, or no cell of `v` is observed.
 
     Example:
         >>> import numpy as np
@@ -213,7 +215,8 @@ def surprisal(rbm: RBM, v: ArrayLike, *, draws: int = SURPRISAL_DRAWS, seed: int
         draws: of the missing cells.
         seed: of all random numbers.
 
-    Raises as `impute`.
+    Raises:
+        InputError: as `impute`.
 
     Example:
         >>> import harmonium as hm

@@ -64,7 +64,7 @@ class Marginal:
     probability: np.ndarray
 
     def to_rows(self, letter: str, units: Units) -> list[dict[str, Any]]:
-        """A dictionary a state, with its text under `letter` and its probability."""
+        """A dictionary a state of `units`, with its text under `letter` and its probability."""
         return _rows({letter: units.write_all(self.states), "probability": self.probability})
 
 
@@ -484,6 +484,9 @@ def steps_to_dict(rbm: RBM, data: ArrayLike, steps: list[Step], temperature: flo
         data, temperature: those that `steps` were taken with.
         steps: of `steps`.
 
+    Raises:
+        InputError: as `table`.
+
     Example:
         >>> import harmonium as hm
         >>> rbm = hm.RBM(hm.Binary([0, 0]), hm.Binary([0, 0]), [[0.5, 0.5], [0.5, 0.5]])
@@ -520,6 +523,9 @@ def log_probabilities(rbm: RBM, rows: Float[np.ndarray, "n V"], temperature: flo
         rbm: the model.
         rows: `[n, V]`.
         temperature: T, above zero.
+
+    Raises:
+        InputError: a malformed model, or a temperature that is no number above zero.
 
     Example:
         >>> import numpy as np

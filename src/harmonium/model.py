@@ -59,6 +59,9 @@ class RBM:
         hidden: units of H columns.
         weights: `[V, H]`. Lists become float64 arrays on the host.
 
+    Raises:
+        InputError: a list of weights is no rectangular array of numbers. `harmonium.model.validate` checks the rest.
+
     Example:
         >>> import harmonium as hm
         >>> rbm = hm.RBM(hm.Binary([0, 0]), hm.Binary([0, 0]), [[0.5, 0.5], [0.5, 0.5]])

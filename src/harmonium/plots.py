@@ -80,12 +80,15 @@ def tiles(
 def side_by_side(
     groups: Mapping[str, ArrayLike], image_shape: tuple[int, int] | None = None, title: str = "", columns: int = 10
 ) -> Figure:
-    """Sheets of pictures `[n, V]` beside each other, each under its name; raises as `tiles`.
+    """Sheets of pictures `[n, V]` beside each other, each under its name.
 
     Args:
         groups: rows `[n, V]` by name.
         image_shape: as in `tiles`.
         title, columns: of the sheet.
+
+    Raises:
+        InputError: as `tiles`, or there is no group.
     """
     if not _checks.instance(groups, Mapping, "groups", "a mapping of names to rows"):
         raise InputError("groups must have at least one name, but is empty")
@@ -96,11 +99,14 @@ def side_by_side(
 
 
 def filters(weights: ArrayLike, image_shape: tuple[int, int] | None = None) -> Figure:
-    """The weights of each hidden unit as a picture, `weights [V, H]`, the strongest unit first; raises as `tiles`.
+    """The weights of each hidden unit as a picture, `weights [V, H]`, the strongest unit first.
 
     Args:
         weights: `[V, H]`.
         image_shape: as in `tiles`.
+
+    Raises:
+        InputError: as `tiles`.
     """
     rows, _ = _pictures(np.transpose(_checks.finite_array(weights, "weights", (None, None))), "weights", image_shape)
     with np.errstate(over="ignore"):
@@ -112,15 +118,20 @@ def filters(weights: ArrayLike, image_shape: tuple[int, int] | None = None) -> F
 def reconstructions(
     v: ArrayLike, reconstructed: ArrayLike, image_shape: tuple[int, int] | None = None, columns: int = 16
 ) -> Figure:
-    """Rows of `v [n, V]` with their reconstructions below them; raises as `tiles`.
+    """Rows of `v [n, V]` with their reconstructions below them.
 
     Args:
         v: rows `[n, V]`.
         reconstructed: their reconstructions, `[n, V]`.
         image_shape: as in `tiles`.
         columns: pictures side by side.
+
+    Raises:
+        InputError: as `tiles`, or the shapes of the two differ.
     """
     (rows, shape), (others, _) = (_pictures(x, n, image_shape) for x, n in ((v, "v"), (reconstructed, "reconstructed")))
+    if others.shape != rows.shape:
+        raise InputError(f"reconstructed must have the shape of v, {list(rows.shape)}, but has {list(others.shape)}")
     columns = min(len(rows), _pictures_a_line(shape, columns))
     lines = [part[i : i + columns] for i in range(0, len(rows), columns) for part in (rows, others)]
     sheet = np.concatenate([np.pad(line, ((0, columns - len(line)), (0, 0)), constant_values=np.nan) for line in lines])
@@ -136,6 +147,9 @@ def learning_curves(
         metrics: of the states of a run; the trials of a search are lines of their own.
         baseline: of independent units.
         bound: the best possible, -entropy of the source.
+
+    Raises:
+        InputError: `metrics` is no sequence of mappings.
     """
     for state in _checks.instance(metrics, Sequence, "metrics", "the metrics of the states of a run"):
         _checks.instance(state, Mapping, "metrics", "mappings of names to numbers")
@@ -172,6 +186,9 @@ def energies(relaxation: Relaxation, mixing: Mixing) -> Figure:
     Args:
         relaxation: the chains of `relaxation`.
         mixing: the figures of `harmonium.diagnostics.mixing`.
+
+    Raises:
+        InputError: an argument of another type.
     """
     _checks.instance(relaxation, Relaxation, "relaxation")
     _checks.instance(mixing, Mixing, "mixing")
@@ -208,6 +225,9 @@ def swap_rates(swaps: Swaps) -> Figure:
 
     Args:
         swaps: the course of `swaps`.
+
+    Raises:
+        InputError: `swaps` is no `Swaps`.
     """
     _checks.instance(swaps, Swaps, "swaps")
     figure, (axes,) = _panels(1, 1, (8, 4))
@@ -227,6 +247,9 @@ def weight_histograms(rbm: RBM) -> Figure:
 
     Args:
         rbm: the model.
+
+    Raises:
+        InputError: a malformed model.
     """
     values = {"weights": model.validate(rbm).weights}
     for layer in ("visible", "hidden"):
@@ -256,6 +279,9 @@ def hidden_activations(hidden: HiddenUnits) -> Figure:
 
     Args:
         hidden: of `harmonium.diagnostics.hidden_units`.
+
+    Raises:
+        InputError: `hidden` is no `HiddenUnits`.
     """
     activity = _checks.instance(hidden, HiddenUnits, "hidden").activity
     if len(activity) > MAX_ROWS:
@@ -280,6 +306,9 @@ def spectrum(spectrum: Spectrum) -> Figure:
 
     Args:
         spectrum: of `harmonium.diagnostics.spectrum`.
+
+    Raises:
+        InputError: `spectrum` is no `Spectrum`.
     """
     _checks.instance(spectrum, Spectrum, "spectrum")
     figure, (axes,) = _panels(1, 1, (8, 5))
@@ -306,6 +335,9 @@ def comparison(comparison: Comparison) -> Figure:
 
     Args:
         comparison: of `harmonium.diagnostics.compare`.
+
+    Raises:
+        InputError: `comparison` is no `Comparison`.
     """
     sets = {what: getattr(_checks.instance(comparison, Comparison, "comparison"), what) for what in WHAT}
     styles = {"samples": (DATA, "o"), "floor": (INK, "."), "independent": (MODEL, "x")}
@@ -413,6 +445,9 @@ def diagnosis(rbm: RBM, diagnosis: Diagnosis) -> dict[str, Figure]:
     Args:
         rbm: the model.
         diagnosis: of `harmonium.diagnostics.diagnose`.
+
+    Raises:
+        InputError: a malformed model, or `diagnosis` is no `Diagnosis`.
     """
     return {
         "energies": energies(diagnosis.relaxation, diagnosis.mixing),

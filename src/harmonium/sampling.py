@@ -137,10 +137,13 @@ def draw(
     sweeps: int | None = None,
     start: ArrayLike | None = None,
 ) -> Draws:
-    """The draws of `harmonium.sample`, how they were obtained, and its warnings; raises as it does.
+    """The draws of `harmonium.sample`, how they were obtained, and its warnings.
 
     Args:
         rbm, n, seed, clamp, where, method, sweeps, start: as `sample` takes them.
+
+    Raises:
+        InputError: as `harmonium.sample`.
 
     Example:
         >>> import harmonium as hm

@@ -70,6 +70,9 @@ def compare_chains(
         second: chains `[C', D, Q]`.
         quantities: their names, Q in all.
 
+    Raises:
+        InputError: fewer than 2 chains in a group, a value that is not finite, or another number of quantities.
+
     Reference: B. Welch, "The generalization of Student's problem when several different population variances are
     involved", Biometrika 34 (1947); a chain counts as one observation, so autocorrelation inside it does no harm.
     """

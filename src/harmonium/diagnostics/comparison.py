@@ -117,12 +117,12 @@ class Comparison:
         return verdicts if self.leak is None else [*verdicts, self.leak.verdict]
 
     def worst_columns(self, count: int) -> list[tuple[str, float, float]]:
-        """The columns least alike: name, and similarity of the samples and of the floor."""
+        """The `count` columns least alike: name, and similarity of the samples and of the floor."""
         order = [index for index in np.argsort(self.samples.shapes) if not np.isnan(self.samples.shapes[index])]
         return [(self.names[i], float(self.samples.shapes[i]), float(self.floor.shapes[i])) for i in order[:count]]
 
     def worst_pairs(self, count: int) -> list[tuple[str, str, float, float]]:
-        """The pairs of columns least alike: both names, and similarity of the samples and of the floor."""
+        """The `count` pairs of columns least alike: both names, and similarity of the samples and of the floor."""
         first, second = np.triu_indices(len(self.paired), 1)
         values = self.samples.trends[first, second]
         order = [index for index in np.argsort(values) if not np.isnan(values[index])][:count]

@@ -65,11 +65,14 @@ class HiddenUnits:
 def hidden_units(rbm: RBM, data: ArrayLike) -> HiddenUnits:
     """Find the hidden units that do nothing on rows `data [n, V]`.
 
-    Units without a lowest and a highest state (of a continuum) are only ever indifferent or doubles. Raises as `spectrum`.
+    Units without a lowest and a highest state (of a continuum) are only ever indifferent or doubles.
 
     Args:
         rbm: the model.
         data: rows `[n, V]`.
+
+    Raises:
+        InputError: as `spectrum`.
     """
     rows = model.check_rows(rbm, data, "data", 2)
     mean = partial(_activity, single(rbm))

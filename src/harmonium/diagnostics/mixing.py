@@ -89,6 +89,9 @@ def mixing(relaxation: Relaxation) -> Mixing:
 
     Args:
         relaxation: the chains of `relaxation`.
+
+    Raises:
+        InputError: `relaxation` is no `Relaxation`, or has fewer than 2 chains from each start.
     """
     from arviz_stats.base import array_stats
 

@@ -52,12 +52,15 @@ class FreeEnergyGap:
 
 
 def free_energy_gap(rbm: RBM, train: ArrayLike, held_out: ArrayLike) -> FreeEnergyGap:
-    """The gap between rows `train [n, V]` and rows `held_out [m, V]`, in float64. Raises as `spectrum`.
+    """The gap between rows `train [n, V]` and rows `held_out [m, V]`, in float64.
 
     Args:
         rbm: the model.
         train: rows `[n, V]` on which the model was trained.
         held_out: rows `[m, V]` that it was not trained on.
+
+    Raises:
+        InputError: a malformed model, rows outside the units' domain or fewer than 2, or a result that is not finite.
     """
     parts = [
         -np.asarray(exact.log_likelihood(rbm, model.check_rows(rbm, rows, name, 2), 0.0))

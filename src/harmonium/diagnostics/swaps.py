@@ -117,6 +117,9 @@ def compare_with_gibbs(swaps: Swaps, relaxation: Relaxation) -> list[ChainCompar
     Args:
         swaps: the course of `swaps`.
         relaxation: the chains of `relaxation`.
+
+    Raises:
+        InputError: as `agreement`.
     """
     _checks.instance(swaps, Swaps, "swaps")
     tempered, names = swaps.values[:, swaps.steps // 2 :], quantities(swaps.values.shape[-1] - 1)
@@ -129,6 +132,9 @@ def agreement(swaps: Swaps, relaxation: Relaxation) -> Verdict:
     Args:
         swaps: the course of `swaps`.
         relaxation: the chains of `relaxation`.
+
+    Raises:
+        InputError: an argument of another type, or fewer than 2 chains or ladders.
     """
     name = "Gibbs against tempering"
     if not _checks.instance(swaps, Swaps, "swaps").travels:

@@ -86,6 +86,9 @@ def estimate_seconds(rbm: RBM) -> float:
     Args:
         rbm: the model.
 
+    Raises:
+        InputError: a malformed model.
+
     Example:
         >>> import harmonium as hm
         >>> rbm = hm.RBM(hm.Binary([0, 0]), hm.Binary([0, 0]), [[0.5, 0.5], [0.5, 0.5]])
@@ -324,6 +327,9 @@ def sample_joint(rbm: RBM, n: int, seed: int = 0) -> tuple[Float[np.ndarray, "n 
         rbm: the model.
         n: number of draws.
         seed: of all random numbers.
+
+    Raises:
+        InputError: as `sample`.
 
     Example:
         >>> import harmonium as hm

@@ -37,6 +37,9 @@ def enumerable_states(rbm: RBM) -> int | None:
     Args:
         rbm: the model.
 
+    Raises:
+        InputError: `rbm` is no RBM.
+
     Example:
         >>> import harmonium as hm
         >>> hm.exact.enumerable_states(hm.initialize([[0, 1, 1], [1, 1, 0]], hidden=2))

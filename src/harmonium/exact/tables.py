@@ -82,6 +82,9 @@ def configurations(rbm: RBM) -> int | None:
     Args:
         rbm: the model.
 
+    Raises:
+        InputError: a malformed model.
+
     Example:
         >>> import harmonium as hm
         >>> hm.exact.configurations(hm.initialize([[0, 1, 1], [1, 1, 0]], hidden=2))

@@ -34,6 +34,9 @@ Weights = Real[Array, " rows"] | None
 def exact() -> Estimator:
     """The gradient itself: the negative term by enumerating the smaller layer.
 
+    Raises:
+        InputError: where it is used on a model of which neither layer can be enumerated.
+
     Example:
         >>> import harmonium as hm
         >>> rbm = hm.RBM(hm.Binary([0, 0]), hm.Binary([0, 0]), [[0.5, 0.5], [0.5, 0.5]])
@@ -60,6 +63,9 @@ def cd(k: int = 1, sampled: bool = False) -> Estimator:
         k: sweeps.
         sampled: count the sampled hidden states, as in the vector form v h^T - v' h'^T, instead of their means (the same
             expectation with more noise).
+
+    Raises:
+        InputError: `k` is no whole number of at least 1, or `sampled` neither True nor False.
 
     Example:
         >>> import harmonium as hm
@@ -94,6 +100,9 @@ def pcd(k: int = 1, chains: int = 500) -> Estimator:
     Args:
         k: sweeps at each update.
         chains: number of chains.
+
+    Raises:
+        InputError: `k` or `chains` is no whole number of at least 1.
 
     Example:
         >>> import harmonium as hm

@@ -173,6 +173,9 @@ def is_table_file(location: str) -> bool:
 
     Args:
         location: the file.
+
+    Raises:
+        InputError: `location` is no name of a file.
     """
     name = _split_key(location)[0].name.lower().removesuffix(".gz")
     return name.endswith((*csv_files.SUFFIXES, *ARFF, *EXCEL, parquet.SUFFIX))

@@ -167,8 +167,8 @@ def unpack(path: Path, kind: type[H]) -> tuple[dict[str, np.ndarray], H]:
 
     Raises:
         OSError: there is no such file, or it cannot be read.
-        VersionError: it is of a later version, or damaged where its version stands. InputError: it is damaged elsewhere or of
-            another kind, or its header is not as declared.
+        VersionError: it is of a later version, or damaged where its version stands.
+        InputError: it is damaged elsewhere or of another kind, or its header is not as declared.
     """
     from safetensors import SafetensorError, safe_open
 

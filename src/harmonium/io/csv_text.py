@@ -64,7 +64,8 @@ def examine(source: Source, path: Path, said: Dialect) -> Text | None:
     """How the text of a CSV file is written, by its beginning; None if Arrow's reader does not know that form.
 
     Raises:
-        InputError: there is no row. UnicodeError: it is not in UTF-8.
+        InputError: there is no row.
+        UnicodeError: it is not in UTF-8.
     """
     with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
         block = file.read(HEAD) + file.readline()

@@ -55,6 +55,9 @@ class Dialect:
     `header`: whether the first row has names. `decimal`: "." or ",". `index`: whether the first column names the rows and is
     left out. `missing`: texts of cells without a value, besides the usual ones. `quote`: the mark around cells, " or '.
 
+    Raises:
+        InputError: an encoding is unknown, or a setting is of the wrong kind.
+
     Attributes:
         encoding: such as utf-8.
         delimiter: what stands between cells.
@@ -89,9 +92,10 @@ class Dialect:
 
     @classmethod
     def read(cls, text: str) -> Dialect:
-        """`header=no delimiter=; decimal=,` as a dialect; a delimiter may be called tab, space, comma, semicolon or bar.
+        """A `text` such as `header=no delimiter=; decimal=,` as a dialect.
 
-        `missing` has one mark, and may be there several times; quotation marks enclose one with spaces: `missing="not asked"`.
+        A delimiter may be called tab, space, comma, semicolon or bar. `missing` has one mark, and may be there several times;
+        quotation marks enclose one with spaces: `missing="not asked"`.
 
         Raises:
             InputError: a word is no setting with its value.

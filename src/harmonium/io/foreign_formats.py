@@ -154,7 +154,8 @@ def read_images(folder: Path, size: str | None = None) -> UInt8[np.ndarray, "ima
         size: such as `28x28`, the height and width to which each is scaled; by default they must have one size.
 
     Raises:
-        OSError: a file cannot be read. InputError: there is no image, one is damaged, or their sizes differ.
+        OSError: a file cannot be read.
+        InputError: there is no image, one is damaged, or their sizes differ.
     """
     from PIL import Image  # which matplotlib needs too
 

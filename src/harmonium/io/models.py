@@ -124,10 +124,13 @@ def load(path: PathLike) -> RBM:
 
 
 def load_with_header(path: PathLike) -> tuple[RBM, Units | None, dict[str, Any]]:
-    """The model, the base rate (None if the file has none) and the header of a model file as a dict; raises as `load`.
+    """The model, the base rate (None if the file has none) and the header of a model file as a dict.
 
     Args:
         path: a model file (.safetensors), or the folder of a run.
+
+    Raises:
+        OSError, InputError: as `load`.
 
     Example:
         >>> import harmonium as hm

@@ -105,7 +105,8 @@ class ParquetRows:
         """The rows from `first` to before `end` as a memory-mapped array, in a temporary file without a name.
 
         Raises:
-            InputError: as `read`. OSError: there is no room for them.
+            InputError: as `read`.
+            OSError: there is no room for them.
         """
         try:
             # Written, not mapped for writing: a full disk is then an error rather than the end of the process.

@@ -26,6 +26,9 @@ class Streamed:
         source: a memory-mapped array `[n, V]`, a SciPy sparse matrix or array, whose missing entries are zeros, or the rows
             of Parquet files.
         rows: the indices of the source's rows that count; by default all of them, in their order.
+
+    Raises:
+        InputError: the source has no rows or columns, or holds no real numbers.
     """
 
     def __init__(self, source: np.ndarray | Sparse | ParquetRows, rows: Int[np.ndarray, " k"] | None = None) -> None:
@@ -69,7 +72,8 @@ class Streamed:
         index in the files to its largest, and nothing else. Then any of its rows is quick to take.
 
         Raises:
-            InputError: there are fewer rows than parts, or no such part, or it cannot be read. OSError: or not be copied.
+            InputError: there are fewer rows than parts, or no such part, or it cannot be read.
+            OSError: or not be copied.
         """
         count = _checks.integer(count, "the number of parts")
         index = _checks.integer(index, "the index of a part", least=0, most=count - 1)

@@ -89,7 +89,8 @@ def read_file(path: Path, what: str, max_bytes: int | None = None) -> bytes:
         max_bytes: as `check_growth` takes it.
 
     Raises:
-        OSError: as `check_file`. InputError: as `check_file`; or the file is empty, or damaged or too large as .gz.
+        OSError: as `check_file`.
+        InputError: as `check_file`; or the file is empty, or damaged or too large as .gz.
     """
     if max_bytes is not None:
         _checks.integer(max_bytes, "max_bytes", 0, 2**63 - 1)

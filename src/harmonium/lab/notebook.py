@@ -25,6 +25,7 @@ def widget(rbm: RBM | None = None, temperature: float = 1.0) -> Any:
 
     Raises:
         InputError: anywidget is not installed, or the model or the temperature cannot be shown.
+        OSError: the file in which a larger model goes to the page cannot be written.
 
     Example:
         >>> import harmonium as hm

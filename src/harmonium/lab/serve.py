@@ -62,7 +62,8 @@ def serve(model_path: PathLike | None, port: int | None, open_browser: bool, say
         port: if None, 8765 or, where that is taken, another.
 
     Raises:
-        InputError: the model file cannot be used, or the port is taken. OSError: the model file cannot be read.
+        InputError: the model file cannot be used, or the port is taken.
+        OSError: the model file cannot be read.
     """
     model, place = None, ""
     if model_path is not None:

@@ -165,6 +165,9 @@ def evaluate_with(
         data: rows `[n, V]`.
         weights: of the rows, as `evaluate` takes them.
         log_density: as `evaluate` takes it.
+
+    Raises:
+        InputError: as `evaluate`, or `result` is no `LogLikelihood`.
     """
     model.validate(rbm)
     data, of_data = drop_weightless(data, weights)
@@ -207,6 +210,9 @@ def can_be_exact(rbm: RBM) -> bool:
 
     Args:
         rbm: the model.
+
+    Raises:
+        InputError: a malformed model.
     """
     return exact.estimate_seconds(rbm) <= EXACT_SECONDS
 

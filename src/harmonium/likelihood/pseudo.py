@@ -45,12 +45,15 @@ def stochastic_pseudo_log_likelihood(rbm: RBM, v: ArrayLike, seed: int = 0) -> F
     """units * ln p(v_i | v_-i) with one random unit i for each row of `v [n, V]`, in nats.
 
     What scikit-learn's `BernoulliRBM.score_samples` computes: an unbiased but noisy estimate of `pseudo_log_likelihood`, so
-    not a log likelihood either. Raises as that does.
+    not a log likelihood either.
 
     Args:
         rbm: the model.
         v: rows `[n, V]`.
         seed: of the choice of units.
+
+    Raises:
+        InputError: as `pseudo_log_likelihood`, or a seed that is out of range.
     """
     rows, units = _rows(rbm, v), len(rbm.visible.unit_tables)
     chosen = np.random.default_rng(_checks.seed(seed)).integers(units, size=len(rows))

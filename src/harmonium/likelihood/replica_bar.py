@@ -104,7 +104,7 @@ def replica_log_partition(
 def replica_log_likelihood(
     rbm: RBM, data: ArrayLike, state: Tempered | Trajectory, steps: int = 200, sweeps: int = 1, seed: int = 0
 ) -> LogLikelihood:
-    """The mean ln p(v) of `data [n, V]` (nats per example) with ln Z from `replica_log_partition`; raises as that does.
+    """The mean ln p(v) of `data [n, V]` (nats per example) with ln Z from `replica_log_partition`.
 
     Args:
         rbm: the model.
@@ -113,6 +113,9 @@ def replica_log_likelihood(
         steps: of the chains.
         sweeps: Gibbs sweeps between exchanges.
         seed: of all random numbers.
+
+    Raises:
+        InputError: as `replica_log_partition`, or rows outside the units' domain.
     """
     begun = time.monotonic()
     rows = model.check_rows(rbm, data)

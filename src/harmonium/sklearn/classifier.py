@@ -87,6 +87,11 @@ class RBMClassifier(ClassifierMixin, RBMEstimator):
 
         Args:
             sample_weight: of the rows, `[n]`, as in `RBMTransformer`.
+
+        Raises:
+            InputError: an argument is out of range, or X, y or weights cannot be used.
+            ValueError: y is missing or has one class only, as scikit-learn demands.
+            DivergenceError: training left the finite numbers.
         """
         X, weights, kept = drop_weightless(X, sample_weight)
         self._validate(X, reset=True)  # what is wrong with X is said first
@@ -168,15 +173,27 @@ class RBMClassifier(ClassifierMixin, RBMEstimator):
         return -float(np.average(self._log_probabilities(rbm, v)[np.arange(len(numbers)), numbers], weights=weights))
 
     def predict_log_proba(self, X: object) -> np.ndarray:
-        """ln p(y | v) of every class, `[n, C]` (nats), in the order of `classes_`."""
+        """ln p(y | v) of every class for the rows of X, `[n, C]` (nats), in the order of `classes_`.
+
+        Raises:
+            InputError: X is no table or array as the model was fitted to.
+        """
         return self._log_probabilities(self._fitted_rbm(), self._read(X))
 
     def predict_proba(self, X: object) -> np.ndarray:
-        """p(y | v) of every class, `[n, C]`, in the order of `classes_`."""
+        """p(y | v) of every class for the rows of X, `[n, C]`, in the order of `classes_`.
+
+        Raises:
+            InputError: as `predict_log_proba`.
+        """
         return np.exp(self.predict_log_proba(X))
 
     def predict(self, X: object) -> np.ndarray:
-        """The most probable label of each row, `[n]`."""
+        """The most probable label of each row of X, `[n]`.
+
+        Raises:
+            InputError: as `predict_log_proba`.
+        """
         most_probable = self.predict_log_proba(X).argmax(axis=1)
         return np.asarray(self.classes_[most_probable])
 

@@ -67,7 +67,12 @@ class RBMDensity(OutlierMixin, LikelihoodMixin, RBMEstimator):
         """Train the model on the rows of X, an array, a sparse matrix or a frame, `[n, V]`, missing cells (NaN) summed over.
 
         Args:
+            y: ignored.
             sample_weight: of the rows, `[n]`, as in `RBMTransformer`; `contamination` is the fraction of their sum.
+
+        Raises:
+            InputError: an argument is out of range, or X or weights cannot be used.
+            DivergenceError: training left the finite numbers.
         """
         v, weights = self._train(X, sample_weight, self.trim_fraction)
         # ln p + ln Z: it takes no ln Z to tell outliers, which may take longer than the training.
@@ -81,16 +86,31 @@ class RBMDensity(OutlierMixin, LikelihoodMixin, RBMEstimator):
         return self._threshold - self._log_partition()
 
     def decision_function(self, X: object) -> np.ndarray:
-        """`score_samples` minus `offset_`, `[n]`: below zero for outliers."""
+        """`score_samples` of X minus `offset_`, `[n]`: below zero for outliers.
+
+        Raises:
+            InputError: X is no table or array as the model was fitted to.
+        """
         return self._log_likelihood(self._read(X), 0.0) - self._threshold
 
     def predict(self, X: object) -> np.ndarray:
-        """1 for inliers, -1 for outliers, `[n]`."""
+        """1 for inliers among the rows of X, -1 for outliers, `[n]`.
+
+        Raises:
+            InputError: as `decision_function`.
+        """
         return np.where(self.decision_function(X) >= 0, 1, -1)
 
     def sample(self, n_samples: int = 1, random_state: int | np.random.RandomState | None = None) -> Any:
         """Rows drawn from the model, `[n_samples, V]`, in the form of X: independent draws where the model can be
         enumerated in some ten seconds, otherwise tempered chains, with a warning if they are not in equilibrium.
+
+        Args:
+            n_samples: number of rows.
+            random_state: seed of all random numbers, or a generator.
+
+        Raises:
+            InputError: `n_samples` is no whole number of at least 1.
         """
         check_is_fitted(self)
         seed = seed_from(check_random_state(random_state))

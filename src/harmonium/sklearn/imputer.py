@@ -50,7 +50,11 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, RBMEstimator):
     strategy: str = "most_probable"
 
     def transform(self, X: Any) -> Any:
-        """X with its missing cells filled, `[n, V]`; a frame for a frame. Cells that are known stay as they are."""
+        """X with its missing cells filled, `[n, V]`; a frame for a frame. Cells that are known stay as they are.
+
+        Raises:
+            InputError: X is no table or array as the model was fitted to.
+        """
         X = self._validate(X)
         draw = self.strategy == "draw"
         seed = seed_from(self._random()) if draw else 0

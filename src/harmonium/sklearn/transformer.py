@@ -63,9 +63,12 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Likeliho
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: object, y: object = None) -> RBMTransformer:  # noqa: ARG002
-        """One update on all rows of X; the model's chains go on from call to call.
+        """One update on all rows of X (`y` is ignored); the model's chains go on from call to call.
 
         The first call settles what the columns stand for. The rate is constant, as there is no end for it to fall to.
+
+        Raises:
+            InputError: an argument is out of range, or X cannot be used.
         """
         first = "rbm_" not in vars(self)
         v = self._read(X, reset=first)
@@ -78,12 +81,16 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Likeliho
         return self
 
     def transform(self, X: object) -> np.ndarray:
-        """E[h | v], for binary units p(h_j = 1 | v), `[n, n_components]`."""
+        """E[h | v] for the rows of X, for binary units p(h_j = 1 | v), `[n, n_components]`.
+
+        Raises:
+            InputError: X is no table or array as the model was fitted to.
+        """
         v = self._read(X)
         return compiled.apply(compiled.hidden_mean, self.rbm_, v)
 
     def inverse_transform(self, X: ArrayLike) -> Any:
-        """E[v | h] of hidden units in [0, 1], `[n, n_components] -> [n, V]`, in the form and units of the columns that the
+        """E[v | h] of hidden units X in [0, 1], `[n, n_components] -> [n, V]`, in the form and units of the columns that the
         model was fitted to.
 
         Raises:
@@ -93,7 +100,11 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Likeliho
         return self.columns_.decode(visible_given_hidden(rbm, X, expected=True))
 
     def gibbs(self, v: ArrayLike) -> Any:
-        """One sweep of Gibbs sampling from the rows v `[n, V]`: h ~ p(h|v), then v' ~ p(v'|h)."""
+        """One sweep of Gibbs sampling from the rows v `[n, V]`: h ~ p(h|v), then v' ~ p(v'|h).
+
+        Raises:
+            InputError: as `transform`.
+        """
         rows = self._read(v)
         key = jax.random.key(seed_from(self._random()))
         return self.columns_.decode(compiled.apply(compiled.sweep, self.rbm_, rows, key))

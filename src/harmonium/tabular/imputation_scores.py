@@ -85,8 +85,7 @@ def score_draws(schema: Schema, truth: object, table: object, draws: Sequence[ob
 def log_scores(rbm: RBM, schema: Schema, truth: object, table: object, *, seed: int = 0) -> Float[np.ndarray, " n"]:
     """ln p(missing cells | observed cells) of each row in nats, of the missing cells whose value `truth` has; NaN without any.
 
-    The density of real and binned columns is that in standard deviations. ln Z cancels. Arguments and errors as of
-    `score_draws`.
+    The density of real and binned columns is that in standard deviations. ln Z cancels.
 
     Args:
         rbm: the model.
@@ -94,6 +93,9 @@ def log_scores(rbm: RBM, schema: Schema, truth: object, table: object, *, seed: 
         truth: the same rows with true values of missing cells, of all or of some.
         table: with gaps.
         seed: of all random numbers.
+
+    Raises:
+        InputError: as `score_draws`.
 
     Example:
         >>> import harmonium as hm

@@ -29,6 +29,9 @@ def units_of(schema: Schema, correlated: bool = True) -> Units:
         correlated: whether real columns, if they are 2 to 64, depend on each other linearly without hidden units
             (`harmonium.CorrelatedGaussian`), or are independent given these (`harmonium.Gaussian`).
 
+    Raises:
+        InputError: `schema` is no `Schema`.
+
     Example:
         >>> import harmonium as hm
         >>> table = {"smokes": ["yes", "no", "yes", "no"], "region": ["north", "south", "east", "south"]}
@@ -94,10 +97,13 @@ def _columns_of(units: Units) -> list[Column]:
 
 
 def load(path: PathLike) -> tuple[RBM, Schema]:
-    """The model and the schema of a model file; raises as `harmonium.load` and `schema_of`.
+    """The model and the schema of a model file.
 
     Args:
         path: a model file (.safetensors), or the folder of a run.
+
+    Raises:
+        OSError, InputError: as `harmonium.load`, or as `schema_of`.
     """
     rbm, _, description = io.load_with_header(path)
     try:

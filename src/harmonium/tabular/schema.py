@@ -137,7 +137,7 @@ class Column:
         return not any(isinstance(level, (str, bool)) for level in self.levels)
 
     def encode(self, cells: Shaped[np.ndarray, " rows"], unseen: str = "error") -> Float[np.ndarray, "rows width"]:
-        """Cells as the model's columns, NaN where missing.
+        """`cells` as the model's columns, NaN where missing.
 
         Args:
             unseen: `missing`, so that a value that is none of the levels counts as missing, or `error`.
@@ -163,7 +163,11 @@ class Column:
         return self._one_hot(values, absent, codes, unseen)
 
     def numbers(self, cells: Shaped[np.ndarray, " rows"], unseen: str = "error") -> Float[np.ndarray, " rows"]:
-        """The cells of a column of numbers, of dates in their unit; `unseen` as in `encode`, of texts that are none."""
+        """The cells of a column of numbers, of dates in their unit; `unseen` as in `encode`, of texts that are none.
+
+        Raises:
+            InputError: as `encode`.
+        """
         if self.dates is not None:
             return self.dates.numbers(cells, self.name, unseen)
         if unseen == "missing" and cells.dtype.kind == "O":
@@ -230,17 +234,21 @@ class Column:
     def moments(
         self, mean: Float[np.ndarray, "rows width"], deviation: Float[np.ndarray, "rows width"]
     ) -> tuple[Float[np.ndarray, " rows"], Float[np.ndarray, " rows"]]:
-        """Mean and deviation of a column of numbers, in its own units, from those of its columns in the model."""
+        """`mean` and `deviation` of a column of numbers, in its own units, from those of its columns in the model."""
         if self.bins is None:
             return self.mean + self.scale * mean[:, 0], self.scale * deviation[:, 0]
         first, second = (mean @ of for of in self.bins.moments())
         return first, np.sqrt(np.maximum(second - first**2, 0))
 
     def log_density(self, cells: Shaped[np.ndarray, " rows"]) -> Float[np.ndarray, " rows"]:
-        """What is to be added to the model's ln p of a cell for the density of its value, in standard deviations (nats).
+        """What is to be added to the model's ln p of each of `cells` for the density of its value, in standard
+        deviations (nats).
 
         Zero where the model's ln p is that already: of all kinds but binned columns and counts. Of counts, and at spikes, it
         is a mass, and has no unit.
+
+        Raises:
+            InputError: a cell of a binned column or count is no number.
         """
         found = np.zeros(len(cells))
         if self.bins is None:
@@ -307,7 +315,7 @@ class Schema:
         return names
 
     def encode(self, data: Frame, unseen: str = "error") -> Float[np.ndarray, "rows visible"]:
-        """A table as rows of the model in float64, NaN where cells are missing; columns are found by their names.
+        """A table, `data`, as rows of the model in float64, NaN where cells are missing; columns are found by their names.
 
         Args:
             unseen: what values are that a binary, categorical or ordered column does not have: `missing`, or an `error`.
@@ -327,7 +335,11 @@ class Schema:
         return np.concatenate([column.encode(data[column.name], unseen) for column in self.model_columns], axis=1)
 
     def find_unseen(self, data: Frame) -> dict[str, list[int]]:
-        """The rows (from 0) of each column in which a cell has a value that the column does not have; raises as `encode`."""
+        """The rows of `data` (from 0) of each column in which a cell has a value that the column does not have.
+
+        Raises:
+            InputError: as `encode`.
+        """
         rows, slices = self.encode(data, "missing"), self.column_slices
         unknown = {name: np.isnan(rows[:, here.start]) & ~missing(data[name]) for name, here in slices.items()}
         return {name: np.flatnonzero(mask).tolist() for name, mask in unknown.items() if mask.any()}
@@ -335,7 +347,7 @@ class Schema:
     def decode(
         self, rows: Shaped[np.ndarray, "rows visible"], seed: int | None = None
     ) -> dict[str, Shaped[np.ndarray, " rows"]]:
-        """Rows of the model as the table's columns, in the table's order, categories and units.
+        """`rows` of the model as the table's columns, in the table's order, categories and units.
 
         Args:
             seed: of draws of the values within bins; by default they are the means of their bins.
@@ -347,7 +359,7 @@ class Schema:
     def with_means(
         self, rows: Float[np.ndarray, "rows visible"], means: Float[np.ndarray, "rows visible"]
     ) -> Float[np.ndarray, "rows visible"]:
-        """Rows whose bins have the probabilities in `means`, of which `decode` makes the mean of all their values."""
+        """`rows` whose bins have the probabilities in `means`, of which `decode` makes the mean of all their values."""
         rows, slices = rows.copy(), self.column_slices
         for column in self.columns:
             if column.bins is not None:
@@ -355,7 +367,7 @@ class Schema:
         return rows
 
     def log_density(self, data: Frame) -> Float[np.ndarray, " rows"]:
-        """The sum of `Column.log_density` over the columns of each row (nats)."""
+        """The sum of `Column.log_density` over the columns of each row of `data` (nats)."""
         return np.sum([column.log_density(data[column.name]) for column in self.columns], axis=0)
 
     @property

@@ -109,6 +109,9 @@ def encode(schema: Schema, table: object, unseen: str = "error") -> Float[np.nda
         table: a frame of a library that narwhals knows, or a dict of columns.
         unseen: as `Schema.encode` takes it.
 
+    Raises:
+        InputError: as `Schema.encode`, or `table` is no table.
+
     Example:
         >>> import harmonium as hm
         >>> table = {"smokes": ["yes", "no", None, "no"], "region": ["north", "south", "east", "south"]}
@@ -129,6 +132,9 @@ def decode(schema: Schema, rows: ArrayLike, like: object = "pandas", seed: int |
         rows: of a model, `[n, V]`.
         like: the library of the table, by name or by a frame.
         seed: of draws of the values within bins; by default they are the means.
+
+    Raises:
+        InputError: rows of another number of columns, or a library of tables that is unknown or not installed.
 
     Example:
         >>> import harmonium as hm
@@ -255,6 +261,9 @@ def log_prob(rbm: RBM, schema: Schema, table: object, *, unseen: str = "missing"
         table: a frame of a library that narwhals knows, or a dict of columns.
         unseen: as in `impute`.
         seed: of all random numbers.
+
+    Raises:
+        InputError: the table does not fit the schema, or an argument is out of range.
 
     Example:
         >>> import harmonium as hm

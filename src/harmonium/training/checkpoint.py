@@ -107,15 +107,17 @@ class Checkpoint:
 
         Raises:
             OSError: the file exists and `overwrite` is false, or it cannot be written.
+            InputError: `path` is no name of a file, or that of a folder, a symbolic link, a device or a pipe.
         """
         return write_file(path, pack(self.arrays, CheckpointHeader(progress=self.progress)), overwrite)
 
     @classmethod
     def load(cls, path: PathLike) -> Checkpoint:
-        """The checkpoint in a file.
+        """The checkpoint in the file at `path`.
 
         Raises:
-            OSError: there is no such file, or it cannot be read. InputError: it is damaged, or no checkpoint of this version.
+            OSError: there is no such file, or it cannot be read.
+            InputError: it is damaged, or no checkpoint of this version.
         """
         arrays, header = unpack(Path(path), CheckpointHeader)
         return cls(arrays, header.progress)
@@ -159,7 +161,8 @@ def latest_checkpoint(folder: PathLike) -> tuple[Checkpoint | None, Path | None,
         folder: of the run.
 
     Raises:
-        OSError: one cannot be read. VersionError: one is of another version. Neither need be damaged.
+        OSError: one cannot be read.
+        VersionError: one is of another version. Neither need be damaged.
     """
     damage: list[str] = []
     for path in checkpoint_files(folder):
@@ -180,6 +183,9 @@ class CheckpointManager:
         minutes: between two checkpoints.
         sound: the checkpoint that the run was resumed from. Others in the folder may be damaged, and do not count.
 
+    Raises:
+        InputError: `minutes` is no number of zero or above.
+
     Attributes:
         sound: the checkpoints that are kept.
         trouble: why the latest could not be written, or None.
@@ -192,13 +198,13 @@ class CheckpointManager:
         self.trouble: str | None = None
 
     def save_if_due(self, state: TrainState) -> None:
-        """Write one if it is time."""
+        """Write one of `state` if it is time."""
         if self._seconds and time.monotonic() >= self._due:
             self.save(state)
             self._due = time.monotonic() + self._seconds
 
     def save(self, state: TrainState) -> None:
-        """Write one now. If that fails, `trouble` says why, and the earlier ones stay."""
+        """Write one of `state` now. If that fails, `trouble` says why, and the earlier ones stay."""
         path = self._folder / f"{CHECKPOINT}{state.step:010d}.safetensors"
         try:
             state.checkpoint.save(path, overwrite=True)

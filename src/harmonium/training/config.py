@@ -276,7 +276,7 @@ class TrainConfig:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> TrainConfig:
-        """The settings that `to_dict` wrote.
+        """The settings from `values` that `to_dict` wrote.
 
         Raises:
             InputError: a name is missing or unknown, or as `TrainConfig`; `own` parts cannot be read back.

@@ -48,7 +48,14 @@ def units(cls: type[Units]) -> type[Units]:
 
 
 class Units(Codec):
-    """One layer of units of one kind: the distribution, abstract (see the module's text); its values are the `Codec`'s."""
+    """One layer of units of one kind: the distribution, abstract (see the module's text); its values are the `Codec`'s.
+
+    Its functions take values `x [..., N]`, what the other layer sends, `inputs [..., N]`, and a `key` of random numbers;
+    those that fit parameters take `data [n, N]`, and weights of its rows.
+
+    Raises:
+        InputError: a list of parameters is no array of numbers.
+    """
 
     bias: Any
     """What multiplies x in -energy(x), `[N]`; of a layer of statistics, x itself. A field, or a property made of fields."""
@@ -173,6 +180,9 @@ class Units(Codec):
 
         Args:
             weights: of the rows, which then count as so many rows each; weights below 1 on average are scaled to 1.
+
+        Raises:
+            InputError: of real units, the deviation of a column is the inverse of no precision that can be learned.
         """
 
     def fit(self, data: Real[np.ndarray, "n N"], weights: Real[np.ndarray, " n"] | None = None) -> Self:
@@ -180,16 +190,27 @@ class Units(Codec):
 
         Args:
             data: NaN where a unit is missing. weights: as in `fit_base_rate`.
+
+        Raises:
+            InputError: as `fit_base_rate`.
         """
         return self.fit_base_rate(self.fill_missing(data, weights), weights)
 
     @classmethod
     @abc.abstractmethod
     def zeros(cls, size: int) -> Self:
-        """A layer of `size` columns with biases of zero and precisions of one (float64 on the host), to start from."""
+        """A layer of `size` columns with biases of zero and precisions of one (float64 on the host), to start from.
+
+        Raises:
+            InputError: the kind needs more than a number of columns: categories, or the parts of a mixed layer.
+        """
 
     def select(self, chosen: Sequence[int]) -> Units:
-        """The layer of some of the units alone, by their numbers."""
+        """The layer of some of the units alone, by their numbers.
+
+        Raises:
+            InputError: the units are correlated, and not all of them are chosen.
+        """
         bounds = self.boundaries
         columns = np.concatenate([np.arange(bounds[unit], bounds[unit + 1]) for unit in chosen])
         return jax.tree.map(lambda leaf: leaf[..., columns], self)
@@ -209,7 +230,7 @@ class Units(Codec):
         return jnp.asarray(weights) / jnp.sqrt(self.curvature)[:, None]
 
     def scale_steps(self, steps: Float[Array, "N M"]) -> Float[Result, "N M"]:
-        """Steps of what multiplies x, on the scale on which all columns learn at one rate."""
+        """`steps` of what multiplies x, on the scale on which all columns learn at one rate."""
         return steps  # type: ignore[return-value]
 
     @property

@@ -147,7 +147,11 @@ class CorrelatedGaussian(Units):
         return CorrelatedGaussian(alone.bias, np.diag(alone.precision))
 
     def fit(self, data: Real[np.ndarray, "n N"], weights: Real[np.ndarray, " n"] | None = None) -> CorrelatedGaussian:
-        """As `Units.fit`; columns are as correlated as it makes rows that are left out likeliest."""
+        """As `Units.fit`; columns are as correlated as it makes rows that are left out likeliest.
+
+        Raises:
+            InputError: as `fit_base_rate`.
+        """
         rows = np.asarray(fill_masked(data), np.float64)
         mean, precision = fit_normal(rows, weights)
         return CorrelatedGaussian(precision @ mean, precision, (1 + len(rows) / (ROWS_PER_COLUMN * self.size)) * precision)
@@ -180,7 +184,10 @@ class CorrelatedGaussian(Units):
         return self.ceiling * jnp.mean(jnp.sum(_half(self.ceiling) ** 2, axis=1))
 
     def apply_update(self, by: CorrelatedGaussian, hold_scale: bool = False) -> CorrelatedGaussian:
-        """A step of the precision is smaller if need be, so that this changes by half at most and stays positive definite."""
+        """As `Units.apply_update` (`by`, `hold_scale`).
+
+        A step of the precision is smaller if need be, so that this changes by half at most and stays positive definite.
+        """
         if hold_scale:
             return CorrelatedGaussian(self.bias + by.bias, self.precision, self.ceiling)
         metric, half = self._metric, _half(self.precision)

@@ -179,7 +179,7 @@ class Categorical(Discrete):
         return tuple(tables[count] for count in self.levels)
 
     def encode(self, categories: ArrayLike) -> Float[np.ndarray, "*batch N"]:
-        """Category numbers from 0 as columns, `[..., units] -> [..., N]`.
+        """Numbers from 0 of `categories` as columns, `[..., units] -> [..., N]`.
 
         Raises:
             InputError: a wrong number of units, or a category that a unit does not have.
@@ -194,7 +194,11 @@ class Categorical(Discrete):
         return np.asarray(self.listing().states(indices.astype(np.int64), np.float32))
 
     def decode(self, x: ArrayLike) -> Int[np.ndarray, "*batch units"]:
-        """The category numbers of one-hot rows, `[..., N] -> [..., units]`; the inverse of `encode`."""
+        """The category numbers of one-hot rows, `[..., N] -> [..., units]`; the inverse of `encode`.
+
+        Raises:
+            InputError: rows with another number of columns, or that are not one-hot.
+        """
         return self.listing().digits(self.check(x, "x"))
 
     # ---- the distribution
@@ -226,7 +230,11 @@ class Categorical(Discrete):
 
     @classmethod
     def zeros(cls, size: int | Sequence[int]) -> Categorical:
-        """A layer of units with these numbers of categories, (3, 2) say, whose biases are zero."""
+        """A layer of units with numbers of categories `size`, (3, 2) say, whose biases are zero.
+
+        Raises:
+            InputError: one number is given instead of one for each unit.
+        """
         if isinstance(size, (int, np.integer)):
             raise InputError("a categorical layer is made from the number of categories of each unit, (3, 2) say: give those")
         return cls(np.zeros(sum(size)), tuple(size))

@@ -59,7 +59,7 @@ class Mixed(Units):
         return tuple(symbols for part in self.parts for symbols in part.unit_symbols)
 
     def split(self, x: Real[Array, "*batch N"]) -> list[Any]:
-        """The columns of each part, `[..., columns of the part]`."""
+        """The columns of `x` of each part, `[..., columns of the part]`."""
         ends = np.cumsum([part.size for part in self.parts]).tolist()
         return [x[..., end - part.size : end] for end, part in zip(ends, self.parts, strict=True)]
 

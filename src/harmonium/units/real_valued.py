@@ -209,7 +209,7 @@ class ReLU(Quadratic):
         return ReLU(first / jnp.sqrt(self.precision), -second / self.precision / 2)
 
     def standard(self, inputs: Real[Array, "*batch N"]) -> Float[Result, "*batch N"]:
-        """The center of the normal distribution before truncation, in standard deviations."""
+        """The center of the normal distribution before truncation, given `inputs`, in standard deviations."""
         return (inputs + self.bias) / jnp.sqrt(self.precision)
 
     def fit_base_rate(self, data: Real[Array, "n N"], weights: Real[np.ndarray, " n"] | None = None) -> ReLU:
