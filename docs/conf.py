@@ -20,6 +20,7 @@ extensions = [
     "sphinx_design",
     "sphinxcontrib.bibtex",
     "api",
+    "benchmarks",
     "commands",
     "katex",
     "lab",

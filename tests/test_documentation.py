@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 import harmonium as hm
+from docs.calibration import PICTURES
 from docs.public_names import examples, faults
 from docs.raised_errors import raised
+from docs.records import HEADING, RESULTS, records
 
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"^```python\n.*?^```$|(?:^    harmonium [^\n]*\n)+", re.MULTILINE | re.DOTALL)
@@ -47,3 +49,19 @@ def test_the_front_page_shows_what_readme_shows():
     front, readme = (BLOCK.findall((ROOT / name).read_text()) for name in ("docs/index.md", "README.md"))
     assert front
     assert set(front) <= set(readme)
+
+
+def test_records_are_found_by_their_headings_the_newest_first():
+    dates = [record.date for record in records()]
+    assert dates == sorted(dates, reverse=True)
+    assert {(record.date, record.title) for record in records()} == set(HEADING.findall(RESULTS.read_text(encoding="utf-8")))
+    assert len({record.anchor for record in records()}) == len(dates)
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_pictures_of_calibration_are_drawn_from_a_record_and_take_the_color_of_the_page(name):
+    picture = PICTURES[name]()
+    assert picture.record in records()
+    texts = re.findall("<text [^>]*>", picture.svg)
+    assert texts
+    assert all("fill: currentColor" in text for text in texts)

@@ -17,7 +17,7 @@ RECORDS = """
 def complete(app: Sphinx, docname: str, source: list[str]) -> None:
     if docname == "decisions/README":
         source[0] += RECORDS
-    source[0] = source[0].replace("(../../benchmarks/RESULTS.md", "(../benchmarks.md")
+    source[0] = source[0].replace("(../../benchmarks/RESULTS.md", "(../benchmarks/log.md")
 
 
 def mend(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
