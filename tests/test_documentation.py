@@ -65,3 +65,12 @@ def test_pictures_of_calibration_are_drawn_from_a_record_and_take_the_color_of_t
     texts = re.findall("<text [^>]*>", picture.svg)
     assert texts
     assert all("fill: currentColor" in text for text in texts)
+
+
+def test_the_page_of_environment_variables_has_all_that_are_read():
+    page = (ROOT / "docs" / "reference" / "environment.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([A-Z_]+)`", page))
+    lines = (line for path in (ROOT / "src").rglob("*.py") for line in path.read_text(encoding="utf-8").splitlines())
+    read = {name for line in lines if "environ" in line for name in re.findall(r"\"([A-Z][A-Z_]+)\"", line)}
+    assert "HARMONIUM_CACHE" in read
+    assert read <= named

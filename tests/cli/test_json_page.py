@@ -1,4 +1,4 @@
-"""docs/reference/json.md and what commands print with --json have the same keys."""
+"""docs/reference/json.md and what commands print with --json have the same keys; so have files.md and the files of a run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from harmonium import cli
 from harmonium.cli import run
 from harmonium.diagnostics import classifiers
 
-PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "json.md").read_text(encoding="utf-8")
+REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
+PAGE, PAGE_OF_FILES = (REFERENCE / "json.md").read_text(encoding="utf-8"), REFERENCE / "files.md"
 SECTIONS = dict(re.findall(r"^##+ (.+)\n((?:(?!##).*\n?)*)", PAGE, re.MULTILINE))
 LECTURE = '--weights "0.5 0.5; 0.5 0.5"'
 RUNS = {
@@ -108,3 +109,17 @@ def test_the_page_has_the_keys_that_a_command_prints(command, files, capsys):
     # An object of names may be empty.
     wanted = {of[:-1] if of[-1].isupper() else of for of in keys}
     assert {of for of in wanted if not any(covers(of, each[: len(of)]) for each in found if len(each) >= len(of))} == set()
+
+
+@pytest.mark.slow
+def test_the_page_of_files_has_what_a_run_folder_holds(files, capsys):
+    assert run(shlex.split("train bits.npy --hidden 2 --updates 10 --out run")) == 0
+    page = PAGE_OF_FILES.read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`.+`) \|", page, re.MULTILINE)
+    named = {key for row in rows for key in re.findall(r"`(.+?)`", row)}
+    assert {path.name for path in Path("run").iterdir()} <= named
+    assert json.loads(Path("run/config.json").read_text()).keys() <= named
+    assert {key for line in Path("run/metrics.jsonl").read_text().splitlines() for key in json.loads(line)} <= named
+    header = hm.io.load_with_header("run")[2]
+    assert header.keys() <= named
+    assert all(f"`{note}`" in page for note in header["notes"])
