@@ -264,6 +264,11 @@ def _half_jvp(primals: tuple[Any], tangents: tuple[Any]) -> tuple[Any, Any]:
     return half, -half @ (jnp.triu(inner) - jnp.diag(jnp.diagonal(inner)) / 2)
 
 
+@jax.jit
+def _halves(precisions: Float[Array, "rows N N"]) -> Float[Result, "rows N N"]:
+    return jax.lax.map(_half, precisions)
+
+
 @_pytree.register
 @dataclass(frozen=True, eq=False)
 class GivenNormal:
@@ -287,13 +292,8 @@ class GivenNormal:
         field = free * (layer.bias - known @ layer.precision)
         # Elsewhere the unit matrix stands in for P: nothing there depends on anything.
         own = layer.precision * _outer(free) + (1 - free)[..., None] * jnp.eye(layer.size, dtype=free.dtype)
-
-        def invert(own: Float[Array, "N N"]) -> tuple[Any, Any]:
-            half = _half(own)
-            return half, -jnp.log(jnp.diagonal(half)).sum()
-
-        halves, logs = jax.lax.map(invert, own.reshape(-1, layer.size, layer.size))
-        root, log_root = halves.reshape(own.shape) * free[..., None], logs.reshape(own.shape[:-2])
+        halves = _halves(own.reshape(-1, layer.size, layer.size)).reshape(own.shape)
+        root, log_root = halves * free[..., None], -jnp.log(jnp.diagonal(halves, axis1=-2, axis2=-1)).sum(axis=-1)
         log_volume = free.sum(axis=-1) * np.log(2 * np.pi) / 2 - log_root
         return cls(x, field, root @ jnp.swapaxes(root, -1, -2), root, log_volume - layer.energy(known))
 
