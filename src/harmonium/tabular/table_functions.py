@@ -33,7 +33,7 @@ from harmonium.tabular.schema import SPIN, Column, Schema
 
 FAR = 6.0
 """Standard deviations from the mean beyond which numbers that are asked for are said to be unlike any data."""
-REFIT_UPDATES, REFIT_UPDATES_AT_A_TIME = 500, 100
+REFIT_UPDATES, REFIT_UPDATES_AT_A_TIME = 2000, 500
 """By which a trained model follows new weights of the rows, and of which a run that diverges loses the last."""
 MAX_ROUNDS, MAX_MORE, MIN_TRIED = 20, 1_000_000, 10_000
 """Where conditions part bins: of draws, of draws beyond those asked for in a round, and of draws of which some must be kept."""
