@@ -4,7 +4,8 @@ A condition on one unit leaves some of its states, or intervals of a real one. A
 which each of several units has one of certain values: what is left of all rows of these units is cut into boxes that do not
 overlap, one forbidden box after another. Given the hidden units such a group of units is drawn together, first the box and then
 a value inside it (`units.boxed`); everything else about the model stays as it is. A unit that has one value left is fixed: the
-hidden units receive what it sends as an input.
+hidden units receive what it sends as an input. Real columns that depend on each other are exchanged for what the conditions
+leave of them once the others are known (`Units.unconnect`), which depends on no other column.
 
 So enumeration, Gibbs sampling and tempering sample the conditional distribution as they sample any RBM, and
 
@@ -24,7 +25,7 @@ from jaxtyping import Float, Int
 from harmonium._numerics import float64, to_float64
 from harmonium.errors import InputError
 from harmonium.model import RBM
-from harmonium.units import CorrelatedGaussian, Gaussian, Mixed, Units
+from harmonium.units import Gaussian, Mixed, Units
 from harmonium.units.boxed import Boxed
 
 Intervals: TypeAlias = tuple[tuple[float, float], ...]
@@ -51,7 +52,8 @@ class Conditioned(NamedTuple):
     `rbm`: the conditioned model. `columns [V]`: the visible column of the original model that each of its columns is. `fixed
     [V]`: the values of the original columns that are fixed, NaN elsewhere; in `rbm` these have no weights. `log_normalizer`:
     what these, and hidden units that only connect columns, contribute to its ln Z. `has_density`: whether a real column is
-    fixed, so that the conditions have a density but no probability.
+    fixed, so that the conditions have a density but no probability. `shift [V, k]`: its columns are those of the original plus
+    `shift` times the k columns with conditions, `shifting [k]`.
     """
 
     rbm: RBM
@@ -59,12 +61,26 @@ class Conditioned(NamedTuple):
     fixed: Float[np.ndarray, " V"]
     log_normalizer: float
     has_density: bool
+    shift: Float[np.ndarray, "V k"]
+    shifting: Int[np.ndarray, " k"]
+
+    @classmethod
+    def without(cls, rbm: RBM) -> Conditioned:
+        """The model as it is."""
+        size = rbm.visible.size
+        none = np.zeros(0, int)
+        return cls(rbm, np.arange(size), np.full(size, np.nan), 0.0, False, np.zeros((size, 0)), none)
 
     def restore(self, v: Float[np.ndarray, "n V"]) -> Float[np.ndarray, "n V"]:
         """Rows of `rbm` as rows of the original model."""
         rows = np.empty_like(v)
         rows[:, self.columns] = v
+        rows -= (rows[:, self.shifting] @ self.shift.T).astype(v.dtype)
         return np.where(np.isnan(self.fixed), rows, self.fixed).astype(v.dtype)
+
+    def enter(self, v: Float[np.ndarray, "n V"]) -> Float[np.ndarray, "n V"]:
+        """Rows of the original model as rows of `rbm`."""
+        return (v + (v[:, self.shifting] @ self.shift.T).astype(v.dtype))[:, self.columns]
 
     def log_probability(self, rbm: RBM, log_z: float, log_z_conditioned: float) -> float:
         """ln p(conditions) under the original model, given ln Z of both."""
@@ -106,16 +122,22 @@ def condition(rbm: RBM, conditions: Conditions) -> Conditioned:
     with float64():
         terms = np.asarray(to_float64(visible).log_normalizer_terms(np.zeros(units.size)))
     log_normalizer = float(terms[~np.isnan(fixed[bounds[:-1]])].sum())
-    if any(isinstance(units.at(int(bounds[unit])), CorrelatedGaussian) for unit in taken):
-        # Boxes hold independent units alone: what connects the others goes by way of more hidden units.
-        visible, more = visible.unconnect()
-        hidden, free = Mixed((hidden, Gaussian.zeros(more.shape[1]))), np.concatenate([free, more], axis=1)
-        log_normalizer += more.shape[1] * math.log(2 * math.pi) / 2
+    is_taken = np.isin(np.arange(units.size), [column for unit in taken for column in range(bounds[unit], bounds[unit + 1])])
+    shift = np.zeros((units.size, int(is_taken.sum())))
+    if not visible.independent:
+        # Boxes hold independent units alone: what connects those with conditions goes by way of more hidden units.
+        visible, more, shift = visible.unconnect(is_taken)
+        free[is_taken] -= (shift.T @ free).astype(weights.dtype)
+        if more.shape[1]:
+            hidden = Mixed((hidden, Gaussian.zeros(more.shape[1])))
+            free = np.concatenate([free, more.astype(weights.dtype)], axis=1)
+            log_normalizer += more.shape[1] * math.log(2 * math.pi) / 2
     if groups:
         parts = [_box(visible, chosen, sides) for chosen, sides in groups]
         left = [visible.select(rest)] if rest else []
         visible = (left + parts)[0] if len(left + parts) == 1 else Mixed((*left, *parts))
-    return Conditioned(RBM(visible, hidden, free[columns]), columns, fixed, log_normalizer, has_density)
+    conditioned = RBM(visible, hidden, free[columns])
+    return Conditioned(conditioned, columns, fixed, log_normalizer, has_density, shift, np.flatnonzero(is_taken))
 
 
 def fix(units: Units, fixed: Float[np.ndarray, " V"]) -> dict[int, Values]:

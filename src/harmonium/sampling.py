@@ -166,10 +166,10 @@ def draw(
             return Draws(_checks.finite_result(v.astype(own_dtype(rbm)), "the result"), "exact", [])
         if method == "tempering":
             raise InputError("tempering takes one clamp for all draws; with one for each, use the method 'gibbs'")
-        return _draw_by_gibbs(rbm, n, seed, fixed, sweeps or SWEEPS, _in_order(_condition(rbm, None, None), rbm, start, n))
+        return _draw_by_gibbs(rbm, n, seed, fixed, sweeps or SWEEPS, _read_start(Conditioned.without(rbm), rbm, start, n))
     given = _condition(rbm, fixed, where)
     if method == "gibbs":
-        v, how, doubts = _draw_by_gibbs(given.rbm, n, seed, None, sweeps or SWEEPS, _in_order(given, rbm, start, n))[:3]
+        v, how, doubts = _draw_by_gibbs(given.rbm, n, seed, None, sweeps or SWEEPS, _read_start(given, rbm, start, n))[:3]
     elif method == "exact" or (method == "auto" and can_be_exact(given.rbm)):
         v, how, doubts = exact.sample(given.rbm, n, seed), "exact", list[str]()
     else:
@@ -184,7 +184,7 @@ def draw(
 def _condition(rbm: RBM, fixed: Float[np.ndarray, "visible"] | None, where: Conditions | None) -> Conditioned:
     """The model with units fixed and under conditions."""
     if fixed is None and where is None:
-        return Conditioned(rbm, np.arange(rbm.visible.size), np.full(rbm.visible.size, np.nan), 0.0, has_density=False)
+        return Conditioned.without(rbm)
     if where is not None:
         _checks.instance(where, Conditions, "where", "conditions as hm.tabular.conditions makes them")
     allowed, forbid = Conditions({}) if where is None else where
@@ -266,14 +266,14 @@ def _quench(key: Key, rbm: RBM) -> tuple[Float[Array, "quenches visible"], Float
 # ---- by Gibbs chains
 
 
-def _in_order(given: Conditioned, rbm: RBM, start: ArrayLike | None, n: int) -> np.ndarray | None:
-    """Starts of Gibbs chains in the order of the conditioned model's columns."""
+def _read_start(given: Conditioned, rbm: RBM, start: ArrayLike | None, n: int) -> np.ndarray | None:
+    """Starts of Gibbs chains as rows of the conditioned model."""
     if start is None:
         return None
     rows = rbm.visible.check(start, "start").astype(own_dtype(rbm))
     if rows.shape != (n, rbm.visible.size):
         raise InputError(f"start must have shape [{n}, {rbm.visible.size}], but has {list(rows.shape)}")
-    return rows[:, given.columns]
+    return given.enter(rows)
 
 
 def _draw_by_gibbs(

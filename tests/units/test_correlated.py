@@ -103,26 +103,41 @@ def test_the_surprisal_of_a_cell_is_that_of_the_mixture(rbm, mixture):
 
 @pytest.mark.slow
 def test_conditions_on_columns_that_depend_on_each_other(rbm):
-    """By way of more hidden units, and those that fix a column without any."""
+    """One column with a condition exactly; more by way of more hidden units; those that are fixed without any."""
     free = hm.sample(rbm, 40_000, seed=3)
-    drawn = draw(rbm, 3000, 1, where=Conditions({2: ((0.5, np.inf),)}), method="gibbs", sweeps=200)  # independent chains
-    kept = free[free[:, 2] > 0.5]
-    assert (drawn.values[:, 2] >= 0.5).all()
-    deviation = np.sqrt(kept.var(axis=0) / len(kept) + drawn.values.var(axis=0) / len(drawn.values))
-    assert (np.abs(drawn.values.mean(axis=0) - kept.mean(axis=0)) / deviation).max() < z_limit(4)
+    one, two = Conditions({2: ((0.5, np.inf),)}), Conditions({2: ((0.5, np.inf),), 3: ((-np.inf, 0.0), (1.0, 2.0))})
+    exact_ones = draw(rbm, 3000, 1, where=one)
+    chains = draw(rbm, 3000, 1, where=two, method="gibbs", sweeps=200)  # independent ones
+    assert exact_ones.method == "exact"
+    allowed = free[:, 2] > 0.5
+    also = (free[:, 3] < 0) | ((free[:, 3] > 1) & (free[:, 3] < 2))
+    for drawn, kept in ((exact_ones, free[allowed]), (chains, free[allowed & also])):
+        assert (drawn.values[:, 2] >= 0.5).all()
+        deviation = np.sqrt(kept.var(axis=0) / len(kept) + drawn.values.var(axis=0) / len(drawn.values))
+        assert (np.abs(drawn.values.mean(axis=0) - kept.mean(axis=0)) / deviation).max() < z_limit(8)
     fixed = draw(rbm, 4000, 2, clamp={2: 0.7, 0: 1.0})
     assert fixed.method == "exact"
     wanted = imputation.impute(rbm, ROWS[:1]).mean[0, [1, 3]]
     assert largest_z(fixed.values[:, [1, 3]], wanted) < z_limit(2)
 
 
-def test_independent_units_beside_more_hidden_ones_are_the_same_distribution(rbm):
-    layer = rbm.visible.parts[1]
-    alone, weights = layer.unconnect()
-    both = hm.RBM(alone, hm.Gaussian(np.zeros(weights.shape[1]), np.ones(weights.shape[1])), weights)
+def test_the_probability_of_a_condition_on_a_column_is_that_of_the_mixture(rbm, mixture):
+    p, _, means = mixture
+    wanted = p @ stats.norm.sf((0.5 - means[:, 1]) / np.sqrt(np.linalg.inv(PRECISION)[1, 1]))
+    np.testing.assert_allclose(draw(rbm, 1, where=Conditions({2: ((0.5, np.inf),)})).probability, wanted, rtol=1e-5)
+
+
+@pytest.mark.parametrize("chosen", [[True, True, True], [False, True, False], [True, False, True]])
+def test_a_layer_without_some_connections_is_the_same_in_other_columns(rbm, chosen):
+    layer, chosen = rbm.visible.parts[1], np.array(chosen)
+    alone, weights, shift = layer.unconnect(chosen)
+    hidden = hm.Gaussian.zeros(weights.shape[1]) if weights.shape[1] else hm.Binary([-100.0])
+    both = hm.RBM(alone, hidden, weights if weights.shape[1] else np.zeros((3, 1)))
     x = np.random.default_rng(0).standard_normal((5, 3))
+    y = x + x[:, chosen] @ shift.T
     constant = weights.shape[1] * np.log(2 * np.pi) / 2
-    np.testing.assert_allclose(model.free_energy(both, x), np.asarray(layer.energy(x)) - constant, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(model.free_energy(both, y), np.asarray(layer.energy(x)) - constant, rtol=1e-5, atol=1e-5)
+    np.testing.assert_array_equal(y[:, chosen], x[:, chosen])
 
 
 @pytest.mark.slow

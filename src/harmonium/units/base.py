@@ -20,12 +20,12 @@ from __future__ import annotations
 import abc
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Self, dataclass_transform
+from typing import Any, ClassVar, NamedTuple, Self, dataclass_transform
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Real
+from jaxtyping import Bool, Float, Real
 
 from harmonium import _pytree
 from harmonium._checks import float64_array
@@ -33,6 +33,19 @@ from harmonium._types import Array, Key, Result
 from harmonium.errors import InputError
 from harmonium.units.codec import Codec
 from harmonium.units.given import Given
+
+
+class Unconnected(NamedTuple):
+    """A layer in other columns, some of them without connections: x = y - shift y_chosen, and the chosen ones stay the same.
+
+    `layer`: of y; with the `weights [N, K]` to K hidden units N(0, 1) its chosen columns have the distribution that they had. K
+    is one less than there are chosen columns that were connected. `shift [N, chosen]`: zero in the rows of chosen columns.
+    """
+
+    layer: Units
+    weights: Float[np.ndarray, "N K"]
+    shift: Float[np.ndarray, "N chosen"]
+
 
 type_name_to_class: dict[str, type[Units]] = {}
 """The kinds of unit by the tag that model files store."""
@@ -154,12 +167,9 @@ class Units(Codec):
         bias; on the host."""
         return self
 
-    def unconnect(self) -> tuple[Units, Float[np.ndarray, "N K"]]:
-        """Independent units and weights to K hidden units N(0, 1): together, on these units, the same distribution.
-
-        On the host. K is zero where the units are independent already.
-        """
-        return self, np.zeros((self.size, 0))
+    def unconnect(self, chosen: Bool[np.ndarray, " N"]) -> Unconnected:
+        """The layer with the chosen columns independent of each other and of the others; on the host."""
+        return Unconnected(self, np.zeros((self.size, 0)), np.zeros((self.size, int(chosen.sum()))))
 
     # ---- distributions nearby
 

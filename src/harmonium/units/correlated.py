@@ -11,14 +11,14 @@ import jax.numpy as jnp
 import numpy as np
 from jax.custom_batching import sequential_vmap
 from jax.lax.linalg import triangular_solve
-from jaxtyping import Float, Real
+from jaxtyping import Bool, Float, Real
 
 from harmonium import _pytree
 from harmonium._checks import fill_masked
 from harmonium._types import Array, Key, Result
 from harmonium.errors import InputError
 from harmonium.random import normal
-from harmonium.units.base import Units, units
+from harmonium.units.base import Unconnected, Units, units
 from harmonium.units.normal_fit import fit_normal
 from harmonium.units.real_valued import MAX_PRECISION, Gaussian
 
@@ -129,13 +129,28 @@ class CorrelatedGaussian(Units):
         bias = (np.asarray(self.bias) - sent).astype(precision.dtype)
         return CorrelatedGaussian(bias, alone.astype(precision.dtype), self.ceiling)
 
-    def unconnect(self) -> tuple[Gaussian, Float[np.ndarray, "N K"]]:
-        """With P = D - U U', D a multiple of the diagonal of P: the weights are U."""
-        precision = np.asarray(self.precision)
-        scale = np.sqrt(np.diag(precision).astype(np.float64))
-        values, vectors = np.linalg.eigh(precision / np.outer(scale, scale))
-        weights = scale[:, None] * vectors[:, :-1] * np.sqrt(values[-1] - values[:-1])
-        return Gaussian(self.bias, (values[-1] * scale**2).astype(precision.dtype)), weights.astype(precision.dtype)
+    def unconnect(self, chosen: Bool[np.ndarray, " N"]) -> Unconnected:
+        """With c the chosen columns and r the others, x P x = y_r P_rr y_r + x_c Q x_c for
+
+            y_r = x_r + S x_c,   S = P_rr^-1 P_rc,   Q = P_cc - P_cr S = D - U U',
+
+        D a multiple of the diagonal of Q: the weights are U, the shift is S."""
+        precision, bias = np.asarray(self.precision, np.float64), np.array(self.bias, np.float64)
+        c, r = np.flatnonzero(chosen), np.flatnonzero(~chosen)
+        if not len(c):
+            return super().unconnect(chosen)
+        carried = np.linalg.solve(precision[np.ix_(r, r)], precision[np.ix_(r, c)])
+        own = precision[np.ix_(c, c)] - precision[np.ix_(c, r)] @ carried
+        bias[c] -= bias[r] @ carried
+        scale = np.sqrt(np.diag(own))
+        values, vectors = np.linalg.eigh(own / np.outer(scale, scale))
+        weights, shift = np.zeros((self.size, len(c) - 1)), np.zeros((self.size, len(c)))
+        weights[c] = scale[:, None] * vectors[:, :-1] * np.sqrt(values[-1] - values[:-1])
+        shift[r] = carried
+        apart = np.zeros_like(precision)
+        apart[np.ix_(r, r)], apart[c, c] = precision[np.ix_(r, r)], values[-1] * scale**2
+        layer = CorrelatedGaussian(bias.astype(self.bias.dtype), apart.astype(self.precision.dtype))
+        return Unconnected(layer, weights, shift)
 
     # ---- distributions nearby
 
@@ -161,9 +176,13 @@ class CorrelatedGaussian(Units):
         return cls(np.zeros(size), np.eye(size))
 
     def select(self, chosen: Sequence[int]) -> Units:
-        if list(chosen) == list(range(self.size)):
-            return self
-        raise InputError(f"correlated units cannot be taken apart, but {list(chosen)} are asked for")
+        own, others = np.array(chosen, int), np.setdiff1d(np.arange(self.size), chosen)
+        if np.any(np.asarray(self.precision)[np.ix_(own, others)]):
+            raise InputError(f"correlated units cannot be taken apart, but {list(chosen)} are asked for")
+        bias, precision = self.bias[..., own], self.precision[np.ix_(own, own)]
+        if len(own) == 1:
+            return Gaussian(bias, jnp.diagonal(precision) if isinstance(precision, jax.Array) else np.diag(precision))
+        return CorrelatedGaussian(bias, precision, self.ceiling[np.ix_(own, own)])
 
     # ---- bounds of the parameters
 

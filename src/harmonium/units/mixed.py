@@ -8,12 +8,12 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float, Real
+from jaxtyping import Bool, Float, Real, Shaped
 
 from harmonium._numerics import block_diagonal
 from harmonium._types import Array, Key, Result
 from harmonium.errors import InputError
-from harmonium.units.base import Units, units
+from harmonium.units.base import Unconnected, Units, units
 from harmonium.units.codec import Codec
 from harmonium.units.given import GivenParts
 
@@ -58,12 +58,12 @@ class Mixed(Units):
     def unit_symbols(self) -> tuple[str | None, ...]:
         return tuple(symbols for part in self.parts for symbols in part.unit_symbols)
 
-    def split(self, x: Real[Array, "*batch N"]) -> list[Any]:
+    def split(self, x: Shaped[Array, "*batch N"]) -> list[Any]:
         """The columns of `x` of each part, `[..., columns of the part]`."""
         ends = np.cumsum([part.size for part in self.parts]).tolist()
         return [x[..., end - part.size : end] for end, part in zip(ends, self.parts, strict=True)]
 
-    def _call_parts(self, function: str, *columns: Real[Array, "*batch N"]) -> list[Any]:
+    def _call_parts(self, function: str, *columns: Shaped[Array, "*batch N"]) -> list[Any]:
         """That function of each part, called on the part's own columns."""
         split = zip(self.parts, *map(self.split, columns), strict=True)
         return [getattr(part, function)(*own) for part, *own in split]
@@ -99,9 +99,9 @@ class Mixed(Units):
     def hold(self, x: Float[np.ndarray, " N"]) -> Mixed:
         return Mixed(tuple(self._call_parts("hold", x)))
 
-    def unconnect(self) -> tuple[Units, Float[np.ndarray, "N K"]]:
-        parts, weights = zip(*(part.unconnect() for part in self.parts), strict=True)
-        return Mixed(parts), block_diagonal(weights)
+    def unconnect(self, chosen: Bool[np.ndarray, " N"]) -> Unconnected:
+        parts, weights, shifts = zip(*self._call_parts("unconnect", chosen), strict=True)
+        return Unconnected(Mixed(parts), block_diagonal(weights), block_diagonal(shifts))
 
     def fit(self, data: Real[np.ndarray, "n N"], weights: Real[np.ndarray, " n"] | None = None) -> Mixed:
         split = zip(self.parts, self.split(data), strict=True)
