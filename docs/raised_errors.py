@@ -23,10 +23,10 @@ PROGRAMMING = (AssertionError, AttributeError, KeyboardInterrupt, NotImplemented
 """Not of a caller's arguments, data or files."""
 WITHIN = (UnicodeError,)
 """By which readers of text tell each other to try another way; callers get `InputError`."""
-TRANSLATED = (ArithmeticError, LookupError, TypeError, ValueError)
-"""What `translate_errors` of `harmonium.io` turns into an `InputError`."""
-
-Caught = tuple[type[BaseException], ...]
+Handlers = tuple[tuple[type[BaseException], bool], ...]
+"""The errors that a block handles, and whether it raises them again; of two that fit an error the first counts."""
+TRANSLATED: Handlers = ((errors.InputError, True), (OSError, True), (Exception, False))
+"""What `translate_errors` of `harmonium.io` does; what it turns into an `InputError` is not raised again."""
 
 
 class Called(NamedTuple):
@@ -36,27 +36,33 @@ class Called(NamedTuple):
 
 
 class Event(NamedTuple):
-    """A call, or an error that is raised, within the handlers of `caught`."""
+    """A call, or an error that is raised, and the blocks around it, the innermost first."""
 
     what: Called | type[BaseException]
-    caught: Caught
+    within: tuple[Handlers, ...]
 
 
 def raised(function: Callable[..., Any], owner: type | None = None) -> set[type[BaseException]]:
     """The errors that leave a function, or the method of `owner`."""
-    waiting: list[tuple[Called, Caught]] = [(Called(plain(function), owner), ())]
+    waiting = [Event(Called(plain(function), owner), ())]
     seen = set(waiting)
     found: set[type[BaseException]] = set()
     while waiting:
         called, outside = waiting.pop()
         for what, inside in _events(called):
-            caught = tuple(dict.fromkeys((*inside, *outside)))
+            event = Event(what, tuple(dict.fromkeys((*inside, *outside))))
             if isinstance(what, type):
-                found |= set() if issubclass(what, (*caught, *PROGRAMMING, *WITHIN)) else {what}
-            elif (what, caught) not in seen:
-                seen.add((what, caught))
-                waiting.append((what, caught))
+                found |= {what} if escapes(event) and not issubclass(what, (*PROGRAMMING, *WITHIN)) else set()
+            elif event not in seen:
+                seen.add(event)
+                waiting.append(event)
     return found
+
+
+def escapes(event: Event) -> bool:
+    """Whether an error leaves all the blocks around it."""
+    passes = (next((again for of, again in handlers if issubclass(event.what, of)), True) for handlers in event.within)
+    return all(passes)
 
 
 def plain(function: Any) -> Any:
@@ -102,44 +108,44 @@ class _Body:
         inner = self.value(node.value)
         return inspect.getattr_static(inner, node.attr, None) if isinstance(inner, (ModuleType, type)) else None
 
-    def types(self, node: ast.expr | None) -> Caught:
+    def types(self, node: ast.expr | None) -> tuple[type[BaseException], ...]:
         """The types that a handler or `suppress` names."""
         if node is None:
             return (BaseException,)
         values = [self.value(each) for each in (node.elts if isinstance(node, ast.Tuple) else [node])]
         return tuple(value for value in values if isinstance(value, type))
 
-    def events(self, node: ast.AST, caught: Caught) -> Iterator[Event]:
+    def events(self, node: ast.AST, within: tuple[Handlers, ...]) -> Iterator[Event]:
         if isinstance(node, ast.Try):
-            handled = tuple(of for handler in node.handlers for of in self.types(handler.type))
+            handlers = tuple((of, is_raised_again(handler)) for handler in node.handlers for of in self.types(handler.type))
             for child in node.body:
-                yield from self.events(child, (*caught, *handled))
+                yield from self.events(child, (handlers, *within))
             for child in (*node.handlers, *node.orelse, *node.finalbody):
-                yield from self.events(child, caught)
+                yield from self.events(child, within)
             return
         if isinstance(node, ast.With):
             for call in (item.context_expr for item in node.items if isinstance(item.context_expr, ast.Call)):
                 name = getattr(call.func, "id", getattr(call.func, "attr", None))
                 if name == "suppress":
-                    caught = (*caught, *(of for argument in call.args for of in self.types(argument)))
+                    within = (tuple((of, False) for argument in call.args for of in self.types(argument)), *within)
                 elif name == "translate_errors":
-                    yield Event(errors.InputError, caught)
-                    caught = (*caught, *TRANSLATED)
+                    yield Event(errors.InputError, within)
+                    within = (TRANSLATED, *within)
         if isinstance(node, ast.Raise) and node.exc is not None:
-            yield from self.error(self.value(node.exc.func if isinstance(node.exc, ast.Call) else node.exc), caught)
+            yield from self.error(self.value(node.exc.func if isinstance(node.exc, ast.Call) else node.exc), within)
         elif isinstance(node, ast.Call):
-            yield from self.call(node.func, caught)
+            yield from self.call(node.func, within)
         for child in ast.iter_child_nodes(node):
-            yield from self.events(child, caught)
+            yield from self.events(child, within)
 
-    def error(self, value: Any, caught: Caught) -> Iterator[Event]:
+    def error(self, value: Any, within: tuple[Handlers, ...]) -> Iterator[Event]:
         if isinstance(value, FunctionType):  # one that makes the error
             name = str(value.__annotations__.get("return"))
             value = getattr(builtins, name, None) or getattr(errors, name, None)
         if isinstance(value, type):
-            yield Event(value, caught)
+            yield Event(value, within)
 
-    def call(self, node: ast.expr, caught: Caught) -> Iterator[Event]:
+    def call(self, node: ast.expr, within: tuple[Handlers, ...]) -> Iterator[Event]:
         value = self.value(node)
         if value is None or isinstance(value, type):
             return
@@ -147,4 +153,8 @@ class _Body:
         inner = self.value(node.value) if isinstance(node, ast.Attribute) and not of_self else None
         function = plain(value)
         if isinstance(function, FunctionType):
-            yield Event(Called(function, self.owner if of_self else inner if isinstance(inner, type) else None), caught)
+            yield Event(Called(function, self.owner if of_self else inner if isinstance(inner, type) else None), within)
+
+
+def is_raised_again(handler: ast.ExceptHandler) -> bool:
+    return any(isinstance(node, ast.Raise) and node.exc is None for node in ast.walk(handler))

@@ -31,6 +31,7 @@ def test_every_public_name_has_a_text_its_parameters_its_errors_and_an_example()
 def test_errors_are_found_on_their_way_through_the_package():
     assert raised(hm.free_energy) == {hm.InputError}  # of the checks of its arguments
     assert raised(hm.fit) == {hm.InputError, hm.DivergenceError}  # of the loop beneath `train`
+    assert hm.io.container.VersionError in raised(hm.training.latest_checkpoint)  # of a handler that raises it again
     assert raised(hm.InputError.__init__) == set()
 
 
