@@ -22,6 +22,7 @@ extensions = [
     "api",
     "benchmarks",
     "commands",
+    "gallery",
     "katex",
     "lab",
     "repository",

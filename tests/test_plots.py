@@ -22,6 +22,10 @@ def test_tiles_show_every_picture_in_its_place():
         np.testing.assert_allclose(sheet[top : top + 2, left : left + 2].ravel(), images[number])
 
 
+def test_a_notebook_shows_a_figure_as_the_value_of_a_cell():
+    assert plots.tiles([[0.0, 1.0, 1.0, 0.0]])._repr_png_().startswith(b"\x89PNG")
+
+
 def test_signed_colors_are_centered_on_zero():
     (axes,) = plots.filters(np.array([[1.0, -3.0], [0.5, 0.2]])).axes
     (image,) = axes.get_images()

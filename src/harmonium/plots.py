@@ -1,10 +1,11 @@
-"""Pictures of models and runs, as matplotlib figures; callers save them.
+"""Pictures of models and runs, as matplotlib figures; notebooks show them, callers save them.
 
 Where a row is a picture its shape is (height, width); other rows are drawn as strips of cells.
 """
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -383,9 +384,18 @@ def comparison(comparison: Comparison) -> Figure:
     return figure
 
 
+class _Figure(Figure):
+    """A figure that a notebook shows as the value of a cell, without pyplot."""
+
+    def _repr_png_(self) -> bytes:
+        with io.BytesIO() as file:
+            self.savefig(file, format="png")
+            return file.getvalue()
+
+
 def _panels(lines: int, columns: int, size: tuple[float, float], **settings: Any) -> tuple[Figure, list[Axes]]:
     """A figure and its empty panels."""
-    figure = Figure(figsize=size, facecolor=PAPER, layout="constrained")
+    figure = _Figure(figsize=size, facecolor=PAPER, layout="constrained")
     panels = list(figure.subplots(lines, columns, squeeze=False, **settings).flat)
     for axes in panels:
         axes.set_facecolor(PAPER)
