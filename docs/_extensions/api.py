@@ -22,6 +22,13 @@ SHORT = {f"{value.__module__}.{value.__qualname__}": name for name, value in NAM
 LEFT_OUT = "set_fit_request, set_score_request, set_partial_fit_request, set_transform_request"
 CODE = re.compile(r"`+[^`]+`+")
 SPECIAL = re.compile(r"(?<!^)(?<!\n)[\\*|]|(?<=\w)_(?!\w)")
+# What Sphinx cannot read in a signature, or reads as more than is written, and what stands for it.
+SIGNATURE = {
+    r"<function <lambda>>|<factory>": "...",
+    r"<class '[\w.]+\.(\w+)'>": r"\1",
+    r"TypeAliasForwardRef\('(\w+)'\)": r"\1",
+    r"float \| int \| ~?numpy\.number \| .*?Array, ''\] \| .*?ndarray, ''\]": "float | Array",
+}
 SHARED = re.compile(r"^( +)(\w+(?:, \w+)+): (.*(?:\n\1 +.*)*)", re.MULTILINE)
 
 
@@ -57,6 +64,12 @@ def as_text(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: li
     lines[:] = ("".join([*parts, escape(prose[last:])]) + example).split("\n")
 
 
+def readable(app: Sphinx, what: str, name: str, obj: Any, options: Any, signature: str | None, returns: str | None) -> Any:
+    for written, stands in SIGNATURE.items():
+        signature = re.sub(written, stands, signature or "") or None
+    return signature, returns
+
+
 def escape(text: str) -> str:
     return SPECIAL.sub(lambda found: f"\\{found[0]}", text)
 
@@ -84,5 +97,6 @@ def resolve(app: Sphinx, env: BuildEnvironment, node: pending_xref, content: nod
 def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("source-read", expand)
     app.connect("autodoc-process-docstring", as_text, priority=100)  # before napoleon
+    app.connect("autodoc-process-signature", readable)
     app.connect("missing-reference", resolve)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
