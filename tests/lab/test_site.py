@@ -89,7 +89,7 @@ def visit(browser: Any, watch: Any, site: str) -> Iterator[Callable[..., Any]]:
 @pytest.mark.parametrize("name", TYPES)
 def test_everybody_can_read_a_page_of_each_type(name, visit):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright")
-    page = visit(name)
+    page = visit(name, width=400)
     page.evaluate("for (const details of document.querySelectorAll('main details')) details.open = true")
     for width, scheme in LOOKS:
         page.set_viewport_size({"width": width, "height": 900})
