@@ -4,8 +4,8 @@
 
 Every model is trained on the training rows and judged by its samples: the squared maximum mean discrepancy (MMD^2) to test rows
 at the published bandwidths (`harmonium.diagnostics.squared_mmd`), and for 16 spins the Kullback-Leibler divergence of the exact
-distribution from the model's. Samples are exact for 16 spins, and elsewhere, as in the publication, the ends of Gibbs chains of
-1,000 sweeps from noise, one chain a sample: of independent samples alone the error of MMD^2 is known.
+distribution from the model's. Samples are those of `hm.sample`, but for scikit-learn's BernoulliRBM: Gibbs chains of 1,000
+sweeps from noise, as in the publication. Errors are those of independent samples.
 
 The published figures (XanaduAI/scaling-gqml, its `calc_mmd_loss`, and XanaduAI/iqpopt, `mmd_loss_samples`) are of the same
 quantity: kernel exp(-|x - y|^2 / 2 s^2) of rows 0/1, pairs of different rows alone, so without bias. They are means over 20
@@ -171,8 +171,9 @@ def _fit(task: Task, settings: dict[str, Any]) -> Entry:
     rows = rest if held_out else task.train
     rbm = hm.fit(hm.initialize(rows, task.hidden), rows, **held_out, **settings)
     fitted = time.monotonic()
-    drawn = draw(rbm, task.samples, method="exact" if _is_enumerable(task) else "gibbs")
-    return Entry(drawn.values, rbm, drawn.method, (fitted - began, time.monotonic() - fitted))
+    drawn = draw(rbm, task.samples)
+    how = "; ".join([drawn.method, *drawn.warnings])
+    return Entry(drawn.values, rbm, how, (fitted - began, time.monotonic() - fitted))
 
 
 def _fit_sklearn(task: Task) -> Entry:
