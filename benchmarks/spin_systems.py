@@ -151,6 +151,7 @@ def _scale_free(random: np.random.Generator, spins: int, links: int, bias: float
 # ---- rows of what is too large to be enumerated
 
 
+@np.errstate(over="ignore")  # of a hub whose spin is certain
 def draw_by_tempering(system: Ising, random: np.random.Generator, rows: int) -> np.ndarray:
     """From independent ladders of tempered chains that start at noise; spins without a bond are redrawn together.
 
