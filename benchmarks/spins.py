@@ -172,8 +172,10 @@ def _fit(task: Task, settings: dict[str, Any]) -> Entry:
     rbm = hm.fit(hm.initialize(rows, task.hidden), rows, **held_out, **settings)
     fitted = time.monotonic()
     drawn = draw(rbm, task.samples)
-    how = "; ".join([drawn.method, *drawn.warnings])
-    return Entry(drawn.values, rbm, how, (fitted - began, time.monotonic() - fitted))
+    for warning in drawn.warnings:
+        print(warning, flush=True)
+    doubt = f", with {len(drawn.warnings)} warning" if drawn.warnings else ""
+    return Entry(drawn.values, rbm, drawn.method + doubt, (fitted - began, time.monotonic() - fitted))
 
 
 def _fit_sklearn(task: Task) -> Entry:
