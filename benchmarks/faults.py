@@ -33,7 +33,7 @@ from harmonium.errors import InputError
 from harmonium.training import Checkpoint
 from tests.damage import damaged
 
-TRAIN = ["train", "shifter:4", "--hidden", "6", "--estimator", "pcd-1", "--set", "chains=20", "--updates", "150000"]
+TRAIN = ["train", "shifter:4", "--hidden", "6", "--set", "estimator=pcd-1", "--set", "chains=20", "--updates", "150000"]
 OFTEN = ["--checkpoint-every", "0.003"]
 STOPS_A_RUN = 5
 LONGEST = 12.0
@@ -118,7 +118,7 @@ def full_disk() -> Counter[str]:
         try:
             filler = folder / "filler"
             process = command(
-                folder, *shlex.split("train digits --hidden 100 --estimator pcd-1 --updates 3000 --out run"), *OFTEN
+                folder, *shlex.split("train digits --hidden 100 --set estimator=pcd-1 --updates 3000 --out run"), *OFTEN
             )
             while not list(folder.glob("run/checkpoint-*")) and process.poll() is None:
                 time.sleep(0.02)

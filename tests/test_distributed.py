@@ -168,7 +168,7 @@ def test_commands_on_two_processes_do_what_one_does(tmp_path):
     np.save(tmp_path / "rows.npy", np.tile(on_processes.ROWS, (3, 1)))
     rows, distances = str(tmp_path / "rows.npy"), []
     for seed in ("0", "1"):
-        arguments = ["-m", "harmonium", "train", rows, "--hidden", "8", "--estimator", "pcd-1", "--updates", "40"]
+        arguments = ["-m", "harmonium", "train", rows, "--hidden", "8", "--set", "estimator=pcd-1", "--updates", "40"]
         arguments += ["--seed", seed, "--out"]
         settings = ["--set", "chains=24", "--set", "batch_size=24", "--json"]
         one, two = str(tmp_path / f"one-{seed}"), str(tmp_path / f"two-{seed}")

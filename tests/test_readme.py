@@ -64,7 +64,10 @@ def budgeted(words: list[str]) -> list[str]:
     """The arguments of a command line, its own budget replaced by the test's."""
     name, *rest = words
     kept = [word for i, word in enumerate(rest) if word not in BUDGETED and (i == 0 or rest[i - 1] not in BUDGETED)]
-    return [name, *kept, *([] if {"--show-config", "--help"} & set(rest) else BUDGET.get(name, []))]
+    budget = [] if {"--show-config", "--help"} & set(rest) else BUDGET.get(name, [])
+    if "--start" in rest:  # whose model has its hidden units
+        budget = [word for i, word in enumerate(budget) if "--hidden" not in budget[max(i - 1, 0) : i + 1]]
+    return [name, *kept, *budget]
 
 
 SHELL = [(name, block) for name in DOCUMENTS for block in shell_blocks((ROOT / name).read_text())]

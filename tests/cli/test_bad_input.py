@@ -361,7 +361,7 @@ def test_data_that_do_not_suit_the_model(capsys, command, file, words):
         ("evaluate large.safetensors wide.npy --exact --estimate", "not allowed with"),
         ("evaluate large.safetensors bits.npy", "data must have 40 columns"),
         ("train bits.npy --evaluation-seconds 0", "--evaluation-seconds must be a positive number, but is 0.0"),
-        ("train bits.npy --estimator pt-0", "use exact, cd-K, pcd-K, pt-K or ptt-K"),
+        ("train bits.npy --set estimator=pt-0", "use exact, cd-K, pcd-K, pt-K or ptt-K"),
         ("train levels.npy --binarize stochastic", "from 0 to 1"),
         ("evaluate m.safetensors gray.npy --binarize resample", "resample is for training alone; stochastic draws"),
         ("train levels.npy --binarize resample", "levels.npy: gray must hold numbers from 0 to 1"),
@@ -507,7 +507,7 @@ def test_settings(capsys, setting, words):
         ("--minutes 1 --set total_updates=4", "total_updates"),
         ("--updates 9 --set early_decay=5,3", "early_decay must be two numbers"),
         ("--set momentum=1", "momentum must be below 1"),
-        ("--estimator exact --set bfloat16=true", "bfloat16 is for the estimators pcd-K and cd-K"),
+        ("--set estimator=exact --set bfloat16=true", "bfloat16 is for the estimators pcd-K and cd-K"),
     ],
 )
 def test_settings_that_do_not_go_together(capsys, options, words):
@@ -555,13 +555,16 @@ def test_a_rate_that_leaves_the_finite_numbers(capsys):
 
 
 @pytest.mark.parametrize("name", ["", "cd", "cd-0", "cd--1", "cd-1.5", "pcd-x", "PCD-1", "pcd-9999999", "exact-1", "tempering"])
-@pytest.mark.parametrize("command", ["train bits.npy", f"step {W} --target 01"], ids=["train", "step"])
+@pytest.mark.parametrize(
+    "command", ["train bits.npy --set estimator=", f"step {W} --target 01 --estimator="], ids=["train", "step"]
+)
 def test_estimators(capsys, command, name):
-    assert f"estimator {name!r} is unknown" in mistake(capsys, [*shlex.split(command), "--estimator", name])
+    *words, option = shlex.split(command)
+    assert f"estimator {name!r} is unknown" in mistake(capsys, [*words, option + name])
 
 
 def test_an_exact_gradient_of_too_large_a_model_is_found_out_before_there_is_a_folder(capsys):
-    command = "train wide.npy --hidden 40 --estimator exact --updates 1"
+    command = "train wide.npy --hidden 40 --set estimator=exact --updates 1"
     assert "too large to be exact" in mistake(capsys, command.split())
 
 
@@ -650,7 +653,7 @@ def test_a_disk_that_fails_leaves_nothing_half_written(copy, capsys, monkeypatch
     [
         ("sample m.safetensors --count 0", "error: --count must be a whole number of at least 1, but is 0"),
         ("train bits.npy --hidden-shards 0", "error: --hidden-shards must be a whole number"),
-        ("train bits.npy --estimator cd", "error: --estimator 'cd' is unknown"),
+        ("step --weights '0 0;0 0' --target 01 --estimator cd", "error: --estimator 'cd' is unknown"),
         ("train bits.npy --set momentum=2", "error: momentum must be"),
         ("evaluate m.safetensors bits.npy --binarize 3", "error: --binarize '3' is unknown"),
         ("evaluate m.safetensors ''", "error: DATA must be the name of a file, but is empty"),

@@ -270,8 +270,8 @@ def test_minutes_record_what_repeats_the_run(as_json, tmp_path):
         "shifter:3",
         "--hidden",
         "4",
-        "--estimator",
-        "pcd-1",
+        "--set",
+        "estimator=pcd-1",
         "--set",
         "chains=20",
         "--set",
@@ -303,7 +303,7 @@ def test_rows_that_are_read_as_they_are_needed_train_the_same_model(as_json, mon
     os.mkdir("folder")
     for name, first, count in (("1", 0, 100), ("2", 100, 200)):
         parquet.write_table(table.slice(first, count), f"folder/{name}.parquet", row_group_size=70)
-    options = ["--hidden", "4", "--estimator", "pcd-1", "--updates", "40", "--set", "batch_size=20"]
+    options = ["--hidden", "4", "--set", "estimator=pcd-1", "--updates", "40", "--set", "batch_size=20"]
     in_memory = as_json("train", "rows.npy", *held_out, *options)
     monkeypatch.setattr(arrays, "LARGE_BYTES", 1)
     for name in ("rows.npy", "folder"):
@@ -320,7 +320,7 @@ def test_early_stopping_keeps_the_best_model_and_says_how_to_repeat_it(as_json):
     """Rows of coin flips, each twice, which a model of twelve hidden units soon knows by heart."""
     flips = np.random.default_rng(0).integers(0, 2, size=(130, 12))
     np.save("noise.npy", np.hstack([flips, flips]))
-    options = ["--hidden", "12", "--estimator", "pcd-1", "--set", "l1=0", "--minutes", "1", "--set", "early_stopping=0.2"]
+    options = ["--hidden", "12", "--set", "estimator=pcd-1", "--set", "l1=0", "--minutes", "1", "--set", "early_stopping=0.2"]
     report = as_json("train", "noise.npy", *options)
     run = pathlib.Path(report["run"])
     metrics = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
@@ -579,7 +579,8 @@ def test_interrupting_an_evaluation_ends_it_cleanly(tmp_path, how):
 
 def test_divergence_keeps_the_last_good_model(tmp_path, capsys):
     assert (
-        run(["train", "bars-and-stripes:3x3", *TINY, "--estimator", "cd-1", "--set", "learning_rate=3e38", "--out", "run"]) == 2
+        run(["train", "bars-and-stripes:3x3", *TINY, "--set", "estimator=cd-1", "--set", "learning_rate=3e38", "--out", "run"])
+        == 2
     )
     captured = capsys.readouterr()
     assert captured.out == ""

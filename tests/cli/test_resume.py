@@ -21,7 +21,7 @@ from harmonium.cli.options import RunOptions, TrainOptions
 from harmonium.io import container
 from harmonium.training import CheckpointManager, checkpoint_files, latest_checkpoint
 
-RUN = ["train", "shifter:4", "--hidden", "6", "--estimator", "pcd-1", "--set", "chains=20", "--seed", "3"]
+RUN = ["train", "shifter:4", "--hidden", "6", "--set", "estimator=pcd-1", "--set", "chains=20", "--seed", "3"]
 
 
 CONFIG = {

@@ -69,6 +69,31 @@ def test_training_keeps_the_schema_and_can_be_repeated(said, trained):
     np.testing.assert_array_equal(tabular.load("again")[0].weights, rbm.weights)
 
 
+def test_training_starts_from_a_model_with_its_columns(said):
+    said("train survey.csv --start run --updates 20 --set estimator=pt-1 --set early_stopping=0 --out further --json")
+    started, schema = tabular.load("run")
+    further, same = tabular.load("further")
+    config = json.loads(Path("further/config.json").read_text())
+    assert same.description() == schema.description()
+    assert "hidden" not in config["options"]
+    dataset = hm.data.load_columns("survey.csv", schema=schema)
+    wanted = hm.fit(started, dataset.train, hm.TrainConfig.from_dict(config["settings"]))
+    np.testing.assert_array_equal(further.weights, wanted.weights)
+    assert run([*shlex.split(config["repeat"])[1:], "--out", "further-again"]) == 0
+    np.testing.assert_array_equal(tabular.load("further-again")[0].weights, further.weights)
+    header = hm.io.load_with_header("further")
+    for own, others in zip(header[1].parts, hm.io.load_with_header("run")[1].parts, strict=True):
+        np.testing.assert_array_equal(own.bias, others.bias)  # of the rows alone, not of the model
+
+
+def test_a_start_that_has_changed_cannot_be_resumed_from(said, capsys):
+    said("train survey.csv --start run --updates 20 --set early_stopping=0 --out stopped --json")
+    path = Path("stopped/config.json")
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"start": "another", "finished": False}))
+    assert run(["train", "--resume", "stopped"]) == 2
+    assert "run holds another model than when the run began" in capsys.readouterr().err
+
+
 def test_drawing_under_conditions(said):
     drawn = said('sample run --count 60 --where "age >= 40, region != north" --forbid "sex = m, age < 50" --json')
     cells = drawn["samples"]
@@ -386,6 +411,11 @@ def test_reconstructing_and_diagnosing_a_table(said):
         ("train survey.csv --strict", "column 'id' has 61 different texts"),
         ("train survey.csv --ignore id --binarize threshold=1", "column 'region': 'south' in line 3 is not a number"),
         ("train survey.csv --as id=real --visible-units spin", "leave out --visible-units"),
+        ("train survey.csv --start run --hidden 8 --as age=real", "leave out --hidden, --as"),
+        ("train lacking.csv --start run", "lacks the column 'sex'"),
+        ("train survey.csv --start nowhere", "nowhere: there is no such model file"),
+        ("train digits --start run", "digits is a named source, but the model was trained on a table"),
+        ("train survey.csv --start run --binarize threshold=1", "--binarize is not for a model"),
         ("train digits --ignore id", "is for the columns of a file, but digits is a named source"),
         ("train survey.csv --schema nowhere.toml", "nowhere.toml: there is no such schema file"),
         ("train bits.csv --test more.csv", "test data has 2.0 in row 2, column 1, but a binary unit is 0 or 1"),

@@ -97,9 +97,8 @@ class ModelFile:
     def read_table(self, location: str, options: argparse.Namespace, texts: bool = False) -> hm.io.Frame:
         """The table, with the columns of the schema; `texts` as `hm.io.read_frame` takes it."""
         is_source = location.partition(":")[0] in hm.data.SOURCES
-        if self.is_of_table and is_source:
-            raise InputError(f"{location} is a named source, but the model was trained on a table: name a file of its columns")
         if self.is_of_table:
+            refuse_other_rows(location)
             return hm.io.read_frame(location, dialect=dialect_of(options), texts=texts)
         if is_source:
             rows = self.rbm.visible.check(hm.data.load(location).test, location)
@@ -120,6 +119,14 @@ def load_model(location: str) -> ModelFile:
     return ModelFile(*hm.io.load_with_header(location))
 
 
+def refuse_other_rows(location: str, binarize: str | None = None) -> None:
+    """Refuse what are no columns of a table, of a model that was trained on those."""
+    if location.partition(":")[0] in hm.data.SOURCES:
+        raise InputError(f"{location} is a named source, but the model was trained on a table: name a file of its columns")
+    if binarize is not None:
+        raise InputError("--binarize is not for a model that was trained on the columns of a table")
+
+
 def load_rows(location: str, options: argparse.Namespace, model: ModelFile, missing: bool = False) -> hm.data.Dataset:
     """The rows of `location`, all rows of a file as training and as test rows, read by the model's schema if it has one."""
     import numpy as np
@@ -130,8 +137,7 @@ def load_rows(location: str, options: argparse.Namespace, model: ModelFile, miss
         how: dict[str, Any] = {"hold_out": (), "missing": missing, "dialect": dialect_of(options)}
         how["weights"] = getattr(options, "weights", None)
         return hm.data.load(location, options.binarize, options.seed, **how)
-    if options.binarize is not None:
-        raise InputError("--binarize is not for a model that was trained on the columns of a table")
+    refuse_other_rows(location, options.binarize)
     frame, weights = model.read_table(location, options), None
     if getattr(options, "weights", None) is not None:
         frame, weights = take_weights(location, frame, options.weights)

@@ -11,14 +11,16 @@ from typing import Any
 
 import harmonium as hm
 from harmonium import _checks
-from harmonium.cli.inputs import add, column_choices, dialect_of
+from harmonium.cli.inputs import ModelFile, add, column_choices, dialect_of, load_model, refuse_other_rows
 from harmonium.errors import InputError
 
 EVERY_KIND = "kind of the visible units: binary, spin, gaussian, relu, drelu, or categorical:K for K categories"
-SETTINGS = ("minutes", "updates", "estimator")
+SETTINGS = ("minutes", "updates")
 """The settings of `TrainConfig` that have an option of their own."""
 FREE = ("checkpoint_every", "evaluation_seconds")
 """Options of a run that may be given anew when it is resumed: they change nothing of its result."""
+OF_MODEL = ("hidden", "visible_units", "hidden_units", "kinds", "ignore", "schema")
+"""Options of a run that a model to start from brings along."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class RunOptions:
     hidden: int = 20
     visible_units: str | None = None
     hidden_units: str = "binary"
+    start: str | None = None
     seed: int = 0
     checkpoint_every: float = 5.0
     evaluation_seconds: float = 60.0
@@ -72,6 +75,8 @@ class TrainOptions:
         """The options of a new run, with their defaults."""
         if "data" not in self.run:
             raise InputError("DATA is missing: give a named source or a file, or --resume RUN")
+        if "start" in self.run and (brought := [option_name(name) for name in OF_MODEL if name in self.run]):
+            raise InputError(f"--start {self.run['start']} has columns and units of its own: leave out {', '.join(brought)}")
         return RunOptions(**self.run)
 
     def of_resumed_run(self, earlier: RunOptions) -> RunOptions:
@@ -134,6 +139,8 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     group.add_argument("--hidden", metavar="N", type=int, help=f"number of hidden units (default: {RunOptions.hidden})")
     group.add_argument("--visible-units", metavar="KIND", help=f"{EVERY_KIND} (default: binary; those of columns)")
     group.add_argument("--hidden-units", metavar="KIND", help="kind of the hidden units, likewise (default: binary)")
+    start = "start from the model of this run or file, with its columns and units, in place of a new one"
+    group.add_argument("--start", metavar="MODEL", help=start)
     group = command.add_argument_group("how long")
     length = group.add_mutually_exclusive_group()
     length.add_argument(
@@ -141,9 +148,11 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     )
     length.add_argument("--updates", metavar="N", type=int, help="train for N updates instead (or: --set epochs=X)")
     group = command.add_argument_group("how to train")
-    group.add_argument("--estimator", metavar="E", help="gradient estimator: pcd-K, cd-K, pt-K, ptt-K or exact")
     group.add_argument(
-        "--set", metavar="NAME=VALUE", action="append", help="any setting that --show-config lists, such as learning_rate=0.05"
+        "--set",
+        metavar="NAME=VALUE",
+        action="append",
+        help="any setting that --show-config lists, such as learning_rate=0.05 or estimator=pt-1",
     )
     add(group, "--seed", default=None)
     group.add_argument("--show-config", action="store_true", help="print the settings of the run and do not train")
@@ -164,8 +173,13 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 # ---- what a run starts from
 
 
-def load_dataset(run: RunOptions) -> hm.data.Dataset:
-    """The rows for training, validation and the test."""
+def load_start(run: RunOptions) -> ModelFile | None:
+    """The model that the run starts from, if it is not a new one."""
+    return None if run.start is None else load_model(run.start)
+
+
+def load_dataset(run: RunOptions, start: ModelFile | None = None) -> hm.data.Dataset:
+    """The rows for training, validation and the test, read as those of the model to start from if there is one."""
     import jax
     import numpy as np
 
@@ -173,9 +187,13 @@ def load_dataset(run: RunOptions) -> hm.data.Dataset:
     asks = next((name for name in ("kinds", "schema", "ignore") if getattr(run, name) is not None), None)
     refuses = next((name for name in ("binarize", "visible_units") if getattr(run, name) is not None), None)
     how: dict[str, Any] = {"dialect": dialect_of(run), "weights": run.weights}
-    if asks is None or (asks == "ignore" and refuses is not None):
+    if start is not None and start.is_of_table:
+        refuse_other_rows(run.data, run.binarize)
+        dataset = hm.data.load_columns(run.data, hold_out=missing, strict=run.strict, schema=start.schema, **how)
+    elif asks is None or (asks == "ignore" and refuses is not None):
         how |= {"ignore": column_choices(run)[1]}
-        kinds: dict[str, Any] = {"stream": asks is None, "missing": True, "columns": refuses is None, "strict": run.strict}
+        as_columns = refuses is None and start is None
+        kinds: dict[str, Any] = {"stream": asks is None, "missing": True, "columns": as_columns, "strict": run.strict}
         dataset = hm.data.load(run.data, run.binarize, run.seed, missing, **kinds, **how)
     elif refuses is not None:
         raise InputError(f"{option_name(asks)} goes with columns as they are; leave out {option_name(refuses)}")
@@ -194,10 +212,15 @@ def load_dataset(run: RunOptions) -> hm.data.Dataset:
     return dataset
 
 
-def start_model(run: RunOptions, dataset: hm.data.Dataset) -> hm.RBM:
-    """The model to start training from; the held-out rows are checked against its units."""
+def start_model(run: RunOptions, dataset: hm.data.Dataset, start: ModelFile | None = None) -> tuple[hm.RBM, hm.units.Units]:
+    """The model to start training from, and visible units fitted to the training rows alone; rows are checked against them."""
     hidden = hm.units.by_name(run.hidden_units, run.hidden, "--hidden-units")
-    if dataset.schema is None:
+    if start is not None:
+        visible = start.rbm.visible
+        if dataset.train.shape[1] != visible.size:
+            words = f"but {run.data} has {dataset.train.shape[1]:,}"
+            raise InputError(f"--start {run.start}: the model has {visible.size:,} visible columns, {words}")
+    elif dataset.schema is None:
         visible = hm.units.by_name(run.visible_units or "binary", dataset.train.shape[1], "--visible-units", columns=True)
     else:
         visible = hm.tabular.units_of(dataset.schema)
@@ -209,4 +232,4 @@ def start_model(run: RunOptions, dataset: hm.data.Dataset) -> hm.RBM:
             if dataset.columns is None or dataset.schema is not None or run.visible_units is not None:
                 raise
             raise InputError(f"{error}; a column that takes more values: --as 'NAME=ordered:0..2'") from error
-    return rbm
+    return rbm if start is None else start.rbm, rbm.visible

@@ -26,6 +26,7 @@ import contextlib
 import dataclasses
 import errno
 import functools
+import hashlib
 import platform
 import re
 import shlex
@@ -41,7 +42,16 @@ import harmonium as hm
 from harmonium.cli import runs
 from harmonium.cli.evaluate import compare_with_independent, evaluate, likelihood_text, nats_per_example
 from harmonium.cli.inputs import schema_text
-from harmonium.cli.options import RunOptions, TrainOptions, add_arguments, load_dataset, repeat_command, start_model
+from harmonium.cli.options import (
+    OF_MODEL,
+    RunOptions,
+    TrainOptions,
+    add_arguments,
+    load_dataset,
+    load_start,
+    repeat_command,
+    start_model,
+)
 from harmonium.cli.output import Answer, Table, console, plain, print_text, progress_bar, say
 from harmonium.cli.process import WORDS, GracefulShutdown, keep_compiled_code
 from harmonium.errors import DivergenceError, InputError, NoGainWarning, describe
@@ -55,7 +65,7 @@ REFIT = {
     True: "then fitted to training and validation rows together, for as many updates",
     False: "fitted to training and validation rows together it made these less likely, so that model is not kept",
 }
-REMEDY = "; try another rate (--set learning_rate=0.01), more --updates, or --estimator pt-10"
+REMEDY = "; try another rate (--set learning_rate=0.01), more --updates, or --set estimator=pt-10"
 """Of a model that is no better than independent units."""
 MIN_ROWS_TO_REFIT = 10
 """Of fewer rows none are held out."""
@@ -81,8 +91,9 @@ def run(arguments: argparse.Namespace) -> Answer | int | None:
         # Load. Everything is checked before there is a folder, so that a mistake leaves nothing behind.
         start = _Start(options.of_new_run()) if arguments.resume is None else _resume(options, Path(arguments.resume), stack)
         run = start.run
-        dataset = load_dataset(run)
-        rbm = start_model(run, dataset)
+        model = load_start(run)
+        dataset = load_dataset(run, model)
+        rbm, base_rate = start_model(run, dataset, model)
 
         # Configure.
         # Rows that were held out of DATA serve for training in the end; those of a file of their own need not be of its kind.
@@ -96,11 +107,11 @@ def run(arguments: argparse.Namespace) -> Answer | int | None:
         if start.config is None and not config.early_stopping and "refit" not in options.settings:
             config = dataclasses.replace(config, refit=False)
         if arguments.show_config:
-            parts = {"options": dataclasses.asdict(run), "settings": config.to_dict()}
+            parts = {"options": _options(run), "settings": config.to_dict()}
             rows = [[name, "-" if value is None else str(value)] for part in parts.values() for name, value in part.items()]
             text: list[Any] = [Table("", ["option or setting", "value"], rows), "An optimizer is set from Python only."]
             return Answer(parts, text) if is_primary else None
-        record = _record(run, config, dataset, mesh)
+        record = _record(run, config, dataset, mesh, None if model is None else model.rbm)
         if start.record is not None:
             _check_unchanged(start.record, record)
         states = hm.training.train(
@@ -137,7 +148,7 @@ def run(arguments: argparse.Namespace) -> Answer | int | None:
         # The trials of a run that is stopped are compared no further.
         record["repeat"] = None if stopped is not None and state.trials else repeated and repeat_command(run, repeated)
         if is_primary:
-            _save(state.rbm, rbm.visible, folder, dataset, record, checkpoints)
+            _save(state.rbm, base_rate, folder, dataset, record, checkpoints)
         if stopped is not None:
             resuming = f"; resume with: {_resume_command(folder)}" if shutdown.requested and not checkpoints.trouble else ""
             say(f"{stopped}; the model after {state.step:,} updates is in {folder}{resuming}")
@@ -147,7 +158,7 @@ def run(arguments: argparse.Namespace) -> Answer | int | None:
 
         # Evaluate.
         try:
-            report = _evaluate(run, state.rbm, rbm.visible, dataset, mesh)
+            report = _evaluate(run, state.rbm, base_rate, dataset, mesh)
         except KeyboardInterrupt:
             say(f"no report; the trained model is in {folder}")
             raise
@@ -218,15 +229,25 @@ def _new_folder(options: argparse.Namespace, dataset: hm.data.Dataset, stack: co
     return Path(hm.distributed.broadcast(str(folder)))
 
 
-def _record(run: RunOptions, config: hm.TrainConfig, dataset: hm.data.Dataset, mesh: Mesh | None) -> dict[str, Any]:
+def _options(run: RunOptions) -> dict[str, Any]:
+    """The options in terms of JSON, without those that a model to start from decides."""
+    return {name: value for name, value in dataclasses.asdict(run).items() if run.start is None or name not in OF_MODEL}
+
+
+def _record(
+    run: RunOptions, config: hm.TrainConfig, dataset: hm.data.Dataset, mesh: Mesh | None, start: hm.RBM | None
+) -> dict[str, Any]:
     """What config.json holds of a run that begins."""
     import jax
+    import numpy as np
 
     computer: dict[str, Any] = {"system": platform.system(), "architecture": platform.machine()}
     computer |= {"device": jax.devices()[0].device_kind, "devices": [1, 1] if mesh is None else list(mesh.devices.shape)}
     versions = {name: version(name) for name in ("harmonium", "jax", "jaxlib", "numpy", "optax", "scikit-learn")}
     versions["python"] = platform.python_version()
-    record = {"options": dataclasses.asdict(run), "settings": config.to_dict(), "updates": None, "finished": False}
+    record: dict[str, Any] = {"options": _options(run), "settings": config.to_dict(), "updates": None, "finished": False}
+    parameters = [np.ascontiguousarray(leaf, "<f8").data for leaf in jax.tree.leaves(start)]
+    record["start"] = hashlib.sha256(b"".join(parameters)).hexdigest() if parameters else None
     return record | {"data": dataset.provenance(), "versions": versions, "computer": computer}
 
 
@@ -234,6 +255,8 @@ def _check_unchanged(earlier: dict[str, Any], record: dict[str, Any]) -> None:
     """The data must be what it was; other versions or devices, with which not every bit need agree, are reported."""
     if earlier["data"].get("sha256") != record["data"]["sha256"]:
         raise InputError(f"{record['data']['name']} holds other rows than when the run began; restore its rows")
+    if earlier.get("start") != record["start"]:
+        raise InputError(f"{record['options']['start']} holds another model than when the run began; restore that")
     before, now = (each["versions"] | each["computer"] for each in (earlier, record))
     changed = [f"{name} {before.get(name)} then, {now[name]} now" for name in now if before.get(name) != now[name]]
     if changed:

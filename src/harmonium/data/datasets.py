@@ -113,17 +113,9 @@ class Dataset:
             if self.weights_column is not None:
                 frame, of_rows = take_weights(os.fspath(location), frame, self.weights_column)
                 own[part] = of_rows.values
-            try:
-                rows = self.schema.encode(frame, unseen)
-            except InputError as error:
-                raise InputError(f"{location}: {error}") from error
+            rows, words = _encode(os.fspath(location), frame, self.schema, unseen)
             if densities:
                 densities[part] = self.schema.log_density(frame)
-            if found := self.schema.find_unseen(frame):
-                names = ", ".join(map(repr, found))
-                words = (
-                    f" ({sum(map(len, found.values())):,} cells count as missing, of values not met in training, in {names})"
-                )
         held_out = f"{self.held_out}; {part}: {location}{words}"
         entropy = None if part == "test" else self.entropy
         return replace(self, held_out=held_out, entropy=entropy, weights=own, log_density=densities, **{part: rows})
@@ -299,6 +291,7 @@ def load_columns(
     dialect: Dialect | None = None,
     strict: bool = False,
     weights: str | None = None,
+    schema: Schema | None = None,
 ) -> Dataset:
     """The data set in a CSV or Parquet file whose columns are of any kinds, with missing cells as NaN, and its schema.
 
@@ -309,6 +302,8 @@ def load_columns(
         kinds, ignore, strict: as `infer` takes them.
         hold_out, weights: as `load` takes them.
         dialect: as `read_table` does.
+        schema: of the columns, to read the file by in place of one that is made of its training rows; values that it does not
+            know count as missing, and are counted in `held_out`, or are refused if `strict`.
 
     Raises:
         OSError: there is no such file, or it cannot be read.
@@ -319,7 +314,7 @@ def load_columns(
     frame, of_rows = read_frame(location, dialect=dialect), None
     if weights is not None:
         frame, of_rows = take_weights(location, frame, weights)
-    return _split_frame(location, frame, kinds, ignore, hold_out, strict, of_rows)
+    return _split_frame(location, frame, kinds, ignore, hold_out, strict, of_rows, schema)
 
 
 def binarize(values: ArrayLike, how: str, seed: int = 0) -> np.ndarray:
@@ -393,19 +388,27 @@ def _split_frame(
     hold_out: Collection[str],
     strict: bool,
     weights: RowWeights | None = None,
+    schema: Schema | None = None,
 ) -> Dataset:
-    try:
-        used = infer(frame, kinds, ignore, strict=strict, bins=False).columns
-    except InputError as error:
-        if frame.csv is None or len(frame.columns) > 1:
-            raise
-        raise InputError(f"{name}, read as {frame.csv}: {error}") from error  # it may have more columns
-    empty = np.logical_and.reduce([missing_cells(frame[column.name]) for column in used])
+    unseen, given = "", None
+    if schema is not None:
+        given, unseen = _encode(name, frame, schema, "error" if strict else "missing")
+        empty = np.isnan(given).all(axis=1)
+    else:
+        try:
+            used = infer(frame, kinds, ignore, strict=strict, bins=False).columns
+        except InputError as error:
+            if frame.csv is None or len(frame.columns) > 1:
+                raise
+            raise InputError(f"{name}, read as {frame.csv}: {error}") from error  # it may have more columns
+        empty = np.logical_and.reduce([missing_cells(frame[column.name]) for column in used])
     form = f", {frame.csv}" if frame.csv else ""
     frame, weights = frame.rows(~empty), weights and weights.select(~empty)
     indices, words = _parts(len(frame), hold_out)
-    schema = infer(frame, kinds, ignore, fit_on=indices["train"])
-    rows = schema.encode(frame)
+    if schema is None:
+        schema = infer(frame, kinds, ignore, fit_on=indices["train"])
+    rows = schema.encode(frame) if given is None else given[~empty]
+    words += unseen
     if empty.any():
         words = f"{int(empty.sum())} rows without any value left out; {words}"
     train, valid, test = (rows[indices[part]] for part in ("train", "valid", "test"))
@@ -415,6 +418,17 @@ def _split_frame(
         density = schema.log_density(frame)
         more["log_density"] = {part: density[rows] for part, rows in indices.items()}
     return Dataset(name, train, valid, test, words, columns=schema.column_names, schema=schema, **more)
+
+
+def _encode(name: str, frame: Frame, schema: Schema, unseen: str) -> tuple[np.ndarray, str]:
+    """The rows by a schema that was made of others, and in words how many cells it does not know."""
+    try:
+        rows = schema.encode(frame, unseen)
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from error
+    found = schema.find_unseen(frame)
+    count, names = sum(map(len, found.values())), ", ".join(map(repr, found))
+    return rows, f" ({count:,} cells count as missing, of values not met in training, in {names})" if found else ""
 
 
 def _split(name: str, table: Table, hold_out: Collection[str] = PARTS, weights: RowWeights | None = None) -> Dataset:
