@@ -64,6 +64,14 @@ def as_text(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: li
     lines[:] = ("".join([*parts, escape(prose[last:])]) + example).split("\n")
 
 
+def rejoin(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    """Napoleon takes what stands before a colon in a property's first line for its type."""
+    kinds = [line for line in lines if line.startswith(":type: ")]
+    if what == "property" and kinds:
+        lines.remove(kinds[0])
+        lines[0] = f"{kinds[0].removeprefix(':type: ')}: {lines[0]}"
+
+
 def readable(app: Sphinx, what: str, name: str, obj: Any, options: Any, signature: str | None, returns: str | None) -> Any:
     for written, stands in SIGNATURE.items():
         signature = re.sub(written, stands, signature or "") or None
@@ -97,6 +105,7 @@ def resolve(app: Sphinx, env: BuildEnvironment, node: pending_xref, content: nod
 def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("source-read", expand)
     app.connect("autodoc-process-docstring", as_text, priority=100)  # before napoleon
+    app.connect("autodoc-process-docstring", rejoin, priority=900)  # after napoleon
     app.connect("autodoc-process-signature", readable)
     app.connect("missing-reference", resolve)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
