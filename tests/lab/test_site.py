@@ -19,7 +19,7 @@ from tests.lab.waiting import PATIENCE, wait_equal, wait_motion
 pytestmark = pytest.mark.slow
 
 SITE = Path(__file__).parents[2] / "docs" / "_build" / "html"
-TYPES = ("index", "learn/conditionals", "how-to/gaps", "reference/errors", "gallery/index")
+TYPES = ("index", "learn/energies", "how-to/gaps", "reference/errors", "gallery/index")
 LOOKS = [(width, scheme) for width in (400, 1280) for scheme in ("light", "dark")]
 FAULTS = r"""() => {
   const wide = (e) => e && e.scrollWidth > e.clientWidth;
@@ -97,7 +97,9 @@ def test_everybody_can_read_a_page_of_each_type(name, visit):
         page.wait_for_selector(f"html[data-theme={scheme}]")
         wait_motion(page)
         assert page.evaluate(FAULTS) == [], (width, scheme)
-        # axe-core would load style sheets once more, from another folder.
+        if (width == 400) != (scheme == "light"):  # sizes depend on the width, colors on the scheme: each is judged once
+            continue
+        # It would load style sheets once more, from another folder.
         found = axe.Axe().run(page, options={"preload": False}).response["violations"]
         grave = [v for v in found if v["impact"] in ("serious", "critical")]
         assert not grave, "\n".join(f"{width} {scheme} {v['id']}: {v['help']}: {v['nodes'][0]['html'][:200]}" for v in grave)
