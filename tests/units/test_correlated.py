@@ -13,7 +13,7 @@ from statistics_of_tests import largest_z, z_limit
 import harmonium as hm
 from harmonium import exact, imputation, model
 from harmonium._numerics import float64
-from harmonium.conditioning import Conditions
+from harmonium.conditioning import Conditions, condition
 from harmonium.likelihood.clamped import temper_rows
 from harmonium.sampling import draw
 
@@ -125,6 +125,35 @@ def test_the_probability_of_a_condition_on_a_column_is_that_of_the_mixture(rbm, 
     p, _, means = mixture
     wanted = p @ stats.norm.sf((0.5 - means[:, 1]) / np.sqrt(np.linalg.inv(PRECISION)[1, 1]))
     np.testing.assert_allclose(draw(rbm, 1, where=Conditions({2: ((0.5, np.inf),)})).probability, wanted, rtol=1e-5)
+
+
+def test_conditions_beside_fixed_values_on_two_layers_of_a_float32_model():
+    """Against the mixture over hidden states of normal distributions; the precision of the model stays what it is."""
+    random = np.random.default_rng(1)
+    parts = [hm.CorrelatedGaussian(random.standard_normal(3), PRECISION), hm.CorrelatedGaussian([0.1, 0.5], [[2, -1], [-1, 1]])]
+    rbm = hm.RBM(hm.Mixed(tuple(parts)), hm.Binary([0.3, -0.4]), 0.7 * random.standard_normal((5, 2)))
+    rbm = jax.tree.map(np.float32, rbm)
+    log_p, conditions_p = [], []
+    for h in np.array([[0, 0], [0, 1], [1, 0], [1, 1]]):
+        log_p.append(h @ rbm.hidden.bias)
+        conditions_p.append(1.0)
+        for part, s, fixed, ranges in (
+            (parts[0], (rbm.weights @ h)[:3], 0.4, [(0.1, 9)]),
+            (parts[1], (rbm.weights @ h)[3:], -0.3, [(-9, 0), (1, 2)]),
+        ):
+            covariance = np.linalg.inv(part.precision)
+            mean = covariance @ (s + part.bias)
+            log_p[-1] += mean @ part.precision @ mean / 2
+            gain = covariance[0, 1] / covariance[1, 1]
+            rest = stats.norm(mean[0] + gain * (fixed - mean[1]), np.sqrt(covariance[0, 0] - gain * covariance[0, 1]))
+            conditions_p[-1] *= stats.norm(mean[1], np.sqrt(covariance[1, 1])).pdf(fixed)
+            conditions_p[-1] *= sum(rest.cdf(high) - rest.cdf(low) for low, high in ranges)
+    wanted = np.log(np.exp(log_p) @ conditions_p / np.exp(log_p).sum())
+    where = {0: ((0.1, np.inf),), 1: ((0.4, 0.4),), 3: ((-np.inf, 0.0), (1.0, 2.0)), 4: ((-0.3, -0.3),)}
+    found = condition(rbm, Conditions(where))
+    assert {leaf.dtype for leaf in jax.tree.leaves(found.rbm)} == {np.dtype(np.float32)}
+    log_z, conditioned = exact.log_partition(rbm), exact.log_partition(found.rbm)
+    np.testing.assert_allclose(found.log_probability(rbm, log_z, conditioned), wanted, atol=2e-5)
 
 
 @pytest.mark.parametrize("chosen", [[True, True, True], [False, True, False], [True, False, True]])

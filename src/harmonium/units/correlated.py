@@ -149,8 +149,7 @@ class CorrelatedGaussian(Units):
         shift[r] = carried
         apart = np.zeros_like(precision)
         apart[np.ix_(r, r)], apart[c, c] = precision[np.ix_(r, r)], values[-1] * scale**2
-        layer = CorrelatedGaussian(bias.astype(self.bias.dtype), apart.astype(self.precision.dtype))
-        return Unconnected(layer, weights, shift)
+        return Unconnected(CorrelatedGaussian(bias, apart), weights, shift)
 
     # ---- distributions nearby
 
