@@ -100,7 +100,7 @@ def test_many_steps_raise_both_probabilities(two_by_two):
     likelihoods = [step.log_probability for step in taken]
     assert likelihoods == sorted(likelihoods)
     assert math.exp(likelihoods[-1]) > 0.9
-    assert taken[-1].log_reconstruction > lecture.log_probabilities(two_by_two, np.array([[0.0, 1.0]]))[1]
+    assert taken[-1].log_reconstruction > lecture.log_probabilities(two_by_two, [[0, 1]])[1]
 
 
 def test_steps_of_a_seed_are_repeatable(two_by_two):
@@ -159,6 +159,8 @@ def test_a_chain_on_a_large_model_counts_what_it_saw():
         (lambda rbm: lecture.steps(rbm, [[0, 1]], gradients.exact(), 0), "rate"),
         (lambda rbm: lecture.steps(rbm, [[0, 1]], gradients.exact(), 1, steps=0), "steps"),
         (lambda rbm: lecture.steps(rbm, [0, 1], gradients.exact(), 1), "n at least 1"),
+        (lambda rbm: lecture.steps_to_dict(rbm, [[0, 1]], []), "one or more steps"),
+        (lambda rbm: lecture.log_probabilities(rbm, np.zeros((0, 2))), "n at least 1"),
     ],
 )
 def test_bad_input_is_refused(two_by_two, call, message):

@@ -482,10 +482,10 @@ def steps_to_dict(rbm: RBM, data: ArrayLike, steps: list[Step], temperature: flo
     Args:
         rbm: the model.
         data, temperature: those that `steps` were taken with.
-        steps: of `steps`.
+        steps: of `steps`, one or more.
 
     Raises:
-        InputError: as `table`.
+        InputError: as `table` and `log_probabilities`, or `steps` are none.
 
     Example:
         >>> import harmonium as hm
@@ -494,8 +494,10 @@ def steps_to_dict(rbm: RBM, data: ArrayLike, steps: list[Step], temperature: flo
         >>> round(hm.lecture.steps_to_dict(rbm, [[0, 1]], steps)["steps"][0]["probability"], 6)
         0.243298
     """
+    if not steps or not all(isinstance(step, Step) for step in steps):
+        raise InputError("steps must be one or more steps, as harmonium.lecture.steps makes them")
     last = steps[-1]
-    before = log_probabilities(rbm, np.asarray(data, dtype=np.float64), temperature)
+    before = log_probabilities(rbm, data, temperature)
     logs = [before, *((step.log_probability, step.log_reconstruction) for step in steps)]
     progress = _rows(dict(zip(("probability", "reconstruction"), np.exp(logs).T, strict=True)))
     total = jax.tree.map(lambda *parts: sum(parts), *(step.delta for step in steps))
@@ -516,7 +518,7 @@ def _parameters(rbm: RBM) -> dict[str, np.ndarray]:
     return {"weights": rbm.weights, "visible_bias": rbm.visible.bias, "hidden_bias": rbm.hidden.bias}
 
 
-def log_probabilities(rbm: RBM, rows: Float[np.ndarray, "n V"], temperature: float = 1.0) -> tuple[float, float]:
+def log_probabilities(rbm: RBM, rows: ArrayLike, temperature: float = 1.0) -> tuple[float, float]:
     """The means over `rows` of ln p(v) and of ln p(v|v), the latter NaN where the hidden layer is too large to sum over.
 
     Args:
@@ -525,17 +527,17 @@ def log_probabilities(rbm: RBM, rows: Float[np.ndarray, "n V"], temperature: flo
         temperature: T, above zero.
 
     Raises:
-        InputError: a malformed model, or a temperature that is no number above zero.
+        InputError: a malformed model, rows outside the units' domain or none, or a temperature that is no number above zero.
 
     Example:
-        >>> import numpy as np
         >>> import harmonium as hm
         >>> rbm = hm.RBM(hm.Binary([0, 0]), hm.Binary([0, 0]), [[0.5, 0.5], [0.5, 0.5]])
-        >>> [round(float(x), 6) for x in hm.lecture.log_probabilities(rbm, np.array([[0.0, 1.0]]), 1.0)]
+        >>> [round(float(x), 6) for x in hm.lecture.log_probabilities(rbm, [[0, 1]])]
         [-1.513105, -1.50388]
     """
     cold = exact.at_temperature(model.in_float64(rbm), temperature)
-    return float(exact.log_likelihood(cold, rows).mean()), mean_log_reconstruction(cold, rows)
+    v = model.check_rows(rbm, rows, "rows").astype(np.float64)
+    return float(exact.log_likelihood(cold, v).mean()), mean_log_reconstruction(cold, v)
 
 
 def mean_log_reconstruction(rbm: RBM, rows: np.ndarray) -> float:
