@@ -36,6 +36,15 @@ def instance(value: object, types: type[Value] | tuple[type, ...], name: str, ex
     raise InputError(f"{name} must be {expected}, but is {'None' if value is None else f'{_article(given)} {given}'}")
 
 
+def column_order(columns: Sequence[str] | None, expected: object, name: str) -> None:
+    """Refuse `columns` of rows that are read by position if they are the `expected` names in another order."""
+    if columns is None or not isinstance(expected, list) or list(columns) == expected:
+        return
+    if sorted(columns) == sorted(map(str, expected)):
+        begin = ", ".join(map(str, expected[:5])) + ", ..." * (len(expected) > 5)
+        raise InputError(f"{name} has the expected columns in another order; put them into this one: {begin}")
+
+
 def _article(word: str) -> str:
     return "an" if word[:1] in "aeiouAEIOU" or word[:2] == "RB" else "a"
 

@@ -36,6 +36,7 @@ def write_files() -> None:
     bits = random.integers(0, 2, (20, 2)).astype(float)
     rbm = hm.RBM(hm.Binary([0.1, 0.2]), hm.Binary([0.0, 1.0]), [[1.0, 2.0], [3.0, 4.0]])
     hm.save(rbm, "m.safetensors", notes={"image_shape": [5, 5]})
+    hm.save(rbm, "named.safetensors", notes={"columns": ["a", "b"]})
     hm.save(hm.RBM(hm.Spin([0.1, 0.2]), hm.Binary([0.0]), [[1.0], [3.0]]), "spin.safetensors")
     large = hm.RBM(hm.Binary(np.zeros(40)), hm.Binary(np.zeros(40)), np.zeros((40, 40)))
     hm.save(large, "large.safetensors")
@@ -53,6 +54,8 @@ def write_files() -> None:
     Path("empty.npy").touch()
     Path("empty.safetensors").touch()
     Path("header.csv").write_text("a,b\n")
+    Path("a-b.csv").write_text("a,b\n" + "0,1\n1,1\n" * 10)
+    Path("b-a.csv").write_text("b,a\n" + "0,1\n1,1\n" * 10)
     Path("ragged.csv").write_text("0,1\n1\n")
     Path("words.csv").write_text("a,b\n0,yes\n")
     Path("text.npy").write_text("no array")
@@ -141,6 +144,17 @@ def each(cases: list[tuple[str, str]]) -> pytest.MarkDecorator:
     ]
 )
 def test_the_command_line(capsys, command, words):
+    assert words in mistake(capsys, shlex.split(command))
+
+
+@each(
+    [
+        ("evaluate named.safetensors b-a.csv", "b-a.csv has the expected columns in another order"),
+        ("train b-a.csv --start named.safetensors", "b-a.csv has the expected columns in another order"),
+        ("train a-b.csv --test b-a.csv", "b-a.csv has the expected columns in another order; put them into this one: a, b"),
+    ]
+)
+def test_columns_in_another_order_are_not_taken_for_others(capsys, command, words):
     assert words in mistake(capsys, shlex.split(command))
 
 

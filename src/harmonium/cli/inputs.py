@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import harmonium as hm
+from harmonium import _checks
 from harmonium.cli.output import Styled, Table, cell_text, say
 from harmonium.errors import InputError
 
@@ -136,7 +137,9 @@ def load_rows(location: str, options: argparse.Namespace, model: ModelFile, miss
     if not model.is_of_table:
         how: dict[str, Any] = {"hold_out": (), "missing": missing, "dialect": dialect_of(options)}
         how["weights"] = getattr(options, "weights", None)
-        return hm.data.load(location, options.binarize, options.seed, **how)
+        dataset = hm.data.load(location, options.binarize, options.seed, **how)
+        _checks.column_order(dataset.columns, model.description["notes"].get("columns"), location)
+        return dataset
     refuse_other_rows(location, options.binarize)
     frame, weights = model.read_table(location, options), None
     if getattr(options, "weights", None) is not None:

@@ -195,6 +195,8 @@ def load_dataset(run: RunOptions, start: ModelFile | None = None) -> hm.data.Dat
         as_columns = refuses is None and start is None
         kinds: dict[str, Any] = {"stream": asks is None, "missing": True, "columns": as_columns, "strict": run.strict}
         dataset = hm.data.load(run.data, run.binarize, run.seed, missing, **kinds, **how)
+        if start is not None:
+            _checks.column_order(dataset.columns, start.description["notes"].get("columns"), run.data)
     elif refuses is not None:
         raise InputError(f"{option_name(asks)} goes with columns as they are; leave out {option_name(refuses)}")
     elif run.data.partition(":")[0] in hm.data.SOURCES:
@@ -229,7 +231,7 @@ def start_model(run: RunOptions, dataset: hm.data.Dataset, start: ModelFile | No
         try:
             rbm.visible.check(getattr(dataset, part), f"{part} data", missing=True)
         except InputError as error:
-            if dataset.columns is None or dataset.schema is not None or run.visible_units is not None:
+            if dataset.columns is None or dataset.schema is not None or run.visible_units is not None or start is not None:
                 raise
             raise InputError(f"{error}; a column that takes more values: --as 'NAME=ordered:0..2'") from error
     return rbm if start is None else start.rbm, rbm.visible

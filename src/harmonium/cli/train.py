@@ -133,7 +133,7 @@ def run(arguments: argparse.Namespace) -> Answer | int | None:
             print_text([f"{dataset.name}: {dataset.description}"], console(stderr=True))
             if dataset.schema is not None:
                 runs.write_json(folder / runs.SCHEMA, dataset.schema.description())
-                print_text(schema_text(dataset.schema), console(stderr=True))
+                print_text(schema_text(dataset.schema)[: 2 if model is None else 1], console(stderr=True))
 
         # Train.
         checkpoints = hm.training.CheckpointManager(folder, run.checkpoint_every, start.file)

@@ -107,6 +107,7 @@ class Dataset:
             settings: dict[str, Any] = {"dialect": dialect, "ignore": ignore, "weights": self.weights_column}
             once = "stochastic" if binarized == RESAMPLE else binarized
             other = load(location, once, seed, hold_out=(), missing=True, **settings)
+            _checks.column_order(other.columns, self.columns, os.fspath(location))
             rows, own = getattr(other, part), own | {name: each for name, each in other.weights.items() if name == part}
         else:
             frame = read_frame(os.fspath(check_path(location, "location")), dialect=dialect)
