@@ -81,7 +81,7 @@ def test_the_limit_of_work_holds_for_many_draws(ferromagnet, monkeypatch):
     of_ladder = 3 * ferromagnet.weights.size + 400 * 12
     monkeypatch.setattr(sampling, "MAX_WORK", allowed * (DRAWS * of_ladder + 1e6))
     monkeypatch.setattr(sampling, "MAX_LADDERS", DRAWS)
-    with pytest.warns(UserWarning, match="61 Gibbs sweeps from one draw to the next; set sweeps, such as to 400"):
+    with pytest.warns(UserWarning, match="200 ladders gives 50 draws, only 61 Gibbs sweeps apart; .* set sweeps to 400"):
         v = hm.sample(ferromagnet, draws, method="tempering")
     assert (len(v), sum(made)) == (draws, 4 * 50 * 12 + 49 * 61)
     assert 0.6 < is_up(v).mean() < 0.86  # 200 ladders: four standard errors

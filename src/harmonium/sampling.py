@@ -52,7 +52,7 @@ MIN_PROBABILITY = 1e-6
 MAX_WORK = 4e11
 """Multiplications that tempering may take, for however many draws, unless `sweeps` is given: some 20 s on two cores.
 
-More is only the least that it takes: 200 steps of 64 ladders, and a Gibbs sweep for every further draw of a ladder."""
+It takes more only where its least is more: 200 steps of 64 ladders, and a Gibbs sweep for every further draw of a ladder."""
 
 
 class Draws(NamedTuple):
@@ -104,9 +104,9 @@ def sample(
         start: `[n, V]`, where Gibbs chains start; by default draws of the visible units alone.
 
     Warns:
-        UserWarning: the draws may have wrong proportions, as tempered chains are not in equilibrium, or as so many draws of so
-            large a model are Gibbs sweeps apart (give `sweeps` for tempered ones); or the conditions have a probability below
-            1e-6.
+        UserWarning: the draws may have wrong proportions, as tempered chains are not in equilibrium, or as many draws of a
+            large model are only some Gibbs sweeps apart (with `sweeps` all are of tempered chains); or the conditions have a
+            probability below 1e-6.
 
     Raises:
         InputError: a malformed model, values outside the units' domain, conditions that no row fulfills, an argument out of
@@ -248,9 +248,14 @@ def _draw_by_tempering(rbm: RBM, n: int, key: Key, steps: int | None) -> tuple[n
     if samples.round_trips < ladders:
         words.append(f"{samples.round_trips} states went through all temperatures and back, in {ladders} ladders")
     if samples.gibbs_sweeps:
-        words.append(f"{n:,} draws are of {ladders} ladders, {samples.gibbs_sweeps} Gibbs sweeps from one draw to the next")
+        apart = "a Gibbs sweep" if samples.gibbs_sweeps == 1 else f"{samples.gibbs_sweeps} Gibbs sweeps"
+        words.append(f"each of {ladders} ladders gives {-(-n // ladders)} draws, only {apart} apart")
     doubt = f"the draws may have wrong proportions: after {samples.steps:,} sweeps {'; '.join(words)}"
-    return v, how, [f"{doubt}; set sweeps, such as to {2 * samples.steps}, for longer chains"] if words else []
+    return (
+        v,
+        how,
+        [f"{doubt}; for longer chains, without a limit of work, set sweeps to {2 * samples.steps}, say"] if words else [],
+    )
 
 
 @jax.jit
