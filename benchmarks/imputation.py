@@ -195,7 +195,7 @@ def scores(schema: Schema, rows: np.ndarray, hidden: np.ndarray, prediction: Pre
     top, right, discrete, z, real, error = [], [], [], [], [], []
     for column in schema.columns:
         place = schema.column_slices[column.name]
-        gone = np.isnan(hidden[:, place.start])
+        gone = np.isnan(hidden[:, place.start]) & ~np.isnan(rows[:, place.start])
         truth, mean = rows[gone, place], prediction.mean[gone, place]
         if column.kind == "real":
             error.append(truth[:, 0] - mean[:, 0])
