@@ -300,8 +300,11 @@ def _values_of(
 def _is_continuous(X: Any, least: float) -> bool:
     """Whether values from 0 to 1 are real numbers that were scaled, and not probabilities of zeros and ones.
 
-    Gray levels are mostly black or white, or whole multiples of 1/255. Columns of nothing but zeros and ones say nothing.
+    Gray levels are whole multiples of 1/255, or mostly black or white. Columns of nothing but zeros and ones say nothing.
     `least`: what is no more is zero.
+
+    Warns:
+        UserWarning: most values are 0 or 1, and the others lie in no steps that an image has.
     """
     if is_sparse(X):
         X = X.tocsr()
@@ -314,7 +317,16 @@ def _is_continuous(X: Any, least: float) -> bool:
     mixed = counts > 0
     of_bytes = np.abs(values * LEVELS - np.rint(values * LEVELS)) <= LEVELS * ROUNDING
     of_bytes &= np.rint(values * LEVELS) > 0
-    return bool(2 * counts[mixed].sum() > known[mixed].sum() and not of_bytes.all())
+    if of_bytes.all():
+        return False
+    continuous = bool(2 * counts[mixed].sum() > known[mixed].sum())
+    if not continuous and _steps_of(values) < MIN_STEPS:
+        warnings.warn(
+            f"X has values between 0 and 1 in {mixed.sum():,} columns, most of them 0 or 1: taken for the expected values of "
+            "binary units; give visible='binary' if that is right, or visible='gaussian' for real columns",
+            stacklevel=8,
+        )
+    return continuous
 
 
 def _are_gray_levels(values: Float[np.ndarray, " n"]) -> bool:
@@ -323,7 +335,7 @@ def _are_gray_levels(values: Float[np.ndarray, " n"]) -> bool:
     Warns:
         UserWarning: they are in such steps.
     """
-    steps = next((count for count in STEPS if (np.abs(values * count - np.rint(values * count)) <= count * ROUNDING).all()), 0)
+    steps = _steps_of(values)
     if steps >= MIN_STEPS:
         warnings.warn(
             f"X has values from 0 to 1 in steps of 1/{steps}: taken for gray levels, the expected values of binary units; give "
@@ -331,3 +343,8 @@ def _are_gray_levels(values: Float[np.ndarray, " n"]) -> bool:
             stacklevel=8,
         )
     return steps == 1 or steps >= MIN_STEPS
+
+
+def _steps_of(values: Float[np.ndarray, " n"]) -> int:
+    """Of which fraction of 1 all values are whole multiples, as those of an image are: one over this number; 0 if of none."""
+    return next((count for count in STEPS if (np.abs(values * count - np.rint(values * count)) <= count * ROUNDING).all()), 0)
