@@ -42,18 +42,10 @@ import harmonium as hm
 from harmonium.cli import runs
 from harmonium.cli.evaluate import compare_with_independent, evaluate, likelihood_text, nats_per_example
 from harmonium.cli.inputs import schema_text
-from harmonium.cli.options import (
-    OF_MODEL,
-    RunOptions,
-    TrainOptions,
-    add_arguments,
-    load_dataset,
-    load_start,
-    repeat_command,
-    start_model,
-)
+from harmonium.cli.options import OF_MODEL, RunOptions, TrainOptions, add_arguments, repeat_command
 from harmonium.cli.output import Answer, Table, console, plain, print_text, progress_bar, say
 from harmonium.cli.process import WORDS, GracefulShutdown, keep_compiled_code
+from harmonium.cli.start import load_dataset, load_start, start_model
 from harmonium.errors import DivergenceError, InputError, NoGainWarning, describe
 
 if TYPE_CHECKING:
