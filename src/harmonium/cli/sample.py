@@ -35,7 +35,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     add_count(command, "count", 16, "number of draws")
     how = "how to draw (default: exact where that takes seconds, else tempering)"
     command.add_argument("--method", choices=("auto", "exact", "tempering", "gibbs"), default="auto", help=how)
-    sweeps = "sweeps of each chain (default: until tempered chains are in equilibrium; 1000 by Gibbs sampling)"
+    sweeps = "sweeps of each chain (default: until tempered chains are in equilibrium, within limits; 1000 by Gibbs)"
     command.add_argument("--sweeps", metavar="N", type=int, help=sweeps)
     command.add_argument("--clamp", metavar="C", help="values to fix: v1=1,v3=0 or v1..v8=0, a pattern 1??0, or NAME=VALUE")
     settings: dict[str, Any] = {"metavar": "CONDITIONS", "action": "append", "default": []}

@@ -219,7 +219,7 @@ class Units(Codec):
         """The layer of some of the units alone, by their numbers.
 
         Raises:
-            InputError: the units are correlated, and not all of them are chosen.
+            InputError: a unit is chosen without those that it is correlated with.
         """
         bounds = self.boundaries
         columns = np.concatenate([np.arange(bounds[unit], bounds[unit + 1]) for unit in chosen])
