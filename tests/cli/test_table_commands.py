@@ -412,6 +412,7 @@ def test_reconstructing_and_diagnosing_a_table(said):
         ("train survey.csv --ignore id --binarize threshold=1", "column 'region': 'south' in line 3 is not a number"),
         ("train survey.csv --as id=real --visible-units spin", "leave out --visible-units"),
         ("train survey.csv --start run --hidden 8 --as age=real", "leave out --hidden, --as"),
+        ("train survey.csv --start run --out run --overwrite", "--out run is the folder of the model to start from"),
         ("train lacking.csv --start run", "lacks the column 'sex'"),
         ("train survey.csv --start nowhere", "nowhere: there is no such model file"),
         ("train digits --start run", "digits is a named source, but the model was trained on a table"),

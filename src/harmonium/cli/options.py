@@ -7,6 +7,7 @@ import json
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import Any
 
 import harmonium as hm
@@ -77,6 +78,10 @@ class TrainOptions:
             raise InputError("DATA is missing: give a named source or a file, or --resume RUN")
         if "start" in self.run and (brought := [option_name(name) for name in OF_MODEL if name in self.run]):
             raise InputError(f"--start {self.run['start']} has columns and units of its own: leave out {', '.join(brought)}")
+        if "start" in self.run and self.parsed.out is not None:
+            start, out = Path(self.run["start"]).resolve(), Path(self.parsed.out).resolve()
+            if out in (start, start.parent):  # a run that is stopped could not be resumed: its start would be replaced
+                raise InputError(f"--out {self.parsed.out} is the folder of the model to start from; choose another --out")
         return RunOptions(**self.run)
 
     def of_resumed_run(self, earlier: RunOptions) -> RunOptions:
