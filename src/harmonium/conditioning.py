@@ -54,7 +54,7 @@ class Conditioned(NamedTuple):
     [V]`: the values of the original columns that are fixed, NaN elsewhere; in `rbm` these have no weights. `log_normalizer`:
     what these, and hidden units that only connect columns, contribute to its ln Z. `has_density`: whether a real column is
     fixed, so that the conditions have a density but no probability. `shift [V, k]`: its columns are those of the original plus
-    `shift` times the k columns with conditions, `shifting [k]`.
+    `shift` times the k columns with conditions, `shifting [k]`. `relaxation`: as in `Unconnected`.
     """
 
     rbm: RBM
@@ -64,6 +64,7 @@ class Conditioned(NamedTuple):
     has_density: bool
     shift: Float[np.ndarray, "V k"]
     shifting: Int[np.ndarray, " k"]
+    relaxation: float = 0.0
 
     @classmethod
     def without(cls, rbm: RBM) -> Conditioned:
@@ -123,10 +124,10 @@ def condition(rbm: RBM, conditions: Conditions) -> Conditioned:
         terms = np.asarray(to_float64(visible).log_normalizer_terms(np.zeros(units.size)))
     log_normalizer = float(terms[~np.isnan(fixed[bounds[:-1]])].sum())
     is_taken = np.isin(np.arange(units.size), [column for unit in taken for column in range(bounds[unit], bounds[unit + 1])])
-    shift = np.zeros((units.size, int(is_taken.sum())))
+    shift, relaxation = np.zeros((units.size, int(is_taken.sum()))), 0.0
     if not visible.independent:
         # Boxes hold independent units alone: what connects those with conditions goes by way of more hidden units.
-        visible, more, shift = visible.unconnect(is_taken)
+        visible, more, shift, relaxation = visible.unconnect(is_taken)
         free[is_taken] -= shift.T @ free
         if more.shape[1]:
             hidden = Mixed((hidden, Gaussian.zeros(more.shape[1])))
@@ -138,7 +139,7 @@ def condition(rbm: RBM, conditions: Conditions) -> Conditioned:
         visible = (left + parts)[0] if len(left + parts) == 1 else Mixed((*left, *parts))
     # What was added is in float64, in which the chains of a float32 model would take twice the time.
     conditioned = jax.tree.map(lambda leaf: np.asarray(leaf, own_dtype(rbm)), RBM(visible, hidden, free[columns]))
-    return Conditioned(conditioned, columns, fixed, log_normalizer, has_density, shift, np.flatnonzero(is_taken))
+    return Conditioned(conditioned, columns, fixed, log_normalizer, has_density, shift, np.flatnonzero(is_taken), relaxation)
 
 
 def fix(units: Units, fixed: Float[np.ndarray, " V"]) -> dict[int, Values]:

@@ -10,6 +10,7 @@ until they have forgotten it (`likelihood.equilibrium`).
 
 from __future__ import annotations
 
+import math
 import re
 import warnings
 from collections.abc import Mapping
@@ -47,6 +48,8 @@ ENOUGH_STEPS = 400
 """Of tempering. If all ladders together cannot make as many, there are fewer ladders."""
 QUENCHES, QUENCH_SWEEPS = 256, 50
 """Chains from noise, among whose ends the likeliest state is a start, and the directions of the ends a test of equilibrium."""
+RELAXATIONS = 3
+"""That chains of correlated columns need: e^-3 of the start is left then."""
 MIN_PROBABILITY = 1e-6
 """Of conditions; draws under less probable ones come with a warning."""
 MAX_WORK = 4e11
@@ -170,10 +173,12 @@ def draw(
     given = _condition(rbm, fixed, where)
     if method == "gibbs":
         v, how, doubts = _draw_by_gibbs(given.rbm, n, seed, None, sweeps or SWEEPS, _read_start(given, rbm, start, n))[:3]
+        doubts += _doubt_relaxation(given, sweeps or SWEEPS)
     elif method == "exact" or (method == "auto" and can_be_exact(given.rbm)):
         v, how, doubts = exact.sample(given.rbm, n, seed), "exact", list[str]()
     else:
-        v, how, doubts = _draw_by_tempering(given.rbm, n, key_of(seed), sweeps)
+        v, how, doubts, made = _draw_by_tempering(given.rbm, n, key_of(seed), sweeps)
+        doubts += _doubt_relaxation(given, made)
     v = given.restore(v.astype(own_dtype(rbm)))
     probability = None if where is None else _probability(rbm, given)
     if probability is not None and probability < MIN_PROBABILITY:
@@ -205,6 +210,15 @@ def _condition(rbm: RBM, fixed: Float[np.ndarray, "visible"] | None, where: Cond
     return conditioning.condition(rbm, Conditions({**allowed, **known}, forbid))
 
 
+def _doubt_relaxation(given: Conditioned, sweeps: int) -> list[str]:
+    """What is to be said where chains had too few sweeps to forget their starts, which all may have in common."""
+    wanted = RELAXATIONS * given.relaxation
+    if sweeps >= wanted:
+        return []
+    why = f"columns with conditions depend on each other so closely that chains forget their start in some {wanted:.2g} sweeps"
+    return [f"the draws may have wrong proportions: {why}, but made {sweeps:,}; set sweeps to {math.ceil(wanted)}"]
+
+
 def _probability(rbm: RBM, given: Conditioned) -> float | None:
     """p(conditions), where it takes seconds to enumerate."""
     if given.has_density or not (can_be_exact(rbm) and can_be_exact(given.rbm)):
@@ -217,7 +231,7 @@ def _probability(rbm: RBM, given: Conditioned) -> float | None:
 # ---- by tempering
 
 
-def _draw_by_tempering(rbm: RBM, n: int, key: Key, steps: int | None) -> tuple[np.ndarray, str, list[str]]:
+def _draw_by_tempering(rbm: RBM, n: int, key: Key, steps: int | None) -> tuple[np.ndarray, str, list[str], int]:
     start_key, run_key, order_key = jax.random.split(key, 3)
     # Of a sweep on one rung: products and random numbers of each ladder, and the overhead of the call.
     of_ladder, overhead = 3 * rbm.weights.size + 400 * sum(rbm.weights.shape), 1e6
@@ -251,11 +265,8 @@ def _draw_by_tempering(rbm: RBM, n: int, key: Key, steps: int | None) -> tuple[n
         apart = "a Gibbs sweep" if samples.gibbs_sweeps == 1 else f"{samples.gibbs_sweeps} Gibbs sweeps"
         words.append(f"each of {ladders} ladders gives {-(-n // ladders)} draws, only {apart} apart")
     doubt = f"the draws may have wrong proportions: after {samples.steps:,} sweeps {'; '.join(words)}"
-    return (
-        v,
-        how,
-        [f"{doubt}; for longer chains, without a limit of work, set sweeps to {2 * samples.steps}, say"] if words else [],
-    )
+    doubt += f"; for longer chains, without a limit of work, set sweeps to {2 * samples.steps}, say"
+    return v, how, [doubt] if words else [], samples.steps
 
 
 @jax.jit

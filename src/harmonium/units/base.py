@@ -40,11 +40,13 @@ class Unconnected(NamedTuple):
 
     `layer`: of y; with the `weights [N, K]` to K hidden units N(0, 1) its chosen columns have the distribution that they had. K
     is one less than there are chosen columns that were connected. `shift [N, chosen]`: zero in the rows of chosen columns.
+    `relaxation`: sweeps in which Gibbs chains by way of these hidden units forget all but 1/e of where they were.
     """
 
     layer: Units
     weights: Float[np.ndarray, "N K"]
     shift: Float[np.ndarray, "N chosen"]
+    relaxation: float = 0.0
 
 
 type_name_to_class: dict[str, type[Units]] = {}

@@ -134,7 +134,9 @@ class CorrelatedGaussian(Units):
 
             y_r = x_r + S x_c,   S = P_rr^-1 P_rc,   Q = P_cc - P_cr S = D - U U',
 
-        D a multiple of the diagonal of Q: the weights are U, the shift is S."""
+        D a multiple of the diagonal of Q: the weights are U, the shift is S. A sweep by way of these hidden units takes a
+        deviation of x_c to 1 - D^-1 Q times it, and 1 / the least eigenvalue of D^-1 Q is the relaxation.
+        """
         precision, bias = np.asarray(self.precision, np.float64), np.array(self.bias, np.float64)
         c, r = np.flatnonzero(chosen), np.flatnonzero(~chosen)
         if not len(c):
@@ -149,7 +151,8 @@ class CorrelatedGaussian(Units):
         shift[r] = carried
         apart = np.zeros_like(precision)
         apart[np.ix_(r, r)], apart[c, c] = precision[np.ix_(r, r)], values[-1] * scale**2
-        return Unconnected(CorrelatedGaussian(bias, apart), weights, shift)
+        relaxation = values[-1] / max(values[0], np.finfo(float).tiny) if len(c) > 1 else 0.0
+        return Unconnected(CorrelatedGaussian(bias, apart), weights, shift, float(relaxation))
 
     # ---- distributions nearby
 

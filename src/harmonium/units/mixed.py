@@ -100,8 +100,8 @@ class Mixed(Units):
         return Mixed(tuple(self._call_parts("hold", x)))
 
     def unconnect(self, chosen: Bool[np.ndarray, " N"]) -> Unconnected:
-        parts, weights, shifts = zip(*self._call_parts("unconnect", chosen), strict=True)
-        return Unconnected(Mixed(parts), block_diagonal(weights), block_diagonal(shifts))
+        parts, weights, shifts, relaxations = zip(*self._call_parts("unconnect", chosen), strict=True)
+        return Unconnected(Mixed(parts), block_diagonal(weights), block_diagonal(shifts), max(relaxations))
 
     def fit(self, data: Real[np.ndarray, "n N"], weights: Real[np.ndarray, " n"] | None = None) -> Mixed:
         split = zip(self.parts, self.split(data), strict=True)
