@@ -16,9 +16,13 @@ def named_leaves(tree: object, prefix: str = "") -> dict[str, Any]:
     return {prefix + jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in paths}
 
 
-def static() -> Any:
-    """A field that is no array: part of the tree's structure, hashable, the same in all trees of one compiled function."""
-    return field(metadata={"static": True})
+def static(**settings: Any) -> Any:
+    """A field that is no array: part of the tree's structure, hashable, the same in all trees of one compiled function.
+
+    Args:
+        settings: as `dataclasses.field` takes them.
+    """
+    return field(metadata={"static": True}, **settings)
 
 
 def is_static(of: Field[Any]) -> bool:

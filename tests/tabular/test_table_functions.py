@@ -44,6 +44,24 @@ def test_units_are_those_of_the_kinds(schema):
     assert isinstance(tabular.units_of(tabular.infer({"a": [1, 2], "b": ["x", "y"]})), hm.Binary)
 
 
+def test_units_of_ordered_states_say_so_and_files_without_that_load(tmp_path):
+    random = np.random.default_rng(0)
+    table = {"answer": random.integers(5, size=200), "visits": random.poisson(3, size=200), "town": list("abcd" * 50)}
+    schema = tabular.infer(table, {"visits": "count"})
+    ordered, plain = tabular.units_of(schema), tabular.units_of(schema, ordered=False)
+    kinds = [column.kind for column in schema.columns]
+    assert kinds == ["ordered", "count", "categorical"]
+    assert ordered.ordered == (True, True, False)
+    assert not plain.ordered
+    rows, notes = tabular.encode(schema, table), {tabular.SCHEMA: schema.description()}
+    for units in (ordered, plain):
+        rbm = hm.initialize(rows, 2, units)
+        path = hm.save(rbm, tmp_path / f"{len(units.ordered)}.safetensors", notes=notes)
+        loaded, same = tabular.load(path)
+        assert loaded.visible.ordered == units.ordered
+        assert same == schema
+
+
 def test_completing_fills_what_is_missing_and_nothing_else(rbm, schema):
     frame = pd.DataFrame(SURVEY)
     done = tabular.impute(rbm, schema, frame, draws=2)

@@ -105,6 +105,25 @@ def test_distributions_truncated_far_in_their_tail():
     assert largest_z((draws * s) ** 2, -2 * np.asarray(moments.precision, float) * s**2) < z_limit(8)
 
 
+@pytest.mark.parametrize("padding", [1 << 20, -1])  # with units of all sizes together, and grouped by size
+def test_a_step_of_ordered_units_is_one_of_a_thermometer_code(monkeypatch, padding):
+    monkeypatch.setattr(discrete, "MAX_PADDING", padding)
+    discrete._groups.cache_clear()
+    levels, ordered = (2, 5, 3, 1, 4), (True, True, False, True, True)
+    units, steps = Categorical(np.zeros(15), levels, ordered), np.random.default_rng(0).standard_normal((15, 3))
+    wanted = []
+    for own, count, is_ordered in zip(np.split(steps, np.cumsum(levels)[:-1]), levels, ordered, strict=True):
+        codes = np.where(np.arange(count)[:, None] > np.arange(count - 1), 1.0, -1.0)
+        wanted.append(codes @ (codes.T @ own) / (count - 1) if is_ordered and count > 2 else own)
+    np.testing.assert_allclose(units.scale_steps(steps), np.concatenate(wanted), atol=1e-12)
+    moved = units.apply_update(Categorical(steps[:, 0], levels, ordered))
+    np.testing.assert_allclose(moved.bias, np.concatenate(wanted)[:, 0], atol=1e-12)
+    np.testing.assert_allclose(
+        Mixed((units, Binary([0.0]))).scale_steps(np.vstack([steps, steps[:1]]))[:15], np.concatenate(wanted), atol=1e-12
+    )
+    discrete._groups.cache_clear()
+
+
 def test_categorical_units_of_many_sizes_are_those_of_one_padded_table(monkeypatch):
     """Grouped by size, they have the same means, normalizers and draws."""
     units = Categorical(np.random.default_rng(0).standard_normal(17), (2, 9, 3, 1, 2))

@@ -55,11 +55,12 @@ class StateHeader(Header, frozen=True, kw_only=True):
 
 
 class Layer(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What of a layer is not in its arrays: its kind, the numbers of categories, the parts of a mixed one."""
+    """What of a layer is not in its arrays: its kind, numbers of categories and which are ordered, and parts of a mixed one."""
 
     kind: str
     levels: tuple[int, ...] | None = None
     parts: tuple[Layer, ...] | None = None
+    ordered: tuple[bool, ...] = ()
 
 
 def save(
@@ -233,7 +234,7 @@ def _check_base_rate(rbm: RBM, base_rate: Units) -> None:
 
 def _layer(units: Units) -> Layer:
     parts = tuple(map(_layer, units.parts)) if isinstance(units, Mixed) else None
-    return Layer(units.name, getattr(units, "levels", None), parts)
+    return Layer(units.name, getattr(units, "levels", None), parts, getattr(units, "ordered", ()))
 
 
 def _layer_text(units: Units) -> str:

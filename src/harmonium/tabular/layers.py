@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -21,13 +22,14 @@ from harmonium.tabular.schema import FINGERPRINT, SCHEMA, SPIN, Column, Schema, 
 from harmonium.units import Binary, Categorical, CorrelatedGaussian, Gaussian, Mixed, Units
 
 
-def units_of(schema: Schema, correlated: bool = True) -> Units:
+def units_of(schema: Schema, correlated: bool = True, ordered: bool = True) -> Units:
     """The visible units of a schema's columns, with biases of zero: binary, categorical and Gaussian, mixed where need be.
 
     Args:
         schema: of the table (`infer`, or `load` of a trained model).
         correlated: whether real columns, if they are 2 to 64, depend on each other linearly without hidden units
             (`harmonium.CorrelatedGaussian`), or are independent given these (`harmonium.Gaussian`).
+        ordered: whether training uses the order of ordered columns, counts and bins (`harmonium.Categorical`).
 
     Raises:
         InputError: `schema` is no `Schema`.
@@ -43,11 +45,21 @@ def units_of(schema: Schema, correlated: bool = True) -> Units:
     parts: list[Units] = []
     if "binary" in kinds:
         parts.append(Binary.zeros(kinds.count("binary")))
-    if levels := tuple(column.width for column in columns if column.one_hot):
-        parts.append(Categorical.zeros(levels))
+    if one_hot := [column for column in columns if column.one_hot]:
+        levels = tuple(column.width for column in one_hot)
+        in_order = tuple(ordered and _is_ordered(column) for column in one_hot)
+        parts.append(Categorical(np.zeros(sum(levels)), levels, in_order if any(in_order) else ()))
     if "real" in kinds:
         parts.append(real_units(kinds.count("real"), correlated))
     return parts[0] if len(parts) == 1 else Mixed(tuple(parts))
+
+
+def _is_ordered(column: Column) -> bool:
+    """Whether the states of the column rise."""
+    if column.bins is None:
+        return column.kind == "ordered"
+    spikes, edges = column.bins.spikes, column.bins.edges
+    return not spikes or len(edges) < 2 or spikes[-1] <= edges[0]
 
 
 def real_units(count: int, correlated: bool) -> Units:
@@ -72,7 +84,8 @@ def schema_of(rbm: RBM, description: Mapping[str, object]) -> Schema:
     notes: Mapping[str, Any] = _checks.instance(header.get("notes"), Mapping, "the notes in the description", "a mapping")
     if notes.get(SCHEMA) is not None:
         schema = from_description(notes[SCHEMA])
-        if not any(rbm.visible.same_structure(units_of(schema, correlated)) for correlated in (True, False)):
+        forms = product((True, False), repeat=2)
+        if not any(rbm.visible.same_structure(units_of(schema, *form)) for form in forms):
             raise InputError(f"the schema in the model file is not one of {rbm!r}")
         if notes.get(FINGERPRINT) is None:
             return schema

@@ -3,9 +3,9 @@
 A column is binary (two values), categorical or ordered (several), real, binned (numbers in bins, with a density inside each)
 or a count (whole numbers from zero on, in bins). In the model a binary column is 0 and 1, a categorical or ordered one has a
 column for each category, one of them 1 and the others 0 (one-hot), a binned column or a count one for each of its bins, and a
-real one is in standard deviations from its mean. Ordered columns are one-hot too: a code that used the order in the model (as
-many ones as the level is high) would have states that encode no level. A missing cell is NaN in all of its columns. Dates and
-times are numbers, days or seconds (`dates`).
+real one is in standard deviations from its mean. Ordered columns are one-hot too, because a code with as many ones as the level
+is high would have states that encode no level; training uses their order (`harmonium.Categorical`). A missing cell is NaN in
+all of its columns. Dates and times are numbers, days or seconds (`dates`).
 
 In the model the columns are grouped: all binary ones, then those of several states, then real ones.
 """

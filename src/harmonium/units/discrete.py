@@ -157,6 +157,9 @@ class Categorical(Discrete):
     Args:
         bias: `[N]`, unit after unit.
         levels: the number of categories of each unit, N in all.
+        ordered: which units have categories in an order, no unit if it is empty. The order changes no distribution but how
+            training moves: a step of parameters y_k is one of a thermometer code, y_k = sum_l c_kl d_l with c_kl = 1 for l < k
+            and -1 for other l, so that categories next to each other learn from each other.
 
     Example:
         >>> import harmonium as hm
@@ -168,6 +171,7 @@ class Categorical(Discrete):
 
     bias: Any
     levels: tuple[int, ...] = static()
+    ordered: tuple[bool, ...] = static(default=())
 
     name: ClassVar[str] = "categorical"
     symbols: ClassVar[str] = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -226,7 +230,7 @@ class Categorical(Discrete):
     def fit_base_rate(self, data: Real[Array, "n N"], weights: Real[np.ndarray, " n"] | None = None) -> Categorical:
         counts = counts_of(weights, len(data))
         each = np.repeat(self.levels, self.levels)
-        return Categorical(np.log((sum_of_rows(fill_masked(data), counts) + 1 / each) / (counts.sum() + 1.0)), self.levels)
+        return replace(self, bias=np.log((sum_of_rows(fill_masked(data), counts) + 1 / each) / (counts.sum() + 1.0)))
 
     @classmethod
     def zeros(cls, size: int | Sequence[int]) -> Categorical:
@@ -241,11 +245,30 @@ class Categorical(Discrete):
 
     def select(self, chosen: Sequence[int]) -> Categorical:
         bias = super().select(chosen).bias
-        return Categorical(bias, tuple(self.levels[unit] for unit in chosen))
+        ordered = tuple(self.ordered[unit] for unit in chosen) if self.ordered else ()
+        return Categorical(bias, tuple(self.levels[unit] for unit in chosen), ordered)
+
+    # ---- steps of training
+
+    def scale_steps(self, steps: Float[Array, "N M"]) -> Float[Result, "N M"]:
+        """`steps` times the products of thermometer codes, c_k . c_l / (K - 1) = 1 - 2 |k - l| / (K - 1), of ordered units."""
+        if not any(self.ordered):
+            return steps  # type: ignore[return-value]
+        moved = []
+        for group, (own, columns) in zip(self._by_unit(jnp.swapaxes(steps, 0, 1)), _groups(self.levels), strict=True):
+            codes = _code_products(tuple(self.levels[unit] for unit in own), tuple(self.ordered[unit] for unit in own))
+            padded = jnp.where(columns < sum(self.levels), group, 0)
+            moved.append(jnp.einsum("mul,ukl->muk", padded, jnp.asarray(codes, padded.dtype)))
+        return jnp.swapaxes(self._by_column(moved), 0, 1)
+
+    def apply_update(self, by: Categorical, hold_scale: bool = False) -> Categorical:  # noqa: ARG002
+        return replace(self, bias=self.bias + self.scale_steps(by.bias[:, None])[:, 0])
 
     def validation_error(self) -> str | None:
         if not all(isinstance(count, numbers.Integral) and count > 0 for count in self.levels):
             return f"levels must be whole numbers of at least 1, one a unit, but are {self.levels}"
+        if len(self.ordered) not in (0, len(self.levels)):
+            return f"ordered must say of each of the {len(self.levels)} units whether it is, but has {len(self.ordered)}"
         if sum(self.levels) != self.size:
             return f"levels add up to {sum(self.levels)} columns, but bias has {self.size}"
         return None
@@ -276,6 +299,19 @@ class Categorical(Discrete):
         order = np.concatenate([of.ravel() for _, of in _groups(self.levels)])
         places = np.argsort(order, kind="stable")[: sum(self.levels)]
         return jnp.concatenate(columns, axis=-1)[..., places.astype(np.int32)]
+
+
+@lru_cache
+def _code_products(levels: tuple[int, ...], ordered: tuple[bool, ...]) -> Float[np.ndarray, "units most most"]:
+    """Of each unit the products of its categories' thermometer codes, over their length; the unit matrix if it has no order."""
+    distance = np.abs(np.subtract.outer(np.arange(max(levels)), np.arange(max(levels))))
+    alone = np.eye(max(levels))
+    return np.stack(
+        [
+            1 - 2 * distance / (count - 1) if is_ordered and count > 2 else alone
+            for count, is_ordered in zip(levels, ordered, strict=True)
+        ]
+    )
 
 
 @lru_cache

@@ -157,7 +157,7 @@ class Mixed(Units):
         return self._map_rows("whiten", weights)
 
     def scale_steps(self, steps: Float[Array, "N M"]) -> Float[Result, "N M"]:
-        return super().scale_steps(steps) if self.independent else self._map_rows("scale_steps", steps)
+        return self._map_rows("scale_steps", steps)
 
     def _map_rows(self, function: str, weights: Float[Array, "N M"]) -> Float[Result, "N M"]:
         """That function of each part, called on its rows of weights."""
