@@ -86,6 +86,17 @@ def test_training_starts_from_a_model_with_its_columns(said):
         np.testing.assert_array_equal(own.bias, others.bias)  # of the rows alone, not of the model
 
 
+def test_held_out_rows_that_a_start_may_know_are_said(said, capsys):
+    train = "--start run --updates 20 --set early_stopping=0 --overwrite --json --out known"
+    write_survey(Path("others.csv"), answers="54321")
+    for data, words in (("survey.csv", ""), ("others.csv", "rows for validation and the test may be among those that run was")):
+        capsys.readouterr()
+        assert run(["train", data, *shlex.split(train)]) == 0
+        errors = capsys.readouterr().err
+        assert words in errors
+        assert ("may be among" in errors) == bool(words)
+
+
 def test_a_start_that_has_changed_cannot_be_resumed_from(said, capsys):
     said("train survey.csv --start run --updates 20 --set early_stopping=0 --out stopped --json")
     path = Path("stopped/config.json")

@@ -9,6 +9,7 @@ import harmonium as hm
 from harmonium import _checks
 from harmonium.cli.inputs import ModelFile, column_choices, dialect_of, load_model, refuse_other_rows
 from harmonium.cli.options import RunOptions, option_name
+from harmonium.cli.output import say
 from harmonium.errors import InputError
 
 
@@ -74,3 +75,18 @@ def start_model(run: RunOptions, dataset: hm.data.Dataset, start: ModelFile | No
                 raise
             raise InputError(f"{error}; a column that takes more values: --as 'NAME=ordered:0..2'") from error
     return rbm if start is None else start.rbm, rbm.visible
+
+
+def say_seen(run: RunOptions, start: ModelFile, dataset: hm.data.Dataset) -> None:
+    """Warn of held-out rows that the model to start from may have learned from."""
+    notes = start.description["notes"]
+    known, settings = ({} if not isinstance(notes.get(name), dict) else notes[name] for name in ("sha256", "settings"))
+    digests, refit = dataset.provenance()["sha256"], settings.get("refit", True)
+    seen = [part for part in ("valid", "test") if known.get(part) != digests[part] or (part == "valid" and refit)]
+    if seen and dataset.entropy is None:
+        which = " and ".join({"valid": "validation", "test": "the test"}[part] for part in seen)
+        options = " and ".join(f"--{part} FILE" for part in seen)
+        say(
+            f"warning: rows for {which} may be among those that {run.start} was trained on, and then look likelier than they "
+            f"are; to name others: {options}"
+        )

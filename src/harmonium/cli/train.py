@@ -45,7 +45,7 @@ from harmonium.cli.inputs import schema_text
 from harmonium.cli.options import OF_MODEL, RunOptions, TrainOptions, add_arguments, repeat_command
 from harmonium.cli.output import Answer, Table, console, plain, print_text, progress_bar, say
 from harmonium.cli.process import WORDS, GracefulShutdown, keep_compiled_code
-from harmonium.cli.start import load_dataset, load_start, start_model
+from harmonium.cli.start import load_dataset, load_start, say_seen, start_model
 from harmonium.errors import DivergenceError, InputError, NoGainWarning, describe
 
 if TYPE_CHECKING:
@@ -104,6 +104,8 @@ def run(arguments: argparse.Namespace) -> Answer | int | None:
             text: list[Any] = [Table("", ["option or setting", "value"], rows), "An optimizer is set from Python only."]
             return Answer(parts, text) if is_primary else None
         record = _record(run, config, dataset, mesh, None if model is None else model.rbm)
+        if model is not None and is_primary:
+            say_seen(run, model, dataset)
         if start.record is not None:
             _check_unchanged(start.record, record)
         states = hm.training.train(
@@ -319,6 +321,7 @@ def _save(
     """Write the model, then config.json. A model that the run folder does not take is saved in a folder for temporary files."""
     notes = {name: getattr(dataset, name) for name in ("image_shape", "columns", "binarized")}
     notes |= {"trained_on": dataset.name, "updates": record["updates"], "schema": record["data"]["schema"]}
+    notes["sha256"] = record["data"]["sha256"]
     if dataset.schema is not None and dataset.schema.fingerprint is not None:
         notes[hm.tabular.schema.FINGERPRINT] = dataset.schema.fingerprint.to_dict()
     notes["settings"] = record["options"] | record["settings"]
