@@ -14,7 +14,7 @@ REAL = np.array([[1.0, 0, 10], [2, 1, 30], [4, 1, 20]])
 
 
 def test_auto_looks_at_the_values():
-    with pytest.warns(UserWarning, match="in 1 columns, most of them 0 or 1: taken for the expected values"):
+    with pytest.warns(UserWarning, match="most of them 0 or 1, in 1 of its columns: taken for the expected values"):
         assert isinstance(columns_of(np.array([[0, 0.5], [1, 1]]), "auto").units, Binary)
     assert isinstance(columns_of(np.array([[0, 51 / 255], [1, 1]]), "auto").units, Binary)  # of bytes: pixels, without a word
     assert isinstance(columns_of(np.array([[-1.0, 1], [1, 1]]), "auto").units, Spin)
