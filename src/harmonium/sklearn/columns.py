@@ -322,8 +322,8 @@ def _is_continuous(X: Any, least: float) -> bool:
     continuous = bool(2 * counts[mixed].sum() > known[mixed].sum())
     if not continuous and _steps_of(values) < MIN_STEPS:
         warnings.warn(
-            f"X has values between 0 and 1, most of them 0 or 1, in {mixed.sum():,} of its columns: taken for the expected values "
-            "of binary units; give visible='binary' if that is right, or visible='gaussian' for real columns",
+            f"X has values between 0 and 1, most of them 0 or 1, in {mixed.sum():,} of its columns: taken for the expected "
+            "values of binary units; give visible='binary' if that is right, or visible='gaussian' for real columns",
             stacklevel=8,
         )
     return continuous
