@@ -72,6 +72,12 @@ def rejoin(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: lis
         lines[0] = f"{kinds[0].removeprefix(':type: ')}: {lines[0]}"
 
 
+def unalias(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    """Python's own text of a field of a named tuple says nothing: the text of the class has what there is to say."""
+    if lines and lines[0].startswith("Alias for field number"):
+        lines[:] = []
+
+
 def readable(app: Sphinx, what: str, name: str, obj: Any, options: Any, signature: str | None, returns: str | None) -> Any:
     for written, stands in SIGNATURE.items():
         signature = re.sub(written, stands, signature or "") or None
@@ -104,6 +110,7 @@ def resolve(app: Sphinx, env: BuildEnvironment, node: pending_xref, content: nod
 
 def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("source-read", expand)
+    app.connect("autodoc-process-docstring", unalias, priority=50)
     app.connect("autodoc-process-docstring", as_text, priority=100)  # before napoleon
     app.connect("autodoc-process-docstring", rejoin, priority=900)  # after napoleon
     app.connect("autodoc-process-signature", readable)
