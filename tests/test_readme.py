@@ -65,8 +65,8 @@ def budgeted(words: list[str]) -> list[str]:
     name, *rest = words
     kept = [word for i, word in enumerate(rest) if word not in BUDGETED and (i == 0 or rest[i - 1] not in BUDGETED)]
     budget = [] if {"--show-config", "--help"} & set(rest) else BUDGET.get(name, [])
-    if "--start" in rest:  # whose model has its hidden units
-        budget = [word for i, word in enumerate(budget) if "--hidden" not in budget[max(i - 1, 0) : i + 1]]
+    if name == "train" and "--start" in rest:  # whose model has its hidden units
+        budget = budget[budget.index("--updates") :]
     return [name, *kept, *budget]
 
 

@@ -172,14 +172,8 @@ def open_page(browser: Any, watch: Watch, request: pytest.FixtureRequest) -> Ite
     contexts = []
 
     def start(path: str = "", width: int = 1280, url: str | None = None, **options: Any) -> Any:
-        context = browser.new_context(viewport={"width": width, "height": 900}, **{"bypass_csp": True, **options})
-        contexts.append(context)
-        context.set_default_timeout(1000 * PATIENCE)
-        page = context.new_page()
-        page.on("console", watch.on_console)
-        page.on("pageerror", watch.on_error)
-        context.on("request", watch.on_request)
-        context.on("response", watch.on_response)
+        page = watched_page(browser, watch, width, **{"bypass_csp": True, **options})
+        contexts.append(page.context)
         address = request.getfixturevalue("lab_url") if url is None else url
         page.goto(f"{address}/{path.lstrip('/')}")
         wait_ready(page)
@@ -190,6 +184,18 @@ def open_page(browser: Any, watch: Watch, request: pytest.FixtureRequest) -> Ite
         context.close()
     faults = watch.unforgiven()
     assert not faults, "\n".join(faults)
+
+
+def watched_page(browser: Any, watch: Watch, width: int, **options: Any) -> Any:
+    """An empty page in a context of its own, whose faults `watch` notes."""
+    context = browser.new_context(viewport={"width": width, "height": 900}, **options)
+    context.set_default_timeout(1000 * PATIENCE)
+    page = context.new_page()
+    page.on("console", watch.on_console)
+    page.on("pageerror", watch.on_error)
+    context.on("request", watch.on_request)
+    context.on("response", watch.on_response)
+    return page
 
 
 def wait_ready(page: Any) -> None:

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.lab.conftest import wait_ready
-from tests.lab.waiting import PATIENCE, wait_equal, wait_motion
+from tests.lab.conftest import wait_ready, watched_page
+from tests.lab.waiting import wait_equal, wait_motion
 
 pytestmark = pytest.mark.slow
 
@@ -69,14 +69,8 @@ def visit(browser: Any, watch: Any, site: str) -> Iterator[Callable[..., Any]]:
     contexts = []
 
     def start(name: str, width: int = 1280) -> Any:
-        context = browser.new_context(viewport={"width": width, "height": 900}, reduced_motion="reduce")
-        contexts.append(context)
-        context.set_default_timeout(1000 * PATIENCE)
-        page = context.new_page()
-        page.on("console", watch.on_console)
-        page.on("pageerror", watch.on_error)
-        context.on("request", watch.on_request)
-        context.on("response", watch.on_response)
+        page = watched_page(browser, watch, width, reduced_motion="reduce")
+        contexts.append(page.context)
         page.goto(f"{site}/{name}.html")
         return page
 

@@ -27,8 +27,8 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Likeliho
             1; `gaussian`: real, standardized; `table`: by `harmonium.tabular`'s schema. `auto`: spin where all values are
             -1 and 1; binary where all are 0 and 1, or gray levels, all of them multiples of 1/255 or most of them 0 or 1, with
             a warning if in no steps such as 1/16; otherwise columns of zeros and ones are binary and all others gaussian;
-            frames with texts are tables.
-            After a fit, values of binary units outside [0, 1] by less than 1 are clipped, with a warning.
+            frames with texts are tables. After a fit, values of binary units outside [0, 1] by less than 1 are clipped, with a
+            warning.
         gradient: `auto`, or `exact`, `cd-K`, `pcd-K`, `pt-K`, `ptt-K`, as the command line names them.
         early_stopping: keep the model whose held-out log likelihood is best. By default (`auto`) rate, penalty and length
             are searched by it (`harmonium.training.search`) where none of them is given, there are 50 complete rows or more
